@@ -1,0 +1,1 @@
+//! The gateway: an app factory, and a main that runs it.

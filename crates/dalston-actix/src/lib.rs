@@ -1,0 +1,1 @@
+//! The gate as actix middleware and extractors.

@@ -1,0 +1,1 @@
+//! The one registry: every command, its help, its schema, its answer.

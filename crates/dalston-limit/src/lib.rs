@@ -1,0 +1,1 @@
+//! How much in a minute: window arithmetic, the limiter, the verdict.

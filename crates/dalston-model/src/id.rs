@@ -1,0 +1,130 @@
+//! The ids: UUIDv7 with a prefix each, parsed in their canonical form only.
+
+use crate::{Entropy, EntropyError, Timestamp};
+use std::{fmt, str::FromStr};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// The text is not the canonical form of the id it stands for.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("not an id")]
+pub struct IdError;
+
+/// Makes an id type: its name, the prefix of its text, and the form of the UUID behind the prefix.
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $form:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new UUIDv7 (RFC 9562): the time `at` in milliseconds, then 74 random bits.
+            pub fn new(at: Timestamp, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+                let mut random = [0; 10];
+                entropy.fill(&mut random)?;
+                let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+                Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
+            }
+
+            /// The id of this UUID, as a store keeps it.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID without its prefix.
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0.$form())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let uuid = text.strip_prefix($prefix).ok_or(IdError)?;
+                let id = Self(Uuid::try_parse(uuid).map_err(|_| IdError)?);
+                if id.to_string() == text { Ok(id) } else { Err(IdError) }
+            }
+        }
+    };
+}
+
+id_type! {
+    /// An API key: 36 characters, lower case, with hyphens.
+    KeyId, "", hyphenated
+}
+id_type! {
+    /// A transcription job: `job_` and 32 hex digits.
+    JobId, "job_", simple
+}
+id_type! {
+    /// A transcription stream: `sess_` and 32 hex digits.
+    SessionId, "sess_", simple
+}
+
+/// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}`, else a new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// A new one: 32 hex digits of a UUIDv7.
+    pub fn new(at: Timestamp, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        Ok(Self(SessionId::new(at, entropy)?.as_uuid().simple().to_string()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(IdError)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SeededEntropy;
+
+    #[test]
+    fn only_the_canonical_text_of_an_id_is_read() {
+        let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), &SeededEntropy::new(1)).unwrap();
+        assert_eq!(id.to_string().len(), 36);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in [id.to_string().to_uppercase(), id.as_uuid().to_string(), format!("job_{}", id.as_uuid())] {
+            assert_eq!(wrong.parse::<JobId>(), Err(IdError), "{wrong}");
+        }
+        assert!("{550e8400-e29b-41d4-a716-446655440000}".parse::<KeyId>().is_err());
+        assert!("550e8400-e29b-41d4-a716-446655440000".parse::<KeyId>().is_ok());
+    }
+
+    #[test]
+    fn ids_made_later_sort_later() {
+        let entropy = SeededEntropy::new(2);
+        let early = KeyId::new(Timestamp::from_millis(1_000), &entropy).unwrap();
+        let late = KeyId::new(Timestamp::from_millis(1_001), &entropy).unwrap();
+        assert!(early < late && early.to_string() < late.to_string());
+    }
+}

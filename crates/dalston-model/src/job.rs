@@ -1,0 +1,118 @@
+//! A transcription job.
+
+use crate::{Actor, FileName, IdError, JobId, Metadata, TenantId, Timestamp};
+use serde_json::Value;
+use std::{fmt, str::FromStr};
+
+/// Where a job is. `pending → running → completed | failed`, `pending → cancelled`, `running → cancelling → cancelled`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobStatus {
+    /// Waits for an engine.
+    Pending,
+    /// An engine works on it.
+    Running,
+    /// The engine was asked to stop.
+    Cancelling,
+    /// Done.
+    Completed,
+    /// Ended with an error.
+    Failed,
+    /// Ended by a caller.
+    Cancelled,
+}
+
+impl JobStatus {
+    /// Every status.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Running, Self::Cancelling, Self::Completed, Self::Failed, Self::Cancelled];
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing will happen to the job any more.
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// What a cancel makes of it; `None` when it has ended already.
+    pub const fn cancelled(self) -> Option<Self> {
+        match self {
+            Self::Pending => Some(Self::Cancelled),
+            Self::Running | Self::Cancelling => Some(Self::Cancelling),
+            Self::Completed | Self::Failed | Self::Cancelled => None,
+        }
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for JobStatus {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(IdError)
+    }
+}
+
+/// What the audio is, read from its headers. What is not known is `None`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Audio {
+    /// The container: `wav`, `mp3`, `flac`, `ogg`, …
+    pub format: String,
+    /// Length in seconds.
+    pub duration_seconds: Option<f64>,
+    /// Frames per second.
+    pub sample_rate: Option<u32>,
+    /// Number of channels.
+    pub channels: Option<u32>,
+}
+
+/// A job, as stores keep it. Its audio is a file named by its id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its id, for life.
+    pub id: JobId,
+    /// The tenant that it belongs to.
+    pub tenant: TenantId,
+    /// Where it is.
+    pub status: JobStatus,
+    /// What the client called the file.
+    pub filename: Option<FileName>,
+    /// What the client said that the file is.
+    pub content_type: Option<String>,
+    /// Length of the file in bytes.
+    pub size_bytes: u64,
+    /// What the file is.
+    pub audio: Audio,
+    /// The model that the client asked for.
+    pub model: Option<String>,
+    /// The language that the client asked for.
+    pub language: Option<String>,
+    /// The client's own object.
+    pub metadata: Metadata,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: Option<Actor>,
+    /// When an engine began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What came out.
+    pub result: Option<Value>,
+}

@@ -1,0 +1,35 @@
+//! What things are: ids, scopes, keys, tenants, jobs, usage, pages, clock.
+//!
+//! No I/O, no async, nothing of the wire or of a database: each boundary has its own view of these.
+
+mod actor;
+mod audit;
+mod clock;
+mod code;
+mod digest;
+mod entropy;
+mod id;
+mod job;
+mod key;
+mod limit;
+mod page;
+mod scope;
+mod tenant;
+mod text;
+mod usage;
+
+pub use actor::{Actor, Door, Source};
+pub use audit::{Action, AuditEntry, AuditRecord, Target};
+pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
+pub use code::ErrorCode;
+pub use digest::KeyDigest;
+pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy};
+pub use id::{IdError, JobId, KeyId, RequestId, SessionId};
+pub use job::{Audio, Job, JobStatus};
+pub use key::{Key, KeyPatch, KeyState};
+pub use limit::{RateLimit, RateLimitError};
+pub use page::{Cursor, CursorError, Page, PageLimit, PageRequest, Start};
+pub use scope::{Scope, ScopeError, ScopeSet};
+pub use tenant::{Tenant, TenantId};
+pub use text::{Description, FileName, Metadata, Name, TextError};
+pub use usage::{Day, Refused, Usage, UsageDelta};

@@ -1,0 +1,73 @@
+//! A tenant: an isolated customer.
+
+use crate::{IdError, Name, Timestamp};
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// `^[a-z0-9][a-z0-9_-]{0,62}$`. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantId(Arc<str>);
+
+impl TenantId {
+    /// The tenant that is there from the start.
+    pub const DEFAULT: &'static str = "default";
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The tenant `default`.
+impl Default for TenantId {
+    fn default() -> Self {
+        Self(Self::DEFAULT.into())
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for TenantId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+        let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if first && text.len() <= 63 && text.bytes().all(inner) { Ok(Self(text.into())) } else { Err(IdError) }
+    }
+}
+
+/// A tenant, as stores keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id, for life.
+    pub id: TenantId,
+    /// What people call it.
+    pub name: Option<Name>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_id_is_a_narrow_word() {
+        for right in ["default", "a", "0-_", &"x".repeat(63)] {
+            assert!(right.parse::<TenantId>().is_ok(), "{right}");
+        }
+        for wrong in ["", "-a", "_a", "A", "a:b", "a b", "a\n", "é", &"x".repeat(64)] {
+            assert!(wrong.parse::<TenantId>().is_err(), "{wrong:?}");
+        }
+    }
+}

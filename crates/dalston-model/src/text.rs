@@ -1,0 +1,191 @@
+//! Text that people give: trimmed, bounded, free of control and format characters.
+
+use serde_json::{Map, Value};
+use std::{fmt, str::FromStr};
+use thiserror::Error;
+
+/// Why a text was refused. Says what is wanted, never what was given.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("{0}")]
+pub struct TextError(&'static str);
+
+/// Makes a text type: its name, its greatest length in characters, and what it says when it refuses.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $min:literal..=$max:literal, $lines:literal, $why:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = TextError;
+
+            fn from_str(text: &str) -> Result<Self, TextError> {
+                let text = text.trim();
+                let length = text.chars().take($max + 1).count();
+                let fits = ($min..=$max).contains(&length);
+                let clean = text.chars().all(|c| !is_invisible(c) || ($lines && matches!(c, '\n' | '\t')));
+                if fits && clean && !looks_secret(text) { Ok(Self(text.to_owned())) } else { Err(TextError($why)) }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                std::borrow::Cow::<str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_type! {
+    /// The name of a key or a tenant: 1 to 255 characters after trimming.
+    Name, 1..=255, false, "must be 1 to 255 characters without control characters, and not a key"
+}
+text_type! {
+    /// What a key is for: up to 1,000 characters, lines allowed.
+    Description, 0..=1000, true, "must be at most 1000 characters without control characters, and not a key"
+}
+
+/// The name of an uploaded file, for display only: the last component, at most 255 characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileName(String);
+
+impl FileName {
+    /// Cleans what the client called the file. `None` when nothing is left.
+    pub fn clean(given: &str) -> Option<Self> {
+        let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+        let clean: String = last.trim().chars().filter(|c| !is_invisible(*c)).take(255).collect();
+        (!matches!(clean.as_str(), "" | "." | "..") && !looks_secret(&clean)).then_some(Self(clean))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A JSON object of the client's own: at most 4 KiB as text, and no NUL in it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Metadata(Map<String, Value>);
+
+impl Metadata {
+    /// The greatest length of its text in bytes.
+    pub const MAX_BYTES: usize = 4096;
+
+    /// The object, unless it is too large or holds a NUL character.
+    pub fn new(object: Map<String, Value>) -> Result<Self, TextError> {
+        let text = serde_json::to_string(&object).map_err(|_| TextError("must be a JSON object"))?;
+        if text.len() > Self::MAX_BYTES {
+            return Err(TextError("must be a JSON object of at most 4096 bytes"));
+        }
+        // Postgres stores no NUL; it stands escaped in JSON text, where a backslash is escaped too.
+        if text.replace("\\\\", "").contains("\\u0000") {
+            return Err(TextError("must not contain a NUL character"));
+        }
+        Ok(Self(object))
+    }
+
+    /// The object.
+    pub const fn as_object(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+/// The JSON text.
+impl fmt::Display for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(&self.0).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// The inverse of `Display`.
+impl FromStr for Metadata {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::new(serde_json::from_str(text).map_err(|_| TextError("must be a JSON object"))?)
+    }
+}
+
+impl serde::Serialize for Metadata {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Metadata {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Map::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Control and format characters: they forge log lines, hide text, or turn it round.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a key was pasted where a text belongs: `dk_` and at least twenty characters of a key behind it.
+fn looks_secret(text: &str) -> bool {
+    text.match_indices("dk_").any(|(at, mark)| {
+        let rest = &text.as_bytes()[at + mark.len()..];
+        rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')).count() >= 20
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_trimmed_and_bounded() {
+        assert_eq!("  Production ".parse::<Name>().unwrap().as_str(), "Production");
+        assert!("é".repeat(255).parse::<Name>().is_ok());
+        for wrong in ["", "   ", "a\nb", "a\u{0}b", "a\u{202e}b", "a\u{1b}[31m", &"x".repeat(256)] {
+            assert!(wrong.parse::<Name>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_no_name() {
+        assert!(format!("my dk_{}", "a".repeat(43)).parse::<Name>().is_err());
+        assert!("dk_short".parse::<Name>().is_ok());
+    }
+
+    #[test]
+    fn a_file_name_is_its_last_component() {
+        assert_eq!(FileName::clean("../../etc/passwd").unwrap().as_str(), "passwd");
+        assert_eq!(FileName::clean("C:\\audio\\a.wav").unwrap().as_str(), "a.wav");
+        assert_eq!(FileName::clean(".."), None);
+        assert_eq!(FileName::clean("a\r\nb.wav").unwrap().as_str(), "ab.wav");
+    }
+
+    #[test]
+    fn metadata_is_a_small_object() {
+        assert!(r#"{"a": [1, null]}"#.parse::<Metadata>().is_ok());
+        assert!(r#"{"a": "\\u0000"}"#.parse::<Metadata>().is_ok());
+        for wrong in ["[]", "1", "{", r#"{"a": "\u0000"}"#, &format!("{{\"a\": \"{}\"}}", "x".repeat(4096))] {
+            assert!(wrong.parse::<Metadata>().is_err());
+        }
+    }
+}

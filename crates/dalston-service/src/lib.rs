@@ -1,0 +1,1 @@
+//! The use cases: keys, tenants, jobs, streams, status.

@@ -1,0 +1,1 @@
+//! The store over Redis, readable by and from the Python gateway.

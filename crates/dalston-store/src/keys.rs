@@ -1,0 +1,170 @@
+//! Keys: insert, find by digest, get, list, update, rotate, revoke.
+
+use crate::{Claim, Repeated, StoreResult};
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, ScopeSet, TenantId, Timestamp};
+
+/// A key with the digest of its first secret.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewKey {
+    /// The key.
+    pub key: Key,
+    /// The digest.
+    pub digest: KeyDigest,
+}
+
+/// What a digest leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The key, as it is now.
+    pub key: Key,
+    /// When this secret of it ends: set while a rotation overlaps.
+    pub secret_expires_at: Option<Timestamp>,
+    /// The store's time, which decides about ends.
+    pub now: Timestamp,
+}
+
+/// A key with when it was last used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsedKey {
+    /// The key.
+    pub key: Key,
+    /// When it was last admitted, up to a second behind.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What must hold of a key for a caller to change it, checked in the transaction of the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    /// The time of the change.
+    pub at: Timestamp,
+    /// The caller's scopes: a key that goes beyond them is not theirs to change. `None` asks nothing.
+    pub within: Option<ScopeSet>,
+    /// Whether the tenant must keep a live admin key.
+    pub keep_admin: bool,
+}
+
+/// Why a key was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objection {
+    /// It was revoked.
+    Revoked,
+    /// It goes beyond the caller.
+    Wider,
+    /// It is the tenant's last live admin key.
+    LastAdmin,
+}
+
+impl Guard {
+    /// What stands against turning `before` into `after`, when `others` tells whether the tenant has another live
+    /// admin key. Engines call it inside their transaction.
+    pub fn objection(&self, before: &Key, after: &Key, others: bool) -> Option<Objection> {
+        if before.revoked_at.is_some() {
+            return Some(Objection::Revoked);
+        }
+        if self.within.is_some_and(|caller| !caller.covers(before.scopes)) {
+            return Some(Objection::Wider);
+        }
+        let loses = before.is_live_admin(self.at) && !after.is_live_admin(self.at);
+        (self.keep_admin && loses && !others).then_some(Objection::LastAdmin)
+    }
+}
+
+/// What came of an insert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InsertKey {
+    /// The key is there.
+    Inserted,
+    /// There is no such tenant.
+    UnknownTenant,
+    /// The claim was made before; nothing was inserted.
+    Repeated(Repeated),
+}
+
+/// What came of an update or a rotation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChangeKey {
+    /// The key as it is now.
+    Changed(UsedKey),
+    /// No such key in the tenant.
+    Unknown,
+    /// The guard objected; nothing was changed.
+    Refused(Objection),
+    /// The claim was made before; nothing was changed.
+    Repeated(Repeated),
+}
+
+/// What came of a revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevokeKey {
+    /// It is revoked now.
+    Revoked,
+    /// It was revoked before; the time stays.
+    AlreadyRevoked(Timestamp),
+    /// No such key in the tenant.
+    Unknown,
+    /// It is the tenant's last live admin key, or goes beyond the guard.
+    Refused(Objection),
+}
+
+/// A new secret for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The digest of the new secret.
+    pub digest: KeyDigest,
+    /// Its first 10 characters.
+    pub prefix: String,
+    /// Until when the secret that was current lives on; one that was overlapping already ends at once.
+    pub old_until: Timestamp,
+}
+
+/// The steps on keys.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// Inserts the key, its digest and its indexes in one step: afterwards it works, is listed and can be revoked,
+    /// or nothing is there.
+    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey>;
+
+    /// Inserts the key, and its tenant, unless the store holds any key at all. Tells whether it did.
+    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool>;
+
+    /// The key behind a digest, whatever its state. Writes nothing. An overlapping secret that has ended by the
+    /// store's time may be reported as found or as gone; the caller decides by `secret_expires_at` and `now`.
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>>;
+
+    /// The key of this id in this tenant.
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>>;
+
+    /// A page of the tenant's keys, without the revoked ones unless told.
+    async fn keys(&self, tenant: &TenantId, page: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>>;
+
+    /// Changes the fields that the patch names, unless the guard objects. Never touches `revoked_at`.
+    async fn update_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        patch: &KeyPatch,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey>;
+
+    /// Gives the key a new current secret, unless the guard objects.
+    async fn rotate_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        rotation: &Rotation,
+        guard: &Guard,
+        claim: Option<&Claim>,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey>;
+
+    /// Revokes the key and all its secrets at `guard.at`, unless the guard objects. For ever: no other step clears it.
+    async fn revoke_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<RevokeKey>;
+}

@@ -1,0 +1,48 @@
+//! What storage must do: the atomic steps that the domain needs, as traits; their errors; the memory engine,
+//! which is the reference; and the one contract suite that every engine runs (feature `contract`).
+//!
+//! Not found is `Option`, conflict is a return value, and an outage is a [`StoreError`]: the types differ, so an
+//! outage can never be taken for a refusal. The store never sees a secret, and every change carries the audit
+//! record that is written in the same transaction.
+
+mod claim;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod error;
+mod feed;
+mod jobs;
+mod keys;
+mod limits;
+mod memory;
+mod tenants;
+mod usage;
+
+pub use claim::{Claim, Repeated};
+pub use error::{StoreError, StoreResult};
+pub use feed::{FeedStore, KeyChange};
+pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
+pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};
+pub use limits::{LimitStore, Taken};
+pub use memory::MemoryStore;
+pub use tenants::TenantStore;
+pub use usage::UsageStore;
+
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// A storage engine: all of its steps, and its health. Every call has a deadline, after which it is
+/// [`StoreError::Unavailable`].
+#[async_trait]
+pub trait Store: KeyStore + TenantStore + JobStore + UsageStore + FeedStore {
+    /// `memory`, `sqlite`, `postgres` or `redis`.
+    fn kind(&self) -> &'static str;
+
+    /// Opens a new connection and has it answer: what an idle pool says proves nothing about a stopped server.
+    async fn probe(&self) -> StoreResult<()>;
+
+    /// Ends the connections, after what is under way.
+    async fn close(&self);
+}
+
+/// A store that several parts share.
+pub type SharedStore = Arc<dyn Store>;

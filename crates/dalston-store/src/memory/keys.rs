@@ -1,0 +1,164 @@
+//! The steps on keys, in memory.
+
+use super::{KeyRow, MemoryStore, Secret, State, page};
+use crate::{
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreResult, UsedKey,
+};
+use async_trait::async_trait;
+use dalston_model::{
+    AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp, Usage,
+};
+use std::collections::BTreeMap;
+
+impl KeyRow {
+    fn used(&self) -> UsedKey {
+        UsedKey { key: self.key.clone(), last_used_at: self.usage.last_used_at }
+    }
+}
+
+impl State {
+    fn add(&mut self, new: &NewKey, entry: &AuditEntry) {
+        let id = new.key.id;
+        self.secrets.insert(new.digest, Secret { key: id, expires_at: None });
+        let row = KeyRow { key: new.key.clone(), seq: 0, usage: Usage::default(), days: BTreeMap::new() };
+        self.keys.insert(id, row);
+        let seq = self.record(entry);
+        self.mark(id, seq);
+    }
+
+    fn row(&self, tenant: &TenantId, id: KeyId) -> Option<&KeyRow> {
+        self.keys.get(&id).filter(|row| row.key.tenant == *tenant)
+    }
+
+    fn others(&self, key: &Key, at: Timestamp) -> bool {
+        let other = |row: &&KeyRow| row.key.tenant == key.tenant && row.key.id != key.id;
+        self.keys.values().filter(other).any(|row| row.key.is_live_admin(at))
+    }
+
+    fn objection(&self, guard: &Guard, before: &Key, after: &Key) -> Option<Objection> {
+        guard.objection(before, after, self.others(before, guard.at))
+    }
+
+    fn replace(&mut self, after: Key, entry: &AuditEntry) -> ChangeKey {
+        let id = after.id;
+        if let Some(row) = self.keys.get_mut(&id) {
+            row.key = after;
+        }
+        let seq = self.record(entry);
+        self.mark(id, seq);
+        self.keys.get(&id).map_or(ChangeKey::Unknown, |row| ChangeKey::Changed(row.used()))
+    }
+}
+
+#[async_trait]
+impl KeyStore for MemoryStore {
+    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some(repeated) = state.repeated(claim, now) {
+            return Ok(InsertKey::Repeated(repeated));
+        }
+        if !state.tenants.contains_key(&new.key.tenant) {
+            return Ok(InsertKey::UnknownTenant);
+        }
+        state.claim(claim, new.key.id.to_string());
+        state.add(new, entry);
+        Ok(InsertKey::Inserted)
+    }
+
+    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut state = self.state();
+        if !state.keys.is_empty() {
+            return Ok(false);
+        }
+        let tenant = new.key.tenant.clone();
+        let created_at = new.key.created_at;
+        state.tenants.entry(tenant.clone()).or_insert(Tenant { id: tenant, name: None, created_at });
+        state.add(new, entry);
+        Ok(true)
+    }
+
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        let now = self.clock.now();
+        let state = self.state();
+        let Some(secret) = state.secrets.get(digest) else { return Ok(None) };
+        let found = |row: &KeyRow| Found { key: row.key.clone(), secret_expires_at: secret.expires_at, now };
+        Ok(state.keys.get(&secret.key).map(found))
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        Ok(self.state().row(tenant, id).map(KeyRow::used))
+    }
+
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+        let state = self.state();
+        let shown = |row: &&KeyRow| row.key.tenant == *tenant && (revoked || row.key.revoked_at.is_none());
+        let rows = state.keys.values().filter(shown).map(KeyRow::used).collect();
+        Ok(page(rows, request, |used| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() }))
+    }
+
+    async fn update_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        patch: &KeyPatch,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        let mut state = self.state();
+        let Some(row) = state.row(tenant, id) else { return Ok(ChangeKey::Unknown) };
+        let after = patch.apply(row.key.clone());
+        if let Some(objection) = state.objection(guard, &row.key, &after) {
+            return Ok(ChangeKey::Refused(objection));
+        }
+        Ok(state.replace(after, entry))
+    }
+
+    async fn rotate_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        rotation: &Rotation,
+        guard: &Guard,
+        claim: Option<&Claim>,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some(repeated) = state.repeated(claim, now) {
+            return Ok(ChangeKey::Repeated(repeated));
+        }
+        let Some(row) = state.row(tenant, id) else { return Ok(ChangeKey::Unknown) };
+        let after = Key { prefix: rotation.prefix.clone(), ..row.key.clone() };
+        if let Some(objection) = state.objection(guard, &row.key, &after) {
+            return Ok(ChangeKey::Refused(objection));
+        }
+        state.secrets.retain(|_, secret| secret.key != id || secret.expires_at.is_none());
+        for secret in state.secrets.values_mut().filter(|secret| secret.key == id) {
+            secret.expires_at = Some(rotation.old_until);
+        }
+        state.secrets.insert(rotation.digest, Secret { key: id, expires_at: None });
+        state.claim(claim, id.to_string());
+        Ok(state.replace(after, entry))
+    }
+
+    async fn revoke_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<RevokeKey> {
+        let mut state = self.state();
+        let Some(row) = state.row(tenant, id) else { return Ok(RevokeKey::Unknown) };
+        if let Some(at) = row.key.revoked_at {
+            return Ok(RevokeKey::AlreadyRevoked(at));
+        }
+        let after = Key { revoked_at: Some(guard.at), ..row.key.clone() };
+        if let Some(objection) = state.objection(guard, &row.key, &after) {
+            return Ok(RevokeKey::Refused(objection));
+        }
+        state.replace(after, entry);
+        Ok(RevokeKey::Revoked)
+    }
+}

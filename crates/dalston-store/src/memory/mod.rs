@@ -1,0 +1,194 @@
+//! The memory engine: the reference for all others. Everything is gone when the process ends.
+
+mod jobs;
+mod keys;
+
+use crate::{Claim, FeedStore, KeyChange, Repeated, Store, StoreResult, TenantStore, UsageStore};
+use async_trait::async_trait;
+use dalston_model::{
+    AuditEntry, AuditRecord, Cursor, Day, Job, JobId, Key, KeyDigest, KeyId, Page, PageRequest, SharedClock, Start,
+    Tenant, TenantId, Timestamp, Usage, UsageDelta,
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// A store in memory, with the clock that decides about ends.
+pub struct MemoryStore {
+    clock: SharedClock,
+    state: Mutex<State>,
+}
+
+/// A key with what lives beside it.
+struct KeyRow {
+    key: Key,
+    seq: u64,
+    usage: Usage,
+    days: BTreeMap<Day, u64>,
+}
+
+/// A secret of a key.
+struct Secret {
+    key: KeyId,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct State {
+    seq: u64,
+    keys: HashMap<KeyId, KeyRow>,
+    secrets: HashMap<KeyDigest, Secret>,
+    tenants: BTreeMap<TenantId, Tenant>,
+    jobs: HashMap<JobId, Job>,
+    claims: HashMap<(String, String), (Claim, String)>,
+    changes: BTreeMap<u64, KeyId>,
+    audit: Vec<AuditRecord>,
+}
+
+impl MemoryStore {
+    /// An empty store that holds the tenant `default`.
+    pub fn new(clock: SharedClock) -> Self {
+        let mut state = State::default();
+        let tenant = Tenant { id: TenantId::default(), name: None, created_at: clock.now() };
+        state.tenants.insert(tenant.id.clone(), tenant);
+        Self { clock, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Numbers a change and records it.
+    fn record(&mut self, entry: &AuditEntry) -> u64 {
+        self.seq += 1;
+        self.audit.push(AuditRecord::new(self.seq, entry));
+        self.seq
+    }
+
+    /// Marks the key as changed by `seq`.
+    fn mark(&mut self, id: KeyId, seq: u64) {
+        if let Some(row) = self.keys.get_mut(&id) {
+            self.changes.remove(&std::mem::replace(&mut row.seq, seq));
+            self.changes.insert(seq, id);
+        }
+    }
+
+    /// What the claim made before, if it was made and has not lapsed.
+    fn repeated(&self, claim: Option<&Claim>, now: Timestamp) -> Option<Repeated> {
+        let claim = claim?;
+        let (then, target) = self.claims.get(&(claim.scope.clone(), claim.key.clone()))?;
+        (then.expires_at > now)
+            .then(|| Repeated { target: target.clone(), same_payload: then.fingerprint == claim.fingerprint })
+    }
+
+    fn claim(&mut self, claim: Option<&Claim>, target: String) {
+        if let Some(claim) = claim {
+            self.claims.insert((claim.scope.clone(), claim.key.clone()), (claim.clone(), target));
+        }
+    }
+}
+
+/// The page of `items` that is asked for.
+fn page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
+    let order = |item: &T| {
+        let Cursor { created_at, id } = cursor(item);
+        (created_at, id)
+    };
+    items.sort_by_key(|item| std::cmp::Reverse(order(item)));
+    let skip = match &request.start {
+        Start::Newest => 0,
+        Start::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
+        Start::After(after) => items.partition_point(|item| order(item) >= (after.created_at, after.id.clone())),
+    };
+    Page::cut(items.into_iter().skip(skip).collect(), request.limit, cursor)
+}
+
+#[async_trait]
+impl TenantStore for MemoryStore {
+    async fn insert_tenant(&self, tenant: &Tenant, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut state = self.state();
+        if state.tenants.contains_key(&tenant.id) {
+            return Ok(false);
+        }
+        state.tenants.insert(tenant.id.clone(), tenant.clone());
+        state.record(entry);
+        Ok(true)
+    }
+
+    async fn tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>> {
+        Ok(self.state().tenants.get(id).cloned())
+    }
+
+    async fn tenants(&self, request: &PageRequest) -> StoreResult<Page<Tenant>> {
+        let all = self.state().tenants.values().cloned().collect();
+        Ok(page(all, request, |tenant| Cursor { created_at: tenant.created_at, id: tenant.id.to_string() }))
+    }
+}
+
+#[async_trait]
+impl UsageStore for MemoryStore {
+    async fn add_usage(&self, deltas: &[UsageDelta]) -> StoreResult<()> {
+        let mut state = self.state();
+        for delta in deltas {
+            let Some(row) = state.keys.get_mut(&delta.key) else { continue };
+            row.usage.usage_count += delta.admitted;
+            row.usage.refused.rate_limited += delta.refused.rate_limited;
+            row.usage.refused.insufficient_scope += delta.refused.insufficient_scope;
+            if delta.admitted > 0 {
+                *row.days.entry(delta.day).or_default() += delta.admitted;
+            }
+            if let Some((at, from)) = delta.last_used
+                && row.usage.last_used_at.is_none_or(|last| last < at)
+            {
+                row.usage.last_used_at = Some(at);
+                row.usage.last_used_from = from;
+            }
+        }
+        Ok(())
+    }
+
+    async fn usage(&self, tenant: &TenantId, id: KeyId, since: Day) -> StoreResult<Option<Usage>> {
+        let state = self.state();
+        let row = state.keys.get(&id).filter(|row| row.key.tenant == *tenant);
+        Ok(row.map(|row| Usage {
+            days: row.days.range(since..).rev().map(|(day, requests)| (*day, *requests)).collect(),
+            ..row.usage.clone()
+        }))
+    }
+}
+
+#[async_trait]
+impl FeedStore for MemoryStore {
+    async fn last_seq(&self) -> StoreResult<u64> {
+        Ok(self.state().seq)
+    }
+
+    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>> {
+        let state = self.state();
+        let later = state.changes.range(seq + 1..).take(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(later
+            .filter_map(|(seq, id)| state.keys.get(id).map(|row| KeyChange { seq: *seq, key: row.key.clone() }))
+            .collect())
+    }
+
+    async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.state().audit.iter().filter(|record| record.seq > seq).take(limit).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn probe(&self) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}
