@@ -85,7 +85,7 @@ pub enum InsertKey {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChangeKey {
     /// The key as it is now.
-    Changed(UsedKey),
+    Changed(Box<UsedKey>),
     /// No such key in the tenant.
     Unknown,
     /// The guard objected; nothing was changed.

@@ -46,7 +46,7 @@ impl State {
         }
         let seq = self.record(entry);
         self.mark(id, seq);
-        self.keys.get(&id).map_or(ChangeKey::Unknown, |row| ChangeKey::Changed(row.used()))
+        self.keys.get(&id).map_or(ChangeKey::Unknown, |row| ChangeKey::Changed(Box::new(row.used())))
     }
 }
 
