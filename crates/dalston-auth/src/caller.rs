@@ -1,0 +1,138 @@
+//! Who is asking, whichever door they came through, and the proof that they may.
+
+use crate::Refusal;
+use dalston_model::{Action, Actor, AuditEntry, Key, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What somebody proved to be.
+#[derive(Debug, Clone)]
+pub enum Identity {
+    /// The holder of a live key.
+    Key(Arc<Key>),
+    /// The holder of the master key.
+    Master,
+    /// Whoever runs the CLI on the store.
+    Operator,
+    /// The gateway itself.
+    Gateway,
+}
+
+/// What a route or a command asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// To be somebody.
+    Caller,
+    /// To hold this scope.
+    Scope(Scope),
+}
+
+/// Who is asking, in which tenant, through which door.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    identity: Identity,
+    tenant: TenantId,
+    source: Source,
+}
+
+impl Caller {
+    /// The caller of a proven identity. A key works in its own tenant, all others in `default`, unless
+    /// [`Caller::in_tenant`] says otherwise. The source's actor follows from the identity.
+    pub fn new(identity: Identity, source: Source) -> Self {
+        let (actor, tenant) = match &identity {
+            Identity::Key(key) => (Actor::Key(key.id), key.tenant.clone()),
+            Identity::Master => (Actor::Master, TenantId::default()),
+            Identity::Operator => (Actor::Operator, TenantId::default()),
+            Identity::Gateway => (Actor::Gateway, TenantId::default()),
+        };
+        Self { identity, tenant, source: Source { actor, ..source } }
+    }
+
+    /// The same caller in another tenant: for `platform` only.
+    pub fn in_tenant(self, tenant: TenantId) -> Result<Self, Refusal> {
+        if !self.scopes().grants(Scope::Platform) {
+            return Err(Refusal::InsufficientScope(Scope::Platform));
+        }
+        Ok(Self { tenant, ..self })
+    }
+
+    /// Proves that the caller may do what `need` asks.
+    pub fn permit(&self, need: Need) -> Result<Permit, Refusal> {
+        match need {
+            Need::Scope(scope) if !self.scopes().grants(scope) => Err(Refusal::InsufficientScope(scope)),
+            Need::Scope(_) | Need::Caller => Ok(Permit(self.clone())),
+        }
+    }
+
+    /// Whether the caller may do what `need` asks.
+    pub fn may(&self, need: Need) -> bool {
+        match need {
+            Need::Scope(scope) => self.scopes().grants(scope),
+            Need::Caller => true,
+        }
+    }
+
+    /// What the caller proved to be.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The key, when the caller is one.
+    pub fn key(&self) -> Option<&Key> {
+        match &self.identity {
+            Identity::Key(key) => Some(key),
+            Identity::Master | Identity::Operator | Identity::Gateway => None,
+        }
+    }
+
+    /// What people call the caller.
+    pub fn name(&self) -> &str {
+        self.key().map_or(self.source.actor.kind(), |key| key.name.as_str())
+    }
+
+    /// What the caller may do.
+    pub fn scopes(&self) -> ScopeSet {
+        self.key().map_or(ScopeSet::PLATFORM, |key| key.scopes)
+    }
+
+    /// The tenant that the caller works in.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Who, through which door, from where, in which request.
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// The proof that a caller may do a thing. Only [`Caller::permit`] makes one.
+#[derive(Debug, Clone)]
+pub struct Permit(Caller);
+
+impl Permit {
+    /// Who may.
+    pub const fn caller(&self) -> &Caller {
+        &self.0
+    }
+
+    /// In which tenant.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.0.tenant
+    }
+
+    /// What the caller may do at all: nothing wider may be given on.
+    pub fn scopes(&self) -> ScopeSet {
+        self.0.scopes()
+    }
+
+    /// Who, for `created_by`.
+    pub const fn actor(&self) -> Actor {
+        self.0.source.actor
+    }
+
+    /// The audit entry of a change that the caller makes at `time`.
+    pub fn entry(&self, time: Timestamp, action: Action, target: Target, detail: Value) -> AuditEntry {
+        AuditEntry { time, tenant: self.0.tenant.clone(), source: self.0.source.clone(), action, target, detail }
+    }
+}

@@ -1,0 +1,110 @@
+//! The one credential of a request, chosen from all the places where one may be.
+
+use crate::Refusal;
+
+/// Where a request carries a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The header `Authorization`.
+    Authorization,
+    /// The header `X-API-Key` or its alias.
+    ApiKey,
+    /// The parameter `api_key` of the query, and whether it is taken here.
+    Query {
+        /// Whether this route takes it.
+        taken: bool,
+    },
+}
+
+/// Something in one of those places, as it came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Candidate<'a> {
+    /// Where.
+    pub place: Place,
+    /// What: the bytes of the header or of the decoded parameter.
+    pub value: &'a [u8],
+}
+
+/// The one credential: the text a client sent, and whether it may be the master key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Credential<'a> {
+    /// The secret, not checked yet.
+    pub token: &'a str,
+    /// Whether it came where the master key may come.
+    pub may_be_master: bool,
+}
+
+impl<'a> Credential<'a> {
+    /// The credential among all that the request carries. More than one is ambiguous, even twice the same and even
+    /// where one is not taken; one that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03).
+    pub fn choose(mut candidates: impl Iterator<Item = Candidate<'a>>) -> Result<Self, Refusal> {
+        let candidate = candidates.next().ok_or(Refusal::MissingCredential)?;
+        if candidates.next().is_some() {
+            return Err(Refusal::AmbiguousCredential);
+        }
+        let value = std::str::from_utf8(candidate.value).map_err(|_| Refusal::AmbiguousCredential)?;
+        let (token, may_be_master) = match candidate.place {
+            Place::Authorization => (bearer(value)?, true),
+            Place::ApiKey | Place::Query { taken: true } => (value, false),
+            Place::Query { taken: false } => return Err(Refusal::MissingCredential),
+        };
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Refusal::AmbiguousCredential);
+        }
+        Ok(Self { token, may_be_master })
+    }
+}
+
+/// The token of `Bearer 1*SP token`, the scheme in any case. Another scheme is no credential of ours.
+fn bearer(value: &str) -> Result<&str, Refusal> {
+    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(rest.trim_start_matches(' '))
+    } else {
+        Err(Refusal::MissingCredential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(candidates: &[(Place, &'static str)]) -> Result<(&'static str, bool), Refusal> {
+        let candidates = candidates.iter().map(|(place, value)| Candidate { place: *place, value: value.as_bytes() });
+        Credential::choose(candidates).map(|credential| (credential.token, credential.may_be_master))
+    }
+
+    const TAKEN: Place = Place::Query { taken: true };
+    const NOT_TAKEN: Place = Place::Query { taken: false };
+
+    #[test]
+    fn one_credential_is_chosen_wherever_it_is_taken() {
+        assert_eq!(choose(&[(Place::Authorization, "Bearer t")]), Ok(("t", true)));
+        assert_eq!(choose(&[(Place::Authorization, "bEARER   t")]), Ok(("t", true)));
+        assert_eq!(choose(&[(Place::ApiKey, "t")]), Ok(("t", false)));
+        assert_eq!(choose(&[(TAKEN, "t")]), Ok(("t", false)));
+    }
+
+    #[test]
+    fn no_credential_is_missing() {
+        for none in [&[][..], &[(NOT_TAKEN, "t")], &[(Place::Authorization, "Basic dTpw")]] {
+            assert_eq!(choose(none), Err(Refusal::MissingCredential));
+        }
+    }
+
+    #[test]
+    fn two_credentials_are_ambiguous_even_twice_the_same() {
+        for second in [Place::Authorization, Place::ApiKey, TAKEN, NOT_TAKEN] {
+            let two = [(Place::Authorization, "Bearer t"), (second, "t")];
+            assert_eq!(choose(&two), Err(Refusal::AmbiguousCredential), "AUTH-03 {second:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_header_is_ambiguous() {
+        for wrong in ["Bearer", "Bearer ", "Bearer a b", "Bearer a\tb", "Bearer é", "Bearer a,b c"] {
+            assert_eq!(choose(&[(Place::Authorization, wrong)]), Err(Refusal::AmbiguousCredential), "{wrong:?}");
+        }
+        assert_eq!(choose(&[(Place::ApiKey, "")]), Err(Refusal::AmbiguousCredential));
+    }
+}

@@ -1,0 +1,203 @@
+//! The gate. *Admit*: who are you, is the key live, is there room in the minute. *Permit*: may you do this.
+
+use crate::{
+    Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Identity, KeyFormat, MasterKeys, Need,
+    Pepper, Refusal, UsageBuffer,
+};
+use dalston_limit::{Limiter, Mode, Verdict};
+use dalston_model::{Actor, ErrorCode, Key, KeyState, SharedClock, Source, Timestamp};
+use dalston_store::{Found, SharedStore, StoreResult};
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// What a gate is made of.
+pub struct GateParts {
+    /// Where the keys are.
+    pub store: SharedStore,
+    /// How much in a minute.
+    pub limiter: Limiter,
+    /// How secrets look.
+    pub format: KeyFormat,
+    /// The key of the digest, if there is one.
+    pub pepper: Option<Pepper>,
+    /// The operator's keys.
+    pub masters: MasterKeys,
+    /// Failed attempts a minute from one address.
+    pub failures_per_minute: NonZeroU32,
+    /// The node's clock.
+    pub clock: SharedClock,
+}
+
+/// Lets requests in or not. One store read for each, and no write: usage is counted in memory and flushed in batches.
+pub struct Gate {
+    store: SharedStore,
+    limiter: Limiter,
+    format: KeyFormat,
+    digester: Digester,
+    masters: MasterKeys,
+    failures: FailureThrottle,
+    usage: UsageBuffer,
+    totals: [AtomicU64; 2],
+    clock: SharedClock,
+}
+
+/// Requests that this node decided about since it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// All of them.
+    pub total: u64,
+    /// Those that were refused.
+    pub refused: u64,
+}
+
+impl Gate {
+    /// A gate of these parts.
+    pub fn new(parts: GateParts) -> Self {
+        Self {
+            store: parts.store,
+            limiter: parts.limiter,
+            format: parts.format,
+            digester: Digester::new(parts.pepper.as_ref()),
+            masters: parts.masters,
+            failures: FailureThrottle::new(parts.failures_per_minute),
+            usage: UsageBuffer::default(),
+            totals: Default::default(),
+            clock: parts.clock,
+        }
+    }
+
+    /// Admits the request and permits what it needs. Counted once, however it ends.
+    pub async fn enter(&self, attempt: Attempt<'_>, need: Need) -> Result<Entry, Denied> {
+        let entered = self.decide(attempt, need).await;
+        self.totals[0].fetch_add(1, Ordering::Relaxed);
+        if let Err(denied) = &entered {
+            self.totals[1].fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(code = %denied.refusal.code(), "refused");
+        }
+        entered
+    }
+
+    async fn decide(&self, attempt: Attempt<'_>, need: Need) -> Result<Entry, Denied> {
+        let (identity, verdict) = self.admit(&attempt).await?;
+        let source = Source {
+            actor: Actor::Gateway,
+            door: attempt.door,
+            address: attempt.address,
+            request_id: attempt.request_id,
+        };
+        let caller = Caller::new(identity, source);
+        let id = caller.key().map(|key| key.id);
+        let permitted = match attempt.tenant {
+            None => Ok(caller),
+            Some(tenant) => in_tenant(caller, tenant),
+        }
+        .and_then(|caller| caller.permit(need));
+        if let Some(id) = id {
+            match &permitted {
+                Ok(_) => self.usage.admitted(id, self.clock.now(), attempt.address),
+                Err(refusal) if refusal.code() == ErrorCode::InsufficientScope => {
+                    self.usage.insufficient_scope(id, self.clock.now());
+                }
+                Err(_) => {}
+            }
+        }
+        match permitted {
+            Ok(permit) => Ok(Entry { permit, verdict }),
+            Err(refusal) => Err(Denied { refusal, verdict }),
+        }
+    }
+
+    /// Who it is, and whether there is room in the minute: one unit, taken here and nowhere else.
+    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(Identity, Option<Verdict>), Refusal> {
+        let credential = attempt.credential?;
+        if credential.may_be_master && self.masters.holds(credential.token) {
+            return Ok((Identity::Master, None));
+        }
+        let Some(key) = self.live_key(credential).await? else { return Err(self.failed(attempt.address)) };
+        let Some(limit) = key.rate_limit else { return Ok((Identity::Key(Arc::new(key)), None)) };
+        let verdict = self.limiter.take(key.id, limit).await;
+        if verdict.admitted {
+            Ok((Identity::Key(Arc::new(key)), Some(verdict)))
+        } else {
+            self.usage.rate_limited(key.id, self.clock.now());
+            Err(Refusal::RateLimited(verdict))
+        }
+    }
+
+    /// The key behind the credential if it is live, by the store's time. A secret of the wrong shape asks no store.
+    async fn live_key(&self, credential: Credential<'_>) -> Result<Option<Key>, Refusal> {
+        let Some(secret) = self.format.parse(credential.token) else { return Ok(None) };
+        match self.store.find_key(&self.digester.digest(&secret)).await {
+            Ok(found) => Ok(found.and_then(live)),
+            Err(error) => {
+                tracing::error!(%error, "a key could not be looked up");
+                Err(Refusal::Unavailable)
+            }
+        }
+    }
+
+    /// A failed attempt: the same answer whatever failed, until the address has none left.
+    fn failed(&self, address: Option<IpAddr>) -> Refusal {
+        let Some(address) = address else { return Refusal::InvalidCredential };
+        match self.failures.charge(address, self.clock.now()) {
+            Ok(()) => Refusal::InvalidCredential,
+            Err(wait) => {
+                let retry_after = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Refusal::TooManyFailures { retry_after: retry_after.max(1) }
+            }
+        }
+    }
+
+    /// Gives the counted usage to the store.
+    pub async fn flush_usage(&self) -> StoreResult<()> {
+        self.usage.flush(&*self.store).await
+    }
+
+    /// How secrets look here.
+    pub const fn format(&self) -> &KeyFormat {
+        &self.format
+    }
+
+    /// How digests are made here.
+    pub const fn digester(&self) -> &Digester {
+        &self.digester
+    }
+
+    /// How the limiter decides at the moment.
+    pub fn limiter_mode(&self) -> Mode {
+        self.limiter.mode()
+    }
+
+    /// Requests decided since the start.
+    pub fn totals(&self) -> Totals {
+        let [total, refused] = &self.totals;
+        Totals { total: total.load(Ordering::Relaxed), refused: refused.load(Ordering::Relaxed) }
+    }
+
+    /// The node's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+fn live(found: Found) -> Option<Key> {
+    let secret_lives = found.secret_expires_at.is_none_or(|at| found.now < at);
+    let state = found.key.state(found.now);
+    if secret_lives && state == KeyState::Active {
+        return Some(found.key);
+    }
+    tracing::debug!(key = %found.key.id, tenant = %found.key.tenant, ?state, secret_lives, "not a live key");
+    None
+}
+
+fn in_tenant(caller: Caller, tenant: &str) -> Result<Caller, Refusal> {
+    // Whether the caller may name a tenant is decided before whether the name can be one.
+    caller.permit(Need::Scope(dalston_model::Scope::Platform))?;
+    caller.in_tenant(tenant.parse().map_err(|_| Refusal::UnknownTenant)?)
+}

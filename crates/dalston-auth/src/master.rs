@@ -1,0 +1,85 @@
+//! The master key: one secret of the operator's, or two while it is being changed.
+
+use crate::KeyFormat;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+/// The master keys in force, as digests of one length. None at all: the method is off.
+#[derive(Default)]
+pub struct MasterKeys(Vec<[u8; 32]>);
+
+/// Why a master key was refused.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum MasterKeyError {
+    /// Shorter than 32 characters.
+    #[error("a master key has at least 32 characters")]
+    Short,
+    /// More than two.
+    #[error("at most two master keys, separated by a comma, while one replaces the other")]
+    Many,
+    /// Spaces, control characters or others that a header does not carry.
+    #[error("a master key is of visible ASCII characters")]
+    Unfit,
+    /// An API key.
+    #[error("a master key must not look like an API key")]
+    KeyShaped,
+}
+
+impl MasterKeys {
+    /// The least length in characters.
+    pub const MIN_LENGTH: usize = 32;
+
+    /// Reads one key, or two separated by a comma.
+    pub fn parse(text: &str, format: &KeyFormat) -> Result<Self, MasterKeyError> {
+        let keys: Vec<&str> = text.split(',').map(str::trim).collect();
+        if keys.len() > 2 {
+            return Err(MasterKeyError::Many);
+        }
+        for key in &keys {
+            if key.len() < Self::MIN_LENGTH {
+                return Err(MasterKeyError::Short);
+            }
+            if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(MasterKeyError::Unfit);
+            }
+            if format.parse(key).is_some() {
+                return Err(MasterKeyError::KeyShaped);
+            }
+        }
+        Ok(Self(keys.iter().map(|key| Sha256::digest(key).into()).collect()))
+    }
+
+    /// Whether `token` is one of them, in constant time.
+    pub fn holds(&self, token: &str) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        self.0.iter().fold(false, |found, key| found | bool::from(key.ct_eq(&digest)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_or_two_long_keys_are_taken() {
+        let format = KeyFormat::default();
+        let (old, new) = ("o".repeat(32), "n".repeat(40));
+        let keys = MasterKeys::parse(&format!("{old}, {new}"), &format).unwrap();
+        assert!(keys.holds(&old) && keys.holds(&new) && !keys.holds("") && !keys.holds(&"x".repeat(32)));
+        let refused = |text: &str| MasterKeys::parse(text, &format).map(|_| ()).unwrap_err();
+        assert_eq!(refused(""), MasterKeyError::Short);
+        assert_eq!(refused(&format!("{old},")), MasterKeyError::Short);
+        assert_eq!(refused(&format!("{old},{old},{new}")), MasterKeyError::Many);
+        assert_eq!(refused(&"ö".repeat(32)), MasterKeyError::Unfit);
+        assert_eq!(refused(&format!("dk_{}", "a".repeat(43))), MasterKeyError::KeyShaped);
+    }
+
+    #[test]
+    fn without_a_master_key_nothing_is_one() {
+        assert!(!MasterKeys::default().holds(""), "AUTH-08");
+    }
+}

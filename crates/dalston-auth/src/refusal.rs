@@ -1,0 +1,60 @@
+//! Why a request is not let in: the same at every door.
+
+use dalston_limit::Verdict;
+use dalston_model::{ErrorCode, Scope};
+use std::borrow::Cow;
+
+/// A refusal. Its text is constant but for the scope and the limit that it names; never anything that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No credential.
+    MissingCredential,
+    /// Not the shape of a secret, unknown, revoked, expired or disabled: all the same.
+    InvalidCredential,
+    /// More than one credential, or a malformed one.
+    AmbiguousCredential,
+    /// The caller does not hold this scope.
+    InsufficientScope(Scope),
+    /// No room in the minute.
+    RateLimited(Verdict),
+    /// Too many failed attempts from this address.
+    TooManyFailures {
+        /// Seconds until the next attempt is weighed.
+        retry_after: u64,
+    },
+    /// A platform caller names a tenant that cannot be.
+    UnknownTenant,
+    /// The store cannot be asked: an outage, not a judgement.
+    Unavailable,
+}
+
+impl Refusal {
+    /// The stable code.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::MissingCredential => ErrorCode::MissingCredential,
+            Self::InvalidCredential => ErrorCode::InvalidCredential,
+            Self::AmbiguousCredential => ErrorCode::AmbiguousCredential,
+            Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
+            Self::RateLimited(_) | Self::TooManyFailures { .. } => ErrorCode::RateLimited,
+            Self::UnknownTenant => ErrorCode::NotFound,
+            Self::Unavailable => ErrorCode::Unavailable,
+        }
+    }
+
+    /// What the client reads.
+    pub fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::MissingCredential => {
+                "Missing API key. Provide via 'Authorization: Bearer dk_xxx' header.".into()
+            }
+            Self::InvalidCredential => "Invalid or revoked API key".into(),
+            Self::AmbiguousCredential => "Provide exactly one well-formed credential".into(),
+            Self::InsufficientScope(scope) => format!("Missing required scope: {scope}").into(),
+            Self::RateLimited(verdict) => format!("Rate limit exceeded ({})", verdict.limit).into(),
+            Self::TooManyFailures { .. } => "Too many failed attempts from this address".into(),
+            Self::UnknownTenant => "Tenant not found".into(),
+            Self::Unavailable => "The key store is not available".into(),
+        }
+    }
+}

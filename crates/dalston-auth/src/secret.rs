@@ -1,0 +1,192 @@
+//! Secrets: minted from the operating system's chance, or parsed from what a client sent.
+
+use dalston_model::{Entropy, EntropyError};
+use std::fmt;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Characters of 256 random bits in base 62, and in base64url.
+const RANDOM: usize = 43;
+/// Characters of a CRC-32 in base 62.
+const CHECKSUM: usize = 6;
+/// Characters that are shown of a secret.
+const SHOWN: usize = 10;
+
+/// How the secrets of a service look: a prefix that scanners find, then 43 base62 characters of chance and 6 of
+/// CRC-32 (ISO-HDLC) over all that precedes. Secrets of the Python gateway, the prefix and 43 base64url characters
+/// without a checksum, have the right shape too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFormat {
+    prefix: String,
+}
+
+/// The prefix is not 2 to 8 characters of `[a-z0-9]` and a `_` at the end.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("a key prefix is 1 to 7 lower-case letters or digits and an underscore")]
+pub struct KeyFormatError;
+
+impl Default for KeyFormat {
+    fn default() -> Self {
+        Self { prefix: "dk_".to_owned() }
+    }
+}
+
+impl KeyFormat {
+    /// Secrets that begin with `prefix`.
+    pub fn new(prefix: &str) -> Result<Self, KeyFormatError> {
+        let word = prefix.strip_suffix('_').ok_or(KeyFormatError)?;
+        let fits = (1..=7).contains(&word.len());
+        if fits && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+            Ok(Self { prefix: prefix.to_owned() })
+        } else {
+            Err(KeyFormatError)
+        }
+    }
+
+    /// A new secret of 256 bits.
+    pub fn mint(&self, entropy: &dyn Entropy) -> Result<PlainKey, EntropyError> {
+        let mut random = Zeroizing::new([0_u8; 32]);
+        entropy.fill(&mut *random)?;
+        let mut text = Zeroizing::new(String::with_capacity(self.prefix.len() + RANDOM + CHECKSUM));
+        text.push_str(&self.prefix);
+        text.push_str(&base62_of_256_bits(&random));
+        let checksum = base62_of_u32(crc32fast::hash(text.as_bytes()));
+        text.push_str(&checksum);
+        Ok(PlainKey(text))
+    }
+
+    /// The secret, if the text has the shape of one: prefix, length, alphabet, checksum. Asks no store.
+    pub fn parse(&self, text: &str) -> Option<PlainKey> {
+        let body = text.strip_prefix(self.prefix.as_str())?.as_bytes();
+        let sound = match body.len() {
+            RANDOM => body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
+            49 if body.iter().all(u8::is_ascii_alphanumeric) => {
+                let (covered, checksum) = text.as_bytes().split_at(text.len() - CHECKSUM);
+                base62_of_u32(crc32fast::hash(covered)).as_bytes() == checksum
+            }
+            _ => false,
+        };
+        sound.then(|| PlainKey(Zeroizing::new(text.to_owned())))
+    }
+}
+
+/// A secret in the clear: in memory only, wiped when dropped. Neither `Display` nor `Serialize` nor `Clone`.
+pub struct PlainKey(Zeroizing<String>);
+
+impl PlainKey {
+    /// The text itself: the one way out.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 10 characters, for display.
+    pub fn prefix(&self) -> &str {
+        &self.0[..SHOWN.min(self.0.len())]
+    }
+}
+
+/// Shows the prefix only.
+impl fmt::Debug for PlainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PlainKey({}…)", self.prefix())
+    }
+}
+
+/// The 256-bit number as 43 digits of base 62: 62⁴³ is just above 2²⁵⁶.
+fn base62_of_256_bits(bytes: &[u8; 32]) -> Zeroizing<String> {
+    let mut number = Zeroizing::new([0_u32; 8]);
+    for (limb, chunk) in number.iter_mut().zip(bytes.chunks_exact(4)) {
+        *limb = chunk.iter().fold(0, |limb, byte| (limb << 8) | u32::from(*byte));
+    }
+    let mut digits = Zeroizing::new([0_u8; RANDOM]);
+    for digit in digits.iter_mut().rev() {
+        let mut rest = 0_u64;
+        for limb in number.iter_mut() {
+            let value = (rest << 32) | u64::from(*limb);
+            // The quotient of a number below 62 · 2³² fits a limb.
+            *limb = u32::try_from(value / 62).unwrap_or_default();
+            rest = value % 62;
+        }
+        *digit = base62_digit(rest);
+    }
+    Zeroizing::new(digits.iter().map(|digit| char::from(*digit)).collect())
+}
+
+fn base62_of_u32(number: u32) -> String {
+    let mut digits = [b'0'; CHECKSUM];
+    let mut rest = u64::from(number);
+    for digit in digits.iter_mut().rev() {
+        *digit = base62_digit(rest % 62);
+        rest /= 62;
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+fn base62_digit(value: u64) -> u8 {
+    usize::try_from(value).ok().and_then(|index| BASE62.get(index)).copied().unwrap_or(b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dalston_model::SeededEntropy;
+    use proptest::prelude::*;
+
+    fn shape(text: &str) -> bool {
+        text.len() == 52 && text.starts_with("dk_") && text[3..].bytes().all(|b| b.is_ascii_alphanumeric())
+    }
+
+    #[test]
+    fn secrets_have_one_shape_and_parse() {
+        let (format, entropy) = (KeyFormat::default(), SeededEntropy::new(1));
+        for _ in 0..20_000 {
+            let key = format.mint(&entropy).unwrap();
+            assert!(shape(key.expose()), "KEY-01");
+            assert!(format.parse(key.expose()).is_some());
+        }
+    }
+
+    #[test]
+    fn the_number_is_written_whole() {
+        assert_eq!(&*base62_of_256_bits(&[0; 32]), &"0".repeat(43));
+        let mut one = [0; 32];
+        one[31] = 61;
+        assert_eq!(&*base62_of_256_bits(&one), &format!("{}z", "0".repeat(42)));
+        // 2²⁵⁶ - 1, worked out with arbitrary precision elsewhere.
+        assert_eq!(&*base62_of_256_bits(&[255; 32]), "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1");
+    }
+
+    #[test]
+    fn secrets_of_the_python_gateway_keep_their_shape() {
+        let format = KeyFormat::default();
+        assert!(format.parse(&format!("dk_{}", "aZ0-_".repeat(9).get(..43).unwrap())).is_some());
+        for wrong in ["dk_", "dk_invalid", &format!("dk_{}", "a".repeat(42)), &format!("dk_{}", "a".repeat(44))] {
+            assert!(format.parse(wrong).is_none(), "{wrong}");
+        }
+        assert!(format.parse(&format!("secret-token:dk_{}", "a".repeat(43))).is_none(), "KEY-13");
+    }
+
+    #[test]
+    fn debug_shows_the_prefix_only() {
+        let key = KeyFormat::default().mint(&SeededEntropy::new(3)).unwrap();
+        let shown = format!("{key:?}");
+        assert!(shown.contains(key.prefix()) && !shown.contains(&key.expose()[10..20]), "KEY-03");
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_character_is_noticed(seed: u64, at in 3_usize..52, other in "[0-9A-Za-z]") {
+            let format = KeyFormat::default();
+            let key = format.mint(&SeededEntropy::new(seed)).unwrap();
+            let mut text = key.expose().to_owned();
+            text.replace_range(at..=at, &other);
+            prop_assert_eq!(format.parse(&text).is_some(), text == key.expose());
+        }
+
+        #[test]
+        fn whatever_is_sent_parses_or_not_and_never_panics(text in "\\PC{0,80}") {
+            let _ = KeyFormat::default().parse(&text);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the limiter says of a request, and how it reads in headers.
+
+use dalston_model::RateLimit;
+use dalston_store::Taken;
+use std::time::Duration;
+
+/// Whether a request has room in its minute, and how much is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it is admitted.
+    pub admitted: bool,
+    /// The limit that decided.
+    pub limit: RateLimit,
+    /// How many more would be admitted now.
+    pub remaining: u32,
+    /// Seconds until there is more room, rounded up: `Retry-After` of a refused request.
+    pub resets_in: u64,
+}
+
+impl Verdict {
+    /// What `taken` means under `limit`.
+    pub fn new(taken: Taken, limit: RateLimit) -> Self {
+        Self {
+            admitted: taken.admitted,
+            limit,
+            remaining: limit.get().saturating_sub(taken.used),
+            resets_in: ceil_seconds(taken.frees_in),
+        }
+    }
+
+    /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+    pub fn policy(&self) -> String {
+        format!("\"key\";q={};w={}", self.limit.get(), RateLimit::WINDOW_SECONDS)
+    }
+
+    /// The value of `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+    pub fn state(&self) -> String {
+        format!("\"key\";r={};t={}", self.remaining, self.resets_in)
+    }
+}
+
+fn ceil_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_name_the_limit_what_is_left_and_when_there_is_more() {
+        let taken = Taken { admitted: true, used: 1, frees_in: Duration::from_millis(60_100) };
+        let verdict = Verdict::new(taken, RateLimit::new(60).unwrap());
+        assert_eq!(verdict.policy(), r#""key";q=60;w=60"#);
+        assert_eq!(verdict.state(), r#""key";r=59;t=61"#);
+    }
+
+    #[test]
+    fn nothing_is_left_under_a_lowered_limit() {
+        let taken = Taken { admitted: false, used: 50, frees_in: Duration::from_secs(3) };
+        assert_eq!(Verdict::new(taken, RateLimit::new(10).unwrap()).remaining, 0);
+    }
+}

@@ -1,0 +1,212 @@
+//! The arithmetic of one key's window: pure, and the same in Postgres and Redis (see `dalston_store::LimitStore`).
+
+use dalston_model::{RateLimit, Timestamp};
+use dalston_store::Taken;
+use std::time::Duration;
+
+/// Whole seconds that count beside the current one.
+const WINDOW: i64 = RateLimit::WINDOW_SECONDS as i64;
+/// The current second and the `WINDOW` before it cover every window that ends now.
+const SLOTS: usize = RateLimit::WINDOW_SECONDS as usize + 1;
+
+/// Admitted requests of the last 61 seconds, one count a second.
+#[derive(Debug, Clone)]
+pub struct Window {
+    newest: i64,
+    total: u32,
+    counts: [u32; SLOTS],
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { newest: i64::MIN, total: 0, counts: [0; SLOTS] }
+    }
+}
+
+impl Window {
+    /// Takes one unit at `now` when fewer than `limit` count.
+    pub fn take(&mut self, now: Timestamp, limit: RateLimit) -> Taken {
+        self.move_to(now.as_secs());
+        let admitted = self.total < limit.get();
+        if admitted {
+            self.count();
+        }
+        // For an admitted request the oldest one must go; for a refused one, as many as make room under the limit.
+        let keep = if admitted { self.total.saturating_sub(1) } else { limit.get().saturating_sub(1) };
+        Taken { admitted, used: self.total, frees_in: self.frees_in(now, keep) }
+    }
+
+    /// Counts a request that was admitted elsewhere.
+    pub fn note(&mut self, now: Timestamp) {
+        self.move_to(now.as_secs());
+        self.count();
+    }
+
+    /// Whether nothing counts any more at `now`.
+    pub fn is_idle(&self, now: Timestamp) -> bool {
+        now.as_secs().saturating_sub(self.newest) > WINDOW
+    }
+
+    /// Makes `second` the newest and forgets what no longer counts. A clock that runs backwards is held.
+    fn move_to(&mut self, second: i64) {
+        let passed = second.saturating_sub(self.newest);
+        if passed <= 0 {
+            return;
+        }
+        if passed > WINDOW {
+            self.counts = [0; SLOTS];
+            self.total = 0;
+        } else {
+            for step in 1..=passed {
+                let slot = slot(self.newest.saturating_add(step));
+                self.total = self.total.saturating_sub(std::mem::take(&mut self.counts[slot]));
+            }
+        }
+        self.newest = second;
+    }
+
+    fn count(&mut self) {
+        let count = &mut self.counts[slot(self.newest)];
+        *count = count.saturating_add(1);
+        self.total = self.total.saturating_add(1);
+    }
+
+    /// How long after `now` at most `keep` requests count.
+    fn frees_in(&self, now: Timestamp, keep: u32) -> Duration {
+        let mut left = self.total;
+        for second in self.newest.saturating_sub(WINDOW)..=self.newest {
+            left = left.saturating_sub(self.counts[slot(second)]);
+            if left <= keep {
+                return Timestamp::from_secs(second.saturating_add(WINDOW).saturating_add(1)).since(now);
+            }
+        }
+        Duration::ZERO
+    }
+}
+
+fn slot(second: i64) -> usize {
+    usize::try_from(second.rem_euclid(WINDOW.saturating_add(1))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn limit(per_minute: u32) -> RateLimit {
+        RateLimit::new(per_minute).unwrap()
+    }
+
+    /// The most requests in any window of 60 seconds, half open, that begins at a request.
+    fn densest(admitted: &[i64]) -> usize {
+        let within = |from: &i64| admitted.iter().filter(|at| (*from..*from + 60_000_000).contains(*at)).count();
+        admitted.iter().map(within).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn a_burst_up_to_the_limit_is_admitted_and_no_more() {
+        let mut window = Window::default();
+        let now = Timestamp::from_millis(1_700_000_000_900);
+        for used in 1..=5 {
+            let taken = window.take(now, limit(5));
+            assert_eq!((taken.admitted, taken.used), (true, used));
+        }
+        let refused = window.take(now, limit(5));
+        assert_eq!((refused.admitted, refused.used), (false, 5));
+        assert_eq!(refused.frees_in, Duration::from_millis(60_100));
+        assert!(!window.take(now.plus(refused.frees_in - Duration::from_micros(1)), limit(5)).admitted);
+        assert!(window.take(now.plus(refused.frees_in), limit(5)).admitted);
+    }
+
+    #[test]
+    fn a_lowered_limit_waits_until_enough_have_gone() {
+        let mut window = Window::default();
+        let start = Timestamp::from_secs(1_700_000_000);
+        for second in 0..10 {
+            assert!(window.take(start.plus(Duration::from_secs(second)), limit(10)).admitted);
+        }
+        let now = start.plus(Duration::from_secs(10));
+        let refused = window.take(now, limit(3));
+        assert!(!refused.admitted);
+        assert!(!window.take(now.plus(refused.frees_in - Duration::from_micros(1)), limit(3)).admitted);
+        assert!(window.take(now.plus(refused.frees_in), limit(3)).admitted);
+    }
+
+    #[test]
+    fn a_clock_that_runs_backwards_admits_no_more() {
+        let mut window = Window::default();
+        let now = Timestamp::from_secs(1_700_000_000);
+        assert!(window.take(now, limit(1)).admitted);
+        let earlier = Timestamp::from_secs(1_600_000_000);
+        let refused = window.take(earlier, limit(1));
+        assert!(!refused.admitted);
+        assert!(window.take(earlier.plus(refused.frees_in), limit(1)).admitted);
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_of_sixty_seconds_holds_more_than_the_limit(
+            per_minute in 1_u32..40,
+            gaps in prop::collection::vec(0_i64..9_000_000, 1..400),
+        ) {
+            let mut window = Window::default();
+            let (mut now, mut admitted) = (1_700_000_000_000_000, Vec::new());
+            for gap in gaps {
+                now += gap;
+                if window.take(Timestamp::from_micros(now), limit(per_minute)).admitted {
+                    admitted.push(now);
+                }
+            }
+            prop_assert!(densest(&admitted) <= per_minute as usize);
+        }
+
+        #[test]
+        fn a_refused_request_costs_nothing(
+            per_minute in 1_u32..20,
+            gaps in prop::collection::vec(0_i64..5_000_000, 1..200),
+        ) {
+            let (mut eager, mut calm) = (Window::default(), Window::default());
+            let mut now = 1_700_000_000_000_000;
+            for gap in gaps {
+                now += gap;
+                let at = Timestamp::from_micros(now);
+                let taken = eager.take(at, limit(per_minute));
+                if taken.admitted {
+                    prop_assert!(calm.take(at, limit(per_minute)).admitted);
+                }
+                prop_assert_eq!(eager.total, { calm.move_to(at.as_secs()); calm.total });
+            }
+        }
+
+        #[test]
+        fn steady_traffic_at_95_percent_is_never_refused(per_minute in 1_u32..2_000, phase in 0_i64..1_000_000) {
+            let mut window = Window::default();
+            let interval = 60_000_000.0 / (0.95 * f64::from(per_minute));
+            for request in 0..per_minute * 4 {
+                #[expect(clippy::cast_possible_truncation, reason = "microseconds of four minutes")]
+                let after = (f64::from(request) * interval) as i64;
+                let at = Timestamp::from_micros(1_700_000_000_000_000 + phase + after);
+                prop_assert!(window.take(at, limit(per_minute)).admitted, "request {request}");
+            }
+        }
+
+        #[test]
+        fn after_frees_in_the_next_request_is_admitted_and_not_before(
+            per_minute in 1_u32..20,
+            gaps in prop::collection::vec(0_i64..4_000_000, 20..120),
+        ) {
+            let mut window = Window::default();
+            let mut now = 1_700_000_000_000_000;
+            for gap in gaps {
+                now += gap;
+                let at = Timestamp::from_micros(now);
+                let taken = window.take(at, limit(per_minute));
+                if !taken.admitted {
+                    let early = at.plus(taken.frees_in.saturating_sub(Duration::from_micros(1)));
+                    prop_assert!(!window.clone().take(early, limit(per_minute)).admitted);
+                    prop_assert!(window.clone().take(at.plus(taken.frees_in), limit(per_minute)).admitted);
+                }
+            }
+        }
+    }
+}
