@@ -1,1 +1,18 @@
 //! The one registry: every command, its help, its schema, its answer.
+//!
+//! A command is one file in `commands` and one line in the table. Its doc comments are its help at every door, its
+//! type is its schema, its `NEED` is the scope it asks for, and its `EFFECT` is where "ask before running" comes from.
+
+mod answer;
+mod arguments;
+mod command;
+mod commands;
+mod page;
+mod registry;
+mod routes;
+
+pub use answer::Answer;
+pub use arguments::{Arguments, coerce, read_object};
+pub use command::{Command, Context, Effect, HttpRoute, Method, Parameter, Row};
+pub use registry::Registry;
+pub use routes::{DATA_ROUTES, DataRoute, Handler};

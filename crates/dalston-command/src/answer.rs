@@ -1,0 +1,23 @@
+//! What a command answers: data, and beside it what does not belong into data.
+
+use dalston_auth::PlainKey;
+use dalston_model::Cursor;
+use serde_json::Value;
+
+/// An answer. A secret is never part of the data: each door hands it over in its own way, or not at all.
+#[derive(Debug)]
+pub struct Answer {
+    /// The JSON that every door gives.
+    pub data: Value,
+    /// The secret of a key that was made or rotated.
+    pub secret: Option<PlainKey>,
+    /// Where the next page begins.
+    pub next: Option<Cursor>,
+}
+
+impl Answer {
+    /// Data and nothing else.
+    pub const fn new(data: Value) -> Self {
+        Self { data, secret: None, next: None }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a command is: a type with a few constants, and the row of the table that it becomes.
+
+use crate::{Answer, Arguments, Registry, arguments::parse};
+use dalston_auth::{Need, Permit};
+use dalston_service::{Repeat, ServiceResult, Services};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::{future::Future, pin::Pin};
+
+/// What running a command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing changes.
+    Read,
+    /// Something changes, and can be changed back.
+    Write,
+    /// Something changes for ever: doors ask before they run it.
+    Irreversible,
+}
+
+impl Effect {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Irreversible => "irreversible",
+        }
+    }
+}
+
+/// The methods of HTTP routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes, or does.
+    Post,
+    /// Changes.
+    Patch,
+    /// Ends.
+    Delete,
+}
+
+impl Method {
+    /// The method's token.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The HTTP route of a command. Segments in braces carry the arguments of that name; other arguments come in the query
+/// of a GET or DELETE, and in the body of a POST or PATCH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpRoute {
+    /// The method.
+    pub method: Method,
+    /// The pattern.
+    pub pattern: &'static str,
+    /// Whether it makes a thing: 201, and `Location` is this route with the thing's id behind it.
+    pub creates: bool,
+}
+
+impl HttpRoute {
+    /// The route of this method and pattern.
+    pub const fn new(method: Method, pattern: &'static str) -> Self {
+        Self { method, pattern, creates: false }
+    }
+
+    /// One that makes a thing.
+    pub const fn creating(pattern: &'static str) -> Self {
+        Self { method: Method::Post, pattern, creates: true }
+    }
+}
+
+/// What a running command has at hand.
+pub struct Context<'a> {
+    /// The table itself.
+    pub registry: &'a Registry,
+    /// The use cases.
+    pub services: &'a Services,
+    /// The proof that the caller may run it.
+    pub permit: Permit,
+    /// The client's `Idempotency-Key`, if it sent one.
+    pub repeat: Option<Repeat>,
+}
+
+/// A command. Its doc comment is its summary, its fields are its parameters, their doc comments what they mean.
+pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
+    /// Its name: `noun.verb`, or a verb.
+    const NAME: &'static str;
+    /// Its name as a tool of MCP and language models.
+    const TOOL: &'static str;
+    /// What it asks of the caller.
+    const NEED: Need;
+    /// What running it does.
+    const EFFECT: Effect;
+    /// Its HTTP route.
+    const ROUTE: HttpRoute;
+    /// The columns of its table, where it answers a list.
+    const COLUMNS: &'static [&'static str] = &[];
+    /// Arguments of an example, as they are typed.
+    const EXAMPLE: &'static str = "";
+
+    /// Runs it.
+    fn run(self, context: Context<'_>) -> impl Future<Output = ServiceResult<Answer>> + Send;
+}
+
+/// A parameter of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// What it means.
+    pub summary: String,
+    /// Whether it must be given.
+    pub required: bool,
+    /// Its JSON Schema.
+    pub schema: Value,
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = ServiceResult<Answer>> + Send + 'a>>;
+
+/// A command as a row of the table.
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// Its name as a tool.
+    pub tool: &'static str,
+    /// What it does, in a sentence or two.
+    pub summary: String,
+    /// What it asks of the caller.
+    pub need: Need,
+    /// What running it does.
+    pub effect: Effect,
+    /// Its HTTP route.
+    pub route: HttpRoute,
+    /// The columns of its table.
+    pub columns: &'static [&'static str],
+    /// Arguments of an example.
+    pub example: &'static str,
+    /// Its parameters, in the order of its type.
+    pub parameters: Vec<Parameter>,
+    /// The JSON Schema of all its parameters.
+    pub schema: Value,
+    run: for<'a> fn(&'a Row, Context<'a>, Arguments) -> Running<'a>,
+}
+
+impl Row {
+    /// The row of a command.
+    pub(crate) fn of<C: Command>() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        let mut schema = settings.into_generator().into_root_schema_for::<C>().to_value();
+        let summary = text(&schema["description"]);
+        let parameters = parameters(&schema);
+        if let Some(object) = schema.as_object_mut() {
+            object.retain(|name, _| !matches!(name.as_str(), "$schema" | "title" | "description"));
+        }
+        Self {
+            name: C::NAME,
+            tool: C::TOOL,
+            summary,
+            need: C::NEED,
+            effect: C::EFFECT,
+            route: C::ROUTE,
+            columns: C::COLUMNS,
+            example: C::EXAMPLE,
+            parameters,
+            schema,
+            run: |row, context, arguments| {
+                Box::pin(async move { parse::<C>(row, arguments)?.run(context).await })
+            },
+        }
+    }
+
+    /// The parameter of this name.
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// The one required parameter, which may stand alone where arguments are typed.
+    pub fn lone_parameter(&self) -> Option<&Parameter> {
+        let mut required = self.parameters.iter().filter(|parameter| parameter.required);
+        let lone = required.next()?;
+        required.next().is_none().then_some(lone)
+    }
+
+    pub(crate) async fn run(&self, context: Context<'_>, arguments: Arguments) -> ServiceResult<Answer> {
+        (self.run)(self, context, arguments).await
+    }
+}
+
+fn parameters(schema: &Value) -> Vec<Parameter> {
+    let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|it| it == name));
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, schema)| Parameter {
+            name: name.clone(),
+            summary: text(&schema["description"]),
+            required: required(name),
+            schema: schema.clone(),
+        })
+        .collect()
+}
+
+/// A doc comment as one line.
+fn text(description: &Value) -> String {
+    description.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,40 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::{Cancelled, ServiceResult};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+/// Cancel a transcription job that has not ended, or purge one that has.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Cancel {
+    /// The id of the job.
+    job_id: String,
+    /// Delete an ended job instead: its audio, its result and its row.
+    #[serde(default)]
+    purge: bool,
+}
+
+impl Command for Cancel {
+    const NAME: &'static str = "jobs.cancel";
+    const TOOL: &'static str = "cancel_job";
+    const NEED: Need = Need::Scope(Scope::JobsWrite);
+    const EFFECT: Effect = Effect::Irreversible;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/audio/transcriptions/{job_id}");
+    const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
+        let status = if self.purge {
+            jobs.purge(&context.permit, id).await?;
+            "deleted"
+        } else {
+            match jobs.cancel(&context.permit, id).await? {
+                Cancelled::Cancelled => "cancelled",
+                Cancelled::Cancelling => "cancelling",
+            }
+        };
+        Ok(Answer::new(json!({"status": status})))
+    }
+}

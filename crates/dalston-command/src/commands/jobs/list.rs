@@ -1,0 +1,57 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page::PageParameters};
+use dalston_auth::Need;
+use dalston_model::{JobStatus, Scope};
+use dalston_service::{ServiceError, ServiceResult, job_view};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// How far an offset reaches; further on, a cursor does.
+const FARTHEST: u32 = 10_000;
+
+/// List the tenant's transcription jobs, newest first.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct List {
+    #[serde(flatten)]
+    page: PageParameters,
+    /// How many of the newest to pass over: 0 to 10000.
+    #[schemars(range(min = 0, max = 10_000))]
+    offset: Option<u32>,
+    /// Only jobs of this status.
+    #[schemars(with = "Option<Status>")]
+    status: Option<String>,
+}
+
+/// The schema of a status.
+struct Status;
+
+impl JsonSchema for Status {
+    fn schema_name() -> Cow<'static, str> {
+        "JobStatus".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": JobStatus::ALL.map(JobStatus::as_str)})
+    }
+}
+
+impl Command for List {
+    const NAME: &'static str = "jobs.list";
+    const TOOL: &'static str = "list_jobs";
+    const NEED: Need = Need::Scope(Scope::JobsRead);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audio/transcriptions");
+    const COLUMNS: &'static [&'static str] = &["id", "status", "filename", "size_bytes", "created_at", "completed_at"];
+    const EXAMPLE: &'static str = "status=pending limit=50";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        if self.offset.is_some_and(|offset| offset > FARTHEST) {
+            return Err(ServiceError::invalid("offset", "must be an integer from 0 to 10000"));
+        }
+        let status = self.status.map(|status| status.parse()).transpose().map_err(|_| {
+            ServiceError::invalid("status", format!("must be one of {}", JobStatus::ALL.map(JobStatus::as_str).join(", ")))
+        })?;
+        let page = context.services.jobs.list(&context.permit, &self.page.request(self.offset)?, status).await?;
+        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(job_view).collect()) })
+    }
+}

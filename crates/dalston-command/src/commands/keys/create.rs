@@ -1,0 +1,74 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute};
+use dalston_auth::Need;
+use dalston_model::{Description, Metadata, Name, RateLimit, Scope, ScopeSet, TenantId, Timestamp};
+use dalston_service::{CreateKey, Ends, ServiceError, ServiceResult, key_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Make an API key. Its secret is shown once.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Create {
+    /// What people call it: 1 to 255 characters.
+    #[schemars(with = "String", length(min = 1, max = 255))]
+    name: Name,
+    /// What it is for: up to 1000 characters.
+    #[schemars(with = "Option<String>", length(max = 1000))]
+    description: Option<Description>,
+    /// What it may do. Unless told: jobs:read, jobs:write, realtime.
+    #[serde(default = "super::default_scopes")]
+    #[schemars(with = "super::Scopes")]
+    scopes: ScopeSet,
+    /// Requests per minute, 1 to 1000000; null for no limit.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
+    rate_limit: Option<RateLimit>,
+    /// When it ends: RFC 3339 with a zone.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    expires_at: Option<Timestamp>,
+    /// Or in how many seconds from now it ends.
+    #[schemars(range(min = 1, max = 315_360_000))]
+    expires_in_seconds: Option<u32>,
+    /// An object of your own, up to 4096 bytes.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    metadata: Metadata,
+    /// Its tenant, if not your own: for platform only.
+    #[schemars(length(max = 63))]
+    tenant_id: Option<String>,
+}
+
+impl Command for Create {
+    const NAME: &'static str = "keys.create";
+    const TOOL: &'static str = "create_api_key";
+    const NEED: Need = Need::Scope(Scope::Admin);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::creating("/auth/keys");
+    const EXAMPLE: &'static str = "name=\"Read only\" scopes=jobs:read";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let ends = match (self.expires_at, self.expires_in_seconds) {
+            (None, None) => Ends::Never,
+            (Some(at), None) => Ends::At(at),
+            (None, Some(seconds)) => Ends::In(Duration::from_secs(seconds.into())),
+            (Some(_), Some(_)) => {
+                return Err(ServiceError::invalid(
+                    "expires_in_seconds",
+                    "must not be given together with expires_at",
+                ));
+            }
+        };
+        // A name that can be no tenant is the name of none.
+        let tenant = self.tenant_id.map(|id| id.parse::<TenantId>()).transpose();
+        let ask = CreateKey {
+            name: self.name,
+            description: self.description,
+            scopes: self.scopes,
+            rate_limit: self.rate_limit,
+            ends,
+            metadata: self.metadata,
+            tenant: tenant.map_err(|_| ServiceError::NotFound("Tenant"))?,
+        };
+        let minted = context.services.keys.create(&context.permit, ask, context.repeat.as_ref()).await?;
+        Ok(Answer { secret: Some(minted.secret), ..Answer::new(key_view(&minted.key)) })
+    }
+}

@@ -1,0 +1,33 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page::PageParameters};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::{ServiceResult, key_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// List the tenant's API keys, newest first.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct List {
+    #[serde(flatten)]
+    page: PageParameters,
+    /// Whether to list revoked keys too.
+    #[serde(default)]
+    include_revoked: bool,
+}
+
+impl Command for List {
+    const NAME: &'static str = "keys.list";
+    const TOOL: &'static str = "list_api_keys";
+    const NEED: Need = Need::Scope(Scope::Admin);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/keys");
+    const COLUMNS: &'static [&'static str] =
+        &["id", "prefix", "name", "scopes", "rate_limit", "enabled", "last_used_at", "expires_at", "revoked_at"];
+    const EXAMPLE: &'static str = "limit=50 include_revoked=true";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let request = self.page.request(None)?;
+        let page = context.services.keys.list(&context.permit, &request, self.include_revoked).await?;
+        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(key_view).collect()) })
+    }
+}

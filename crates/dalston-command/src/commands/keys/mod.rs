@@ -1,0 +1,40 @@
+//! The commands on keys.
+
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod update;
+pub(crate) mod usage;
+
+use dalston_model::{KeyId, ScopeSet};
+use dalston_service::{ServiceError, ServiceResult};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+/// The schema of a list of scopes: names from the closed set.
+pub(crate) struct Scopes;
+
+impl JsonSchema for Scopes {
+    fn schema_name() -> Cow<'static, str> {
+        "Scopes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = dalston_model::Scope::ALL.into_iter().map(dalston_model::Scope::as_str).collect();
+        json_schema!({
+            "type": "array", "items": {"type": "string", "enum": names}, "minItems": 1, "uniqueItems": true,
+        })
+    }
+}
+
+/// The id that a text stands for. One that is no id belongs to no key.
+pub(crate) fn key_id(text: &str) -> ServiceResult<KeyId> {
+    text.parse().map_err(|_| ServiceError::NotFound("API key"))
+}
+
+/// Scopes where they are left out.
+pub(crate) fn default_scopes() -> ScopeSet {
+    ScopeSet::DEFAULT
+}

@@ -1,0 +1,40 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::{ServiceError, ServiceResult, key_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The longest overlap: a week.
+const LONGEST: u32 = 604_800;
+
+/// Give an API key a new secret, shown once. The id, the scopes, the limits and the counters stay.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Rotate {
+    /// The id of the key.
+    key_id: String,
+    /// For how many seconds the old secret lives on: 0 to 604800. Unless told it ends at once.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 604_800))]
+    overlap_seconds: u32,
+}
+
+impl Command for Rotate {
+    const NAME: &'static str = "keys.rotate";
+    const TOOL: &'static str = "rotate_api_key";
+    const NEED: Need = Need::Scope(Scope::Admin);
+    const EFFECT: Effect = Effect::Irreversible;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/auth/keys/{key_id}/rotate");
+    const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d overlap_seconds=3600";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        if self.overlap_seconds > LONGEST {
+            return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
+        }
+        let id = super::key_id(&self.key_id)?;
+        let overlap = Duration::from_secs(self.overlap_seconds.into());
+        let minted = context.services.keys.rotate(&context.permit, id, overlap, context.repeat.as_ref()).await?;
+        Ok(Answer { secret: Some(minted.secret), ..Answer::new(key_view(&minted.key)) })
+    }
+}

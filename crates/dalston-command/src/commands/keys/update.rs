@@ -1,0 +1,69 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::{Description, KeyPatch, Metadata, Name, RateLimit, Scope, ScopeSet, Timestamp};
+use dalston_service::{ServiceResult, key_view};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+/// Change an API key. Fields that are left out stay as they are; null clears.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Update {
+    /// The id of the key.
+    key_id: String,
+    /// A new name.
+    #[schemars(with = "Option<String>", length(min = 1, max = 255), extend("type" = "string"))]
+    #[serde(default, deserialize_with = "given")]
+    name: Option<Name>,
+    /// A new description, or null for none.
+    #[schemars(with = "Option<String>", length(max = 1000))]
+    #[serde(default, deserialize_with = "given")]
+    description: Option<Option<Description>>,
+    /// New scopes.
+    #[schemars(with = "Option<super::Scopes>", extend("type" = "array"))]
+    #[serde(default, deserialize_with = "given")]
+    scopes: Option<ScopeSet>,
+    /// Requests per minute, 1 to 1000000, or null for no limit.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
+    #[serde(default, deserialize_with = "given")]
+    rate_limit: Option<Option<RateLimit>>,
+    /// On or off.
+    #[schemars(with = "Option<bool>", extend("type" = "boolean"))]
+    #[serde(default, deserialize_with = "given")]
+    enabled: Option<bool>,
+    /// When it ends, RFC 3339 with a zone, or null for never.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, deserialize_with = "given")]
+    expires_at: Option<Option<Timestamp>>,
+    /// A new object of your own.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", extend("type" = "object"))]
+    #[serde(default, deserialize_with = "given")]
+    metadata: Option<Metadata>,
+}
+
+/// A value that is given, be it null: a field that is left out stays `None`.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl Command for Update {
+    const NAME: &'static str = "keys.update";
+    const TOOL: &'static str = "update_api_key";
+    const NEED: Need = Need::Scope(Scope::Admin);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/auth/keys/{key_id}");
+    const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d rate_limit=600";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let patch = KeyPatch {
+            name: self.name,
+            description: self.description,
+            scopes: self.scopes,
+            rate_limit: self.rate_limit,
+            enabled: self.enabled,
+            expires_at: self.expires_at,
+            metadata: self.metadata,
+        };
+        let used = context.services.keys.update(&context.permit, super::key_id(&self.key_id)?, &patch).await?;
+        Ok(Answer::new(key_view(&used)))
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands, a file each.
+
+pub(crate) mod help;
+pub(crate) mod jobs;
+pub(crate) mod keys;
+pub(crate) mod status;
+pub(crate) mod tenants;
+pub(crate) mod whoami;

@@ -1,0 +1,21 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_service::ServiceResult;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Show how the service is: its health and figures, and more of them to admins.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Status {}
+
+impl Command for Status {
+    const NAME: &'static str = "status";
+    const TOOL: &'static str = "status";
+    const NEED: Need = Need::Caller;
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/status");
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        Ok(Answer::new(context.services.status.report(&context.permit).await?))
+    }
+}

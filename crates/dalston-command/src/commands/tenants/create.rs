@@ -1,0 +1,34 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute};
+use dalston_auth::Need;
+use dalston_model::{Name, Scope};
+use dalston_service::{ServiceError, ServiceResult, tenant_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Make a tenant: an isolated customer with keys and jobs of its own.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Create {
+    /// Its id: lower-case letters, digits, - and _, at most 63.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"))]
+    id: String,
+    /// What people call it.
+    #[schemars(with = "Option<String>", length(min = 1, max = 255))]
+    name: Option<Name>,
+}
+
+impl Command for Create {
+    const NAME: &'static str = "tenants.create";
+    const TOOL: &'static str = "create_tenant";
+    const NEED: Need = Need::Scope(Scope::Platform);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::creating("/v1/tenants");
+    const EXAMPLE: &'static str = "id=acme name=\"Acme Ltd\"";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let id = self.id.parse().map_err(|_| {
+            ServiceError::invalid("id", "must begin with a letter or digit and hold only a-z, 0-9, _ and -, at most 63")
+        })?;
+        let tenant = context.services.tenants.create(&context.permit, id, self.name).await?;
+        Ok(Answer::new(tenant_view(&tenant)))
+    }
+}

@@ -1,0 +1,4 @@
+//! The commands on tenants.
+
+pub(crate) mod create;
+pub(crate) mod list;

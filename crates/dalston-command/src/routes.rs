@@ -1,0 +1,72 @@
+//! The HTTP routes that are no commands: health, and the data plane. Data, so that policy, registration and help come
+//! from one table.
+
+use crate::Method;
+use dalston_auth::Need;
+use dalston_model::Scope;
+
+/// What serves a route; the gateway has a function for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handler {
+    /// The process lives.
+    Health,
+    /// A new connection to the store works.
+    Ready,
+    /// An upload.
+    Upload,
+    /// The stream's WebSocket.
+    Stream,
+}
+
+/// A route of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataRoute {
+    /// What serves it.
+    pub handler: Handler,
+    /// The method.
+    pub method: Method,
+    /// The pattern.
+    pub pattern: &'static str,
+    /// What it asks of the caller; `None`: nobody is asked.
+    pub need: Option<Need>,
+    /// What it does.
+    pub summary: &'static str,
+    /// How to call it.
+    pub example: &'static str,
+}
+
+/// All of them.
+pub const DATA_ROUTES: &[DataRoute] = &[
+    DataRoute {
+        handler: Handler::Health,
+        method: Method::Get,
+        pattern: "/health",
+        need: None,
+        summary: "Whether the process lives.",
+        example: "curl http://localhost:8000/health",
+    },
+    DataRoute {
+        handler: Handler::Ready,
+        method: Method::Get,
+        pattern: "/health/ready",
+        need: None,
+        summary: "Whether a new connection to the store works.",
+        example: "curl http://localhost:8000/health/ready",
+    },
+    DataRoute {
+        handler: Handler::Upload,
+        method: Method::Post,
+        pattern: "/v1/audio/transcriptions",
+        need: Some(Need::Scope(Scope::JobsWrite)),
+        summary: "Upload audio: multipart with exactly one file, and model, language, metadata if wanted.",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" -F file=@audio.wav http://localhost:8000/v1/audio/transcriptions",
+    },
+    DataRoute {
+        handler: Handler::Stream,
+        method: Method::Get,
+        pattern: "/v1/audio/transcriptions/stream",
+        need: Some(Need::Scope(Scope::Realtime)),
+        summary: "Open a transcription stream: a WebSocket; language, model, encoding, sample_rate in the query.",
+        example: "websocat \"ws://localhost:8000/v1/audio/transcriptions/stream?api_key=$DALSTON_API_KEY&language=en\"",
+    },
+];

@@ -1,0 +1,185 @@
+//! The audio files: staged while they arrive, kept under the id of their job.
+//!
+//! A staged file is complete on the disk before its job's row is written, and is renamed after it: a row always has
+//! its file, in one place or the other, and [`AudioFiles::recover`] finishes what a crash cut off.
+
+use crate::{ServiceError, ServiceResult};
+use dalston_model::{JobId, SharedClock, Timestamp};
+use dalston_store::JobStore;
+use sha2::{Digest, Sha256};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+use tokio::{
+    fs::{self, File, OpenOptions},
+    io::{AsyncWriteExt, BufWriter},
+};
+
+/// What arrives is written in pieces of this size.
+const PIECE: usize = 256 * 1024;
+/// A staged file without a row may be another node's upload under way: it is left alone for so long.
+const ABANDONED: Duration = Duration::from_secs(3_600);
+
+/// The folder of the audio files.
+pub struct AudioFiles {
+    staged: PathBuf,
+    kept: PathBuf,
+    max_bytes: u64,
+}
+
+impl AudioFiles {
+    /// In `data`, which is made when it is not there; a file has at most `max_bytes`.
+    pub async fn open(data: &Path, max_bytes: u64) -> io::Result<Self> {
+        let kept = data.join("audio");
+        let staged = kept.join("incoming");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&staged).await?;
+        Ok(Self { staged, kept, max_bytes })
+    }
+
+    /// The greatest length of a file in bytes.
+    pub const fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    /// Where the audio of a job is kept.
+    pub fn path(&self, id: JobId) -> PathBuf {
+        self.kept.join(id.to_string())
+    }
+
+    /// A new file for what arrives. `digest` asks for its SHA-256.
+    pub async fn stage(&self, id: JobId, digest: bool) -> ServiceResult<Staged> {
+        let path = self.staged.join(id.to_string());
+        // `create_new` is O_EXCL: neither an existing file nor a link is followed.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
+        Ok(Staged {
+            id,
+            path: Some(path),
+            file: BufWriter::with_capacity(PIECE, file),
+            size: 0,
+            max_bytes: self.max_bytes,
+            digest: digest.then(Sha256::new),
+        })
+    }
+
+    /// Keeps a staged file whose job is in the store.
+    pub async fn keep(&self, mut staged: Staged) -> io::Result<()> {
+        if let Some(path) = staged.path.take() {
+            self.rename(&path, staged.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the audio of a job, if there is any.
+    pub async fn delete(&self, id: JobId) -> io::Result<()> {
+        match fs::remove_file(self.path(id)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Finishes what a crash cut off: a staged file whose job is in the store is kept, one without is deleted once it
+    /// is an hour old. Tells how many were kept and deleted.
+    pub async fn recover(&self, store: &dyn JobStore, clock: &SharedClock) -> ServiceResult<(u32, u32)> {
+        let (mut kept, mut deleted) = (0, 0);
+        let mut entries = fs::read_dir(&self.staged).await?;
+        while let Some(entry) = entries.next_entry().await? {
+            let id = entry.file_name().to_str().and_then(|name| name.parse::<JobId>().ok());
+            if let Some(id) = id
+                && store.job_exists(id).await?
+            {
+                self.rename(&entry.path(), id).await?;
+                kept += 1;
+            } else if is_abandoned(&entry, clock.now()).await {
+                fs::remove_file(entry.path()).await?;
+                deleted += 1;
+            }
+        }
+        Ok((kept, deleted))
+    }
+
+    async fn rename(&self, from: &Path, id: JobId) -> io::Result<()> {
+        fs::rename(from, self.path(id)).await?;
+        sync_folder(&self.kept).await
+    }
+}
+
+/// A file that is arriving. Dropped before it is kept, it is deleted.
+pub struct Staged {
+    id: JobId,
+    path: Option<PathBuf>,
+    file: BufWriter<File>,
+    size: u64,
+    max_bytes: u64,
+    digest: Option<Sha256>,
+}
+
+impl Staged {
+    /// The id of the job that it will belong to.
+    pub const fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Bytes so far.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds what has arrived.
+    pub async fn write(&mut self, bytes: &[u8]) -> ServiceResult<()> {
+        self.size = self.size.saturating_add(bytes.len() as u64);
+        if self.size > self.max_bytes {
+            return Err(ServiceError::TooLarge);
+        }
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
+        Ok(self.file.write_all(bytes).await?)
+    }
+
+    /// Brings all of it to the disk, its name too.
+    pub async fn finish(&mut self) -> ServiceResult<()> {
+        self.file.flush().await?;
+        self.file.get_ref().sync_all().await?;
+        if let Some(folder) = self.path.as_deref().and_then(Path::parent) {
+            sync_folder(folder).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the file where it is: whether its job is in the store is not known, and recovery will find out.
+    pub fn leave(mut self) {
+        self.path = None;
+    }
+
+    /// Where it is, until it is kept.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Its SHA-256, if that was asked for.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        self.digest.clone().map(|digest| digest.finalize().into())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take()
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::warn!(%error, id = %self.id, "a staged file could not be deleted");
+        }
+    }
+}
+
+async fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder).await?.sync_all().await
+}
+
+async fn is_abandoned(entry: &fs::DirEntry, now: Timestamp) -> bool {
+    let Ok(Ok(modified)) = entry.metadata().await.map(|metadata| metadata.modified()) else { return false };
+    let age = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.since(Timestamp::from_micros(0).plus(age)) > ABANDONED
+}

@@ -1,0 +1,120 @@
+//! What a use case says when it does not do what it was asked.
+
+use dalston_auth::Refusal;
+use dalston_model::{EntropyError, ErrorCode};
+use dalston_store::StoreError;
+use std::borrow::Cow;
+use thiserror::Error;
+
+/// One field that is not acceptable. Names what is wanted, never what was given.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FieldError {
+    /// The field.
+    pub field: String,
+    /// What is wanted.
+    pub detail: Cow<'static, str>,
+}
+
+impl FieldError {
+    /// The error of `field`.
+    pub fn new(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), detail: detail.into() }
+    }
+}
+
+/// Why a use case was not carried out.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum ServiceError {
+    /// The caller may not.
+    #[error("{}", .0.detail())]
+    Refused(Refusal),
+    /// No such thing in the caller's tenant. Another tenant's thing is the same answer.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// The state of the thing does not allow it.
+    #[error("{0}")]
+    Conflict(Cow<'static, str>),
+    /// Well-formed, but not acceptable.
+    #[error("the request is not acceptable")]
+    Invalid(Vec<FieldError>),
+    /// Not well-formed.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// Not audio, or not the media type that is wanted.
+    #[error("{0}")]
+    UnsupportedMedia(&'static str),
+    /// The body is too large.
+    #[error("the body is too large")]
+    TooLarge,
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// No room on the disk.
+    #[error("no room to store this")]
+    StorageFull,
+    /// The store cannot be asked.
+    #[error("the store is not available")]
+    Unavailable,
+    /// A fault of ours; the cause is in the log.
+    #[error("internal error")]
+    Internal,
+}
+
+/// What use cases return.
+pub type ServiceResult<T> = Result<T, ServiceError>;
+
+impl ServiceError {
+    /// The stable code.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::Conflict(_) => ErrorCode::Conflict,
+            Self::Invalid(_) | Self::Malformed(_) => ErrorCode::InvalidRequest,
+            Self::UnsupportedMedia(_) => ErrorCode::UnsupportedMedia,
+            Self::TooLarge => ErrorCode::TooLarge,
+            Self::Timeout => ErrorCode::Timeout,
+            Self::StorageFull => ErrorCode::StorageFull,
+            Self::Unavailable => ErrorCode::Unavailable,
+            Self::Internal => ErrorCode::Internal,
+        }
+    }
+
+    /// One field that is not acceptable.
+    pub fn invalid(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, detail)])
+    }
+}
+
+impl From<Refusal> for ServiceError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a store call failed");
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable,
+            StoreError::Corrupt(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<EntropyError> for ServiceError {
+    fn from(error: EntropyError) -> Self {
+        tracing::error!(%error, "nothing can be minted");
+        Self::Internal
+    }
+}
+
+impl From<std::io::Error> for ServiceError {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "a file could not be written or read");
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::StorageFull,
+            _ => Self::Internal,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Jobs: upload, list, get, cancel, purge.
+
+use crate::{AudioFiles, FieldError, Repeat, ServiceError, ServiceResult, Staged, keys::other_payload, probe::probe};
+use dalston_auth::Permit;
+use dalston_model::{
+    Action, Audio, FileName, Job, JobId, JobStatus, Metadata, Page, PageRequest, SharedClock, SharedEntropy, Target,
+};
+use dalston_store::{CancelJob, DeleteJob, InsertJob, Repeated, SharedStore};
+use serde_json::json;
+
+const NOUN: &str = "Job";
+
+/// What came with an audio file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Upload {
+    /// What the client called the file.
+    pub filename: Option<FileName>,
+    /// What the client said that it is.
+    pub content_type: Option<String>,
+    /// The model that is asked for.
+    pub model: Option<String>,
+    /// The language that is asked for.
+    pub language: Option<String>,
+    /// The client's own object.
+    pub metadata: Metadata,
+}
+
+/// What came of a cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It has ended.
+    Cancelled,
+    /// Its engine was asked to stop.
+    Cancelling,
+}
+
+/// The use cases on jobs.
+pub struct Jobs {
+    store: SharedStore,
+    files: AudioFiles,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Jobs {
+    pub(crate) fn new(store: SharedStore, files: AudioFiles, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { store, files, clock, entropy }
+    }
+
+    /// The greatest length of an upload in bytes.
+    pub const fn max_bytes(&self) -> u64 {
+        self.files.max_bytes()
+    }
+
+    /// A file for an upload that is about to arrive. `digest` asks for its SHA-256.
+    pub async fn stage(&self, _permit: &Permit, digest: bool) -> ServiceResult<Staged> {
+        let id = JobId::new(self.clock.now(), &*self.entropy)?;
+        self.files.stage(id, digest).await
+    }
+
+    /// Makes a job of an upload that has arrived. A repeated upload gets the job of the first.
+    pub async fn create(
+        &self,
+        permit: &Permit,
+        mut staged: Staged,
+        upload: Upload,
+        repeat: Option<&Repeat>,
+    ) -> ServiceResult<Job> {
+        staged.finish().await?;
+        let audio = identify(&staged).await?;
+        let now = self.clock.now();
+        let job = Job {
+            id: staged.id(),
+            tenant: permit.tenant().clone(),
+            status: JobStatus::Pending,
+            filename: upload.filename,
+            content_type: upload.content_type,
+            size_bytes: staged.size(),
+            audio,
+            model: upload.model,
+            language: upload.language,
+            metadata: upload.metadata,
+            created_at: now,
+            created_by: Some(permit.actor()),
+            started_at: None,
+            completed_at: None,
+            error: None,
+            result: None,
+        };
+        let claim = repeat.map(|repeat| repeat.claim(permit, "jobs.create", now));
+        let detail = json!({"size_bytes": job.size_bytes, "format": job.audio.format});
+        let entry = permit.entry(now, Action::JobCreated, Target::Job(job.id), detail);
+        let inserted = match self.store.insert_job(&job, claim.as_ref(), &entry).await {
+            Ok(inserted) => inserted,
+            Err(error) => {
+                staged.leave();
+                return Err(error.into());
+            }
+        };
+        match inserted {
+            InsertJob::Inserted => {
+                self.files.keep(staged).await?;
+                Ok(job)
+            }
+            InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
+            InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(other_payload()),
+            InsertJob::Repeated(Repeated { target, .. }) => {
+                let id = target.parse().map_err(|_| ServiceError::Internal)?;
+                self.get(permit, id).await
+            }
+        }
+    }
+
+    /// A page of the tenant's jobs, of one status when it is given.
+    pub async fn list(
+        &self,
+        permit: &Permit,
+        page: &PageRequest,
+        status: Option<JobStatus>,
+    ) -> ServiceResult<Page<Job>> {
+        Ok(self.store.jobs(permit.tenant(), page, status).await?)
+    }
+
+    /// The job of this id.
+    pub async fn get(&self, permit: &Permit, id: JobId) -> ServiceResult<Job> {
+        self.store.job(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// Cancels a job that has not ended.
+    pub async fn cancel(&self, permit: &Permit, id: JobId) -> ServiceResult<Cancelled> {
+        let now = self.clock.now();
+        let entry = permit.entry(now, Action::JobCancelled, Target::Job(id), json!({}));
+        match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
+            CancelJob::Cancelled => Ok(Cancelled::Cancelled),
+            CancelJob::Cancelling => Ok(Cancelled::Cancelling),
+            CancelJob::Ended(_) => Err(ServiceError::Conflict("The job has ended".into())),
+            CancelJob::Unknown => Err(ServiceError::NotFound(NOUN)),
+        }
+    }
+
+    /// Deletes an ended job: its row, then its audio.
+    pub async fn purge(&self, permit: &Permit, id: JobId) -> ServiceResult<()> {
+        let entry = permit.entry(self.clock.now(), Action::JobDeleted, Target::Job(id), json!({}));
+        match self.store.delete_job(permit.tenant(), id, &entry).await? {
+            DeleteJob::Deleted => Ok(self.files.delete(id).await?),
+            DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
+            DeleteJob::Unknown => Err(ServiceError::NotFound(NOUN)),
+        }
+    }
+
+    /// Finishes uploads that a crash cut off.
+    pub async fn recover(&self) -> ServiceResult<()> {
+        let (kept, deleted) = self.files.recover(&*self.store, &self.clock).await?;
+        if kept + deleted > 0 {
+            tracing::info!(kept, deleted, "uploads were recovered");
+        }
+        Ok(())
+    }
+}
+
+async fn identify(staged: &Staged) -> ServiceResult<Audio> {
+    if staged.size() == 0 {
+        return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
+    }
+    let path = staged.path().map(std::path::Path::to_owned).ok_or(ServiceError::Internal)?;
+    let probed = tokio::task::spawn_blocking(move || probe(&path)).await.map_err(|error| {
+        tracing::error!(%error, "the probe did not end");
+        ServiceError::Internal
+    })?;
+    probed?.ok_or(ServiceError::UnsupportedMedia("The file is not audio of a known format"))
+}

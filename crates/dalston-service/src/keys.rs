@@ -1,0 +1,344 @@
+//! Keys: create, list, get, update, rotate, revoke, usage.
+
+use crate::{ServiceError, ServiceResult, Streams};
+use dalston_auth::{Gate, Permit, PlainKey, Refusal};
+use dalston_model::{
+    Action, Day, Description, Key, KeyId, KeyPatch, Metadata, Name, Page, PageRequest, RateLimit, Scope, ScopeSet,
+    SharedEntropy, Target, TenantId, Timestamp, Usage,
+};
+use dalston_store::{
+    ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Repeated, RevokeKey, Rotation, SharedStore, UsedKey,
+};
+use serde_json::json;
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+const NOUN: &str = "API key";
+/// A key may be given at most ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
+/// A repeated request is known for a day.
+const REPEAT: Duration = Duration::from_secs(86_400);
+/// Usage is shown for so many days.
+const DAYS_SHOWN: i32 = 30;
+
+/// When a new key ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Never.
+    Never,
+    /// At this moment.
+    At(Timestamp),
+    /// So long after it was made.
+    In(Duration),
+}
+
+/// The key that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateKey {
+    /// What people call it.
+    pub name: Name,
+    /// What it is for.
+    pub description: Option<Description>,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// Requests per minute.
+    pub rate_limit: Option<RateLimit>,
+    /// When it ends.
+    pub ends: Ends,
+    /// The client's own object.
+    pub metadata: Metadata,
+    /// Its tenant, if not the caller's.
+    pub tenant: Option<TenantId>,
+}
+
+/// A request that the client may repeat (`Idempotency-Key`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// The client's key, 1 to 255 characters.
+    pub key: String,
+    /// SHA-256 of the payload.
+    pub fingerprint: [u8; 32],
+}
+
+impl Repeat {
+    /// The claim of it, for one caller and one command.
+    pub(crate) fn claim(&self, permit: &Permit, command: &str, now: Timestamp) -> Claim {
+        Claim {
+            scope: format!("{}/{}/{command}", permit.tenant(), permit.actor()),
+            key: self.key.clone(),
+            fingerprint: self.fingerprint,
+            expires_at: now.plus(REPEAT),
+        }
+    }
+}
+
+/// The answer to a repeated request whose payload differs from the first.
+pub(crate) fn other_payload() -> ServiceError {
+    ServiceError::invalid("Idempotency-Key", "was used before with another payload")
+}
+
+/// A key and its secret, which nobody will see again.
+#[derive(Debug)]
+pub struct Minted {
+    /// The key.
+    pub key: UsedKey,
+    /// The secret.
+    pub secret: PlainKey,
+}
+
+/// The use cases on keys.
+pub struct Keys {
+    store: SharedStore,
+    gate: Arc<Gate>,
+    streams: Arc<Streams>,
+    entropy: SharedEntropy,
+}
+
+impl Keys {
+    pub(crate) fn new(store: SharedStore, gate: Arc<Gate>, streams: Arc<Streams>, entropy: SharedEntropy) -> Self {
+        Self { store, gate, streams, entropy }
+    }
+
+    /// Makes a key, never wider than the caller.
+    pub async fn create(&self, permit: &Permit, ask: CreateKey, repeat: Option<&Repeat>) -> ServiceResult<Minted> {
+        let now = self.gate.now();
+        let tenant = self.tenant_of(permit, ask.tenant.clone())?;
+        within(permit, ask.scopes)?;
+        let (new, secret) = self.mint(permit, &tenant, ask, now)?;
+        let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
+        let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "rate_limit": new.key.rate_limit});
+        let mut entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
+        entry.tenant = tenant;
+        match self.store.insert_key(&new, claim.as_ref(), &entry).await? {
+            InsertKey::Inserted => Ok(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }),
+            InsertKey::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
+            InsertKey::Repeated(repeated) => Err(made_before(&repeated)),
+        }
+    }
+
+    /// Makes the first admin key of the tenant `default`, unless the store holds a key already. `minted` is shown the
+    /// secret before the key is there, so that no crash can leave a key whose secret nobody has.
+    pub async fn create_first(
+        &self,
+        permit: &Permit,
+        minted: impl FnOnce(&PlainKey) -> std::io::Result<()>,
+    ) -> ServiceResult<Option<Minted>> {
+        let now = self.gate.now();
+        let name = "Admin".parse().map_err(|_| ServiceError::Internal)?;
+        let ask = CreateKey {
+            name,
+            description: None,
+            scopes: ScopeSet::ADMIN,
+            rate_limit: None,
+            ends: Ends::Never,
+            metadata: Metadata::default(),
+            tenant: None,
+        };
+        let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
+        minted(&secret)?;
+        let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
+        let entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
+        let inserted = self.store.insert_first_key(&new, &entry).await?;
+        Ok(inserted.then_some(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }))
+    }
+
+    fn mint(
+        &self,
+        permit: &Permit,
+        tenant: &TenantId,
+        ask: CreateKey,
+        now: Timestamp,
+    ) -> ServiceResult<(NewKey, PlainKey)> {
+        let expires_at = match ask.ends {
+            Ends::Never => None,
+            Ends::At(at) => Some(future(at, now)?),
+            Ends::In(duration) => Some(future(now.plus(duration), now)?),
+        };
+        let secret = self.gate.format().mint(&*self.entropy)?;
+        let key = Key {
+            id: KeyId::new(now, &*self.entropy)?,
+            tenant: tenant.clone(),
+            prefix: secret.prefix().to_owned(),
+            name: ask.name,
+            description: ask.description,
+            scopes: ask.scopes,
+            rate_limit: ask.rate_limit,
+            enabled: true,
+            created_at: now,
+            created_by: Some(permit.actor()),
+            expires_at,
+            revoked_at: None,
+            metadata: ask.metadata,
+        };
+        Ok((NewKey { digest: self.gate.digester().digest(&secret), key }, secret))
+    }
+
+    /// A page of the tenant's keys, without the revoked ones unless told.
+    pub async fn list(&self, permit: &Permit, page: &PageRequest, revoked: bool) -> ServiceResult<Page<UsedKey>> {
+        Ok(self.store.keys(permit.tenant(), page, revoked).await?)
+    }
+
+    /// The key of this id.
+    pub async fn get(&self, permit: &Permit, id: KeyId) -> ServiceResult<UsedKey> {
+        self.store.key(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// The caller's own key, in its own tenant.
+    pub async fn own(&self, key: &Key) -> ServiceResult<UsedKey> {
+        self.store.key(&key.tenant, key.id).await?.ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// Changes fields of a key that does not go beyond the caller, to values that do not either. The caller's own key
+    /// stays a live admin key, and so does the tenant's last one.
+    pub async fn update(&self, permit: &Permit, id: KeyId, patch: &KeyPatch) -> ServiceResult<UsedKey> {
+        let now = self.gate.now();
+        if patch.fields().is_empty() {
+            return Err(ServiceError::invalid("body", "must change at least one field"));
+        }
+        if let Some(scopes) = patch.scopes {
+            within(permit, scopes)?;
+        }
+        if let Some(Some(at)) = patch.expires_at {
+            future(at, now)?;
+        }
+        let weakens = patch.enabled == Some(false) || patch.scopes.is_some_and(|scopes| !scopes.grants(Scope::Admin));
+        if weakens && permit.actor().key() == Some(id) {
+            return Err(own_key());
+        }
+        let entry = permit.entry(now, Action::KeyUpdated, Target::Key(id), changes(patch));
+        let changed = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await?;
+        let used = self.changed(changed)?;
+        self.streams.key_changed(&used.key, now);
+        Ok(used)
+    }
+
+    /// Gives the key a new secret. The old one lives on for `overlap`, at most a week.
+    pub async fn rotate(
+        &self,
+        permit: &Permit,
+        id: KeyId,
+        overlap: Duration,
+        repeat: Option<&Repeat>,
+    ) -> ServiceResult<Minted> {
+        let now = self.gate.now();
+        let secret = self.gate.format().mint(&*self.entropy)?;
+        let rotation = Rotation {
+            digest: self.gate.digester().digest(&secret),
+            prefix: secret.prefix().to_owned(),
+            old_until: now.plus(overlap),
+        };
+        let claim = repeat.map(|repeat| repeat.claim(permit, "keys.rotate", now));
+        let detail = json!({"overlap_seconds": overlap.as_secs()});
+        let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
+        let (tenant, guard) = (permit.tenant(), guard(permit, now));
+        let changed = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await?;
+        Ok(Minted { key: self.changed(changed)?, secret })
+    }
+
+    /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
+    /// the caller is `platform`. Revoking takes rights away, so a key that goes beyond the caller may be revoked too.
+    pub async fn revoke(&self, permit: &Permit, id: KeyId) -> ServiceResult<()> {
+        let now = self.gate.now();
+        if permit.actor().key() == Some(id) {
+            return Err(own_key());
+        }
+        let guard = Guard { within: None, ..guard(permit, now) };
+        let entry = permit.entry(now, Action::KeyRevoked, Target::Key(id), json!({}));
+        match self.store.revoke_key(permit.tenant(), id, &guard, &entry).await? {
+            RevokeKey::Revoked | RevokeKey::AlreadyRevoked(_) => {
+                self.streams.key_revoked(id);
+                Ok(())
+            }
+            RevokeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
+            RevokeKey::Refused(objection) => Err(refused(objection)),
+        }
+    }
+
+    /// How the key is used. What this node counted is given to the store first.
+    pub async fn usage(&self, permit: &Permit, id: KeyId) -> ServiceResult<Usage> {
+        self.gate.flush_usage().await?;
+        let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
+        self.store.usage(permit.tenant(), id, since).await?.ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    fn changed(&self, changed: ChangeKey) -> ServiceResult<UsedKey> {
+        match changed {
+            ChangeKey::Changed(used) => Ok(*used),
+            ChangeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
+            ChangeKey::Refused(objection) => Err(refused(objection)),
+            ChangeKey::Repeated(repeated) => Err(made_before(&repeated)),
+        }
+    }
+
+    fn tenant_of(&self, permit: &Permit, asked: Option<TenantId>) -> ServiceResult<TenantId> {
+        match asked {
+            Some(tenant) if tenant != *permit.tenant() => {
+                let caller = permit.caller().clone().in_tenant(tenant)?;
+                Ok(caller.tenant().clone())
+            }
+            _ => Ok(permit.tenant().clone()),
+        }
+    }
+}
+
+/// Nobody gives what they do not have.
+fn within(permit: &Permit, scopes: ScopeSet) -> ServiceResult<()> {
+    if permit.scopes().covers(scopes) {
+        return Ok(());
+    }
+    let beyond = scopes.iter().find(|scope| !permit.scopes().grants(*scope)).unwrap_or(Scope::Platform);
+    Err(Refusal::InsufficientScope(beyond).into())
+}
+
+fn guard(permit: &Permit, at: Timestamp) -> Guard {
+    let scopes = permit.scopes();
+    Guard { at, within: Some(scopes), keep_admin: !scopes.grants(Scope::Platform) }
+}
+
+fn future(at: Timestamp, now: Timestamp) -> ServiceResult<Timestamp> {
+    if at > now && at <= now.plus(LONGEST) {
+        Ok(at)
+    } else {
+        Err(ServiceError::invalid("expires_at", "must lie in the future, at most ten years ahead"))
+    }
+}
+
+fn refused(objection: Objection) -> ServiceError {
+    match objection {
+        Objection::Revoked => ServiceError::Conflict("The API key is revoked".into()),
+        Objection::Wider => Refusal::InsufficientScope(Scope::Platform).into(),
+        Objection::LastAdmin => ServiceError::Conflict("The tenant's last live admin key stays as it is".into()),
+    }
+}
+
+fn own_key() -> ServiceError {
+    ServiceError::Conflict("A key cannot lock itself out: use another admin key".into())
+}
+
+fn made_before(repeated: &Repeated) -> ServiceError {
+    if repeated.same_payload {
+        let target = &repeated.target;
+        ServiceError::Conflict(Cow::Owned(format!(
+            "This Idempotency-Key was used for API key {target}; its secret is not kept"
+        )))
+    } else {
+        other_payload()
+    }
+}
+
+/// What the audit record says of an update: the new values, but for texts only that they changed.
+fn changes(patch: &KeyPatch) -> serde_json::Value {
+    let mut detail = json!({"fields": patch.fields()});
+    if let Some(scopes) = patch.scopes {
+        detail["scopes"] = json!(scopes);
+    }
+    if let Some(limit) = patch.rate_limit {
+        detail["rate_limit"] = json!(limit);
+    }
+    if let Some(enabled) = patch.enabled {
+        detail["enabled"] = json!(enabled);
+    }
+    if let Some(at) = patch.expires_at {
+        detail["expires_at"] = json!(at);
+    }
+    detail
+}

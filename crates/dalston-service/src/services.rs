@@ -1,0 +1,54 @@
+//! All use cases together, as doors hold them.
+
+use crate::{AudioFiles, Jobs, Keys, Settings, Status, Streams, Tenants, Workers};
+use dalston_auth::Gate;
+use dalston_model::{SharedClock, SharedEntropy};
+use dalston_store::SharedStore;
+use std::sync::Arc;
+
+/// What the use cases are made of.
+pub struct ServicesParts {
+    /// Where everything is.
+    pub store: SharedStore,
+    /// Who may do what.
+    pub gate: Arc<Gate>,
+    /// The audio files.
+    pub files: AudioFiles,
+    /// Whoever transcribes streams.
+    pub workers: Arc<dyn Workers>,
+    /// The node's clock.
+    pub clock: SharedClock,
+    /// The node's chance.
+    pub entropy: SharedEntropy,
+    /// The settings in force, without secrets.
+    pub settings: Settings,
+}
+
+/// The use cases.
+pub struct Services {
+    /// On keys.
+    pub keys: Keys,
+    /// On tenants.
+    pub tenants: Tenants,
+    /// On jobs.
+    pub jobs: Jobs,
+    /// On streams.
+    pub streams: Arc<Streams>,
+    /// The report.
+    pub status: Status,
+}
+
+impl Services {
+    /// Of these parts.
+    pub fn new(parts: ServicesParts) -> Self {
+        let ServicesParts { store, gate, files, workers, clock, entropy, settings } = parts;
+        let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
+        Self {
+            keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
+            tenants: Tenants::new(store.clone(), clock.clone()),
+            jobs: Jobs::new(store.clone(), files, clock.clone(), entropy),
+            status: Status::new(store, gate, streams.clone(), clock, settings),
+            streams,
+        }
+    }
+}

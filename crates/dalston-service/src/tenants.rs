@@ -1,0 +1,45 @@
+//! Tenants: create, list.
+
+use crate::{ServiceError, ServiceResult};
+use dalston_auth::Permit;
+use dalston_model::{Action, Name, Page, PageRequest, SharedClock, Target, Tenant, TenantId};
+use dalston_store::SharedStore;
+use serde_json::json;
+
+/// The use cases on tenants.
+pub struct Tenants {
+    store: SharedStore,
+    clock: SharedClock,
+}
+
+impl Tenants {
+    pub(crate) fn new(store: SharedStore, clock: SharedClock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Makes a tenant. One of that id already: a conflict.
+    pub async fn create(&self, permit: &Permit, id: TenantId, name: Option<Name>) -> ServiceResult<Tenant> {
+        let (tenant, made) = self.insert(permit, id, name).await?;
+        if made { Ok(tenant) } else { Err(ServiceError::Conflict("There is a tenant of that id".into())) }
+    }
+
+    /// Makes a tenant unless there is one of that id.
+    pub async fn ensure(&self, permit: &Permit, id: TenantId) -> ServiceResult<()> {
+        self.insert(permit, id, None).await.map(|_| ())
+    }
+
+    /// A page of all tenants.
+    pub async fn list(&self, _permit: &Permit, page: &PageRequest) -> ServiceResult<Page<Tenant>> {
+        Ok(self.store.tenants(page).await?)
+    }
+
+    async fn insert(&self, permit: &Permit, id: TenantId, name: Option<Name>) -> ServiceResult<(Tenant, bool)> {
+        let created_at = self.clock.now();
+        let tenant = Tenant { id: id.clone(), name, created_at };
+        let target = Target::Tenant(id.clone());
+        let mut entry = permit.entry(created_at, Action::TenantCreated, target, json!({"name": tenant.name}));
+        entry.tenant = id;
+        let made = self.store.insert_tenant(&tenant, &entry).await?;
+        Ok((tenant, made))
+    }
+}

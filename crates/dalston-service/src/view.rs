@@ -1,0 +1,66 @@
+//! How things look to clients: the JSON of API.md §5, the same at every door.
+
+use dalston_model::{Job, Tenant, Usage};
+use dalston_store::UsedKey;
+use serde_json::{Value, json};
+
+/// A key without its secrets.
+pub fn key(used: &UsedKey) -> Value {
+    let key = &used.key;
+    json!({
+        "id": key.id.to_string(),
+        "prefix": key.prefix,
+        "name": key.name,
+        "description": key.description,
+        "tenant_id": key.tenant.as_str(),
+        "scopes": key.scopes,
+        "rate_limit": key.rate_limit,
+        "enabled": key.enabled,
+        "created_at": key.created_at,
+        "created_by": key.created_by.map(|actor| actor.to_string()),
+        "last_used_at": used.last_used_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "metadata": key.metadata,
+    })
+}
+
+/// What is known of a key's use.
+pub fn usage(id: &str, usage: &Usage) -> Value {
+    let days: Vec<Value> =
+        usage.days.iter().map(|(day, requests)| json!({"date": day.to_string(), "requests": requests})).collect();
+    json!({
+        "id": id,
+        "usage_count": usage.usage_count,
+        "last_used_at": usage.last_used_at,
+        "refused": usage.refused,
+        "days": days,
+    })
+}
+
+/// A tenant.
+pub fn tenant(tenant: &Tenant) -> Value {
+    json!({"id": tenant.id.as_str(), "name": tenant.name, "created_at": tenant.created_at})
+}
+
+/// A job.
+pub fn job(job: &Job) -> Value {
+    json!({
+        "id": job.id.to_string(),
+        "tenant_id": job.tenant.as_str(),
+        "status": job.status.as_str(),
+        "filename": job.filename.as_ref().map(dalston_model::FileName::as_str),
+        "content_type": job.content_type,
+        "size_bytes": job.size_bytes,
+        "audio": job.audio,
+        "model": job.model,
+        "language": job.language,
+        "metadata": job.metadata,
+        "created_at": job.created_at,
+        "created_by": job.created_by.map(|actor| actor.to_string()),
+        "started_at": job.started_at,
+        "completed_at": job.completed_at,
+        "error": job.error,
+        "result": job.result,
+    })
+}
