@@ -31,9 +31,10 @@ impl FailureThrottle {
 
     /// Charges a failed attempt. `Err` when the address has none left: how long until it has.
     pub fn charge(&self, address: IpAddr, now: Timestamp) -> Result<(), Duration> {
-        let entry = match self.whole_at.get_or_insert_with(&network(address), || {
-            Ok::<_, std::convert::Infallible>(Arc::new(AtomicI64::new(0)))
-        }) {
+        let entry = match self
+            .whole_at
+            .get_or_insert_with(&network(address), || Ok::<_, std::convert::Infallible>(Arc::new(AtomicI64::new(0))))
+        {
             Ok(entry) => entry,
             Err(never) => match never {},
         };

@@ -45,9 +45,7 @@ impl Refusal {
     /// What the client reads.
     pub fn detail(&self) -> Cow<'static, str> {
         match self {
-            Self::MissingCredential => {
-                "Missing API key. Provide via 'Authorization: Bearer dk_xxx' header.".into()
-            }
+            Self::MissingCredential => "Missing API key. Provide via 'Authorization: Bearer dk_xxx' header.".into(),
             Self::InvalidCredential => "Invalid or revoked API key".into(),
             Self::AmbiguousCredential => "Provide exactly one well-formed credential".into(),
             Self::InsufficientScope(scope) => format!("Missing required scope: {scope}").into(),

@@ -156,7 +156,10 @@ mod tests {
 
     #[test]
     fn an_object_is_read_strictly() {
-        assert_eq!(read_object(br#"{"a": [1, {"b": null}]}"#), Ok(json!({"a": [1, {"b": null}]}).as_object().cloned().unwrap()));
+        assert_eq!(
+            read_object(br#"{"a": [1, {"b": null}]}"#),
+            Ok(json!({"a": [1, {"b": null}]}).as_object().cloned().unwrap())
+        );
         for wrong in [
             &br#"{"a": 1, "a": 2}"#[..],
             br#"{"a": {"b": 1, "b": 1}}"#,

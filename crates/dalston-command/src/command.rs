@@ -173,9 +173,7 @@ impl Row {
             example: C::EXAMPLE,
             parameters,
             schema,
-            run: |row, context, arguments| {
-                Box::pin(async move { parse::<C>(row, arguments)?.run(context).await })
-            },
+            run: |row, context, arguments| Box::pin(async move { parse::<C>(row, arguments)?.run(context).await }),
         }
     }
 

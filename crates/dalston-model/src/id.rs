@@ -84,6 +84,11 @@ impl RequestId {
         Ok(Self(SessionId::new(at, entropy)?.as_uuid().simple().to_string()))
     }
 
+    /// One of a moment, for when there is no chance to be had.
+    pub fn at(now: Timestamp) -> Self {
+        Self(format!("t{}", now.as_micros()))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -106,12 +106,7 @@ pub struct Streams {
 
 impl Streams {
     /// None open, with these workers.
-    pub fn new(
-        store: SharedStore,
-        workers: Arc<dyn Workers>,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-    ) -> Arc<Self> {
+    pub fn new(store: SharedStore, workers: Arc<dyn Workers>, clock: SharedClock, entropy: SharedEntropy) -> Arc<Self> {
         Arc::new(Self { store, workers, clock, entropy, open: Mutex::default() })
     }
 

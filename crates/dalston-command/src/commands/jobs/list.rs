@@ -49,7 +49,10 @@ impl Command for List {
             return Err(ServiceError::invalid("offset", "must be an integer from 0 to 10000"));
         }
         let status = self.status.map(|status| status.parse()).transpose().map_err(|_| {
-            ServiceError::invalid("status", format!("must be one of {}", JobStatus::ALL.map(JobStatus::as_str).join(", ")))
+            ServiceError::invalid(
+                "status",
+                format!("must be one of {}", JobStatus::ALL.map(JobStatus::as_str).join(", ")),
+            )
         })?;
         let page = context.services.jobs.list(&context.permit, &self.page.request(self.offset)?, status).await?;
         Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(job_view).collect()) })

@@ -51,10 +51,7 @@ impl Command for Create {
             (Some(at), None) => Ends::At(at),
             (None, Some(seconds)) => Ends::In(Duration::from_secs(seconds.into())),
             (Some(_), Some(_)) => {
-                return Err(ServiceError::invalid(
-                    "expires_in_seconds",
-                    "must not be given together with expires_at",
-                ));
+                return Err(ServiceError::invalid("expires_in_seconds", "must not be given together with expires_at"));
             }
         };
         // A name that can be no tenant is the name of none.

@@ -1,0 +1,190 @@
+//! What every answer carries, and what every request leaves in the log.
+
+use crate::{Problem, TrustedProxies, problem::header_value};
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    http::{StatusCode, header},
+};
+use dalston_model::{Entropy, OsEntropy, RequestId, SharedClock, SharedEntropy, SystemClock, Timestamp};
+use futures_util::FutureExt;
+use std::{
+    future::{Future, Ready, ready},
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+};
+
+/// The id of a request, and where it comes from.
+#[derive(Debug, Clone)]
+pub struct RequestInfo {
+    /// Its id.
+    pub id: RequestId,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+}
+
+impl RequestInfo {
+    /// As the [`Envelope`] left it in the request, or made now.
+    pub fn of(request: &HttpRequest) -> Self {
+        if let Some(info) = request.extensions().get::<Self>() {
+            return info.clone();
+        }
+        let clock: SharedClock = Arc::new(SystemClock);
+        Self::read(request, &TrustedProxies::default(), clock.now(), &OsEntropy)
+    }
+
+    fn read(request: &HttpRequest, proxies: &TrustedProxies, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok()?.parse().ok());
+        // Without chance an id is all zeros but for the time: it is a name for the log, not a secret.
+        let id = given.or_else(|| RequestId::new(now, entropy).ok()).unwrap_or_else(|| RequestId::at(now));
+        Self { id, address: proxies.client(request) }
+    }
+}
+
+/// Gives each request an id, each answer its headers and one shape of refusal, turns a panic of a handler into a 500,
+/// and writes one line to the log: the route's pattern, never the path or the query.
+#[derive(Clone)]
+pub struct Envelope {
+    proxies: TrustedProxies,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Envelope {
+    /// With these proxies, this clock, and this chance.
+    pub fn new(proxies: TrustedProxies, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { proxies, clock, entropy }
+    }
+}
+
+impl Default for Envelope {
+    fn default() -> Self {
+        Self::new(TrustedProxies::default(), Arc::new(SystemClock), Arc::new(OsEntropy))
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Envelope
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = EnvelopeService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(EnvelopeService { envelope: self.clone(), service: Rc::new(service) }))
+    }
+}
+
+/// An enveloped service of one worker.
+pub struct EnvelopeService<S> {
+    envelope: Envelope,
+    service: Rc<S>,
+}
+
+impl<S, B> Service<ServiceRequest> for EnvelopeService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let (envelope, service) = (self.envelope.clone(), Rc::clone(&self.service));
+        Box::pin(async move {
+            let began = envelope.clock.now();
+            let info = RequestInfo::read(request.request(), &envelope.proxies, began, &*envelope.entropy);
+            request.extensions_mut().insert(info.clone());
+            let original = request.request().clone();
+            let answered = AssertUnwindSafe(service.call(request)).catch_unwind().await;
+            let mut response = match answered {
+                Ok(Ok(response)) => shaped(response, &info),
+                Ok(Err(error)) => refused(original, &problem_of(&error), &info),
+                Err(_) => {
+                    tracing::error!(request_id = info.id.as_str(), "a handler panicked");
+                    refused(original, &Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), &info)
+                }
+            };
+            let headers = response.headers_mut();
+            if let Some(id) = header_value(info.id.as_str()) {
+                headers.insert(header::HeaderName::from_static("x-request-id"), id);
+            }
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+            log(&response, &info, envelope.clock.now().since(began).as_micros());
+            Ok(response)
+        })
+    }
+}
+
+/// The response as it is, or as a problem where the framework answered in a shape of its own.
+fn shaped<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    info: &RequestInfo,
+) -> ServiceResponse<EitherBody<B>> {
+    let status = response.status();
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+    // A problem that a handler returned as an error was drawn without the id of the request.
+    if let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) {
+        let problem = problem.clone();
+        return keep_headers(response, &problem, info);
+    }
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response.map_into_left_body();
+    }
+    keep_headers(response, &Problem::of_status(status), info)
+}
+
+/// The problem in place of the response, with the headers that inner layers added.
+fn keep_headers<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    problem: &Problem,
+    info: &RequestInfo,
+) -> ServiceResponse<EitherBody<B>> {
+    let (request, old) = response.into_parts();
+    let mut new = problem.respond(&info.id);
+    for (name, value) in old.headers() {
+        if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) && !new.headers().contains_key(name) {
+            new.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    if old.head().connection_type() == actix_web::http::ConnectionType::Close {
+        new.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    }
+    ServiceResponse::new(request, new).map_into_right_body()
+}
+
+fn refused<B>(request: HttpRequest, problem: &Problem, info: &RequestInfo) -> ServiceResponse<EitherBody<B>> {
+    ServiceResponse::new(request, problem.respond(&info.id)).map_into_right_body()
+}
+
+fn problem_of(error: &Error) -> Problem {
+    error.as_error::<Problem>().cloned().unwrap_or_else(|| Problem::of_status(error.as_response_error().status_code()))
+}
+
+fn log<B>(response: &ServiceResponse<B>, info: &RequestInfo, micros: u128) {
+    let request = response.request();
+    let route = request.match_pattern();
+    tracing::info!(
+        method = request.method().as_str(),
+        route = route.as_deref().unwrap_or("-"),
+        status = response.status().as_u16(),
+        micros,
+        request_id = info.id.as_str(),
+        address = info.address.map(tracing::field::display),
+        "request"
+    );
+}

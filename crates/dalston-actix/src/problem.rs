@@ -1,0 +1,193 @@
+//! Refusals as `application/problem+json` (RFC 9457): one shape on every route.
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use dalston_auth::{Denied, Refusal};
+use dalston_limit::Verdict;
+use dalston_model::{ErrorCode, RequestId};
+use serde_json::{Value, json};
+use std::{borrow::Cow, fmt};
+
+/// The realm of `WWW-Authenticate`.
+const REALM: &str = "Bearer realm=\"dalston\"";
+/// Seconds after which a client may ask an unavailable store again.
+const ASK_AGAIN: &str = "1";
+
+/// A refusal or a fault, as HTTP tells it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: ErrorCode,
+    detail: Cow<'static, str>,
+    errors: Value,
+    headers: Vec<(HeaderName, String)>,
+}
+
+/// The status of each code: the one place where HTTP learns what they mean.
+pub const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::MissingCredential | ErrorCode::InvalidCredential => StatusCode::UNAUTHORIZED,
+        ErrorCode::AmbiguousCredential => StatusCode::BAD_REQUEST,
+        ErrorCode::InsufficientScope | ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::InvalidRequest => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorCode::Conflict => StatusCode::CONFLICT,
+        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        ErrorCode::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+    }
+}
+
+impl Problem {
+    /// The problem of a code, with what the client reads.
+    pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem =
+            Self { status: status_of(code), code, detail: detail.into(), errors: Value::Null, headers: Vec::new() };
+        if code == ErrorCode::Unavailable {
+            problem.headers.push((header::RETRY_AFTER, ASK_AGAIN.to_owned()));
+        }
+        problem
+    }
+
+    /// A request that is not well-formed: 400.
+    pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, ..Self::new(ErrorCode::InvalidRequest, detail) }
+    }
+
+    /// With the fields that are not acceptable.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Value) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// With another header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// What a bare status of the framework means.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(ErrorCode::NotFound, "No such route"),
+            StatusCode::METHOD_NOT_ALLOWED => Self::new(ErrorCode::MethodNotAllowed, "The route has no such method"),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(ErrorCode::TooLarge, "The body is too large"),
+            StatusCode::REQUEST_TIMEOUT => Self::new(ErrorCode::Timeout, "The body did not arrive in time"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(ErrorCode::UnsupportedMedia, "The media type is not taken"),
+            status if status.is_client_error() => Self::malformed("The request is not well-formed"),
+            _ => Self::new(ErrorCode::Internal, "Internal error"),
+        }
+    }
+
+    /// The response, which names the request.
+    pub fn respond(&self, request_id: &RequestId) -> HttpResponse {
+        self.response(Some(request_id))
+    }
+
+    fn response(&self, request_id: Option<&RequestId>) -> HttpResponse {
+        let mut body = json!({
+            "type": kind(self.code),
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code.as_str(),
+            "request_id": request_id.map(RequestId::as_str),
+        });
+        if !self.errors.is_null() {
+            body["errors"] = self.errors.clone();
+        }
+        if self.code == ErrorCode::RateLimited {
+            body["violated-policies"] = json!(["key"]);
+        }
+        let mut response = HttpResponseBuilder::new(self.status);
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.as_str()));
+        }
+        response.content_type("application/problem+json").body(body.to_string())
+    }
+}
+
+/// The URI of a code's problem type.
+fn kind(code: ErrorCode) -> String {
+    match code {
+        ErrorCode::RateLimited => "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned(),
+        code => format!("urn:dalston:problem:{code}"),
+    }
+}
+
+/// RFC 6750 §3 for credentials, draft-ietf-httpapi-ratelimit-headers for limits.
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let refusal = denied.refusal;
+        let mut problem = Self::new(refusal.code(), refusal.detail());
+        let challenge = match refusal {
+            Refusal::MissingCredential => Some(REALM.to_owned()),
+            Refusal::InvalidCredential => Some(format!("{REALM}, error=\"invalid_token\"")),
+            Refusal::AmbiguousCredential => Some(format!("{REALM}, error=\"invalid_request\"")),
+            Refusal::InsufficientScope(scope) => {
+                Some(format!("{REALM}, error=\"insufficient_scope\", scope=\"{scope}\""))
+            }
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
+        }
+        match refusal {
+            Refusal::RateLimited(verdict) => {
+                problem = problem.with_header(header::RETRY_AFTER, verdict.resets_in.to_string());
+            }
+            Refusal::TooManyFailures { retry_after } => {
+                problem = problem.with_header(header::RETRY_AFTER, retry_after.to_string());
+            }
+            _ => {}
+        }
+        for (name, value) in denied.verdict.iter().flat_map(limit_headers) {
+            problem.headers.push((name, value));
+        }
+        problem
+    }
+}
+
+/// The headers of a limited key's answer.
+pub(crate) fn limit_headers(verdict: &Verdict) -> [(HeaderName, String); 2] {
+    [
+        (HeaderName::from_static("ratelimit-policy"), verdict.policy()),
+        (HeaderName::from_static("ratelimit"), verdict.state()),
+    ]
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Without the id of the request, which the `Envelope` adds.
+    fn error_response(&self) -> HttpResponse {
+        self.response(None)
+    }
+}
+
+/// The value of a header, if it can be one.
+pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text).ok()
+}
