@@ -2,7 +2,7 @@
 
 use dalston_model::Timestamp;
 use dalston_store::{Claim, Repeated};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 pub(crate) const FIND: &str = "SELECT target, fingerprint FROM claims WHERE scope = ? AND key = ? AND expires_at > ?";
 
@@ -23,7 +23,7 @@ pub(crate) async fn repeated(
         .bind(&claim.scope)
         .bind(&claim.key)
         .bind(now.as_micros())
-        .try_map(|row| {
+        .try_map(|row: SqliteRow| {
             let same_payload = row.try_get::<&[u8], _>("fingerprint")? == claim.fingerprint;
             Ok(Repeated { target: row.try_get("target")?, same_payload })
         })

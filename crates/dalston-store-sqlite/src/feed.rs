@@ -24,7 +24,7 @@ pub(crate) const RECORDED_AFTER: &str =
 /// Records a change, and gives it its number.
 pub(crate) async fn record(change: &mut SqliteConnection, entry: &AuditEntry) -> sqlx::Result<i64> {
     let insert = row::bind_audit(sqlx::query(RECORD), AuditRecord::new(0, entry));
-    insert.try_map(|row| row.try_get("seq")).fetch_one(change).await
+    insert.try_map(|row: SqliteRow| row.try_get("seq")).fetch_one(change).await
 }
 
 /// The number of the last change.

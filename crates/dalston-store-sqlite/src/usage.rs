@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta};
 use dalston_store::{StoreResult, UsageStore};
 use serde_json::{Value, json};
-use sqlx::Row;
+use sqlx::{Row, sqlite::SqliteRow};
 
 /// The batch is one JSON parameter: two statements for all of it, however many keys it names. Those that are not
 /// there drop out of the join.
@@ -79,7 +79,7 @@ impl UsageStore for SqliteStore {
             let days = sqlx::query(DAYS)
                 .bind(id.to_string())
                 .bind(since.number())
-                .try_map(|row| Ok((Day::from_number(row.try_get("day")?), row.try_get("requests")?)))
+                .try_map(|row: SqliteRow| Ok((Day::from_number(row.try_get("day")?), row.try_get("requests")?)))
                 .fetch_all(&mut *moment)
                 .await?;
             // A key that was never used has no row there.
