@@ -1,1 +1,131 @@
 //! The store over SQLite: the embedded default.
+//!
+//! One connection writes, two read; other processes may use the same file at the same time, so nothing is kept in
+//! memory and every change is one `BEGIN IMMEDIATE` transaction that is on the disk when the call returns.
+
+mod claims;
+mod error;
+mod feed;
+mod jobs;
+mod keys;
+mod migrations;
+mod page;
+#[cfg(test)]
+mod plans;
+mod row;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+use async_trait::async_trait;
+use dalston_model::SharedClock;
+use dalston_store::{Store, StoreError, StoreResult};
+use sqlx::{
+    ConnectOptions, Connection, Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{path::PathBuf, time::Duration};
+
+/// What opening waits for at most: another process may be at its migration.
+const OPENING: Duration = Duration::from_secs(30);
+
+/// Where the database is, and how long a call may take.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The file. It is made when it is not there, readable for its owner only, and so is its folder.
+    pub path: PathBuf,
+    /// After this, a call is [`StoreError::Unavailable`].
+    pub deadline: Duration,
+}
+
+/// A store in a SQLite file, with the clock that decides about ends.
+pub struct SqliteStore {
+    clock: SharedClock,
+    deadline: Duration,
+    connect: SqliteConnectOptions,
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the database, and brings its schema up to date. [`StoreError::Corrupt`] when the file is no database, or
+    /// one of a later version of this program.
+    pub async fn open(options: &SqliteOptions, clock: SharedClock) -> StoreResult<Self> {
+        let SqliteOptions { path, deadline } = options;
+        // An absolute path cannot be taken for `:memory:` or a URI, and outlives a change of the working directory.
+        let path = std::path::absolute(path).map_err(StoreError::unavailable)?;
+        let connect = SqliteConnectOptions::new()
+            .filename(&path)
+            .busy_timeout(OPENING)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full)
+            // In KiB, when negative.
+            .pragma("cache_size", "-2000")
+            .disable_statement_logging();
+        within(OPENING, migrations::prepare(&path, &connect, clock.now())).await?;
+
+        let connect = connect.busy_timeout(*deadline);
+        let reading = connect.clone().pragma("query_only", "on");
+        let pool = SqlitePoolOptions::new()
+            .acquire_timeout(*deadline)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            // A full disk may end a transaction behind the driver's back. It then refuses to begin another one on
+            // that connection, for ever.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }));
+        Ok(Self {
+            clock,
+            deadline: *deadline,
+            readers: pool.clone().max_connections(2).connect_lazy_with(reading),
+            writer: pool.max_connections(1).connect_lazy_with(connect.clone()),
+            connect,
+        })
+    }
+
+    /// Every call goes through here: its deadline, and its errors as the trait has them.
+    async fn call<T>(&self, steps: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
+        within(self.deadline, steps).await
+    }
+
+    /// The one transaction that changes anything. It is undone unless it is committed.
+    async fn change(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+async fn within<T>(deadline: Duration, steps: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
+    match tokio::time::timeout(deadline, steps).await {
+        Ok(done) => done.map_err(error::store_error),
+        Err(_) => Err(StoreError::unavailable(format_args!("no answer in {deadline:?}"))),
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn probe(&self) -> StoreResult<()> {
+        self.call(async {
+            let mut connection = self.connect.connect().await?;
+            feed::last_seq(&mut connection).await?;
+            connection.close().await
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        let closed = self.call(async {
+            self.readers.close().await;
+            // Last, since the last connection moves what is in the log to the database.
+            self.writer.close().await;
+            Ok(())
+        });
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "the database was not closed in time");
+        }
+    }
+}

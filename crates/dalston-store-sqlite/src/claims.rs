@@ -1,0 +1,52 @@
+//! Claims, in the transaction of the effect.
+
+use dalston_model::Timestamp;
+use dalston_store::{Claim, Repeated};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+pub(crate) const FIND: &str = "SELECT target, fingerprint FROM claims WHERE scope = ? AND key = ? AND expires_at > ?";
+
+const MAKE: &str = "INSERT OR REPLACE INTO claims (scope, key, fingerprint, target, expires_at) VALUES (?, ?, ?, ?, ?)";
+
+/// A few more than are made, so that lapsed ones never pile up and no call pays for many.
+pub(crate) const SWEEP: &str =
+    "DELETE FROM claims WHERE rowid IN (SELECT rowid FROM claims WHERE expires_at <= ? LIMIT 4)";
+
+/// What the claim made before, if it was made and has not lapsed.
+pub(crate) async fn repeated(
+    change: &mut SqliteConnection,
+    claim: Option<&Claim>,
+    now: Timestamp,
+) -> sqlx::Result<Option<Repeated>> {
+    let Some(claim) = claim else { return Ok(None) };
+    sqlx::query(FIND)
+        .bind(&claim.scope)
+        .bind(&claim.key)
+        .bind(now.as_micros())
+        .try_map(|row: SqliteRow| {
+            let same_payload = row.try_get::<&[u8], _>("fingerprint")? == claim.fingerprint;
+            Ok(Repeated { target: row.try_get("target")?, same_payload })
+        })
+        .fetch_optional(change)
+        .await
+}
+
+/// Makes the claim, for the object of this id.
+pub(crate) async fn make(
+    change: &mut SqliteConnection,
+    claim: Option<&Claim>,
+    target: String,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let Some(claim) = claim else { return Ok(()) };
+    sqlx::query(SWEEP).bind(now.as_micros()).execute(&mut *change).await?;
+    sqlx::query(MAKE)
+        .bind(&claim.scope)
+        .bind(&claim.key)
+        .bind(claim.fingerprint.to_vec())
+        .bind(target)
+        .bind(claim.expires_at.as_micros())
+        .execute(change)
+        .await?;
+    Ok(())
+}

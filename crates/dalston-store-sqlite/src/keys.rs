@@ -1,0 +1,262 @@
+//! The steps on keys.
+
+use crate::{
+    SqliteStore, claims, feed,
+    page::{self, page},
+    row::{self, key_columns},
+    tenants,
+};
+use async_trait::async_trait;
+use dalston_model::{
+    AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
+};
+use dalston_store::{
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreResult, UsedKey,
+};
+use futures_util::TryStreamExt;
+use sqlx::SqliteConnection;
+
+const INSERT: &str = concat!(
+    "INSERT INTO keys (",
+    key_columns!(),
+    ", manages, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+);
+
+const INSERT_SECRET: &str = "INSERT INTO key_secrets (digest, key_id) VALUES (?, ?)";
+
+const ANY: &str = "SELECT EXISTS (SELECT 1 FROM keys)";
+
+pub(crate) const FIND_BY_DIGEST: &str =
+    concat!("SELECT ", key_columns!(), ", ends_at FROM key_secrets CROSS JOIN keys ON id = key_id WHERE digest = ?");
+
+pub(crate) const FIND: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    ", last_used_at FROM keys LEFT JOIN key_usage ON key_id = id WHERE id = ? AND tenant_id = ?"
+);
+
+pub(crate) const LIST: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    ", last_used_at FROM keys INDEXED BY keys_by_age LEFT JOIN key_usage ON key_id = id WHERE tenant_id = ? AND ",
+    page!()
+);
+
+pub(crate) const LIST_UNREVOKED: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    ", last_used_at FROM keys INDEXED BY keys_unrevoked_by_age LEFT JOIN key_usage ON key_id = id ",
+    "WHERE tenant_id = ? AND revoked_at IS NULL AND ",
+    page!()
+);
+
+pub(crate) const OTHER_MANAGERS: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    " FROM keys INDEXED BY keys_managing WHERE tenant_id = ? AND manages AND revoked_at IS NULL AND id <> ?"
+);
+
+pub(crate) const PATCH: &str = "UPDATE keys SET name = ?, description = ?, scopes = ?, rate_limit = ?, enabled = ?, \
+     expires_at = ?, metadata = ?, manages = ?, changed = ? WHERE id = ?";
+
+pub(crate) const SET_PREFIX: &str = "UPDATE keys SET prefix = ?, changed = ? WHERE id = ?";
+
+pub(crate) const SET_REVOKED: &str = "UPDATE keys SET revoked_at = ?, changed = ? WHERE id = ?";
+
+pub(crate) const DROP_OVERLAPPING: &str = "DELETE FROM key_secrets WHERE key_id = ? AND ends_at IS NOT NULL";
+
+pub(crate) const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = ? WHERE key_id = ?";
+
+/// Inserts the key with its secret, and records that.
+async fn insert(change: &mut SqliteConnection, new: &NewKey, entry: &AuditEntry) -> sqlx::Result<()> {
+    let seq = feed::record(change, entry).await?;
+    row::bind_key(sqlx::query(INSERT), &new.key).bind(seq).execute(&mut *change).await?;
+    insert_secret(change, &new.digest, new.key.id).await
+}
+
+async fn insert_secret(change: &mut SqliteConnection, digest: &KeyDigest, id: KeyId) -> sqlx::Result<()> {
+    sqlx::query(INSERT_SECRET).bind(row::digest(digest)).bind(id.to_string()).execute(change).await?;
+    Ok(())
+}
+
+async fn find(change: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> sqlx::Result<Option<UsedKey>> {
+    let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str());
+    find.try_map(|row| row::used_key(&row)).fetch_optional(change).await
+}
+
+/// What the guard has against the change. Looks for other admin keys only when the answer hangs on them.
+async fn objection(
+    change: &mut SqliteConnection,
+    guard: &Guard,
+    before: &Key,
+    after: &Key,
+) -> sqlx::Result<Option<Objection>> {
+    let alone = guard.objection(before, after, false);
+    if alone == guard.objection(before, after, true) {
+        return Ok(alone);
+    }
+    let others = others(change, before, guard.at).await?;
+    Ok(guard.objection(before, after, others))
+}
+
+/// Whether the key's tenant has another live admin key.
+async fn others(change: &mut SqliteConnection, key: &Key, at: Timestamp) -> sqlx::Result<bool> {
+    let mut others = sqlx::query(OTHER_MANAGERS)
+        .bind(key.tenant.as_str())
+        .bind(key.id.to_string())
+        .try_map(|row| row::key(&row))
+        .fetch(change);
+    while let Some(other) = others.try_next().await? {
+        if other.is_live_admin(at) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[async_trait]
+impl KeyStore for SqliteStore {
+    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let now = self.clock.now();
+            if let Some(repeated) = claims::repeated(&mut change, claim, now).await? {
+                return Ok(InsertKey::Repeated(repeated));
+            }
+            if !tenants::exists(&mut change, &new.key.tenant).await? {
+                return Ok(InsertKey::UnknownTenant);
+            }
+            claims::make(&mut change, claim, new.key.id.to_string(), now).await?;
+            insert(&mut change, new, entry).await?;
+            change.commit().await?;
+            Ok(InsertKey::Inserted)
+        })
+        .await
+    }
+
+    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+        self.call(async {
+            let mut change = self.change().await?;
+            if sqlx::query_scalar(ANY).fetch_one(&mut *change).await? {
+                return Ok(false);
+            }
+            let Key { tenant, created_at, .. } = &new.key;
+            let tenant = Tenant { id: tenant.clone(), name: None, created_at: *created_at };
+            tenants::insert(&mut change, &tenant).await?;
+            insert(&mut change, new, entry).await?;
+            change.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        let find = sqlx::query(FIND_BY_DIGEST).bind(row::digest(digest)).try_map(|row| {
+            let secret_expires_at = row::time_if_any(&row, "ends_at")?;
+            Ok(Found { key: row::key(&row)?, secret_expires_at, now: self.clock.now() })
+        });
+        self.call(find.fetch_optional(&self.readers)).await
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str()).try_map(|row| row::used_key(&row));
+        self.call(find.fetch_optional(&self.readers)).await
+    }
+
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+        let list = sqlx::query(if revoked { LIST } else { LIST_UNREVOKED }).bind(tenant.as_str());
+        let list = page::bind(list, request).try_map(|row| row::used_key(&row));
+        let keys = self.call(list.fetch_all(&self.readers)).await?;
+        let cursor = |used: &UsedKey| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() };
+        Ok(Page::cut(keys, request.limit, cursor))
+    }
+
+    async fn update_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        patch: &KeyPatch,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let Some(UsedKey { key: before, last_used_at }) = find(&mut change, tenant, id).await? else {
+                return Ok(ChangeKey::Unknown);
+            };
+            let after = patch.apply(before.clone());
+            if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
+                return Ok(ChangeKey::Refused(objection));
+            }
+            let seq = feed::record(&mut change, entry).await?;
+            row::bind_patched(sqlx::query(PATCH), &after).bind(seq).bind(id.to_string()).execute(&mut *change).await?;
+            change.commit().await?;
+            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+        })
+        .await
+    }
+
+    async fn rotate_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        rotation: &Rotation,
+        guard: &Guard,
+        claim: Option<&Claim>,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let now = self.clock.now();
+            if let Some(repeated) = claims::repeated(&mut change, claim, now).await? {
+                return Ok(ChangeKey::Repeated(repeated));
+            }
+            let Some(UsedKey { key: before, last_used_at }) = find(&mut change, tenant, id).await? else {
+                return Ok(ChangeKey::Unknown);
+            };
+            let after = Key { prefix: rotation.prefix.clone(), ..before.clone() };
+            if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
+                return Ok(ChangeKey::Refused(objection));
+            }
+            let until = rotation.old_until.as_micros();
+            sqlx::query(DROP_OVERLAPPING).bind(id.to_string()).execute(&mut *change).await?;
+            sqlx::query(END_CURRENT).bind(until).bind(id.to_string()).execute(&mut *change).await?;
+            insert_secret(&mut change, &rotation.digest, id).await?;
+            claims::make(&mut change, claim, id.to_string(), now).await?;
+            let seq = feed::record(&mut change, entry).await?;
+            let set = sqlx::query(SET_PREFIX).bind(&after.prefix).bind(seq).bind(id.to_string());
+            set.execute(&mut *change).await?;
+            change.commit().await?;
+            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+        })
+        .await
+    }
+
+    async fn revoke_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<RevokeKey> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let Some(UsedKey { key: before, .. }) = find(&mut change, tenant, id).await? else {
+                return Ok(RevokeKey::Unknown);
+            };
+            if let Some(at) = before.revoked_at {
+                return Ok(RevokeKey::AlreadyRevoked(at));
+            }
+            let after = Key { revoked_at: Some(guard.at), ..before.clone() };
+            if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
+                return Ok(RevokeKey::Refused(objection));
+            }
+            let seq = feed::record(&mut change, entry).await?;
+            let set = sqlx::query(SET_REVOKED).bind(guard.at.as_micros()).bind(seq).bind(id.to_string());
+            set.execute(&mut *change).await?;
+            change.commit().await?;
+            Ok(RevokeKey::Revoked)
+        })
+        .await
+    }
+}

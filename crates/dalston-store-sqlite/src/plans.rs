@@ -1,0 +1,57 @@
+//! How SQLite runs the statements: with a million rows, each of them must cost no more than what it answers.
+
+use crate::{claims, feed, jobs, keys, tenants, tests::scratch, usage};
+use sqlx::{AssertSqlSafe, Row};
+
+/// Each statement, and the ways in that it must take.
+const STATEMENTS: &[(&str, &[&str])] = &[
+    (keys::FIND_BY_DIGEST, &["key_secrets USING PRIMARY KEY", "keys USING INDEX sqlite_autoindex_keys_1"]),
+    (keys::FIND, &["keys USING INDEX sqlite_autoindex_keys_1", "key_usage USING PRIMARY KEY"]),
+    (keys::LIST, &["INDEX keys_by_age (tenant_id=? AND (created_at,id)<(?,?))", "key_usage USING PRIMARY KEY"]),
+    (
+        keys::LIST_UNREVOKED,
+        &["INDEX keys_unrevoked_by_age (tenant_id=? AND (created_at,id)<(?,?))", "key_usage USING PRIMARY KEY"],
+    ),
+    (keys::OTHER_MANAGERS, &["INDEX keys_managing (tenant_id=?)"]),
+    (keys::PATCH, &["INDEX sqlite_autoindex_keys_1 (id=?)"]),
+    (keys::SET_PREFIX, &["INDEX sqlite_autoindex_keys_1 (id=?)"]),
+    (keys::SET_REVOKED, &["INDEX sqlite_autoindex_keys_1 (id=?)"]),
+    (keys::DROP_OVERLAPPING, &["INDEX key_secrets_by_key (key_id=?)"]),
+    (keys::END_CURRENT, &["INDEX key_secrets_by_key (key_id=?)"]),
+    (tenants::FIND, &["PRIMARY KEY (id=?)"]),
+    (tenants::LIST, &["INDEX tenants_by_age ((created_at,id)<(?,?))"]),
+    (jobs::FIND, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
+    (jobs::EXISTS, &["COVERING INDEX sqlite_autoindex_jobs_1 (id=?)"]),
+    (jobs::LIST, &["INDEX jobs_by_age (tenant_id=? AND (created_at,id)<(?,?))"]),
+    (jobs::LIST_OF_STATUS, &["INDEX jobs_by_status (tenant_id=? AND status=? AND (created_at,id)<(?,?))"]),
+    (jobs::COUNT, &["COVERING INDEX jobs_by_status (tenant_id=? AND status=?)"]),
+    (jobs::STATUS, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
+    (jobs::MOVE, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
+    (jobs::DELETE, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
+    (usage::ADD, &["SCAN delta VIRTUAL TABLE", "COVERING INDEX sqlite_autoindex_keys_1 (id=?)"]),
+    (usage::ADD_DAYS, &["SCAN delta VIRTUAL TABLE", "COVERING INDEX sqlite_autoindex_keys_1 (id=?)"]),
+    (usage::FIND, &["INDEX sqlite_autoindex_keys_1 (id=?)", "key_usage USING PRIMARY KEY"]),
+    (usage::DAYS, &["PRIMARY KEY (key_id=? AND day>?)"]),
+    (claims::FIND, &["INDEX sqlite_autoindex_claims_1 (scope=? AND key=?)"]),
+    (claims::SWEEP, &["INTEGER PRIMARY KEY (rowid=?)", "COVERING INDEX claims_by_end (expires_at<?)"]),
+    (feed::CHANGED_AFTER, &["INDEX keys_by_change (changed>?)"]),
+    (feed::RECORDED_AFTER, &["INTEGER PRIMARY KEY (rowid>?)"]),
+];
+
+#[tokio::test]
+async fn no_statement_reads_a_whole_table_or_sorts() {
+    let (_folder, store, _clock) = scratch().await;
+    for (statement, ways) in STATEMENTS {
+        let explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")));
+        let rows = explain.fetch_all(&store.readers).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let slow = |step: &String| {
+            let table = step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE") && step != "SCAN CONSTANT ROW";
+            table || step.contains("TEMP B-TREE")
+        };
+        assert!(!plan.iter().any(slow), "{statement}\n{plan:#?}");
+        for way in *ways {
+            assert!(plan.iter().any(|step| step.contains(way)), "{statement}\nnot {way}: {plan:#?}");
+        }
+    }
+}

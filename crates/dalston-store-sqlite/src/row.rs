@@ -1,0 +1,241 @@
+//! Rows as the model has them, and back. What the model does not allow is an error, never a default.
+
+use crate::error::undecodable;
+use dalston_model::{Audio, AuditRecord, FileName, Job, Key, KeyDigest, RateLimit, Scope, Tenant, Timestamp};
+use dalston_store::UsedKey;
+use serde_json::Value;
+use sqlx::{
+    Row, Sqlite,
+    error::BoxDynError,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+use std::str::FromStr;
+
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// The columns that [`tenant`] reads.
+macro_rules! tenant_columns {
+    () => {
+        "id, name, created_at"
+    };
+}
+
+/// The columns that [`key`] reads and [`bind_key`] binds. No table that is joined to `keys` has one of them.
+macro_rules! key_columns {
+    () => {
+        "id, tenant_id, prefix, name, description, scopes, rate_limit, enabled, created_at, created_by, expires_at, \
+         revoked_at, metadata"
+    };
+}
+
+/// The columns that [`job`] reads and [`bind_job`] binds.
+macro_rules! job_columns {
+    () => {
+        "id, tenant_id, status, filename, content_type, size_bytes, audio_format, audio_seconds, audio_sample_rate, \
+         audio_channels, model, language, metadata, created_at, created_by, started_at, completed_at, error, result"
+    };
+}
+
+/// The columns that [`audit_record`] reads, after the number, and [`bind_audit`] binds.
+macro_rules! audit_columns {
+    () => {
+        "time, tenant_id, actor_kind, actor_id, door, action, target_kind, target_id, address, request_id, detail"
+    };
+}
+pub(crate) use {audit_columns, job_columns, key_columns, tenant_columns};
+
+/// The text of a column, as the type that it stands for.
+pub(crate) fn parsed<T>(row: &SqliteRow, column: &str) -> sqlx::Result<T>
+where
+    T: FromStr<Err: Into<BoxDynError>>,
+{
+    row.try_get::<&str, _>(column)?.parse().map_err(|why: T::Err| undecodable(column, why))
+}
+
+/// The same of a column that may be empty.
+pub(crate) fn parsed_if_any<T>(row: &SqliteRow, column: &str) -> sqlx::Result<Option<T>>
+where
+    T: FromStr<Err: Into<BoxDynError>>,
+{
+    let text = row.try_get::<Option<&str>, _>(column)?;
+    text.map(str::parse).transpose().map_err(|why: T::Err| undecodable(column, why))
+}
+
+/// The time in a column.
+pub(crate) fn time(row: &SqliteRow, column: &str) -> sqlx::Result<Timestamp> {
+    row.try_get(column).map(Timestamp::from_micros)
+}
+
+/// The same of a column that may be empty.
+pub(crate) fn time_if_any(row: &SqliteRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
+}
+
+/// A count as SQLite can hold it.
+pub(crate) fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn micros(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_micros)
+}
+
+fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+/// The tenant in a row.
+pub(crate) fn tenant(row: &SqliteRow) -> sqlx::Result<Tenant> {
+    Ok(Tenant { id: parsed(row, "id")?, name: parsed_if_any(row, "name")?, created_at: time(row, "created_at")? })
+}
+
+/// The key in a row.
+pub(crate) fn key(row: &SqliteRow) -> sqlx::Result<Key> {
+    let rate_limit = row.try_get::<Option<u32>, _>("rate_limit")?.map(RateLimit::new).transpose();
+    Ok(Key {
+        id: parsed(row, "id")?,
+        tenant: parsed(row, "tenant_id")?,
+        prefix: row.try_get("prefix")?,
+        name: parsed(row, "name")?,
+        description: parsed_if_any(row, "description")?,
+        scopes: parsed(row, "scopes")?,
+        rate_limit: rate_limit.map_err(|why| undecodable("rate_limit", why))?,
+        enabled: row.try_get("enabled")?,
+        created_at: time(row, "created_at")?,
+        created_by: parsed_if_any(row, "created_by")?,
+        expires_at: time_if_any(row, "expires_at")?,
+        revoked_at: time_if_any(row, "revoked_at")?,
+        metadata: parsed(row, "metadata")?,
+    })
+}
+
+/// The key in a row that has its `last_used_at` too.
+pub(crate) fn used_key(row: &SqliteRow) -> sqlx::Result<UsedKey> {
+    Ok(UsedKey { key: key(row)?, last_used_at: time_if_any(row, "last_used_at")? })
+}
+
+/// Binds the columns of a key, and `manages`.
+pub(crate) fn bind_key<'q>(insert: Statement<'q>, key: &Key) -> Statement<'q> {
+    insert
+        .bind(key.id.to_string())
+        .bind(key.tenant.to_string())
+        .bind(key.prefix.clone())
+        .bind(key.name.to_string())
+        .bind(text(key.description.as_ref()))
+        .bind(key.scopes.to_string())
+        .bind(key.rate_limit.map(RateLimit::get))
+        .bind(key.enabled)
+        .bind(key.created_at.as_micros())
+        .bind(text(key.created_by))
+        .bind(micros(key.expires_at))
+        .bind(micros(key.revoked_at))
+        .bind(key.metadata.to_string())
+        .bind(key.scopes.grants(Scope::Admin))
+}
+
+/// Binds the columns of a key that a patch may change, and `manages`.
+pub(crate) fn bind_patched<'q>(update: Statement<'q>, key: &Key) -> Statement<'q> {
+    update
+        .bind(key.name.to_string())
+        .bind(text(key.description.as_ref()))
+        .bind(key.scopes.to_string())
+        .bind(key.rate_limit.map(RateLimit::get))
+        .bind(key.enabled)
+        .bind(micros(key.expires_at))
+        .bind(key.metadata.to_string())
+        .bind(key.scopes.grants(Scope::Admin))
+}
+
+/// A digest as a column holds it.
+pub(crate) fn digest(digest: &KeyDigest) -> Vec<u8> {
+    digest.as_bytes().to_vec()
+}
+
+/// The job in a row.
+pub(crate) fn job(row: &SqliteRow) -> sqlx::Result<Job> {
+    let filename = row.try_get::<Option<&str>, _>("filename")?;
+    let cleaned = filename.map(|name| FileName::clean(name).ok_or_else(|| undecodable("filename", "not a file name")));
+    let result = row.try_get::<Option<&str>, _>("result")?.map(serde_json::from_str);
+    Ok(Job {
+        id: parsed(row, "id")?,
+        tenant: parsed(row, "tenant_id")?,
+        status: parsed(row, "status")?,
+        filename: cleaned.transpose()?,
+        content_type: row.try_get("content_type")?,
+        size_bytes: row.try_get("size_bytes")?,
+        audio: Audio {
+            format: row.try_get("audio_format")?,
+            duration_seconds: row.try_get("audio_seconds")?,
+            sample_rate: row.try_get("audio_sample_rate")?,
+            channels: row.try_get("audio_channels")?,
+        },
+        model: row.try_get("model")?,
+        language: row.try_get("language")?,
+        metadata: parsed(row, "metadata")?,
+        created_at: time(row, "created_at")?,
+        created_by: parsed_if_any(row, "created_by")?,
+        started_at: time_if_any(row, "started_at")?,
+        completed_at: time_if_any(row, "completed_at")?,
+        error: row.try_get("error")?,
+        result: result.transpose().map_err(|why| undecodable("result", why))?,
+    })
+}
+
+/// Binds the columns of a job.
+pub(crate) fn bind_job<'q>(insert: Statement<'q>, job: &Job) -> Statement<'q> {
+    insert
+        .bind(job.id.to_string())
+        .bind(job.tenant.to_string())
+        .bind(job.status.as_str())
+        .bind(text(job.filename.as_ref().map(FileName::as_str)))
+        .bind(job.content_type.clone())
+        .bind(count(job.size_bytes))
+        .bind(job.audio.format.clone())
+        .bind(job.audio.duration_seconds)
+        .bind(job.audio.sample_rate)
+        .bind(job.audio.channels)
+        .bind(job.model.clone())
+        .bind(job.language.clone())
+        .bind(job.metadata.to_string())
+        .bind(job.created_at.as_micros())
+        .bind(text(job.created_by))
+        .bind(micros(job.started_at))
+        .bind(micros(job.completed_at))
+        .bind(job.error.clone())
+        .bind(text(job.result.as_ref()))
+}
+
+/// The audit record in a row.
+pub(crate) fn audit_record(row: &SqliteRow) -> sqlx::Result<AuditRecord> {
+    Ok(AuditRecord {
+        seq: row.try_get("seq")?,
+        time: time(row, "time")?,
+        tenant_id: row.try_get("tenant_id")?,
+        actor_kind: row.try_get("actor_kind")?,
+        actor_id: row.try_get("actor_id")?,
+        door: row.try_get("door")?,
+        action: row.try_get("action")?,
+        target_kind: row.try_get("target_kind")?,
+        target_id: row.try_get("target_id")?,
+        address: row.try_get("address")?,
+        request_id: row.try_get("request_id")?,
+        detail: parsed::<Value>(row, "detail")?,
+    })
+}
+
+/// Binds the columns of an audit record.
+pub(crate) fn bind_audit(insert: Statement<'_>, record: AuditRecord) -> Statement<'_> {
+    insert
+        .bind(record.time.as_micros())
+        .bind(record.tenant_id)
+        .bind(record.actor_kind)
+        .bind(record.actor_id)
+        .bind(record.door)
+        .bind(record.action)
+        .bind(record.target_kind)
+        .bind(record.target_id)
+        .bind(record.address)
+        .bind(record.request_id)
+        .bind(record.detail.to_string())
+}

@@ -1,0 +1,206 @@
+//! What only a file can get wrong: opening it, sharing it, filling its disk. The rest is in the contract suite.
+
+use crate::{SqliteOptions, SqliteStore};
+use dalston_model::{
+    Action, Actor, AuditEntry, Door, Key, KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, PageRequest, ScopeSet,
+    SeededEntropy, Source, Target, TenantId, Timestamp,
+};
+use dalston_store::{ChangeKey, FeedStore, Guard, InsertKey, KeyStore, NewKey, Store, StoreError, TenantStore};
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use std::{os::unix::fs::PermissionsExt, path::Path, pin::pin, sync::Arc, time::Duration};
+use tempfile::TempDir;
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+fn options(folder: &TempDir) -> SqliteOptions {
+    SqliteOptions { path: folder.path().join("data/dalston.db"), deadline: Duration::from_secs(2) }
+}
+
+async fn open(options: &SqliteOptions) -> SqliteStore {
+    SqliteStore::open(options, ManualClock::new(NOW)).await.unwrap()
+}
+
+/// A store in a folder of its own.
+pub(crate) async fn scratch() -> (TempDir, SqliteStore, Arc<ManualClock>) {
+    let folder = TempDir::new().unwrap();
+    let clock = ManualClock::new(NOW);
+    let store = SqliteStore::open(&options(&folder), clock.clone()).await.unwrap();
+    (folder, store, clock)
+}
+
+fn new_key(seed: u8, scopes: ScopeSet) -> (NewKey, AuditEntry) {
+    let id = KeyId::new(NOW, &SeededEntropy::new(seed.into())).unwrap();
+    let key = Key {
+        id,
+        tenant: TenantId::default(),
+        prefix: "dk_0123456".to_owned(),
+        name: "a key".parse().unwrap(),
+        description: Some("lines\nof it".parse().unwrap()),
+        scopes,
+        rate_limit: Some(60.try_into().unwrap()),
+        enabled: true,
+        created_at: NOW,
+        created_by: Some(Actor::Operator),
+        expires_at: None,
+        revoked_at: None,
+        metadata: r#"{"b": 1, "a": [0.1, null]}"#.parse::<Metadata>().unwrap(),
+    };
+    let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
+    let (tenant, target) = (key.tenant.clone(), Target::Key(id));
+    let detail = serde_json::json!({ "name": "a key" });
+    let entry = AuditEntry { time: NOW, tenant, source, action: Action::KeyCreated, target, detail };
+    (NewKey { key, digest: KeyDigest::new([seed; 32]) }, entry)
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn the_files_are_for_their_owner_only() {
+    let (folder, store, _clock) = scratch().await;
+    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    store.insert_key(&new, None, &entry).await.unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(mode(&data), 0o700);
+    for file in ["dalston.db", "dalston.db-wal", "dalston.db-shm"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    store.close().await;
+    assert!(!data.join("dalston.db-wal").exists(), "the log is moved into the database at the end");
+    assert!(matches!(store.last_seq().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_may_open_a_new_file_at_once() {
+    for _ in 0..5 {
+        let folder = TempDir::new().unwrap();
+        let options = options(&folder);
+        let opened: Vec<_> = (0..8)
+            .map(|_| {
+                let options = options.clone();
+                tokio::spawn(async move { open(&options).await })
+            })
+            .collect();
+        for (seed, store) in (1..).zip(opened) {
+            let store = store.await.unwrap();
+            let (new, entry) = new_key(seed, ScopeSet::ADMIN);
+            assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
+            assert_eq!(store.last_seq().await, Ok(seed.into()));
+            store.probe().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn opening_waits_for_whoever_writes_a_file_without_a_log() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("dalston.db");
+    let other = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut other = other.connect().await.unwrap();
+    let writing = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+
+    let options = SqliteOptions { path, ..options(&folder) };
+    let mut opening = pin!(SqliteStore::open(&options, ManualClock::new(NOW)));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut opening).await.is_err());
+    writing.rollback().await.unwrap();
+    opening.await.unwrap().probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_opening_again() {
+    let (folder, store, _clock) = scratch().await;
+    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    store.insert_key(&new, None, &entry).await.unwrap();
+    let tenants = store.tenants(&PageRequest::default()).await.unwrap();
+    assert_eq!(tenants.items[0].created_at, NOW);
+    store.close().await;
+
+    let later = ManualClock::new(NOW.plus(Duration::from_mins(1)));
+    let store = SqliteStore::open(&options(&folder), later).await.unwrap();
+    let found = store.find_key(&new.digest).await.unwrap().unwrap();
+    assert_eq!((found.key, found.secret_expires_at), (new.key, None));
+    assert_eq!(store.tenants(&PageRequest::default()).await.unwrap(), tenants);
+    let record = store.audit_after(0, 10).await.unwrap().remove(0);
+    assert_eq!((record.seq, record.detail), (1, entry.detail));
+}
+
+#[tokio::test]
+async fn a_later_schema_and_a_foreign_file_are_not_touched() {
+    let (folder, store, _clock) = scratch().await;
+    sqlx::query("PRAGMA user_version = 1000").execute(&store.writer).await.unwrap();
+    store.close().await;
+    let clock = ManualClock::new(NOW);
+    let refused = SqliteStore::open(&options(&folder), clock.clone()).await.err();
+    assert!(matches!(&refused, Some(StoreError::Corrupt(why)) if why.contains("schema 1000")), "{refused:?}");
+
+    let path = folder.path().join("letter.txt");
+    std::fs::write(&path, "Dear Sir or Madam, ".repeat(500)).unwrap();
+    let refused = SqliteStore::open(&SqliteOptions { path, ..options(&folder) }, clock).await.err();
+    assert!(matches!(refused, Some(StoreError::Corrupt(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_writer_beside_us_is_waited_for_until_the_deadline() {
+    let (folder, store, _clock) = scratch().await;
+    let hasty = SqliteOptions { deadline: Duration::from_millis(50), ..options(&folder) };
+    let hasty = open(&hasty).await;
+    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+
+    let other = store.change().await.unwrap();
+    let refused = hasty.insert_key(&new, None, &entry).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(hasty.find_key(&new.digest).await, Ok(None), "reading waits for nobody");
+    drop(other);
+    assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_outage_that_ends() {
+    let (_folder, store, _clock) = scratch().await;
+    sqlx::query("PRAGMA max_page_count = 1").execute(&store.writer).await.unwrap();
+    let mut inserted = 0;
+    loop {
+        let (new, entry) = new_key(inserted, ScopeSet::DEFAULT);
+        let Err(error) = store.insert_key(&new, None, &entry).await else {
+            inserted += 1;
+            continue;
+        };
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert_eq!(store.find_key(&new.digest).await, Ok(None));
+        assert_eq!(store.last_seq().await, Ok(inserted.into()));
+        // The limit went with the connection that it was set on.
+        assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
+        assert_eq!(store.last_seq().await, Ok(u64::from(inserted) + 1));
+        break;
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_is_an_error() {
+    let (_folder, store, _clock) = scratch().await;
+    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    store.insert_key(&new, None, &entry).await.unwrap();
+    sqlx::query("UPDATE keys SET scopes = 'admin,root'").execute(&store.writer).await.unwrap();
+    let found = store.find_key(&new.digest).await;
+    assert!(matches!(&found, Err(StoreError::Corrupt(why)) if why.contains("scopes")), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_leaves_no_lock_behind() {
+    let (_folder, store, _clock) = scratch().await;
+    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    store.insert_key(&new, None, &entry).await.unwrap();
+    let (tenant, id) = (&new.key.tenant, new.key.id);
+    let patch = KeyPatch { rate_limit: Some(None), ..KeyPatch::default() };
+    let guard = Guard { at: NOW, within: None, keep_admin: true };
+    for micros in 0..300 {
+        let update = store.update_key(tenant, id, &patch, &guard, &entry);
+        let _ = tokio::time::timeout(Duration::from_micros(micros * 10), update).await;
+    }
+    let last = store.update_key(tenant, id, &patch, &guard, &entry).await;
+    assert!(matches!(last, Ok(ChangeKey::Changed(_))), "{last:?}");
+    let changes = store.key_changes(0, 10).await.unwrap();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].seq, store.last_seq().await.unwrap());
+}

@@ -1,0 +1,100 @@
+//! Usage: added to beside the keys, a batch at a time.
+
+use crate::{SqliteStore, row};
+use async_trait::async_trait;
+use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta};
+use dalston_store::{StoreResult, UsageStore};
+use serde_json::{Value, json};
+use sqlx::{Row, sqlite::SqliteRow};
+
+/// The batch is one JSON parameter: two statements for all of it, however many keys it names. Those that are not
+/// there drop out of the join.
+macro_rules! batch {
+    () => {
+        "FROM json_each(?) AS delta CROSS JOIN keys ON keys.id = delta.value ->> 'key'"
+    };
+}
+
+pub(crate) const ADD: &str = concat!(
+    "INSERT INTO key_usage (key_id, usage_count, rate_limited, insufficient_scope, last_used_at, last_used_from) ",
+    "SELECT keys.id, delta.value ->> 'admitted', delta.value ->> 'rate_limited', ",
+    "delta.value ->> 'insufficient_scope', delta.value ->> 'at', delta.value ->> 'from' ",
+    batch!(),
+    " WHERE true ON CONFLICT (key_id) DO UPDATE SET usage_count = usage_count + excluded.usage_count, ",
+    "rate_limited = rate_limited + excluded.rate_limited, ",
+    "insufficient_scope = insufficient_scope + excluded.insufficient_scope, ",
+    // Both sides see the row as it was: of two admissions the later one stays, with its address.
+    "last_used_at = iif(last_used_at >= excluded.last_used_at, last_used_at, ",
+    "ifnull(excluded.last_used_at, last_used_at)), ",
+    "last_used_from = iif(last_used_at >= excluded.last_used_at OR excluded.last_used_at IS NULL, ",
+    "last_used_from, excluded.last_used_from)",
+);
+
+pub(crate) const ADD_DAYS: &str = concat!(
+    "INSERT INTO key_usage_days (key_id, day, requests) ",
+    "SELECT keys.id, delta.value ->> 'day', delta.value ->> 'admitted' ",
+    batch!(),
+    " WHERE delta.value ->> 'admitted' > 0 ",
+    "ON CONFLICT (key_id, day) DO UPDATE SET requests = requests + excluded.requests",
+);
+
+pub(crate) const FIND: &str = "SELECT usage_count, rate_limited, insufficient_scope, last_used_at, last_used_from FROM keys \
+     LEFT JOIN key_usage ON key_id = id WHERE id = ? AND tenant_id = ?";
+
+pub(crate) const DAYS: &str =
+    "SELECT day, requests FROM key_usage_days WHERE key_id = ? AND day >= ? ORDER BY day DESC";
+
+fn batched(delta: &UsageDelta) -> Value {
+    let (at, from) = delta.last_used.unzip();
+    json!({
+        "key": delta.key.to_string(),
+        "day": delta.day.number(),
+        "admitted": row::count(delta.admitted),
+        "rate_limited": row::count(delta.refused.rate_limited),
+        "insufficient_scope": row::count(delta.refused.insufficient_scope),
+        "at": at.map(Timestamp::as_micros),
+        "from": from.flatten().map(|address| address.to_string()),
+    })
+}
+
+#[async_trait]
+impl UsageStore for SqliteStore {
+    async fn add_usage(&self, deltas: &[UsageDelta]) -> StoreResult<()> {
+        let batch = deltas.iter().map(batched).collect::<Value>().to_string();
+        self.call(async {
+            let mut change = self.change().await?;
+            sqlx::query(ADD).bind(&batch).execute(&mut *change).await?;
+            sqlx::query(ADD_DAYS).bind(&batch).execute(&mut *change).await?;
+            change.commit().await
+        })
+        .await
+    }
+
+    async fn usage(&self, tenant: &TenantId, id: KeyId, since: Day) -> StoreResult<Option<Usage>> {
+        self.call(async {
+            // Both reads see the same moment.
+            let mut moment = self.readers.begin().await?;
+            let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str());
+            let Some(row) = find.fetch_optional(&mut *moment).await? else { return Ok(None) };
+            let days = sqlx::query(DAYS)
+                .bind(id.to_string())
+                .bind(since.number())
+                .try_map(|row: SqliteRow| Ok((Day::from_number(row.try_get("day")?), row.try_get("requests")?)))
+                .fetch_all(&mut *moment)
+                .await?;
+            // A key that was never used has no row there.
+            let total = |column| Ok::<_, sqlx::Error>(row.try_get::<Option<u64>, _>(column)?.unwrap_or_default());
+            Ok(Some(Usage {
+                usage_count: total("usage_count")?,
+                last_used_at: row::time_if_any(&row, "last_used_at")?,
+                last_used_from: row::parsed_if_any(&row, "last_used_from")?,
+                refused: Refused {
+                    rate_limited: total("rate_limited")?,
+                    insufficient_scope: total("insufficient_scope")?,
+                },
+                days,
+            }))
+        })
+        .await
+    }
+}
