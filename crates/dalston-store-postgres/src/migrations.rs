@@ -25,6 +25,7 @@ pub(crate) async fn run(url: &str, deadline: Duration) -> StoreResult<()> {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let migrator = Migrator::with_migrations(steps.into());
+    // Not `run`: its future is not `Send` over a borrowed connection.
     let done = tokio::time::timeout(PATIENCE, migrator.run_direct(None, &mut conn, false)).await;
     done.map_err(|_| error::late(PATIENCE))?.map_err(error::migration)?;
     // The work is done; how the connection ends does not matter.
