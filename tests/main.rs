@@ -1,1 +1,3 @@
-//! x
+//! All that crosses a process or a socket.
+
+mod stores;

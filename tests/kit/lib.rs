@@ -1,1 +1,3 @@
-//! Nothing to link: the tests are `main.rs`.
+//! The test kit: stores to run the contract on.
+
+pub mod stores;

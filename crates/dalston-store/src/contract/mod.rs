@@ -1,4 +1,21 @@
-//! The contract: what every engine must do, as one suite. `contract!(name, fixture)` makes a test of each rule.
+//! The contract: what every engine must do, as one suite. [`contract!`](crate::contract!) makes a test of each rule.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a suite of tests")]
+#![expect(missing_docs, reason = "the name of a rule is its sentence")]
+
+pub mod claims;
+pub mod feed;
+pub mod guards;
+mod hand;
+pub mod jobs;
+pub mod keys;
+pub mod limits;
+pub mod pages;
+pub mod races;
+pub mod revocation;
+pub mod secrets;
+pub mod tenants;
+pub mod usage;
 
 use crate::{LimitStore, SharedStore};
 use dalston_model::ManualClock;
@@ -14,4 +31,189 @@ pub struct Fixture {
     pub clock: Arc<ManualClock>,
     /// What must live as long as the test: a folder, a database.
     pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives.
+/// `contract!(redis, kit::stores::redis(), limits)` is for an engine with a shared counter: one that has a counter
+/// without saying so here fails, as does one that says so and has none. The caller needs tokio.
+#[macro_export]
+macro_rules! contract {
+    ($engine:ident, $fixture:expr) => {
+        mod $engine {
+            $crate::contract!(@every $fixture);
+            $crate::contract!(@tests $fixture; limits { there_is_no_counter });
+        }
+    };
+    ($engine:ident, $fixture:expr, limits) => {
+        mod $engine {
+            $crate::contract!(@every $fixture);
+            $crate::contract!(@tests $fixture; limits {
+                never_more_than_the_limit_is_admitted,
+                a_unit_counts_for_its_minute_and_no_longer,
+                no_window_of_a_minute_holds_more_than_the_limit,
+                steady_traffic_below_the_limit_is_never_refused,
+                a_refused_request_costs_nothing,
+                a_refused_request_is_told_when_there_is_room,
+                an_admitted_request_is_told_when_the_oldest_ends,
+                a_lowered_limit_holds_at_once,
+                a_raised_limit_holds_at_once,
+                keys_are_counted_apart,
+                a_clock_that_runs_backwards_admits_no_more,
+                parallel_takes_never_exceed_the_limit,
+            });
+        }
+    };
+    (@every $fixture:expr) => {
+        $crate::contract!(@tests $fixture;
+            keys {
+                an_inserted_key_is_found_listed_and_revocable,
+                a_key_of_an_unknown_tenant_is_not_inserted,
+                an_unknown_key_is_not_there,
+                every_field_of_a_key_survives,
+                a_key_with_nothing_optional_survives,
+                every_scope_and_creator_survives,
+                an_update_changes_what_it_names_and_nothing_else,
+                an_update_clears_what_it_says_to_clear,
+                metadata_survives_every_change_of_its_key,
+                a_revoked_key_is_not_updated,
+                a_revoked_key_stays_revoked,
+                a_revocation_takes_all_secrets,
+                the_first_key_is_inserted_only_once,
+                the_first_key_brings_its_tenant,
+                there_is_no_first_key_after_another,
+            }
+            guards {
+                a_wider_key_is_not_changed,
+                the_last_live_admin_is_kept,
+                the_last_admin_is_neither_disabled_nor_stripped_nor_ended,
+                an_admin_that_is_not_live_does_not_count,
+                an_admin_of_another_tenant_does_not_count,
+                a_platform_key_counts_as_an_admin,
+                a_key_that_is_no_live_admin_may_always_go,
+                the_last_admin_goes_when_nobody_asks_to_keep_it,
+                what_a_guard_refuses_leaves_no_trace,
+            }
+            secrets {
+                an_unknown_digest_leads_nowhere,
+                a_key_is_found_in_every_state,
+                both_secrets_work_while_a_rotation_overlaps,
+                the_old_secret_ends_when_it_was_told_to,
+                a_rotation_without_overlap_ends_the_old_secret_at_once,
+                a_second_rotation_ends_the_oldest_secret_at_once,
+                a_rotation_keeps_all_but_the_prefix,
+                a_revoked_key_is_not_rotated,
+            }
+            claims {
+                a_repeated_claim_inserts_nothing,
+                a_claim_knows_another_payload,
+                a_claim_lapses,
+                claims_do_not_run_into_each_other,
+                a_repeated_rotation_changes_nothing,
+                a_repeated_job_is_not_inserted,
+                a_step_that_fails_claims_nothing,
+            }
+            tenants {
+                the_default_tenant_is_there_from_the_start,
+                a_tenant_is_inserted_once,
+                tenants_are_listed_in_pages,
+                another_tenants_key_is_unknown_to_every_step,
+                another_tenants_job_is_unknown_to_every_step,
+                lists_show_their_own_tenant,
+            }
+            jobs {
+                every_field_of_a_job_survives,
+                a_job_with_nothing_optional_survives,
+                every_status_survives,
+                a_job_of_an_unknown_tenant_is_not_inserted,
+                a_pending_job_is_cancelled_at_once,
+                a_running_job_is_asked_to_stop,
+                an_ended_job_is_not_cancelled,
+                only_an_ended_job_is_deleted,
+                active_jobs_are_counted,
+                jobs_are_listed_by_status,
+            }
+            usage {
+                usage_adds_up,
+                the_latest_use_wins_in_any_order,
+                the_last_use_is_shown_with_the_key,
+                days_are_newest_first_from_a_day_on,
+                unknown_keys_are_passed_over,
+                using_a_key_does_not_change_it,
+                a_revoked_key_keeps_its_usage,
+            }
+            feed {
+                an_empty_store_has_no_changes,
+                a_change_has_the_number_of_its_audit_record,
+                a_key_that_changed_twice_is_there_once,
+                changes_come_in_order_and_in_parts,
+                every_field_of_an_audit_record_survives,
+                every_change_is_recorded_once_in_order,
+                audit_records_come_in_parts,
+                what_changes_nothing_is_not_recorded,
+            }
+            pages {
+                newest_is_first_and_equal_times_go_by_id,
+                a_walk_by_cursor_sees_every_key_once,
+                a_walk_by_cursor_sees_every_job_once,
+                a_page_knows_whether_there_is_another,
+                an_offset_skips_the_newest,
+                a_cursor_outlives_its_item,
+                a_cursor_of_another_list_is_no_outage,
+                insertions_neither_repeat_nor_skip_a_row,
+                revoked_keys_are_listed_only_when_asked_for,
+            }
+            revocation {
+                using_a_key_never_revives_it,
+                changing_a_key_never_revives_it,
+            }
+            races {
+                parallel_inserts_of_one_claim_insert_one,
+                parallel_first_keys_insert_one,
+                parallel_changes_leave_one_admin,
+                parallel_rotations_leave_two_secrets,
+                parallel_cancels_cancel_once,
+                parallel_uses_all_count,
+                a_walk_among_insertions_sees_every_key_once,
+                a_reader_of_the_feed_misses_nothing,
+            }
+        );
+    };
+    (@tests $fixture:expr; $($group:ident { $($rule:ident),+ $(,)? })+) => {
+        $(mod $group {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let fixture: $crate::contract::Fixture = $fixture.await;
+                $crate::contract::$group::$rule(&fixture).await;
+                fixture.store.close().await;
+            })+
+        })+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_rule_is_in_the_list() {
+        let list = include_str!("mod.rs");
+        let groups = [
+            include_str!("claims.rs"),
+            include_str!("feed.rs"),
+            include_str!("guards.rs"),
+            include_str!("jobs.rs"),
+            include_str!("keys.rs"),
+            include_str!("limits.rs"),
+            include_str!("pages.rs"),
+            include_str!("races.rs"),
+            include_str!("revocation.rs"),
+            include_str!("secrets.rs"),
+            include_str!("tenants.rs"),
+            include_str!("usage.rs"),
+        ];
+        for line in groups.iter().flat_map(|group| group.lines()) {
+            let rule = line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix("(fixture: &Fixture) {"));
+            if let Some(rule) = rule {
+                assert!(list.contains(&format!(" {rule},")) || list.contains(&format!(" {rule} ")), "{rule}");
+            }
+        }
+    }
 }

@@ -1,0 +1,102 @@
+//! Claims: what is repeated happens once.
+
+use super::{Fixture, hand::Hand};
+use crate::{ChangeKey, Claim, Guard, InsertJob, InsertKey, Objection, Repeated};
+use dalston_model::{JobStatus, Key};
+use std::time::Duration;
+
+fn repeated(target: &impl ToString, same_payload: bool) -> Repeated {
+    Repeated { target: target.to_string(), same_payload }
+}
+
+pub async fn a_repeated_claim_inserts_nothing(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (one, two, claim) = (hand.new_key(), hand.new_key(), hand.claim("once"));
+    assert_eq!(hand.try_insert(&one, Some(&claim)).await, InsertKey::Inserted);
+    let seq = hand.store.last_seq().await;
+    let answer = InsertKey::Repeated(repeated(&one.key.id, true));
+    assert_eq!(hand.try_insert(&two, Some(&claim)).await, answer);
+    assert_eq!(hand.store.find_key(&two.digest).await, Ok(None));
+    assert_eq!(hand.store.key(&two.key.tenant, two.key.id).await, Ok(None));
+    assert_eq!(hand.store.last_seq().await, seq);
+    hand.revoke(&one.key).await;
+    assert_eq!(hand.try_insert(&two, Some(&claim)).await, answer, "what it made then, whatever became of it");
+}
+
+pub async fn a_claim_knows_another_payload(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (one, two, claim) = (hand.new_key(), hand.new_key(), hand.claim("once"));
+    hand.try_insert(&one, Some(&claim)).await;
+    let other = Claim { fingerprint: [2; 32], ..claim };
+    let answer = InsertKey::Repeated(repeated(&one.key.id, false));
+    assert_eq!(hand.try_insert(&two, Some(&other)).await, answer);
+    assert_eq!(hand.store.find_key(&two.digest).await, Ok(None));
+}
+
+pub async fn a_claim_lapses(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (one, two, three, claim) = (hand.new_key(), hand.new_key(), hand.new_key(), hand.claim("once"));
+    hand.try_insert(&one, Some(&claim)).await;
+    hand.clock.advance(Duration::from_secs(3599));
+    assert!(matches!(hand.try_insert(&two, Some(&claim)).await, InsertKey::Repeated(_)));
+    hand.clock.advance(Duration::from_secs(1));
+    let claim = hand.claim("once");
+    assert_eq!(hand.try_insert(&two, Some(&claim)).await, InsertKey::Inserted);
+    let answer = InsertKey::Repeated(repeated(&two.key.id, true));
+    assert_eq!(hand.try_insert(&three, Some(&claim)).await, answer, "claimed anew");
+}
+
+pub async fn claims_do_not_run_into_each_other(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for (scope, key) in [("a", "b:c"), ("a:b", "c"), ("a:b:c", ""), ("a", "B:C"), ("a/b", "c"), ("é'", "\"%_\\")] {
+        let claim = Claim { scope: scope.to_owned(), ..hand.claim(key) };
+        assert_eq!(hand.try_insert(&hand.new_key(), Some(&claim)).await, InsertKey::Inserted, "{scope} {key}");
+    }
+    assert_eq!(hand.try_insert(&hand.new_key(), None).await, InsertKey::Inserted);
+}
+
+pub async fn a_repeated_rotation_changes_nothing(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = hand.key().await;
+    let (first, second) = (hand.rotation(Duration::ZERO), hand.rotation(Duration::ZERO));
+    let claim = hand.claim("rotate");
+    let answer = hand.try_rotate(&new.key, &first, &hand.guard(), Some(&claim)).await;
+    assert!(matches!(answer, ChangeKey::Changed(_)));
+    let answer = hand.try_rotate(&new.key, &second, &hand.guard(), Some(&claim)).await;
+    assert_eq!(answer, ChangeKey::Repeated(repeated(&new.key.id, true)));
+    assert_eq!(hand.store.find_key(&second.digest).await, Ok(None));
+    assert!(hand.lives(&first.digest).await);
+    assert_eq!(hand.look(&new.key).await.key, Key { prefix: first.prefix, ..new.key });
+}
+
+pub async fn a_repeated_job_is_not_inserted(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (one, two, claim) = (hand.new_job(), hand.new_job(), hand.claim("upload"));
+    assert_eq!(hand.try_insert_job(&one, Some(&claim)).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&two, Some(&claim)).await, InsertJob::Repeated(repeated(&one.id, true)));
+    let other = Claim { fingerprint: [0; 32], ..claim };
+    assert_eq!(hand.try_insert_job(&two, Some(&other)).await, InsertJob::Repeated(repeated(&one.id, false)));
+    assert_eq!(hand.store.job_exists(two.id).await, Ok(false));
+    assert_eq!(one.status, JobStatus::Pending);
+    assert_eq!(hand.store.active_jobs(&one.tenant).await.unwrap().pending, 1);
+}
+
+pub async fn a_step_that_fails_claims_nothing(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let claim = hand.claim("once");
+    let mut nowhere = hand.new_key();
+    nowhere.key.tenant = "nobody".parse().unwrap();
+    assert_eq!(hand.try_insert(&nowhere, Some(&claim)).await, InsertKey::UnknownTenant);
+    let new = hand.key().await;
+    let (rotation, narrow) =
+        (hand.rotation(Duration::ZERO), Guard { within: Some(super::hand::scopes(&["nudge"])), ..hand.guard() });
+    let answer = hand.try_rotate(&new.key, &rotation, &narrow, Some(&claim)).await;
+    assert_eq!(answer, ChangeKey::Refused(Objection::Wider));
+    let stranger = hand.new_key().key;
+    let answer = hand.try_rotate(&stranger, &rotation, &hand.guard(), Some(&claim)).await;
+    assert_eq!(answer, ChangeKey::Unknown);
+    let mut job = hand.new_job();
+    job.tenant = nowhere.key.tenant;
+    assert_eq!(hand.try_insert_job(&job, Some(&claim)).await, InsertJob::UnknownTenant);
+    assert_eq!(hand.try_insert(&hand.new_key(), Some(&claim)).await, InsertKey::Inserted);
+}

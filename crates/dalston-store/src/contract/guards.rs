@@ -1,0 +1,142 @@
+//! What a guard asks, asked in the transaction of the change.
+
+use super::{
+    Fixture,
+    hand::{Hand, scopes},
+};
+use crate::{ChangeKey, Guard, Objection, RevokeKey};
+use dalston_model::{KeyPatch, TenantId};
+use std::time::Duration;
+
+fn keep_admin(hand: &Hand) -> Guard {
+    Guard { keep_admin: true, ..hand.guard() }
+}
+
+fn disabled() -> KeyPatch {
+    KeyPatch { enabled: Some(false), ..KeyPatch::default() }
+}
+
+pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = TenantId::default();
+    let within = |names| Guard { within: Some(scopes(names)), ..hand.guard() };
+    let wider = hand.key_of(&tenant, &["worker", "jobs:read"]).await;
+    for caller in [&["admin"][..], &["worker"], &["jobs:read", "jobs:write"]] {
+        let guard = within(caller);
+        let refused = ChangeKey::Refused(Objection::Wider);
+        assert_eq!(hand.update(&wider.key, &disabled(), &guard).await, refused);
+        let rotation = hand.rotation(Duration::ZERO);
+        assert_eq!(hand.try_rotate(&wider.key, &rotation, &guard, None).await, refused);
+        assert_eq!(hand.try_revoke(&wider.key, &guard).await, RevokeKey::Refused(Objection::Wider));
+    }
+    assert_eq!(hand.look(&wider.key).await.key, wider.key);
+    let guard = within(&["platform"]);
+    assert!(matches!(hand.update(&wider.key, &disabled(), &guard).await, ChangeKey::Changed(_)));
+    assert_eq!(hand.try_revoke(&wider.key, &within(&["worker", "jobs:read"])).await, RevokeKey::Revoked);
+}
+
+pub async fn the_last_live_admin_is_kept(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = TenantId::default();
+    let (one, two) = (hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["admin"]).await);
+    hand.key_of(&tenant, &["jobs:read"]).await;
+    assert_eq!(hand.try_revoke(&one.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
+    assert_eq!(hand.try_revoke(&two.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+    assert_eq!(hand.find(&two.digest).await.key, two.key);
+}
+
+pub async fn the_last_admin_is_neither_disabled_nor_stripped_nor_ended(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
+    let losing = [
+        disabled(),
+        KeyPatch { scopes: Some(scopes(&["jobs:read", "worker"])), ..KeyPatch::default() },
+        KeyPatch { expires_at: Some(Some(hand.now())), ..KeyPatch::default() },
+    ];
+    for patch in losing {
+        let answer = hand.update(&admin.key, &patch, &keep_admin(&hand)).await;
+        assert_eq!(answer, ChangeKey::Refused(Objection::LastAdmin), "{patch:?}");
+    }
+    assert_eq!(hand.look(&admin.key).await.key, admin.key);
+    let keeping = [
+        KeyPatch { scopes: Some(scopes(&["admin", "worker"])), ..KeyPatch::default() },
+        KeyPatch { expires_at: Some(Some(hand.now().plus(Duration::from_secs(1)))), ..KeyPatch::default() },
+        KeyPatch { scopes: Some(scopes(&["platform"])), ..KeyPatch::default() },
+    ];
+    for patch in keeping {
+        let answer = hand.update(&admin.key, &patch, &keep_admin(&hand)).await;
+        assert!(matches!(answer, ChangeKey::Changed(_)), "{patch:?}");
+    }
+    let rotation = hand.rotation(Duration::ZERO);
+    let answer = hand.try_rotate(&admin.key, &rotation, &keep_admin(&hand), None).await;
+    assert!(matches!(answer, ChangeKey::Changed(_)));
+}
+
+pub async fn an_admin_that_is_not_live_does_not_count(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = TenantId::default();
+    let last = hand.key_of(&tenant, &["admin"]).await;
+    let off = hand.key_of(&tenant, &["admin"]).await;
+    hand.update(&off.key, &disabled(), &hand.guard()).await;
+    let gone = hand.key_of(&tenant, &["admin"]).await;
+    hand.revoke(&gone.key).await;
+    let mut ending = hand.new_key();
+    ending.key.scopes = scopes(&["admin"]);
+    ending.key.expires_at = Some(hand.now().plus(Duration::from_secs(10)));
+    hand.insert(&ending).await;
+    // It works up to its end, not at it.
+    hand.clock.advance(Duration::from_secs(10));
+    assert_eq!(hand.try_revoke(&last.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+    let earlier = Guard { at: ending.key.created_at, ..keep_admin(&hand) };
+    assert_eq!(hand.try_revoke(&last.key, &earlier).await, RevokeKey::Revoked, "the guard's time decides");
+}
+
+pub async fn an_admin_of_another_tenant_does_not_count(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let acme = hand.tenant("acme").await;
+    let (ours, _theirs) =
+        (hand.key_of(&TenantId::default(), &["admin"]).await, hand.key_of(&acme, &["platform"]).await);
+    assert_eq!(hand.try_revoke(&ours.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+}
+
+pub async fn a_platform_key_counts_as_an_admin(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = TenantId::default();
+    let (admin, platform) = (hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["platform"]).await);
+    assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
+    assert_eq!(hand.try_revoke(&platform.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+}
+
+pub async fn a_key_that_is_no_live_admin_may_always_go(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = TenantId::default();
+    let plain = hand.key_of(&tenant, &["jobs:read", "worker"]).await;
+    assert_eq!(hand.try_revoke(&plain.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
+    let off = hand.key_of(&tenant, &["admin"]).await;
+    hand.update(&off.key, &disabled(), &hand.guard()).await;
+    assert_eq!(hand.try_revoke(&off.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
+}
+
+pub async fn the_last_admin_goes_when_nobody_asks_to_keep_it(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
+    assert!(matches!(hand.update(&admin.key, &disabled(), &hand.guard()).await, ChangeKey::Changed(_)));
+    assert_eq!(hand.revoke(&admin.key).await, RevokeKey::Revoked);
+}
+
+pub async fn what_a_guard_refuses_leaves_no_trace(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
+    let seq = hand.store.last_seq().await.unwrap();
+    let within = Guard { within: Some(scopes(&["jobs:read"])), ..hand.guard() };
+    let rotation = hand.rotation(Duration::ZERO);
+    hand.try_rotate(&admin.key, &rotation, &within, None).await;
+    hand.update(&admin.key, &disabled(), &keep_admin(&hand)).await;
+    hand.try_revoke(&admin.key, &within).await;
+    hand.try_revoke(&admin.key, &keep_admin(&hand)).await;
+    assert_eq!(hand.store.find_key(&rotation.digest).await, Ok(None));
+    assert_eq!(hand.find(&admin.digest).await.key, admin.key);
+    assert!(hand.lives(&admin.digest).await);
+    assert_eq!(hand.store.last_seq().await.unwrap(), seq);
+    assert_eq!(hand.audit().await.len(), 1);
+}

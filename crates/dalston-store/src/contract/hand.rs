@@ -1,0 +1,245 @@
+//! What the rules work with: samples, and the steps with the least said.
+
+use super::Fixture;
+use crate::{ChangeKey, Claim, Found, Guard, InsertJob, InsertKey, NewKey, RevokeKey, Rotation, SharedStore, UsedKey};
+use dalston_model::{
+    Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobStatus, Key, KeyDigest,
+    KeyId, KeyPatch, ManualClock, Metadata, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet, Source, Start,
+    Target, Tenant, TenantId, Timestamp, UsageDelta,
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+
+/// The store and its clock, in the hand of one task.
+#[derive(Clone)]
+pub(super) struct Hand {
+    pub(super) store: SharedStore,
+    pub(super) clock: Arc<ManualClock>,
+}
+
+/// A new digest.
+pub(super) fn digest() -> KeyDigest {
+    let mut bytes = [0; 32];
+    OsEntropy.fill(&mut bytes).unwrap();
+    KeyDigest::new(bytes)
+}
+
+/// The scopes of these names.
+pub(super) fn scopes(names: &[&str]) -> ScopeSet {
+    ScopeSet::parse(names.iter().copied()).unwrap()
+}
+
+/// The page of so many items from there on.
+pub(super) fn page(items: u32, start: Start) -> PageRequest {
+    PageRequest { limit: PageLimit::new(items).unwrap(), start }
+}
+
+/// Does `step` so many times at once, and gives what came of it.
+pub(super) async fn at_once<T, F>(times: usize, step: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for number in 0..times {
+        tasks.spawn(step(number));
+    }
+    tasks.join_all().await
+}
+
+/// JSON that a store may not bend: empty arrays are no objects, large integers no floats.
+pub(super) fn metadata() -> Metadata {
+    let object = json!({
+        "": null, "list": [], "object": {}, "text": "'q\"uote\\ \u{1f389} \u{1} ${x}", "ключ": [true, 1, -1.5, 0.1],
+        "most": u64::MAX, "least": i64::MIN, "beyond a double": 9_007_199_254_740_993_u64,
+        "deep": [[[[[[[[[[[[[[[[{"a": [[]]}]]]]]]]]]]]]]]]],
+    });
+    Metadata::new(object.as_object().unwrap().clone()).unwrap()
+}
+
+impl Hand {
+    pub(super) fn of(fixture: &Fixture) -> Self {
+        Self { store: fixture.store.clone(), clock: fixture.clock.clone() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn key_id(&self) -> KeyId {
+        KeyId::new(self.now(), &OsEntropy).unwrap()
+    }
+
+    /// A key of `default` that is not in the store yet.
+    pub(super) fn new_key(&self) -> NewKey {
+        let key = Key {
+            id: self.key_id(),
+            tenant: TenantId::default(),
+            prefix: "dk_0123456".to_owned(),
+            name: "sample".parse().unwrap(),
+            description: None,
+            scopes: scopes(&["jobs:read", "jobs:write"]),
+            rate_limit: None,
+            enabled: true,
+            created_at: self.now(),
+            created_by: Some(Actor::Master),
+            expires_at: None,
+            revoked_at: None,
+            metadata: Metadata::default(),
+        };
+        NewKey { key, digest: digest() }
+    }
+
+    /// A pending job of `default` that is not in the store yet.
+    pub(super) fn new_job(&self) -> Job {
+        Job {
+            id: JobId::new(self.now(), &OsEntropy).unwrap(),
+            tenant: TenantId::default(),
+            status: JobStatus::Pending,
+            filename: None,
+            content_type: None,
+            size_bytes: 1,
+            audio: Audio { format: "wav".to_owned(), ..Audio::default() },
+            model: None,
+            language: None,
+            metadata: Metadata::default(),
+            created_at: self.now(),
+            created_by: None,
+            started_at: None,
+            completed_at: None,
+            error: None,
+            result: None,
+        }
+    }
+
+    pub(super) fn entry(&self, action: Action, tenant: &TenantId, target: Target) -> AuditEntry {
+        let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
+        AuditEntry { time: self.now(), tenant: tenant.clone(), source, action, target, detail: json!({}) }
+    }
+
+    /// A guard that objects to nothing.
+    pub(super) fn guard(&self) -> Guard {
+        Guard { at: self.now(), within: None, keep_admin: false }
+    }
+
+    /// A new secret, the old one living on for `overlap`.
+    pub(super) fn rotation(&self, overlap: Duration) -> Rotation {
+        Rotation { digest: digest(), prefix: "dk_rotated".to_owned(), old_until: self.now().plus(overlap) }
+    }
+
+    /// A claim for an hour.
+    pub(super) fn claim(&self, key: &str) -> Claim {
+        Claim {
+            scope: "default/master/keys".to_owned(),
+            key: key.to_owned(),
+            fingerprint: [1; 32],
+            expires_at: self.now().plus(Duration::from_hours(1)),
+        }
+    }
+
+    /// One admitted request, now.
+    pub(super) fn delta(&self, key: KeyId) -> UsageDelta {
+        let now = self.now();
+        UsageDelta { key, day: Day::of(now), admitted: 1, refused: Refused::default(), last_used: Some((now, None)) }
+    }
+
+    pub(super) async fn try_insert(&self, new: &NewKey, claim: Option<&Claim>) -> InsertKey {
+        let entry = self.entry(Action::KeyCreated, &new.key.tenant, Target::Key(new.key.id));
+        self.store.insert_key(new, claim, &entry).await.unwrap()
+    }
+
+    pub(super) async fn insert(&self, new: &NewKey) {
+        assert_eq!(self.try_insert(new, None).await, InsertKey::Inserted);
+    }
+
+    /// A key of `default` in the store.
+    pub(super) async fn key(&self) -> NewKey {
+        let new = self.new_key();
+        self.insert(&new).await;
+        new
+    }
+
+    /// A key of the tenant with these scopes, in the store.
+    pub(super) async fn key_of(&self, tenant: &TenantId, names: &[&str]) -> NewKey {
+        let mut new = self.new_key();
+        new.key.tenant = tenant.clone();
+        new.key.scopes = scopes(names);
+        self.insert(&new).await;
+        new
+    }
+
+    /// A tenant in the store.
+    pub(super) async fn tenant(&self, id: &str) -> TenantId {
+        let id: TenantId = id.parse().unwrap();
+        let tenant = Tenant { id: id.clone(), name: None, created_at: self.now() };
+        let entry = self.entry(Action::TenantCreated, &id, Target::Tenant(id.clone()));
+        assert!(self.store.insert_tenant(&tenant, &entry).await.unwrap());
+        id
+    }
+
+    pub(super) async fn try_insert_job(&self, job: &Job, claim: Option<&Claim>) -> InsertJob {
+        let entry = self.entry(Action::JobCreated, &job.tenant, Target::Job(job.id));
+        self.store.insert_job(job, claim, &entry).await.unwrap()
+    }
+
+    /// A job of `default` in the store.
+    pub(super) async fn job(&self, status: JobStatus) -> Job {
+        let job = Job { status, ..self.new_job() };
+        assert_eq!(self.try_insert_job(&job, None).await, InsertJob::Inserted);
+        job
+    }
+
+    pub(super) async fn find(&self, digest: &KeyDigest) -> Found {
+        self.store.find_key(digest).await.unwrap().unwrap()
+    }
+
+    /// Whether the secret leads to its key and has not ended.
+    pub(super) async fn lives(&self, digest: &KeyDigest) -> bool {
+        let found = self.store.find_key(digest).await.unwrap();
+        found.is_some_and(|found| found.secret_expires_at.is_none_or(|end| end > found.now))
+    }
+
+    /// The key as it is now.
+    pub(super) async fn look(&self, key: &Key) -> UsedKey {
+        self.store.key(&key.tenant, key.id).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn update(&self, key: &Key, patch: &KeyPatch, guard: &Guard) -> ChangeKey {
+        let entry = self.entry(Action::KeyUpdated, &key.tenant, Target::Key(key.id));
+        self.store.update_key(&key.tenant, key.id, patch, guard, &entry).await.unwrap()
+    }
+
+    /// Rotates and gives the key as it is then.
+    pub(super) async fn rotate(&self, key: &Key, rotation: &Rotation) -> UsedKey {
+        match self.try_rotate(key, rotation, &self.guard(), None).await {
+            ChangeKey::Changed(used) => *used,
+            other => panic!("not rotated: {other:?}"),
+        }
+    }
+
+    pub(super) async fn try_rotate(
+        &self,
+        key: &Key,
+        rotation: &Rotation,
+        guard: &Guard,
+        claim: Option<&Claim>,
+    ) -> ChangeKey {
+        let entry = self.entry(Action::KeyRotated, &key.tenant, Target::Key(key.id));
+        self.store.rotate_key(&key.tenant, key.id, rotation, guard, claim, &entry).await.unwrap()
+    }
+
+    pub(super) async fn revoke(&self, key: &Key) -> RevokeKey {
+        self.try_revoke(key, &self.guard()).await
+    }
+
+    pub(super) async fn try_revoke(&self, key: &Key, guard: &Guard) -> RevokeKey {
+        let entry = self.entry(Action::KeyRevoked, &key.tenant, Target::Key(key.id));
+        self.store.revoke_key(&key.tenant, key.id, guard, &entry).await.unwrap()
+    }
+
+    /// All records.
+    pub(super) async fn audit(&self) -> Vec<AuditRecord> {
+        self.store.audit_after(0, 10_000).await.unwrap()
+    }
+}

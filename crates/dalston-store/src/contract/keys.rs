@@ -1,0 +1,229 @@
+//! Keys: insert, get, update, revoke.
+
+use super::{
+    Fixture,
+    hand::{Hand, digest, metadata, page, scopes},
+};
+use crate::{ChangeKey, InsertKey, NewKey, Objection, RevokeKey};
+use dalston_model::{
+    Action, Actor, Key, KeyPatch, Metadata, RateLimit, Scope, ScopeSet, Start, Target, TenantId, Timestamp,
+};
+use std::time::Duration;
+
+/// The last microsecond that RFC 3339 can write.
+const END: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
+
+/// A key with all that a key can have.
+fn full(hand: &Hand) -> NewKey {
+    let mut new = hand.new_key();
+    new.key = Key {
+        prefix: "dk_Zz09-_'\"".to_owned(),
+        name: "Ünï 'quo\"te' \\ 日本 🎉 %_; DROP TABLE keys; -- ${x} {{y}}".parse().unwrap(),
+        description: Some("lines\n\tand 'quotes'\n\u{1f469}\u{1f3fd}".parse().unwrap()),
+        scopes: ScopeSet::parse(Scope::ALL.map(Scope::as_str)).unwrap(),
+        rate_limit: Some(RateLimit::new(RateLimit::MAX).unwrap()),
+        enabled: false,
+        created_by: Some(Actor::Key(hand.key_id())),
+        created_at: Timestamp::from_micros(1),
+        expires_at: Some(END),
+        metadata: metadata(),
+        ..new.key
+    };
+    new
+}
+
+/// Whether the key is the same through every way in.
+async fn survives(hand: &Hand, new: &NewKey) {
+    hand.insert(new).await;
+    let used = hand.look(&new.key).await;
+    assert_eq!((&used.key, used.last_used_at), (&new.key, None));
+    assert_eq!(hand.find(&new.digest).await.key, new.key);
+    let listed = hand.store.keys(&new.key.tenant, &page(100, Start::Newest), false).await.unwrap();
+    assert!(listed.items.contains(&used), "not listed");
+    let changes = hand.store.key_changes(0, 1_000).await.unwrap();
+    assert!(changes.iter().any(|change| change.key == new.key), "not in the feed");
+}
+
+pub async fn an_inserted_key_is_found_listed_and_revocable(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = hand.new_key();
+    assert_eq!(hand.try_insert(&new, None).await, InsertKey::Inserted);
+    let found = hand.find(&new.digest).await;
+    assert_eq!((found.key, found.secret_expires_at, found.now), (new.key.clone(), None, hand.now()));
+    let listed = hand.store.keys(&new.key.tenant, &page(10, Start::Newest), false).await.unwrap();
+    assert_eq!((listed.items.len(), listed.next), (1, None));
+    assert_eq!(hand.audit().await.len(), 1);
+    assert!(hand.store.last_seq().await.unwrap() > 0);
+    assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+}
+
+pub async fn a_key_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let mut new = hand.new_key();
+    new.key.tenant = "nobody".parse().unwrap();
+    assert_eq!(hand.try_insert(&new, None).await, InsertKey::UnknownTenant);
+    assert_eq!(hand.store.find_key(&new.digest).await, Ok(None));
+    assert_eq!(hand.store.key(&new.key.tenant, new.key.id).await, Ok(None));
+    assert_eq!(hand.store.tenant(&new.key.tenant).await, Ok(None));
+    assert_eq!(hand.store.last_seq().await, Ok(0));
+}
+
+pub async fn an_unknown_key_is_not_there(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.new_key().key;
+    assert_eq!(hand.store.key(&key.tenant, key.id).await, Ok(None));
+    assert_eq!(hand.revoke(&key).await, RevokeKey::Unknown);
+    assert_eq!(hand.update(&key, &KeyPatch::default(), &hand.guard()).await, ChangeKey::Unknown);
+    let rotation = hand.rotation(Duration::ZERO);
+    assert_eq!(hand.try_rotate(&key, &rotation, &hand.guard(), None).await, ChangeKey::Unknown);
+    assert_eq!(hand.store.find_key(&rotation.digest).await, Ok(None));
+}
+
+pub async fn every_field_of_a_key_survives(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    survives(&hand, &full(&hand)).await;
+}
+
+pub async fn a_key_with_nothing_optional_survives(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let mut new = hand.new_key();
+    new.key.created_by = None;
+    survives(&hand, &new).await;
+}
+
+pub async fn every_scope_and_creator_survives(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for scope in Scope::ALL {
+        let mut new = hand.new_key();
+        new.key.scopes = scopes(&[scope.as_str()]);
+        survives(&hand, &new).await;
+    }
+    for creator in [Actor::Master, Actor::Operator, Actor::Gateway] {
+        let mut new = hand.new_key();
+        new.key.created_by = Some(creator);
+        new.key.rate_limit = Some(RateLimit::new(1).unwrap());
+        survives(&hand, &new).await;
+    }
+}
+
+pub async fn an_update_changes_what_it_names_and_nothing_else(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = full(&hand);
+    hand.insert(&new).await;
+    let patches = [
+        KeyPatch { name: Some("other".parse().unwrap()), ..KeyPatch::default() },
+        KeyPatch { description: Some(Some("other".parse().unwrap())), ..KeyPatch::default() },
+        KeyPatch { scopes: Some(scopes(&["worker"])), ..KeyPatch::default() },
+        KeyPatch { rate_limit: Some(Some(RateLimit::new(7).unwrap())), ..KeyPatch::default() },
+        KeyPatch { enabled: Some(true), ..KeyPatch::default() },
+        KeyPatch { expires_at: Some(Some(END.min(hand.now()))), ..KeyPatch::default() },
+        KeyPatch { metadata: Some(Metadata::default()), ..KeyPatch::default() },
+        KeyPatch::default(),
+    ];
+    let mut expected = new.key.clone();
+    for patch in patches {
+        expected = patch.apply(expected);
+        match hand.update(&new.key, &patch, &hand.guard()).await {
+            ChangeKey::Changed(used) => assert_eq!(used.key, expected),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(hand.look(&new.key).await.key, expected);
+        assert_eq!(hand.find(&new.digest).await.key, expected);
+    }
+}
+
+pub async fn an_update_clears_what_it_says_to_clear(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = full(&hand);
+    hand.insert(&new).await;
+    let patch =
+        KeyPatch { description: Some(None), rate_limit: Some(None), expires_at: Some(None), ..KeyPatch::default() };
+    hand.update(&new.key, &patch, &hand.guard()).await;
+    let key = Key { description: None, rate_limit: None, expires_at: None, ..new.key.clone() };
+    assert_eq!(hand.look(&new.key).await.key, key);
+}
+
+pub async fn metadata_survives_every_change_of_its_key(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = full(&hand);
+    hand.insert(&new).await;
+    hand.update(&new.key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
+    hand.rotate(&new.key, &hand.rotation(Duration::from_mins(1))).await;
+    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+    let key = hand.find(&new.digest).await.key;
+    let (prefix, revoked_at) = ("dk_rotated".to_owned(), Some(hand.now()));
+    assert_eq!(key, Key { enabled: true, prefix, revoked_at, ..new.key });
+}
+
+pub async fn a_revoked_key_is_not_updated(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = hand.key().await;
+    hand.revoke(&new.key).await;
+    let before = hand.look(&new.key).await;
+    let patch = KeyPatch { enabled: Some(true), name: Some("other".parse().unwrap()), ..KeyPatch::default() };
+    let answer = hand.update(&new.key, &patch, &hand.guard()).await;
+    assert_eq!(answer, ChangeKey::Refused(Objection::Revoked));
+    assert_eq!(hand.look(&new.key).await, before);
+}
+
+pub async fn a_revoked_key_stays_revoked(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = hand.key().await;
+    let first = hand.now();
+    assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+    let seq = hand.store.last_seq().await.unwrap();
+    hand.clock.advance(Duration::from_secs(5));
+    assert_eq!(hand.revoke(&new.key).await, RevokeKey::AlreadyRevoked(first));
+    assert_eq!(hand.find(&new.digest).await.key.revoked_at, Some(first));
+    assert_eq!(hand.look(&new.key).await.key, Key { revoked_at: Some(first), ..new.key });
+    assert_eq!(hand.store.last_seq().await.unwrap(), seq);
+    assert_eq!(hand.audit().await.len(), 2, "one record of the key, one of its revocation");
+}
+
+pub async fn a_revocation_takes_all_secrets(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = hand.key().await;
+    let rotation = hand.rotation(Duration::from_hours(1));
+    hand.rotate(&new.key, &rotation).await;
+    hand.revoke(&new.key).await;
+    assert_eq!(hand.find(&rotation.digest).await.key.revoked_at, Some(hand.now()));
+    let old = hand.store.find_key(&new.digest).await.unwrap();
+    assert!(old.is_none_or(|found| found.key.revoked_at == Some(hand.now())));
+}
+
+async fn first(hand: &Hand, new: &NewKey) -> bool {
+    let entry = hand.entry(Action::KeyCreated, &new.key.tenant, Target::Key(new.key.id));
+    hand.store.insert_first_key(new, &entry).await.unwrap()
+}
+
+pub async fn the_first_key_is_inserted_only_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (one, two) = (hand.new_key(), hand.new_key());
+    assert!(first(&hand, &one).await);
+    assert!(!first(&hand, &two).await);
+    assert_eq!(hand.find(&one.digest).await.key, one.key);
+    assert_eq!(hand.store.find_key(&two.digest).await, Ok(None));
+    assert_eq!(hand.audit().await.len(), 1);
+    hand.revoke(&one.key).await;
+    assert!(!first(&hand, &two).await, "a revoked key is a key");
+}
+
+pub async fn the_first_key_brings_its_tenant(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant: TenantId = "acme".parse().unwrap();
+    let mut new = NewKey { digest: digest(), ..hand.new_key() };
+    new.key.tenant = tenant.clone();
+    assert!(first(&hand, &new).await);
+    assert_eq!(hand.store.tenant(&tenant).await.unwrap().map(|tenant| tenant.id), Some(tenant));
+    assert_eq!(hand.look(&new.key).await.key, new.key);
+}
+
+pub async fn there_is_no_first_key_after_another(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = hand.tenant("acme").await;
+    hand.key_of(&tenant, &["jobs:read"]).await;
+    let new = hand.new_key();
+    assert!(!first(&hand, &new).await);
+    assert_eq!(hand.store.find_key(&new.digest).await, Ok(None));
+}

@@ -1,0 +1,173 @@
+//! Pages: newest first in a total order, and no row twice or never.
+
+use super::{
+    Fixture,
+    hand::{Hand, page},
+};
+use dalston_model::{Action, Cursor, Job, JobStatus, Key, KeyId, Start, Target, TenantId, Timestamp};
+use std::{collections::HashSet, time::Duration};
+
+/// Inserts a key made at `at`.
+async fn key_at(hand: &Hand, at: Timestamp) -> Key {
+    let mut new = hand.new_key();
+    new.key.created_at = at;
+    hand.insert(&new).await;
+    new.key
+}
+
+/// Seven keys, three of them of one microsecond, inserted in no order; given newest first.
+async fn some_keys(hand: &Hand) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for micros in [3, 1_000_000, 2, 2, 0, 2, 1] {
+        keys.push(key_at(hand, hand.now().plus(Duration::from_micros(micros))).await);
+    }
+    keys.sort_by_key(|key| std::cmp::Reverse((key.created_at, key.id.to_string())));
+    keys
+}
+
+async fn list(hand: &Hand, items: u32, start: Start) -> (Vec<Key>, Option<Cursor>) {
+    let part = hand.store.keys(&TenantId::default(), &page(items, start), false).await.unwrap();
+    (part.items.into_iter().map(|used| used.key).collect(), part.next)
+}
+
+fn cursor(key: &Key) -> Cursor {
+    Cursor { created_at: key.created_at, id: key.id.to_string() }
+}
+
+/// Walks all keys of `default`, so many at a time, with `between` done after each page.
+pub(super) async fn walk(hand: &Hand, items: u32, between: impl AsyncFn()) -> Vec<KeyId> {
+    let (mut walked, mut start) = (Vec::new(), Start::Newest);
+    loop {
+        let (part, next) = list(hand, items, start).await;
+        walked.extend(part.iter().map(|key| key.id));
+        between().await;
+        match next {
+            Some(cursor) => start = Start::After(cursor),
+            None => return walked,
+        }
+    }
+}
+
+pub async fn newest_is_first_and_equal_times_go_by_id(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = some_keys(&hand).await;
+    assert_eq!(list(&hand, 100, Start::Newest).await, (keys, None));
+}
+
+pub async fn a_walk_by_cursor_sees_every_key_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let ids: Vec<_> = some_keys(&hand).await.iter().map(|key| key.id).collect();
+    for items in 1..=8 {
+        assert_eq!(walk(&hand, items, async || ()).await, ids, "{items} a page");
+    }
+}
+
+pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let mut jobs = Vec::new();
+    for micros in [3, 2, 2, 0, 2, 1_000_000] {
+        for status in [JobStatus::Pending, JobStatus::Completed] {
+            let job = Job { status, created_at: hand.now().plus(Duration::from_micros(micros)), ..hand.new_job() };
+            hand.try_insert_job(&job, None).await;
+            jobs.push(job);
+        }
+    }
+    jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id.to_string())));
+    for status in [None, Some(JobStatus::Completed)] {
+        let (mut walked, mut start) = (Vec::new(), Start::Newest);
+        loop {
+            let part = hand.store.jobs(&TenantId::default(), &page(2, start), status).await.unwrap();
+            walked.extend(part.items);
+            match part.next {
+                Some(cursor) => start = Start::After(cursor),
+                None => break,
+            }
+        }
+        let shown = jobs.iter().filter(|job| status.is_none_or(|status| job.status == status));
+        assert_eq!(walked, shown.cloned().collect::<Vec<_>>());
+    }
+}
+
+pub async fn a_page_knows_whether_there_is_another(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    assert_eq!(list(&hand, 1, Start::Newest).await, (Vec::new(), None));
+    let keys = some_keys(&hand).await;
+    assert_eq!(list(&hand, 6, Start::Newest).await, (keys[..6].to_vec(), Some(cursor(&keys[5]))));
+    assert_eq!(list(&hand, 7, Start::Newest).await, (keys.clone(), None));
+    assert_eq!(list(&hand, 1, Start::After(cursor(&keys[5]))).await, (keys[6..].to_vec(), None));
+    assert_eq!(list(&hand, 5, Start::After(cursor(&keys[6]))).await, (Vec::new(), None));
+}
+
+pub async fn an_offset_skips_the_newest(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = some_keys(&hand).await;
+    assert_eq!(list(&hand, 2, Start::Offset(0)).await, (keys[..2].to_vec(), Some(cursor(&keys[1]))));
+    assert_eq!(list(&hand, 2, Start::Offset(3)).await, (keys[3..5].to_vec(), Some(cursor(&keys[4]))));
+    assert_eq!(list(&hand, 2, Start::Offset(5)).await, (keys[5..].to_vec(), None));
+    assert_eq!(list(&hand, 2, Start::Offset(10_000)).await, (Vec::new(), None));
+}
+
+pub async fn a_cursor_outlives_its_item(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = some_keys(&hand).await;
+    hand.revoke(&keys[3]).await;
+    assert_eq!(list(&hand, 100, Start::After(cursor(&keys[3]))).await.0, keys[4..]);
+    let (old, gone) = (hand.job(JobStatus::Failed).await, hand.new_job());
+    let gone = Job { created_at: hand.now().plus(Duration::from_secs(1)), status: JobStatus::Failed, ..gone };
+    hand.try_insert_job(&gone, None).await;
+    let entry = hand.entry(Action::JobDeleted, &gone.tenant, Target::Job(gone.id));
+    hand.store.delete_job(&gone.tenant, gone.id, &entry).await.unwrap();
+    let behind = Start::After(Cursor { created_at: gone.created_at, id: gone.id.to_string() });
+    assert_eq!(hand.store.jobs(&old.tenant, &page(9, behind), None).await.unwrap().items, [old]);
+}
+
+pub async fn a_cursor_of_another_list_is_no_outage(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = some_keys(&hand).await;
+    let job = hand.job(JobStatus::Pending).await;
+    // A moment between two items, so that only the time decides.
+    let between = Timestamp::from_micros(keys[0].created_at.as_micros() - 1);
+    for id in [job.id.to_string(), "x".to_owned(), "-".repeat(64), keys[0].id.to_string()] {
+        let start = Start::After(Cursor { created_at: between, id });
+        assert_eq!(list(&hand, 100, start.clone()).await.0, keys[1..]);
+        let jobs = hand.store.jobs(&job.tenant, &page(9, start.clone()), None).await.unwrap().items;
+        assert_eq!(jobs, std::slice::from_ref(&job));
+        hand.store.tenants(&page(9, start)).await.unwrap();
+    }
+    for created_at in [Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MIN)] {
+        let start = Start::After(Cursor { created_at, id: "x".to_owned() });
+        let expected = if created_at > hand.now() { &keys[..] } else { &[] };
+        assert_eq!(list(&hand, 100, start).await.0, expected);
+    }
+}
+
+pub async fn insertions_neither_repeat_nor_skip_a_row(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let before: HashSet<_> = some_keys(&hand).await.iter().map(|key| key.id).collect();
+    let (newest, middle) = (hand.now().plus(Duration::from_secs(9)), hand.now().plus(Duration::from_micros(2)));
+    let walked = walk(&hand, 2, async || {
+        if hand.store.last_seq().await.unwrap() < 20 {
+            key_at(&hand, newest).await;
+            key_at(&hand, middle).await;
+        }
+    })
+    .await;
+    let seen: HashSet<_> = walked.iter().copied().collect();
+    assert_eq!(seen.len(), walked.len(), "a row twice");
+    assert!(seen.is_superset(&before), "a row never");
+}
+
+pub async fn revoked_keys_are_listed_only_when_asked_for(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = some_keys(&hand).await;
+    hand.revoke(&keys[0]).await;
+    hand.revoke(&keys[4]).await;
+    let (shown, next) = list(&hand, 4, Start::Newest).await;
+    assert_eq!(shown, [&keys[1], &keys[2], &keys[3], &keys[5]].map(Key::clone));
+    assert_eq!(list(&hand, 4, Start::After(next.unwrap())).await, (keys[6..].to_vec(), None));
+    assert_eq!(list(&hand, 1, Start::Offset(4)).await.0, keys[6..], "an offset skips what is shown");
+    let all = hand.store.keys(&TenantId::default(), &page(9, Start::Newest), true).await.unwrap();
+    let (revoked, live): (Vec<_>, Vec<_>) = all.items.iter().partition(|used| used.key.revoked_at.is_some());
+    assert_eq!((all.items.len(), revoked.len(), live.len()), (7, 2, 5));
+    assert!(all.items.iter().map(|used| used.key.id).eq(keys.iter().map(|key| key.id)));
+}

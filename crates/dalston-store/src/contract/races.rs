@@ -1,0 +1,219 @@
+//! Races: steps at the same time leave what some order of them would have left.
+
+use super::{
+    Fixture,
+    hand::{Hand, at_once, digest, page},
+    pages::walk,
+};
+use crate::{CancelJob, ChangeKey, Guard, InsertKey, RevokeKey, Rotation};
+use dalston_model::{Action, Day, JobStatus, KeyId, KeyPatch, Start, Target, TenantId};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::JoinSet;
+
+pub async fn parallel_inserts_of_one_claim_insert_one(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for round in 0..10 {
+        let claim = hand.claim(&format!("round {round}"));
+        let answers = at_once(16, |_| {
+            let (hand, claim) = (hand.clone(), claim.clone());
+            async move {
+                let new = hand.new_key();
+                (new.key.id, hand.try_insert(&new, Some(&claim)).await)
+            }
+        })
+        .await;
+        let inserted: Vec<KeyId> =
+            answers.iter().filter(|(_, answer)| *answer == InsertKey::Inserted).map(|(id, _)| *id).collect();
+        assert_eq!(inserted.len(), 1);
+        for (_, answer) in answers {
+            if let InsertKey::Repeated(repeated) = answer {
+                assert_eq!((repeated.target, repeated.same_payload), (inserted[0].to_string(), true));
+            }
+        }
+        let listed = hand.store.keys(&TenantId::default(), &page(100, Start::Newest), true).await.unwrap();
+        assert_eq!(listed.items.len(), round + 1);
+    }
+    assert_eq!(hand.audit().await.len(), 10);
+}
+
+pub async fn parallel_first_keys_insert_one(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let answers = at_once(8, |number| {
+        let mut new = hand.new_key();
+        if number % 2 == 1 {
+            new.key.tenant = "acme".parse().unwrap();
+        }
+        let entry = hand.entry(Action::KeyCreated, &new.key.tenant, Target::Key(new.key.id));
+        let store = hand.store.clone();
+        async move { (store.insert_first_key(&new, &entry).await.unwrap(), new) }
+    })
+    .await;
+    assert_eq!(answers.iter().filter(|(first, _)| *first).count(), 1);
+    for (first, new) in answers {
+        assert_eq!(hand.store.find_key(&new.digest).await.unwrap().is_some(), first);
+    }
+    assert_eq!(hand.audit().await.len(), 1);
+}
+
+pub async fn parallel_changes_leave_one_admin(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for round in 0..40 {
+        let tenant = hand.tenant(&format!("t{round}")).await;
+        let admins = [hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["admin"]).await];
+        let done = at_once(2, |number| {
+            let (hand, key) = (hand.clone(), admins[number].key.clone());
+            async move {
+                let guard = Guard { keep_admin: true, ..hand.guard() };
+                if number == 0 || round % 2 == 0 {
+                    return hand.try_revoke(&key, &guard).await == RevokeKey::Revoked;
+                }
+                let off = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
+                matches!(hand.update(&key, &off, &guard).await, ChangeKey::Changed(_))
+            }
+        })
+        .await;
+        assert_eq!(done.into_iter().filter(|done| *done).count(), 1);
+        let mut live = 0;
+        for admin in &admins {
+            live += usize::from(hand.look(&admin.key).await.key.is_live_admin(hand.now()));
+        }
+        assert_eq!(live, 1);
+    }
+}
+
+pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..10 {
+        let new = hand.key().await;
+        let mut secrets = at_once(8, |_| {
+            let (hand, key) = (hand.clone(), new.key.clone());
+            async move {
+                let rotation = Rotation { digest: digest(), ..hand.rotation(Duration::from_mins(1)) };
+                hand.rotate(&key, &rotation).await;
+                rotation.digest
+            }
+        })
+        .await;
+        secrets.push(new.digest);
+        let (mut current, mut ending) = (0, 0);
+        for secret in secrets {
+            if hand.lives(&secret).await {
+                let ends = hand.find(&secret).await.secret_expires_at.is_some();
+                *(if ends { &mut ending } else { &mut current }) += 1;
+            }
+        }
+        assert_eq!((current, ending), (1, 1));
+    }
+}
+
+pub async fn parallel_cancels_cancel_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..10 {
+        let job = hand.job(JobStatus::Pending).await;
+        let answers = at_once(8, |_| {
+            let (store, job, at) = (hand.store.clone(), job.clone(), hand.now());
+            let entry = hand.entry(Action::JobCancelled, &job.tenant, Target::Job(job.id));
+            async move { store.cancel_job(&job.tenant, job.id, at, &entry).await.unwrap() }
+        })
+        .await;
+        assert_eq!(answers.iter().filter(|answer| **answer == CancelJob::Cancelled).count(), 1);
+        assert_eq!(answers.iter().filter(|answer| **answer == CancelJob::Ended(JobStatus::Cancelled)).count(), 7);
+    }
+    assert_eq!(hand.audit().await.len(), 20);
+}
+
+pub async fn parallel_uses_all_count(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = Arc::new([hand.key().await.key, hand.key().await.key]);
+    at_once(16, |number| {
+        let (hand, keys) = (hand.clone(), keys.clone());
+        async move {
+            for _ in 0..25 {
+                // In both orders: an engine that locks row by row must not lock itself in.
+                let (one, two) = (keys[number % 2].id, keys[(number + 1) % 2].id);
+                hand.store.add_usage(&[hand.delta(one), hand.delta(two)]).await.unwrap();
+            }
+        }
+    })
+    .await;
+    for key in keys.iter() {
+        let usage = hand.store.usage(&key.tenant, key.id, Day::from_number(0)).await.unwrap().unwrap();
+        assert_eq!((usage.usage_count, usage.days), (400, vec![(Day::of(hand.now()), 400)]));
+    }
+}
+
+pub async fn a_walk_among_insertions_sees_every_key_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let mut before = HashSet::new();
+    for _ in 0..40 {
+        before.insert(hand.key().await.key.id);
+        hand.clock.advance(Duration::from_micros(2));
+    }
+    let ended = Arc::new(AtomicBool::new(false));
+    let inserted = tokio::spawn({
+        let (hand, ended) = (hand.clone(), ended.clone());
+        async move {
+            for number in 0..200 {
+                let mut new = hand.new_key();
+                new.key.created_at = hand.now().plus(Duration::from_micros(number));
+                // Every other one goes in between those that are there.
+                if number % 2 == 0 {
+                    new.key.created_at = dalston_model::Timestamp::from_micros(hand.now().as_micros() - 79 + 2);
+                }
+                hand.insert(&new).await;
+            }
+            ended.store(true, Ordering::SeqCst);
+        }
+    });
+    while !ended.load(Ordering::SeqCst) {
+        let walked = walk(&hand, 7, async || ()).await;
+        let seen: HashSet<_> = walked.iter().copied().collect();
+        assert_eq!(seen.len(), walked.len(), "a key twice");
+        assert!(seen.is_superset(&before), "a key never");
+    }
+    inserted.await.unwrap();
+    assert_eq!(walk(&hand, 100, async || ()).await.len(), 240);
+}
+
+pub async fn a_reader_of_the_feed_misses_nothing(fixture: &Fixture) {
+    const TASKS: usize = 8;
+    const EACH: usize = 30;
+    let hand = Hand::of(fixture);
+    let left = Arc::new(AtomicU64::new(TASKS as u64));
+    let mut writers = JoinSet::new();
+    for _ in 0..TASKS {
+        let (hand, left) = (hand.clone(), left.clone());
+        writers.spawn(async move {
+            for _ in 0..EACH {
+                hand.key().await;
+            }
+            left.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+    // A number that is seen before a smaller one is committed would hide that one for ever.
+    let (mut keys, mut records, mut key_seq, mut audit_seq) = (HashSet::new(), 0, 0, 0);
+    loop {
+        let ended = left.load(Ordering::SeqCst) == 0;
+        let changes = hand.store.key_changes(key_seq, 16).await.unwrap();
+        let audit = hand.store.audit_after(audit_seq, 16).await.unwrap();
+        assert!(changes.is_sorted_by(|one, two| one.seq < two.seq));
+        assert!(audit.is_sorted_by(|one, two| one.seq < two.seq));
+        key_seq = changes.last().map_or(key_seq, |change| change.seq);
+        audit_seq = audit.last().map_or(audit_seq, |record| record.seq);
+        records += audit.len();
+        if ended && changes.is_empty() && audit.is_empty() {
+            break;
+        }
+        keys.extend(changes.into_iter().map(|change| change.key.id));
+    }
+    writers.join_all().await;
+    assert_eq!((keys.len(), records), (TASKS * EACH, TASKS * EACH));
+    assert_eq!(hand.store.last_seq().await, Ok(audit_seq));
+}

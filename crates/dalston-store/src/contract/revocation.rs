@@ -1,0 +1,90 @@
+//! Revocation against all else at the same time: it is for ever.
+
+use super::{
+    Fixture,
+    hand::{Hand, at_once, page},
+};
+use crate::{ChangeKey, NewKey, Objection, RevokeKey, Rotation};
+use dalston_model::{KeyPatch, Start, TenantId};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+
+/// Keys that are revoked at the same time, each by one revoker.
+const REVOKERS: usize = 4;
+/// Writers that use each of them meanwhile.
+const WRITERS: usize = 4;
+
+/// Uses keys while they are revoked, so many in all: 16 writers at a time, who find a key and add to its usage.
+/// Fails when a find after a revocation gives the key as not revoked, or when one comes back to life later.
+pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
+    let hand = Hand::of(fixture);
+    let mut revokers = JoinSet::new();
+    for revoker in 0..REVOKERS {
+        let hand = hand.clone();
+        let mine = rounds / REVOKERS + usize::from(revoker < rounds % REVOKERS);
+        revokers.spawn(async move {
+            let mut keys = Vec::with_capacity(mine);
+            let mut writers = JoinSet::new();
+            for _ in 0..mine {
+                let new = hand.key().await;
+                for _ in 0..WRITERS {
+                    writers.spawn(use_key(hand.clone(), new.clone()));
+                }
+                // The writers of this key must be at work: those of the one before are done.
+                assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+                assert!(hand.find(&new.digest).await.key.revoked_at.is_some(), "in use, it outlives its revocation");
+                while writers.join_next().await.transpose().unwrap().is_some() {}
+                keys.push(new);
+            }
+            for new in keys {
+                assert!(hand.find(&new.digest).await.key.revoked_at.is_some(), "it came back to life");
+            }
+        });
+    }
+    revokers.join_all().await;
+    let live = hand.store.keys(&TenantId::default(), &page(1, Start::Newest), false).await.unwrap();
+    assert!(live.items.is_empty(), "listed as live: {:?}", live.items);
+}
+
+/// What a request does with its key.
+async fn use_key(hand: Hand, new: NewKey) {
+    assert_eq!(hand.find(&new.digest).await.key.id, new.key.id);
+    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+}
+
+pub async fn using_a_key_never_revives_it(fixture: &Fixture) {
+    use_against_revoke(fixture, 10_000).await;
+}
+
+pub async fn changing_a_key_never_revives_it(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..50 {
+        let new = hand.key().await;
+        let rotations: Arc<Vec<Rotation>> = Arc::new((0..9).map(|_| hand.rotation(Duration::from_mins(1))).collect());
+        let answers = at_once(9, |number| {
+            let (hand, key, rotations) = (hand.clone(), new.key.clone(), rotations.clone());
+            async move {
+                match number {
+                    0 => return hand.revoke(&key).await == RevokeKey::Revoked,
+                    number if number % 2 == 0 => {
+                        hand.try_rotate(&key, &rotations[number], &hand.guard(), None).await;
+                    }
+                    _ => {
+                        let patch = KeyPatch { enabled: Some(true), expires_at: Some(None), ..KeyPatch::default() };
+                        hand.update(&key, &patch, &hand.guard()).await;
+                    }
+                }
+                false
+            }
+        })
+        .await;
+        assert_eq!(answers.into_iter().filter(|revoked| *revoked).count(), 1);
+        assert_eq!(hand.look(&new.key).await.key.revoked_at, Some(hand.now()));
+        for secret in rotations.iter().map(|rotation| rotation.digest).chain([new.digest]) {
+            let found = hand.store.find_key(&secret).await.unwrap();
+            assert!(found.is_none_or(|found| found.key.revoked_at.is_some()), "a secret outlives its key");
+        }
+        let late = hand.try_rotate(&new.key, &hand.rotation(Duration::ZERO), &hand.guard(), None).await;
+        assert_eq!(late, ChangeKey::Refused(Objection::Revoked));
+    }
+}

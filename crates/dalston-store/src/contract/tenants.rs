@@ -1,0 +1,113 @@
+//! Tenants: insert, get, list, and the walls between them.
+
+use super::{
+    Fixture,
+    hand::{Hand, page},
+};
+use crate::{ActiveJobs, CancelJob, ChangeKey, DeleteJob, RevokeKey};
+use dalston_model::{Action, Cursor, Day, JobStatus, Key, KeyPatch, Start, Target, Tenant, TenantId};
+use std::time::Duration;
+
+pub async fn the_default_tenant_is_there_from_the_start(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = hand.store.tenant(&TenantId::default()).await.unwrap().unwrap();
+    assert_eq!(tenant.id, TenantId::default());
+    let all = hand.store.tenants(&page(10, Start::Newest)).await.unwrap();
+    assert_eq!((all.items, all.next), (vec![tenant], None));
+    assert_eq!(hand.store.tenant(&"nobody".parse().unwrap()).await, Ok(None));
+}
+
+pub async fn a_tenant_is_inserted_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let name = Some("Ünï 'quo\"te' 🎉".parse().unwrap());
+    let tenant = Tenant { id: format!("0-_{}", "x".repeat(60)).parse().unwrap(), name, created_at: hand.now() };
+    let entry = hand.entry(Action::TenantCreated, &tenant.id, Target::Tenant(tenant.id.clone()));
+    assert_eq!(hand.store.insert_tenant(&tenant, &entry).await, Ok(true));
+    let other = Tenant { name: None, created_at: hand.now().plus(Duration::from_secs(1)), ..tenant.clone() };
+    assert_eq!(hand.store.insert_tenant(&other, &entry).await, Ok(false));
+    assert_eq!(hand.store.tenant(&tenant.id).await.unwrap(), Some(tenant));
+    let default = Tenant { id: TenantId::default(), ..other };
+    assert_eq!(hand.store.insert_tenant(&default, &entry).await, Ok(false));
+    assert_eq!(hand.audit().await.len(), 1);
+}
+
+pub async fn tenants_are_listed_in_pages(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for id in ["b", "a", "c-1", "c_1", "9"] {
+        hand.tenant(id).await;
+    }
+    let (mut walked, mut start) = (Vec::new(), Start::Newest);
+    loop {
+        let part = hand.store.tenants(&page(2, start)).await.unwrap();
+        walked.extend(part.items);
+        match part.next {
+            Some(cursor) => start = Start::After(cursor),
+            None => break,
+        }
+    }
+    let order = |tenant: &Tenant| (tenant.created_at, tenant.id.to_string());
+    assert_eq!(walked.len(), 6);
+    assert!(walked.is_sorted_by(|newer, older| order(newer) > order(older)), "{walked:?}");
+    let behind = Cursor { created_at: walked[3].created_at, id: walked[3].id.to_string() };
+    let rest = hand.store.tenants(&page(100, Start::After(behind))).await.unwrap();
+    assert_eq!(rest.items, walked[4..]);
+    let rest = hand.store.tenants(&page(100, Start::Offset(4))).await.unwrap();
+    assert_eq!(rest.items, walked[4..]);
+}
+
+pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let acme = hand.tenant("acme").await;
+    let ours = hand.key().await;
+    hand.store.add_usage(&[hand.delta(ours.key.id)]).await.unwrap();
+    let theirs = Key { tenant: acme.clone(), ..ours.key.clone() };
+    let seq = hand.store.last_seq().await;
+    let rotation = hand.rotation(Duration::ZERO);
+    let patch = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
+    assert_eq!(hand.store.key(&acme, ours.key.id).await, Ok(None));
+    assert_eq!(hand.store.usage(&acme, ours.key.id, Day::from_number(0)).await, Ok(None));
+    assert_eq!(hand.update(&theirs, &patch, &hand.guard()).await, ChangeKey::Unknown);
+    assert_eq!(hand.try_rotate(&theirs, &rotation, &hand.guard(), None).await, ChangeKey::Unknown);
+    assert_eq!(hand.revoke(&theirs).await, RevokeKey::Unknown);
+    assert_eq!(hand.look(&ours.key).await.key, ours.key);
+    assert!(hand.lives(&ours.digest).await);
+    assert_eq!(hand.store.last_seq().await, seq);
+}
+
+pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let acme = hand.tenant("acme").await;
+    let (pending, ended) = (hand.job(JobStatus::Pending).await, hand.job(JobStatus::Failed).await);
+    let seq = hand.store.last_seq().await;
+    for job in [&pending, &ended] {
+        let entry = |action| hand.entry(action, &acme, Target::Job(job.id));
+        let cancel = hand.store.cancel_job(&acme, job.id, hand.now(), &entry(Action::JobCancelled)).await;
+        assert_eq!(cancel, Ok(CancelJob::Unknown));
+        let delete = hand.store.delete_job(&acme, job.id, &entry(Action::JobDeleted)).await;
+        assert_eq!(delete, Ok(DeleteJob::Unknown));
+        assert_eq!(hand.store.job(&acme, job.id).await, Ok(None));
+        assert_eq!(hand.store.job(&job.tenant, job.id).await.unwrap().as_ref(), Some(job));
+        assert_eq!(hand.store.job_exists(job.id).await, Ok(true));
+    }
+    assert_eq!(hand.store.last_seq().await, seq);
+}
+
+pub async fn lists_show_their_own_tenant(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    // One name begins with the other: a key space joined without care would mix them.
+    let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
+    hand.key().await;
+    hand.job(JobStatus::Pending).await;
+    let key = hand.key_of(&longer, &["admin"]).await;
+    let mut job = hand.new_job();
+    job.tenant = longer.clone();
+    hand.try_insert_job(&job, None).await;
+    let all = page(100, Start::Newest);
+    assert!(hand.store.keys(&acme, &all, true).await.unwrap().items.is_empty());
+    assert!(hand.store.jobs(&acme, &all, None).await.unwrap().items.is_empty());
+    assert_eq!(hand.store.active_jobs(&acme).await, Ok(ActiveJobs::default()));
+    let keys = hand.store.keys(&longer, &all, true).await.unwrap().items;
+    assert_eq!(keys.into_iter().map(|used| used.key).collect::<Vec<_>>(), [key.key]);
+    assert_eq!(hand.store.jobs(&longer, &all, None).await.unwrap().items, [job]);
+    assert_eq!(hand.store.active_jobs(&longer).await.unwrap().pending, 1);
+}

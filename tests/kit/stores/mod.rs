@@ -1,0 +1,12 @@
+//! A fresh store of each engine, on a clock that stands at the start of 2026.
+
+mod memory;
+
+pub use memory::memory;
+
+use dalston_model::{ManualClock, Timestamp};
+use std::sync::Arc;
+
+fn clock() -> Arc<ManualClock> {
+    ManualClock::new(Timestamp::from_secs(1_767_225_600))
+}
