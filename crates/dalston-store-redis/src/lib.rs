@@ -1,1 +1,74 @@
-//! The store over Redis, readable by and from the Python gateway.
+//! The store over Redis, readable by and from the Python gateway of seed M11.
+//!
+//! Shared with it: `dalston:apikeys:{digest}` the JSON of a key, `dalston:apikeys:id:{id}` the digest,
+//! `dalston:apikeys:tenant:{tenant}` the set of ids. That gateway reads the JSON and writes it back whole on every
+//! use: it loses our fields and may lose a revocation. So the truth stands in keys of our own:
+//!
+//! | key | holds |
+//! |---|---|
+//! | `dalston:keys:{id}` | record, current digest, overlapping digest and its end, number of the last change |
+//! | `dalston:keys:{all,live}:{tenant}` | ids by creation: all, and those not revoked |
+//! | `dalston:keys:admins:{tenant}` | ids of enabled admin keys by their end |
+//! | `dalston:keys:strays:{tenant}` | ids of the Python gateway that lead to no key |
+//! | `dalston:keys:ended` | digests that a rotation ended, by when |
+//! | `dalston:tenants`, `dalston:tenants:{id}` | ids by creation, a tenant |
+//! | `dalston:jobs:{id}`, `dalston:jobs:index:{tenant}[:{status}]` | a job, ids by creation |
+//! | `dalston:usage:{id}`, `dalston:window:{id}` | counts of a key, its last minute |
+//! | `dalston:claims:…` | an `Idempotency-Key` |
+//! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
+//!
+//! A key is revoked when either side says so. A key that only the Python gateway knows is taken over when it is first
+//! listed, fetched or changed. Each step is one Lua script, so nothing is ever half made; scripts find some of their
+//! keys in others, so a cluster is no place for this store.
+
+mod adopt;
+mod call;
+mod change;
+mod connect;
+mod error;
+mod feed;
+mod job;
+mod jobs;
+mod keys;
+mod limits;
+mod page;
+mod record;
+mod row;
+mod scripts;
+mod tenants;
+mod usage;
+
+pub use connect::{ConnectError, RedisOptions};
+
+use async_trait::async_trait;
+use call::Link;
+use dalston_model::SharedClock;
+use dalston_store::{Store, StoreResult};
+
+/// A store on a Redis server.
+pub struct RedisStore {
+    link: Link,
+    clock: Option<SharedClock>,
+}
+
+impl RedisStore {
+    /// The time by the clock that was given, as scripts read it: nothing means the server's own.
+    fn now(&self) -> String {
+        self.clock.as_ref().map(|clock| clock.now().as_micros().to_string()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn kind(&self) -> &'static str {
+        "redis"
+    }
+
+    async fn probe(&self) -> StoreResult<()> {
+        self.link.call().greet().await
+    }
+
+    async fn close(&self) {
+        self.link.close();
+    }
+}

@@ -1,0 +1,78 @@
+//! Reading keys, and taking over what the Python gateway did to them.
+
+use crate::{
+    RedisStore,
+    call::Call,
+    page,
+    row::{KeyArgument, KnownKey, Row, Standing, argument},
+    scripts::{self, SCRIPTS},
+};
+use dalston_model::{Cursor, KeyId, Page, PageRequest, TenantId, Timestamp};
+use dalston_store::StoreResult;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct AdoptArgument<'a> {
+    tenant: &'a str,
+    keys: Vec<KeyArgument>,
+    strays: Vec<String>,
+}
+
+impl RedisStore {
+    /// The key of this id in this tenant, known to us from now on.
+    pub(crate) async fn load(&self, call: &Call<'_>, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KnownKey>> {
+        loop {
+            let mut script = SCRIPTS.read_key.key(scripts::key(id));
+            script.key(scripts::digest_of(id)).key(scripts::usage(id)).arg(id.to_string());
+            let row: Row = call.run(&script).await?;
+            let Some(known) = row.known_or_none().filter(|known| known.used.key.tenant == *tenant) else {
+                return Ok(None);
+            };
+            match known.standing {
+                Standing::Ours => return Ok(Some(known)),
+                Standing::RevokedElsewhere => self.absorb(call, &known).await?,
+                Standing::Foreign => self.adopt(call, tenant, vec![Ok(known)]).await?,
+            }
+        }
+    }
+
+    /// A page of keys, all of them known to us from now on; nothing in place of one that cannot be read.
+    pub(crate) async fn page(
+        &self,
+        call: &Call<'_>,
+        tenant: &TenantId,
+        request: &PageRequest,
+        revoked: bool,
+    ) -> StoreResult<Page<Option<KnownKey>>> {
+        loop {
+            let mut script = SCRIPTS.list_keys.key(scripts::keys(if revoked { "all" } else { "live" }, tenant));
+            script.key(scripts::keys("all", tenant)).key(scripts::keys("strays", tenant)).key(scripts::members(tenant));
+            let (made, rows): (Vec<Row>, Vec<Row>) = call.run(script.arg(&page::arguments(request))).await?;
+            if made.is_empty() {
+                let cursor = |row: &Row| Cursor {
+                    created_at: Timestamp::from_micros(row.score.unwrap_or_default()),
+                    id: row.id.clone(),
+                };
+                return Ok(Page::cut(rows, request.limit, cursor).map(Row::known_or_none));
+            }
+            let foreign = |row: Row| {
+                let id = row.id.clone();
+                let ours = |known: &KnownKey| known.standing == Standing::Foreign && known.used.key.tenant == *tenant;
+                row.known_or_none().filter(ours).ok_or(id)
+            };
+            self.adopt(call, tenant, made.into_iter().map(foreign).collect()).await?;
+        }
+    }
+
+    /// Takes keys over from the Python gateway, and puts the ids aside that lead to none.
+    async fn adopt(&self, call: &Call<'_>, tenant: &TenantId, made: Vec<Result<KnownKey, String>>) -> StoreResult<()> {
+        let mut given = AdoptArgument { tenant: tenant.as_str(), keys: Vec::new(), strays: Vec::new() };
+        for made in made {
+            match made {
+                Ok(known) => given.keys.push(KeyArgument::new(&known.used, known.digest)?),
+                Err(id) => given.strays.push(id),
+            }
+        }
+        call.run::<String>(&SCRIPTS.adopt_keys.arg(argument(&given)?)).await.map(|_| ())
+    }
+}

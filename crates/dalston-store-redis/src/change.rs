@@ -1,0 +1,141 @@
+//! Changing a key: read, decide, write unless it was changed meanwhile.
+
+use crate::{
+    RedisStore,
+    call::Call,
+    row::{KeyArgument, KnownKey, argument},
+    scripts::{self, ClaimArgument, SCRIPTS},
+};
+use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId};
+use dalston_store::{ChangeKey, Claim, Guard, NewKey, Objection, Rotation, StoreError, StoreResult, UsedKey};
+use serde::Serialize;
+
+/// How often a change is decided anew when another one came first.
+const TRIES: u32 = 16;
+
+/// A change of a key.
+pub(crate) struct Change<'a> {
+    /// What it makes of the key.
+    pub(crate) edit: &'a (dyn Fn(Key) -> Key + Send + Sync),
+    /// What must hold.
+    pub(crate) guard: &'a Guard,
+    /// The new secret, if it gets one.
+    pub(crate) rotation: Option<&'a Rotation>,
+    /// The claim, if it has one.
+    pub(crate) claim: Option<&'a Claim>,
+    /// What is recorded.
+    pub(crate) entry: &'a AuditEntry,
+}
+
+#[derive(Serialize)]
+struct InsertArgument {
+    key: KeyArgument,
+    first: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<ClaimArgument>,
+}
+
+#[derive(Serialize)]
+struct ChangeArgument {
+    key: KeyArgument,
+    seq: String,
+    was_revoked: bool,
+    /// Set when the tenant must have another admin key that lives then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs_admin_at: Option<String>,
+    /// Until when the secret that was current lives on, when the key gets a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<ClaimArgument>,
+}
+
+impl RedisStore {
+    /// Inserts a key; with `first` only into a store that has none, and with its tenant. Gives the script's answer.
+    pub(crate) async fn insert(
+        &self,
+        new: &NewKey,
+        claim: Option<&Claim>,
+        entry: &AuditEntry,
+        first: bool,
+    ) -> StoreResult<Vec<String>> {
+        let used = UsedKey { key: new.key.clone(), last_used_at: None };
+        let key = KeyArgument::new(&used, new.digest.to_hex())?.shared().audited(entry)?;
+        let given = argument(&InsertArgument { key, first, claim: claim.map(ClaimArgument::new) })?;
+        self.link.call().run(SCRIPTS.insert_key.arg(given).arg(self.now())).await
+    }
+
+    /// Makes a change, unless the guard objects.
+    pub(crate) async fn change(
+        &self,
+        call: &Call<'_>,
+        tenant: &TenantId,
+        id: KeyId,
+        change: &Change<'_>,
+    ) -> StoreResult<ChangeKey> {
+        if let Some(claim) = change.claim {
+            let given = argument(&ClaimArgument::new(claim))?;
+            let answer: Vec<String> = call.run(SCRIPTS.read_claim.arg(given).arg(self.now())).await?;
+            if answer != ["free"] {
+                return scripts::repeated(change.claim, &answer).map(ChangeKey::Repeated);
+            }
+        }
+        for _ in 0..TRIES {
+            let Some(known) = self.load(call, tenant, id).await? else { return Ok(ChangeKey::Unknown) };
+            let before = &known.used.key;
+            let after = (change.edit)(before.clone());
+            if let Some(objection) = change.guard.objection(before, &after, true) {
+                return Ok(ChangeKey::Refused(objection));
+            }
+            // The script looks for another admin key; those of the Python gateway must be in the index by then.
+            let needs_admin = change.guard.objection(before, &after, false).is_some();
+            if needs_admin {
+                self.page(call, tenant, &PageRequest::default(), false).await?;
+            }
+            let used = UsedKey { key: after, last_used_at: known.used.last_used_at };
+            let given = argument(&change.argument(&known, &used, needs_admin)?)?;
+            let answer: Vec<String> = call.run(SCRIPTS.change_key.arg(given).arg(self.now())).await?;
+            return match answer.as_slice() {
+                [word] if word == "moved" => continue,
+                [word] if word == "changed" => Ok(ChangeKey::Changed(Box::new(used))),
+                [word] if word == "last_admin" => Ok(ChangeKey::Refused(Objection::LastAdmin)),
+                answer => scripts::repeated(change.claim, answer).map(ChangeKey::Repeated),
+            };
+        }
+        Err(StoreError::unavailable(format_args!("key {id} is changed by too many at once")))
+    }
+
+    /// Writes a revocation down that only the Python gateway knew of.
+    pub(crate) async fn absorb(&self, call: &Call<'_>, known: &KnownKey) -> StoreResult<()> {
+        let given = ChangeArgument {
+            key: KeyArgument::new(&known.used, known.digest.clone())?
+                .with_old(&known.used, known.old.as_ref().map(|(old, _)| old.as_str()))?,
+            seq: known.seq.clone(),
+            was_revoked: known.view_revoked,
+            needs_admin_at: None,
+            old_until: None,
+            claim: None,
+        };
+        // Whoever came first wrote it down as well, or will be asked again.
+        let answer = call.run::<Vec<String>>(SCRIPTS.change_key.arg(argument(&given)?).arg(self.now())).await;
+        answer.map(|_| ())
+    }
+}
+
+impl Change<'_> {
+    fn argument(&self, known: &KnownKey, used: &UsedKey, needs_admin: bool) -> StoreResult<ChangeArgument> {
+        let key = match self.rotation {
+            Some(rotation) => KeyArgument::new(used, rotation.digest.to_hex())?,
+            None => KeyArgument::new(used, known.digest.clone())?
+                .with_old(used, known.old.as_ref().map(|(old, _)| old.as_str()))?,
+        };
+        Ok(ChangeArgument {
+            key: key.shared().audited(self.entry)?,
+            seq: known.seq.clone(),
+            was_revoked: known.view_revoked,
+            needs_admin_at: needs_admin.then(|| self.guard.at.as_micros().to_string()),
+            old_until: self.rotation.map(|rotation| rotation.old_until.as_micros().to_string()),
+            claim: self.claim.map(ClaimArgument::new),
+        })
+    }
+}

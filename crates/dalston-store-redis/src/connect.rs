@@ -1,0 +1,91 @@
+//! Connecting: the pool, and what a server must be to keep keys.
+
+use crate::{
+    RedisStore,
+    call::{Call, Link, settings},
+    error,
+    scripts::{self, SCRIPTS},
+};
+use dalston_model::{SharedClock, TenantId};
+use dalston_store::{StoreError, StoreResult};
+use deadpool_redis::{Manager, Pool};
+use redis::{Client, InfoDict};
+use std::{fmt, time::Duration};
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+/// Where the server is, and how to talk to it.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://[user:password@]host[:port][/db]` or `redis+unix:///path[?db=N&user=…&pass=…]`.
+    pub url: String,
+    /// After how long a call that has no answer is unavailable.
+    pub deadline: Duration,
+    /// The greatest number of pooled connections.
+    pub connections: usize,
+    /// Whether a server will do that forgets revocations when it dies, or drops keys when its memory is full.
+    pub allow_volatile: bool,
+}
+
+/// Shows no password: the URL is left out.
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url: _, deadline, connections, allow_volatile } = self;
+        f.debug_struct("RedisOptions")
+            .field("deadline", deadline)
+            .field("connections", connections)
+            .field("allow_volatile", allow_volatile)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no store. Shows no password.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum ConnectError {
+    /// The server may lose acknowledged changes, among them revocations. Says which setting to change.
+    #[error("the Redis server may lose acknowledged changes: {0}")]
+    Volatile(&'static str),
+    /// It cannot be asked, or the URL leads to none.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl RedisStore {
+    /// Connects, and makes the tenant `default` on an empty server. Without a clock the server's own decides about
+    /// ends and windows.
+    ///
+    /// [`ConnectError::Volatile`] unless the server has an append-only file and never evicts, or the options allow it;
+    /// [`ConnectError::Store`] when it does not answer.
+    pub async fn connect(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
+        let store = Self { link: link(options).map_err(|error| error::connecting(&error))?, clock };
+        let call = store.link.call();
+        if !options.allow_volatile {
+            durable(&call).await?;
+        }
+        let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &TenantId::default());
+        call.run::<u8>(script.arg(&["", "", "", &store.now()])).await?;
+        Ok(store)
+    }
+}
+
+fn link(options: &RedisOptions) -> redis::RedisResult<Link> {
+    let client = Client::open(options.url.as_str())?;
+    let manager = Manager::new_with_config(options.url.as_str(), settings())?;
+    let pool = Pool::builder(manager).max_size(options.connections.max(1)).build();
+    let pool = pool.map_err(|_| (redis::ErrorKind::InvalidClientConfig, "the pool cannot be built"))?;
+    Ok(Link { client, pool, line: Mutex::new(None), deadline: options.deadline })
+}
+
+async fn durable(call: &Call<'_>) -> Result<(), ConnectError> {
+    let info = |section| async move { call.ask::<InfoDict>(redis::cmd("INFO").arg(section)).await };
+    let persistence: StoreResult<InfoDict> = info("persistence").await;
+    if persistence?.get::<u8>("aof_enabled") != Some(1) {
+        return Err(ConnectError::Volatile("it has no append-only file (set `appendonly yes`)"));
+    }
+    let memory = info("memory").await?;
+    let bounded = memory.get::<u64>("maxmemory") != Some(0);
+    if bounded && memory.get::<String>("maxmemory_policy").as_deref() != Some("noeviction") {
+        return Err(ConnectError::Volatile("it evicts keys (set `maxmemory-policy noeviction`)"));
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The steps on keys.
+
+use crate::{
+    RedisStore,
+    change::Change,
+    row::{KnownKey, Row, Standing},
+    scripts::{self, SCRIPTS},
+};
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, TenantId, Timestamp};
+use dalston_store::{
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreError,
+    StoreResult, UsedKey,
+};
+
+#[async_trait]
+impl KeyStore for RedisStore {
+    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+        match self.insert(new, claim, entry, false).await?.as_slice() {
+            [word] if word == "inserted" => Ok(InsertKey::Inserted),
+            [word] if word == "unknown_tenant" => Ok(InsertKey::UnknownTenant),
+            answer => scripts::repeated(claim, answer).map(InsertKey::Repeated),
+        }
+    }
+
+    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+        Ok(self.insert(new, None, entry, true).await? == ["inserted"])
+    }
+
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        let text = digest.to_hex();
+        let mut script = SCRIPTS.find_key.key(scripts::view(digest));
+        let found: Option<(i64, Row)> = self.link.call().look(script.arg(&text).arg(self.now())).await?;
+        let Some((now, row)) = found else { return Ok(None) };
+        Ok(row.known_or_none().map(|known| Found {
+            key: known.used.key,
+            secret_expires_at: known.old.filter(|(old, _)| *old == text).map(|(_, until)| until),
+            now: Timestamp::from_micros(now),
+        }))
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        Ok(self.load(&self.link.call(), tenant, id).await?.map(|known| known.used))
+    }
+
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+        let call = self.link.call();
+        let page = loop {
+            let page = self.page(&call, tenant, request, revoked).await?;
+            let late = |known: &&KnownKey| !revoked && known.standing == Standing::RevokedElsewhere;
+            let mut settled = true;
+            for known in page.items.iter().flatten().filter(late) {
+                self.absorb(&call, known).await?;
+                settled = false;
+            }
+            if settled {
+                break page;
+            }
+        };
+        Ok(Page { items: page.items.into_iter().flatten().map(|known| known.used).collect(), next: page.next })
+    }
+
+    async fn update_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        patch: &KeyPatch,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        let change = Change { edit: &|key| patch.apply(key), guard, rotation: None, claim: None, entry };
+        self.change(&self.link.call(), tenant, id, &change).await
+    }
+
+    async fn rotate_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        rotation: &Rotation,
+        guard: &Guard,
+        claim: Option<&Claim>,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        let edit = |key| Key { prefix: rotation.prefix.clone(), ..key };
+        let change = Change { edit: &edit, guard, rotation: Some(rotation), claim, entry };
+        self.change(&self.link.call(), tenant, id, &change).await
+    }
+
+    async fn revoke_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<RevokeKey> {
+        let edit = |key: Key| Key { revoked_at: key.revoked_at.or(Some(guard.at)), ..key };
+        let change = Change { edit: &edit, guard, rotation: None, claim: None, entry };
+        let call = self.link.call();
+        match self.change(&call, tenant, id, &change).await? {
+            ChangeKey::Changed(_) => Ok(RevokeKey::Revoked),
+            ChangeKey::Unknown => Ok(RevokeKey::Unknown),
+            // Revoked is for ever, so whoever asks again finds the time.
+            ChangeKey::Refused(Objection::Revoked) => {
+                let known = self.load(&call, tenant, id).await?;
+                let at = known.and_then(|known| known.used.key.revoked_at);
+                Ok(at.map_or(RevokeKey::Unknown, RevokeKey::AlreadyRevoked))
+            }
+            ChangeKey::Refused(objection) => Ok(RevokeKey::Refused(objection)),
+            ChangeKey::Repeated(_) => Err(StoreError::corrupt(format_args!("claim of key {id}"))),
+        }
+    }
+}

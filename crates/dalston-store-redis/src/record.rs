@@ -1,0 +1,199 @@
+//! The JSON of a key: the seed's fields as Pydantic writes them, and ours beside them.
+
+use dalston_model::{Actor, Description, Key, KeyId, Metadata, Name, RateLimit, Scope, ScopeSet, Timestamp};
+use dalston_store::{StoreError, StoreResult};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
+use serde_json::{Map, Number, Value};
+use std::fmt::Write as _;
+
+/// The scopes that mean something to the Python gateway. It takes any text for a scope, so in a key of its own a word
+/// that only we know was never a right.
+const SEED_SCOPES: [Scope; 5] = [Scope::JobsRead, Scope::JobsWrite, Scope::Realtime, Scope::Webhooks, Scope::Admin];
+
+/// The JSON of a key.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeyRecord {
+    id: String,
+    key_hash: String,
+    prefix: String,
+    name: String,
+    tenant_id: String,
+    scopes: Vec<String>,
+    rate_limit: Option<Number>,
+    created_at: Moment,
+    last_used_at: Option<Moment>,
+    revoked_at: Option<Moment>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default = "enabled")]
+    enabled: bool,
+    #[serde(default)]
+    created_by: Option<String>,
+    #[serde(default)]
+    expires_at: Option<Moment>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+}
+
+/// A time as Pydantic writes it: six digits behind the second, or none.
+#[derive(Clone, Copy)]
+struct Moment(Timestamp);
+
+const fn enabled() -> bool {
+    true
+}
+
+impl KeyRecord {
+    /// The JSON of `key` at a digest of it.
+    pub(crate) fn write(key: &Key, digest: &str, last_used_at: Option<Timestamp>) -> StoreResult<String> {
+        let record = Self {
+            id: key.id.to_string(),
+            key_hash: digest.to_owned(),
+            prefix: key.prefix.clone(),
+            name: key.name.to_string(),
+            tenant_id: key.tenant.to_string(),
+            scopes: key.scopes.iter().map(|scope| scope.to_string()).collect(),
+            rate_limit: key.rate_limit.map(|limit| limit.get().into()),
+            created_at: Moment(key.created_at),
+            last_used_at: last_used_at.map(Moment),
+            revoked_at: key.revoked_at.map(Moment),
+            description: key.description.as_ref().map(ToString::to_string),
+            enabled: key.enabled,
+            created_by: key.created_by.map(|actor| actor.to_string()),
+            expires_at: key.expires_at.map(Moment),
+            metadata: key.metadata.as_object().clone(),
+        };
+        serde_json::to_string(&record).map_err(|error| StoreError::corrupt(format_args!("key {}: {error}", key.id)))
+    }
+
+    /// Reads the JSON of the key `id`. Names only the id when it is none.
+    pub(crate) fn read(id: &str, json: &str) -> StoreResult<Self> {
+        let record = serde_json::from_str::<Self>(json).ok().filter(|record| record.id == id);
+        record.ok_or_else(|| StoreError::corrupt(format_args!("key {id}")))
+    }
+
+    /// When it was last used, by this JSON.
+    pub(crate) fn last_used_at(&self) -> Option<Timestamp> {
+        self.last_used_at.map(|at| at.0)
+    }
+
+    /// When it was revoked, by this JSON.
+    pub(crate) fn revoked_at(&self) -> Option<Timestamp> {
+        self.revoked_at.map(|at| at.0)
+    }
+
+    /// The key of a record of ours.
+    pub(crate) fn own(self) -> StoreResult<Key> {
+        self.key(&Scope::ALL)
+    }
+
+    /// The key of a record that the Python gateway made.
+    pub(crate) fn foreign(self) -> StoreResult<Key> {
+        self.key(&SEED_SCOPES)
+    }
+
+    /// That gateway checks nothing that it is given. What is odd is made plain, never wider: words that are no scopes
+    /// go, and where none is left it is no key.
+    fn key(self, known: &[Scope]) -> StoreResult<Key> {
+        let odd = || StoreError::corrupt(format_args!("key {}", self.id));
+        let scopes = known.iter().map(|scope| scope.as_str()).filter(|name| self.scopes.iter().any(|s| s == name));
+        Ok(Key {
+            id: self.id.parse::<KeyId>().map_err(|_| odd())?,
+            tenant: self.tenant_id.parse().map_err(|_| odd())?,
+            prefix: self.prefix.chars().take(10).collect(),
+            name: plain_name(&self.name).ok_or_else(odd)?,
+            description: self.description.as_deref().and_then(|text| text.parse::<Description>().ok()),
+            scopes: ScopeSet::parse(scopes).map_err(|_| odd())?,
+            rate_limit: self.rate_limit.as_ref().map(plain_limit).transpose().map_err(|()| odd())?,
+            enabled: self.enabled,
+            created_at: self.created_at.0,
+            created_by: self.created_by.as_deref().and_then(|text| text.parse::<Actor>().ok()),
+            expires_at: self.expires_at.map(|at| at.0),
+            revoked_at: self.revoked_at.map(|at| at.0),
+            metadata: Metadata::new(self.metadata).unwrap_or_default(),
+        })
+    }
+}
+
+/// As much of a name as is one: a name gives no right, so a key is not refused for it.
+fn plain_name(text: &str) -> Option<Name> {
+    let clean: String = text.chars().filter(|c| !c.is_control()).take(255).collect();
+    clean.parse().or_else(|_| "unnamed".parse()).ok()
+}
+
+/// The limit nearest to a number. To the Python gateway 0 is no limit and a negative number admits nothing; for
+/// neither is there a limit of ours, and one a minute is the narrowest that there is.
+fn plain_limit(number: &Number) -> Result<RateLimit, ()> {
+    let least = if number.as_f64().is_some_and(|number| number >= 1.0) { RateLimit::MAX } else { 1 };
+    let exact = number.as_u64().and_then(|number| u32::try_from(number).ok());
+    exact.and_then(|number| RateLimit::new(number).ok()).map_or_else(|| RateLimit::new(least).map_err(|_| ()), Ok)
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::new();
+        // A time of no year fails here; `to_string` would panic.
+        write!(text, "{}", Timestamp::from_secs(self.0.as_secs())).map_err(|_| S::Error::custom("no time"))?;
+        let micros = self.0.as_micros().rem_euclid(1_000_000);
+        if micros != 0 {
+            text.pop();
+            write!(text, ".{micros:06}Z").map_err(|_| S::Error::custom("no time"))?;
+        }
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Timestamp::parse(&text).map(Self).ok_or_else(|| D::Error::custom("no time"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "550e8400-e29b-41d4-a716-446655440000";
+
+    fn python(scopes: &str, limit: &str, name: &str) -> StoreResult<Key> {
+        let json = format!(
+            r#"{{"id":"{ID}","key_hash":"{}","prefix":"dk_abc1234","name":"{name}","tenant_id":"default","scopes":{scopes},"rate_limit":{limit},"created_at":"2026-01-29T12:00:00.123456Z","last_used_at":null,"revoked_at":null}}"#,
+            "0".repeat(64)
+        );
+        KeyRecord::read(ID, &json)?.foreign()
+    }
+
+    #[test]
+    fn a_key_of_the_python_gateway_is_read_and_written_byte_for_byte() {
+        let key = python(r#"["jobs:read","admin"]"#, "60", "Produktion ü").unwrap();
+        let json = KeyRecord::write(&key, &"0".repeat(64), None).unwrap();
+        let seed = r#""name":"Produktion ü","tenant_id":"default","scopes":["jobs:read","admin"],"rate_limit":60,"created_at":"2026-01-29T12:00:00.123456Z","last_used_at":null,"revoked_at":null,"#;
+        assert!(json.contains(seed), "{json}");
+        assert_eq!(KeyRecord::read(ID, &json).unwrap().own().unwrap(), key);
+    }
+
+    #[test]
+    fn what_the_python_gateway_did_not_check_is_never_wider() {
+        let scopes = |text| python(text, "null", "x").map(|key| key.scopes.to_string()).ok();
+        assert_eq!(scopes(r#"["platform","worker","jobs:read","jobs:read","Admin"]"#).as_deref(), Some("jobs:read"));
+        assert_eq!(scopes(r#"["platform"]"#), None);
+        assert_eq!(scopes("[]"), None);
+        let limit = |text| python(r#"["admin"]"#, text, "x").unwrap().rate_limit.map(RateLimit::get);
+        let limits = ["null", "0", "-5", "1", "2000000", "1e300", "18446744073709551616"].map(limit);
+        let most = Some(RateLimit::MAX);
+        assert_eq!(limits, [None, Some(1), Some(1), Some(1), most, most, most]);
+        let name = |text: &str| python(r#"["admin"]"#, "null", text).unwrap().name.to_string();
+        assert_eq!(name(&"x".repeat(300)), "x".repeat(255));
+        assert_eq!(name("  "), "unnamed");
+        assert_eq!(name(r"a\u0000b"), "ab");
+    }
+
+    #[test]
+    fn a_time_has_six_digits_or_none() {
+        let text = |at: &str| serde_json::to_string(&Moment(Timestamp::parse(at).unwrap())).unwrap();
+        assert_eq!(text("2026-01-29T12:00:00.5+01:00"), "\"2026-01-29T11:00:00.500000Z\"");
+        assert_eq!(text("2026-01-29T12:00:00Z"), "\"2026-01-29T12:00:00Z\"");
+        assert!(serde_json::to_string(&Moment(Timestamp::from_micros(i64::MAX))).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! A key as the scripts read and write it: our record, and what the Python gateway says of the key beside it.
+
+use crate::record::KeyRecord;
+use dalston_model::{AuditEntry, AuditRecord, Key, Scope, Timestamp};
+use dalston_store::{StoreError, StoreResult, UsedKey};
+use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
+use serde::Serialize;
+
+/// A key with all that stands beside it.
+pub(crate) struct Row {
+    /// Its id.
+    pub(crate) id: String,
+    record: Option<String>,
+    /// The digest of its current secret. `None`: nobody knows the key.
+    pub(crate) digest: Option<String>,
+    old: Option<String>,
+    old_until: Option<i64>,
+    seq: Option<String>,
+    view: Option<String>,
+    last_used: Option<i64>,
+    /// Its place in the list that it was read from.
+    pub(crate) score: Option<i64>,
+}
+
+impl FromRedisValue for Row {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let (id, record, digest, old, old_until, seq, view, last_used, score) = from_redis_value(value)?;
+        Ok(Self { id, record, digest, old, old_until, seq, view, last_used, score })
+    }
+}
+
+/// Who knows of a key, or of its revocation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// We do.
+    Ours,
+    /// We do, but only the Python gateway knows that it is revoked.
+    RevokedElsewhere,
+    /// The Python gateway alone.
+    Foreign,
+}
+
+/// A key, understood.
+pub(crate) struct KnownKey {
+    /// The key with its last use, as both sides together say.
+    pub(crate) used: UsedKey,
+    /// Who knows.
+    pub(crate) standing: Standing,
+    /// The digest of its current secret.
+    pub(crate) digest: String,
+    /// The digest that overlaps, and until when.
+    pub(crate) old: Option<(String, Timestamp)>,
+    /// The number of its last change.
+    pub(crate) seq: String,
+    /// Whether the Python gateway's view says that it is revoked.
+    pub(crate) view_revoked: bool,
+}
+
+impl Row {
+    /// The key. `None` when nobody knows it; corrupt when it is no key of the model.
+    pub(crate) fn known(self) -> StoreResult<Option<KnownKey>> {
+        let Some(digest) = self.digest else { return Ok(None) };
+        let view = self.view.as_deref().map(|json| KeyRecord::read(&self.id, json));
+        let seen = view.as_ref().and_then(|view| view.as_ref().ok());
+        let (revoked, last_there) = (seen.and_then(KeyRecord::revoked_at), seen.and_then(KeyRecord::last_used_at));
+        let mut key = match self.record {
+            // What we know outlives whatever became of the view.
+            Some(json) => KeyRecord::read(&self.id, &json)?.own()?,
+            None => view.ok_or_else(|| StoreError::corrupt(format_args!("key {}", self.id)))??.foreign()?,
+        };
+        let standing = match (&self.seq, key.revoked_at, revoked) {
+            (None, ..) => Standing::Foreign,
+            (Some(_), None, Some(_)) => Standing::RevokedElsewhere,
+            (Some(_), ..) => Standing::Ours,
+        };
+        key.revoked_at = key.revoked_at.or(revoked);
+        let last_used_at = self.last_used.map(Timestamp::from_micros).max(last_there);
+        Ok(Some(KnownKey {
+            used: UsedKey { key, last_used_at },
+            standing,
+            digest,
+            old: self.old.zip(self.old_until.map(Timestamp::from_micros)),
+            seq: self.seq.unwrap_or_default(),
+            view_revoked: revoked.is_some(),
+        }))
+    }
+
+    /// The key, where one that cannot be understood must not stand in the way of others.
+    pub(crate) fn known_or_none(self) -> Option<KnownKey> {
+        let id = self.id.clone();
+        self.known().unwrap_or_else(|_| {
+            tracing::warn!(key = %id, "passed over a key that cannot be read");
+            None
+        })
+    }
+}
+
+/// A key as the scripts write it.
+#[derive(Serialize)]
+pub(crate) struct KeyArgument {
+    id: String,
+    tenant: String,
+    digest: String,
+    record: String,
+    /// Whether the record goes to the Python gateway's view too.
+    share: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_record: Option<String>,
+    created: String,
+    revoked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<String>,
+}
+
+impl KeyArgument {
+    /// `used` under its current digest.
+    pub(crate) fn new(used: &UsedKey, digest: String) -> StoreResult<Self> {
+        let key = &used.key;
+        Ok(Self {
+            id: key.id.to_string(),
+            tenant: key.tenant.to_string(),
+            record: KeyRecord::write(key, &digest, used.last_used_at)?,
+            digest,
+            share: false,
+            old: None,
+            old_record: None,
+            created: key.created_at.as_micros().to_string(),
+            revoked: key.revoked_at.is_some(),
+            admin_until: admin_until(key),
+            audit: None,
+        })
+    }
+
+    /// For the Python gateway to see.
+    pub(crate) fn shared(self) -> Self {
+        Self { share: true, ..self }
+    }
+
+    /// Under the overlapping digest too.
+    pub(crate) fn with_old(self, used: &UsedKey, old: Option<&str>) -> StoreResult<Self> {
+        let old_record = old.map(|old| KeyRecord::write(&used.key, old, used.last_used_at)).transpose()?;
+        Ok(Self { old: old.map(str::to_owned), old_record, ..self })
+    }
+
+    /// With an audit record.
+    pub(crate) fn audited(self, entry: &AuditEntry) -> StoreResult<Self> {
+        Ok(Self { audit: Some(audit(entry)?), ..self })
+    }
+}
+
+/// Until when a key counts as a live admin key; `None` when it does not.
+fn admin_until(key: &Key) -> Option<String> {
+    let live = key.enabled && key.revoked_at.is_none() && key.scopes.grants(Scope::Admin);
+    live.then(|| key.expires_at.map_or_else(|| "+inf".to_owned(), |at| at.as_micros().to_string()))
+}
+
+/// The audit record as the stream keeps it; its number is its place there.
+pub(crate) fn audit(entry: &AuditEntry) -> StoreResult<String> {
+    argument(&AuditRecord::new(0, entry))
+}
+
+/// What a script decodes.
+pub(crate) fn argument(value: &impl Serialize) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(StoreError::corrupt)
+}

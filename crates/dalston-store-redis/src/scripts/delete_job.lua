@@ -1,0 +1,10 @@
+-- Deletes a job, 1, unless its status is another by now, 0.
+-- KEYS: the job, the tenant's jobs, those of its status. ARGV: id, status, audit.
+if redis.call('HGET', KEYS[1], 'status') ~= ARGV[2] then
+  return 0
+end
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+record(ARGV[3])
+return 1

@@ -1,0 +1,20 @@
+-- The key behind a digest, with the time. Writes nothing.
+-- KEYS: the view at the digest. ARGV: the digest, the clock.
+local seen = decode(redis.call('GET', KEYS[1]))
+if not seen or type(seen.id) ~= 'string' then
+  return false
+end
+local found = row(seen.id)
+if found[2] then
+  -- The Python gateway may have written back the view of a secret that a rotation ended.
+  if ARGV[1] ~= found[3] and ARGV[1] ~= found[4] then
+    return false
+  end
+elseif found[3] ~= ARGV[1]
+  or type(seen.tenant_id) ~= 'string'
+  or redis.call('SISMEMBER', 'dalston:apikeys:tenant:' .. seen.tenant_id, seen.id) == 0
+then
+  -- Half written by a Python gateway that crashed: it could be used, but neither listed nor revoked.
+  return false
+end
+return {whole(clock(ARGV[2])), found}

@@ -1,0 +1,73 @@
+-- What the scripts on keys share.
+
+-- The JSON at a digest, which the Python gateway writes too; nil when it is none.
+local function decode(view)
+  local fine, seen = pcall(cjson.decode, view or '')
+  if fine and type(seen) == 'table' then
+    return seen
+  end
+end
+
+local function revoked(view)
+  local seen = decode(view)
+  return seen ~= nil and seen.revoked_at ~= nil and seen.revoked_at ~= cjson.null
+end
+
+-- A key with all that stands beside it. Its record is false when only the Python gateway knows it, its digest too
+-- when nobody does.
+local function row(id, score)
+  local own = redis.call('HMGET', 'dalston:keys:' .. id, 'record', 'digest', 'old', 'old_until', 'seq')
+  local digest = own[2] or redis.call('GET', 'dalston:apikeys:id:' .. id)
+  local view = digest and redis.call('GET', 'dalston:apikeys:' .. digest)
+  local used = redis.call('HGET', 'dalston:usage:' .. id, 'last_used')
+  return {id, own[1], digest, own[3], own[4], own[5], view, used, score or false}
+end
+
+-- Ids and scores in turn, as rows.
+local function rows(list)
+  local all = {}
+  for i = 1, #list, 2 do
+    all[#all + 1] = row(list[i], list[i + 1])
+  end
+  return all
+end
+
+-- Whether the tenant has another admin key that lives at that time, by both sides.
+local function another_admin(key, at)
+  local admins = redis.call('ZRANGEBYSCORE', 'dalston:keys:admins:' .. key.tenant, '(' .. at, '+inf')
+  for _, id in ipairs(admins) do
+    local view = id ~= key.id and row(id)[7]
+    if view and not revoked(view) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Writes a key whole: record, shared view, indexes, change number, audit record.
+local function put(key)
+  local name = 'dalston:keys:' .. key.id
+  local seq = record(key.audit)
+  redis.call('HSET', name, 'record', key.record, 'digest', key.digest, 'seq', seq)
+  if key.share then
+    redis.call('SET', 'dalston:apikeys:' .. key.digest, key.record)
+  end
+  if key.old_record then
+    redis.call('SET', 'dalston:apikeys:' .. key.old, key.old_record, 'XX', 'KEEPTTL')
+  end
+  redis.call('SET', 'dalston:apikeys:id:' .. key.id, key.digest)
+  redis.call('SADD', 'dalston:apikeys:tenant:' .. key.tenant, key.id)
+  redis.call('SREM', 'dalston:keys:strays:' .. key.tenant, key.id)
+  redis.call('ZADD', 'dalston:keys:all:' .. key.tenant, key.created, key.id)
+  if key.revoked then
+    redis.call('ZREM', 'dalston:keys:live:' .. key.tenant, key.id)
+  else
+    redis.call('ZADD', 'dalston:keys:live:' .. key.tenant, key.created, key.id)
+  end
+  if key.admin_until then
+    redis.call('ZADD', 'dalston:keys:admins:' .. key.tenant, key.admin_until, key.id)
+  else
+    redis.call('ZREM', 'dalston:keys:admins:' .. key.tenant, key.id)
+  end
+  redis.call('ZADD', 'dalston:changes', seq, key.id)
+end
