@@ -1,1 +1,53 @@
-//! The gateway: an app factory, and a main that runs it.
+//! The gateway: an app factory, and how it is served.
+
+mod body;
+mod commands;
+mod fault;
+mod health;
+mod hosts;
+mod origins;
+mod paced;
+mod repeat;
+mod routes;
+mod serve;
+mod stream;
+mod upload;
+
+pub use body::Pace;
+pub use routes::{Route, Serves, app, routes};
+pub use serve::serve;
+
+use crate::{hosts::Hosts, origins::Origins};
+use dalston_actix::{QueryKeys, TrustedProxies};
+use dalston_runtime::{Runtime, Settings};
+use std::sync::Arc;
+
+/// What the handlers have at hand.
+pub struct Gateway {
+    /// The running parts.
+    pub runtime: Arc<Runtime>,
+    /// How slowly a body may arrive.
+    pub pace: Pace,
+    query_keys: QueryKeys,
+    proxies: TrustedProxies,
+    hosts: Hosts,
+    origins: Origins,
+}
+
+impl Gateway {
+    /// A gateway of these parts, as the settings want it.
+    pub fn new(runtime: Arc<Runtime>, settings: &Settings) -> Self {
+        Self {
+            runtime,
+            pace: Pace::default(),
+            query_keys: match settings.query_keys.as_str() {
+                "all" => QueryKeys::All,
+                "off" => QueryKeys::Off,
+                _ => QueryKeys::Stream,
+            },
+            proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
+            hosts: Hosts::new(settings.allowed_hosts.clone()),
+            origins: Origins::new(settings.allowed_origins.clone()),
+        }
+    }
+}

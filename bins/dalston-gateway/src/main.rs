@@ -1,1 +1,45 @@
-fn main() {}
+//! The gateway's program: settings in, a served app out.
+
+use anyhow::{Context, Result};
+use clap::{Arg, Command};
+use dalston_gateway::{Gateway, serve};
+use dalston_runtime::{Runtime, SETTINGS, Seams, Settings, init_logging};
+use std::{
+    env,
+    io::{IsTerminal, Write, stdout},
+    net::TcpListener,
+    sync::Arc,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[actix_web::main]
+async fn main() -> Result<()> {
+    harden();
+    let flags = SETTINGS.iter().map(|it| Arg::new(it.variable()).long(it.flag()).help(it.meaning).value_name("VALUE"));
+    let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
+    #[expect(clippy::disallowed_methods, reason = "the one place where the gateway reads the environment")]
+    let mut settings = Settings::read(&|setting| {
+        let flag = given.get_one::<String>(setting.variable()).cloned();
+        flag.or_else(|| setting.variables.iter().find_map(|name| env::var(name).ok().filter(|it| !it.is_empty())))
+    })?;
+    init_logging(&settings.log, settings.log_json)?;
+    let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
+    let runtime = Arc::new(Runtime::start(&mut settings, Seams::default()).await?);
+    let mut terminal = stdout();
+    let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
+    runtime.first_key(&settings, shown).await?;
+    tracing::info!(address = %settings.listen, store = settings.store.kind(), "listening");
+    let gateway = Arc::new(Gateway::new(runtime, &settings));
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    };
+    Ok(serve(listener, gateway, stop).await?)
+}
+
+/// No core file and no debugger: neither may show a secret (SEC-04). Where the kernel does not allow it, it stays as is.
+fn harden() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}

@@ -5,7 +5,7 @@ use actix_web::{
     Error, HttpMessage, HttpRequest,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::{StatusCode, header},
+    http::{ConnectionType, StatusCode, header},
 };
 use dalston_model::{Entropy, OsEntropy, RequestId, SharedClock, SharedEntropy, SystemClock, Timestamp};
 use futures_util::FutureExt;
@@ -116,6 +116,10 @@ where
                     refused(original, &Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), &info)
                 }
             };
+            // What a refused client still wants to send is not read: the connection ends with the answer.
+            if response.status().as_u16() >= 400 && has_body(response.request()) {
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
             let headers = response.headers_mut();
             if let Some(id) = header_value(info.id.as_str()) {
                 headers.insert(header::HeaderName::from_static("x-request-id"), id);
@@ -161,9 +165,6 @@ fn keep_headers<B: MessageBody + 'static>(
             new.headers_mut().append(name.clone(), value.clone());
         }
     }
-    if old.head().connection_type() == actix_web::http::ConnectionType::Close {
-        new.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-    }
     ServiceResponse::new(request, new).map_into_right_body()
 }
 
@@ -173,6 +174,12 @@ fn refused<B>(request: HttpRequest, problem: &Problem, info: &RequestInfo) -> Se
 
 fn problem_of(error: &Error) -> Problem {
     error.as_error::<Problem>().cloned().unwrap_or_else(|| Problem::of_status(error.as_response_error().status_code()))
+}
+
+fn has_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
+    !empty || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 fn log<B>(response: &ServiceResponse<B>, info: &RequestInfo, micros: u128) {

@@ -156,10 +156,6 @@ where
                 && guard.delivers(request.request(), denied.refusal)
             {
                 let mut response = Problem::from(*denied).respond(&info.id);
-                // What the client still wants to send is not read: the connection ends with the answer.
-                if has_body(request.request()) {
-                    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-                }
                 mark(response.headers_mut(), entered.as_ref().ok());
                 return Ok(request.into_response(response).map_into_right_body());
             }
@@ -183,10 +179,4 @@ fn mark(headers: &mut header::HeaderMap, entry: Option<&Entry>) {
             headers.insert(name, value);
         }
     }
-}
-
-fn has_body(request: &HttpRequest) -> bool {
-    let headers = request.headers();
-    let empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
-    !empty || headers.contains_key(header::TRANSFER_ENCODING)
 }

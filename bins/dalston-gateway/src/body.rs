@@ -1,0 +1,83 @@
+//! The body of a command: a small JSON object that arrives in time.
+
+use crate::paced::paced;
+use actix_web::{HttpRequest, error::PayloadError, http::header, web::Payload};
+use dalston_actix::Problem;
+use dalston_command::{Arguments, read_object};
+use dalston_model::ErrorCode;
+use futures_util::StreamExt;
+use std::{pin::pin, time::Duration};
+
+/// A body of JSON has at most so many bytes (DOS-04).
+const JSON_BYTES: usize = 64 * 1024;
+
+/// How slowly a body may arrive.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Its progress is looked at so often.
+    pub window: Duration,
+    /// So many bytes in each window.
+    pub bytes_per_window: u64,
+    /// After this time, so many bytes a second on average.
+    pub grace: Duration,
+    /// The average.
+    pub bytes_per_second: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(10),
+            bytes_per_window: 10 * 1024,
+            grace: Duration::from_secs(30),
+            bytes_per_second: 64 * 1024,
+        }
+    }
+}
+
+/// Reads the JSON object of the body; none at all is an empty object.
+pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
+    plain(request)?;
+    let mut body = Vec::new();
+    let mut chunks = pin!(paced(payload, pace));
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| unread(&error))?;
+        if body.len() + chunk.len() > JSON_BYTES {
+            return Err(Problem::new(ErrorCode::TooLarge, "The body is larger than 65536 bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if body.is_empty() {
+        return Ok(Arguments::new());
+    }
+    if !has_media_type(request, "application/json") {
+        return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"));
+    }
+    read_object(&body).map_err(crate::fault::problem)
+}
+
+/// An encoded body is not taken: it would pass the limits when it is unpacked (DOS-03).
+pub(crate) fn plain(request: &HttpRequest) -> Result<(), Problem> {
+    match request.headers().get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Problem::new(ErrorCode::UnsupportedMedia, "An encoded body is not taken"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the body is said to be of this type, whatever its parameters.
+pub(crate) fn has_media_type(request: &HttpRequest, wanted: &str) -> bool {
+    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+/// Why a body could not be read.
+pub(crate) fn unread(error: &PayloadError) -> Problem {
+    match error {
+        PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Problem::new(ErrorCode::Timeout, "The body did not arrive in time")
+        }
+        _ => Problem::malformed("The body could not be read"),
+    }
+}

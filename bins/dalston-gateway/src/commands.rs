@@ -1,0 +1,95 @@
+//! The HTTP door of the commands: the arguments in, the answer out.
+
+use crate::{Gateway, body, fault::problem, repeat};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Payload, Query},
+};
+use dalston_actix::{Permitted, Problem};
+use dalston_command::{Answer, Arguments, Method, Row, coerce};
+use dalston_model::Cursor;
+use dalston_service::{Repeat, ServiceError};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Runs the command of this name.
+pub(crate) async fn invoke(
+    name: &'static str,
+    request: HttpRequest,
+    payload: Payload,
+    Permitted(permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let runtime = &gateway.runtime;
+    let row = runtime.registry.row(name).ok_or_else(|| problem(ServiceError::Internal))?;
+    let mut arguments = match row.route.method {
+        Method::Get | Method::Delete => in_query(row, &request)?,
+        Method::Post | Method::Patch => body::read(&request, payload, gateway.pace).await?,
+    };
+    in_path(row, &request, &mut arguments)?;
+    let repeat = match row.route.method {
+        Method::Post => repeat::key(&request)?.map(|key| Repeat { key, fingerprint: fingerprint(&arguments) }),
+        _ => None,
+    };
+    let answer = runtime.registry.invoke(&runtime.services, permit.caller(), name, arguments, repeat).await;
+    Ok(respond(row, &request, answer.map_err(problem)?))
+}
+
+/// The arguments of the query. Once each; a key there is no argument.
+fn in_query(row: &Row, request: &HttpRequest) -> Result<Arguments, Problem> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
+        .map_err(|_| Problem::malformed("The query is not well-formed"))?;
+    let mut arguments = Arguments::new();
+    for (name, text) in pairs.into_inner().into_iter().filter(|(name, _)| name != "api_key") {
+        let value = row.parameter(&name).map_or(Value::Null, |parameter| coerce(&parameter.schema, &text));
+        if arguments.insert(name, value).is_some() {
+            return Err(Problem::malformed("The query names a parameter twice"));
+        }
+    }
+    Ok(arguments)
+}
+
+/// The arguments of the path, which stand nowhere else.
+fn in_path(row: &Row, request: &HttpRequest, arguments: &mut Arguments) -> Result<(), Problem> {
+    for (name, value) in request.match_info().iter() {
+        if arguments.insert(name.to_owned(), value.into()).is_some() {
+            let twice = format!("must not be given beside the path: {}", row.route.pattern);
+            return Err(problem(ServiceError::invalid(name, twice)));
+        }
+    }
+    Ok(())
+}
+
+fn fingerprint(arguments: &Arguments) -> [u8; 32] {
+    Sha256::digest(serde_json::to_vec(arguments).unwrap_or_default()).into()
+}
+
+/// The answer, with the secret once where there is one.
+fn respond(row: &Row, request: &HttpRequest, answer: Answer) -> HttpResponse {
+    let mut data = answer.data;
+    let mut response = if row.route.creates { HttpResponse::Created() } else { HttpResponse::Ok() };
+    if let (true, Some(id)) = (row.route.creates, data["id"].as_str()) {
+        response.insert_header((header::LOCATION, format!("{}/{id}", row.route.pattern)));
+    }
+    if let Some(cursor) = &answer.next {
+        response.insert_header((header::LINK, next_link(request, cursor)));
+    }
+    if let Some(secret) = &answer.secret {
+        data["key"] = secret.expose().into();
+    }
+    response.json(data)
+}
+
+/// The same query with the cursor in place of wherever the page began.
+fn next_link(request: &HttpRequest, cursor: &Cursor) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let kept = pairs.map(Query::into_inner).unwrap_or_default();
+    let kept = kept.into_iter().filter(|(name, _)| !matches!(name.as_str(), "cursor" | "offset" | "api_key"));
+    let cursor = ("cursor".to_owned(), cursor.to_string());
+    let query: Vec<String> =
+        kept.chain([cursor]).map(|(name, value)| format!("{}={}", encode(&name), encode(&value))).collect();
+    format!("<{}?{}>; rel=\"next\"", request.path(), query.join("&"))
+}

@@ -1,0 +1,43 @@
+//! The origins that may open a stream: a page of another site may not use a visitor's network position.
+
+use actix_web::{HttpRequest, http::header};
+
+/// Origins that are listed; the request's own host is always one.
+pub(crate) struct Origins(Vec<String>);
+
+impl Origins {
+    /// These.
+    pub(crate) fn new(allowed: Vec<String>) -> Self {
+        Self(allowed)
+    }
+
+    /// Whether the request's origin may open a stream. None at all is no browser, and fine.
+    pub(crate) fn allow(&self, request: &HttpRequest) -> bool {
+        let Some(origin) = request.headers().get(header::ORIGIN) else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let own = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
+        own || self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn the_own_host_and_listed_origins_may_open_a_stream() {
+        let origins = Origins::new(vec!["https://app.example.com".to_owned()]);
+        let allowed = |origin: &str| {
+            let request =
+                TestRequest::get().insert_header(("host", "localhost:8000")).insert_header(("origin", origin));
+            origins.allow(&request.to_http_request())
+        };
+        assert!(allowed("http://localhost:8000") && allowed("https://app.example.com"));
+        for wrong in ["http://localhost:9000", "https://evil.example", "null", "https://app.example.com.evil", ""] {
+            assert!(!allowed(wrong), "WS-03 {wrong}");
+        }
+        assert!(origins.allow(&TestRequest::get().to_http_request()));
+    }
+}

@@ -1,0 +1,160 @@
+//! An upload: streamed to the disk as it arrives, never held in memory.
+
+use crate::{Gateway, body, fault::problem, paced::paced, repeat};
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Payload},
+};
+use dalston_actix::{Permitted, Problem};
+use dalston_auth::Permit;
+use dalston_model::{ErrorCode, FileName, Metadata};
+use dalston_service::{FieldError, Repeat, ServiceError, Staged, Upload, job_view};
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+
+/// Parts of a form at most (UPL-05).
+const PARTS: usize = 16;
+/// Bytes of a text part at most.
+const TEXT_BYTES: usize = 4096;
+/// Characters of `model` and `language` at most.
+const WORD: usize = 64;
+/// What a form weighs beside its file, at most.
+const FORM_BYTES: u64 = 256 * 1024;
+
+/// Makes a job of the one file of a form.
+pub(crate) async fn create(
+    request: HttpRequest,
+    payload: Payload,
+    Permitted(permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let jobs = &gateway.runtime.services.jobs;
+    acceptable(&request, jobs.max_bytes())?;
+    let key = repeat::key(&request)?;
+    let multipart = Multipart::new(request.headers(), Box::pin(paced(payload, gateway.pace)));
+    let form = Form::read(multipart, &permit, &gateway, key.is_some()).await?;
+    let staged = form.staged.ok_or_else(|| problem(ServiceError::invalid("file", "is required")))?;
+    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&staged, &form.upload) });
+    let job = jobs.create(&permit, staged, form.upload, repeat.as_ref()).await.map_err(problem)?;
+    let location = format!("/v1/audio/transcriptions/{}", job.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(job_view(&job)))
+}
+
+/// What the headers tell before a byte of the body is read.
+fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<(), Problem> {
+    body::plain(request)?;
+    if !body::has_media_type(request, "multipart/form-data") {
+        return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type multipart/form-data"));
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > max_bytes.saturating_add(FORM_BYTES)) {
+        return Err(problem(ServiceError::TooLarge));
+    }
+    Ok(())
+}
+
+/// A form, read part by part.
+#[derive(Default)]
+struct Form {
+    staged: Option<Staged>,
+    upload: Upload,
+    seen: Vec<String>,
+}
+
+impl Form {
+    async fn read(mut parts: Multipart, permit: &Permit, gateway: &Gateway, digest: bool) -> Result<Self, Problem> {
+        let mut form = Self::default();
+        while let Some(field) = parts.next().await {
+            let mut field = field.map_err(unread)?;
+            let name = field.name().unwrap_or_default().to_owned();
+            if form.seen.contains(&name) {
+                return Err(problem(ServiceError::invalid(name, "must be given once")));
+            }
+            match name.as_str() {
+                "file" => form.take_file(&mut field, permit, gateway, digest).await?,
+                "model" => form.upload.model = Some(word(&name, &mut field).await?),
+                "language" => form.upload.language = Some(word(&name, &mut field).await?),
+                "metadata" => form.upload.metadata = metadata(&text(&mut field).await?)?,
+                _ => return Err(unknown(&name)),
+            }
+            form.seen.push(name);
+            if form.seen.len() > PARTS {
+                return Err(Problem::malformed("The form has too many parts"));
+            }
+        }
+        Ok(form)
+    }
+
+    async fn take_file(
+        &mut self,
+        field: &mut Field,
+        permit: &Permit,
+        gateway: &Gateway,
+        digest: bool,
+    ) -> Result<(), Problem> {
+        let given = field.content_disposition().and_then(|it| it.get_filename()).unwrap_or_default();
+        self.upload.filename = FileName::clean(given);
+        self.upload.content_type = field.content_type().map(|kind| kind.essence_str().chars().take(255).collect());
+        let mut staged = gateway.runtime.services.jobs.stage(permit, digest).await.map_err(problem)?;
+        while let Some(chunk) = field.next().await {
+            staged.write(&chunk.map_err(unread)?).await.map_err(problem)?;
+        }
+        self.staged = Some(staged);
+        Ok(())
+    }
+}
+
+/// The text of a part.
+async fn text(field: &mut Field) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.next().await {
+        bytes.extend_from_slice(&chunk.map_err(unread)?);
+        if bytes.len() > TEXT_BYTES {
+            return Err(Problem::new(ErrorCode::TooLarge, "A text part is larger than 4096 bytes"));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Problem::malformed("A text part is not UTF-8"))
+}
+
+/// A short text of visible characters.
+async fn word(name: &str, field: &mut Field) -> Result<String, Problem> {
+    let text = text(field).await?;
+    let word = text.trim();
+    if (1..=WORD).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(word.to_owned())
+    } else {
+        Err(problem(ServiceError::invalid(name, "must be 1 to 64 visible ASCII characters")))
+    }
+}
+
+fn metadata(text: &str) -> Result<Metadata, Problem> {
+    let object = dalston_command::read_object(text.as_bytes());
+    let metadata = object.ok().and_then(|object| Metadata::new(object).ok());
+    metadata.ok_or_else(|| problem(ServiceError::invalid("metadata", "must be a JSON object of at most 4096 bytes")))
+}
+
+fn unknown(name: &str) -> Problem {
+    let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let shown = if plain { name } else { "(unreadable name)" };
+    problem(ServiceError::Invalid(vec![FieldError::new(shown, "is not a field of this form")]))
+}
+
+/// Why a form could not be read on.
+fn unread(error: MultipartError) -> Problem {
+    match error {
+        MultipartError::Payload(error) => body::unread(&error),
+        _ => Problem::malformed("The form is not well-formed, or ends too soon"),
+    }
+}
+
+/// What tells one upload from another: the file and the fields.
+fn fingerprint(staged: &Staged, upload: &Upload) -> [u8; 32] {
+    let Upload { filename: _, content_type: _, model, language, metadata } = upload;
+    Sha256::new()
+        .chain_update(staged.digest().unwrap_or_default())
+        .chain_update(format!("{model:?}{language:?}{metadata}"))
+        .finalize()
+        .into()
+}

@@ -1,0 +1,75 @@
+//! The log: tracing to standard error, as text or JSON, with whatever looks like a key masked at the very end.
+
+use anyhow::{Context, Result};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+/// How a key begins, and how many of its characters make it one.
+const MARK: &[u8] = b"dk_";
+const LEAST: usize = 20;
+
+/// Starts logging what `filter` lets through. Fails on a filter that is none.
+pub fn init(filter: &str, json: bool) -> Result<()> {
+    let filter = EnvFilter::try_new(filter).context("DALSTON_LOG is no tracing filter")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked(io::stderr));
+    let started = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(false).try_init() };
+    started.map_err(|error| anyhow::anyhow!(error)).context("logging cannot be started")
+}
+
+/// Writes with keys masked: the last line of defence, should one ever get into an event.
+pub(crate) struct Masked<M>(pub M);
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Masked<M> {
+    type Writer = MaskedWriter<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        MaskedWriter(self.0.make_writer())
+    }
+}
+
+/// A writer of whole events.
+pub(crate) struct MaskedWriter<W>(W);
+
+impl<W: Write> Write for MaskedWriter<W> {
+    /// The subscriber writes each event in one call.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.0.write_all(&masked(event))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn masked(event: &[u8]) -> Cow<'_, [u8]> {
+    let mut out = Cow::Borrowed(event);
+    let mut from = 0;
+    while let Some(at) = event[from..].windows(MARK.len()).position(|window| window == MARK) {
+        let start = from + at + MARK.len();
+        let key = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let length = event[start..].iter().take_while(key).count();
+        if length >= LEAST {
+            out.to_mut()[start..start + length].fill(b'*');
+        }
+        from = start + length;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_looks_like_a_key_is_masked() {
+        let key = format!("dk_{}", "aB3".repeat(16));
+        let line = format!("x={key} y=dk_short dk_{key}");
+        let out = String::from_utf8(masked(line.as_bytes()).into_owned()).unwrap();
+        assert!(!out.contains("aB3") && out.contains("dk_short"), "LOG-02 {out}");
+        assert!(matches!(masked(b"nothing here"), Cow::Borrowed(_)));
+    }
+}

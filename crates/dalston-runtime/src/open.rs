@@ -1,0 +1,54 @@
+//! From a URL to an engine.
+
+use crate::StoreUrl;
+use anyhow::{Context, Result};
+use dalston_model::SharedClock;
+use dalston_store::{LimitStore, MemoryStore, SharedStore};
+use dalston_store_postgres::{PostgresOptions, PostgresStore};
+use dalston_store_redis::{RedisOptions, RedisStore};
+use dalston_store_sqlite::{SqliteOptions, SqliteStore};
+use std::{sync::Arc, time::Duration};
+
+/// A store call that takes longer is an outage.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Connections to a server.
+const CONNECTIONS: u8 = 16;
+
+/// An open engine.
+pub struct Opened {
+    /// The store.
+    pub store: SharedStore,
+    /// Its counter of requests, where it has one that nodes share.
+    pub limits: Option<Arc<dyn LimitStore>>,
+}
+
+/// Opens the engine of a URL and brings its schema up to date. `clock` is the node's, which embedded engines go by;
+/// servers go by their own.
+pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> Result<Opened> {
+    match url {
+        StoreUrl::Memory => Ok(Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None }),
+        StoreUrl::Sqlite(path) => {
+            let options = SqliteOptions { path: path.clone(), deadline: DEADLINE };
+            let store = SqliteStore::open(&options, clock.clone()).await;
+            let store = store.with_context(|| format!("the database {} cannot be opened", path.display()))?;
+            Ok(Opened { store: Arc::new(store), limits: None })
+        }
+        StoreUrl::Postgres(url) => {
+            let options = PostgresOptions { url: url.to_string(), deadline: DEADLINE, connections: CONNECTIONS.into() };
+            let store = PostgresStore::connect(&options, None).await;
+            let store = Arc::new(store.context("the Postgres store cannot be opened")?);
+            Ok(Opened { store: store.clone(), limits: Some(store) })
+        }
+        StoreUrl::Redis(url) => {
+            let options = RedisOptions {
+                url: url.to_string(),
+                deadline: DEADLINE,
+                connections: CONNECTIONS.into(),
+                allow_volatile,
+            };
+            let store = RedisStore::connect(&options, None).await;
+            let store = Arc::new(store.context("the Redis store cannot be opened")?);
+            Ok(Opened { store: store.clone(), limits: Some(store) })
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The parts, running: what both binaries, the examples and the tests start from.
+
+use crate::{Opened, Settings, first_key, open};
+use anyhow::{Context, Result};
+use dalston_auth::{Gate, GateParts, KeyFormat};
+use dalston_command::Registry;
+use dalston_limit::{Limiter, Shared};
+use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_service::{AudioFiles, NoWorkers, Services, ServicesParts, Workers};
+use dalston_store::SharedStore;
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Changes of keys that are read at once.
+const CHANGES: u32 = 500;
+
+/// What a test may put in place of the world.
+pub struct Seams {
+    /// The node's clock.
+    pub clock: SharedClock,
+    /// The node's chance.
+    pub entropy: SharedEntropy,
+    /// Whoever transcribes streams.
+    pub workers: Arc<dyn Workers>,
+}
+
+/// The world itself.
+impl Default for Seams {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), workers: Arc::new(NoWorkers) }
+    }
+}
+
+/// A running set of parts.
+pub struct Runtime {
+    /// Who may do what.
+    pub gate: Arc<Gate>,
+    /// The use cases.
+    pub services: Arc<Services>,
+    /// The commands.
+    pub registry: Arc<Registry>,
+    /// The node's clock.
+    pub clock: SharedClock,
+    /// The node's chance.
+    pub entropy: SharedEntropy,
+    store: SharedStore,
+    seen: AtomicU64,
+}
+
+impl Runtime {
+    /// Opens the stores that the settings name and puts the parts together.
+    pub async fn start(settings: &mut Settings, seams: Seams) -> Result<Self> {
+        let Opened { store, limits } = open(&settings.store, settings.allow_volatile, &seams.clock).await?;
+        let limits = match &settings.rate_store {
+            Some(url) => open(url, settings.allow_volatile, &seams.clock).await.context("DALSTON_RATE_STORE")?.limits,
+            None => limits,
+        };
+        Self::assemble(settings, seams, Opened { store, limits }).await
+    }
+
+    /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
+    pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
+        let Seams { clock, entropy, workers } = seams;
+        let Opened { store, limits } = opened;
+        let nodes = settings.nodes;
+        let gate = Arc::new(Gate::new(GateParts {
+            store: store.clone(),
+            limiter: Limiter::new(clock.clone(), limits.map(|store| Shared { store, nodes })),
+            format: KeyFormat::default(),
+            pepper: settings.pepper.take(),
+            masters: std::mem::take(&mut settings.masters),
+            failures_per_minute: settings.auth_failures_per_minute,
+            clock: clock.clone(),
+        }));
+        let files = AudioFiles::open(&settings.data_dir, settings.max_upload_bytes)
+            .await
+            .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))?;
+        let services = Arc::new(Services::new(ServicesParts {
+            store: store.clone(),
+            gate: gate.clone(),
+            files,
+            workers,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            settings: settings.shown.clone(),
+        }));
+        let seen = AtomicU64::new(store.last_seq().await?);
+        Ok(Self { gate, services, registry: Arc::new(Registry::new()), clock, entropy, store, seen })
+    }
+
+    /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
+    /// data folder when there is no terminal.
+    pub async fn first_key(&self, settings: &Settings, terminal: Option<&mut dyn Write>) -> Result<()> {
+        first_key::make(&self.services.keys, &self.store, settings, terminal).await
+    }
+
+    /// What is done each second: usage goes to the store, changes of keys made elsewhere reach open streams, streams
+    /// of expired keys end.
+    pub async fn tick(&self) {
+        if let Err(error) = self.gate.flush_usage().await {
+            tracing::warn!(%error, "usage is kept for the next time");
+        }
+        if let Err(error) = self.follow().await {
+            tracing::warn!(%error, "changes of keys could not be read");
+        }
+        self.services.streams.expire(self.clock.now());
+    }
+
+    /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted.
+    pub async fn recover(&self) {
+        if let Err(error) = self.services.jobs.recover().await {
+            tracing::warn!(%error, "uploads could not be recovered");
+        }
+    }
+
+    /// Ends: open streams, then the counted usage, then the store.
+    pub async fn stop(&self) {
+        self.services.streams.stop();
+        if let Err(error) = self.gate.flush_usage().await {
+            tracing::error!(%error, "usage of the last second is lost");
+        }
+        self.store.close().await;
+    }
+
+    async fn follow(&self) -> Result<()> {
+        loop {
+            let changes = self.store.key_changes(self.seen.load(Ordering::Acquire), CHANGES).await?;
+            let Some(last) = changes.last() else { return Ok(()) };
+            self.seen.store(last.seq, Ordering::Release);
+            for change in changes {
+                self.services.streams.key_changed(&change.key, self.clock.now());
+            }
+        }
+    }
+}
