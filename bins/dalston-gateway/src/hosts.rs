@@ -9,7 +9,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use dalston_actix::Problem;
+use dalston_actix::{Problem, RequestInfo};
 use dalston_model::ErrorCode;
 use std::{fs, net::IpAddr};
 
@@ -43,16 +43,18 @@ fn name_of(host: &str) -> &str {
 pub(crate) async fn check(
     gateway: Data<Gateway>,
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     // An absolute target counts before the header (RFC 9112 §3.2.2); HTTP/1.0 may have neither.
     let target = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let header = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default().to_owned());
     match target.or(header) {
         Some(host) if !gateway.hosts.answer(&host) => {
-            Err(Problem::new(ErrorCode::Misdirected, "This host name is not answered here").into())
+            let info = RequestInfo::of(request.request());
+            let problem = Problem::new(ErrorCode::Misdirected, "This host name is not answered here");
+            Ok(request.into_response(problem.respond(&info.id)).map_into_right_body())
         }
-        _ => next.call(request).await,
+        _ => Ok(next.call(request).await?.map_into_left_body()),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::{Problem, TrustedProxies, problem::header_value};
 use actix_web::{
-    Error, HttpMessage, HttpRequest,
+    Error, HttpMessage, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    error::InternalError,
     http::{ConnectionType, StatusCode, header},
 };
 use dalston_model::{Entropy, OsEntropy, RequestId, SharedClock, SharedEntropy, SystemClock, Timestamp};
@@ -106,27 +107,32 @@ where
             let began = envelope.clock.now();
             let info = RequestInfo::read(request.request(), &envelope.proxies, began, &*envelope.entropy);
             request.extensions_mut().insert(info.clone());
-            let original = request.request().clone();
+            let has_body = has_body(request.request());
+            // No clone of the request may live while it is routed, so a fault is answered without one.
             let answered = AssertUnwindSafe(service.call(request)).catch_unwind().await;
-            let mut response = match answered {
-                Ok(Ok(response)) => shaped(response, &info),
-                Ok(Err(error)) => refused(original, &problem_of(&error), &info),
+            let took = || envelope.clock.now().since(began).as_micros();
+            let problem = match answered {
+                Ok(Ok(response)) => {
+                    let mut response = shaped(response, &info);
+                    finish(response.response_mut(), &info, has_body);
+                    log(&response, &info, took());
+                    return Ok(response);
+                }
+                Ok(Err(error)) => problem_of(&error),
                 Err(_) => {
                     tracing::error!(request_id = info.id.as_str(), "a handler panicked");
-                    refused(original, &Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), &info)
+                    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)
                 }
             };
-            // What a refused client still wants to send is not read: the connection ends with the answer.
-            if response.status().as_u16() >= 400 && has_body(response.request()) {
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-            }
-            let headers = response.headers_mut();
-            if let Some(id) = header_value(info.id.as_str()) {
-                headers.insert(header::HeaderName::from_static("x-request-id"), id);
-            }
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-            log(&response, &info, envelope.clock.now().since(began).as_micros());
-            Ok(response)
+            let mut response = problem.respond(&info.id);
+            finish(&mut response, &info, has_body);
+            tracing::info!(
+                status = response.status().as_u16(),
+                micros = took(),
+                request_id = info.id.as_str(),
+                "request"
+            );
+            Err(InternalError::from_response(problem, response).into())
         })
     }
 }
@@ -168,8 +174,17 @@ fn keep_headers<B: MessageBody + 'static>(
     ServiceResponse::new(request, new).map_into_right_body()
 }
 
-fn refused<B>(request: HttpRequest, problem: &Problem, info: &RequestInfo) -> ServiceResponse<EitherBody<B>> {
-    ServiceResponse::new(request, problem.respond(&info.id)).map_into_right_body()
+/// What every answer carries.
+fn finish<B>(response: &mut HttpResponse<B>, info: &RequestInfo, has_body: bool) {
+    // What a refused client still wants to send is not read: the connection ends with the answer.
+    if response.status().as_u16() >= 400 && has_body {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    let headers = response.headers_mut();
+    if let Some(id) = header_value(info.id.as_str()) {
+        headers.insert(header::HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
 }
 
 fn problem_of(error: &Error) -> Problem {

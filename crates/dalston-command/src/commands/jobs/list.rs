@@ -1,6 +1,6 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page::PageParameters};
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
-use dalston_model::{JobStatus, Scope};
+use dalston_model::{JobStatus, PageLimit, Scope};
 use dalston_service::{ServiceError, ServiceResult, job_view};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -12,8 +12,13 @@ const FARTHEST: u32 = 10_000;
 /// List the tenant's transcription jobs, newest first.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
-    #[serde(flatten)]
-    page: PageParameters,
+    /// How many items: 1 to 100.
+    #[serde(default, deserialize_with = "page::limit")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    limit: Option<PageLimit>,
+    /// Where the page begins: the cursor that the page before gave.
+    #[schemars(length(max = 100))]
+    cursor: Option<String>,
     /// How many of the newest to pass over: 0 to 10000.
     #[schemars(range(min = 0, max = 10_000))]
     offset: Option<u32>,
@@ -54,7 +59,11 @@ impl Command for List {
                 format!("must be one of {}", JobStatus::ALL.map(JobStatus::as_str).join(", ")),
             )
         })?;
-        let page = context.services.jobs.list(&context.permit, &self.page.request(self.offset)?, status).await?;
+        let page = context
+            .services
+            .jobs
+            .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), self.offset)?, status)
+            .await?;
         Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(job_view).collect()) })
     }
 }

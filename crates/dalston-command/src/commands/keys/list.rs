@@ -1,6 +1,6 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page::PageParameters};
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_model::{PageLimit, Scope};
 use dalston_service::{ServiceResult, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,8 +8,13 @@ use serde::Deserialize;
 /// List the tenant's API keys, newest first.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
-    #[serde(flatten)]
-    page: PageParameters,
+    /// How many items: 1 to 100.
+    #[serde(default, deserialize_with = "page::limit")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    limit: Option<PageLimit>,
+    /// Where the page begins: the cursor that the page before gave.
+    #[schemars(length(max = 100))]
+    cursor: Option<String>,
     /// Whether to list revoked keys too.
     #[serde(default)]
     include_revoked: bool,
@@ -26,7 +31,7 @@ impl Command for List {
     const EXAMPLE: &'static str = "limit=50 include_revoked=true";
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
-        let request = self.page.request(None)?;
+        let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.keys.list(&context.permit, &request, self.include_revoked).await?;
         Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(key_view).collect()) })
     }

@@ -1,6 +1,6 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page::PageParameters};
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_model::{PageLimit, Scope};
 use dalston_service::{ServiceResult, tenant_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,8 +8,13 @@ use serde::Deserialize;
 /// List the tenants, newest first.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
-    #[serde(flatten)]
-    page: PageParameters,
+    /// How many items: 1 to 100.
+    #[serde(default, deserialize_with = "page::limit")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    limit: Option<PageLimit>,
+    /// Where the page begins: the cursor that the page before gave.
+    #[schemars(length(max = 100))]
+    cursor: Option<String>,
 }
 
 impl Command for List {
@@ -21,7 +26,11 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["id", "name", "created_at"];
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
-        let page = context.services.tenants.list(&context.permit, &self.page.request(None)?).await?;
+        let page = context
+            .services
+            .tenants
+            .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), None)?)
+            .await?;
         Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(tenant_view).collect()) })
     }
 }
