@@ -1,0 +1,37 @@
+//! A change: a transaction with the number of the change and its audit record.
+
+use dalston_model::{AuditEntry, AuditRecord};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
+
+/// A change under way. Dropped, it leaves nothing behind.
+pub(crate) struct Change<'c> {
+    transaction: Transaction<'c, Postgres>,
+    seq: i64,
+}
+
+impl<'c> Change<'c> {
+    /// Begins, and takes the next number. From here to its end no other change runs: what it reads is what it changes.
+    pub(crate) async fn begin(conn: &'c mut PgConnection) -> sqlx::Result<Self> {
+        let mut transaction = conn.begin().await?;
+        let sql = "UPDATE meta SET value = value + 1 WHERE name = 'seq' RETURNING value";
+        let seq = sqlx::query_scalar(sql).fetch_one(&mut *transaction).await?;
+        Ok(Self { transaction, seq })
+    }
+
+    /// The number of the change.
+    pub(crate) const fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    /// The connection, inside the transaction.
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// Writes the audit record and commits.
+    pub(crate) async fn commit(mut self, entry: &AuditEntry) -> sqlx::Result<()> {
+        let record = AuditRecord::new(self.seq.cast_unsigned(), entry);
+        crate::feed::insert(self.conn(), &record).await?;
+        self.transaction.commit().await
+    }
+}

@@ -1,0 +1,40 @@
+//! Claims, inside the change that they belong to.
+
+use crate::moment::Moment;
+use dalston_store::{Claim, Repeated};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+
+/// What the claim made before, if it was made and has not lapsed.
+pub(crate) async fn repeated(
+    conn: &mut PgConnection,
+    claim: Option<&Claim>,
+    now: Option<Moment>,
+) -> sqlx::Result<Option<Repeated>> {
+    let Some(claim) = claim else { return Ok(None) };
+    let sql = "SELECT target, fingerprint FROM claims \
+               WHERE scope = $1 AND key = $2 AND expires_at > coalesce($3, clock_timestamp())";
+    let read = |row: PgRow| {
+        let same_payload = row.try_get::<&[u8], _>("fingerprint")? == claim.fingerprint;
+        Ok(Repeated { target: row.try_get("target")?, same_payload })
+    };
+    sqlx::query(sql).bind(&claim.scope).bind(&claim.key).bind(now).try_map(read).fetch_optional(conn).await
+}
+
+/// Makes the claim, in the place of one that has lapsed. Removes a few others that have.
+pub(crate) async fn make(
+    conn: &mut PgConnection,
+    claim: Option<&Claim>,
+    target: &str,
+    now: Option<Moment>,
+) -> sqlx::Result<()> {
+    let Some(claim) = claim else { return Ok(()) };
+    let lapsed = "DELETE FROM claims WHERE ctid = ANY (ARRAY(SELECT ctid FROM claims \
+                  WHERE expires_at <= coalesce($1, clock_timestamp()) ORDER BY expires_at LIMIT 10))";
+    sqlx::query(lapsed).bind(now).execute(&mut *conn).await?;
+    let sql = "INSERT INTO claims (scope, key, fingerprint, target, expires_at) VALUES ($1, $2, $3, $4, $5) \
+               ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
+               target = excluded.target, expires_at = excluded.expires_at";
+    let query = sqlx::query(sql).bind(&claim.scope).bind(&claim.key).bind(claim.fingerprint);
+    query.bind(target).bind(Moment(claim.expires_at)).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! What changed, in Postgres.
+
+use crate::{
+    PostgresStore,
+    moment::Moment,
+    row,
+    row::{audit_columns, key_columns},
+};
+use async_trait::async_trait;
+use dalston_model::AuditRecord;
+use dalston_store::{FeedStore, KeyChange, StoreResult};
+use sqlx::PgConnection;
+
+/// Writes an audit record.
+pub(crate) async fn insert(conn: &mut PgConnection, record: &AuditRecord) -> sqlx::Result<()> {
+    let sql = concat!(
+        "INSERT INTO audit (",
+        audit_columns!(),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json)"
+    );
+    sqlx::query(sql)
+        .bind(row::bigint(record.seq)?)
+        .bind(Moment(record.time))
+        .bind(&record.tenant_id)
+        .bind(&record.actor_kind)
+        .bind(&record.actor_id)
+        .bind(&record.door)
+        .bind(&record.action)
+        .bind(&record.target_kind)
+        .bind(&record.target_id)
+        .bind(&record.address)
+        .bind(&record.request_id)
+        .bind(record.detail.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The number that rows lie behind; past the last number there is nothing.
+fn behind(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl FeedStore for PostgresStore {
+    async fn last_seq(&self) -> StoreResult<u64> {
+        self.call(async {
+            let query = sqlx::query("SELECT value FROM meta WHERE name = 'seq'");
+            query.try_map(|row| row::count(&row, "value")).fetch_one(&mut *self.lease().await?).await
+        })
+        .await
+    }
+
+    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>> {
+        self.call(async {
+            let sql =
+                concat!("SELECT ", key_columns!(), ", changed FROM keys WHERE changed > $1 ORDER BY changed LIMIT $2");
+            let query = sqlx::query(sql).bind(behind(seq)).bind(i64::from(limit));
+            query.try_map(|row| row::key_change(&row)).fetch_all(&mut *self.lease().await?).await
+        })
+        .await
+    }
+
+    async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>> {
+        self.call(async {
+            let sql = concat!("SELECT ", audit_columns!(), " FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2");
+            let query = sqlx::query(sql).bind(behind(seq)).bind(i64::from(limit));
+            query.try_map(|row| row::audit(&row)).fetch_all(&mut *self.lease().await?).await
+        })
+        .await
+    }
+}

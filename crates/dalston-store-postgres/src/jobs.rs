@@ -1,0 +1,165 @@
+//! The steps on jobs, in Postgres.
+
+use crate::{PostgresStore, change::Change, claims, moment::Moment, page::Bounds, row, row::job_columns, tenants};
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, Cursor, Job, JobId, JobStatus, Page, PageRequest, TenantId, Timestamp};
+use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, StoreResult};
+use sqlx::{PgConnection, postgres::PgRow};
+use uuid::Uuid;
+
+/// The statement of a page, with what it asks besides the tenant.
+macro_rules! page_sql {
+    ($($and:literal)?) => {
+        concat!(
+            "SELECT ", job_columns!(), " FROM jobs WHERE tenant_id = $1 AND (created_at, id) < ($2, $3)", $($and,)?
+            " ORDER BY created_at DESC, id DESC OFFSET $4 LIMIT $5"
+        )
+    };
+}
+
+const SELECT: &str = concat!("SELECT ", job_columns!(), " FROM jobs WHERE tenant_id = $1 AND id = $2");
+
+async fn find(conn: &mut PgConnection, tenant: &TenantId, id: JobId) -> sqlx::Result<Option<Job>> {
+    let query = sqlx::query(SELECT).bind(tenant.as_str()).bind(id.as_uuid());
+    query.try_map(|row| row::job(&row)).fetch_optional(conn).await
+}
+
+async fn insert(conn: &mut PgConnection, job: &Job) -> sqlx::Result<()> {
+    let sql = concat!(
+        "INSERT INTO jobs (",
+        job_columns!(),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10::text::json, $11, $12, $13, $14, $15, \
+         $16::text::json)"
+    );
+    let audio = serde_json::to_string(&job.audio).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query(sql)
+        .bind(job.id.as_uuid())
+        .bind(job.tenant.as_str())
+        .bind(job.status.as_str())
+        .bind(job.filename.as_ref().map(dalston_model::FileName::as_str))
+        .bind(&job.content_type)
+        .bind(row::bigint(job.size_bytes)?)
+        .bind(audio)
+        .bind(&job.model)
+        .bind(&job.language)
+        .bind(job.metadata.to_string())
+        .bind(Moment(job.created_at))
+        .bind(job.created_by.map(|actor| actor.to_string()))
+        .bind(job.started_at.map(Moment))
+        .bind(job.completed_at.map(Moment))
+        .bind(&job.error)
+        .bind(job.result.as_ref().map(ToString::to_string))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+#[async_trait]
+impl JobStore for PostgresStore {
+    async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob> {
+        self.call(async {
+            let now = self.now();
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            if let Some(repeated) = claims::repeated(change.conn(), claim, now).await? {
+                return Ok(InsertJob::Repeated(repeated));
+            }
+            if !tenants::exists(change.conn(), &job.tenant).await? {
+                return Ok(InsertJob::UnknownTenant);
+            }
+            claims::make(change.conn(), claim, &job.id.to_string(), now).await?;
+            insert(change.conn(), job).await?;
+            change.commit(entry).await?;
+            Ok(InsertJob::Inserted)
+        })
+        .await
+    }
+
+    async fn job(&self, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>> {
+        self.call(async { find(&mut *self.lease().await?, tenant, id).await }).await
+    }
+
+    async fn job_exists(&self, id: JobId) -> StoreResult<bool> {
+        self.call(async {
+            let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM jobs WHERE id = $1)").bind(id.as_uuid());
+            query.fetch_one(&mut *self.lease().await?).await
+        })
+        .await
+    }
+
+    async fn jobs(
+        &self,
+        tenant: &TenantId,
+        request: &PageRequest,
+        status: Option<JobStatus>,
+    ) -> StoreResult<Page<Job>> {
+        self.call(async {
+            let sql = if status.is_some() { page_sql!(" AND status = $6") } else { page_sql!() };
+            let Bounds { before, id, skip, limit } = Bounds::of(request, JobId::from_uuid(Uuid::nil()));
+            let query = sqlx::query(sql).bind(tenant.as_str()).bind(before).bind(id.as_uuid()).bind(skip).bind(limit);
+            let query = if let Some(status) = status { query.bind(status.as_str()) } else { query };
+            let rows = query.try_map(|row| row::job(&row)).fetch_all(&mut *self.lease().await?).await?;
+            Ok(Page::cut(rows, request.limit, |job| Cursor { created_at: job.created_at, id: job.id.to_string() }))
+        })
+        .await
+    }
+
+    async fn active_jobs(&self, tenant: &TenantId) -> StoreResult<ActiveJobs> {
+        self.call(async {
+            let sql = "SELECT count(*) FILTER (WHERE status = 'pending') AS pending, \
+                       count(*) FILTER (WHERE status = 'running') AS running, \
+                       count(*) FILTER (WHERE status = 'cancelling') AS cancelling \
+                       FROM jobs WHERE tenant_id = $1 AND status IN ('pending', 'running', 'cancelling')";
+            let read = |row: PgRow| {
+                Ok(ActiveJobs {
+                    pending: row::count(&row, "pending")?,
+                    running: row::count(&row, "running")?,
+                    cancelling: row::count(&row, "cancelling")?,
+                })
+            };
+            sqlx::query(sql).bind(tenant.as_str()).try_map(read).fetch_one(&mut *self.lease().await?).await
+        })
+        .await
+    }
+
+    async fn cancel_job(
+        &self,
+        tenant: &TenantId,
+        id: JobId,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> StoreResult<CancelJob> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            let Some(job) = find(change.conn(), tenant, id).await? else { return Ok(CancelJob::Unknown) };
+            let Some(after) = job.status.cancelled() else { return Ok(CancelJob::Ended(job.status)) };
+            if after != job.status {
+                let ended = after.is_ended().then_some(Moment(at));
+                let query = sqlx::query("UPDATE jobs SET status = $2, completed_at = $3 WHERE id = $1");
+                query.bind(id.as_uuid()).bind(after.as_str()).bind(ended).execute(change.conn()).await?;
+                change.commit(entry).await?;
+            }
+            Ok(if after.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling })
+        })
+        .await
+    }
+
+    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            match find(change.conn(), tenant, id).await? {
+                None => Ok(DeleteJob::Unknown),
+                Some(job) if !job.status.is_ended() => Ok(DeleteJob::NotEnded),
+                Some(_) => {
+                    let query = sqlx::query("DELETE FROM jobs WHERE id = $1").bind(id.as_uuid());
+                    query.execute(change.conn()).await?;
+                    change.commit(entry).await?;
+                    Ok(DeleteJob::Deleted)
+                }
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,278 @@
+//! The steps on keys, in Postgres.
+
+use crate::{
+    PostgresStore,
+    change::Change,
+    claims,
+    moment::Moment,
+    page::Bounds,
+    row,
+    row::{key_columns, used_key_columns},
+    tenants,
+};
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, Tenant, TenantId};
+use dalston_store::{
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreResult, UsedKey,
+};
+use sqlx::{PgConnection, postgres::PgRow};
+use uuid::Uuid;
+
+/// The statement of a page, with what it asks besides the tenant.
+macro_rules! page_sql {
+    ($($and:literal)?) => {
+        concat!(
+            "SELECT ", used_key_columns!(), " FROM keys WHERE tenant_id = $1 AND (created_at, id) < ($2, $3)", $($and,)?
+            " ORDER BY created_at DESC, id DESC OFFSET $4 LIMIT $5"
+        )
+    };
+}
+
+const FIND: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    ", ends_at, coalesce($2, clock_timestamp()) AS now FROM key_secrets JOIN keys ON id = key_id WHERE digest = $1"
+);
+const SELECT: &str = concat!("SELECT ", used_key_columns!(), " FROM keys WHERE tenant_id = $1 AND id = $2");
+const INSERT: &str = concat!(
+    "INSERT INTO keys (",
+    key_columns!(),
+    ", manages, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text::json, $14, $15)"
+);
+const INSERT_SECRET: &str = "INSERT INTO key_secrets (key_id, digest) VALUES ($1, $2)";
+/// Those that may be live admin keys besides `$2`; the model decides.
+const OTHER_ADMINS: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    " FROM keys WHERE tenant_id = $1 AND manages AND revoked_at IS NULL AND id <> $2"
+);
+
+async fn find(conn: &mut PgConnection, tenant: &TenantId, id: KeyId) -> sqlx::Result<Option<UsedKey>> {
+    let query = sqlx::query(SELECT).bind(tenant.as_str()).bind(id.as_uuid());
+    query.try_map(|row| row::used_key(&row)).fetch_optional(conn).await
+}
+
+async fn insert(change: &mut Change<'_>, NewKey { key, digest }: &NewKey) -> sqlx::Result<()> {
+    let seq = change.seq();
+    sqlx::query(INSERT)
+        .bind(key.id.as_uuid())
+        .bind(key.tenant.as_str())
+        .bind(&key.prefix)
+        .bind(key.name.as_str())
+        .bind(key.description.as_ref().map(dalston_model::Description::as_str))
+        .bind(key.scopes.to_string())
+        .bind(rate_limit(key)?)
+        .bind(key.enabled)
+        .bind(Moment(key.created_at))
+        .bind(key.created_by.map(|actor| actor.to_string()))
+        .bind(key.expires_at.map(Moment))
+        .bind(key.revoked_at.map(Moment))
+        .bind(key.metadata.to_string())
+        .bind(key.scopes.grants(Scope::Admin))
+        .bind(seq)
+        .execute(change.conn())
+        .await?;
+    let query = sqlx::query(INSERT_SECRET).bind(key.id.as_uuid()).bind(digest.as_bytes());
+    query.execute(change.conn()).await?;
+    Ok(())
+}
+
+/// What stands against the change, by the guard's own rules. Asks for other admin keys only when they matter.
+async fn objection(
+    change: &mut Change<'_>,
+    guard: &Guard,
+    before: &Key,
+    after: &Key,
+) -> sqlx::Result<Option<Objection>> {
+    let alone = guard.objection(before, after, false);
+    if alone != Some(Objection::LastAdmin) {
+        return Ok(alone);
+    }
+    let query = sqlx::query(OTHER_ADMINS).bind(before.tenant.as_str()).bind(before.id.as_uuid());
+    let others = query.try_map(|row| row::key(&row)).fetch_all(change.conn()).await?;
+    Ok(guard.objection(before, after, others.iter().any(|other| other.is_live_admin(guard.at))))
+}
+
+fn rate_limit(key: &Key) -> sqlx::Result<Option<i32>> {
+    let limit = key.rate_limit.map(|limit| i32::try_from(limit.get())).transpose();
+    limit.map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+#[async_trait]
+impl KeyStore for PostgresStore {
+    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+        self.call(async {
+            let now = self.now();
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            if let Some(repeated) = claims::repeated(change.conn(), claim, now).await? {
+                return Ok(InsertKey::Repeated(repeated));
+            }
+            if !tenants::exists(change.conn(), &new.key.tenant).await? {
+                return Ok(InsertKey::UnknownTenant);
+            }
+            claims::make(change.conn(), claim, &new.key.id.to_string(), now).await?;
+            insert(&mut change, new).await?;
+            change.commit(entry).await?;
+            Ok(InsertKey::Inserted)
+        })
+        .await
+    }
+
+    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM keys)");
+            if query.fetch_one(change.conn()).await? {
+                return Ok(false);
+            }
+            let tenant = Tenant { id: new.key.tenant.clone(), name: None, created_at: new.key.created_at };
+            tenants::insert(change.conn(), &tenant).await?;
+            insert(&mut change, new).await?;
+            change.commit(entry).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        self.call(async {
+            let found = |row: PgRow| {
+                Ok(Found {
+                    key: row::key(&row)?,
+                    secret_expires_at: row::time_option(&row, "ends_at")?,
+                    now: row::time(&row, "now")?,
+                })
+            };
+            let query = sqlx::query(FIND).bind(digest.as_bytes()).bind(self.now()).try_map(found);
+            query.fetch_optional(&mut *self.lease().await?).await
+        })
+        .await
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        self.call(async { find(&mut *self.lease().await?, tenant, id).await }).await
+    }
+
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+        self.call(async {
+            let sql = if revoked { page_sql!() } else { page_sql!(" AND revoked_at IS NULL") };
+            let Bounds { before, id, skip, limit } = Bounds::of(request, KeyId::from_uuid(Uuid::nil()));
+            let query = sqlx::query(sql).bind(tenant.as_str()).bind(before).bind(id.as_uuid()).bind(skip).bind(limit);
+            let rows = query.try_map(|row| row::used_key(&row)).fetch_all(&mut *self.lease().await?).await?;
+            let cursor = |used: &UsedKey| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() };
+            Ok(Page::cut(rows, request.limit, cursor))
+        })
+        .await
+    }
+
+    async fn update_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        patch: &KeyPatch,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            let Some(UsedKey { key, last_used_at }) = find(change.conn(), tenant, id).await? else {
+                return Ok(ChangeKey::Unknown);
+            };
+            let after = patch.apply(key.clone());
+            if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
+                return Ok(ChangeKey::Refused(objection));
+            }
+            let seq = change.seq();
+            let sql = "UPDATE keys SET name = $2, description = $3, scopes = $4, rate_limit = $5, enabled = $6, \
+                       expires_at = $7, metadata = $8::text::json, manages = $9, changed = $10 WHERE id = $1";
+            sqlx::query(sql)
+                .bind(id.as_uuid())
+                .bind(after.name.as_str())
+                .bind(after.description.as_ref().map(dalston_model::Description::as_str))
+                .bind(after.scopes.to_string())
+                .bind(rate_limit(&after)?)
+                .bind(after.enabled)
+                .bind(after.expires_at.map(Moment))
+                .bind(after.metadata.to_string())
+                .bind(after.scopes.grants(Scope::Admin))
+                .bind(seq)
+                .execute(change.conn())
+                .await?;
+            change.commit(entry).await?;
+            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+        })
+        .await
+    }
+
+    async fn rotate_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        rotation: &Rotation,
+        guard: &Guard,
+        claim: Option<&Claim>,
+        entry: &AuditEntry,
+    ) -> StoreResult<ChangeKey> {
+        self.call(async {
+            let now = self.now();
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            if let Some(repeated) = claims::repeated(change.conn(), claim, now).await? {
+                return Ok(ChangeKey::Repeated(repeated));
+            }
+            let Some(UsedKey { key, last_used_at }) = find(change.conn(), tenant, id).await? else {
+                return Ok(ChangeKey::Unknown);
+            };
+            let after = Key { prefix: rotation.prefix.clone(), ..key.clone() };
+            if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
+                return Ok(ChangeKey::Refused(objection));
+            }
+            let seq = change.seq();
+            let conn = change.conn();
+            let overlapping = "DELETE FROM key_secrets WHERE key_id = $1 AND ends_at IS NOT NULL";
+            sqlx::query(overlapping).bind(id.as_uuid()).execute(&mut *conn).await?;
+            let current = sqlx::query("UPDATE key_secrets SET ends_at = $2 WHERE key_id = $1").bind(id.as_uuid());
+            current.bind(Moment(rotation.old_until)).execute(&mut *conn).await?;
+            let secret = sqlx::query(INSERT_SECRET).bind(id.as_uuid()).bind(rotation.digest.as_bytes());
+            secret.execute(&mut *conn).await?;
+            let query = sqlx::query("UPDATE keys SET prefix = $2, changed = $3 WHERE id = $1").bind(id.as_uuid());
+            query.bind(&after.prefix).bind(seq).execute(&mut *conn).await?;
+            claims::make(conn, claim, &id.to_string(), now).await?;
+            change.commit(entry).await?;
+            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+        })
+        .await
+    }
+
+    async fn revoke_key(
+        &self,
+        tenant: &TenantId,
+        id: KeyId,
+        guard: &Guard,
+        entry: &AuditEntry,
+    ) -> StoreResult<RevokeKey> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            let Some(UsedKey { key, .. }) = find(change.conn(), tenant, id).await? else {
+                return Ok(RevokeKey::Unknown);
+            };
+            if let Some(at) = key.revoked_at {
+                return Ok(RevokeKey::AlreadyRevoked(at));
+            }
+            let after = Key { revoked_at: Some(guard.at), ..key.clone() };
+            if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
+                return Ok(RevokeKey::Refused(objection));
+            }
+            let seq = change.seq();
+            let query = sqlx::query("UPDATE keys SET revoked_at = $2, changed = $3 WHERE id = $1").bind(id.as_uuid());
+            query.bind(after.revoked_at.map(Moment)).bind(seq).execute(change.conn()).await?;
+            change.commit(entry).await?;
+            Ok(RevokeKey::Revoked)
+        })
+        .await
+    }
+}

@@ -1,0 +1,160 @@
+//! Rows as things of the model: the columns of each, once, and how they are read.
+
+use crate::moment::Moment;
+use dalston_model::{AuditRecord, FileName, Job, JobId, Key, KeyId, RateLimit, RateLimitError, Tenant, Timestamp};
+use dalston_store::{KeyChange, UsedKey};
+use sqlx::{Row, postgres::PgRow, types::Json};
+use std::{error::Error, str::FromStr};
+
+macro_rules! tenant_columns {
+    () => {
+        "id, name, created_at"
+    };
+}
+
+macro_rules! key_columns {
+    () => {
+        "id, tenant_id, prefix, name, description, scopes, rate_limit, enabled, created_at, created_by, expires_at, \
+         revoked_at, metadata"
+    };
+}
+
+/// With a subquery, not a join: only the rows of the page look up their use, whatever the planner thinks.
+macro_rules! used_key_columns {
+    () => {
+        concat!(key_columns!(), ", (SELECT last_used_at FROM key_usage WHERE key_id = id) AS last_used_at")
+    };
+}
+
+macro_rules! job_columns {
+    () => {
+        "id, tenant_id, status, filename, content_type, size_bytes, audio, model, language, metadata, created_at, \
+         created_by, started_at, completed_at, error, result"
+    };
+}
+
+macro_rules! audit_columns {
+    () => {
+        "seq, time, tenant_id, actor_kind, actor_id, door, action, target_kind, target_id, address, request_id, detail"
+    };
+}
+
+pub(crate) use {audit_columns, job_columns, key_columns, tenant_columns, used_key_columns};
+
+/// A row of `tenant_columns`.
+pub(crate) fn tenant(row: &PgRow) -> sqlx::Result<Tenant> {
+    Ok(Tenant { id: parsed(row, "id")?, name: parsed_option(row, "name")?, created_at: time(row, "created_at")? })
+}
+
+/// A row of `key_columns`.
+pub(crate) fn key(row: &PgRow) -> sqlx::Result<Key> {
+    Ok(Key {
+        id: KeyId::from_uuid(row.try_get("id")?),
+        tenant: parsed(row, "tenant_id")?,
+        prefix: row.try_get("prefix")?,
+        name: parsed(row, "name")?,
+        description: parsed_option(row, "description")?,
+        scopes: parsed(row, "scopes")?,
+        rate_limit: rate_limit(row)?,
+        enabled: row.try_get("enabled")?,
+        created_at: time(row, "created_at")?,
+        created_by: parsed_option(row, "created_by")?,
+        expires_at: time_option(row, "expires_at")?,
+        revoked_at: time_option(row, "revoked_at")?,
+        metadata: row.try_get("metadata").map(|Json(value)| value)?,
+    })
+}
+
+/// A row of `used_key_columns`.
+pub(crate) fn used_key(row: &PgRow) -> sqlx::Result<UsedKey> {
+    Ok(UsedKey { key: key(row)?, last_used_at: time_option(row, "last_used_at")? })
+}
+
+/// A row of `key_columns` and `changed`.
+pub(crate) fn key_change(row: &PgRow) -> sqlx::Result<KeyChange> {
+    Ok(KeyChange { seq: count(row, "changed")?, key: key(row)? })
+}
+
+/// A row of `job_columns`.
+pub(crate) fn job(row: &PgRow) -> sqlx::Result<Job> {
+    let filename = row.try_get::<Option<&str>, _>("filename")?;
+    Ok(Job {
+        id: JobId::from_uuid(row.try_get("id")?),
+        tenant: parsed(row, "tenant_id")?,
+        status: parsed(row, "status")?,
+        filename: filename.and_then(FileName::clean),
+        content_type: row.try_get("content_type")?,
+        size_bytes: count(row, "size_bytes")?,
+        audio: row.try_get("audio").map(|Json(value)| value)?,
+        model: row.try_get("model")?,
+        language: row.try_get("language")?,
+        metadata: row.try_get("metadata").map(|Json(value)| value)?,
+        created_at: time(row, "created_at")?,
+        created_by: parsed_option(row, "created_by")?,
+        started_at: time_option(row, "started_at")?,
+        completed_at: time_option(row, "completed_at")?,
+        error: row.try_get("error")?,
+        result: row.try_get::<Option<Json<_>>, _>("result")?.map(|Json(value)| value),
+    })
+}
+
+/// A row of `audit_columns`.
+pub(crate) fn audit(row: &PgRow) -> sqlx::Result<AuditRecord> {
+    Ok(AuditRecord {
+        seq: count(row, "seq")?,
+        time: time(row, "time")?,
+        tenant_id: row.try_get("tenant_id")?,
+        actor_kind: row.try_get("actor_kind")?,
+        actor_id: row.try_get("actor_id")?,
+        door: row.try_get("door")?,
+        action: row.try_get("action")?,
+        target_kind: row.try_get("target_kind")?,
+        target_id: row.try_get("target_id")?,
+        address: row.try_get("address")?,
+        request_id: row.try_get("request_id")?,
+        detail: row.try_get("detail").map(|Json(value)| value)?,
+    })
+}
+
+/// A number that is counted.
+pub(crate) fn count(row: &PgRow, column: &'static str) -> sqlx::Result<u64> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(wrong(column))
+}
+
+/// A number that is counted, as Postgres holds it.
+pub(crate) fn bigint(count: u64) -> sqlx::Result<i64> {
+    i64::try_from(count).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// A moment.
+pub(crate) fn time(row: &PgRow, column: &'static str) -> sqlx::Result<Timestamp> {
+    row.try_get(column).map(|Moment(at)| at)
+}
+
+/// A moment, or none.
+pub(crate) fn time_option(row: &PgRow, column: &'static str) -> sqlx::Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<Moment>, _>(column)?.map(|Moment(at)| at))
+}
+
+/// What a text stands for.
+fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(row: &PgRow, column: &'static str) -> sqlx::Result<T> {
+    row.try_get::<&str, _>(column)?.parse().map_err(wrong(column))
+}
+
+/// What a text stands for, or none.
+pub(crate) fn parsed_option<T: FromStr<Err: Error + Send + Sync + 'static>>(
+    row: &PgRow,
+    column: &'static str,
+) -> sqlx::Result<Option<T>> {
+    row.try_get::<Option<&str>, _>(column)?.map(str::parse).transpose().map_err(wrong(column))
+}
+
+fn rate_limit(row: &PgRow) -> sqlx::Result<Option<RateLimit>> {
+    let limit = |limit: i32| u32::try_from(limit).map_err(|_| RateLimitError).and_then(RateLimit::new);
+    row.try_get::<Option<i32>, _>("rate_limit")?.map(limit).transpose().map_err(wrong("rate_limit"))
+}
+
+/// The column holds what the model does not allow.
+fn wrong<E: Error + Send + Sync + 'static>(column: &'static str) -> impl FnOnce(E) -> sqlx::Error {
+    move |error| sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
+}
