@@ -1,3 +1,7 @@
-//! The contract, on every engine.
+//! The contract, on every engine; and what only some engines must do.
+
+mod postgres_plans;
+mod postgres_server;
 
 dalston_store::contract!(memory, kit::stores::memory());
+dalston_store::contract!(postgres, kit::stores::postgres(), limits);
