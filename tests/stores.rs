@@ -1,4 +1,8 @@
-//! The contract, on every engine.
+//! The contract, on every engine; and what only some engines must do.
+
+mod postgres_plans;
+mod postgres_server;
 
 dalston_store::contract!(memory, kit::stores::memory());
 dalston_store::contract!(sqlite, kit::stores::sqlite());
+dalston_store::contract!(postgres, kit::stores::postgres(), limits);

@@ -13,6 +13,7 @@ pub(crate) fn late(deadline: Duration) -> StoreError {
 pub(crate) fn store(error: Error) -> StoreError {
     match error {
         Error::Database(cause) if is_about_data(cause.code().as_deref()) => StoreError::corrupt(cause.message()),
+        Error::Database(cause) => StoreError::unavailable(cause.message()),
         Error::ColumnDecode { .. }
         | Error::ColumnNotFound(_)
         | Error::Decode(_)
@@ -25,7 +26,7 @@ pub(crate) fn store(error: Error) -> StoreError {
 /// What a failed migration says of the store.
 pub(crate) fn migration(error: MigrateError) -> StoreError {
     match error {
-        MigrateError::Execute(cause) => store(cause),
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => store(cause),
         MigrateError::VersionMissing(version) => {
             StoreError::corrupt(format_args!("schema version {version} is newer than this program"))
         }

@@ -61,7 +61,7 @@ pub(crate) fn key(row: &PgRow) -> sqlx::Result<Key> {
         created_by: parsed_option(row, "created_by")?,
         expires_at: time_option(row, "expires_at")?,
         revoked_at: time_option(row, "revoked_at")?,
-        metadata: json(row, "metadata")?,
+        metadata: row.try_get("metadata").map(|Json(value)| value)?,
     })
 }
 
@@ -85,10 +85,10 @@ pub(crate) fn job(row: &PgRow) -> sqlx::Result<Job> {
         filename: filename.and_then(FileName::clean),
         content_type: row.try_get("content_type")?,
         size_bytes: count(row, "size_bytes")?,
-        audio: json(row, "audio")?,
+        audio: row.try_get("audio").map(|Json(value)| value)?,
         model: row.try_get("model")?,
         language: row.try_get("language")?,
-        metadata: json(row, "metadata")?,
+        metadata: row.try_get("metadata").map(|Json(value)| value)?,
         created_at: time(row, "created_at")?,
         created_by: parsed_option(row, "created_by")?,
         started_at: time_option(row, "started_at")?,
@@ -112,7 +112,7 @@ pub(crate) fn audit(row: &PgRow) -> sqlx::Result<AuditRecord> {
         target_id: row.try_get("target_id")?,
         address: row.try_get("address")?,
         request_id: row.try_get("request_id")?,
-        detail: json(row, "detail")?,
+        detail: row.try_get("detail").map(|Json(value)| value)?,
     })
 }
 
@@ -147,10 +147,6 @@ pub(crate) fn parsed_option<T: FromStr<Err: Error + Send + Sync + 'static>>(
     column: &'static str,
 ) -> sqlx::Result<Option<T>> {
     row.try_get::<Option<&str>, _>(column)?.map(str::parse).transpose().map_err(wrong(column))
-}
-
-fn json<T: for<'de> serde::Deserialize<'de>>(row: &PgRow, column: &'static str) -> sqlx::Result<T> {
-    row.try_get(column).map(|Json(value)| value)
 }
 
 fn rate_limit(row: &PgRow) -> sqlx::Result<Option<RateLimit>> {

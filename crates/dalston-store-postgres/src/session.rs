@@ -13,7 +13,7 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 pub(crate) fn options(url: &str, deadline: Duration) -> sqlx::Result<PgConnectOptions> {
     let limit = format!("{}ms", deadline.as_millis().max(1));
     let settings = [
-        // What the server does not end, it goes on with after the caller has left.
+        // Waits for a lock count too: what the caller has left is not done later.
         ("statement_timeout", limit.as_str()),
         // A node that freezes inside a change must not keep all others from theirs.
         ("idle_in_transaction_session_timeout", limit.as_str()),

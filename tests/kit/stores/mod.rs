@@ -1,9 +1,11 @@
 //! A fresh store of each engine, on a clock that stands at the start of 2026.
 
 mod memory;
+mod postgres;
 mod sqlite;
 
 pub use memory::memory;
+pub use postgres::postgres;
 pub use sqlite::sqlite;
 
 use dalston_model::{ManualClock, Timestamp};

@@ -1,0 +1,107 @@
+//! Lists read the rows of their page and no others. The server itself tells: `auto_explain` sends the plan of every
+//! statement as a notice, which sqlx logs.
+
+use dalston_model::{Cursor, JobStatus, PageLimit, PageRequest, Start, TenantId, Timestamp};
+use dalston_store::{FeedStore, JobStore, KeyStore, TenantStore};
+use dalston_store_postgres::{PostgresOptions, PostgresStore};
+use kit::servers::postgres_url;
+use sqlx::{Connection, PgConnection};
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Thousands of rows in two tenants: a third of the keys revoked, most of the jobs completed.
+const ROWS: &str = "
+    INSERT INTO tenants SELECT 't' || n, NULL, now() - n * interval '1 s' FROM generate_series(1, 3000) AS n;
+    INSERT INTO keys SELECT gen_random_uuid(), (array['default', 't1'])[1 + n % 2], 'dk_1234567', 'name', NULL,
+        'jobs:read', NULL, true, now() - n * interval '1 s', NULL, NULL, CASE WHEN n % 3 = 0 THEN now() END, '{}',
+        false, n FROM generate_series(1, 6000) AS n;
+    INSERT INTO key_usage SELECT id, 1, 0, 0, now(), NULL FROM keys;
+    INSERT INTO jobs SELECT gen_random_uuid(), (array['default', 't1'])[1 + n % 2],
+        coalesce((array['pending', 'running', 'failed', 'cancelled'])[n / 2 % 10], 'completed'), NULL, NULL, 1,
+        '{\"format\": \"wav\"}', NULL, NULL, '{}', now() - n * interval '1 s', NULL, NULL, NULL, NULL, NULL
+        FROM generate_series(1, 6000) AS n;
+    INSERT INTO audit SELECT n, now(), 'default', 'master', NULL, 'http', 'key.created', 'key', '', NULL, NULL, '{}'
+        FROM generate_series(1, 6000) AS n;
+    ANALYZE";
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Takes what was logged up to here.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn lists_use_their_indexes(plan_cache_mode: &str) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let url = postgres_url().await;
+    let settings = [
+        "session_preload_libraries=auto_explain",
+        "auto_explain.log_min_duration=0",
+        "auto_explain.log_level=notice",
+        &format!("plan_cache_mode={plan_cache_mode}"),
+    ];
+    let url = format!("{url}?options=-c%20{}", settings.join("%20-c%20"));
+    let options = PostgresOptions { url: url.clone(), deadline: Duration::from_secs(20), connections: 1 };
+    let store = PostgresStore::connect(&options, None).await.unwrap();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(ROWS).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let expect = |index: &str| {
+        let plan = log.take();
+        assert!(plan.contains(&format!("Index Scan using {index} on")), "{index}: {plan}");
+        assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "{plan}");
+    };
+    let tenant = TenantId::default();
+    let middle = Timestamp::from_micros(i64::MAX / 32);
+    let cursor = Cursor { created_at: middle, id: "550e8400-e29b-41d4-a716-446655440000".to_owned() };
+    for start in [Start::Newest, Start::After(cursor), Start::Offset(50)] {
+        let page = PageRequest { limit: PageLimit::default(), start };
+        log.take();
+        store.keys(&tenant, &page, false).await.unwrap();
+        expect("keys_unrevoked");
+        store.keys(&tenant, &page, true).await.unwrap();
+        expect("keys_newest");
+        store.jobs(&tenant, &page, None).await.unwrap();
+        expect("jobs_newest");
+        store.jobs(&tenant, &page, Some(JobStatus::Failed)).await.unwrap();
+        expect("jobs_newest_of_status");
+        store.tenants(&page).await.unwrap();
+        expect("tenants_newest");
+    }
+    store.key_changes(5_500, 100).await.unwrap();
+    expect("keys_changed_key");
+    store.audit_after(5_500, 100).await.unwrap();
+    expect("audit_pkey");
+}
+
+#[tokio::test]
+async fn lists_use_their_indexes_when_planned_for_the_values() {
+    lists_use_their_indexes("force_custom_plan").await;
+}
+
+#[tokio::test]
+async fn lists_use_their_indexes_when_planned_once_for_all() {
+    lists_use_their_indexes("force_generic_plan").await;
+}
