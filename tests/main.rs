@@ -1,4 +1,5 @@
 //! All that crosses a process or a socket.
 
+mod auth;
 mod servers;
 mod stores;

@@ -1,4 +1,9 @@
-//! The test kit: servers, and stores to run the contract on.
+//! The test kit: servers, stores to run the contract on, a gateway on a socket, actors who use it, and the log.
 
+pub mod app;
+pub mod client;
+pub mod log;
 pub mod servers;
 pub mod stores;
+pub mod wav;
+pub mod workers;

@@ -1,0 +1,196 @@
+//! A gateway in this process, on a socket of its own and a clock that stands.
+
+use crate::{client::Client, log};
+use actix_web::{HttpServer, dev::ServerHandle, rt::System, web::Data};
+use dalston_auth::{Caller, Identity, Need, Permit};
+use dalston_gateway::{Gateway, Pace, app};
+use dalston_model::{Actor, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
+use dalston_runtime::{Opened, Runtime, Seams, Settings};
+use dalston_service::{CreateKey, Ends, NoWorkers, Workers};
+use dalston_store::{MemoryStore, contract::Fixture};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+};
+use tempfile::TempDir;
+
+/// The master key of every gateway of the kit.
+pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
+
+/// How a gateway is started.
+pub struct Start {
+    settings: Vec<(&'static str, String)>,
+    workers: Arc<dyn Workers>,
+    pace: Pace,
+    fixture: Option<Fixture>,
+}
+
+/// A gateway that serves.
+pub struct App {
+    /// `http://127.0.0.1:port`.
+    pub url: String,
+    /// Its address.
+    pub address: SocketAddr,
+    /// Its parts, for what no client can do: `tick`, `stop`.
+    pub runtime: Arc<Runtime>,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    /// Its data folder.
+    pub data: TempDir,
+    server: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+    _keep: Option<Fixture>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { settings: Vec::new(), workers: Arc::new(NoWorkers), pace: Pace::default(), fixture: None }
+    }
+}
+
+impl Start {
+    /// With a setting, by its variable.
+    #[must_use]
+    pub fn set(mut self, variable: &'static str, value: &str) -> Self {
+        self.settings.push((variable, value.to_owned()));
+        self
+    }
+
+    /// With workers for streams.
+    #[must_use]
+    pub fn workers(self, workers: impl Workers + 'static) -> Self {
+        Self { workers: Arc::new(workers), ..self }
+    }
+
+    /// With another pace of bodies.
+    #[must_use]
+    pub fn pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// On this store, with its clock and its counter.
+    #[must_use]
+    pub fn on(self, fixture: Fixture) -> Self {
+        Self { fixture: Some(fixture), ..self }
+    }
+
+    /// Starts it: on memory, unless told.
+    pub async fn start(self) -> App {
+        log::start();
+        log::guard(MASTER);
+        let data = TempDir::new().unwrap();
+        let mut settings = self.settings;
+        settings.push(("DALSTON_DATA_DIR", data.path().to_str().unwrap().to_owned()));
+        settings.push(("DALSTON_MASTER_KEY", MASTER.to_owned()));
+        let mut settings = Settings::read(&|setting| {
+            settings.iter().find(|(name, _)| *name == setting.variable()).map(|(_, value)| value.clone())
+        })
+        .unwrap();
+        let clock = match &self.fixture {
+            Some(fixture) => fixture.clock.clone(),
+            None => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
+        };
+        let opened = match &self.fixture {
+            Some(fixture) => Opened { store: fixture.store.clone(), limits: fixture.limits.clone() },
+            None => Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None },
+        };
+        let seams = Seams { clock: clock.clone(), entropy: Arc::new(OsEntropy), workers: self.workers };
+        let runtime = Arc::new(Runtime::assemble(&mut settings, seams, opened).await.unwrap());
+        let mut gateway = Gateway::new(runtime.clone(), &settings);
+        gateway.pace = self.pace;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (send, started) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            System::new().block_on(async move {
+                let gateway = Data::new(gateway);
+                let server = HttpServer::new(move || app(gateway.clone()))
+                    .workers(1)
+                    .shutdown_timeout(1)
+                    .disable_signals()
+                    .listen(listener)
+                    .unwrap()
+                    .run();
+                send.send(server.handle()).unwrap();
+                server.await.unwrap();
+            });
+        });
+        let server = started.recv().unwrap();
+        let thread = Some(thread);
+        App { url: format!("http://{address}"), address, runtime, clock, data, server, thread, _keep: self.fixture }
+    }
+}
+
+impl App {
+    /// A gateway on memory with the settings' defaults.
+    pub async fn start() -> Self {
+        Start::default().start().await
+    }
+
+    /// Somebody without a key.
+    pub fn anon(&self) -> Client {
+        Client::new(&self.url, None)
+    }
+
+    /// Somebody with this secret, in `Authorization`.
+    pub fn with(&self, secret: &str) -> Client {
+        log::guard(secret);
+        Client::new(&self.url, Some(secret))
+    }
+
+    /// The holder of the master key.
+    pub fn master(&self) -> Client {
+        self.with(MASTER)
+    }
+
+    /// The holder of a new key with these scopes, in tenant `default`.
+    pub async fn key(&self, scopes: &str) -> Client {
+        self.key_of("default", scopes, |ask| ask).await
+    }
+
+    /// The holder of a new key of a tenant, which is made if need be; `shape` may change what is asked for.
+    pub async fn key_of(&self, tenant: &str, scopes: &str, shape: impl FnOnce(CreateKey) -> CreateKey) -> Client {
+        let permit = operator(tenant);
+        let services = &self.runtime.services;
+        services.tenants.ensure(&permit, permit.tenant().clone()).await.unwrap();
+        let ask = CreateKey {
+            name: format!("{tenant} {scopes}").parse().unwrap(),
+            description: None,
+            scopes: scopes.parse::<ScopeSet>().unwrap(),
+            rate_limit: None,
+            ends: Ends::Never,
+            metadata: dalston_model::Metadata::default(),
+            tenant: None,
+        };
+        let minted = services.keys.create(&permit, shape(ask), None).await.unwrap();
+        let client = self.with(minted.secret.expose());
+        Client { id: Some(minted.key.key.id), ..client }
+    }
+
+    /// Stops the gateway; what it keeps lives on. Also done when it is dropped.
+    pub fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            drop(self.server.stop(false));
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.stop();
+        // Every end-to-end test ends here: no secret of any test may be in the log.
+        let leaks = log::leaks();
+        if !thread::panicking() {
+            assert!(leaks.is_empty(), "secrets in the log: {leaks:?}");
+        }
+    }
+}
+
+/// The permit of the local operator in a tenant.
+pub fn operator(tenant: &str) -> Permit {
+    let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
+    let caller = Caller::new(Identity::Operator, source).in_tenant(tenant.parse::<TenantId>().unwrap()).unwrap();
+    caller.permit(Need::Caller).unwrap()
+}

@@ -1,0 +1,120 @@
+//! An actor: whoever uses a gateway over its socket.
+
+use dalston_model::KeyId;
+use reqwest::{
+    Method, RequestBuilder, Response, StatusCode,
+    header::{HeaderMap, HeaderName},
+    multipart::{Form, Part},
+};
+use serde_json::Value;
+use std::sync::Once;
+
+/// A client with at most one key.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    /// The secret, if there is one.
+    pub secret: Option<String>,
+    /// The id of its key, if the kit made it.
+    pub id: Option<KeyId>,
+}
+
+/// An answer, read whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body as JSON; null when it is none.
+    pub json: Value,
+    /// Its body as text.
+    pub text: String,
+}
+
+impl Client {
+    /// Somebody who talks to `url`.
+    pub fn new(url: &str, secret: Option<&str>) -> Self {
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| {
+            // An error means that another test was first.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { http, url: url.to_owned(), secret: secret.map(str::to_owned), id: None }
+    }
+
+    /// A request that is not sent yet, with the key in `Authorization`.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.secret {
+            Some(secret) => request.bearer_auth(secret),
+            None => request,
+        }
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path)).await
+    }
+
+    /// POST of JSON.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// PATCH of JSON.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    /// An upload of a file.
+    pub async fn upload(&self, file: Vec<u8>, name: &str) -> Answer {
+        let form = Form::new().part("file", Part::bytes(file).file_name(name.to_owned()));
+        Answer::of(self.request(Method::POST, "/v1/audio/transcriptions").multipart(form)).await
+    }
+}
+
+impl Answer {
+    /// Sends the request and reads the answer.
+    pub async fn of(request: RequestBuilder) -> Self {
+        Self::read(request.send().await.unwrap()).await
+    }
+
+    async fn read(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Self { status, headers, json, text }
+    }
+
+    /// The status as a number.
+    pub fn code(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// The value of a header; empty when it is not there.
+    pub fn header(&self, name: &'static str) -> &str {
+        let value = self.headers.get(HeaderName::from_static(name));
+        value.map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The answer, which must have this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.code(), status, "{}", self.text);
+        self
+    }
+
+    /// The code of a problem; empty when the answer is none.
+    pub fn problem(&self) -> &str {
+        let is_problem = self.header("content-type") == "application/problem+json";
+        if is_problem { self.json["code"].as_str().unwrap_or_default() } else { "" }
+    }
+}

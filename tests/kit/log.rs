@@ -1,0 +1,50 @@
+//! The log of all tests, at `trace`: searched for every secret as it is written.
+
+use std::{
+    io::{self, Write},
+    sync::{Mutex, MutexGuard, Once, PoisonError},
+};
+use tracing_subscriber::EnvFilter;
+
+static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static LEAKS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Starts the log. Again is the same.
+pub fn start() {
+    static START: Once = Once::new();
+    START.call_once(|| {
+        let filter = EnvFilter::new("trace,sqlx=debug,mio=info,want=info,hyper_util=debug");
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Search).init();
+    });
+}
+
+/// From now on no line may hold this.
+pub fn guard(secret: &str) {
+    lock(&SECRETS).push(secret.to_owned());
+}
+
+/// The lines that held a secret, so far.
+pub fn leaks() -> Vec<String> {
+    lock(&LEAKS).clone()
+}
+
+/// Searches lines, and keeps the guilty ones only.
+struct Search;
+
+impl Write for Search {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        if lock(&SECRETS).iter().any(|secret| text.contains(secret.as_str())) {
+            lock(&LEAKS).push(text.into_owned());
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
