@@ -1,3 +1,4 @@
 //! All that crosses a process or a socket.
 
+mod servers;
 mod stores;

@@ -1,3 +1,4 @@
-//! The test kit: stores to run the contract on.
+//! The test kit: servers, and stores to run the contract on.
 
+pub mod servers;
 pub mod stores;
