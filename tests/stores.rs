@@ -2,7 +2,10 @@
 
 mod postgres_plans;
 mod postgres_server;
+mod python_seed;
+mod redis_server;
 
 dalston_store::contract!(memory, kit::stores::memory());
 dalston_store::contract!(sqlite, kit::stores::sqlite());
 dalston_store::contract!(postgres, kit::stores::postgres(), limits);
+dalston_store::contract!(redis, kit::stores::redis(), limits);

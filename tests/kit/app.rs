@@ -165,7 +165,7 @@ impl App {
         };
         let minted = services.keys.create(&permit, shape(ask), None).await.unwrap();
         let client = self.with(minted.secret.expose());
-        Client { id: Some(minted.key.key.id), ..client }
+        client.known_as(minted.key.key.id)
     }
 
     /// Stops the gateway; what it keeps lives on. Also done when it is dropped.

@@ -45,6 +45,12 @@ impl Client {
         Self { http, url: url.to_owned(), secret: secret.map(str::to_owned), id: None }
     }
 
+    /// The same client, whose key has this id.
+    #[must_use]
+    pub fn known_as(self, id: KeyId) -> Self {
+        Self { id: Some(id), ..self }
+    }
+
     /// A request that is not sent yet, with the key in `Authorization`.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));

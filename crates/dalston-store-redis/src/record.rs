@@ -35,6 +35,13 @@ pub(crate) struct KeyRecord {
     metadata: Map<String, Value>,
 }
 
+/// What the Python gateway alone may know of a key.
+#[derive(Default, Deserialize)]
+pub(crate) struct Seen {
+    revoked_at: Option<Value>,
+    last_used_at: Option<Value>,
+}
+
 /// A time as Pydantic writes it: six digits behind the second, or none.
 #[derive(Clone, Copy)]
 struct Moment(Timestamp);
@@ -72,16 +79,6 @@ impl KeyRecord {
         record.ok_or_else(|| StoreError::corrupt(format_args!("key {id}")))
     }
 
-    /// When it was last used, by this JSON.
-    pub(crate) fn last_used_at(&self) -> Option<Timestamp> {
-        self.last_used_at.map(|at| at.0)
-    }
-
-    /// When it was revoked, by this JSON.
-    pub(crate) fn revoked_at(&self) -> Option<Timestamp> {
-        self.revoked_at.map(|at| at.0)
-    }
-
     /// The key of a record of ours.
     pub(crate) fn own(self) -> StoreResult<Key> {
         self.key(&Scope::ALL)
@@ -100,7 +97,7 @@ impl KeyRecord {
         Ok(Key {
             id: self.id.parse::<KeyId>().map_err(|_| odd())?,
             tenant: self.tenant_id.parse().map_err(|_| odd())?,
-            prefix: self.prefix.chars().take(10).collect(),
+            prefix: self.prefix.clone(),
             name: plain_name(&self.name).ok_or_else(odd)?,
             description: self.description.as_deref().and_then(|text| text.parse::<Description>().ok()),
             scopes: ScopeSet::parse(scopes).map_err(|_| odd())?,
@@ -112,6 +109,28 @@ impl KeyRecord {
             revoked_at: self.revoked_at.map(|at| at.0),
             metadata: Metadata::new(self.metadata).unwrap_or_default(),
         })
+    }
+}
+
+impl Seen {
+    /// Reads it out of the JSON at a digest; nothing when that is none.
+    pub(crate) fn read(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    /// Whether it was revoked. Any value but null is a revocation: what cannot be read must not be a way around one.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked_at.is_some()
+    }
+
+    /// When it was revoked, if that can be read.
+    pub(crate) fn revoked_at(&self) -> Option<Timestamp> {
+        self.revoked_at.as_ref().and_then(Value::as_str).and_then(Timestamp::parse)
+    }
+
+    /// When it was last used there.
+    pub(crate) fn last_used_at(&self) -> Option<Timestamp> {
+        self.last_used_at.as_ref().and_then(Value::as_str).and_then(Timestamp::parse)
     }
 }
 

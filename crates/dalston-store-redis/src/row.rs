@@ -1,6 +1,6 @@
 //! A key as the scripts read and write it: our record, and what the Python gateway says of the key beside it.
 
-use crate::record::KeyRecord;
+use crate::record::{KeyRecord, Seen};
 use dalston_model::{AuditEntry, AuditRecord, Key, Scope, Timestamp};
 use dalston_store::{StoreError, StoreResult, UsedKey};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
@@ -60,28 +60,29 @@ impl Row {
     /// The key. `None` when nobody knows it; corrupt when it is no key of the model.
     pub(crate) fn known(self) -> StoreResult<Option<KnownKey>> {
         let Some(digest) = self.digest else { return Ok(None) };
-        let view = self.view.as_deref().map(|json| KeyRecord::read(&self.id, json));
-        let seen = view.as_ref().and_then(|view| view.as_ref().ok());
-        let (revoked, last_there) = (seen.and_then(KeyRecord::revoked_at), seen.and_then(KeyRecord::last_used_at));
-        let mut key = match self.record {
+        let seen = self.view.as_deref().map(Seen::read).unwrap_or_default();
+        let mut key = match (&self.record, &self.view) {
             // What we know outlives whatever became of the view.
-            Some(json) => KeyRecord::read(&self.id, &json)?.own()?,
-            None => view.ok_or_else(|| StoreError::corrupt(format_args!("key {}", self.id)))??.foreign()?,
+            (Some(json), _) => KeyRecord::read(&self.id, json)?.own()?,
+            (None, Some(json)) => KeyRecord::read(&self.id, json)?.foreign()?,
+            (None, None) => return Ok(None),
         };
-        let standing = match (&self.seq, key.revoked_at, revoked) {
-            (None, ..) => Standing::Foreign,
-            (Some(_), None, Some(_)) => Standing::RevokedElsewhere,
-            (Some(_), ..) => Standing::Ours,
+        let standing = match (&self.record, key.revoked_at) {
+            (None, _) => Standing::Foreign,
+            (Some(_), None) if seen.is_revoked() => Standing::RevokedElsewhere,
+            (Some(_), _) => Standing::Ours,
         };
-        key.revoked_at = key.revoked_at.or(revoked);
-        let last_used_at = self.last_used.map(Timestamp::from_micros).max(last_there);
+        if key.revoked_at.is_none() && seen.is_revoked() {
+            key.revoked_at = Some(seen.revoked_at().unwrap_or(key.created_at));
+        }
+        let last_used_at = self.last_used.map(Timestamp::from_micros).max(seen.last_used_at());
         Ok(Some(KnownKey {
             used: UsedKey { key, last_used_at },
             standing,
             digest,
             old: self.old.zip(self.old_until.map(Timestamp::from_micros)),
             seq: self.seq.unwrap_or_default(),
-            view_revoked: revoked.is_some(),
+            view_revoked: seen.is_revoked(),
         }))
     }
 

@@ -2,10 +2,12 @@
 
 mod memory;
 mod postgres;
+mod redis;
 mod sqlite;
 
 pub use memory::memory;
 pub use postgres::postgres;
+pub use redis::redis;
 pub use sqlite::sqlite;
 
 use dalston_model::{ManualClock, Timestamp};

@@ -27,7 +27,7 @@ end
 local function rows(list)
   local all = {}
   for i = 1, #list, 2 do
-    all[#all + 1] = row(list[i], list[i + 1])
+    all[#all + 1] = row(list[i], whole(tonumber(list[i + 1])))
   end
   return all
 end

@@ -1,0 +1,163 @@
+//! What only Redis has: servers that would lose keys, and servers that do not answer.
+
+use dalston_model::{
+    Action, Actor, AuditEntry, Door, KeyDigest, KeyId, RateLimit, Source, Target, Tenant, TenantId, Timestamp,
+};
+use dalston_store::{FeedStore, KeyStore, LimitStore, Store, StoreError, StoreResult, TenantStore};
+use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
+use kit::servers::Redis;
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
+
+const DEADLINE: Duration = Duration::from_millis(500);
+
+fn options(url: String) -> RedisOptions {
+    RedisOptions { url, deadline: DEADLINE, connections: 4, allow_volatile: false }
+}
+
+async fn connect(server: &Redis) -> RedisStore {
+    RedisStore::connect(&options(server.url()), None).await.expect("it keeps what it is told")
+}
+
+/// Every way to the server: the shared line, the pool, a new connection.
+async fn ask(store: &RedisStore) -> [StoreResult<()>; 4] {
+    let key = KeyId::from_uuid("550e8400-e29b-41d4-a716-446655440000".parse().expect("an id"));
+    [
+        store.find_key(&KeyDigest::new([1; 32])).await.map(|_| ()),
+        store.take(key, RateLimit::new(1_000_000).expect("in range")).await.map(|_| ()),
+        store.key(&"default".parse().expect("a tenant"), key).await.map(|_| ()),
+        store.probe().await,
+    ]
+}
+
+async fn set(server: &Redis, name: &str, value: &str) {
+    let client = redis::Client::open(server.url()).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("it is up");
+    let set = redis::cmd("CONFIG").arg(&["SET", name, value]).exec_async(&mut connection).await;
+    set.expect("there is such a setting");
+}
+
+/// A tenant, and what is recorded of its insert.
+fn tenant(id: &TenantId) -> (Tenant, AuditEntry) {
+    let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
+    let time = Timestamp::from_secs(1_767_225_600);
+    let (action, target) = (Action::TenantCreated, Target::Tenant(id.clone()));
+    let entry = AuditEntry { time, tenant: id.clone(), source, action, target, detail: serde_json::json!({}) };
+    (Tenant { id: id.clone(), name: None, created_at: time }, entry)
+}
+
+fn is_outage<T: Debug>(result: &StoreResult<T>) -> bool {
+    matches!(result, Err(StoreError::Unavailable(_)))
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_is_refused_unless_allowed() {
+    for (settings, word) in [
+        (&["--appendonly", "no"][..], "appendonly"),
+        (&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"][..], "maxmemory-policy"),
+    ] {
+        let server = Redis::start(settings);
+        let refused = RedisStore::connect(&options(server.url()), None).await.map(|_| ());
+        let Err(ConnectError::Volatile(why)) = refused else { panic!("{refused:?}") };
+        assert!(why.contains(word), "{why}");
+        let allowed = RedisOptions { allow_volatile: true, ..options(server.url()) };
+        assert!(RedisStore::connect(&allowed, None).await.is_ok());
+    }
+    let bounded = Redis::start(&["--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]);
+    assert!(RedisStore::connect(&options(bounded.url()), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_socket_and_a_database_are_reached_by_their_url() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let socket = folder.path().join("redis.sock").display().to_string();
+    let server = Redis::start(&["--unixsocket", &socket]);
+    let id = "acme".parse().expect("a tenant");
+    let there = RedisStore::connect(&options(format!("redis+unix://{socket}?db=3")), None).await.expect("it is up");
+    let (tenant, entry) = tenant(&id);
+    assert_eq!(there.insert_tenant(&tenant, &entry).await, Ok(true));
+    assert_eq!(connect(&server).await.tenant(&id).await, Ok(None), "another database");
+    let url = server.url().replace("/0", "/3");
+    let same = RedisStore::connect(&options(url), None).await.expect("it is up");
+    assert_eq!(same.tenant(&id).await, Ok(Some(tenant)));
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_unavailable_within_the_deadline_and_no_longer_than_it_lasts() {
+    let server = Redis::start(&[]);
+    let store = connect(&server).await;
+    for _ in 0..3 {
+        assert!(ask(&store).await.iter().all(Result::is_ok));
+        server.pause();
+        for _ in 0..2 {
+            #[expect(clippy::disallowed_methods, reason = "what a caller waits is real time")]
+            let began = Instant::now();
+            let answers = ask(&store).await;
+            assert!(answers.iter().all(is_outage), "{answers:?}");
+            // Four calls, and room for a busy machine.
+            assert!(began.elapsed() < DEADLINE * 8, "{:?}", began.elapsed());
+        }
+        server.resume();
+        let answers = ask(&store).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_server_is_unavailable_until_it_is_back() {
+    let mut server = Redis::start(&[]);
+    let store = connect(&server).await;
+    assert!(ask(&store).await.iter().all(Result::is_ok));
+    server.kill();
+    for _ in 0..2 {
+        let answers = ask(&store).await;
+        assert!(answers.iter().all(is_outage), "{answers:?}");
+    }
+    server.restart();
+    let answers = ask(&store).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    // A restart that nobody noticed.
+    server.kill();
+    server.restart();
+    let answers = ask(&store).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_full_server_takes_no_more_but_answers() {
+    let server = Redis::start(&[]);
+    let store = connect(&server).await;
+    let (tenant, entry) = tenant(&"acme".parse().expect("a tenant"));
+    set(&server, "maxmemory", "1").await;
+    assert!(is_outage(&store.insert_tenant(&tenant, &entry).await));
+    assert_eq!(store.tenant(&tenant.id).await, Ok(None));
+    assert_eq!((store.find_key(&KeyDigest::new([1; 32])).await, store.last_seq().await), (Ok(None), Ok(0)));
+    set(&server, "maxmemory", "0").await;
+    assert_eq!(store.insert_tenant(&tenant, &entry).await, Ok(true));
+}
+
+#[tokio::test]
+async fn no_error_shows_the_password() {
+    let server = Redis::start(&[]);
+    set(&server, "requirepass", "right").await;
+    let urls = [
+        server.url().replace("redis://", "redis://:swordfish@"),
+        server.url().replace("redis://", "redis://user:swordfish@"),
+        "redis://:swordfish@127.0.0.1:1/0".to_owned(),
+        "redis://:swordfish@[/0".to_owned(),
+        "redis://:swordfish@host/words".to_owned(),
+        "redis+unix:///nowhere?pass=swordfish".to_owned(),
+        "rediss://:swordfish@127.0.0.1:1/0".to_owned(),
+    ];
+    for url in urls {
+        let options = options(url.clone());
+        let Err(error) = RedisStore::connect(&options, None).await else { panic!("{url}") };
+        let shown = format!("{error} {error:?} {options:?}");
+        assert!(!shown.contains("swordfish"), "{shown}");
+        assert!(matches!(error, ConnectError::Store(StoreError::Unavailable(_))), "{shown}");
+    }
+    let right = server.url().replace("redis://", "redis://:right@");
+    assert!(RedisStore::connect(&options(right), None).await.is_ok());
+}
