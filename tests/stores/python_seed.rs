@@ -28,7 +28,7 @@ struct Python {
 
 impl Python {
     fn start(url: &str) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python_seed.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/stores/python_seed.py");
         let mut python = Command::new("python3");
         python.args([script, url]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = python.spawn().expect("python3 is missing: apt-get install --no-install-recommends python3");
