@@ -11,7 +11,7 @@ pub(crate) fn paced<S>(body: S, pace: Pace) -> impl Stream<Item = Result<Bytes, 
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    #[expect(clippy::disallowed_methods, reason = "a time-out of the event loop, which has its own clock")]
+    // A time-out of the event loop, which has a clock of its own.
     let start = Instant::now();
     let state = Some((body, Progress { start, window: start, received: 0, in_window: 0 }));
     unfold(state, move |state| async move {

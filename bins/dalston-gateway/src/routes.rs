@@ -58,6 +58,7 @@ pub fn routes(registry: &Registry) -> Vec<Route> {
 }
 
 /// The app: all routes behind the gate, and behind it too whatever is no route.
+#[expect(clippy::needless_pass_by_value, reason = "the app that is returned would borrow from a reference")]
 pub fn app(
     gateway: Data<Gateway>,
 ) -> App<
@@ -83,6 +84,7 @@ pub fn app(
 }
 
 /// The resource of one pattern: a handler for each method, 405 for the others, the guard around all.
+#[expect(clippy::needless_pass_by_value, reason = "the app that is returned would borrow from a reference")]
 fn resource(
     gateway: Data<Gateway>,
     rows: Vec<Route>,

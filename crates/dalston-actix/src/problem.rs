@@ -20,7 +20,10 @@ const ASK_AGAIN: &str = "1";
 
 /// A refusal or a fault, as HTTP tells it.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     status: StatusCode,
     code: ErrorCode,
     detail: Cow<'static, str>,
@@ -53,30 +56,29 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
 impl Problem {
     /// The problem of a code, with what the client reads.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        let mut problem =
-            Self { status: status_of(code), code, detail: detail.into(), errors: Value::Null, headers: Vec::new() };
-        if code == ErrorCode::Unavailable {
-            problem.headers.push((header::RETRY_AFTER, ASK_AGAIN.to_owned()));
-        }
-        problem
+        let (status, detail) = (status_of(code), detail.into());
+        let problem = Self(Box::new(Parts { status, code, detail, errors: Value::Null, headers: Vec::new() }));
+        if code == ErrorCode::Unavailable { problem.with_header(header::RETRY_AFTER, ASK_AGAIN) } else { problem }
     }
 
     /// A request that is not well-formed: 400.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, ..Self::new(ErrorCode::InvalidRequest, detail) }
+        let mut problem = Self::new(ErrorCode::InvalidRequest, detail);
+        problem.0.status = StatusCode::BAD_REQUEST;
+        problem
     }
 
     /// With the fields that are not acceptable.
     #[must_use]
     pub fn with_errors(mut self, errors: Value) -> Self {
-        self.errors = errors;
+        self.0.errors = errors;
         self
     }
 
     /// With another header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 
@@ -99,22 +101,23 @@ impl Problem {
     }
 
     fn response(&self, request_id: Option<&RequestId>) -> HttpResponse {
+        let Parts { status, code, detail, errors, headers } = &*self.0;
         let mut body = json!({
-            "type": kind(self.code),
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "code": self.code.as_str(),
+            "type": kind(*code),
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "detail": detail,
+            "code": code.as_str(),
             "request_id": request_id.map(RequestId::as_str),
         });
-        if !self.errors.is_null() {
-            body["errors"] = self.errors.clone();
+        if !errors.is_null() {
+            body["errors"] = errors.clone();
         }
-        if self.code == ErrorCode::RateLimited {
+        if *code == ErrorCode::RateLimited {
             body["violated-policies"] = json!(["key"]);
         }
-        let mut response = HttpResponseBuilder::new(self.status);
-        for (name, value) in &self.headers {
+        let mut response = HttpResponseBuilder::new(*status);
+        for (name, value) in headers {
             response.append_header((name.clone(), value.as_str()));
         }
         response.content_type("application/problem+json").body(body.to_string())
@@ -156,7 +159,7 @@ impl From<Denied> for Problem {
             _ => {}
         }
         for (name, value) in denied.verdict.iter().flat_map(limit_headers) {
-            problem.headers.push((name, value));
+            problem = problem.with_header(name, value);
         }
         problem
     }
@@ -172,13 +175,13 @@ pub(crate) fn limit_headers(verdict: &Verdict) -> [(HeaderName, String); 2] {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)
+        write!(f, "{}", self.0.code)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// Without the id of the request, which the `Envelope` adds.

@@ -1,6 +1,6 @@
 //! Who may do what: secrets, digests, credentials, callers, the gate. What other services embed.
 //!
-//! A request brings one [`Credential`]; [`Gate::admit`] says who that is and whether there is room in the minute;
+//! A request brings one [`Credential`]; [`Gate::enter`] says who that is and whether there is room in the minute;
 //! [`Caller::permit`] says what they may do and gives a [`Permit`], which nothing else can make.
 
 mod attempt;

@@ -114,7 +114,7 @@ mod tests {
         let refused = window.take(now, limit(5));
         assert_eq!((refused.admitted, refused.used), (false, 5));
         assert_eq!(refused.frees_in, Duration::from_millis(60_100));
-        assert!(!window.take(now.plus(refused.frees_in - Duration::from_micros(1)), limit(5)).admitted);
+        assert!(!window.take(now.plus(refused.frees_in.saturating_sub(Duration::from_micros(1))), limit(5)).admitted);
         assert!(window.take(now.plus(refused.frees_in), limit(5)).admitted);
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let now = start.plus(Duration::from_secs(10));
         let refused = window.take(now, limit(3));
         assert!(!refused.admitted);
-        assert!(!window.take(now.plus(refused.frees_in - Duration::from_micros(1)), limit(3)).admitted);
+        assert!(!window.take(now.plus(refused.frees_in.saturating_sub(Duration::from_micros(1))), limit(3)).admitted);
         assert!(window.take(now.plus(refused.frees_in), limit(3)).admitted);
     }
 

@@ -1,13 +1,9 @@
 //! The box that shows an admin key, once (seed M11).
 
-use dalston_auth::PlainKey;
-use dalston_store::UsedKey;
-
-/// The box of the key and its secret. The example takes the key from the environment, so that no shell history holds it.
-pub fn admin_box(used: &UsedKey, secret: &PlainKey) -> String {
+/// The box of a key of this id, name and scope, and its secret. The example takes the key from the environment, so that
+/// no shell history holds it.
+pub fn admin_box(id: &str, name: &str, scope: &str, secret: &str) -> String {
     let rule = "=".repeat(60);
-    let (id, name, secret) = (used.key.id, &used.key.name, secret.expose());
-    let scopes = used.key.scopes.to_string().replace(',', ", ");
     format!(
         r#"
 {rule}
@@ -16,7 +12,7 @@ pub fn admin_box(used: &UsedKey, secret: &PlainKey) -> String {
 
   Key ID:   {id}
   Name:     {name}
-  Scopes:   {scopes}
+  Scopes:   {scope}
 
   🔑 Your API Key (save this - shown only once!):
 

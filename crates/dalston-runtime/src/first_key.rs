@@ -29,7 +29,9 @@ pub(crate) async fn make(
         Caller::new(Identity::Gateway, source).permit(Need::Caller).map_err(|it| anyhow::anyhow!(it.detail()))?;
     if let Some(out) = terminal {
         if let Some(minted) = keys.create_first(&permit, |_| Ok(())).await? {
-            out.write_all(admin_box(&minted.key, &minted.secret).as_bytes())?;
+            let key = &minted.key.key;
+            let shown = admin_box(&key.id.to_string(), key.name.as_str(), "admin", minted.secret.expose());
+            out.write_all(shown.as_bytes())?;
             out.flush()?;
         }
         return Ok(());

@@ -132,7 +132,7 @@ impl StoreUrl {
         match scheme {
             "sqlite" if !rest.is_empty() => Some(Self::Sqlite(PathBuf::from(rest))),
             "postgres" | "postgresql" => Some(Self::Postgres(Zeroizing::new(url.to_owned()))),
-            "redis" | "rediss" | "redis+unix" | "unix" => Some(Self::Redis(Zeroizing::new(url.to_owned()))),
+            "redis" | "redis+unix" => Some(Self::Redis(Zeroizing::new(url.to_owned()))),
             "memory" if rest.is_empty() => Some(Self::Memory),
             _ => None,
         }

@@ -20,7 +20,7 @@ use tokio::{
 /// What arrives is written in pieces of this size.
 const PIECE: usize = 256 * 1024;
 /// A staged file without a row may be another node's upload under way: it is left alone for so long.
-const ABANDONED: Duration = Duration::from_secs(3_600);
+const ABANDONED: Duration = Duration::from_hours(1);
 
 /// The folder of the audio files.
 pub struct AudioFiles {

@@ -14,9 +14,9 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 const NOUN: &str = "API key";
 /// A key may be given at most ten years.
-const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
+const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 /// A repeated request is known for a day.
-const REPEAT: Duration = Duration::from_secs(86_400);
+const REPEAT: Duration = Duration::from_hours(24);
 /// Usage is shown for so many days.
 const DAYS_SHOWN: i32 = 30;
 
@@ -101,7 +101,7 @@ impl Keys {
     /// Makes a key, never wider than the caller.
     pub async fn create(&self, permit: &Permit, ask: CreateKey, repeat: Option<&Repeat>) -> ServiceResult<Minted> {
         let now = self.gate.now();
-        let tenant = self.tenant_of(permit, ask.tenant.clone())?;
+        let tenant = tenant_of(permit, ask.tenant.clone())?;
         within(permit, ask.scopes)?;
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
@@ -205,8 +205,8 @@ impl Keys {
             return Err(own_key());
         }
         let entry = permit.entry(now, Action::KeyUpdated, Target::Key(id), changes(patch));
-        let changed = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await?;
-        let used = self.changed(changed)?;
+        let outcome = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await?;
+        let used = changed(outcome)?;
         self.streams.key_changed(&used.key, now);
         Ok(used)
     }
@@ -230,8 +230,8 @@ impl Keys {
         let detail = json!({"overlap_seconds": overlap.as_secs()});
         let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
         let (tenant, guard) = (permit.tenant(), guard(permit, now));
-        let changed = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await?;
-        Ok(Minted { key: self.changed(changed)?, secret })
+        let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await?;
+        Ok(Minted { key: changed(outcome)?, secret })
     }
 
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
@@ -259,24 +259,26 @@ impl Keys {
         let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
         self.store.usage(permit.tenant(), id, since).await?.ok_or(ServiceError::NotFound(NOUN))
     }
+}
 
-    fn changed(&self, changed: ChangeKey) -> ServiceResult<UsedKey> {
-        match changed {
-            ChangeKey::Changed(used) => Ok(*used),
-            ChangeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
-            ChangeKey::Refused(objection) => Err(refused(objection)),
-            ChangeKey::Repeated(repeated) => Err(made_before(&repeated)),
-        }
+/// The key that was changed, or why it was not.
+fn changed(changed: ChangeKey) -> ServiceResult<UsedKey> {
+    match changed {
+        ChangeKey::Changed(used) => Ok(*used),
+        ChangeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
+        ChangeKey::Refused(objection) => Err(refused(objection)),
+        ChangeKey::Repeated(repeated) => Err(made_before(&repeated)),
     }
+}
 
-    fn tenant_of(&self, permit: &Permit, asked: Option<TenantId>) -> ServiceResult<TenantId> {
-        match asked {
-            Some(tenant) if tenant != *permit.tenant() => {
-                let caller = permit.caller().clone().in_tenant(tenant)?;
-                Ok(caller.tenant().clone())
-            }
-            _ => Ok(permit.tenant().clone()),
+/// The tenant of a new key: the caller's, unless a platform caller names another.
+fn tenant_of(permit: &Permit, asked: Option<TenantId>) -> ServiceResult<TenantId> {
+    match asked {
+        Some(tenant) if tenant != *permit.tenant() => {
+            let caller = permit.caller().clone().in_tenant(tenant)?;
+            Ok(caller.tenant().clone())
         }
+        _ => Ok(permit.tenant().clone()),
     }
 }
 

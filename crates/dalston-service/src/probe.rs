@@ -15,7 +15,7 @@ use symphonia::core::{
         FormatOptions, FormatReader, TrackType,
         probe::{Hint, Probe, ProbeOptions},
     },
-    io::{MediaSource, MediaSourceStream},
+    io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
     meta::MetadataOptions,
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn probe(path: &Path) -> io::Result<Option<Audio>> {
 fn identify(source: Bounded) -> Option<Audio> {
     let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: DEPTH, ..ProbeOptions::default() });
     symphonia::default::register_enabled_formats(&mut probe);
-    let stream = MediaSourceStream::new(Box::new(source), Default::default());
+    let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
     let mut meta = MetadataOptions::default();
     meta.limit_tag_bytes = Limit::Maximum(64 * 1024);
     meta.limit_visual_bytes = Limit::Maximum(64 * 1024);
@@ -62,17 +62,17 @@ fn plays(format: &mut dyn FormatReader, track: u32, params: &AudioCodecParameter
         Err(Error::Unsupported(_)) => return true,
         Err(_) => return false,
     };
-    let mut decoded = 0;
-    while decoded < PACKETS {
+    let mut played = 0;
+    while played < PACKETS {
         match format.next_packet() {
             Ok(Some(packet)) if packet.track_id == track => match decoder.decode(&packet) {
-                Ok(_) => decoded += 1,
+                Ok(_) => played += 1,
                 Err(_) => return false,
             },
             Ok(Some(_)) => {}
             // A file may be shorter than four packets, but not empty.
-            Ok(None) => return decoded > 0,
-            Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return decoded > 0,
+            Ok(None) => return played > 0,
+            Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return played > 0,
             Err(_) => return false,
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 /// Change an API key. Fields that are left out stay as they are; null clears.
 #[derive(Deserialize, JsonSchema)]
+#[expect(clippy::option_option, reason = "left out, cleared and set are three things")]
 pub(crate) struct Update {
     /// The id of the key.
     key_id: String,

@@ -1,0 +1,227 @@
+//! The command line: its tree is the registry's, its flags are the settings'.
+
+use crate::{draw::Style, fault::Fault};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::{Shell, generate};
+use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
+use dalston_runtime::{SETTINGS, Setting};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
+
+const CREATE_ADMIN_KEY: &str = "create-admin-key";
+const COMPLETIONS: &str = "completions";
+
+/// What was typed.
+pub(crate) struct Given(ArgMatches);
+
+impl Given {
+    /// Reads the command line of the process.
+    pub(crate) fn read(registry: &Registry) -> Result<Self, clap::Error> {
+        tree(registry).try_get_matches().map(Self)
+    }
+
+    /// The command and its arguments.
+    pub(crate) fn command<'a>(&self, registry: &'a Registry) -> Result<(&'a Row, Arguments), Fault> {
+        let (words, matches) = self.innermost();
+        let row = registry.row(&words.join(".")).ok_or_else(|| Fault::usage("no such command"))?;
+        let given = row.parameters.iter().filter_map(|parameter| {
+            let text = typed(matches, parameter)?;
+            Some((parameter.name.clone(), coerce(&parameter.schema, &text)))
+        });
+        Ok((row, given.collect()))
+    }
+
+    /// The shell whose completions are asked for.
+    pub(crate) fn completions(&self) -> Option<Shell> {
+        self.0.subcommand_matches(COMPLETIONS)?.get_one("shell").copied()
+    }
+
+    /// Whether an admin key is to be made.
+    pub(crate) fn is_create_admin_key(&self) -> bool {
+        self.0.subcommand_name() == Some(CREATE_ADMIN_KEY)
+    }
+
+    /// The name and the scope of the admin key.
+    pub(crate) fn admin_key(&self) -> (String, &'static str) {
+        let (_, matches) = self.innermost();
+        let name = matches.get_one::<String>("name").cloned().unwrap_or_default();
+        (name, if matches.get_flag("platform") { "platform" } else { "admin" })
+    }
+
+    /// A text option, wherever on the line it stands.
+    pub(crate) fn option(&self, name: &str) -> Option<String> {
+        let (_, matches) = self.innermost();
+        matches.try_get_one::<String>(name).ok().flatten().cloned()
+    }
+
+    /// The value of a setting: by flag, or by variable.
+    pub(crate) fn setting(&self, setting: &Setting) -> Option<String> {
+        let redis = (setting.variable() == "DALSTON_STORE").then(|| self.option("redis-url")).flatten();
+        let flag = redis.or_else(|| self.option(setting.variable()));
+        flag.or_else(|| setting.variables.iter().find_map(|name| variable(name)))
+    }
+
+    /// Whether it may be done without asking.
+    pub(crate) fn says_yes(&self) -> bool {
+        self.flag("yes")
+    }
+
+    /// How answers are drawn.
+    pub(crate) fn style(&self) -> Style {
+        match (self.flag("json"), self.flag("quiet"), io::stdout().is_terminal()) {
+            (true, _, _) => Style::Json,
+            (_, true, _) => Style::Quiet,
+            (_, _, true) => Style::Terminal { colour: variable("NO_COLOR").is_none() },
+            _ => Style::Plain,
+        }
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.innermost().1.get_flag(name)
+    }
+
+    /// The words of the command, and what was matched behind them.
+    fn innermost(&self) -> (Vec<&str>, &ArgMatches) {
+        let (mut words, mut matches) = (Vec::new(), &self.0);
+        while let Some((word, inner)) = matches.subcommand() {
+            words.push(word);
+            matches = inner;
+        }
+        (words, matches)
+    }
+}
+
+/// A variable of the environment that is not empty.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the CLI reads the environment")]
+    let value = env::var(name);
+    value.ok().filter(|value| !value.is_empty())
+}
+
+/// The completions for a shell.
+pub(crate) fn completions(registry: &Registry, shell: Shell) -> Vec<u8> {
+    let mut out = Vec::new();
+    generate(shell, &mut tree(registry), "dalston", &mut out);
+    out
+}
+
+fn tree(registry: &Registry) -> Command {
+    let mut root = Command::new("dalston")
+        .about("API keys, tenants and jobs: on the store itself (--store), or on a running gateway (--server)")
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(everywhere())
+        .subcommand(create_admin_key())
+        .subcommand(
+            Command::new(COMPLETIONS)
+                .about("Write the completions for a shell")
+                .arg(Arg::new("shell").required(true).value_parser(value_parser!(Shell))),
+        );
+    for row in registry.rows() {
+        root = match row.name.split_once('.') {
+            None => root.subcommand(command(row, row.name)),
+            Some((noun, verb)) => {
+                let group = root.find_subcommand(noun).cloned().unwrap_or_else(|| {
+                    Command::new(noun)
+                        .about(format!("Commands on {noun}"))
+                        .subcommand_required(true)
+                        .arg_required_else_help(true)
+                });
+                replace(root, group.subcommand(command(row, verb)))
+            }
+        };
+    }
+    root
+}
+
+/// The root with this subcommand in place of the one of the same name.
+fn replace(root: Command, group: Command) -> Command {
+    let name = group.get_name().to_owned();
+    if root.find_subcommand(&name).is_some() { root.mut_subcommand(name, |_| group) } else { root.subcommand(group) }
+}
+
+/// The command of a row: an option for each parameter; the one that is required may stand alone.
+fn command(row: &Row, word: &'static str) -> Command {
+    let options = row.parameters.iter().map(|parameter| {
+        Arg::new(parameter.name.clone())
+            .long(parameter.name.replace('_', "-"))
+            .help(parameter.summary.clone())
+            .value_name(parameter.name.to_uppercase())
+            .num_args(if is_switch(parameter) { 0..=1 } else { 1..=1 })
+            .require_equals(is_switch(parameter))
+            .default_missing_value("true")
+    });
+    let mut command = Command::new(word).about(row.summary.clone()).args(options);
+    if let Some(lone) = row.lone_parameter() {
+        command = command.arg(
+            Arg::new(alone(lone))
+                .value_name(lone.name.to_uppercase())
+                .help(lone.summary.clone())
+                .conflicts_with(&lone.name),
+        );
+    }
+    if row.example.is_empty() { command } else { command.after_help(format!("Example: {}", example(row))) }
+}
+
+/// The example of a row, its arguments as options.
+fn example(row: &Row) -> String {
+    let options = row.parameters.iter().fold(row.example.to_owned(), |text, parameter| {
+        text.replace(&format!("{}=", parameter.name), &format!("--{} ", parameter.name.replace('_', "-")))
+    });
+    format!("dalston {} {options}", row.name.replace('.', " "))
+}
+
+fn create_admin_key() -> Command {
+    Command::new(CREATE_ADMIN_KEY)
+        .about("Make an admin key, and its tenant if need be, and show its secret once")
+        .arg(Arg::new("name").long("name").default_value("Admin").help("What people call it"))
+        .arg(
+            Arg::new("platform")
+                .long("platform")
+                .action(ArgAction::SetTrue)
+                .help("Give it the scope platform: every tenant, and the tenants themselves"),
+        )
+        .arg(Arg::new("redis-url").long("redis-url").value_name("URL").help("The store, as --store"))
+}
+
+/// Options that every command takes.
+fn everywhere() -> impl Iterator<Item = Arg> {
+    let settings = SETTINGS.iter().map(|it| {
+        let help = format!("{} [{}]", it.meaning, it.variable());
+        let shown = matches!(it.variable(), "DALSTON_STORE" | "DALSTON_DATA_DIR");
+        Arg::new(it.variable()).long(it.flag()).help(help).value_name("VALUE").hide(!shown).global(true)
+    });
+    let server = "A running gateway, with the key in DALSTON_API_KEY [DALSTON_SERVER]";
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).global(true)
+    };
+    settings.chain([
+        Arg::new("server").long("server").value_name("URL").help(server).conflicts_with("DALSTON_STORE").global(true),
+        Arg::new("tenant")
+            .long("tenant")
+            .value_name("T")
+            .help("The tenant to work in, for platform callers")
+            .global(true),
+        flag("json", "Answer in JSON"),
+        flag("quiet", "Answer with the secret alone, or with ids").short('q'),
+        flag("yes", "Do not ask before what cannot be undone").short('y'),
+    ])
+}
+
+fn typed(matches: &ArgMatches, parameter: &Parameter) -> Option<String> {
+    let alone = matches.try_get_one::<String>(&alone(parameter)).ok().flatten();
+    alone.or_else(|| matches.get_one::<String>(&parameter.name)).cloned()
+}
+
+fn alone(parameter: &Parameter) -> String {
+    format!("{} alone", parameter.name)
+}
+
+/// Whether `--name` without a value means true.
+fn is_switch(parameter: &Parameter) -> bool {
+    parameter.schema["type"] == "boolean"
+}

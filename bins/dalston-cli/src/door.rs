@@ -1,0 +1,58 @@
+//! The two ways in: the store itself, or a running gateway.
+
+use crate::{args::Given, fault::Fault, local::Local, remote::Remote};
+use dalston_command::{Arguments, Registry, Row};
+use serde_json::Value;
+
+/// An answer, whichever way it came.
+pub(crate) struct Drawn {
+    /// The JSON of the command, without the secret.
+    pub(crate) data: Value,
+    /// The secret of a key that was made or rotated.
+    pub(crate) secret: Option<String>,
+    /// The cursor of the next page.
+    pub(crate) next: Option<String>,
+}
+
+/// A way in.
+pub(crate) enum Door {
+    /// The store, as the local operator.
+    Local(Box<Local>),
+    /// A gateway, with a key.
+    Remote(Remote),
+}
+
+impl Door {
+    /// The one that the command line names; unless told, the store of the settings.
+    pub(crate) async fn open(given: &Given) -> Result<Self, Fault> {
+        let named = given.option("DALSTON_STORE").is_some() || given.option("redis-url").is_some();
+        let server = given.option("server").or_else(|| crate::args::variable("DALSTON_SERVER").filter(|_| !named));
+        match server {
+            Some(url) => Remote::new(&url, given.option("tenant")).map(Self::Remote),
+            None => Local::open(given).await.map(|local| Self::Local(Box::new(local))),
+        }
+    }
+
+    /// Runs a command.
+    pub(crate) async fn invoke(&self, registry: &Registry, row: &Row, arguments: Arguments) -> Result<Drawn, Fault> {
+        match self {
+            Self::Local(local) => local.invoke(registry, row, arguments).await,
+            Self::Remote(remote) => remote.invoke(row, arguments).await,
+        }
+    }
+
+    /// Makes sure that the tenant is there, where that can be done on the way.
+    pub(crate) async fn ensure_tenant(&self) -> Result<(), Fault> {
+        match self {
+            Self::Local(local) => local.ensure_tenant().await,
+            Self::Remote(_) => Ok(()),
+        }
+    }
+
+    /// Ends in good order.
+    pub(crate) async fn close(self) {
+        if let Self::Local(local) = self {
+            local.close().await;
+        }
+    }
+}

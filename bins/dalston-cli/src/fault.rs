@@ -1,0 +1,82 @@
+//! What goes wrong on the command line, and the exit code of it.
+
+use dalston_model::ErrorCode;
+use dalston_service::ServiceError;
+use std::{fmt, io};
+
+/// A refusal or a failure.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    code: ErrorCode,
+    text: String,
+}
+
+impl Fault {
+    /// A refusal of this code.
+    pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    /// The command line is wrong.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, text)
+    }
+
+    /// It did not work.
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Internal, text)
+    }
+
+    /// The store or the server cannot be reached.
+    pub(crate) fn unreachable(text: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Unavailable, text)
+    }
+
+    /// 0 done, 1 failed, 2 wrong use, 3 refused, 4 not found, 5 unreachable.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self.code {
+            ErrorCode::InvalidRequest => 2,
+            ErrorCode::MissingCredential
+            | ErrorCode::InvalidCredential
+            | ErrorCode::AmbiguousCredential
+            | ErrorCode::InsufficientScope
+            | ErrorCode::OriginNotAllowed => 3,
+            ErrorCode::NotFound => 4,
+            ErrorCode::Unavailable => 5,
+            ErrorCode::RateLimited
+            | ErrorCode::MethodNotAllowed
+            | ErrorCode::Timeout
+            | ErrorCode::Conflict
+            | ErrorCode::TooLarge
+            | ErrorCode::UnsupportedMedia
+            | ErrorCode::Misdirected
+            | ErrorCode::UpgradeRequired
+            | ErrorCode::Internal
+            | ErrorCode::StorageFull => 1,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<ServiceError> for Fault {
+    fn from(error: ServiceError) -> Self {
+        let text = match &error {
+            ServiceError::Invalid(fields) => {
+                fields.iter().map(|it| format!("{} {}", it.field, it.detail)).collect::<Vec<_>>().join("; ")
+            }
+            other => other.to_string(),
+        };
+        Self::new(error.code(), text)
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}

@@ -1,0 +1,60 @@
+//! The store itself, as the local operator: whoever can read the store needs no key.
+
+use crate::{args::Given, door::Drawn, fault::Fault};
+use dalston_auth::{Caller, Identity, Need};
+use dalston_command::{Arguments, Registry, Row};
+use dalston_model::{Actor, Door, Source, TenantId};
+use dalston_runtime::{Runtime, SETTINGS, Seams, Settings, init_logging};
+
+/// An open store, and who works on it.
+pub(crate) struct Local {
+    runtime: Runtime,
+    caller: Caller,
+}
+
+impl Local {
+    /// Opens the store of the settings.
+    pub(crate) async fn open(given: &Given) -> Result<Self, Fault> {
+        let mut settings =
+            Settings::read(&|setting| given.setting(setting)).map_err(|error| Fault::usage(error.to_string()))?;
+        // The log is for what goes wrong: a person reads the answer.
+        let log = SETTINGS.iter().find(|setting| setting.variable() == "DALSTON_LOG");
+        let level = log.and_then(|setting| given.setting(setting)).unwrap_or_else(|| "error".to_owned());
+        init_logging(&level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
+        let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
+        let operator = Caller::new(Identity::Operator, source);
+        let caller = match given.option("tenant") {
+            None => operator,
+            Some(tenant) => {
+                let tenant = tenant.parse::<TenantId>().map_err(|_| {
+                    Fault::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -")
+                })?;
+                operator.in_tenant(tenant).map_err(|refusal| Fault::new(refusal.code(), refusal.detail()))?
+            }
+        };
+        let runtime = Runtime::start(&mut settings, Seams::default()).await;
+        let runtime = runtime.map_err(|error| Fault::unreachable(format!("{error:#}")))?;
+        Ok(Self { runtime, caller })
+    }
+
+    /// Runs a command.
+    pub(crate) async fn invoke(&self, registry: &Registry, row: &Row, arguments: Arguments) -> Result<Drawn, Fault> {
+        let answer = registry.invoke(&self.runtime.services, &self.caller, row.name, arguments, None).await?;
+        Ok(Drawn {
+            data: answer.data,
+            secret: answer.secret.map(|secret| secret.expose().to_owned()),
+            next: answer.next.map(|cursor| cursor.to_string()),
+        })
+    }
+
+    /// Makes the tenant unless it is there.
+    pub(crate) async fn ensure_tenant(&self) -> Result<(), Fault> {
+        let permit = self.caller.permit(Need::Caller).map_err(|it| Fault::new(it.code(), it.detail()))?;
+        Ok(self.runtime.services.tenants.ensure(&permit, permit.tenant().clone()).await?)
+    }
+
+    /// Ends in good order.
+    pub(crate) async fn close(&self) {
+        self.runtime.stop().await;
+    }
+}

@@ -1,0 +1,108 @@
+//! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
+
+use crate::{args::variable, door::Drawn, fault::Fault};
+use dalston_command::{Arguments, Method, Row};
+use dalston_model::ErrorCode;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use reqwest::{Client, Response, header};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A gateway that does not answer in this time is unreachable.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A gateway, and the key for it.
+pub(crate) struct Remote {
+    client: Client,
+    url: String,
+    key: String,
+    tenant: Option<String>,
+}
+
+impl Remote {
+    /// The gateway at `url`.
+    pub(crate) fn new(url: &str, tenant: Option<String>) -> Result<Self, Fault> {
+        let key = variable("DALSTON_API_KEY").ok_or_else(|| Fault::usage("--server needs a key in DALSTON_API_KEY"))?;
+        // A second call finds the first provider in place.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().timeout(PATIENCE).build().map_err(|_| Fault::failed("no HTTP client"))?;
+        Ok(Self { client, url: url.trim_end_matches('/').to_owned(), key, tenant })
+    }
+
+    /// Runs a command by its route.
+    pub(crate) async fn invoke(&self, row: &Row, mut arguments: Arguments) -> Result<Drawn, Fault> {
+        let path = path(row, &mut arguments)?;
+        let mut request = match row.route.method {
+            Method::Get => self.client.get(format!("{}{path}{}", self.url, query(&arguments))),
+            Method::Delete => self.client.delete(format!("{}{path}{}", self.url, query(&arguments))),
+            Method::Post => self.client.post(format!("{}{path}", self.url)).json(&arguments),
+            Method::Patch => self.client.patch(format!("{}{path}", self.url)).json(&arguments),
+        };
+        request = request.bearer_auth(&self.key);
+        if let Some(tenant) = &self.tenant {
+            request = request.header("x-dalston-tenant", tenant);
+        }
+        // The cause may name the URL, never the key.
+        let response = request.send().await.map_err(|error| {
+            Fault::unreachable(format!("the gateway at {} cannot be reached: {}", self.url, error.without_url()))
+        })?;
+        answer(response).await
+    }
+}
+
+/// The route with the arguments of its braces, which are taken out.
+fn path(row: &Row, arguments: &mut Arguments) -> Result<String, Fault> {
+    let mut path = String::new();
+    for segment in row.route.pattern.split('/').skip(1) {
+        path.push('/');
+        match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            None => path.push_str(segment),
+            Some(name) => {
+                let value = arguments.remove(name).ok_or_else(|| Fault::usage(format!("{name} is required")))?;
+                path.push_str(&encoded(&value));
+            }
+        }
+    }
+    Ok(path)
+}
+
+fn query(arguments: &Arguments) -> String {
+    let pairs: Vec<String> = arguments.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+fn encoded(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string()
+}
+
+async fn answer(response: Response) -> Result<Drawn, Fault> {
+    let status = response.status();
+    let next = response.headers().get(header::LINK).and_then(|link| cursor(link.to_str().ok()?));
+    let not_ours = || Fault::failed(format!("the server answered {status}, but not as a Dalston gateway does"));
+    let mut data: Value = response.json().await.map_err(|_| not_ours())?;
+    if !status.is_success() {
+        let code: ErrorCode = data["code"].as_str().and_then(|code| code.parse().ok()).ok_or_else(not_ours)?;
+        return Err(Fault::new(code, problem(&data)));
+    }
+    let secret = data.as_object_mut().and_then(|object| object.shift_remove("key"));
+    Ok(Drawn { data, secret: secret.and_then(|key| key.as_str().map(str::to_owned)), next })
+}
+
+/// A problem in a line: its detail, then each field.
+fn problem(data: &Value) -> String {
+    let field = |error: &Value| {
+        format!("{} {}", error["field"].as_str().unwrap_or_default(), error["detail"].as_str().unwrap_or_default())
+    };
+    match data["errors"].as_array() {
+        Some(errors) => errors.iter().map(field).collect::<Vec<_>>().join("; "),
+        None => data["detail"].as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The cursor in a `Link` to the next page.
+fn cursor(link: &str) -> Option<String> {
+    let url = link.strip_prefix('<')?.split('>').next()?;
+    let value = url.split(['?', '&']).find_map(|pair| pair.strip_prefix("cursor="))?;
+    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+}

@@ -1,0 +1,25 @@
+# What can be done here. `just check` is exactly what CI does.
+
+# List this.
+default:
+    @just --list
+
+# Everything, in CI's order.
+check:
+    bash .ci/run
+
+# Serve on http://localhost:8000 with an embedded database.
+run *args:
+    cargo run --release --bin dalston-gateway -- {{args}}
+
+# The tests; with words, those whose names hold them.
+test *words:
+    bash tests/run {{words}}
+
+# Write all code the same way.
+fmt:
+    cargo fmt --all
+
+# What clippy says.
+clippy:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
