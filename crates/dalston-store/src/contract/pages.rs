@@ -40,6 +40,7 @@ pub(super) async fn walk(hand: &Hand, items: u32, between: impl AsyncFn()) -> Ve
     loop {
         let (part, next) = list(hand, items, start).await;
         walked.extend(part.iter().map(|key| key.id));
+        assert!(walked.len() < 1_000, "it does not end");
         between().await;
         match next {
             Some(cursor) => start = Start::After(cursor),
@@ -78,6 +79,7 @@ pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &Fixture) {
         loop {
             let part = hand.store.jobs(&TenantId::default(), &page(2, start), status).await.unwrap();
             walked.extend(part.items);
+            assert!(walked.len() <= jobs.len(), "a job twice");
             match part.next {
                 Some(cursor) => start = Start::After(cursor),
                 None => break,

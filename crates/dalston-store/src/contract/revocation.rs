@@ -7,12 +7,12 @@ use super::{
 use crate::{ChangeKey, NewKey, Objection, RevokeKey, Rotation};
 use dalston_model::{KeyPatch, Start, TenantId};
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinSet;
+use tokio::{sync::Barrier, task::JoinSet};
 
 /// Keys that are revoked at the same time, each by one revoker.
-const REVOKERS: usize = 4;
+const REVOKERS: usize = 8;
 /// Writers that use each of them meanwhile.
-const WRITERS: usize = 4;
+const WRITERS: usize = 2;
 
 /// Uses keys while they are revoked, so many in all: 16 writers at a time, who find a key and add to its usage.
 /// Fails when a find after a revocation gives the key as not revoked, or when one comes back to life later.
@@ -27,10 +27,11 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
             let mut writers = JoinSet::new();
             for _ in 0..mine {
                 let new = hand.key().await;
+                let together = Arc::new(Barrier::new(WRITERS + 1));
                 for _ in 0..WRITERS {
-                    writers.spawn(use_key(hand.clone(), new.clone()));
+                    writers.spawn(use_key(hand.clone(), new.clone(), together.clone()));
                 }
-                // The writers of this key must be at work: those of the one before are done.
+                together.wait().await;
                 assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
                 assert!(hand.find(&new.digest).await.key.revoked_at.is_some(), "in use, it outlives its revocation");
                 while writers.join_next().await.transpose().unwrap().is_some() {}
@@ -46,9 +47,10 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
     assert!(live.items.is_empty(), "listed as live: {:?}", live.items);
 }
 
-/// What a request does with its key.
-async fn use_key(hand: Hand, new: NewKey) {
-    assert_eq!(hand.find(&new.digest).await.key.id, new.key.id);
+/// What a request does with its key; the writing at the moment of the revocation.
+async fn use_key(hand: Hand, new: NewKey, together: Arc<Barrier>) {
+    assert_eq!(hand.find(&new.digest).await.key, new.key);
+    together.wait().await;
     hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
 }
 
