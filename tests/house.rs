@@ -1,0 +1,176 @@
+//! The rules of the house, and the README's tables: equal to the code.
+
+use dalston_auth::Need;
+use dalston_command::{DATA_ROUTES, Registry};
+use dalston_model::Scope;
+use dalston_runtime::SETTINGS;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Lines of code that a file has at most.
+const LONGEST: usize = 400;
+/// About so many it has in the middle.
+const MEDIAN: usize = 150;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// All files of Rust, with their text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = ["crates", "bins", "examples", "tests"].map(|name| root().join(name)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+/// Lines that are neither blank nor a comment, before the tests of the file.
+fn code_lines(text: &str) -> usize {
+    let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    product.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
+
+fn need(need: Need) -> String {
+    match need {
+        Need::Caller => "any caller".to_owned(),
+        Need::Scope(scope) => format!("`{scope}`"),
+    }
+}
+
+#[track_caller]
+fn the_readme_holds(rows: &[String]) {
+    let rows = rows.join("\n");
+    // Between the rule of a table and the blank line behind it: all rows, and no others.
+    assert!(readme().contains(&format!("---|\n{rows}\n\n")), "the README should hold exactly this:\n{rows}");
+}
+
+#[test]
+fn the_readme_lists_the_crates() {
+    let text = readme();
+    for folder in ["crates", "bins"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(text.contains(&format!("| `{name}` |")), "{name} is not in the README");
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_the_scopes() {
+    let row = |scope: Scope| format!("| `{scope}` | {} |", scope.summary());
+    the_readme_holds(&Scope::ALL.map(row));
+}
+
+#[test]
+fn the_readme_lists_the_commands() {
+    let registry = Registry::new();
+    let rows: Vec<String> = registry
+        .rows()
+        .iter()
+        .map(|row| {
+            let route = format!("`{} {}`", row.route.method.as_str(), row.route.pattern);
+            format!("| `{}` | {route} | {} | {} |", row.name, need(row.need), row.summary)
+        })
+        .collect();
+    the_readme_holds(&rows);
+}
+
+#[test]
+fn the_readme_lists_the_other_routes() {
+    let rows: Vec<String> = DATA_ROUTES
+        .iter()
+        .map(|route| {
+            let needs = route.need.map_or_else(|| "nobody".to_owned(), need);
+            format!("| `{} {}` | {needs} | {} |", route.method.as_str(), route.pattern, route.summary)
+        })
+        .collect();
+    the_readme_holds(&rows);
+}
+
+#[test]
+fn the_readme_lists_the_settings() {
+    let rows: Vec<String> = SETTINGS
+        .iter()
+        .map(|setting| {
+            let names: Vec<String> = setting.variables.iter().map(|name| format!("`{name}`")).collect();
+            let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+            format!("| {} | {default} | {} |", names.join(" "), setting.meaning)
+        })
+        .collect();
+    the_readme_holds(&rows);
+}
+
+#[test]
+fn files_are_small() {
+    let mut lengths: Vec<(usize, PathBuf)> =
+        sources().into_iter().map(|(path, text)| (code_lines(&text), path)).collect();
+    lengths.sort();
+    let (longest, path) = lengths.last().unwrap();
+    assert!(*longest <= LONGEST, "{} has {longest} lines of code", path.display());
+    let (median, _) = lengths[lengths.len() / 2];
+    assert!(median <= MEDIAN, "the median file has {median} lines of code");
+}
+
+#[test]
+fn files_are_named_for_a_noun() {
+    for (path, _) in sources() {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let vague = ["util", "utils", "helper", "helpers", "common", "manager", "misc"].contains(&name);
+        assert!(!vague, "{}", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    let marks = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X", "unimplemented".to_owned() + "!"];
+    for (path, text) in sources() {
+        for mark in &marks {
+            assert!(!text.contains(mark.as_str()), "{mark} in {}", path.display());
+        }
+        let ignored = "#[ig".to_owned() + "nore";
+        assert!(!text.contains(&ignored), "an ignored test in {}", path.display());
+    }
+}
+
+/// A secret leaves its type in a few known places: its digest and checksum, and the doors that hand it over once.
+#[test]
+fn a_secret_has_one_exit_and_few_who_use_it() {
+    let exits: Vec<String> = sources()
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with(root().join("tests")))
+        .flat_map(|(path, text)| {
+            let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            let name = path.strip_prefix(root()).unwrap().display().to_string();
+            std::iter::repeat_n(name, product.matches(".expose()").count()).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut exits = exits;
+    exits.sort();
+    assert_eq!(
+        exits,
+        [
+            "bins/dalston-cli/src/local.rs",
+            "bins/dalston-gateway/src/commands.rs",
+            "crates/dalston-auth/src/digester.rs",
+            "crates/dalston-runtime/src/first_key.rs",
+            "crates/dalston-runtime/src/first_key.rs",
+        ],
+        "KEY-03"
+    );
+}
