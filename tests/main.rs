@@ -2,5 +2,7 @@
 
 mod auth;
 mod house;
+mod process;
 mod servers;
 mod stores;
+mod v1;

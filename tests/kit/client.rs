@@ -82,8 +82,13 @@ impl Client {
 
     /// An upload of a file.
     pub async fn upload(&self, file: Vec<u8>, name: &str) -> Answer {
+        Answer::of(self.uploading(file, name)).await
+    }
+
+    /// An upload of a file that is not sent yet.
+    pub fn uploading(&self, file: Vec<u8>, name: &str) -> RequestBuilder {
         let form = Form::new().part("file", Part::bytes(file).file_name(name.to_owned()));
-        Answer::of(self.request(Method::POST, "/v1/audio/transcriptions").multipart(form)).await
+        self.request(Method::POST, "/v1/audio/transcriptions").multipart(form)
     }
 }
 

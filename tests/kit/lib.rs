@@ -3,7 +3,10 @@
 pub mod app;
 pub mod client;
 pub mod log;
+pub mod process;
+pub mod raw;
 pub mod servers;
+pub mod socket;
 pub mod stores;
 pub mod wav;
 pub mod workers;

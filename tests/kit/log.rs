@@ -28,6 +28,12 @@ pub fn leaks() -> Vec<String> {
     lock(&LEAKS).clone()
 }
 
+/// The lines of a text that hold a secret.
+pub fn searched(text: &str) -> Vec<String> {
+    let secrets = lock(&SECRETS);
+    text.lines().filter(|line| secrets.iter().any(|secret| line.contains(secret.as_str()))).map(str::to_owned).collect()
+}
+
 /// Searches lines, and keeps the guilty ones only.
 struct Search;
 

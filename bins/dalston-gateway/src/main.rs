@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_gateway::{Gateway, serve};
-use dalston_runtime::{Runtime, SETTINGS, Seams, Settings, init_logging};
+use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging};
 use std::{
     env,
     io::{IsTerminal, Write, stdout},
@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[actix_web::main]
 async fn main() -> Result<()> {
     harden();
-    let flags = SETTINGS.iter().map(|it| Arg::new(it.variable()).long(it.flag()).help(it.meaning).value_name("VALUE"));
+    let flags = SETTINGS.iter().map(flag);
     let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
     #[expect(clippy::disallowed_methods, reason = "the one place where the gateway reads the environment")]
     let mut settings = Settings::read(&|setting| {
@@ -28,13 +28,19 @@ async fn main() -> Result<()> {
     let mut terminal = stdout();
     let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
     runtime.first_key(&settings, shown).await?;
-    tracing::info!(address = %settings.listen, store = settings.store.kind(), "listening");
+    tracing::info!(address = %listener.local_addr()?, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = async move {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     };
     Ok(serve(listener, gateway, stop).await?)
+}
+
+/// The flag of a setting. One that is false unless it is set is a switch: its name alone means true.
+fn flag(setting: &Setting) -> Arg {
+    let flag = Arg::new(setting.variable()).long(setting.flag()).help(setting.meaning).value_name("VALUE");
+    if setting.default == "false" { flag.num_args(0..=1).default_missing_value("true") } else { flag }
 }
 
 /// No core file and no debugger: neither may show a secret (SEC-04). Where the kernel does not allow it, it stays as is.

@@ -6,7 +6,8 @@ use futures_util::{Stream, StreamExt, stream::unfold};
 use std::io;
 use tokio::time::{Instant, timeout_at};
 
-/// The stream, which ends with `TimedOut` when it falls behind the pace.
+/// The stream, which ends with `TimedOut` when it falls behind the pace. Ended, it may be asked again: readers of forms
+/// do.
 pub(crate) fn paced<S>(body: S, pace: Pace) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
@@ -28,6 +29,7 @@ where
         progress.in_window += bytes.len() as u64;
         Some((Ok(bytes), Some((body, progress))))
     })
+    .fuse()
 }
 
 /// How much has arrived, and when.

@@ -1,0 +1,105 @@
+//! A stop in good order: what is under way ends well, what was counted is written, streams are told.
+
+use kit::{
+    app::Start,
+    process::{Launch, Process, eventually, files},
+    raw::Raw,
+    servers::{postgres_url, redis_url},
+    socket::Socket,
+    wav,
+    workers::Echo,
+};
+use serde_json::json;
+
+/// The bytes of an upload: the head, and the body in two halves.
+fn upload(gateway: &Process, secret: &str) -> (String, Vec<u8>, Vec<u8>) {
+    let mut body = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n".to_vec();
+    body.extend_from_slice(&wav::tone(20));
+    body.extend_from_slice(b"\r\n--b--\r\n");
+    let head = format!(
+        "POST /v1/audio/transcriptions HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {secret}\r\n\
+         Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
+        gateway.address,
+        body.len()
+    );
+    let rest = body.split_off(body.len() / 2);
+    (head, body, rest)
+}
+
+#[tokio::test]
+async fn an_upload_under_way_ends_well_before_the_gateway_does() {
+    for signal in ["TERM", "INT"] {
+        let launch = Launch::new();
+        let gateway = launch.start();
+        let secret = gateway.admin().secret.unwrap();
+        let (head, half, rest) = upload(&gateway, &secret);
+        let mut client = Raw::connect(gateway.address).await;
+        client.send(head).await;
+        client.send(half).await;
+        let incoming = launch.data().join("audio/incoming");
+        eventually("the upload is under way", async || files(&incoming).len() == 1).await;
+        gateway.signal(signal);
+        gateway.line("stopping");
+        client.send(rest).await;
+        let reply = client.reply().await;
+        assert_eq!(reply.code, 201, "{}", reply.json);
+        let ended = gateway.ended();
+        assert_eq!((ended.code, ended.signal), (Some(0), None), "{}", ended.text());
+        assert_eq!(files(&incoming), [""; 0]);
+
+        let gateway = launch.start();
+        let path = format!("/v1/audio/transcriptions/{}", reply.json["id"].as_str().unwrap());
+        gateway.with(&secret).get(&path).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_was_counted_in_the_last_second_is_written() {
+    for store in [None, Some(postgres_url().await), Some(redis_url())] {
+        let launch = store.iter().fold(Launch::new(), |launch, url| launch.store(url));
+        let gateway = launch.start();
+        let admin = gateway.admin();
+        let made = admin.post("/auth/keys", json!({"name": "counted", "rate_limit": 5})).await.expect(201);
+        let path = format!("/auth/keys/{}/usage", made.json["id"].as_str().unwrap());
+        let counted = gateway.with(made.json["key"].as_str().unwrap());
+        for _ in 0..5 {
+            counted.get("/auth/me").await.expect(200);
+        }
+        counted.get("/auth/me").await.expect(429);
+        gateway.terminate();
+        assert_eq!(gateway.ended().code, Some(0));
+
+        let gateway = launch.start();
+        let usage = gateway.with(&admin.secret.unwrap()).get(&path).await.expect(200);
+        assert_eq!(usage.json["usage_count"], 5, "{}", usage.json);
+        assert_eq!(usage.json["refused"]["rate_limited"], 1, "{}", usage.json);
+    }
+}
+
+#[tokio::test]
+async fn an_idle_gateway_stops_with_success_and_takes_no_more_connections() {
+    let launch = Launch::new();
+    let gateway = launch.start();
+    let mut idle = Raw::connect(gateway.address).await;
+    idle.send(format!("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", gateway.address)).await;
+    assert_eq!(idle.reply().await.code, 200);
+    let address = gateway.address;
+    gateway.terminate();
+    assert_eq!(gateway.ended().code, Some(0));
+    idle.ended().await;
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+#[tokio::test]
+async fn a_stop_tells_open_streams_that_the_gateway_goes_away() {
+    let app = Start::default().workers(Echo).start().await;
+    let key = app.key("realtime").await;
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        sockets.push(Socket::begun(app.address, key.secret.as_ref().unwrap()).await);
+    }
+    app.runtime.services.streams.stop();
+    for mut socket in sockets {
+        assert_eq!(socket.closed().await.0, 1001);
+    }
+}

@@ -1,0 +1,4 @@
+//! `/v1`.
+
+mod stream;
+mod upload;
