@@ -28,6 +28,8 @@ where
         progress.in_window += bytes.len() as u64;
         Some((Ok(bytes), Some((body, progress))))
     })
+    // A form reads on after the end.
+    .fuse()
 }
 
 /// How much has arrived, and when.
