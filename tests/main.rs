@@ -3,3 +3,4 @@
 mod auth;
 mod servers;
 mod stores;
+mod table;
