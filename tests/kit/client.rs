@@ -1,5 +1,6 @@
 //! An actor: whoever uses a gateway over its socket.
 
+use crate::log;
 use dalston_model::KeyId;
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
@@ -70,6 +71,16 @@ impl Client {
         Answer::of(self.request(Method::DELETE, path)).await
     }
 
+    /// GET with these headers beside the key.
+    pub async fn get_with(&self, path: &str, headers: &[(&'static str, &str)]) -> Answer {
+        Answer::of(with(self.request(Method::GET, path), headers)).await
+    }
+
+    /// POST of JSON with these headers beside the key.
+    pub async fn post_with(&self, path: &str, body: Value, headers: &[(&'static str, &str)]) -> Answer {
+        Answer::of(with(self.request(Method::POST, path).json(&body), headers)).await
+    }
+
     /// POST of JSON.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::POST, path).json(&body)).await
@@ -90,6 +101,11 @@ impl Client {
         let form = Form::new().part("file", Part::bytes(file).file_name(name.to_owned()));
         self.request(Method::POST, "/v1/audio/transcriptions").multipart(form)
     }
+}
+
+/// The request with more headers, also where it has such headers already.
+fn with(request: RequestBuilder, headers: &[(&'static str, &str)]) -> RequestBuilder {
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
 }
 
 impl Answer {
@@ -127,5 +143,41 @@ impl Answer {
     pub fn problem(&self) -> &str {
         let is_problem = self.header("content-type") == "application/problem+json";
         if is_problem { self.json["code"].as_str().unwrap_or_default() } else { "" }
+    }
+
+    /// All that was answered but the date and the id of the request: what may not tell one refusal from another.
+    pub fn bare(&self) -> (StatusCode, Vec<(String, String)>, String) {
+        let id = self.header("x-request-id");
+        let told = |name: &HeaderName| !matches!(name.as_str(), "date" | "x-request-id");
+        let headers = self.headers.iter().filter(|(name, _)| told(name));
+        let mut headers: Vec<(String, String)> =
+            headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+        headers.sort();
+        (self.status, headers, self.text.replace(id, ""))
+    }
+
+    /// The fields that a problem names, in its order.
+    pub fn fields(&self) -> Vec<&str> {
+        let errors = self.json["errors"].as_array().into_iter().flatten();
+        errors.map(|error| error["field"].as_str().unwrap()).collect()
+    }
+
+    /// The ids of a list.
+    pub fn ids(&self) -> Vec<&str> {
+        let items = self.json.as_array().unwrap_or_else(|| panic!("no list: {}", self.text));
+        items.iter().map(|item| item["id"].as_str().unwrap()).collect()
+    }
+
+    /// The secret of a key that was made or rotated. No line of the log may hold it.
+    #[track_caller]
+    pub fn secret(&self) -> String {
+        let secret = self.json["key"].as_str().unwrap_or_else(|| panic!("no secret: {}", self.text));
+        log::guard(secret);
+        secret.to_owned()
+    }
+
+    /// The path of the next page; `None` on the last.
+    pub fn next(&self) -> Option<&str> {
+        self.header("link").strip_prefix('<')?.strip_suffix(">; rel=\"next\"")
     }
 }

@@ -1,6 +1,6 @@
 //! The gateway as it is shipped: its program, as a process of its own, that can be killed, stopped and started again.
 
-use crate::{client::Client, log};
+use crate::{client::Client, log, program::program};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -8,7 +8,7 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -58,7 +58,7 @@ impl Launch {
 
     /// With its folder on the disk.
     pub fn on_disk() -> Self {
-        Self::within(&program().with_file_name(""))
+        Self::within(&program("dalston-gateway").with_file_name(""))
     }
 
     fn within(parent: &Path) -> Self {
@@ -111,7 +111,7 @@ impl Launch {
         log::start();
         // The thread that starts it must outlive it: that of the test does.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(program()).args(&self.arguments);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program("dalston-gateway")).args(&self.arguments);
         command.env_clear().envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.home.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn().expect("there is setpriv, of util-linux");
@@ -287,28 +287,4 @@ pub fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
-}
-
-/// The program, built like these tests and as new as its sources.
-fn program() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let tests = std::env::current_exe().expect("these tests are a file");
-        let folder = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps").to_owned();
-        let profile = match folder.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(other) => other,
-        };
-        let target = folder.parent().expect("target/PROFILE");
-        // With this package beside it the features are those of the tests, and nothing is built twice.
-        let built = Command::new("cargo")
-            .args(["build", "--quiet", "--package", "dalston-gateway", "--package", "dalston-tests"])
-            .args(["--bin", "dalston-gateway", "--profile", profile, "--target-dir"])
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(built.expect("there is cargo").success(), "the gateway cannot be built");
-        folder.join("dalston-gateway")
-    });
-    built.clone()
 }

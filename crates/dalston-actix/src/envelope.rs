@@ -143,16 +143,15 @@ fn shaped<B: MessageBody + 'static>(
     info: &RequestInfo,
 ) -> ServiceResponse<EitherBody<B>> {
     let status = response.status();
-    let is_problem = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+    // The framework answers in plain text or not at all; JSON is a handler's own, like the report that it is not ready.
+    let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    let is_ours = kind.starts_with(b"application/problem+json") || kind.starts_with(b"application/json");
     // A problem that a handler returned as an error was drawn without the id of the request.
     if let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) {
         let problem = problem.clone();
         return keep_headers(response, &problem, info);
     }
-    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
         return response.map_into_left_body();
     }
     keep_headers(response, &Problem::of_status(status), info)

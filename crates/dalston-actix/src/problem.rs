@@ -90,6 +90,7 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE => Self::new(ErrorCode::TooLarge, "The body is too large"),
             StatusCode::REQUEST_TIMEOUT => Self::new(ErrorCode::Timeout, "The body did not arrive in time"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(ErrorCode::UnsupportedMedia, "The media type is not taken"),
+            StatusCode::SERVICE_UNAVAILABLE => Self::new(ErrorCode::Unavailable, "The gateway is not available"),
             status if status.is_client_error() => Self::malformed("The request is not well-formed"),
             _ => Self::new(ErrorCode::Internal, "Internal error"),
         }

@@ -1,6 +1,6 @@
 //! The ids: UUIDv7 with a prefix each, parsed in their canonical form only.
 
-use crate::{Entropy, EntropyError, Timestamp};
+use crate::{Entropy, EntropyError, Timestamp, text::looks_secret};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use uuid::Uuid;
@@ -74,7 +74,7 @@ id_type! {
     SessionId, "sess_", simple
 }
 
-/// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}`, else a new one.
+/// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}` and is no key, else a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(String);
 
@@ -100,7 +100,7 @@ impl FromStr for RequestId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !looks_secret(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(IdError)
@@ -123,6 +123,16 @@ mod tests {
         }
         assert!("{550e8400-e29b-41d4-a716-446655440000}".parse::<KeyId>().is_err());
         assert!("550e8400-e29b-41d4-a716-446655440000".parse::<KeyId>().is_ok());
+    }
+
+    #[test]
+    fn a_request_id_is_plain_and_no_key() {
+        for plain in ["a", "A-1_b.c", &"x".repeat(64)] {
+            assert!(plain.parse::<RequestId>().is_ok(), "{plain}");
+        }
+        for wrong in ["", "a b", "a/b", &"x".repeat(65), &format!("dk_{}", "a".repeat(43))] {
+            assert!(wrong.parse::<RequestId>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

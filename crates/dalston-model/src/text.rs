@@ -146,7 +146,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// Whether a key was pasted where a text belongs: `dk_` and at least twenty characters of a key behind it.
-fn looks_secret(text: &str) -> bool {
+pub(crate) fn looks_secret(text: &str) -> bool {
     text.match_indices("dk_").any(|(at, mark)| {
         let rest = &text.as_bytes()[at + mark.len()..];
         rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')).count() >= 20

@@ -7,12 +7,19 @@ mod sqlite;
 
 pub use memory::memory;
 pub use postgres::postgres;
-pub use redis::redis;
+pub use redis::{redis, redis_at};
 pub use sqlite::sqlite;
 
 use dalston_model::{ManualClock, Timestamp};
+use dalston_store::contract::Fixture;
 use std::sync::Arc;
 
 fn clock() -> Arc<ManualClock> {
     ManualClock::new(Timestamp::from_secs(1_767_225_600))
+}
+
+/// The same store, counter and clock, for another node. The first one keeps what must live.
+pub fn shared(fixture: &Fixture) -> Fixture {
+    let Fixture { store, limits, clock, keep: _ } = fixture;
+    Fixture { store: store.clone(), limits: limits.clone(), clock: clock.clone(), keep: Box::new(()) }
 }

@@ -1,0 +1,146 @@
+//! The command line: on the store, and on a running gateway.
+
+use dalston_command::Registry;
+use kit::{process::Launch, shell::Shell};
+use serde_json::json;
+
+#[test]
+fn create_admin_key_prints_the_box_of_the_seed() {
+    let shell = Shell::new();
+    let typed = shell.dalston(&["create-admin-key", "--name", "My Admin Key"]).done();
+    let rule = "=".repeat(60);
+    assert!(typed.out.starts_with(&format!("\n{rule}\n  ADMIN API KEY CREATED\n{rule}\n")), "{}", typed.out);
+    for part in [
+        "  Key ID:   ",
+        "  Name:     My Admin Key",
+        "  Scopes:   admin",
+        "🔑 Your API Key (save this - shown only once!)",
+    ] {
+        assert!(typed.out.contains(part), "{part} in {}", typed.out);
+    }
+    assert_eq!(
+        typed.out.matches("dk_").count(),
+        1,
+        "the secret stands there once, and in no line for a shell's history"
+    );
+    assert_eq!(typed.err, "");
+}
+
+#[test]
+fn create_admin_key_makes_its_tenant_and_a_platform_key_when_asked() {
+    let shell = Shell::new();
+    let admin = shell.dalston(&["create-admin-key", "--tenant", "acme", "--json"]).done().json();
+    assert_eq!(
+        (&admin["tenant_id"], &admin["scopes"], &admin["name"]),
+        (&json!("acme"), &json!(["admin"]), &json!("Admin"))
+    );
+    let platform = shell.dalston(&["create-admin-key", "--platform", "--json"]).done().json();
+    assert_eq!((&platform["tenant_id"], &platform["scopes"]), (&json!("default"), &json!(["platform"])));
+    let tenants = shell.dalston(&["tenants", "list", "--quiet"]).done();
+    let mut tenants: Vec<&str> = tenants.out.lines().collect();
+    tenants.sort_unstable();
+    assert_eq!(tenants, ["acme", "default"]);
+}
+
+#[test]
+fn keys_are_made_listed_changed_rotated_and_revoked_on_the_store() {
+    let shell = Shell::new();
+    let made = ["keys", "create", "--name", "N", "--scopes", "jobs:read,realtime", "--rate-limit", "60", "--json"];
+    let key = shell.dalston(&made).done().json();
+    let id = key["id"].as_str().unwrap();
+    assert_eq!((&key["scopes"], &key["rate_limit"]), (&json!(["jobs:read", "realtime"]), &json!(60)));
+    assert_eq!(key["created_by"], "operator");
+    let secret = key["key"].as_str().unwrap();
+
+    let shown = shell.dalston(&["keys", "get", id, "--json"]).done().json();
+    assert_eq!((&shown["id"], shown.get("key")), (&key["id"], None));
+    let changed = shell.dalston(&["keys", "update", id, "--name", "M", "--rate-limit", "null", "--json"]).done().json();
+    assert_eq!((&changed["name"], &changed["rate_limit"]), (&json!("M"), &json!(null)));
+    let rotated = shell.dalston(&["keys", "rotate", "--yes", "--quiet", id]).done();
+    assert!(rotated.out.trim() != secret && rotated.out.starts_with("dk_") && rotated.out.lines().count() == 1);
+
+    assert_eq!(shell.dalston(&["keys", "revoke", id]).code, 2, "it asks, and nobody is there to answer");
+    shell.dalston(&["keys", "revoke", "--yes", id]).done();
+    shell.dalston(&["keys", "revoke", "--yes", id]).done();
+    assert_eq!(shell.dalston(&["keys", "list", "--quiet"]).done().out, "");
+    assert_eq!(shell.dalston(&["keys", "list", "--quiet", "--include-revoked"]).done().out.trim(), id);
+    let table = shell.dalston(&["keys", "list", "--include-revoked"]).done().out;
+    assert!(table.starts_with("id\tprefix\tname\t") && table.contains(&format!("{id}\t")), "{table}");
+}
+
+#[test]
+fn a_command_gives_the_same_json_on_the_store_and_on_a_gateway() {
+    let shell = Shell::new();
+    let secret = shell.secret(&["create-admin-key", "--platform"]);
+    let launch = Launch::new().set("DALSTON_DATA_DIR", shell.home.path().join("dalston-data").to_str().unwrap());
+    let gateway = launch.start();
+    let remote = Shell::new().set("DALSTON_API_KEY", &secret).set("DALSTON_SERVER", &gateway.url);
+    for words in [&["keys", "list"][..], &["tenants", "list"], &["jobs", "list"]] {
+        let words = [words, &["--json"]].concat();
+        assert_eq!(remote.dalston(&words).done().json(), shell.dalston(&words).done().json(), "{words:?}");
+    }
+    let made = remote.dalston(&["keys", "create", "far away", "--json"]).done().json();
+    let id = made["id"].as_str().unwrap();
+    let mut here = shell.dalston(&["keys", "get", id, "--json"]).done().json();
+    here["key"] = made["key"].clone();
+    assert_eq!(here, made);
+    remote.dalston(&["keys", "revoke", id, "--yes", "--server", &gateway.url]).done();
+    assert_eq!(remote.dalston(&["whoami", "--json"]).done().json()["scopes"], json!(["platform"]));
+    remote.dalston(&["tenants", "create", "acme"]).done();
+    assert_eq!(remote.dalston(&["keys", "list", "--tenant", "acme", "--json"]).done().json(), json!([]));
+    for words in [&["help"][..], &["status"]] {
+        assert!(!remote.dalston(words).done().out.is_empty());
+    }
+}
+
+#[test]
+fn exit_codes_tell_what_happened() {
+    let shell = Shell::new();
+    let codes = |shell: &Shell, words: &[&str]| shell.dalston(words).code;
+    assert_eq!(codes(&shell, &["status"]), 0);
+    for wrong in [&[][..], &["nonsense"], &["keys"], &["keys", "create"], &["keys", "create", "x", "--rate-limit", "0"]]
+    {
+        assert_eq!(codes(&shell, wrong), 2, "{wrong:?}");
+    }
+    assert_eq!(codes(&shell, &["keys", "get", "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d"]), 4);
+    assert_eq!(codes(&shell, &["keys", "create", "x", "--tenant", "nowhere"]), 4);
+    shell.dalston(&["tenants", "create", "acme"]).done();
+    assert_eq!(codes(&shell, &["tenants", "create", "acme"]), 1);
+    assert_eq!(codes(&shell, &["status", "--store", "postgres://nobody:secret@127.0.0.1:1/none"]), 5);
+
+    let gateway = Launch::new().start();
+    let stranger = Shell::new().set("DALSTON_API_KEY", "dk_invalid").set("DALSTON_SERVER", &gateway.url);
+    assert_eq!(codes(&stranger, &["whoami"]), 3);
+    let nobody = Shell::new().set("DALSTON_SERVER", &gateway.url);
+    assert_eq!(codes(&nobody, &["whoami"]), 2);
+    gateway.kill();
+    assert_eq!(codes(&stranger, &["whoami"]), 5);
+}
+
+#[test]
+fn no_error_shows_a_password_or_a_value() {
+    let shell = Shell::new();
+    let typed = shell.dalston(&["status", "--store", "postgres://nobody:hunter2@127.0.0.1:1/none"]);
+    assert!(!typed.err.contains("hunter2"), "{}", typed.err);
+    let typed = shell.dalston(&["keys", "create", "x", "--expires-at", "hunter2"]);
+    assert_eq!(typed.code, 2);
+    assert!(typed.err.contains("expires_at") && !typed.err.contains("hunter2"), "{}", typed.err);
+}
+
+#[test]
+fn completions_and_help_know_every_command() {
+    let shell = Shell::new();
+    let completions = shell.dalston(&["completions", "bash"]).done().out;
+    for row in Registry::new().rows() {
+        let words: Vec<&str> = row.name.split('.').collect();
+        assert!(
+            completions.contains(&words.join("__subcmd__")) || completions.contains(&words.join("__")),
+            "{}",
+            row.name
+        );
+        let help = shell.dalston(&[&words[..], &["--help"]].concat()).done().out;
+        for parameter in &row.parameters {
+            assert!(help.contains(&format!("--{}", parameter.name.replace('_', "-"))), "{} in {help}", parameter.name);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The programs, built like these tests and as new as their sources.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// The program of this name.
+pub fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(build).join(name)
+}
+
+/// Builds both programs, once; the folder that they are in.
+fn build() -> PathBuf {
+    let tests = std::env::current_exe().expect("these tests are a file");
+    let folder = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps").to_owned();
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(other) => other,
+    };
+    let target = folder.parent().expect("target/PROFILE");
+    // All of the workspace, as `tests/run` does: with the same features, nothing is built twice.
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile, "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built.expect("there is cargo").success(), "the programs cannot be built");
+    folder
+}

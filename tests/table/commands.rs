@@ -1,0 +1,62 @@
+//! Every command through the registry, as doors without HTTP routes run it (AUTHZ-06).
+
+use super::{
+    callers::{right, wrong},
+    example::{Example, Things},
+    gateway, name,
+};
+use dalston_auth::{Caller, Identity, Need, Refusal};
+use dalston_gateway::{Serves, routes};
+use dalston_model::{Actor, Door, Source};
+use dalston_service::ServiceError;
+use dalston_store::SharedStore;
+use kit::{app::App, log};
+use std::sync::Arc;
+
+/// The holder of a new key with these scopes, at a door without HTTP.
+async fn caller(app: &App, store: &SharedStore, scopes: &str) -> Caller {
+    let id = app.key(scopes).await.id.unwrap();
+    let key = store.key(&"default".parse().unwrap(), id).await.unwrap().unwrap().key;
+    let source = Source { actor: Actor::Gateway, door: Door::Cli, address: None, request_id: None };
+    Caller::new(Identity::Key(Arc::new(key)), source)
+}
+
+#[tokio::test]
+async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
+    let (app, store) = gateway().await;
+    let runtime = &app.runtime;
+    let mut seen = 0;
+    for route in routes(&runtime.registry) {
+        let Serves::Command(command) = route.serves else { continue };
+        let row = runtime.registry.row(command).unwrap();
+        assert_eq!(route.need, Some(row.need), "{}", name(&route));
+        let things = Things::new(&app).await;
+        let arguments = Example::of(&route).arguments(&things);
+        if let Need::Scope(scope) = row.need {
+            let caller = caller(&app, &store, &wrong(scope)).await;
+            let before = store.last_seq().await.unwrap();
+            let refused = runtime.registry.invoke(&runtime.services, &caller, command, arguments.clone(), None).await;
+            let refusal = ServiceError::Refused(Refusal::InsufficientScope(scope));
+            assert_eq!(refused.err(), Some(refusal), "{command}");
+            assert_eq!(store.last_seq().await.unwrap(), before, "AUTHZ-03 {command}");
+        }
+        let caller = caller(&app, &store, &right(row.need)).await;
+        let answer = runtime.registry.invoke(&runtime.services, &caller, command, arguments, None).await.unwrap();
+        if let Some(secret) = &answer.secret {
+            log::guard(secret.expose());
+            assert!(!answer.data.to_string().contains(secret.expose()), "KEY-03 {command}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, runtime.registry.rows().len());
+}
+
+#[tokio::test]
+async fn a_command_that_is_none_is_not_found() {
+    let (app, store) = gateway().await;
+    let caller = caller(&app, &store, "platform").await;
+    for unknown in ["", "version", "keys", "keys.create ", "KEYS.CREATE"] {
+        let answer = app.runtime.registry.invoke(&app.runtime.services, &caller, unknown, Default::default(), None);
+        assert_eq!(answer.await.err(), Some(ServiceError::NotFound("Command")), "{unknown:?}");
+    }
+}

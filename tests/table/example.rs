@@ -1,0 +1,107 @@
+//! How each route is called by somebody who may: a route that is missing here fails the table.
+
+use dalston_gateway::Route;
+use kit::{
+    app::App,
+    client::{Answer, Client},
+    log, wav,
+};
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
+};
+use serde_json::{Value, json};
+
+/// A request that succeeds, and how.
+pub(super) struct Example {
+    method: Method,
+    pattern: &'static str,
+    body: Body,
+    status: u16,
+}
+
+/// What a request carries.
+enum Body {
+    None,
+    Json(Value),
+    Audio,
+}
+
+/// A key and a job that requests are about.
+#[derive(Clone)]
+pub(super) struct Things {
+    pub(super) key: String,
+    pub(super) job: String,
+}
+
+impl Things {
+    /// New ones of tenant `default`.
+    pub(super) async fn new(app: &App) -> Self {
+        let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
+        let key = app.key("jobs:read").await.id.unwrap().to_string();
+        Self { key, job: job.json["id"].as_str().unwrap().to_owned() }
+    }
+
+    /// Those of nobody.
+    pub(super) fn unknown() -> Self {
+        Self {
+            key: "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d".to_owned(),
+            job: "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
+        }
+    }
+}
+
+impl Example {
+    /// The example of a route.
+    pub(super) fn of(route: &Route) -> Self {
+        let (body, status) = match (route.method.as_str(), route.pattern) {
+            ("GET", "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants")
+            | ("GET" | "DELETE", "/auth/keys/{key_id}" | "/v1/audio/transcriptions/{job_id}")
+            | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions") => (Body::None, 200),
+            // Without an upgrade; the tests of the stream make one.
+            ("GET", "/v1/audio/transcriptions/stream") => (Body::None, 426),
+            ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
+            ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
+            ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
+            ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
+            ("POST", "/v1/audio/transcriptions") => (Body::Audio, 201),
+            (method, pattern) => panic!("{method} {pattern} has no example: add it here"),
+        };
+        Self { method: route.method.as_str().parse().unwrap(), pattern: route.pattern, body, status }
+    }
+
+    /// The status of success.
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Sends it about these things.
+    pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
+        let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
+        let request = client.request(self.method.clone(), &path);
+        let request = match &self.body {
+            Body::None => request,
+            Body::Json(body) => request.json(body),
+            Body::Audio => request.multipart(Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"))),
+        };
+        let answer = Answer::of(request).await;
+        if let Some(secret) = answer.json["key"].as_str() {
+            log::guard(secret);
+        }
+        answer
+    }
+
+    /// The arguments of the command behind it.
+    pub(super) fn arguments(&self, about: &Things) -> serde_json::Map<String, Value> {
+        let mut arguments = match &self.body {
+            Body::Json(Value::Object(body)) => body.clone(),
+            _ => serde_json::Map::new(),
+        };
+        for (name, value) in [("key_id", &about.key), ("job_id", &about.job)] {
+            if self.pattern.contains(&format!("{{{name}}}")) {
+                arguments.insert(name.to_owned(), json!(value));
+            }
+        }
+        arguments
+    }
+}

@@ -1,0 +1,88 @@
+//! The store stopped: an outage is never a refusal, and never an open door (CACHE-01).
+
+use super::{
+    callers::{misspelt, right, unknown},
+    example::{Example, Things},
+    guarded, name,
+};
+use dalston_command::Handler;
+use dalston_gateway::{Serves, routes};
+use kit::{
+    app::{App, Start},
+    servers::Redis,
+    stores,
+};
+
+/// A gateway whose store was killed, and keys with every scope that were live.
+async fn stopped() -> (App, Redis, Things) {
+    let server = Redis::start(&[]);
+    let app = Start::default().on(stores::redis_at(server.url()).await).start().await;
+    let things = Things::new(&app).await;
+    (app, server, things)
+}
+
+#[tokio::test]
+async fn with_the_store_stopped_every_route_is_unavailable_and_no_key_is_called_invalid() {
+    let (app, server, things) = stopped().await;
+    let mut callers = Vec::new();
+    for (route, need) in guarded(&app) {
+        callers.push((route, app.key(&right(need)).await));
+    }
+    server.kill();
+    for (route, client) in callers {
+        let answer = Example::of(&route).send(&client, &things).await;
+        assert_eq!((answer.code(), answer.problem()), (503, "unavailable"), "{}: {}", name(&route), answer.text);
+        assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0, "{}", name(&route));
+        assert_eq!(answer.header("www-authenticate"), "", "{}", name(&route));
+    }
+    app.with(&unknown()).get("/auth/me").await.expect(503);
+    for handler in [Handler::Health, Handler::Ready] {
+        let route = routes(&app.runtime.registry).into_iter().find(|it| it.serves == Serves::Data(handler)).unwrap();
+        let answer = Example::of(&route).send(&app.anon(), &things).await;
+        assert_eq!(answer.code(), if handler == Handler::Health { 200 } else { 503 }, "OBS-02");
+    }
+}
+
+#[tokio::test]
+async fn with_the_store_stopped_the_master_key_is_known_and_what_needs_the_store_is_unavailable() {
+    let (app, server, _) = stopped().await;
+    server.kill();
+    app.master().get("/auth/me").await.expect(200);
+    app.master().get("/auth/keys").await.expect(503);
+    let status = app.master().get("/status").await.expect(200);
+    assert_eq!(status.json["status"], "degraded");
+    assert_eq!(status.json["components"]["store"], "down");
+}
+
+#[tokio::test]
+async fn a_malformed_key_never_asks_the_store() {
+    let (app, server, _) = stopped().await;
+    let live = app.key("jobs:read").await.secret.unwrap();
+    server.kill();
+    let too_long = format!("{live}0");
+    let other_prefix = live.replacen("dk_", "sk_", 1);
+    let no_prefix = live.replacen("dk_", "", 1);
+    let upper = live.replacen("dk_", "DK_", 1);
+    let uri = format!("secret-token:{live}");
+    let dashed = format!("dk_{}-{}", &live[3..20], &live[21..]);
+    let misspelt = misspelt(&live);
+    let wrong =
+        ["dk_", "dk_invalid", &too_long, &live[..51], &other_prefix, &no_prefix, &upper, &uri, &dashed, &misspelt];
+    for secret in wrong {
+        let answer = app.with(secret).get("/auth/me").await;
+        assert_eq!((answer.code(), answer.problem()), (401, "invalid_credential"), "AUTH-04 KEY-13 {secret}");
+    }
+    app.with(&live).get("/auth/me").await.expect(503);
+}
+
+#[tokio::test]
+async fn a_store_that_is_back_serves_again() {
+    let (app, mut server, _) = stopped().await;
+    let reader = app.key("jobs:read").await;
+    server.kill();
+    reader.get("/auth/me").await.expect(503);
+    app.anon().get("/health/ready").await.expect(503);
+    server.restart();
+    app.anon().get("/health/ready").await.expect(200);
+    reader.get("/auth/me").await.expect(200);
+}
