@@ -5,10 +5,14 @@ mod first_key;
 mod logging;
 mod open;
 mod runtime;
+mod setting;
 mod settings;
+mod store_url;
 
 pub use admin_box::admin_box;
 pub use logging::init as init_logging;
 pub use open::{Opened, open};
 pub use runtime::{Runtime, Seams};
-pub use settings::{Lookup, SETTINGS, Setting, Settings, SettingsError, StoreUrl};
+pub use setting::{SETTINGS, Setting};
+pub use settings::{Lookup, Settings, SettingsError};
+pub use store_url::StoreUrl;

@@ -1,150 +1,17 @@
-//! The settings: one table, from which come the environment, the flags of both binaries, and the README.
+//! The settings in force: read from the table's names, all problems at once.
 
+use crate::{SETTINGS, Setting, StoreUrl};
 use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, Pepper};
 use ipnet::IpNet;
 use std::{
-    fmt,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZeroU32,
     path::PathBuf,
 };
 use thiserror::Error;
-use zeroize::Zeroizing;
-
-/// A setting as it is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// The variables that hold it; the first that is set counts. The flag is the first, without `DALSTON_`.
-    pub variables: &'static [&'static str],
-    /// What it is unless set, as text.
-    pub default: &'static str,
-    /// What it means.
-    pub meaning: &'static str,
-    /// Whether it must not be shown.
-    pub secret: bool,
-}
-
-impl Setting {
-    const fn new(variables: &'static [&'static str], default: &'static str, meaning: &'static str) -> Self {
-        Self { variables, default, meaning, secret: false }
-    }
-
-    const fn secret(self) -> Self {
-        Self { secret: true, ..self }
-    }
-
-    /// The variable that it is known by.
-    pub const fn variable(&self) -> &'static str {
-        self.variables[0]
-    }
-
-    /// The name of its flag: `listen` of `DALSTON_LISTEN`.
-    pub fn flag(&self) -> String {
-        self.variable().trim_start_matches("DALSTON_").to_ascii_lowercase().replace('_', "-")
-    }
-}
-
-/// All settings, in the order of the README.
-pub const SETTINGS: &[Setting] = &[
-    Setting::new(&["DALSTON_LISTEN"], "127.0.0.1:8000", "the address that the gateway listens on"),
-    Setting::new(
-        &["DALSTON_STORE", "DATABASE_URL", "REDIS_URL"],
-        "sqlite://dalston-data/dalston.db",
-        "where keys and jobs are: sqlite://, postgres://, redis://, memory://",
-    )
-    .secret(),
-    Setting::new(
-        &["DALSTON_RATE_STORE"],
-        "",
-        "where limits are counted: postgres:// or redis://; unless set the store, or the process for sqlite and memory",
-    )
-    .secret(),
-    Setting::new(
-        &["DALSTON_NODES"],
-        "1",
-        "gateways that share the limits: each admits its share while the counter is down",
-    ),
-    Setting::new(&["DALSTON_DATA_DIR"], "dalston-data", "the folder of the audio and of the embedded database"),
-    Setting::new(
-        &["DALSTON_MASTER_KEY", "NUDGE_SECRET"],
-        "",
-        "the operator's key, at least 32 characters; two with a comma between while one replaces the other",
-    )
-    .secret(),
-    Setting::new(
-        &["DALSTON_PEPPER"],
-        "",
-        "the key of the HMAC that digests secrets; set it before the first key is made",
-    )
-    .secret(),
-    Setting::new(&["DALSTON_MAX_UPLOAD_BYTES"], "3221225472", "the greatest upload in bytes"),
-    Setting::new(&["DALSTON_QUERY_KEYS"], "stream", "where ?api_key= is taken: stream, all, off"),
-    Setting::new(
-        &["DALSTON_ALLOWED_ORIGINS"],
-        "",
-        "origins that may open a stream beside the gateway's own, comma-separated: https://app.example.com",
-    ),
-    Setting::new(
-        &["DALSTON_ALLOWED_HOSTS"],
-        "",
-        "host names that are answered beside loopback names, IP addresses and the machine's own name, comma-separated",
-    ),
-    Setting::new(&["DALSTON_TRUSTED_PROXIES"], "", "networks whose X-Forwarded-For is believed, comma-separated CIDRs"),
-    Setting::new(
-        &["DALSTON_AUTH_FAILURES_PER_MINUTE"],
-        "30",
-        "failed attempts per address before 429; valid keys are not touched by it",
-    ),
-    Setting::new(&["DALSTON_ALLOW_VOLATILE"], "false", "start on a Redis that loses acknowledged writes"),
-    Setting::new(&["DALSTON_LOG"], "info", "what is logged: a tracing filter"),
-    Setting::new(&["DALSTON_LOG_FORMAT"], "text", "how: text or json"),
-];
 
 /// Finds the value of a setting: by flag or by variable. The environment is read in `main` and nowhere else.
 pub type Lookup<'a> = dyn Fn(&Setting) -> Option<String> + 'a;
-
-/// Which engine, and where. A URL may hold a password: it is shown by its kind only.
-#[derive(Clone, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// An embedded database: its file.
-    Sqlite(PathBuf),
-    /// A Postgres server.
-    Postgres(Zeroizing<String>),
-    /// A Redis server.
-    Redis(Zeroizing<String>),
-    /// Nothing that lasts.
-    Memory,
-}
-
-impl StoreUrl {
-    /// `sqlite`, `postgres`, `redis` or `memory`.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "sqlite",
-            Self::Postgres(_) => "postgres",
-            Self::Redis(_) => "redis",
-            Self::Memory => "memory",
-        }
-    }
-
-    fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        match scheme {
-            "sqlite" if !rest.is_empty() => Some(Self::Sqlite(PathBuf::from(rest))),
-            "postgres" | "postgresql" => Some(Self::Postgres(Zeroizing::new(url.to_owned()))),
-            "redis" | "redis+unix" => Some(Self::Redis(Zeroizing::new(url.to_owned()))),
-            "memory" if rest.is_empty() => Some(Self::Memory),
-            _ => None,
-        }
-    }
-}
-
-/// Shows the kind only.
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://…", self.kind())
-    }
-}
 
 /// The settings in force.
 pub struct Settings {
@@ -197,49 +64,66 @@ impl Settings {
         let default_store = StoreUrl::Sqlite(data_dir.join("dalston.db"));
         let url = "must be a URL: sqlite://path, postgres://…, redis://… or memory://";
         let counter = "must be a URL: postgres://… or redis://…";
-        let settings = Self {
-            listen: reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {
-                text.to_socket_addrs().ok()?.next()
-            }),
-            store: reader.given("DALSTON_STORE", url, StoreUrl::parse).unwrap_or(default_store),
-            rate_store: reader.given("DALSTON_RATE_STORE", counter, |text| {
-                StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
-            }),
-            nodes: reader.read("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok()),
-            masters: reader.masters(),
-            pepper: reader.value("DALSTON_PEPPER").map(Pepper::new),
-            max_upload_bytes: reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
-                text.parse().ok().filter(|bytes| *bytes > 0)
-            }),
-            query_keys: reader.choice("DALSTON_QUERY_KEYS", "must be stream, all or off", &["stream", "all", "off"]),
-            allowed_origins: reader.list(
-                "DALSTON_ALLOWED_ORIGINS",
-                "must be origins: https://app.example.com",
-                |text| {
-                    let plain = text.starts_with("http://") || text.starts_with("https://");
-                    (plain && text.matches('/').count() == 2).then(|| text.to_ascii_lowercase())
-                },
-            ),
-            allowed_hosts: reader.list("DALSTON_ALLOWED_HOSTS", "must be host names without a port", |text| {
-                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-                text.bytes().all(plain).then(|| text.to_ascii_lowercase())
-            }),
-            trusted_proxies: reader.list("DALSTON_TRUSTED_PROXIES", "must be CIDRs: 10.0.0.0/8", |text| {
-                text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
-            }),
-            auth_failures_per_minute: reader.read(
-                "DALSTON_AUTH_FAILURES_PER_MINUTE",
-                "must be a number from 1 to 1000000",
-                |text| text.parse().ok().filter(|number: &NonZeroU32| number.get() <= 1_000_000),
-            ),
-            allow_volatile: reader.choice("DALSTON_ALLOW_VOLATILE", "must be true or false", &["true", "false"])
-                == "true",
-            log: reader.text("DALSTON_LOG"),
-            log_json: reader.choice("DALSTON_LOG_FORMAT", "must be text or json", &["text", "json"]) == "json",
-            shown: reader.shown(),
-            data_dir,
-        };
-        if reader.wrong.is_empty() { Ok(settings) } else { Err(SettingsError(reader.wrong)) }
+        let listen = reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {
+            text.to_socket_addrs().ok()?.next()
+        });
+        let store = reader.given("DALSTON_STORE", url, StoreUrl::parse).unwrap_or(default_store);
+        let rate_store = reader.given("DALSTON_RATE_STORE", counter, |text| {
+            StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
+        });
+        let nodes = reader.read("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
+        let masters = reader.masters();
+        let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
+            text.parse().ok().filter(|bytes| *bytes > 0)
+        });
+        let query_keys = reader.choice("DALSTON_QUERY_KEYS", "must be stream, all or off", &["stream", "all", "off"]);
+        let origins = "must be origins: https://app.example.com";
+        let allowed_origins = reader.list("DALSTON_ALLOWED_ORIGINS", origins, |text| {
+            let plain = text.starts_with("http://") || text.starts_with("https://");
+            (plain && text.matches('/').count() == 2).then(|| text.to_ascii_lowercase())
+        });
+        let allowed_hosts = reader.list("DALSTON_ALLOWED_HOSTS", "must be host names without a port", |text| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+            text.bytes().all(plain).then(|| text.to_ascii_lowercase())
+        });
+        let trusted_proxies = reader.list("DALSTON_TRUSTED_PROXIES", "must be CIDRs: 10.0.0.0/8", |text| {
+            text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+        });
+        let failures = "must be a number from 1 to 1000000";
+        let auth_failures_per_minute = reader.read("DALSTON_AUTH_FAILURES_PER_MINUTE", failures, |text| {
+            text.parse().ok().filter(|number: &NonZeroU32| number.get() <= 1_000_000)
+        });
+        let booleans = &["true", "false"];
+        let allow_volatile = reader.choice("DALSTON_ALLOW_VOLATILE", "must be true or false", booleans) == "true";
+        let log_json = reader.choice("DALSTON_LOG_FORMAT", "must be text or json", &["text", "json"]) == "json";
+        let (pepper, log, shown) =
+            (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.text("DALSTON_LOG"), reader.shown());
+        match (listen, nodes, max_upload_bytes, auth_failures_per_minute) {
+            (Some(listen), Some(nodes), Some(max_upload_bytes), Some(auth_failures_per_minute))
+                if reader.wrong.is_empty() =>
+            {
+                Ok(Self {
+                    listen,
+                    store,
+                    rate_store,
+                    nodes,
+                    data_dir,
+                    masters,
+                    pepper,
+                    max_upload_bytes,
+                    query_keys,
+                    allowed_origins,
+                    allowed_hosts,
+                    trusted_proxies,
+                    auth_failures_per_minute,
+                    allow_volatile,
+                    log,
+                    log_json,
+                    shown,
+                })
+            }
+            _ => Err(SettingsError(reader.wrong)),
+        }
     }
 }
 
@@ -247,29 +131,6 @@ impl Settings {
 struct Reader<'a> {
     lookup: &'a Lookup<'a>,
     wrong: Vec<String>,
-}
-
-/// A value that stands in for one that is wrong until all are read; the wrong ones are reported, never used.
-trait StandIn {
-    fn stand_in() -> Self;
-}
-
-impl StandIn for SocketAddr {
-    fn stand_in() -> Self {
-        Self::from(([127, 0, 0, 1], 0))
-    }
-}
-
-impl StandIn for NonZeroU32 {
-    fn stand_in() -> Self {
-        Self::MIN
-    }
-}
-
-impl StandIn for u64 {
-    fn stand_in() -> Self {
-        1
-    }
 }
 
 impl Reader<'_> {
@@ -298,11 +159,12 @@ impl Reader<'_> {
         parsed
     }
 
-    fn read<T: StandIn>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> T {
-        parse(self.text(variable).trim()).unwrap_or_else(|| {
+    fn read<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let parsed = parse(self.text(variable).trim());
+        if parsed.is_none() {
             self.refuse(variable, wanted);
-            T::stand_in()
-        })
+        }
+        parsed
     }
 
     fn choice(&mut self, variable: &str, wanted: &str, choices: &[&str]) -> String {

@@ -1,0 +1,90 @@
+//! The table of settings: the environment, the flags of both programs and the README come from it.
+
+/// A setting as it is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The variables that hold it; the first that is set counts. The flag is the first, without `DALSTON_`.
+    pub variables: &'static [&'static str],
+    /// What it is unless set, as text.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// Whether it must not be shown.
+    pub secret: bool,
+}
+
+impl Setting {
+    const fn new(variables: &'static [&'static str], default: &'static str, meaning: &'static str) -> Self {
+        Self { variables, default, meaning, secret: false }
+    }
+
+    const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// The variable that it is known by.
+    pub const fn variable(&self) -> &'static str {
+        self.variables[0]
+    }
+
+    /// The name of its flag: `listen` of `DALSTON_LISTEN`.
+    pub fn flag(&self) -> String {
+        self.variable().trim_start_matches("DALSTON_").to_ascii_lowercase().replace('_', "-")
+    }
+}
+
+/// All settings, in the order of the README.
+pub const SETTINGS: &[Setting] = &[
+    Setting::new(&["DALSTON_LISTEN"], "127.0.0.1:8000", "the address that the gateway listens on"),
+    Setting::new(
+        &["DALSTON_STORE", "DATABASE_URL", "REDIS_URL"],
+        "sqlite://dalston-data/dalston.db",
+        "where keys and jobs are: sqlite://, postgres://, redis://, memory://",
+    )
+    .secret(),
+    Setting::new(
+        &["DALSTON_RATE_STORE"],
+        "",
+        "where limits are counted: postgres:// or redis://; unless set the store, or the process for sqlite and memory",
+    )
+    .secret(),
+    Setting::new(
+        &["DALSTON_NODES"],
+        "1",
+        "gateways that share the limits: each admits its share while the counter is down",
+    ),
+    Setting::new(&["DALSTON_DATA_DIR"], "dalston-data", "the folder of the audio and of the embedded database"),
+    Setting::new(
+        &["DALSTON_MASTER_KEY", "NUDGE_SECRET"],
+        "",
+        "the operator's key, at least 32 characters; two with a comma between while one replaces the other",
+    )
+    .secret(),
+    Setting::new(
+        &["DALSTON_PEPPER"],
+        "",
+        "the key of the HMAC that digests secrets; set it before the first key is made",
+    )
+    .secret(),
+    Setting::new(&["DALSTON_MAX_UPLOAD_BYTES"], "3221225472", "the greatest upload in bytes"),
+    Setting::new(&["DALSTON_QUERY_KEYS"], "stream", "where ?api_key= is taken: stream, all, off"),
+    Setting::new(
+        &["DALSTON_ALLOWED_ORIGINS"],
+        "",
+        "origins that may open a stream beside the gateway's own, comma-separated: https://app.example.com",
+    ),
+    Setting::new(
+        &["DALSTON_ALLOWED_HOSTS"],
+        "",
+        "host names that are answered beside loopback names, IP addresses and the machine's own name, comma-separated",
+    ),
+    Setting::new(&["DALSTON_TRUSTED_PROXIES"], "", "networks whose X-Forwarded-For is believed, comma-separated CIDRs"),
+    Setting::new(
+        &["DALSTON_AUTH_FAILURES_PER_MINUTE"],
+        "30",
+        "failed attempts per address before 429; valid keys are not touched by it",
+    ),
+    Setting::new(&["DALSTON_ALLOW_VOLATILE"], "false", "start on a Redis that loses acknowledged writes"),
+    Setting::new(&["DALSTON_LOG"], "info", "what is logged: a tracing filter"),
+    Setting::new(&["DALSTON_LOG_FORMAT"], "text", "how: text or json"),
+];
