@@ -2,6 +2,9 @@
 
 mod auth;
 mod envelope;
+mod help;
 mod servers;
+mod status;
 mod stores;
 mod table;
+mod v1;
