@@ -3,6 +3,7 @@
 mod auth;
 mod envelope;
 mod help;
+mod seed;
 mod servers;
 mod status;
 mod stores;
