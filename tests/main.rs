@@ -9,3 +9,4 @@ mod status;
 mod stores;
 mod table;
 mod v1;
+mod wire;
