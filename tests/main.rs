@@ -2,9 +2,14 @@
 
 mod auth;
 mod cli;
+mod envelope;
+mod help;
 mod house;
 mod process;
+mod seed;
 mod servers;
+mod status;
 mod stores;
 mod table;
 mod v1;
+mod wire;

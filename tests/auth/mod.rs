@@ -1,3 +1,16 @@
 //! `/auth`.
 
+mod credential;
+mod keys;
+mod limits;
+mod list;
+mod master;
 mod me;
+mod patch;
+mod privilege;
+mod query;
+mod repeat;
+mod revoke;
+mod rotate;
+mod throttle;
+mod usage;

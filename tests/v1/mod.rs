@@ -1,4 +1,6 @@
 //! `/v1`.
 
 mod stream;
+mod tenants;
+mod transcriptions;
 mod upload;

@@ -6,6 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
+/// The longest life that is asked for in seconds: ten years.
+const LONGEST: u32 = 315_360_000;
+
 /// Make an API key. Its secret is shown once.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Create {
@@ -49,7 +52,10 @@ impl Command for Create {
         let ends = match (self.expires_at, self.expires_in_seconds) {
             (None, None) => Ends::Never,
             (Some(at), None) => Ends::At(at),
-            (None, Some(seconds)) => Ends::In(Duration::from_secs(seconds.into())),
+            (None, Some(seconds)) if (1..=LONGEST).contains(&seconds) => Ends::In(Duration::from_secs(seconds.into())),
+            (None, Some(_)) => {
+                return Err(ServiceError::invalid("expires_in_seconds", "must be an integer from 1 to 315360000"));
+            }
             (Some(_), Some(_)) => {
                 return Err(ServiceError::invalid("expires_in_seconds", "must not be given together with expires_at"));
             }
