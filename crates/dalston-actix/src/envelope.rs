@@ -143,16 +143,17 @@ fn shaped<B: MessageBody + 'static>(
     info: &RequestInfo,
 ) -> ServiceResponse<EitherBody<B>> {
     let status = response.status();
-    let is_problem = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+    // JSON is what a handler drew, be it a problem or a report that all is not well; the framework's own is text.
+    let is_drawn = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        kind.starts_with(b"application/problem+json") || kind.starts_with(b"application/json")
+    });
     // A problem that a handler returned as an error was drawn without the id of the request.
     if let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) {
         let problem = problem.clone();
         return keep_headers(response, &problem, info);
     }
-    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+    if is_drawn || !(status.is_client_error() || status.is_server_error()) {
         return response.map_into_left_body();
     }
     keep_headers(response, &Problem::of_status(status), info)
