@@ -99,15 +99,32 @@ impl Raw {
     /// Reads frames of the gateway until one closes, and gives its code.
     pub async fn close_code(&mut self) -> u16 {
         loop {
-            while self.read.len() < 2 || self.read.len() < frame_length(&self.read) {
-                assert!(self.more().await, "the connection ended without a close frame");
-            }
-            let length = frame_length(&self.read);
-            let frame: Vec<u8> = self.read.drain(..length).collect();
+            let frame = self.frame().await;
             if frame[0] & 0x0f == 8 {
                 return u16::from_be_bytes([frame[2], frame[3]]);
             }
         }
+    }
+
+    /// Reads frames of the gateway until one closes, and gives the texts before.
+    pub async fn texts_until_closed(&mut self) -> Vec<String> {
+        let mut texts = Vec::new();
+        loop {
+            let frame = self.frame().await;
+            match frame[0] & 0x0f {
+                8 => return texts,
+                1 => texts.push(String::from_utf8_lossy(&frame).into_owned()),
+                _ => {}
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Vec<u8> {
+        while self.read.len() < 2 || self.read.len() < frame_length(&self.read) {
+            assert!(self.more().await, "the connection ended without a close frame");
+        }
+        let length = frame_length(&self.read);
+        self.read.drain(..length).collect()
     }
 
     async fn more(&mut self) -> bool {

@@ -7,7 +7,7 @@ use kit::{
     wav,
 };
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 use tokio::task::JoinSet;
 
 /// Crashes after each kind of acknowledged change.
@@ -176,6 +176,31 @@ async fn a_crash_amid_uploads_leaves_no_job_without_its_audio(launch: Launch) {
         assert_eq!(files(&launch.data().join("audio")).len(), jobs.len(), "audio without a job");
         drop(gateway);
     }
+}
+
+#[tokio::test]
+async fn recovery_keeps_what_has_a_job_and_deletes_what_was_abandoned() {
+    let launch = Launch::new();
+    let gateway = launch.start();
+    let admin_secret = gateway.admin().secret.unwrap();
+    let job = gateway.admin().upload(wav::tone(1), "a.wav").await.expect(201).json["id"].as_str().unwrap().to_owned();
+    gateway.kill();
+    // As after a crash between the row and the name; beside it an upload that never got a row, and one under way.
+    let audio = launch.data().join("audio");
+    let incoming = audio.join("incoming");
+    fs::rename(audio.join(&job), incoming.join(&job)).unwrap();
+    let [old, young] = ["0", "1"].map(|digit| format!("job_{}", digit.repeat(32)));
+    fs::write(incoming.join(&old), "old").unwrap();
+    let touched = Command::new("touch").args(["-d", "2 hours ago"]).arg(incoming.join(&old)).status();
+    assert!(touched.unwrap().success());
+    fs::write(incoming.join(&young), "young").unwrap();
+
+    let gateway = launch.start();
+    let said = gateway.line("uploads were recovered");
+    assert!(said.contains("kept=1") && said.contains("deleted=1"), "{said}");
+    assert_eq!(kept(&launch.data(), &job), wav::tone(1));
+    assert_eq!(files(&incoming), [young]);
+    gateway.with(&admin_secret).get(&format!("/v1/audio/transcriptions/{job}")).await.expect(200);
 }
 
 macro_rules! on_each_store {

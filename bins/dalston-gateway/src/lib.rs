@@ -3,6 +3,7 @@
 mod body;
 mod commands;
 mod fault;
+mod frames;
 mod health;
 mod hosts;
 mod origins;

@@ -3,14 +3,16 @@
 use crate::{
     Gateway,
     fault::{problem, upgrade_required},
+    frames::bounded,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
+    error::PayloadError,
     http::header,
     rt,
     web::{Data, Payload, Query},
 };
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session};
 use dalston_actix::{Entered, Problem};
 use dalston_auth::{Denied, Refusal};
 use dalston_model::ErrorCode;
@@ -18,11 +20,11 @@ use dalston_service::{ClientFrame, Ending, Stream, StreamConfig};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 use tokio::time::{Interval, interval};
 
 /// A frame has at most so many bytes, a message of several frames so many (WS-05).
-const FRAME_BYTES: usize = 64 * 1024;
+const FRAME_BYTES: u32 = 64 * 1024;
 const MESSAGE_BYTES: usize = 1024 * 1024;
 /// A client is asked so often whether it still lives, and may be silent twice (WS-06).
 const PING: Duration = Duration::from_secs(20);
@@ -55,6 +57,7 @@ pub(crate) async fn open(
         entered?;
         return Err(upgrade_required());
     }
+    let payload = bounded(&request, payload, FRAME_BYTES.into()).await.map_err(|_| upgrade_required())?;
     let (response, mut session, messages) = actix_ws::handle(&request, payload).map_err(|_| upgrade_required())?;
     let permit = match entered {
         Ok(permit) => permit,
@@ -81,8 +84,10 @@ pub(crate) async fn open(
             close(session, CloseCode::Again, "No workers available").await;
         }
         Some(stream) => {
-            let messages =
-                messages.max_frame_size(FRAME_BYTES).aggregate_continuations().max_continuation_size(MESSAGE_BYTES);
+            let messages = messages
+                .max_frame_size(FRAME_BYTES as usize)
+                .aggregate_continuations()
+                .max_continuation_size(MESSAGE_BYTES);
             say(&mut session, &json!({"type": "session.begin", "session_id": stream.id.to_string(), "config": config}))
                 .await;
             rt::spawn(carry(session, messages, stream));
@@ -145,7 +150,7 @@ async fn carry(mut session: Session, mut messages: AggregatedMessageStream, mut 
                         break end;
                     }
                 }
-                Some(Err(_)) => break End::Closed(CloseCode::Protocol, "Protocol error"),
+                Some(Err(error)) => break broken(&error),
                 None => break End::Gone,
             },
             said = stream.worker.from.recv() => match said {
@@ -203,6 +208,22 @@ async fn hear(session: &mut Session, stream: &mut Stream, message: AggregatedMes
         sent = stream.worker.to.send(frame) => {
             sent.is_err().then_some(End::Closed(CloseCode::Error, "The worker is gone"))
         }
+    }
+}
+
+/// What is wrong with a client's frames (RFC 6455 §7.4.1).
+fn broken(error: &ProtocolError) -> End {
+    let ProtocolError::Io(error) = error else { return End::Closed(CloseCode::Protocol, "Protocol error") };
+    match error.get_ref().and_then(|cause| cause.downcast_ref::<PayloadError>()) {
+        Some(PayloadError::Io(error)) if error.kind() == ErrorKind::FileTooLarge => {
+            End::Closed(CloseCode::Size, "Frame too large")
+        }
+        Some(PayloadError::Io(error)) if error.kind() == ErrorKind::InvalidInput => {
+            End::Closed(CloseCode::Protocol, "Protocol error")
+        }
+        Some(_) => End::Gone,
+        None if error.kind() == ErrorKind::InvalidData => End::Closed(CloseCode::Invalid, "Not UTF-8"),
+        None => End::Closed(CloseCode::Size, "Message too large"),
     }
 }
 

@@ -73,10 +73,7 @@ impl AudioFiles {
 
     /// Deletes the audio of a job, if there is any.
     pub async fn delete(&self, id: JobId) -> io::Result<()> {
-        match fs::remove_file(self.path(id)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        gone(fs::remove_file(self.path(id)).await)
     }
 
     /// Finishes what a crash cut off: a staged file whose job is in the store is kept, one without is deleted once it
@@ -92,15 +89,19 @@ impl AudioFiles {
                 self.rename(&entry.path(), id).await?;
                 kept += 1;
             } else if is_abandoned(&entry, clock.now()).await {
-                fs::remove_file(entry.path()).await?;
+                gone(fs::remove_file(entry.path()).await)?;
                 deleted += 1;
             }
         }
         Ok((kept, deleted))
     }
 
+    /// An upload and a recovery may both come to it: whoever is second finds it done.
     async fn rename(&self, from: &Path, id: JobId) -> io::Result<()> {
-        fs::rename(from, self.path(id)).await?;
+        match fs::rename(from, self.path(id)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fs::try_exists(self.path(id)).await? => {}
+            renamed => renamed?,
+        }
         sync_folder(&self.kept).await
     }
 }
@@ -171,6 +172,14 @@ impl Drop for Staged {
         {
             tracing::warn!(%error, id = %self.id, "a staged file could not be deleted");
         }
+    }
+}
+
+/// A file that is not there is as good as deleted.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,111 @@
+//! Frames that no library would send: closed with the code that RFC 6455 has for them, never a panic.
+
+use kit::{
+    app::{App, Start},
+    raw::{Frame, Raw},
+    socket::{STREAM, Socket},
+    workers::Echo,
+};
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+const FRAME: usize = 64 * 1024;
+const MESSAGE: usize = 1024 * 1024;
+
+async fn streaming() -> (App, String) {
+    let app = Start::default().workers(Echo).start().await;
+    let secret = app.key("realtime").await.secret.unwrap();
+    (app, secret)
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    Frame { first, masked: true, payload }.bytes()
+}
+
+/// The code with which the stream closes after these bytes; the connection ends too, and the gateway goes on.
+async fn code_after(app: &App, secret: &str, bytes: &[u8]) -> u16 {
+    let mut raw = Raw::upgrade(app.address, STREAM, secret).await;
+    // It may close before it has read all.
+    let _ = raw.try_send(bytes).await;
+    let code = raw.close_code().await;
+    raw.ended().await;
+    Socket::begun(app.address, secret).await;
+    code
+}
+
+#[tokio::test]
+async fn frames_against_the_protocol_close_with_1002() {
+    let (app, secret) = streaming().await;
+    let long = [0; 126];
+    for (bytes, why) in [
+        (Frame { first: BINARY, masked: false, payload: b"audio" }.bytes(), "not masked"),
+        (frame(BINARY | 0x40, b"audio"), "a reserved bit"),
+        (frame(0x83, b""), "an unknown opcode"),
+        (frame(0x8b, b""), "an unknown control opcode"),
+        (frame(0x80, b"more"), "a continuation of nothing"),
+        ([frame(0x02, b"first"), frame(BINARY, b"another")].concat(), "a message within a message"),
+        (frame(0x89, &long), "a long ping"),
+        (frame(0x09, b"ping"), "a ping in pieces"),
+        (frame(0x88, b"x"), "half a close code"),
+        (frame(0x88, &[3, 0xed]), "a close code that is none"),
+    ] {
+        assert_eq!(code_after(&app, &secret, &bytes).await, 1002, "WS-04 {why}");
+    }
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_closes_with_1007() {
+    let (app, secret) = streaming().await;
+    assert_eq!(code_after(&app, &secret, &frame(TEXT, b"\"\xff\"")).await, 1007, "WS-04");
+    let pieces = [frame(0x01, b"\"\xc3"), frame(0x80, b"\"")].concat();
+    assert_eq!(code_after(&app, &secret, &pieces).await, 1007, "WS-04 in pieces");
+}
+
+#[tokio::test]
+async fn a_frame_or_message_that_is_too_large_closes_with_1009() {
+    let (app, secret) = streaming().await;
+    assert_eq!(code_after(&app, &secret, &frame(BINARY, &vec![0; FRAME + 1])).await, 1009, "WS-05");
+    let piece = vec![0; FRAME];
+    let mut message = frame(0x02, &piece);
+    for _ in 0..MESSAGE / FRAME {
+        message.extend(frame(0x00, &piece));
+    }
+    assert_eq!(code_after(&app, &secret, &message).await, 1009, "WS-05 in pieces");
+}
+
+#[tokio::test]
+async fn a_huge_frame_is_refused_by_its_head_before_it_arrives() {
+    let (app, secret) = streaming().await;
+    for length in [FRAME as u64 + 1, 1 << 30, 1 << 62, u64::MAX] {
+        let head = [&[BINARY, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat();
+        assert_eq!(code_after(&app, &secret, &head).await, 1009, "WS-05 {length}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_in_pieces_is_one_message_and_as_large_as_allowed() {
+    let (app, secret) = streaming().await;
+    let mut raw = Raw::upgrade(app.address, STREAM, &secret).await;
+    let piece = vec![0; FRAME];
+    raw.send(frame(0x02, &piece)).await;
+    for _ in 1..MESSAGE / FRAME - 1 {
+        raw.send(frame(0x00, &piece)).await;
+        // A ping may come in between, and an empty piece.
+        raw.send(frame(0x89, b"in between")).await;
+        raw.send(frame(0x00, b"")).await;
+    }
+    raw.send(frame(0x80, &piece)).await;
+    raw.send(frame(TEXT, br#"{"type":"end"}"#)).await;
+    let texts = raw.texts_until_closed().await;
+    assert!(texts[1].contains(&format!("\"{MESSAGE}\"")), "{texts:?}");
+    assert!(texts[2].contains("session.end"), "{texts:?}");
+}
+
+#[tokio::test]
+async fn a_close_of_the_client_is_answered() {
+    let (app, secret) = streaming().await;
+    let mut raw = Raw::upgrade(app.address, STREAM, &secret).await;
+    raw.send(frame(0x88, &1000_u16.to_be_bytes())).await;
+    raw.ended().await;
+    Socket::begun(app.address, &secret).await;
+}
