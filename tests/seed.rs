@@ -62,9 +62,9 @@ async fn streaming() -> (App, Client) {
 async fn create_admin_key() {
     let app = App::start().await;
     let minted = create_admin(&app).await;
-    let shown = admin_box(&minted.key, &minted.secret);
     let rule = "=".repeat(60);
-    let (id, secret) = (minted.key.key.id, minted.secret.expose());
+    let (id, secret) = (minted.key.key.id.to_string(), minted.secret.expose());
+    let shown = admin_box(&id, minted.key.key.name.as_str(), "admin", secret);
     for line in [
         rule.as_str(),
         "  ADMIN API KEY CREATED",

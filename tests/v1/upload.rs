@@ -1,1 +1,1 @@
-//!
+//! `POST /v1/audio/transcriptions`.

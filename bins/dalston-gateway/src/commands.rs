@@ -62,8 +62,11 @@ fn in_path(row: &Row, request: &HttpRequest, arguments: &mut Arguments) -> Resul
     Ok(())
 }
 
+/// The same for the same arguments, in whatever order they came.
 fn fingerprint(arguments: &Arguments) -> [u8; 32] {
-    Sha256::digest(serde_json::to_vec(arguments).unwrap_or_default()).into()
+    let mut sorted = Value::Object(arguments.clone());
+    sorted.sort_all_objects();
+    Sha256::digest(sorted.to_string()).into()
 }
 
 /// The answer, with the secret once where there is one.

@@ -91,7 +91,9 @@ impl Guard {
         };
         let in_query = query_keys(request.query_string());
         let credential = presented(request, &in_query, taken);
-        let tenant = request.headers().get("x-dalston-tenant").map(|value| value.to_str().unwrap_or_default());
+        // Two tenants are none, as is one of other characters: no tenant has an empty name.
+        let mut tenants = request.headers().get_all("x-dalston-tenant");
+        let tenant = tenants.next().map(|value| value.to_str().ok().filter(|_| tenants.next().is_none()).unwrap_or(""));
         let door = match self.door {
             Door::Http => dalston_model::Door::Http,
             Door::Stream => dalston_model::Door::Stream,
@@ -174,7 +176,7 @@ where
 /// What every answer behind the gate carries.
 fn mark(headers: &mut header::HeaderMap, entry: Option<&Entry>) {
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    for (name, value) in entry.and_then(|entry| entry.verdict.as_ref()).iter().flat_map(|it| limit_headers(it)) {
+    for (name, value) in entry.and_then(|entry| entry.caller().room()).iter().flat_map(|it| limit_headers(it)) {
         if let Some(value) = header_value(&value) {
             headers.insert(name, value);
         }

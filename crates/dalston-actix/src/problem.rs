@@ -28,6 +28,7 @@ struct Parts {
     code: ErrorCode,
     detail: Cow<'static, str>,
     errors: Value,
+    of_quota: bool,
     headers: Vec<(HeaderName, String)>,
 }
 
@@ -57,7 +58,8 @@ impl Problem {
     /// The problem of a code, with what the client reads.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
         let (status, detail) = (status_of(code), detail.into());
-        let problem = Self(Box::new(Parts { status, code, detail, errors: Value::Null, headers: Vec::new() }));
+        let problem =
+            Self(Box::new(Parts { status, code, detail, errors: Value::Null, of_quota: false, headers: Vec::new() }));
         if code == ErrorCode::Unavailable { problem.with_header(header::RETRY_AFTER, ASK_AGAIN) } else { problem }
     }
 
@@ -102,9 +104,9 @@ impl Problem {
     }
 
     fn response(&self, request_id: Option<&RequestId>) -> HttpResponse {
-        let Parts { status, code, detail, errors, headers } = &*self.0;
+        let Parts { status, code, detail, errors, of_quota, headers } = &*self.0;
         let mut body = json!({
-            "type": kind(*code),
+            "type": kind(*code, *of_quota),
             "title": status.canonical_reason().unwrap_or("Error"),
             "status": status.as_u16(),
             "detail": detail,
@@ -114,7 +116,7 @@ impl Problem {
         if !errors.is_null() {
             body["errors"] = errors.clone();
         }
-        if *code == ErrorCode::RateLimited {
+        if *of_quota {
             body["violated-policies"] = json!(["key"]);
         }
         let mut response = HttpResponseBuilder::new(*status);
@@ -125,11 +127,12 @@ impl Problem {
     }
 }
 
-/// The URI of a code's problem type.
-fn kind(code: ErrorCode) -> String {
-    match code {
-        ErrorCode::RateLimited => "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned(),
-        code => format!("urn:dalston:problem:{code}"),
+/// The URI of a code's problem type; that of a used-up quota is registered with IANA.
+fn kind(code: ErrorCode, of_quota: bool) -> String {
+    if of_quota {
+        "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
+    } else {
+        format!("urn:dalston:problem:{code}")
     }
 }
 
@@ -153,6 +156,7 @@ impl From<Denied> for Problem {
         match refusal {
             Refusal::RateLimited(verdict) => {
                 problem = problem.with_header(header::RETRY_AFTER, verdict.resets_in.to_string());
+                problem.0.of_quota = true;
             }
             Refusal::TooManyFailures { retry_after } => {
                 problem = problem.with_header(header::RETRY_AFTER, retry_after.to_string());

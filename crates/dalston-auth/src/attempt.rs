@@ -24,8 +24,6 @@ pub struct Attempt<'a> {
 pub struct Entry {
     /// The proof of what the route needs, with the caller in it.
     pub permit: Permit,
-    /// How much of the minute is left, for a limited key.
-    pub verdict: Option<Verdict>,
 }
 
 impl Entry {

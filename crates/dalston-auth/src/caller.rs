@@ -1,6 +1,7 @@
 //! Who is asking, whichever door they came through, and the proof that they may.
 
 use crate::Refusal;
+use dalston_limit::Verdict;
 use dalston_model::{Action, Actor, AuditEntry, Key, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
@@ -33,19 +34,27 @@ pub struct Caller {
     identity: Identity,
     tenant: TenantId,
     source: Source,
+    room: Option<Verdict>,
 }
 
 impl Caller {
-    /// The caller of a proven identity. A key works in its own tenant, all others in `default`, unless
+    /// The caller of a proven identity. A key works in its own tenant, a `platform` caller in `default`, unless
     /// [`Caller::in_tenant`] says otherwise. The source's actor follows from the identity.
     pub fn new(identity: Identity, source: Source) -> Self {
         let (actor, tenant) = match &identity {
+            Identity::Key(key) if key.scopes.grants(Scope::Platform) => (Actor::Key(key.id), TenantId::default()),
             Identity::Key(key) => (Actor::Key(key.id), key.tenant.clone()),
             Identity::Master => (Actor::Master, TenantId::default()),
             Identity::Operator => (Actor::Operator, TenantId::default()),
             Identity::Gateway => (Actor::Gateway, TenantId::default()),
         };
-        Self { identity, tenant, source: Source { actor, ..source } }
+        Self { identity, tenant, source: Source { actor, ..source }, room: None }
+    }
+
+    /// The same caller, with what the limiter said of this request.
+    #[must_use]
+    pub fn with_room(self, room: Option<Verdict>) -> Self {
+        Self { room, ..self }
     }
 
     /// The same caller in another tenant: for `platform` only.
@@ -98,6 +107,11 @@ impl Caller {
     /// The tenant that the caller works in.
     pub const fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    /// How much of the minute is left, for a limited key.
+    pub const fn room(&self) -> Option<&Verdict> {
+        self.room.as_ref()
     }
 
     /// Who, through which door, from where, in which request.

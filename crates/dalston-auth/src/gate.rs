@@ -91,7 +91,7 @@ impl Gate {
             address: attempt.address,
             request_id: attempt.request_id,
         };
-        let caller = Caller::new(identity, source);
+        let caller = Caller::new(identity, source).with_room(verdict);
         let id = caller.key().map(|key| key.id);
         let permitted = match attempt.tenant {
             None => Ok(caller),
@@ -108,7 +108,7 @@ impl Gate {
             }
         }
         match permitted {
-            Ok(permit) => Ok(Entry { permit, verdict }),
+            Ok(permit) => Ok(Entry { permit }),
             Err(refusal) => Err(Denied { refusal, verdict }),
         }
     }

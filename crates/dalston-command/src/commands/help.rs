@@ -70,6 +70,8 @@ fn scope(need: Need) -> Option<&'static str> {
 
 /// One line about the caller.
 fn who(caller: &Caller) -> String {
-    let limit = caller.key().and_then(|key| key.rate_limit).map_or_else(|| "no limit".to_owned(), |it| it.to_string());
+    let limit = caller
+        .room()
+        .map_or_else(|| "no limit".to_owned(), |room| format!("{} of {} left", room.remaining, room.limit));
     format!("{}, tenant {}, scopes {}, {limit}", caller.name(), caller.tenant(), caller.scopes())
 }
