@@ -78,24 +78,32 @@ async fn a_key_that_is_none_is_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn an_upload_that_recovery_comes_to_first_is_acknowledged_all_the_same() {
+    const UPLOADS: usize = 200;
     let (app, client) = uploading().await;
-    let mut uploads = tokio::task::JoinSet::new();
-    for _ in 0..40 {
-        let client = client.clone();
-        uploads.spawn(async move { client.upload(wav::tone(1), "a.wav").await });
-    }
-    let mut left = 40;
-    while left > 0 {
-        tokio::select! {
-            answer = uploads.join_next() => {
-                answer.unwrap().unwrap().expect(201);
-                left -= 1;
+    let mut recovering = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let runtime = app.runtime.clone();
+        recovering.spawn(async move {
+            loop {
+                runtime.services.jobs.recover().await.unwrap();
             }
-            () = app.runtime.recover() => {}
-        }
+        });
     }
-    assert_eq!(files(&app.data.path().join("audio")).len(), 40, "JOB-01");
+    let mut uploads = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        uploads.spawn(async move {
+            for _ in 0..UPLOADS / 8 {
+                client.upload(wav::tone(1), "a.wav").await.expect(201);
+            }
+        });
+    }
+    uploads.join_all().await;
+    // An error of recovery would have ended it.
+    assert!(recovering.try_join_next().is_none());
+    recovering.shutdown().await;
+    assert_eq!(files(&app.data.path().join("audio")).len(), UPLOADS, "JOB-01");
     assert_eq!(files(&app.data.path().join("audio/incoming")), [""; 0]);
 }
