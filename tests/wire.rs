@@ -25,6 +25,17 @@ fn statuses(answers: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn what_looks_like_an_upgrade_but_is_none_is_refused_as_any_other_request() {
+    let app = App::start().await;
+    for method in ["POST", "DELETE", "HEAD", "GET"] {
+        let request = format!(
+            "{method} /v1/audio/transcriptions/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n{LAST}"
+        );
+        assert_eq!(statuses(&exchange(&app, &request).await)[0], "401", "AUTHZ-01 {method}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_whose_end_is_ambiguous_is_refused_and_nothing_behind_it_is_read() {
     let app = App::start().await;
     let secret = app.key("admin").await.secret.unwrap();

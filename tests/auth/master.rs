@@ -64,6 +64,26 @@ async fn a_platform_caller_works_in_the_tenant_that_it_names() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_not_there_is_not_an_empty_one() {
+    let app = App::start().await;
+    for path in ["/auth/keys", "/v1/audio/transcriptions"] {
+        let request = app.master().request(reqwest::Method::GET, path).header("x-dalston-tenant", "nowhere");
+        assert_eq!(kit::client::Answer::of(request).await.expect(404).json["detail"], "Tenant not found");
+    }
+    let twice = app.master().request(reqwest::Method::GET, "/auth/keys");
+    let twice = twice.header("x-dalston-tenant", "default").header("x-dalston-tenant", "default");
+    kit::client::Answer::of(twice).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_platform_key_of_a_tenant_works_in_default_unless_it_names_one() {
+    let app = App::start().await;
+    let platform = app.key_of("acme", "platform", |ask| ask).await;
+    let made = platform.post("/auth/keys", serde_json::json!({"name": "x"})).await.expect(201);
+    assert_eq!(made.json["tenant_id"], "default");
+}
+
+#[tokio::test]
 async fn nobody_else_may_name_a_tenant_not_even_its_own() {
     let app = App::start().await;
     app.key_of("acme", "jobs:read", |ask| ask).await;

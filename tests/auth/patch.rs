@@ -140,7 +140,10 @@ async fn a_revoked_key_is_changed_no_more() {
 async fn a_key_does_not_lock_itself_out() {
     let app = App::start().await;
     let admin = app.key("admin").await;
-    for patch in [json!({"enabled": false}), json!({"scopes": ["jobs:read"]}), json!({"enabled": false, "name": "x"})] {
+    let ends = json!({"expires_at": "2026-06-01T00:00:00Z"});
+    for patch in
+        [json!({"enabled": false}), json!({"scopes": ["jobs:read"]}), json!({"enabled": false, "name": "x"}), ends]
+    {
         let answer = admin.patch(&path(&admin), patch).await;
         assert_eq!((answer.code(), answer.problem()), (409, "conflict"), "KEY-10");
     }

@@ -120,11 +120,30 @@ async fn both_secrets_of_a_rotated_key_are_revoked() {
 }
 
 #[tokio::test]
-async fn a_key_that_goes_beyond_an_admin_may_be_revoked_by_it() {
+async fn an_admin_revokes_the_keys_of_its_workers_but_not_those_of_the_platform() {
     let app = App::start().await;
-    let wider = app.key("platform").await;
-    app.key("admin").await.delete(&path(&wider)).await.expect(200);
-    wider.get("/auth/me").await.expect(401);
+    let (admin, worker, platform) = (app.key("admin").await, app.key("worker").await, app.key("platform").await);
+    admin.delete(&path(&worker)).await.expect(200);
+    worker.get("/auth/me").await.expect(401);
+    let refused = admin.delete(&path(&platform)).await.expect(403);
+    assert_eq!(refused.json["detail"], "Missing required scope: platform");
+    platform.get("/auth/me").await.expect(200);
+    app.master().delete(&path(&platform)).await.expect(200);
+}
+
+#[tokio::test]
+async fn arguments_in_the_wrong_place_are_refused_and_not_passed_over() {
+    let app = App::start().await;
+    let (admin, key) = (app.key("admin").await, app.key("jobs:read").await);
+    let rotate = format!("{}/rotate?overlap_seconds=5", path(&key));
+    assert_eq!(
+        admin.post(&rotate, serde_json::json!({})).await.expect(422).json["errors"][0]["field"],
+        "overlap_seconds"
+    );
+    key.get("/auth/me").await.expect(200);
+    let body = admin.request(reqwest::Method::DELETE, &path(&key)).json(&serde_json::json!({"force": true}));
+    kit::client::Answer::of(body).await.expect(400);
+    key.get("/auth/me").await.expect(200);
 }
 
 #[tokio::test]

@@ -110,11 +110,7 @@ impl Ours {
     }
 
     async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> ChangeKey {
-        let rotation = Rotation {
-            digest: digest(secret),
-            prefix: secret.chars().take(10).collect(),
-            old_until: self.clock.now().plus(overlap),
-        };
+        let rotation = Rotation { digest: digest(secret), prefix: secret.chars().take(10).collect(), overlap };
         let entry = self.entry(Action::KeyRotated, id);
         self.store.rotate_key(&self.tenant, id, &rotation, &self.guard(), None, &entry).await.unwrap()
     }

@@ -57,6 +57,17 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) ->
     read_object(&body).map_err(problem)
 }
 
+/// A GET or DELETE takes no body: what it asked for would be passed over in silence.
+pub(crate) fn none(request: &HttpRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    let empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
+    if empty && !headers.contains_key(header::TRANSFER_ENCODING) {
+        Ok(())
+    } else {
+        Err(Problem::malformed("This route takes its arguments in the query, not in a body"))
+    }
+}
+
 /// An encoded body is not taken: it would pass the limits when it is unpacked (DOS-03).
 pub(crate) fn plain(request: &HttpRequest) -> Result<(), Problem> {
     match request.headers().get(header::CONTENT_ENCODING) {

@@ -7,9 +7,9 @@ use actix_web::{
     web::{Data, Payload, Query},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_command::{Answer, Arguments, Method, Row, coerce};
+use dalston_command::{Answer, Arguments, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
-use dalston_service::{Repeat, ServiceError};
+use dalston_service::{FieldError, Repeat, ServiceError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -25,8 +25,14 @@ pub(crate) async fn invoke(
     let runtime = &gateway.runtime;
     let row = runtime.registry.row(name).ok_or_else(|| problem(ServiceError::Internal))?;
     let mut arguments = match row.route.method {
-        Method::Get | Method::Delete => in_query(row, &request)?,
-        Method::Post | Method::Patch => body::read(&request, payload, gateway.pace).await?,
+        Method::Get | Method::Delete => {
+            body::none(&request)?;
+            in_query(row, &request)?
+        }
+        Method::Post | Method::Patch => {
+            in_query(row, &request).and_then(none_of)?;
+            body::read(&request, payload, gateway.pace).await?
+        }
     };
     in_path(row, &request, &mut arguments)?;
     let repeat = match row.route.method {
@@ -34,7 +40,7 @@ pub(crate) async fn invoke(
         _ => None,
     };
     let answer = runtime.registry.invoke(&runtime.services, permit.caller(), name, arguments, repeat).await;
-    Ok(respond(row, &request, answer.map_err(problem)?))
+    Ok(respond(&runtime.registry, row, &request, answer.map_err(problem)?))
 }
 
 /// The arguments of the query. Once each; a key there is no argument.
@@ -49,6 +55,13 @@ fn in_query(row: &Row, request: &HttpRequest) -> Result<Arguments, Problem> {
         }
     }
     Ok(arguments)
+}
+
+/// No argument of a body may stand in the query: it would be passed over in silence.
+fn none_of(arguments: Arguments) -> Result<(), Problem> {
+    let fields = arguments.into_iter().map(|(name, _)| FieldError::new(name, "belongs into the body"));
+    let fields: Vec<FieldError> = fields.collect();
+    if fields.is_empty() { Ok(()) } else { Err(problem(ServiceError::Invalid(fields))) }
 }
 
 /// The arguments of the path, which stand nowhere else.
@@ -70,11 +83,11 @@ fn fingerprint(arguments: &Arguments) -> [u8; 32] {
 }
 
 /// The answer, with the secret once where there is one.
-fn respond(row: &Row, request: &HttpRequest, answer: Answer) -> HttpResponse {
+fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: Answer) -> HttpResponse {
     let mut data = answer.data;
     let mut response = if row.route.creates { HttpResponse::Created() } else { HttpResponse::Ok() };
-    if let (true, Some(id)) = (row.route.creates, data["id"].as_str()) {
-        response.insert_header((header::LOCATION, format!("{}/{id}", row.route.pattern)));
+    if let (Some(pattern), Some(id)) = (location(registry, row), data["id"].as_str()) {
+        response.insert_header((header::LOCATION, format!("{pattern}/{id}")));
     }
     if let Some(cursor) = &answer.next {
         response.insert_header((header::LINK, next_link(request, cursor)));
@@ -83,6 +96,15 @@ fn respond(row: &Row, request: &HttpRequest, answer: Answer) -> HttpResponse {
         data["key"] = secret.expose().into();
     }
     response.json(data)
+}
+
+/// Where a made thing is: behind its route, if there is one that shows it.
+fn location(registry: &Registry, row: &Row) -> Option<&'static str> {
+    let shows = |other: &&Row| {
+        let behind = other.route.pattern.strip_prefix(row.route.pattern);
+        other.route.method == Method::Get && behind.is_some_and(|rest| rest.starts_with("/{") && rest.ends_with('}'))
+    };
+    row.route.creates.then(|| registry.rows().iter().find(shows))?.map(|_| row.route.pattern)
 }
 
 /// The same query with the cursor in place of wherever the page began.

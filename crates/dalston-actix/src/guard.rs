@@ -102,15 +102,24 @@ impl Guard {
         self.gate.enter(Attempt { credential, tenant, door, address, request_id }, need).await
     }
 
-    fn delivers(&self, request: &HttpRequest, refusal: Refusal) -> bool {
+    /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.
+    fn answers(&self, request: &HttpRequest, refusal: Refusal) -> bool {
         let stays_http = matches!(refusal.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
-        self.door == Door::Http || stays_http || !is_upgrade(request)
+        self.door == Door::Http || stays_http || !is_handshake(request)
     }
 }
 
-/// Whether the request asks for a WebSocket.
-fn is_upgrade(request: &HttpRequest) -> bool {
-    request.headers().get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+/// Whether the request opens a WebSocket (RFC 6455 §4.2.1), as the handler will see it.
+fn is_handshake(request: &HttpRequest) -> bool {
+    let names = |name: header::HeaderName, word: &str| {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word))
+    };
+    *request.method() == Method::GET
+        && names(header::UPGRADE, "websocket")
+        && names(header::CONNECTION, "upgrade")
+        && ["7", "8", "13"].into_iter().any(|version| names(header::SEC_WEBSOCKET_VERSION, version))
+        && request.headers().contains_key(header::SEC_WEBSOCKET_KEY)
 }
 
 impl<S, B> Transform<S, ServiceRequest> for Guard
@@ -155,7 +164,7 @@ where
             let info = RequestInfo::of(request.request());
             let entered = guard.enter(request.request(), &info, need).await;
             if let Err(denied) = &entered
-                && guard.delivers(request.request(), denied.refusal)
+                && guard.answers(request.request(), denied.refusal)
             {
                 let mut response = Problem::from(*denied).respond(&info.id);
                 mark(response.headers_mut(), entered.as_ref().ok());

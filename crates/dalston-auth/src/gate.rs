@@ -5,7 +5,7 @@ use crate::{
     Pepper, Refusal, UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Verdict};
-use dalston_model::{Actor, ErrorCode, Key, KeyState, SharedClock, Source, Timestamp};
+use dalston_model::{Actor, ErrorCode, Key, KeyState, Scope, SharedClock, Source, Timestamp};
 use dalston_store::{Found, SharedStore, StoreResult};
 use std::{
     net::IpAddr,
@@ -93,11 +93,11 @@ impl Gate {
         };
         let caller = Caller::new(identity, source).with_room(verdict);
         let id = caller.key().map(|key| key.id);
-        let permitted = match attempt.tenant {
+        let placed = match attempt.tenant {
             None => Ok(caller),
-            Some(tenant) => in_tenant(caller, tenant),
-        }
-        .and_then(|caller| caller.permit(need));
+            Some(tenant) => self.in_tenant(caller, tenant).await,
+        };
+        let permitted = placed.and_then(|caller| caller.permit(need));
         if let Some(id) = id {
             match &permitted {
                 Ok(_) => self.usage.admitted(id, self.clock.now(), attempt.address),
@@ -137,6 +137,21 @@ impl Gate {
             Ok(found) => Ok(found.and_then(live)),
             Err(error) => {
                 tracing::error!(%error, "a key could not be looked up");
+                Err(Refusal::Unavailable)
+            }
+        }
+    }
+
+    /// The caller in the tenant that it names. Whether it may name one is decided before whether there is one, which
+    /// costs platform callers a read.
+    async fn in_tenant(&self, caller: Caller, tenant: &str) -> Result<Caller, Refusal> {
+        caller.permit(Need::Scope(Scope::Platform))?;
+        let caller = caller.in_tenant(tenant.parse().map_err(|_| Refusal::UnknownTenant)?)?;
+        match self.store.tenant(caller.tenant()).await {
+            Ok(Some(_)) => Ok(caller),
+            Ok(None) => Err(Refusal::UnknownTenant),
+            Err(error) => {
+                tracing::error!(%error, "a tenant could not be looked up");
                 Err(Refusal::Unavailable)
             }
         }
@@ -194,10 +209,4 @@ fn live(found: Found) -> Option<Key> {
     }
     tracing::debug!(key = %found.key.id, tenant = %found.key.tenant, ?state, secret_lives, "not a live key");
     None
-}
-
-fn in_tenant(caller: Caller, tenant: &str) -> Result<Caller, Refusal> {
-    // Whether the caller may name a tenant is decided before whether the name can be one.
-    caller.permit(Need::Scope(dalston_model::Scope::Platform))?;
-    caller.in_tenant(tenant.parse().map_err(|_| Refusal::UnknownTenant)?)
 }

@@ -2,7 +2,7 @@
 
 use crate::{LocalLimiter, Verdict};
 use dalston_model::{KeyId, RateLimit, SharedClock, Timestamp};
-use dalston_store::LimitStore;
+use dalston_store::{LimitStore, StoreResult, Taken};
 use std::{
     num::NonZeroU32,
     sync::{
@@ -49,15 +49,22 @@ impl Mode {
 /// Decides whether a request has room in its key's minute.
 pub struct Limiter {
     clock: SharedClock,
+    /// What this node admitted, by whatever means.
     local: LocalLimiter,
+    /// What it admitted while the shared counter was down, which that counter does not know.
+    alone: LocalLimiter,
     shared: Option<Shared>,
+    /// Until when the shared counter is left alone, in microseconds; `UP` while it answers.
     rests_until: AtomicI64,
 }
+
+const UP: i64 = i64::MIN;
 
 impl Limiter {
     /// For one node when `shared` is `None`. `clock` is the node's; the shared counter goes by the store's.
     pub fn new(clock: SharedClock, shared: Option<Shared>) -> Self {
-        Self { clock, local: LocalLimiter::new(), shared, rests_until: AtomicI64::new(i64::MIN) }
+        let rests_until = AtomicI64::new(UP);
+        Self { clock, local: LocalLimiter::new(), alone: LocalLimiter::new(), shared, rests_until }
     }
 
     /// Takes one unit of the key's minute, if there is one. A shared counter that is down means this node's share:
@@ -65,13 +72,10 @@ impl Limiter {
     pub async fn take(&self, key: KeyId, limit: RateLimit) -> Verdict {
         let now = self.clock.now();
         let Some(shared) = &self.shared else { return Verdict::new(self.local.take(key, limit, now), limit) };
-        if !self.rests(now) {
-            match shared.store.take(key, limit).await {
+        if self.asks(now) {
+            match self.ask(shared, key, limit, now).await {
                 Ok(taken) => {
-                    // What this node admitted counts against its share, should the counter go down within the minute.
-                    if taken.admitted {
-                        self.local.note(key, now);
-                    }
+                    self.rests_until.store(UP, Ordering::Relaxed);
                     return Verdict::new(taken, limit);
                 }
                 Err(error) => {
@@ -81,20 +85,44 @@ impl Limiter {
             }
         }
         let share = RateLimit::new(limit.get().div_ceil(shared.nodes.get())).unwrap_or(limit);
-        Verdict::new(self.local.take(key, share, self.clock.now()), limit.min(share))
+        let now = self.clock.now();
+        let taken = self.local.take(key, share, now);
+        if taken.admitted {
+            self.alone.note(key, now);
+        }
+        Verdict::new(taken, share)
+    }
+
+    /// Asks the shared counter for what it has besides the requests that it does not know.
+    async fn ask(&self, shared: &Shared, key: KeyId, limit: RateLimit, now: Timestamp) -> StoreResult<Taken> {
+        let (unknown, frees_in) = self.alone.count(key, now);
+        let Ok(rest) = RateLimit::new(limit.get().saturating_sub(unknown)) else {
+            return Ok(Taken { admitted: false, used: unknown, frees_in });
+        };
+        let taken = shared.store.take(key, rest).await?;
+        // What this node admitted counts against its share, should the counter go down within the minute.
+        if taken.admitted {
+            self.local.note(key, now);
+        }
+        Ok(Taken { used: taken.used.saturating_add(unknown), ..taken })
     }
 
     /// How it decides at the moment.
     pub fn mode(&self) -> Mode {
         match self.shared {
             None => Mode::Local,
-            Some(_) if self.rests(self.clock.now()) => Mode::Degraded,
-            Some(_) => Mode::Shared,
+            Some(_) if self.rests_until.load(Ordering::Relaxed) == UP => Mode::Shared,
+            Some(_) => Mode::Degraded,
         }
     }
 
-    fn rests(&self, now: Timestamp) -> bool {
-        now.as_micros() < self.rests_until.load(Ordering::Relaxed)
+    /// Whether this request asks the shared counter. After a failure, one at a time does.
+    fn asks(&self, now: Timestamp) -> bool {
+        let until = self.rests_until.load(Ordering::Relaxed);
+        let next = now.plus(REST).as_micros();
+        let order = Ordering::Relaxed;
+        until == UP
+            || (until <= now.as_micros() && self.rests_until.compare_exchange(until, next, order, order).is_ok())
     }
 }
 
@@ -103,7 +131,7 @@ mod tests {
     use super::*;
     use async_trait::async_trait;
     use dalston_model::{Clock as _, ManualClock, SeededEntropy};
-    use dalston_store::{StoreError, StoreResult, Taken};
+    use dalston_store::StoreError;
     use std::sync::atomic::AtomicBool;
 
     /// A counter that can be switched off.
@@ -153,5 +181,25 @@ mod tests {
         clock.advance(REST);
         assert!(one.take(key, limit).await.admitted, "the counter is asked again");
         assert_eq!(one.mode(), Mode::Shared);
+    }
+
+    #[tokio::test]
+    async fn what_a_node_admitted_alone_counts_when_the_counter_is_back() {
+        let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
+        let counter =
+            Arc::new(Counter { windows: LocalLimiter::new(), clock: clock.clone(), down: AtomicBool::new(true) });
+        let node = Limiter::new(clock.clone(), Some(Shared { store: counter.clone(), nodes: NonZeroU32::MIN }));
+        let key = KeyId::new(clock.now(), &SeededEntropy::new(1)).unwrap();
+        let limit = RateLimit::new(10).unwrap();
+        for _ in 0..6 {
+            assert!(node.take(key, limit).await.admitted);
+        }
+        counter.down.store(false, Ordering::SeqCst);
+        clock.advance(REST);
+        let mut admitted = 0;
+        while node.take(key, limit).await.admitted {
+            admitted += 1;
+        }
+        assert_eq!(admitted, 4);
     }
 }

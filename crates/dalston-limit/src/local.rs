@@ -6,6 +6,7 @@ use dalston_store::Taken;
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// Requests of different keys seldom wait for one another.
@@ -39,6 +40,11 @@ impl LocalLimiter {
     /// Counts a request that the shared counter admitted.
     pub fn note(&self, key: KeyId, now: Timestamp) {
         self.shard(key).window(key, now).note(now);
+    }
+
+    /// How many requests of the key count at `now`, and how long until the oldest does not.
+    pub fn count(&self, key: KeyId, now: Timestamp) -> (u32, Duration) {
+        self.shard(key).windows.get_mut(&key).map_or((0, Duration::ZERO), |window| window.count_at(now))
     }
 
     /// How many windows are held.
@@ -82,7 +88,6 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 mod tests {
     use super::*;
     use dalston_model::SeededEntropy;
-    use std::time::Duration;
 
     #[test]
     fn windows_of_keys_that_rest_are_swept() {

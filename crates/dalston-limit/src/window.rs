@@ -42,6 +42,12 @@ impl Window {
         self.count();
     }
 
+    /// How many requests count at `now`, and how long until the oldest does not.
+    pub fn count_at(&mut self, now: Timestamp) -> (u32, Duration) {
+        self.move_to(now.as_secs());
+        (self.total, self.frees_in(now, self.total.saturating_sub(1)))
+    }
+
     /// Whether nothing counts any more at `now`.
     pub fn is_idle(&self, now: Timestamp) -> bool {
         now.as_secs().saturating_sub(self.newest) > WINDOW

@@ -144,6 +144,12 @@ impl ScopeSet {
         other.reach() & !self.reach() == 0
     }
 
+    /// The set with one more scope.
+    #[must_use]
+    pub const fn with(self, scope: Scope) -> Self {
+        Self(self.0 | scope.bit())
+    }
+
     /// Whether `scope` itself was given, not merely implied.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0

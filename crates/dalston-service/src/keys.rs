@@ -3,13 +3,14 @@
 use crate::{ServiceError, ServiceResult, Streams};
 use dalston_auth::{Gate, Permit, PlainKey, Refusal};
 use dalston_model::{
-    Action, Day, Description, Key, KeyId, KeyPatch, Metadata, Name, Page, PageRequest, RateLimit, Scope, ScopeSet,
-    SharedEntropy, Target, TenantId, Timestamp, Usage,
+    Action, Day, Description, Key, KeyDigest, KeyId, KeyPatch, Metadata, Name, Page, PageRequest, RateLimit, Scope,
+    ScopeSet, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
     ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Repeated, RevokeKey, Rotation, SharedStore, UsedKey,
 };
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 const NOUN: &str = "API key";
@@ -64,7 +65,8 @@ impl Repeat {
     pub(crate) fn claim(&self, permit: &Permit, command: &str, now: Timestamp) -> Claim {
         Claim {
             scope: format!("{}/{}/{command}", permit.tenant(), permit.actor()),
-            key: self.key.clone(),
+            // A digest: whoever sends a secret here by mistake must not find it in the store.
+            key: KeyDigest::new(Sha256::digest(&self.key).into()).to_hex(),
             fingerprint: self.fingerprint,
             expires_at: now.plus(REPEAT),
         }
@@ -200,7 +202,9 @@ impl Keys {
         if let Some(Some(at)) = patch.expires_at {
             future(at, now)?;
         }
-        let weakens = patch.enabled == Some(false) || patch.scopes.is_some_and(|scopes| !scopes.grants(Scope::Admin));
+        let weakens = patch.enabled == Some(false)
+            || patch.scopes.is_some_and(|scopes| !scopes.grants(Scope::Admin))
+            || matches!(patch.expires_at, Some(Some(_)));
         if weakens && permit.actor().key() == Some(id) {
             return Err(own_key());
         }
@@ -221,11 +225,8 @@ impl Keys {
     ) -> ServiceResult<Minted> {
         let now = self.gate.now();
         let secret = self.gate.format().mint(&*self.entropy)?;
-        let rotation = Rotation {
-            digest: self.gate.digester().digest(&secret),
-            prefix: secret.prefix().to_owned(),
-            old_until: now.plus(overlap),
-        };
+        let rotation =
+            Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.rotate", now));
         let detail = json!({"overlap_seconds": overlap.as_secs()});
         let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
@@ -235,13 +236,14 @@ impl Keys {
     }
 
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
-    /// the caller is `platform`. Revoking takes rights away, so a key that goes beyond the caller may be revoked too.
+    /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may revoke its workers' keys too; those
+    /// of the platform are not the tenant's.
     pub async fn revoke(&self, permit: &Permit, id: KeyId) -> ServiceResult<()> {
         let now = self.gate.now();
         if permit.actor().key() == Some(id) {
             return Err(own_key());
         }
-        let guard = Guard { within: None, ..guard(permit, now) };
+        let guard = Guard { within: Some(permit.scopes().with(Scope::Worker)), ..guard(permit, now) };
         let entry = permit.entry(now, Action::KeyRevoked, Target::Key(id), json!({}));
         match self.store.revoke_key(permit.tenant(), id, &guard, &entry).await? {
             RevokeKey::Revoked | RevokeKey::AlreadyRevoked(_) => {
@@ -307,7 +309,7 @@ fn future(at: Timestamp, now: Timestamp) -> ServiceResult<Timestamp> {
 fn refused(objection: Objection) -> ServiceError {
     match objection {
         Objection::Revoked => ServiceError::Conflict("The API key is revoked".into()),
-        Objection::Wider => Refusal::InsufficientScope(Scope::Platform).into(),
+        Objection::Wider(scope) => Refusal::InsufficientScope(scope).into(),
         Objection::LastAdmin => ServiceError::Conflict("The tenant's last live admin key stays as it is".into()),
     }
 }

@@ -28,6 +28,10 @@ macro_rules! page_sql {
     };
 }
 
+/// By the given clock, or the server's.
+const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = coalesce($2, clock_timestamp()) + $3 * interval '1 microsecond' \
+     WHERE key_id = $1";
+
 const FIND: &str = concat!(
     "SELECT ",
     key_columns!(),
@@ -234,8 +238,9 @@ impl KeyStore for PostgresStore {
             let conn = change.conn();
             let overlapping = "DELETE FROM key_secrets WHERE key_id = $1 AND ends_at IS NOT NULL";
             sqlx::query(overlapping).bind(id.as_uuid()).execute(&mut *conn).await?;
-            let current = sqlx::query("UPDATE key_secrets SET ends_at = $2 WHERE key_id = $1").bind(id.as_uuid());
-            current.bind(Moment(rotation.old_until)).execute(&mut *conn).await?;
+            let overlap = i64::try_from(rotation.overlap.as_micros()).unwrap_or(i64::MAX);
+            let current = sqlx::query(END_CURRENT).bind(id.as_uuid()).bind(now).bind(overlap);
+            current.execute(&mut *conn).await?;
             let secret = sqlx::query(INSERT_SECRET).bind(id.as_uuid()).bind(rotation.digest.as_bytes());
             secret.execute(&mut *conn).await?;
             let query = sqlx::query("UPDATE keys SET prefix = $2, changed = $3 WHERE id = $1").bind(id.as_uuid());

@@ -45,7 +45,7 @@ struct ChangeArgument {
     needs_admin_at: Option<String>,
     /// Until when the secret that was current lives on, when the key gets a new one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    old_until: Option<String>,
+    overlap: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimArgument>,
 }
@@ -113,7 +113,7 @@ impl RedisStore {
             seq: known.seq.clone(),
             was_revoked: known.view_revoked,
             needs_admin_at: None,
-            old_until: None,
+            overlap: None,
             claim: None,
         };
         // Whoever came first wrote it down as well, or will be asked again.
@@ -134,7 +134,7 @@ impl Change<'_> {
             seq: known.seq.clone(),
             was_revoked: known.view_revoked,
             needs_admin_at: needs_admin.then(|| self.guard.at.as_micros().to_string()),
-            old_until: self.rotation.map(|rotation| rotation.old_until.as_micros().to_string()),
+            overlap: self.rotation.map(|rotation| rotation.overlap.as_micros().to_string()),
             claim: self.claim.map(ClaimArgument::new),
         })
     }

@@ -218,7 +218,7 @@ impl KeyStore for SqliteStore {
             if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
                 return Ok(ChangeKey::Refused(objection));
             }
-            let until = rotation.old_until.as_micros();
+            let until = now.plus(rotation.overlap).as_micros();
             sqlx::query(DROP_OVERLAPPING).bind(id.to_string()).execute(&mut *change).await?;
             sqlx::query(END_CURRENT).bind(until).bind(id.to_string()).execute(&mut *change).await?;
             insert_secret(&mut change, &rotation.digest, id).await?;

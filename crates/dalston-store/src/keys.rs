@@ -2,7 +2,10 @@
 
 use crate::{Claim, Repeated, StoreResult};
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, ScopeSet, TenantId, Timestamp};
+use dalston_model::{
+    AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, ScopeSet, TenantId, Timestamp,
+};
+use std::time::Duration;
 
 /// A key with the digest of its first secret.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,8 +52,8 @@ pub struct Guard {
 pub enum Objection {
     /// It was revoked.
     Revoked,
-    /// It goes beyond the caller.
-    Wider,
+    /// It goes beyond the caller, by this scope.
+    Wider(Scope),
     /// It is the tenant's last live admin key.
     LastAdmin,
 }
@@ -62,8 +65,9 @@ impl Guard {
         if before.revoked_at.is_some() {
             return Some(Objection::Revoked);
         }
-        if self.within.is_some_and(|caller| !caller.covers(before.scopes)) {
-            return Some(Objection::Wider);
+        let beyond = |caller: ScopeSet| before.scopes.iter().find(|scope| !caller.grants(*scope));
+        if let Some(scope) = self.within.and_then(beyond) {
+            return Some(Objection::Wider(scope));
         }
         let loses = before.is_live_admin(self.at) && !after.is_live_admin(self.at);
         (self.keep_admin && loses && !others).then_some(Objection::LastAdmin)
@@ -114,8 +118,9 @@ pub struct Rotation {
     pub digest: KeyDigest,
     /// Its first 10 characters.
     pub prefix: String,
-    /// Until when the secret that was current lives on; one that was overlapping already ends at once.
-    pub old_until: Timestamp,
+    /// For how long the secret that was current lives on, by the store's clock; one that was overlapping already ends
+    /// at once.
+    pub overlap: Duration,
 }
 
 /// The steps on keys.

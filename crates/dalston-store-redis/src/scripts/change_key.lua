@@ -1,5 +1,5 @@
 -- Writes what was made of a key, unless either side changed it meanwhile.
--- ARGV: {key, seq, was_revoked, needs_admin_at, old_until, claim}, the clock.
+-- ARGV: {key, seq, was_revoked, needs_admin_at, overlap, claim}, the clock.
 local given = cjson.decode(ARGV[1])
 local key, claim, now = given.key, given.claim, clock(ARGV[2])
 local answer = claim and repeated(claim, now)
@@ -13,14 +13,15 @@ end
 if given.needs_admin_at and not another_admin(key, given.needs_admin_at) then
   return {'last_admin'}
 end
-local old_until = given.old_until
-if old_until then
+local overlap = given.overlap
+if overlap then
   local name, current, older = 'dalston:keys:' .. key.id, found[3], found[4]
   if older then
     redis.call('DEL', 'dalston:apikeys:' .. older)
     redis.call('ZREM', 'dalston:keys:ended', older)
   end
-  local left = math.ceil((tonumber(old_until) - now) / 1000)
+  local left = math.ceil(tonumber(overlap) / 1000)
+  local old_until = whole(now + tonumber(overlap))
   if left > 0 then
     redis.call('HSET', name, 'old', current, 'old_until', old_until)
     redis.call('PEXPIRE', 'dalston:apikeys:' .. current, whole(left))

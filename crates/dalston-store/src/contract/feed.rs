@@ -30,7 +30,7 @@ pub async fn a_key_that_changed_twice_is_there_once(fixture: &Fixture) {
     let (one, two) = (hand.key().await, hand.key().await);
     let middle = hand.store.last_seq().await.unwrap();
     hand.update(&one.key, &KeyPatch { enabled: Some(false), ..KeyPatch::default() }, &hand.guard()).await;
-    let rotation = hand.rotation(Duration::ZERO);
+    let rotation = Hand::rotation(Duration::ZERO);
     hand.rotate(&one.key, &rotation).await;
     let last = hand.store.last_seq().await.unwrap();
     let now = Key { enabled: false, prefix: rotation.prefix, ..one.key.clone() };
@@ -95,7 +95,7 @@ pub async fn every_change_is_recorded_once_in_order(fixture: &Fixture) {
     let tenant = hand.tenant("acme").await;
     let key = hand.key_of(&tenant, &["admin"]).await.key;
     hand.update(&key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
-    hand.rotate(&key, &hand.rotation(Duration::ZERO)).await;
+    hand.rotate(&key, &Hand::rotation(Duration::ZERO)).await;
     hand.revoke(&key).await;
     let job = hand.job(JobStatus::Pending).await;
     let entry = |action| hand.entry(action, &job.tenant, Target::Job(job.id));
@@ -143,7 +143,7 @@ pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
     let seq = hand.store.last_seq().await;
     hand.revoke(&new.key).await;
     hand.update(&new.key, &KeyPatch::default(), &hand.guard()).await;
-    hand.try_rotate(&new.key, &hand.rotation(Duration::ZERO), &hand.guard(), None).await;
+    hand.try_rotate(&new.key, &Hand::rotation(Duration::ZERO), &hand.guard(), None).await;
     let stranger = hand.new_key();
     hand.revoke(&stranger.key).await;
     let entry = hand.entry(Action::KeyCreated, &stranger.key.tenant, Target::Key(stranger.key.id));

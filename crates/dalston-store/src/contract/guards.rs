@@ -5,7 +5,7 @@ use super::{
     hand::{Hand, scopes},
 };
 use crate::{ChangeKey, Guard, Objection, RevokeKey};
-use dalston_model::{KeyPatch, TenantId};
+use dalston_model::{KeyPatch, Scope, TenantId};
 use std::time::Duration;
 
 fn keep_admin(hand: &Hand) -> Guard {
@@ -21,13 +21,18 @@ pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
     let tenant = TenantId::default();
     let within = |names| Guard { within: Some(scopes(names)), ..hand.guard() };
     let wider = hand.key_of(&tenant, &["worker", "jobs:read"]).await;
-    for caller in [&["admin"][..], &["worker"], &["jobs:read", "jobs:write"]] {
+    let callers = [
+        (&["admin"][..], Scope::Worker),
+        (&["worker"], Scope::JobsRead),
+        (&["jobs:read", "jobs:write"], Scope::Worker),
+    ];
+    for (caller, beyond) in callers {
         let guard = within(caller);
-        let refused = ChangeKey::Refused(Objection::Wider);
+        let refused = ChangeKey::Refused(Objection::Wider(beyond));
         assert_eq!(hand.update(&wider.key, &disabled(), &guard).await, refused);
-        let rotation = hand.rotation(Duration::ZERO);
+        let rotation = Hand::rotation(Duration::ZERO);
         assert_eq!(hand.try_rotate(&wider.key, &rotation, &guard, None).await, refused);
-        assert_eq!(hand.try_revoke(&wider.key, &guard).await, RevokeKey::Refused(Objection::Wider));
+        assert_eq!(hand.try_revoke(&wider.key, &guard).await, RevokeKey::Refused(Objection::Wider(beyond)));
     }
     assert_eq!(hand.look(&wider.key).await.key, wider.key);
     let guard = within(&["platform"]);
@@ -67,7 +72,7 @@ pub async fn the_last_admin_is_neither_disabled_nor_stripped_nor_ended(fixture: 
         let answer = hand.update(&admin.key, &patch, &keep_admin(&hand)).await;
         assert!(matches!(answer, ChangeKey::Changed(_)), "{patch:?}");
     }
-    let rotation = hand.rotation(Duration::ZERO);
+    let rotation = Hand::rotation(Duration::ZERO);
     let answer = hand.try_rotate(&admin.key, &rotation, &keep_admin(&hand), None).await;
     assert!(matches!(answer, ChangeKey::Changed(_)));
 }
@@ -129,7 +134,7 @@ pub async fn what_a_guard_refuses_leaves_no_trace(fixture: &Fixture) {
     let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
     let seq = hand.store.last_seq().await.unwrap();
     let within = Guard { within: Some(scopes(&["jobs:read"])), ..hand.guard() };
-    let rotation = hand.rotation(Duration::ZERO);
+    let rotation = Hand::rotation(Duration::ZERO);
     hand.try_rotate(&admin.key, &rotation, &within, None).await;
     hand.update(&admin.key, &disabled(), &keep_admin(&hand)).await;
     hand.try_revoke(&admin.key, &within).await;

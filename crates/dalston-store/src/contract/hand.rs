@@ -124,8 +124,8 @@ impl Hand {
     }
 
     /// A new secret, the old one living on for `overlap`.
-    pub(super) fn rotation(&self, overlap: Duration) -> Rotation {
-        Rotation { digest: digest(), prefix: "dk_rotated".to_owned(), old_until: self.now().plus(overlap) }
+    pub(super) fn rotation(overlap: Duration) -> Rotation {
+        Rotation { digest: digest(), prefix: "dk_rotated".to_owned(), overlap }
     }
 
     /// A claim for an hour.

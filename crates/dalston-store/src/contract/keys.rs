@@ -74,7 +74,7 @@ pub async fn an_unknown_key_is_not_there(fixture: &Fixture) {
     assert_eq!(hand.store.key(&key.tenant, key.id).await, Ok(None));
     assert_eq!(hand.revoke(&key).await, RevokeKey::Unknown);
     assert_eq!(hand.update(&key, &KeyPatch::default(), &hand.guard()).await, ChangeKey::Unknown);
-    let rotation = hand.rotation(Duration::ZERO);
+    let rotation = Hand::rotation(Duration::ZERO);
     assert_eq!(hand.try_rotate(&key, &rotation, &hand.guard(), None).await, ChangeKey::Unknown);
     assert_eq!(hand.store.find_key(&rotation.digest).await, Ok(None));
 }
@@ -148,7 +148,7 @@ pub async fn metadata_survives_every_change_of_its_key(fixture: &Fixture) {
     let new = full(&hand);
     hand.insert(&new).await;
     hand.update(&new.key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
-    hand.rotate(&new.key, &hand.rotation(Duration::from_mins(1))).await;
+    hand.rotate(&new.key, &Hand::rotation(Duration::from_mins(1))).await;
     hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
     assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
     let key = hand.find(&new.digest).await.key;
@@ -184,7 +184,7 @@ pub async fn a_revoked_key_stays_revoked(fixture: &Fixture) {
 pub async fn a_revocation_takes_all_secrets(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let rotation = hand.rotation(Duration::from_hours(1));
+    let rotation = Hand::rotation(Duration::from_hours(1));
     hand.rotate(&new.key, &rotation).await;
     hand.revoke(&new.key).await;
     assert_eq!(hand.find(&rotation.digest).await.key.revoked_at, Some(hand.now()));

@@ -95,7 +95,7 @@ pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
         let mut secrets = at_once(8, |_| {
             let (hand, key) = (hand.clone(), new.key.clone());
             async move {
-                let rotation = Rotation { digest: digest(), ..hand.rotation(Duration::from_mins(1)) };
+                let rotation = Rotation { digest: digest(), ..Hand::rotation(Duration::from_mins(1)) };
                 hand.rotate(&key, &rotation).await;
                 rotation.digest
             }

@@ -62,7 +62,7 @@ pub async fn changing_a_key_never_revives_it(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     for _ in 0..50 {
         let new = hand.key().await;
-        let rotations: Arc<Vec<Rotation>> = Arc::new((0..9).map(|_| hand.rotation(Duration::from_mins(1))).collect());
+        let rotations: Arc<Vec<Rotation>> = Arc::new((0..9).map(|_| Hand::rotation(Duration::from_mins(1))).collect());
         let answers = at_once(9, |number| {
             let (hand, key, rotations) = (hand.clone(), new.key.clone(), rotations.clone());
             async move {
@@ -86,7 +86,7 @@ pub async fn changing_a_key_never_revives_it(fixture: &Fixture) {
             let found = hand.store.find_key(&secret).await.unwrap();
             assert!(found.is_none_or(|found| found.key.revoked_at.is_some()), "a secret outlives its key");
         }
-        let late = hand.try_rotate(&new.key, &hand.rotation(Duration::ZERO), &hand.guard(), None).await;
+        let late = hand.try_rotate(&new.key, &Hand::rotation(Duration::ZERO), &hand.guard(), None).await;
         assert_eq!(late, ChangeKey::Refused(Objection::Revoked));
     }
 }

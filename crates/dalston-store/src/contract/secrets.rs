@@ -36,11 +36,12 @@ pub async fn a_key_is_found_in_every_state(fixture: &Fixture) {
 pub async fn both_secrets_work_while_a_rotation_overlaps(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let rotation = hand.rotation(HOUR);
+    let rotation = Hand::rotation(HOUR);
+    let end = hand.now().plus(HOUR);
     hand.rotate(&new.key, &rotation).await;
     hand.clock.advance(HOUR.saturating_sub(Duration::from_micros(1)));
     let (old, current) = (hand.find(&new.digest).await, hand.find(&rotation.digest).await);
-    assert_eq!(old.secret_expires_at, Some(rotation.old_until));
+    assert_eq!(old.secret_expires_at, Some(end));
     assert_eq!(current.secret_expires_at, None);
     assert_eq!(old.key, current.key);
     assert!(hand.lives(&new.digest).await && hand.lives(&rotation.digest).await);
@@ -49,7 +50,7 @@ pub async fn both_secrets_work_while_a_rotation_overlaps(fixture: &Fixture) {
 pub async fn the_old_secret_ends_when_it_was_told_to(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let rotation = hand.rotation(HOUR);
+    let rotation = Hand::rotation(HOUR);
     hand.rotate(&new.key, &rotation).await;
     hand.clock.advance(HOUR);
     assert!(!hand.lives(&new.digest).await);
@@ -62,7 +63,7 @@ pub async fn the_old_secret_ends_when_it_was_told_to(fixture: &Fixture) {
 pub async fn a_rotation_without_overlap_ends_the_old_secret_at_once(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let rotation = hand.rotation(Duration::ZERO);
+    let rotation = Hand::rotation(Duration::ZERO);
     hand.rotate(&new.key, &rotation).await;
     assert!(!hand.lives(&new.digest).await);
     assert_eq!(hand.find(&rotation.digest).await.secret_expires_at, None);
@@ -71,15 +72,15 @@ pub async fn a_rotation_without_overlap_ends_the_old_secret_at_once(fixture: &Fi
 pub async fn a_second_rotation_ends_the_oldest_secret_at_once(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let (second, third) = (hand.rotation(HOUR * 2), hand.rotation(HOUR));
+    let (second, third) = (Hand::rotation(HOUR * 2), Hand::rotation(HOUR));
     hand.rotate(&new.key, &second).await;
     hand.rotate(&new.key, &third).await;
     assert!(!hand.lives(&new.digest).await);
-    assert_eq!(hand.find(&second.digest).await.secret_expires_at, Some(third.old_until));
+    assert_eq!(hand.find(&second.digest).await.secret_expires_at, Some(hand.now().plus(HOUR)));
     assert_eq!(hand.find(&third.digest).await.secret_expires_at, None);
     hand.clock.advance(HOUR);
     assert!(!hand.lives(&second.digest).await);
-    let fourth = hand.rotation(HOUR);
+    let fourth = Hand::rotation(HOUR);
     hand.rotate(&new.key, &fourth).await;
     assert!(!hand.lives(&second.digest).await && hand.lives(&third.digest).await && hand.lives(&fourth.digest).await);
 }
@@ -90,7 +91,7 @@ pub async fn a_rotation_keeps_all_but_the_prefix(fixture: &Fixture) {
     hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
     let used = hand.look(&new.key).await;
     let usage = hand.store.usage(&new.key.tenant, new.key.id, Day::from_number(0)).await.unwrap();
-    let rotation = hand.rotation(HOUR);
+    let rotation = Hand::rotation(HOUR);
     let rotated = hand.rotate(&new.key, &rotation).await;
     let key = Key { prefix: rotation.prefix.clone(), ..new.key.clone() };
     assert_eq!((&rotated.key, rotated.last_used_at), (&key, used.last_used_at));
@@ -105,7 +106,7 @@ pub async fn a_revoked_key_is_not_rotated(fixture: &Fixture) {
     let new = hand.key().await;
     hand.revoke(&new.key).await;
     let before = hand.look(&new.key).await;
-    let rotation = hand.rotation(HOUR);
+    let rotation = Hand::rotation(HOUR);
     let answer = hand.try_rotate(&new.key, &rotation, &hand.guard(), None).await;
     assert_eq!(answer, ChangeKey::Refused(Objection::Revoked));
     assert_eq!(hand.store.find_key(&rotation.digest).await, Ok(None));

@@ -63,7 +63,7 @@ pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
     hand.store.add_usage(&[hand.delta(ours.key.id)]).await.unwrap();
     let theirs = Key { tenant: acme.clone(), ..ours.key.clone() };
     let seq = hand.store.last_seq().await;
-    let rotation = hand.rotation(Duration::ZERO);
+    let rotation = Hand::rotation(Duration::ZERO);
     let patch = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
     assert_eq!(hand.store.key(&acme, ours.key.id).await, Ok(None));
     assert_eq!(hand.store.usage(&acme, ours.key.id, Day::from_number(0)).await, Ok(None));

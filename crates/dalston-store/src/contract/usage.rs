@@ -69,7 +69,7 @@ pub async fn the_last_use_is_shown_with_the_key(fixture: &Fixture) {
     assert_eq!(hand.look(&new.key).await.last_used_at, Some(at));
     let listed = hand.store.keys(&new.key.tenant, &PageRequest::default(), false).await.unwrap();
     assert_eq!(listed.items[0].last_used_at, Some(at));
-    let changed = hand.rotate(&new.key, &hand.rotation(Duration::ZERO)).await;
+    let changed = hand.rotate(&new.key, &Hand::rotation(Duration::ZERO)).await;
     assert_eq!(changed.last_used_at, Some(at));
 }
 

@@ -135,7 +135,7 @@ impl KeyStore for MemoryStore {
         }
         state.secrets.retain(|_, secret| secret.key != id || secret.expires_at.is_none());
         for secret in state.secrets.values_mut().filter(|secret| secret.key == id) {
-            secret.expires_at = Some(rotation.old_until);
+            secret.expires_at = Some(now.plus(rotation.overlap));
         }
         state.secrets.insert(rotation.digest, Secret { key: id, expires_at: None });
         state.claim(claim, id.to_string());
