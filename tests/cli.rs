@@ -108,7 +108,8 @@ fn exit_codes_tell_what_happened() {
     assert_eq!(codes(&shell, &["tenants", "create", "acme"]), 1);
     assert_eq!(codes(&shell, &["status", "--store", "postgres://nobody:secret@127.0.0.1:1/none"]), 5);
 
-    let gateway = Launch::new().start();
+    let launch = Launch::new();
+    let gateway = launch.start();
     let stranger = Shell::new().set("DALSTON_API_KEY", "dk_invalid").set("DALSTON_SERVER", &gateway.url);
     assert_eq!(codes(&stranger, &["whoami"]), 3);
     let nobody = Shell::new().set("DALSTON_SERVER", &gateway.url);

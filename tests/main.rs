@@ -1,5 +1,6 @@
 //! All that crosses a process or a socket.
 
+mod admission;
 mod auth;
 mod cli;
 mod envelope;
@@ -9,6 +10,7 @@ mod process;
 mod seed;
 mod servers;
 mod status;
+mod storage;
 mod stores;
 mod table;
 mod v1;
