@@ -73,15 +73,19 @@ impl Raw {
         Reply { code, head, json: serde_json::from_slice(&body).unwrap_or_default() }
     }
 
+    /// Sends this again and again, until the other side has had enough and ends the connection; reads its answer
+    /// meanwhile.
+    pub async fn flood(mut self, piece: &[u8]) -> Reply {
+        let (mut from, mut to) = self.stream.split();
+        let sending = async { while to.write_all(piece).await.is_ok() {} };
+        // However it ends: what came before counts.
+        let _ = patiently(async { tokio::join!(sending, from.read_to_end(&mut self.read)) }).await;
+        self.reply().await
+    }
+
     /// Waits until the other side has ended the connection, be it in order or not; what came before is passed over.
     pub async fn ended(mut self) {
         while self.more().await {}
-    }
-
-    /// Both halves, for who reads and writes at once.
-    pub fn split(self) -> (impl AsyncReadExt + Unpin, impl AsyncWriteExt + Unpin) {
-        assert!(self.read.is_empty(), "something was read already");
-        self.stream.into_split()
     }
 
     /// Asks for a WebSocket and becomes one.

@@ -1,10 +1,11 @@
 //! The body of a command: a small JSON object that arrives in time.
 
-use crate::paced::paced;
+use crate::{fault::problem, paced::paced};
 use actix_web::{HttpRequest, error::PayloadError, http::header, web::Payload};
 use dalston_actix::Problem;
 use dalston_command::{Arguments, read_object};
 use dalston_model::ErrorCode;
+use dalston_service::ServiceError;
 use futures_util::StreamExt;
 use std::{pin::pin, time::Duration};
 
@@ -53,7 +54,7 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) ->
     if !has_media_type(request, "application/json") {
         return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"));
     }
-    read_object(&body).map_err(crate::fault::problem)
+    read_object(&body).map_err(problem)
 }
 
 /// An encoded body is not taken: it would pass the limits when it is unpacked (DOS-03).
@@ -78,6 +79,7 @@ pub(crate) fn unread(error: &PayloadError) -> Problem {
         PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
             Problem::new(ErrorCode::Timeout, "The body did not arrive in time")
         }
+        PayloadError::Overflow => problem(ServiceError::TooLarge),
         _ => Problem::malformed("The body could not be read"),
     }
 }

@@ -4,14 +4,15 @@ use crate::{Gateway, body, fault::problem, paced::paced, repeat};
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
     HttpRequest, HttpResponse,
+    error::PayloadError,
     http::header,
-    web::{Data, Payload},
+    web::{Bytes, Data, Payload},
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
 use dalston_model::{ErrorCode, FileName, Metadata};
 use dalston_service::{FieldError, Repeat, ServiceError, Staged, Upload, job_view};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 
 /// Parts of a form at most (UPL-05).
@@ -20,7 +21,7 @@ const PARTS: usize = 16;
 const TEXT_BYTES: usize = 4096;
 /// Characters of `model` and `language` at most.
 const WORD: usize = 64;
-/// What a form weighs beside its file, at most.
+/// What a form weighs beside its file, at most (UPL-05).
 const FORM_BYTES: u64 = 256 * 1024;
 
 /// Makes a job of the one file of a form.
@@ -33,7 +34,8 @@ pub(crate) async fn create(
     let jobs = &gateway.runtime.services.jobs;
     acceptable(&request, jobs.max_bytes())?;
     let key = repeat::key(&request)?;
-    let multipart = Multipart::new(request.headers(), Box::pin(paced(payload, gateway.pace)));
+    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
+    let multipart = Multipart::new(request.headers(), Box::pin(body));
     let form = Form::read(multipart, &permit, &gateway, key.is_some()).await?;
     let staged = form.staged.ok_or_else(|| problem(ServiceError::invalid("file", "is required")))?;
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&staged, &form.upload) });
@@ -49,10 +51,29 @@ fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<(), Problem> {
         return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type multipart/form-data"));
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: u64| length > max_bytes.saturating_add(FORM_BYTES)) {
+    if length.is_some_and(|length: u64| length > most(max_bytes)) {
         return Err(problem(ServiceError::TooLarge));
     }
     Ok(())
+}
+
+/// What the body may weigh.
+const fn most(max_bytes: u64) -> u64 {
+    max_bytes.saturating_add(FORM_BYTES)
+}
+
+/// The body, which ends with `Overflow` when it has more bytes: a chunked one has no length, and what stands between
+/// the parts of a form is in none of them.
+fn at_most<S>(most: u64, body: S) -> impl Stream<Item = Result<Bytes, PayloadError>>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>>,
+{
+    let mut left = most;
+    body.map(move |piece| {
+        let piece = piece?;
+        left = left.checked_sub(piece.len() as u64).ok_or(PayloadError::Overflow)?;
+        Ok(piece)
+    })
 }
 
 /// A form, read part by part.

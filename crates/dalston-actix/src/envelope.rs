@@ -1,6 +1,6 @@
 //! What every answer carries, and what every request leaves in the log.
 
-use crate::{Problem, TrustedProxies, problem::header_value};
+use crate::{Problem, TrustedProxies, problem::header_value, unread::Unread};
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
@@ -101,13 +101,14 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (envelope, service) = (self.envelope.clone(), Rc::clone(&self.service));
         Box::pin(async move {
             let began = envelope.clock.now();
             let info = RequestInfo::read(request.request(), &envelope.proxies, began, &*envelope.entropy);
             request.extensions_mut().insert(info.clone());
             let has_body = has_body(request.request());
+            let unread = Unread::of(&mut request);
             // No clone of the request may live while it is routed, so a fault is answered without one.
             let answered = AssertUnwindSafe(service.call(request)).catch_unwind().await;
             let took = || envelope.clock.now().since(began).as_micros();
@@ -116,7 +117,10 @@ where
                     let mut response = shaped(response, &info);
                     finish(response.response_mut(), &info, has_body);
                     log(&response, &info, took());
-                    return Ok(response);
+                    return Ok(match unread {
+                        Some(unread) => response.map_body(|_, body| EitherBody::right(unread.until_said(body))),
+                        None => response,
+                    });
                 }
                 Ok(Err(error)) => problem_of(&error),
                 Err(_) => {
@@ -132,6 +136,10 @@ where
                 request_id = info.id.as_str(),
                 "request"
             );
+            let response = match unread {
+                Some(unread) => unread.until_answered(response),
+                None => response,
+            };
             Err(InternalError::from_response(problem, response).into())
         })
     }

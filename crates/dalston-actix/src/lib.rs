@@ -8,6 +8,7 @@ mod extract;
 mod guard;
 mod presented;
 mod problem;
+mod unread;
 
 pub use address::TrustedProxies;
 pub use envelope::{Envelope, RequestInfo};
