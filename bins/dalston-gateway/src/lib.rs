@@ -11,6 +11,7 @@ mod paced;
 mod repeat;
 mod routes;
 mod serve;
+mod session;
 mod stream;
 mod upload;
 
