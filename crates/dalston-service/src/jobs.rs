@@ -59,7 +59,9 @@ impl Jobs {
         self.files.stage(id, digest).await
     }
 
-    /// Makes a job of an upload that has arrived. A repeated upload gets the job of the first.
+    /// Makes a job of an upload that has arrived. A repeated upload gets the job of the first, as it is now; when that was
+    /// purged meanwhile, `NotFound`: to tell of it as of a job that is there would not be true, and to make another would
+    /// bring back what was deleted.
     pub async fn create(
         &self,
         permit: &Permit,
