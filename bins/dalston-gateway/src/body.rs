@@ -48,7 +48,7 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) ->
     if body.is_empty() {
         return Ok(Arguments::new());
     }
-    if !has_media_type(request, "application/json") {
+    if !has_media_type(request, "application/json") || !is_utf8(request) {
         return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"));
     }
     read_object(&body).map_err(problem)
@@ -78,8 +78,20 @@ pub(crate) fn plain(request: &HttpRequest) -> Result<(), Problem> {
 
 /// Whether the body is said to be of this type, whatever its parameters.
 pub(crate) fn has_media_type(request: &HttpRequest, wanted: &str) -> bool {
-    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+    content_type(request).split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+/// Whether no other charset is named: JSON has none (RFC 8259 §8.1), but many clients name it all the same.
+fn is_utf8(request: &HttpRequest) -> bool {
+    content_type(request).split(';').skip(1).filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || ["utf-8", "utf8"].iter().any(|it| value.eq_ignore_ascii_case(it))
+    })
+}
+
+fn content_type(request: &HttpRequest) -> &str {
+    request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// Why a body could not be read.

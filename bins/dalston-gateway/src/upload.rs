@@ -5,7 +5,7 @@ use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
     HttpRequest, HttpResponse,
     error::PayloadError,
-    http::header,
+    http::header::{self, Charset, ContentDisposition, ExtendedValue},
     web::{Bytes, Data, Payload},
 };
 use dalston_actix::{Permitted, Problem};
@@ -15,8 +15,6 @@ use dalston_service::{FieldError, Repeat, ServiceError, Staged, Upload, job_view
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 
-/// Parts of a form at most (UPL-05).
-const PARTS: usize = 16;
 /// Bytes of a text part at most.
 const TEXT_BYTES: usize = 4096;
 /// Characters of `model` and `language` at most.
@@ -76,7 +74,7 @@ where
     })
 }
 
-/// A form, read part by part.
+/// A form, read part by part: each of its few names once, so it has no more parts (UPL-05).
 #[derive(Default)]
 struct Form {
     staged: Option<Staged>,
@@ -101,9 +99,6 @@ impl Form {
                 _ => return Err(unknown(&name)),
             }
             form.seen.push(name);
-            if form.seen.len() > PARTS {
-                return Err(Problem::malformed("The form has too many parts"));
-            }
         }
         Ok(form)
     }
@@ -115,8 +110,7 @@ impl Form {
         gateway: &Gateway,
         digest: bool,
     ) -> Result<(), Problem> {
-        let given = field.content_disposition().and_then(|it| it.get_filename()).unwrap_or_default();
-        self.upload.filename = FileName::clean(given);
+        self.upload.filename = field.content_disposition().and_then(file_name);
         self.upload.content_type = field.content_type().map(|kind| kind.essence_str().chars().take(255).collect());
         let mut staged = gateway.runtime.services.jobs.stage(permit, digest).await.map_err(problem)?;
         while let Some(chunk) = field.next().await {
@@ -125,6 +119,21 @@ impl Form {
         self.staged = Some(staged);
         Ok(())
     }
+}
+
+/// What the client calls its file. Forms have no `filename*` (RFC 7578 §4.2), but clients send it.
+fn file_name(part: &ContentDisposition) -> Option<FileName> {
+    if let Some(plain) = part.get_filename() {
+        return FileName::clean(plain);
+    }
+    let ExtendedValue { charset, value, .. } = part.get_filename_ext()?;
+    let text = match charset {
+        // RFC 8187 §3.2.1 wants these two of its readers.
+        Charset::Iso_8859_1 => value.iter().copied().map(char::from).collect(),
+        Charset::Ext(name) if name.eq_ignore_ascii_case("UTF-8") => str::from_utf8(value).ok()?.to_owned(),
+        _ => return None,
+    };
+    FileName::clean(&text)
 }
 
 /// The text of a part.
