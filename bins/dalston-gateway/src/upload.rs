@@ -30,8 +30,9 @@ pub(crate) async fn create(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
-    acceptable(&request, jobs.max_bytes())?;
+    let announced = acceptable(&request, jobs.max_bytes())?;
     let key = repeat::key(&request)?;
+    jobs.room(&permit, announced).await.map_err(problem)?;
     let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
     let multipart = Multipart::new(request.headers(), Box::pin(body));
     let form = Form::read(multipart, &permit, &gateway, key.is_some()).await?;
@@ -42,17 +43,17 @@ pub(crate) async fn create(
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(job_view(&job)))
 }
 
-/// What the headers tell before a byte of the body is read.
-fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<(), Problem> {
+/// What the headers tell before a byte of the body is read: its length, where they do.
+fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<u64, Problem> {
     body::plain(request)?;
     if !body::has_media_type(request, "multipart/form-data") {
         return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type multipart/form-data"));
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: u64| length > most(max_bytes)) {
-        return Err(problem(ServiceError::TooLarge));
+    match length.unwrap_or_default() {
+        length if length > most(max_bytes) => Err(problem(ServiceError::TooLarge)),
+        length => Ok(length),
     }
-    Ok(())
 }
 
 /// What the body may weigh.

@@ -21,6 +21,8 @@ use tokio::{
 
 /// What arrives is written in pieces of this size.
 const PIECE: usize = 256 * 1024;
+/// What no upload may take of the disk: the database grows there too.
+const FLOOR: u64 = 64 * 1024 * 1024;
 
 /// The folder of the audio files.
 pub struct AudioFiles {
@@ -48,6 +50,17 @@ impl AudioFiles {
     /// Where the audio of a job is kept.
     pub fn path(&self, id: JobId) -> PathBuf {
         self.kept.join(id.to_string())
+    }
+
+    /// Refuses what the disk has no room for: so many bytes, and the 64 MiB that stay free.
+    pub async fn room(&self, bytes: u64) -> ServiceResult<()> {
+        let folder = self.staged.clone();
+        let disk = spawn_blocking(move || rustix::fs::statvfs(&folder)).await.map_err(io::Error::other)?;
+        let disk = disk.map_err(io::Error::from)?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < bytes.saturating_add(FLOOR) {
+            return Err(ServiceError::StorageFull);
+        }
+        Ok(())
     }
 
     /// A new file for what arrives. `digest` asks for its SHA-256.

@@ -53,6 +53,11 @@ impl Jobs {
         self.files.max_bytes()
     }
 
+    /// Refuses an upload of so many bytes when the disk has no room for it.
+    pub async fn room(&self, _permit: &Permit, bytes: u64) -> ServiceResult<()> {
+        self.files.room(bytes).await
+    }
+
     /// A file for an upload that is about to arrive. `digest` asks for its SHA-256.
     pub async fn stage(&self, _permit: &Permit, digest: bool) -> ServiceResult<Staged> {
         let id = JobId::new(self.clock.now(), &*self.entropy)?;

@@ -148,3 +148,13 @@ async fn the_body_of_a_command_is_there_in_time_or_answered_with_408() {
         raw.ended().await;
     }
 }
+
+#[tokio::test]
+async fn an_upload_that_the_disk_has_no_room_for_is_refused_before_the_body() {
+    let (app, client) = at_most(1 << 60).await;
+    let mut raw = Raw::connect(app.address).await;
+    raw.send(head(&app, &client, &format!("Content-Length: {}", 1_u64 << 59))).await;
+    let reply = raw.reply().await;
+    assert_eq!((reply.code, &reply.json["code"]), (507, &json!("storage_full")), "DOS-04");
+    assert_nothing(&app, &client).await;
+}
