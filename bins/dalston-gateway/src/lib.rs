@@ -4,6 +4,7 @@ mod body;
 mod commands;
 mod fault;
 mod frames;
+mod head;
 mod health;
 mod hosts;
 mod origins;
