@@ -1,4 +1,4 @@
-//! Requests that no client library writes (HTTP-01, HTTP-02, HTTP-06, HTTP-08).
+//! Requests that no client library writes (HTTP-01, HTTP-02, HTTP-06, HTTP-08, DOS-01).
 
 use kit::app::App;
 use tokio::{
@@ -110,4 +110,29 @@ async fn nobody_keeps_the_rights_of_the_request_before_on_a_connection() {
     let without = "GET /auth/me HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answers = exchange(&app, &format!("{with}{without}{with}{without}{LAST}")).await;
     assert_eq!(statuses(&answers), ["200", "401", "200", "401", "200"], "TEN-05");
+}
+
+#[tokio::test]
+async fn a_long_head_is_refused_before_all_else() {
+    let app = App::start().await;
+    for (uri, header, status) in [
+        (8_192, 0, "200"),
+        (8_193, 0, "400"),
+        (60_000, 0, "400"),
+        (100, 16_000, "200"),
+        (100, 16_384, "400"),
+        (100, 60_000, "400"),
+        (8_000, 8_384, "400"),
+    ] {
+        for (route, accepted) in [("/health?x=", "200"), ("/auth/me?x=", "401")] {
+            let rest = "q".repeat(uri - route.len());
+            let head = format!("GET {route}{rest} HTTP/1.1\r\nHost: localhost\r\nX-Long: {}", "q".repeat(header));
+            let answers = exchange(&app, &format!("{head}\r\nConnection: close\r\n\r\n")).await;
+            let wanted = if status == "200" { accepted } else { status };
+            assert_eq!(statuses(&answers), [wanted], "DOS-01 {uri} {header}");
+            let told = answers.contains(r#""code":"invalid_request""#) && answers.contains(r#""request_id":""#);
+            assert_eq!(told, wanted == "400", "ERR-01 {answers}");
+            assert!(!answers.contains("qqq"), "ERR-02 {answers}");
+        }
+    }
 }

@@ -235,7 +235,13 @@ async fn a_body_is_json_and_nothing_else() {
         assert_eq!(answer.problem(), "unsupported_media", "WEB-04 {kind}");
     }
     send(&admin, "application/x-www-form-urlencoded", "name=n").await.expect(415);
-    send(&admin, "Application/JSON; charset=utf-8", body).await.expect(201).secret();
+    for charset in ["utf-16", "iso-8859-1", "utf-8; charset=utf-7", "\"utf-16\"", ""] {
+        let kind = format!("application/json; charset={charset}");
+        assert_eq!(send(&admin, &kind, body).await.expect(415).problem(), "unsupported_media", "JSON-01 {charset}");
+    }
+    for rest in ["; charset=utf-8", ";Charset=\"UTF-8\"", " ; profile=a; charset = utf8", ";", "; profile=a"] {
+        send(&admin, &format!("Application/JSON{rest}"), body).await.expect(201).secret();
+    }
 }
 
 #[tokio::test]

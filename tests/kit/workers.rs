@@ -1,9 +1,13 @@
-//! A worker of streams that hears and answers, so that a stream can be open.
+//! Workers of streams that hear and answer, so that a stream can be open.
 
 use async_trait::async_trait;
 use dalston_model::{SessionId, TenantId};
 use dalston_service::{ClientFrame, StreamConfig, WorkerLink, Workers};
 use serde_json::json;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::sync::mpsc;
 
 /// Always has room; answers each frame of audio with its length, and `end` with `session.end`.
@@ -28,6 +32,30 @@ impl Workers for Echo {
                     break;
                 }
             }
+        });
+        Some(WorkerLink { to, from })
+    }
+}
+
+/// Always has room; hears nothing, and says long messages for as long as somebody takes them.
+#[derive(Default)]
+pub struct Flood {
+    /// How many it has said.
+    pub said: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Workers for Flood {
+    async fn acquire(&self, _: &TenantId, _: SessionId, _: &StreamConfig) -> Option<WorkerLink> {
+        let (to, heard) = mpsc::channel(4);
+        let (say, from) = mpsc::channel(4);
+        let said = self.said.clone();
+        tokio::spawn(async move {
+            let message = json!({"type": "transcript.partial", "text": "x".repeat(64 * 1024)}).to_string();
+            while say.send(message.clone()).await.is_ok() {
+                said.fetch_add(1, Ordering::Relaxed);
+            }
+            drop(heard);
         });
         Some(WorkerLink { to, from })
     }

@@ -1,18 +1,19 @@
 //! The body of a command: a small JSON object that arrives in time.
 
-use crate::{fault::problem, paced::paced};
+use crate::fault::problem;
 use actix_web::{HttpRequest, error::PayloadError, http::header, web::Payload};
 use dalston_actix::Problem;
 use dalston_command::{Arguments, read_object};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use futures_util::StreamExt;
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// A body of JSON has at most so many bytes (DOS-04).
 const JSON_BYTES: usize = 64 * 1024;
 
-/// How slowly a body may arrive.
+/// How slowly a body may arrive: the rate is for uploads, whose length says nothing about their time.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Its progress is looked at so often.
@@ -23,6 +24,8 @@ pub struct Pace {
     pub grace: Duration,
     /// The average.
     pub bytes_per_second: u64,
+    /// A body of JSON is whole after this time.
+    pub json: Duration,
 }
 
 impl Default for Pace {
@@ -32,6 +35,7 @@ impl Default for Pace {
             bytes_per_window: 10 * 1024,
             grace: Duration::from_secs(30),
             bytes_per_second: 64 * 1024,
+            json: Duration::from_secs(10),
         }
     }
 }
@@ -39,22 +43,27 @@ impl Default for Pace {
 /// Reads the JSON object of the body; none at all is an empty object.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
     plain(request)?;
+    // A time-out of the event loop, which has a clock of its own.
+    let body = timeout(pace.json, whole(payload)).await.map_err(|_| late())??;
+    if body.is_empty() {
+        return Ok(Arguments::new());
+    }
+    if !has_media_type(request, "application/json") || !is_utf8(request) {
+        return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"));
+    }
+    read_object(&body).map_err(problem)
+}
+
+async fn whole(mut payload: Payload) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
-    let mut chunks = pin!(paced(payload, pace));
-    while let Some(chunk) = chunks.next().await {
+    while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| unread(&error))?;
         if body.len() + chunk.len() > JSON_BYTES {
             return Err(Problem::new(ErrorCode::TooLarge, "The body is larger than 65536 bytes"));
         }
         body.extend_from_slice(&chunk);
     }
-    if body.is_empty() {
-        return Ok(Arguments::new());
-    }
-    if !has_media_type(request, "application/json") {
-        return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"));
-    }
-    read_object(&body).map_err(problem)
+    Ok(body)
 }
 
 /// A GET or DELETE takes no body: what it asked for would be passed over in silence.
@@ -80,17 +89,31 @@ pub(crate) fn plain(request: &HttpRequest) -> Result<(), Problem> {
 
 /// Whether the body is said to be of this type, whatever its parameters.
 pub(crate) fn has_media_type(request: &HttpRequest, wanted: &str) -> bool {
-    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+    content_type(request).split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+/// Whether no other charset is named: JSON has none (RFC 8259 §8.1), but many clients name it all the same.
+fn is_utf8(request: &HttpRequest) -> bool {
+    content_type(request).split(';').skip(1).filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || ["utf-8", "utf8"].iter().any(|it| value.eq_ignore_ascii_case(it))
+    })
+}
+
+fn content_type(request: &HttpRequest) -> &str {
+    request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// Why a body could not be read.
 pub(crate) fn unread(error: &PayloadError) -> Problem {
     match error {
-        PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-            Problem::new(ErrorCode::Timeout, "The body did not arrive in time")
-        }
+        PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => late(),
         PayloadError::Overflow => problem(ServiceError::TooLarge),
         _ => Problem::malformed("The body could not be read"),
     }
+}
+
+fn late() -> Problem {
+    Problem::new(ErrorCode::Timeout, "The body did not arrive in time")
 }

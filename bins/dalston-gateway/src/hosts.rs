@@ -11,7 +11,10 @@ use actix_web::{
 };
 use dalston_actix::{Problem, RequestInfo};
 use dalston_model::ErrorCode;
-use std::{fs, net::IpAddr};
+use std::{
+    fs,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// Names that are answered beside IP addresses, which nobody can rebind.
 pub(crate) struct Hosts(Vec<String>);
@@ -25,18 +28,22 @@ impl Hosts {
     }
 
     fn answer(&self, host: &str) -> bool {
-        let name = name_of(host).to_ascii_lowercase();
-        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        address.is_ok() || name.ends_with(".localhost") || self.0.contains(&name)
+        let Some(name) = name_of(host) else { return false };
+        if let Some(literal) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+            return literal.parse::<Ipv6Addr>().is_ok();
+        }
+        let name = name.to_ascii_lowercase();
+        let loopback = name.strip_suffix(".localhost").is_some_and(|label| !label.is_empty());
+        loopback || name.parse::<Ipv4Addr>().is_ok() || self.0.contains(&name)
     }
 }
 
-/// The host without its port.
-fn name_of(host: &str) -> &str {
-    match host.rfind(':') {
-        Some(colon) if !host.ends_with(']') => &host[..colon],
-        _ => host,
-    }
+/// The host without its port; an IPv6 address in its brackets (RFC 3986 §3.2.2).
+fn name_of(host: &str) -> Option<&str> {
+    let end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
+    let (name, port) = host.split_at(end);
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5;
+    (port.is_empty() || port.strip_prefix(':').is_some_and(digits)).then_some(name)
 }
 
 /// Answers 421 under a name that is not answered here.
@@ -65,10 +72,39 @@ mod tests {
     #[test]
     fn loopback_names_addresses_and_listed_names_are_answered() {
         let hosts = Hosts::new(vec!["api.example.com".to_owned()]);
-        for host in ["localhost:8000", "127.0.0.1", "[::1]:8000", "192.0.2.1:80", "API.example.com", "x.localhost"] {
+        for host in [
+            "localhost:8000",
+            "127.0.0.1",
+            "[::1]:8000",
+            "192.0.2.1:80",
+            "API.example.com",
+            "x.localhost",
+            "[::]",
+            "localhost:",
+        ] {
             assert!(hosts.answer(host), "{host}");
         }
-        for host in ["evil.example", "evil.example:8000", "localhost.evil.example", "", "api.example.com.evil"] {
+        for host in [
+            "evil.example",
+            "evil.example:8000",
+            "localhost.evil.example",
+            "",
+            "api.example.com.evil",
+            "[[127.0.0.1]]:99",
+            "[127.0.0.1]",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "[::1]:x",
+            "[]",
+            "127.0.0.1]",
+            "localhost:8000:1",
+            "localhost:+1",
+            "evil.example@localhost",
+            "localhost@evil.example",
+            ".localhost",
+            ":80",
+        ] {
             assert!(!hosts.answer(host), "HTTP-08 {host}");
         }
     }

@@ -4,6 +4,7 @@ mod body;
 mod commands;
 mod fault;
 mod frames;
+mod head;
 mod health;
 mod hosts;
 mod origins;
@@ -11,6 +12,7 @@ mod paced;
 mod repeat;
 mod routes;
 mod serve;
+mod session;
 mod stream;
 mod upload;
 

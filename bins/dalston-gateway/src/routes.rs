@@ -1,6 +1,6 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, commands, health, hosts, stream, upload};
+use crate::{Gateway, commands, head, health, hosts, stream, upload};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -80,6 +80,7 @@ pub fn app(
         web::to(no_route).wrap(Guard::new(runtime.gate.clone(), Need::Caller).query_keys(gateway.query_keys)),
     )
     .wrap(from_fn(hosts::check))
+    .wrap(from_fn(head::check))
     .wrap(Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone()))
 }
 

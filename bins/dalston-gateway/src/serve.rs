@@ -4,7 +4,10 @@ use crate::{Gateway, app};
 use actix_web::{HttpServer, rt, web::Data};
 use dalston_runtime::Runtime;
 use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 
 /// The head of a request arrives in time, or the connection ends (DOS-01).
 const HEAD: Duration = Duration::from_secs(5);
@@ -14,8 +17,10 @@ const IDLE: Duration = Duration::from_secs(15);
 const CONNECTIONS: usize = 10_000;
 /// Requests under way have so long to finish when the gateway stops, in seconds.
 const FINISH: u64 = 30;
-/// Recovery runs each minute: so many ticks.
-const RECOVERY: u32 = 60;
+/// Usage is written, and changes of keys are followed, so often.
+const TICK: Duration = Duration::from_secs(1);
+/// Recovery runs at the start, and so often.
+const RECOVERY: Duration = Duration::from_mins(1);
 
 /// Serves on the listener until `stop` comes: then streams are closed with 1001, requests under way finish, counted
 /// usage is written.
@@ -31,7 +36,9 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
         .listen(listener)?
         .run();
     let handle = server.handle();
-    let ticking = rt::spawn(tick(runtime.clone()));
+    let (end, ending) = watch::channel(());
+    let ticking = rt::spawn(tick(runtime.clone(), ending.clone()));
+    let recovering = rt::spawn(recover(runtime.clone(), ending));
     let mut serving = rt::spawn(server);
     let ended = tokio::select! {
         ended = &mut serving => ended,
@@ -42,22 +49,38 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
             serving.await
         }
     };
-    ticking.abort();
+    drop(end);
+    // A tick under way has usage in its hands: what it has taken is written before the last of it is.
+    let _ = tokio::join!(ticking, recovering);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }
 
-async fn tick(runtime: Arc<Runtime>) {
-    let mut seconds = interval(Duration::from_secs(1));
+/// Until the other end of `ending` is dropped, which no tick is cut off by.
+async fn tick(runtime: Arc<Runtime>, mut ending: watch::Receiver<()>) {
+    let mut seconds = interval(TICK);
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut until_recovery = 0_u32;
     loop {
-        seconds.tick().await;
-        if until_recovery == 0 {
-            runtime.recover().await;
-            until_recovery = RECOVERY;
+        tokio::select! {
+            biased;
+            _ = ending.changed() => return,
+            _ = seconds.tick() => runtime.tick().await,
         }
-        until_recovery -= 1;
-        runtime.tick().await;
+    }
+}
+
+/// Beside the ticks: a folder of many files would hold them up. A recovery that is cut off is finished by the next.
+async fn recover(runtime: Arc<Runtime>, mut ending: watch::Receiver<()>) {
+    let mut minutes = interval(RECOVERY);
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let work = async {
+        loop {
+            minutes.tick().await;
+            runtime.recover().await;
+        }
+    };
+    tokio::select! {
+        _ = ending.changed() => {}
+        () = work => {}
     }
 }

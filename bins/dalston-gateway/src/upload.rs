@@ -5,7 +5,7 @@ use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
     HttpRequest, HttpResponse,
     error::PayloadError,
-    http::header,
+    http::header::{self, Charset, ContentDisposition, ExtendedValue},
     web::{Bytes, Data, Payload},
 };
 use dalston_actix::{Permitted, Problem};
@@ -15,8 +15,6 @@ use dalston_service::{FieldError, Repeat, ServiceError, Staged, Upload, job_view
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 
-/// Parts of a form at most (UPL-05).
-const PARTS: usize = 16;
 /// Bytes of a text part at most.
 const TEXT_BYTES: usize = 4096;
 /// Characters of `model` and `language` at most.
@@ -32,8 +30,9 @@ pub(crate) async fn create(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
-    acceptable(&request, jobs.max_bytes())?;
+    let announced = acceptable(&request, jobs.max_bytes())?;
     let key = repeat::key(&request)?;
+    jobs.room(&permit, announced).await.map_err(problem)?;
     let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
     let multipart = Multipart::new(request.headers(), Box::pin(body));
     let form = Form::read(multipart, &permit, &gateway, key.is_some()).await?;
@@ -44,17 +43,17 @@ pub(crate) async fn create(
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(job_view(&job)))
 }
 
-/// What the headers tell before a byte of the body is read.
-fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<(), Problem> {
+/// What the headers tell before a byte of the body is read: its length, where they do.
+fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<u64, Problem> {
     body::plain(request)?;
     if !body::has_media_type(request, "multipart/form-data") {
         return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type multipart/form-data"));
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: u64| length > most(max_bytes)) {
-        return Err(problem(ServiceError::TooLarge));
+    match length.unwrap_or_default() {
+        length if length > most(max_bytes) => Err(problem(ServiceError::TooLarge)),
+        length => Ok(length),
     }
-    Ok(())
 }
 
 /// What the body may weigh.
@@ -76,7 +75,7 @@ where
     })
 }
 
-/// A form, read part by part.
+/// A form, read part by part: each of its few names once, so it has no more parts (UPL-05).
 #[derive(Default)]
 struct Form {
     staged: Option<Staged>,
@@ -101,9 +100,6 @@ impl Form {
                 _ => return Err(unknown(&name)),
             }
             form.seen.push(name);
-            if form.seen.len() > PARTS {
-                return Err(Problem::malformed("The form has too many parts"));
-            }
         }
         Ok(form)
     }
@@ -115,8 +111,7 @@ impl Form {
         gateway: &Gateway,
         digest: bool,
     ) -> Result<(), Problem> {
-        let given = field.content_disposition().and_then(|it| it.get_filename()).unwrap_or_default();
-        self.upload.filename = FileName::clean(given);
+        self.upload.filename = field.content_disposition().and_then(file_name);
         self.upload.content_type = field.content_type().map(|kind| kind.essence_str().chars().take(255).collect());
         let mut staged = gateway.runtime.services.jobs.stage(permit, digest).await.map_err(problem)?;
         while let Some(chunk) = field.next().await {
@@ -125,6 +120,21 @@ impl Form {
         self.staged = Some(staged);
         Ok(())
     }
+}
+
+/// What the client calls its file. Forms have no `filename*` (RFC 7578 §4.2), but clients send it.
+fn file_name(part: &ContentDisposition) -> Option<FileName> {
+    if let Some(plain) = part.get_filename() {
+        return FileName::clean(plain);
+    }
+    let ExtendedValue { charset, value, .. } = part.get_filename_ext()?;
+    let text = match charset {
+        // RFC 8187 §3.2.1 wants these two of its readers.
+        Charset::Iso_8859_1 => value.iter().copied().map(char::from).collect(),
+        Charset::Ext(name) if name.eq_ignore_ascii_case("UTF-8") => str::from_utf8(value).ok()?.to_owned(),
+        _ => return None,
+    };
+    FileName::clean(&text)
 }
 
 /// The text of a part.

@@ -4,28 +4,32 @@
 //! its file, in one place or the other, and [`AudioFiles::recover`] finishes what a crash cut off.
 
 use crate::{ServiceError, ServiceResult};
-use dalston_model::{JobId, SharedClock, Timestamp};
-use dalston_store::JobStore;
+use dalston_model::JobId;
 use sha2::{Digest, Sha256};
 use std::{
+    fs::OpenOptions,
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::{Duration, UNIX_EPOCH},
+    sync::Mutex,
 };
 use tokio::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, ReadDir},
     io::{AsyncWriteExt, BufWriter},
+    task::spawn_blocking,
 };
 
 /// What arrives is written in pieces of this size.
 const PIECE: usize = 256 * 1024;
-/// A staged file without a row may be another node's upload under way: it is left alone for so long.
-const ABANDONED: Duration = Duration::from_hours(1);
+/// What no upload may take of the disk: the database grows there too.
+const FLOOR: u64 = 64 * 1024 * 1024;
 
 /// The folder of the audio files.
 pub struct AudioFiles {
-    staged: PathBuf,
-    kept: PathBuf,
+    pub(crate) staged: PathBuf,
+    pub(crate) kept: PathBuf,
+    /// How far recovery has come with the kept files.
+    pub(crate) walk: Mutex<Option<ReadDir>>,
     max_bytes: u64,
 }
 
@@ -35,7 +39,7 @@ impl AudioFiles {
         let kept = data.join("audio");
         let staged = kept.join("incoming");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&staged).await?;
-        Ok(Self { staged, kept, max_bytes })
+        Ok(Self { staged, kept, walk: Mutex::default(), max_bytes })
     }
 
     /// The greatest length of a file in bytes.
@@ -48,19 +52,23 @@ impl AudioFiles {
         self.kept.join(id.to_string())
     }
 
+    /// Refuses what the disk has no room for: so many bytes, and the 64 MiB that stay free.
+    pub async fn room(&self, bytes: u64) -> ServiceResult<()> {
+        let folder = self.staged.clone();
+        let disk = spawn_blocking(move || rustix::fs::statvfs(&folder)).await.map_err(io::Error::other)?;
+        let disk = disk.map_err(io::Error::from)?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < bytes.saturating_add(FLOOR) {
+            return Err(ServiceError::StorageFull);
+        }
+        Ok(())
+    }
+
     /// A new file for what arrives. `digest` asks for its SHA-256.
     pub async fn stage(&self, id: JobId, digest: bool) -> ServiceResult<Staged> {
-        let path = self.staged.join(id.to_string());
-        // `create_new` is O_EXCL: neither an existing file nor a link is followed.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
-        Ok(Staged {
-            id,
-            path: Some(path),
-            file: BufWriter::with_capacity(PIECE, file),
-            size: 0,
-            max_bytes: self.max_bytes,
-            digest: digest.then(Sha256::new),
-        })
+        let (path, max_bytes) = (self.staged.join(id.to_string()), self.max_bytes);
+        // The file comes with what deletes it, also when nobody waits for either any more.
+        let made = spawn_blocking(move || Staged::create(id, path, max_bytes, digest)).await;
+        Ok(made.map_err(io::Error::other)??)
     }
 
     /// Keeps a staged file whose job is in the store.
@@ -76,28 +84,8 @@ impl AudioFiles {
         gone(fs::remove_file(self.path(id)).await)
     }
 
-    /// Finishes what a crash cut off: a staged file whose job is in the store is kept, one without is deleted once it
-    /// is an hour old. Tells how many were kept and deleted.
-    pub async fn recover(&self, store: &dyn JobStore, clock: &SharedClock) -> ServiceResult<(u32, u32)> {
-        let (mut kept, mut deleted) = (0, 0);
-        let mut entries = fs::read_dir(&self.staged).await?;
-        while let Some(entry) = entries.next_entry().await? {
-            let id = entry.file_name().to_str().and_then(|name| name.parse::<JobId>().ok());
-            if let Some(id) = id
-                && store.job_exists(id).await?
-            {
-                self.rename(&entry.path(), id).await?;
-                kept += 1;
-            } else if is_abandoned(&entry, clock.now()).await {
-                gone(fs::remove_file(entry.path()).await)?;
-                deleted += 1;
-            }
-        }
-        Ok((kept, deleted))
-    }
-
     /// An upload and a recovery may both come to it: whoever is second finds it done.
-    async fn rename(&self, from: &Path, id: JobId) -> io::Result<()> {
+    pub(crate) async fn rename(&self, from: &Path, id: JobId) -> io::Result<()> {
         match fs::rename(from, self.path(id)).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound && fs::try_exists(self.path(id)).await? => {}
             renamed => renamed?,
@@ -117,6 +105,13 @@ pub struct Staged {
 }
 
 impl Staged {
+    fn create(id: JobId, path: PathBuf, max_bytes: u64, digest: bool) -> io::Result<Self> {
+        // `create_new` is O_EXCL: neither an existing file nor a link is followed.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = BufWriter::with_capacity(PIECE, File::from_std(file));
+        Ok(Self { id, path: Some(path), file, size: 0, max_bytes, digest: digest.then(Sha256::new) })
+    }
+
     /// The id of the job that it will belong to.
     pub const fn id(&self) -> JobId {
         self.id
@@ -176,7 +171,7 @@ impl Drop for Staged {
 }
 
 /// A file that is not there is as good as deleted.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
+pub(crate) fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -185,10 +180,4 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 
 async fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder).await?.sync_all().await
-}
-
-async fn is_abandoned(entry: &fs::DirEntry, now: Timestamp) -> bool {
-    let Ok(Ok(modified)) = entry.metadata().await.map(|metadata| metadata.modified()) else { return false };
-    let age = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.since(Timestamp::from_micros(0).plus(age)) > ABANDONED
 }

@@ -46,9 +46,6 @@ pub enum ServiceError {
     /// The body is too large.
     #[error("the body is too large")]
     TooLarge,
-    /// The body did not arrive in time.
-    #[error("the body did not arrive in time")]
-    Timeout,
     /// No room on the disk.
     #[error("no room to store this")]
     StorageFull,
@@ -73,7 +70,6 @@ impl ServiceError {
             Self::Invalid(_) | Self::Malformed(_) => ErrorCode::InvalidRequest,
             Self::UnsupportedMedia(_) => ErrorCode::UnsupportedMedia,
             Self::TooLarge => ErrorCode::TooLarge,
-            Self::Timeout => ErrorCode::Timeout,
             Self::StorageFull => ErrorCode::StorageFull,
             Self::Unavailable => ErrorCode::Unavailable,
             Self::Internal => ErrorCode::Internal,

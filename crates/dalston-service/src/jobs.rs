@@ -7,6 +7,7 @@ use dalston_model::{
 };
 use dalston_store::{CancelJob, DeleteJob, InsertJob, Repeated, SharedStore};
 use serde_json::json;
+use std::{future::Future, sync::Arc};
 
 const NOUN: &str = "Job";
 
@@ -37,19 +38,24 @@ pub enum Cancelled {
 /// The use cases on jobs.
 pub struct Jobs {
     store: SharedStore,
-    files: AudioFiles,
+    files: Arc<AudioFiles>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
 
 impl Jobs {
     pub(crate) fn new(store: SharedStore, files: AudioFiles, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { store, files, clock, entropy }
+        Self { store, files: Arc::new(files), clock, entropy }
     }
 
     /// The greatest length of an upload in bytes.
-    pub const fn max_bytes(&self) -> u64 {
+    pub fn max_bytes(&self) -> u64 {
         self.files.max_bytes()
+    }
+
+    /// Refuses an upload of so many bytes when the disk has no room for it.
+    pub async fn room(&self, _permit: &Permit, bytes: u64) -> ServiceResult<()> {
+        self.files.room(bytes).await
     }
 
     /// A file for an upload that is about to arrive. `digest` asks for its SHA-256.
@@ -58,7 +64,9 @@ impl Jobs {
         self.files.stage(id, digest).await
     }
 
-    /// Makes a job of an upload that has arrived. A repeated upload gets the job of the first.
+    /// Makes a job of an upload that has arrived. A repeated upload gets the job of the first, as it is now; when that was
+    /// purged meanwhile, `NotFound`: to tell of it as of a job that is there would not be true, and to make another would
+    /// bring back what was deleted.
     pub async fn create(
         &self,
         permit: &Permit,
@@ -90,18 +98,23 @@ impl Jobs {
         let claim = repeat.map(|repeat| repeat.claim(permit, "jobs.create", now));
         let detail = json!({"size_bytes": job.size_bytes, "format": job.audio.format});
         let entry = permit.entry(now, Action::JobCreated, Target::Job(job.id), detail);
-        let inserted = match self.store.insert_job(&job, claim.as_ref(), &entry).await {
-            Ok(inserted) => inserted,
-            Err(error) => {
-                staged.leave();
-                return Err(error.into());
+        let (store, files) = (self.store.clone(), self.files.clone());
+        let (inserted, job) = to_its_end(async move {
+            let inserted = match store.insert_job(&job, claim.as_ref(), &entry).await {
+                Ok(inserted) => inserted,
+                Err(error) => {
+                    staged.leave();
+                    return Err(error.into());
+                }
+            };
+            if inserted == InsertJob::Inserted {
+                files.keep(staged).await?;
             }
-        };
+            Ok((inserted, job))
+        })
+        .await?;
         match inserted {
-            InsertJob::Inserted => {
-                self.files.keep(staged).await?;
-                Ok(job)
-            }
+            InsertJob::Inserted => Ok(job),
             InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
             InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(other_payload()),
             InsertJob::Repeated(Repeated { target, .. }) => {
@@ -141,14 +154,18 @@ impl Jobs {
     /// Deletes an ended job: its row, then its audio.
     pub async fn purge(&self, permit: &Permit, id: JobId) -> ServiceResult<()> {
         let entry = permit.entry(self.clock.now(), Action::JobDeleted, Target::Job(id), json!({}));
-        match self.store.delete_job(permit.tenant(), id, &entry).await? {
-            DeleteJob::Deleted => Ok(self.files.delete(id).await?),
-            DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
-            DeleteJob::Unknown => Err(ServiceError::NotFound(NOUN)),
-        }
+        let (store, files, tenant) = (self.store.clone(), self.files.clone(), permit.tenant().clone());
+        to_its_end(async move {
+            match store.delete_job(&tenant, id, &entry).await? {
+                DeleteJob::Deleted => Ok(files.delete(id).await?),
+                DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
+                DeleteJob::Unknown => Err(ServiceError::NotFound(NOUN)),
+            }
+        })
+        .await
     }
 
-    /// Finishes uploads that a crash cut off.
+    /// Finishes uploads and purges that a crash cut off.
     pub async fn recover(&self) -> ServiceResult<()> {
         let (kept, deleted) = self.files.recover(&*self.store, &self.clock).await?;
         if kept + deleted > 0 {
@@ -156,6 +173,19 @@ impl Jobs {
         }
         Ok(())
     }
+}
+
+/// Does the work to its end, also when nobody waits for it any more: the server drops the handler of a client that
+/// goes, and a row and its file change together or not at all.
+async fn to_its_end<T, W>(work: W) -> ServiceResult<T>
+where
+    T: Send + 'static,
+    W: Future<Output = ServiceResult<T>> + Send + 'static,
+{
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a step did not end");
+        Err(ServiceError::Internal)
+    })
 }
 
 async fn identify(staged: &Staged) -> ServiceResult<Audio> {

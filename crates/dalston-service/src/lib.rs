@@ -7,6 +7,7 @@ mod jobs;
 mod keys;
 mod probe;
 mod process;
+mod recovery;
 mod services;
 mod status;
 mod streams;

@@ -45,13 +45,16 @@ fn identify(source: Bounded) -> Option<Audio> {
     let mut format = probe.probe(&Hint::new(), stream, FormatOptions::default(), meta).ok()?;
     let track = format.default_track(TrackType::Audio)?;
     let (id, params) = (track.id, track.codec_params.as_ref()?.audio()?.clone());
+    // A header may say zero, which no decoder minds.
+    let sounds = params.sample_rate.is_some_and(|rate| rate > 0)
+        && params.channels.as_ref().is_none_or(|channels| channels.count() > 0);
     let audio = Audio {
         format: name(format.format_info().short_name),
         duration_seconds: duration(track, &params),
         sample_rate: params.sample_rate,
         channels: params.channels.as_ref().and_then(|channels| u32::try_from(channels.count()).ok()),
     };
-    plays(&mut *format, id, &params).then_some(audio)
+    (sounds && plays(&mut *format, id, &params)).then_some(audio)
 }
 
 /// Whether the first packets decode. A codec that is not built in (Opus) is believed to its container.

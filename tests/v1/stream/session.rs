@@ -2,11 +2,12 @@
 
 use kit::{
     app::{App, MASTER, Start},
+    process::eventually,
     socket::Socket,
-    workers::Echo,
+    workers::{Echo, Flood},
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 async fn streaming() -> (App, String) {
     let app = Start::default().workers(Echo).start().await;
@@ -159,5 +160,38 @@ async fn a_client_that_goes_leaves_no_session_behind() {
     let (one, other) = (Socket::begun(app.address, &secret).await, Socket::begun(app.address, &secret).await);
     assert_eq!(streams.count(&tenant), 2);
     drop((one, other));
-    kit::process::eventually("both are closed", async || streams.count(&tenant) == 0).await;
+    eventually("both are closed", async || streams.count(&tenant) == 0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_keeps_no_stream_of_a_revoked_key() {
+    let flood = Flood::default();
+    let said = flood.said.clone();
+    let app = Start::default().workers(flood).start().await;
+    let (admin, key) = (app.key("admin").await, app.key("realtime").await);
+    let tenant = dalston_model::TenantId::default();
+    let streams = &app.runtime.services.streams;
+    let socket = Socket::begun(app.address, key.secret.as_ref().unwrap()).await;
+    let mut before = 0;
+    eventually("nobody takes what the worker says", async || {
+        let now = said.load(Ordering::Relaxed);
+        std::mem::replace(&mut before, now) == now && now > 0
+    })
+    .await;
+    assert_eq!(streams.count(&tenant), 1);
+    admin.delete(&format!("/auth/keys/{}", key.id.unwrap())).await.expect(200);
+    eventually("REV-03 it is closed", async || streams.count(&tenant) == 0).await;
+    drop(socket);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_before_it_reads_loses_nothing() {
+    let (app, secret) = streaming().await;
+    let mut socket = Socket::begun(app.address, &secret).await;
+    for length in 0..200 {
+        socket.play(&vec![7; length]).await;
+    }
+    for length in 0..200 {
+        assert_eq!(socket.hear().await["text"], length.to_string());
+    }
 }

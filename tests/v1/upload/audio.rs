@@ -39,6 +39,13 @@ async fn audio_is_recognised_by_its_content() {
     }
 }
 
+/// A tone with other bytes in its header.
+fn with(at: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut audio = wav::tone(1);
+    audio[at..at + bytes.len()].copy_from_slice(bytes);
+    audio
+}
+
 #[tokio::test]
 async fn what_is_no_audio_is_refused_and_leaves_nothing() {
     let (app, client) = uploading().await;
@@ -74,6 +81,8 @@ async fn what_is_no_audio_is_refused_and_leaves_nothing() {
         (OGG[..100].to_vec(), "the start of an Ogg"),
         (b"RIFF\xff\xff\xff\xffWAVEfmt \xff\xff\xff\xff".to_vec(), "a chunk of 4 GiB"),
         (b"RIFF\x24\0\0\0AVI LIST".to_vec(), "a film"),
+        (with(22, &[0, 0]), "no channels"),
+        (with(24, &[0; 4]), "no samples a second"),
     ] {
         let answer = client.upload(bytes, "a.wav").await;
         assert_eq!((answer.code(), answer.problem()), (415, "unsupported_media"), "UPL-04 {what}: {}", answer.text);

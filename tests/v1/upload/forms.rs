@@ -102,6 +102,28 @@ async fn raw(app: &kit::app::App, secret: &str, boundary: &str, body: &[u8]) -> 
 }
 
 #[tokio::test]
+async fn an_extended_name_of_a_file_is_taken_where_there_is_no_plain_one() {
+    let (app, client) = uploading().await;
+    let secret = client.secret.clone().unwrap();
+    for (names, shown) in [
+        ("filename*=UTF-8''%e2%82%ac%20rates.wav", json!("€ rates.wav")),
+        ("filename*=UTF-8''..%2f..%2fevil.wav", json!("evil.wav")),
+        ("filename=\"plain.wav\"; filename*=UTF-8''other.wav", json!("plain.wav")),
+        ("filename*=UTF-8''other.wav; filename=\"plain.wav\"", json!("plain.wav")),
+        ("filename*=ISO-8859-1''%a3.wav", json!("£.wav")),
+        ("filename*=UTF-8''%ff.wav", json!(null)),
+    ] {
+        let head = format!("--b\r\nContent-Disposition: form-data; name=\"file\"; {names}\r\n\r\n");
+        let body = [head.as_bytes(), &wav::tone(1), b"\r\n--b--\r\n"].concat();
+        // The newest is the one that is meant.
+        app.clock.advance(std::time::Duration::from_millis(1));
+        assert_eq!(raw(&app, &secret, "; boundary=b", &body).await.0, 201, "{names}");
+        let newest = client.get(&format!("{PATH}?limit=1")).await.expect(200);
+        assert_eq!(newest.json[0]["filename"], shown, "UPL-02 {names}");
+    }
+}
+
+#[tokio::test]
 async fn a_form_that_is_not_well_formed_is_refused() {
     let (app, client) = uploading().await;
     let secret = client.secret.clone().unwrap();

@@ -114,6 +114,7 @@ async fn a_body_that_drips_is_answered_with_408() {
         bytes_per_window: 1_000,
         grace: Duration::from_secs(60),
         bytes_per_second: 1,
+        ..Pace::default()
     };
     let app = Start::default().pace(pace).start().await;
     let client = app.key("jobs:read,jobs:write").await;
@@ -126,14 +127,34 @@ async fn a_body_that_drips_is_answered_with_408() {
         raw.ended().await;
     }
     assert_nothing(&app, &client).await;
-    // The body of a command is held to the same.
-    let mut raw = Raw::connect(app.address).await;
+}
+
+#[tokio::test]
+async fn the_body_of_a_command_is_there_in_time_or_answered_with_408() {
+    // However little arrives, it is enough for an upload.
+    let pace = Pace { json: Duration::from_millis(50), bytes_per_window: 0, bytes_per_second: 0, ..Pace::default() };
+    let app = Start::default().pace(pace).start().await;
     let secret = app.key("admin").await.secret.unwrap();
-    raw.send(format!(
-        "POST /auth/keys HTTP/1.1\r\nHost: {}\r\nX-API-Key: {secret}\r\nContent-Type: application/json\r\n\
-         Content-Length: 20\r\n\r\n{{\"name\"",
-        app.address
-    ))
-    .await;
-    assert_eq!(raw.reply().await.code, 408, "DOS-02");
+    for framing in ["Content-Length: 20", "Transfer-Encoding: chunked"] {
+        let mut raw = Raw::connect(app.address).await;
+        raw.send(format!(
+            "POST /auth/keys HTTP/1.1\r\nHost: {}\r\nX-API-Key: {secret}\r\nContent-Type: application/json\r\n\
+             {framing}\r\n\r\n1\r\n \r\n",
+            app.address
+        ))
+        .await;
+        let reply = raw.reply().await;
+        assert_eq!((reply.code, &reply.json["code"]), (408, &json!("timeout")), "DOS-02 {framing}");
+        raw.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_the_disk_has_no_room_for_is_refused_before_the_body() {
+    let (app, client) = at_most(1 << 60).await;
+    let mut raw = Raw::connect(app.address).await;
+    raw.send(head(&app, &client, &format!("Content-Length: {}", 1_u64 << 59))).await;
+    let reply = raw.reply().await;
+    assert_eq!((reply.code, &reply.json["code"]), (507, &json!("storage_full")), "DOS-04");
+    assert_nothing(&app, &client).await;
 }

@@ -1,10 +1,12 @@
 //! `POST /v1/audio/transcriptions`, with a body.
 
 mod audio;
+mod cut;
 mod forms;
 mod limits;
 mod memory;
 mod order;
+mod recovery;
 mod repeats;
 
 use kit::{

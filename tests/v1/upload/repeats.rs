@@ -42,6 +42,18 @@ async fn another_payload_under_the_same_key_is_refused() {
 }
 
 #[tokio::test]
+async fn a_repeated_upload_whose_job_was_purged_is_told_that_it_is_gone() {
+    let (app, client) = uploading().await;
+    let first = upload(&client, "one", wav::tone(1), "fast").await.expect(201);
+    let path = first.header("location");
+    client.delete(path).await.expect(200);
+    client.delete(&format!("{path}?purge=true")).await.expect(200);
+    let again = upload(&client, "one", wav::tone(1), "fast").await.expect(404);
+    assert_eq!((again.problem(), &again.json["detail"]), ("not_found", &serde_json::json!("Job not found")));
+    super::assert_nothing(&app, &client).await;
+}
+
+#[tokio::test]
 async fn a_key_is_of_its_caller_alone() {
     let (app, client) = uploading().await;
     let other = app.key("jobs:read,jobs:write").await;

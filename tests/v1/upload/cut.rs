@@ -1,0 +1,79 @@
+//! A client that goes in the middle, at whatever point: a job has its audio, and no audio is without a job.
+
+use super::PATH;
+use dalston_model::JobId;
+use dalston_service::{Jobs, ServiceResult, Upload};
+use kit::{
+    app::{App, Start, operator},
+    process::{eventually, files},
+    stores, wav,
+};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+/// Does the work until it has waited so often, and then drops it, as the server does with the handler of a client that
+/// is gone. `None` when it was dropped.
+async fn cut<T>(work: impl Future<Output = T>, waits: u32) -> Option<T> {
+    let (mut work, mut waited) = (pin!(work), 0);
+    poll_fn(|context| {
+        if waited > waits {
+            return Poll::Ready(None);
+        }
+        waited += 1;
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+async fn start() -> App {
+    Start::default().on(stores::sqlite().await).start().await
+}
+
+async fn upload(jobs: &Jobs) -> ServiceResult<JobId> {
+    let permit = operator("default");
+    let mut staged = jobs.stage(&permit, false).await?;
+    staged.write(&wav::tone(1)).await?;
+    Ok(jobs.create(&permit, staged, Upload::default(), None).await?.id)
+}
+
+/// Every job has its audio, all audio has its job, and nothing is staged.
+async fn settled(app: &App) {
+    let (client, audio) = (app.master(), app.data.path().join("audio"));
+    eventually("UPL-06 jobs and audio are the same", async || {
+        let listed = client.get(&format!("{PATH}?limit=100")).await.expect(200);
+        let mut jobs = listed.ids();
+        jobs.sort_unstable();
+        jobs == files(&audio) && files(&audio.join("incoming")).is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_dropped_anywhere_leaves_a_job_with_audio_or_nothing() {
+    let app = start().await;
+    for waits in 0.. {
+        let done = cut(upload(&app.runtime.services.jobs), waits).await;
+        settled(&app).await;
+        if done.is_some() {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_purge_that_is_dropped_anywhere_leaves_a_job_with_audio_or_nothing() {
+    let app = start().await;
+    let (jobs, permit) = (&app.runtime.services.jobs, operator("default"));
+    for waits in 0.. {
+        let id = upload(jobs).await.unwrap();
+        jobs.cancel(&permit, id).await.unwrap();
+        let done = cut(jobs.purge(&permit, id), waits).await;
+        settled(&app).await;
+        if done.is_some() {
+            break;
+        }
+    }
+}
