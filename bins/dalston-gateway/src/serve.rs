@@ -4,7 +4,10 @@ use crate::{Gateway, app};
 use actix_web::{HttpServer, rt, web::Data};
 use dalston_runtime::Runtime;
 use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::oneshot,
+    time::{MissedTickBehavior, interval},
+};
 
 /// The head of a request arrives in time, or the connection ends (DOS-01).
 const HEAD: Duration = Duration::from_secs(5);
@@ -31,10 +34,11 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
         .listen(listener)?
         .run();
     let handle = server.handle();
-    let ticking = rt::spawn(tick(runtime.clone()));
+    let (end, ended) = oneshot::channel();
+    let ticking = rt::spawn(tick(runtime.clone(), ended));
     let mut serving = rt::spawn(server);
-    let ended = tokio::select! {
-        ended = &mut serving => ended,
+    let outcome = tokio::select! {
+        outcome = &mut serving => outcome,
         () = stop => {
             tracing::info!("stopping");
             runtime.services.streams.stop();
@@ -42,17 +46,23 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
             serving.await
         }
     };
-    ticking.abort();
+    // Not in the middle: a flush that is cut off would take the counts of usage with it.
+    drop(end);
+    let _ = ticking.await;
     runtime.stop().await;
-    ended.map_err(io::Error::other)?
+    outcome.map_err(io::Error::other)?
 }
 
-async fn tick(runtime: Arc<Runtime>) {
+async fn tick(runtime: Arc<Runtime>, mut ended: oneshot::Receiver<()>) {
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut until_recovery = 0_u32;
     loop {
-        seconds.tick().await;
+        tokio::select! {
+            biased;
+            _ = &mut ended => return,
+            _ = seconds.tick() => {}
+        }
         if until_recovery == 0 {
             runtime.recover().await;
             until_recovery = RECOVERY;
