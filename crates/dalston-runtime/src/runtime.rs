@@ -1,6 +1,6 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{Opened, Settings, first_key, open};
+use crate::{Opened, Settings, first_key, open, open::CONNECTIONS};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
 use dalston_command::Registry;
@@ -14,8 +14,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
+use tokio::time::timeout;
 
+/// The last flush takes no longer: a stop does not wait for a store that is away.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// Changes of keys that are read at once.
 const CHANGES: u32 = 500;
 
@@ -121,10 +125,21 @@ impl Runtime {
     /// Ends: open streams, then the counted usage, then the store.
     pub async fn stop(&self) {
         self.services.streams.stop();
-        if let Err(error) = self.gate.flush_usage().await {
+        if let Err(error) = timeout(LAST_FLUSH, self.flush_last()).await.map_err(Into::into).flatten() {
             tracing::error!(%error, "usage of the last second is lost");
         }
         self.store.close().await;
+    }
+
+    /// A connection that was opened in a thread of the server died with that thread, and is noticed when it is used:
+    /// each failure throws one away, until one is opened here.
+    async fn flush_last(&self) -> Result<()> {
+        for _ in 0..CONNECTIONS {
+            if self.gate.flush_usage().await.is_ok() {
+                return Ok(());
+            }
+        }
+        Ok(self.gate.flush_usage().await?)
     }
 
     async fn follow(&self) -> Result<()> {
