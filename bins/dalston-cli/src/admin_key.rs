@@ -20,7 +20,7 @@ pub(crate) async fn create(registry: &Registry, door: &Door, given: &Given, out:
     let answer = door.invoke(registry, row, arguments).await?;
     match (given.style(), &answer.secret) {
         (Style::Terminal { .. } | Style::Plain, Some(secret)) => {
-            let text = |field: &str| answer.data[field].as_str().unwrap_or_default().to_owned();
+            let text = |field: &str| draw::text(&answer.data[field]);
             Ok(out.write_all(admin_box(&text("id"), &text("name"), scope, secret).as_bytes())?)
         }
         (style, _) => draw::answer(row, &answer, style, out),

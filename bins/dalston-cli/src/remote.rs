@@ -1,6 +1,6 @@
 //! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
 
-use crate::{args::variable, door::Drawn, fault::Fault};
+use crate::{args::variable, door::Drawn, draw::shown, fault::Fault};
 use dalston_command::{Arguments, Method, Row};
 use dalston_model::ErrorCode;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -83,7 +83,7 @@ async fn answer(response: Response) -> Result<Drawn, Fault> {
     let mut data: Value = response.json().await.map_err(|_| not_ours())?;
     if !status.is_success() {
         let code: ErrorCode = data["code"].as_str().and_then(|code| code.parse().ok()).ok_or_else(not_ours)?;
-        return Err(Fault::new(code, problem(&data)));
+        return Err(Fault::new(code, shown(&problem(&data))));
     }
     let secret = data.as_object_mut().and_then(|object| object.shift_remove("key"));
     Ok(Drawn { data, secret: secret.and_then(|key| key.as_str().map(str::to_owned)), next })
