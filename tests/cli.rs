@@ -1,7 +1,7 @@
 //! The command line: on the store, and on a running gateway.
 
 use dalston_command::Registry;
-use kit::{process::Launch, shell::Shell};
+use kit::{app::MASTER, process::Launch, shell::Shell};
 use serde_json::json;
 
 #[test]
@@ -40,6 +40,36 @@ fn create_admin_key_makes_its_tenant_and_a_platform_key_when_asked() {
     let mut tenants: Vec<&str> = tenants.out.lines().collect();
     tenants.sort_unstable();
     assert_eq!(tenants, ["acme", "default"]);
+}
+
+#[test]
+fn create_admin_key_makes_its_tenant_on_a_gateway_too() {
+    let gateway = Launch::new().set("DALSTON_MASTER_KEY", MASTER).start();
+    let shell = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &gateway.url);
+    for _ in 0..2 {
+        let key = shell.dalston(&["create-admin-key", "--tenant", "newt", "--json"]).done().json();
+        assert_eq!(key["tenant_id"], "newt");
+    }
+    let nobody = Shell::new().set("DALSTON_API_KEY", "dk_invalid").set("DALSTON_SERVER", &gateway.url);
+    assert_eq!(nobody.dalston(&["create-admin-key", "--tenant", "newt"]).code, 3);
+    for store in ["--redis-url", "--store"] {
+        let server = ["--server", gateway.url.as_str()];
+        let create = ["create-admin-key", store, "redis://127.0.0.1:1"];
+        assert_eq!(shell.dalston(&[&create[..], &server].concat()).code, 2, "{store}");
+        assert_eq!(shell.dalston(&[&server[..], &create].concat()).code, 2, "{store}");
+    }
+}
+
+#[test]
+fn an_admin_key_whose_name_is_refused_leaves_nothing_behind() {
+    let shell = Shell::new();
+    let refused = ["create-admin-key", "--tenant", "acme", "--name", "a\u{7}"];
+    let typed = shell.dalston(&refused);
+    assert!(typed.code == 2 && typed.err.contains("--name"), "{typed:?}");
+    assert!(!shell.home.path().join("dalston-data").exists(), "no store was made");
+    shell.dalston(&["create-admin-key"]).done();
+    assert_eq!(shell.dalston(&refused).code, 2);
+    assert_eq!(shell.dalston(&["tenants", "list", "--quiet"]).done().out, "default\n");
 }
 
 #[test]

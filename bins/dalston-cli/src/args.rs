@@ -4,6 +4,7 @@ use crate::{draw::Style, fault::Fault};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
 use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
+use dalston_model::{Name, TenantId};
 use dalston_runtime::{SETTINGS, Setting};
 use std::{
     env,
@@ -38,16 +39,33 @@ impl Given {
         self.0.subcommand_matches(COMPLETIONS)?.get_one("shell").copied()
     }
 
-    /// Whether an admin key is to be made.
+    /// Whether an admin key is to be made: the one command that makes a store where there is none.
     pub(crate) fn is_create_admin_key(&self) -> bool {
         self.0.subcommand_name() == Some(CREATE_ADMIN_KEY)
     }
 
-    /// The name and the scope of the admin key.
-    pub(crate) fn admin_key(&self) -> (String, &'static str) {
-        let (_, matches) = self.innermost();
-        let name = matches.get_one::<String>("name").cloned().unwrap_or_default();
-        (name, if matches.get_flag("platform") { "platform" } else { "admin" })
+    /// The name and the scope of the admin key, if one is to be made.
+    pub(crate) fn admin_key(&self) -> Result<Option<(Name, &'static str)>, Fault> {
+        let Some(matches) = self.0.subcommand_matches(CREATE_ADMIN_KEY) else { return Ok(None) };
+        let name = matches.get_one::<String>("name").map_or("", String::as_str);
+        let name = name.parse().map_err(|error| Fault::usage(format!("--name {error}")))?;
+        Ok(Some((name, if matches.get_flag("platform") { "platform" } else { "admin" })))
+    }
+
+    /// The tenant to work in, if one is named.
+    pub(crate) fn tenant(&self) -> Result<Option<TenantId>, Fault> {
+        let wrong = |_| Fault::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -");
+        self.option("tenant").map(|text| text.parse().map_err(wrong)).transpose()
+    }
+
+    /// The gateway to work on, if one is named; a store that is named on the line counts before a variable.
+    pub(crate) fn server(&self) -> Result<Option<String>, Fault> {
+        let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());
+        match self.option("server") {
+            Some(_) if named => Err(Fault::usage("--server names a gateway, --store and --redis-url a store: which?")),
+            None if !named => Ok(variable("DALSTON_SERVER")),
+            server => Ok(server),
+        }
     }
 
     /// A text option, wherever on the line it stands.
@@ -200,7 +218,7 @@ fn everywhere() -> impl Iterator<Item = Arg> {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).global(true)
     };
     settings.chain([
-        Arg::new("server").long("server").value_name("URL").help(server).conflicts_with("DALSTON_STORE").global(true),
+        Arg::new("server").long("server").value_name("URL").help(server).global(true),
         Arg::new("tenant")
             .long("tenant")
             .value_name("T")

@@ -3,7 +3,7 @@
 use crate::{args::Given, door::Drawn, fault::Fault};
 use dalston_auth::{Caller, Identity, Need};
 use dalston_command::{Arguments, Registry, Row};
-use dalston_model::{Actor, Door, Source, TenantId};
+use dalston_model::{Actor, Door, Source};
 use dalston_runtime::{Runtime, SETTINGS, Seams, Settings, init_logging};
 
 /// An open store, and who works on it.
@@ -23,12 +23,9 @@ impl Local {
         init_logging(&level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
         let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
         let operator = Caller::new(Identity::Operator, source);
-        let caller = match given.option("tenant") {
+        let caller = match given.tenant()? {
             None => operator,
             Some(tenant) => {
-                let tenant = tenant.parse::<TenantId>().map_err(|_| {
-                    Fault::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -")
-                })?;
                 operator.in_tenant(tenant).map_err(|refusal| Fault::new(refusal.code(), refusal.detail()))?
             }
         };
