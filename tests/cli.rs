@@ -4,6 +4,13 @@ use dalston_command::Registry;
 use kit::{app::MASTER, process::Launch, shell::Shell};
 use serde_json::json;
 
+/// Typed where there is a store, whose only key is another tenant's.
+fn on_a_store() -> Shell {
+    let shell = Shell::new();
+    shell.dalston(&["create-admin-key", "--tenant", "other"]).done();
+    shell
+}
+
 #[test]
 fn create_admin_key_prints_the_box_of_the_seed() {
     let shell = Shell::new();
@@ -74,7 +81,7 @@ fn an_admin_key_whose_name_is_refused_leaves_nothing_behind() {
 
 #[test]
 fn keys_are_made_listed_changed_rotated_and_revoked_on_the_store() {
-    let shell = Shell::new();
+    let shell = on_a_store();
     let made = ["keys", "create", "--name", "N", "--scopes", "jobs:read,realtime", "--rate-limit", "60", "--json"];
     let key = shell.dalston(&made).done().json();
     let id = key["id"].as_str().unwrap();
@@ -125,7 +132,7 @@ fn a_command_gives_the_same_json_on_the_store_and_on_a_gateway() {
 
 #[test]
 fn exit_codes_tell_what_happened() {
-    let shell = Shell::new();
+    let shell = on_a_store();
     let codes = |shell: &Shell, words: &[&str]| shell.dalston(words).code;
     assert_eq!(codes(&shell, &["status"]), 0);
     for wrong in [&[][..], &["nonsense"], &["keys"], &["keys", "create"], &["keys", "create", "x", "--rate-limit", "0"]]
@@ -149,12 +156,28 @@ fn exit_codes_tell_what_happened() {
 
 #[test]
 fn no_error_shows_a_password_or_a_value() {
-    let shell = Shell::new();
+    let shell = on_a_store();
     let typed = shell.dalston(&["status", "--store", "postgres://nobody:hunter2@127.0.0.1:1/none"]);
     assert!(!typed.err.contains("hunter2"), "{}", typed.err);
     let typed = shell.dalston(&["keys", "create", "x", "--expires-at", "hunter2"]);
     assert_eq!(typed.code, 2);
     assert!(typed.err.contains("expires_at") && !typed.err.contains("hunter2"), "{}", typed.err);
+}
+
+#[test]
+fn where_there_is_no_store_none_is_made_on_the_way() {
+    let shell = Shell::new();
+    for words in [&["keys", "list"][..], &["status"], &["keys", "create", "x"], &["status", "--data-dir", "elsewhere"]]
+    {
+        let typed = shell.dalston(words);
+        assert_eq!(typed.code, 5, "{words:?}");
+        for part in ["/dalston.db", "--store", "--data-dir", "create-admin-key"] {
+            assert!(typed.err.contains(part), "{part} in {}", typed.err);
+        }
+    }
+    assert_eq!(std::fs::read_dir(shell.home.path()).unwrap().count(), 0);
+    let typed = shell.dalston(&["status", "--store", "sqlite://no/such.db"]);
+    assert!(typed.code == 5 && typed.err.contains("no/such.db"), "{typed:?}");
 }
 
 #[test]
