@@ -165,6 +165,20 @@ fn no_error_shows_a_password_or_a_value() {
 }
 
 #[test]
+fn a_list_that_goes_on_says_so_in_every_style() {
+    let shell = on_a_store();
+    for name in ["first", "second"] {
+        shell.dalston(&["keys", "create", name]).done();
+    }
+    for style in [&[][..], &["--json"], &["--quiet"]] {
+        let page = shell.dalston(&[&["keys", "list", "--limit", "1"], style].concat()).done();
+        let (_, cursor) = page.err.trim_end().split_once("--cursor ").unwrap_or_else(|| panic!("{style:?} {page:?}"));
+        let last = shell.dalston(&[&["keys", "list", "--limit", "1", "--cursor", cursor], style].concat()).done();
+        assert!(last.err.is_empty() && last.out != page.out, "{style:?} {last:?}");
+    }
+}
+
+#[test]
 fn where_there_is_no_store_none_is_made_on_the_way() {
     let shell = Shell::new();
     for words in [&["keys", "list"][..], &["status"], &["keys", "create", "x"], &["status", "--data-dir", "elsewhere"]]

@@ -33,7 +33,8 @@ pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Writ
         Style::Plain => plain(row, drawn, out)?,
         Style::Terminal { colour } => terminal(row, drawn, colour, out)?,
     }
-    if let (Some(cursor), Style::Plain | Style::Terminal { .. }) = (&drawn.next, style) {
+    // Whoever reads standard output by program has not read all of the list either.
+    if let Some(cursor) = &drawn.next {
         writeln!(io::stderr(), "There is more: --cursor {}", shown(cursor))?;
     }
     Ok(())
