@@ -155,6 +155,20 @@ fn exit_codes_tell_what_happened() {
 }
 
 #[test]
+fn a_switch_may_stand_alone_wherever_it_stands() {
+    let shell = on_a_store();
+    for words in
+        [&["--allow-volatile", "status"][..], &["status", "--allow-volatile"], &["status", "--allow-volatile=false"]]
+    {
+        shell.dalston(words).done();
+    }
+    assert_eq!(shell.dalston(&["status", "--allow-volatile=maybe"]).code, 2);
+    let typed = Shell::new().set("DATABASE_URL", "mysql://hunter2").dalston(&["status", "--log", "no=such=filter"]);
+    assert_eq!(typed.code, 2);
+    assert!(typed.err.contains("DATABASE_URL") && typed.err.contains("DALSTON_LOG"), "{}", typed.err);
+}
+
+#[test]
 fn no_error_shows_a_password_or_a_value() {
     let shell = on_a_store();
     let typed = shell.dalston(&["status", "--store", "postgres://nobody:hunter2@127.0.0.1:1/none"]);

@@ -118,8 +118,7 @@ impl Write for Terminal<'_> {
 /// The parts of a gateway on memory, with the folder.
 async fn parts(folder: &Path) -> (Settings, Runtime) {
     let data = folder.to_str().unwrap().to_owned();
-    let mut settings =
-        Settings::read(&|setting| (setting.variable() == "DALSTON_DATA_DIR").then(|| data.clone())).unwrap();
+    let mut settings = Settings::read(&|variable| (variable == "DALSTON_DATA_DIR").then(|| data.clone())).unwrap();
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     let opened = Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None };
     let seams = Seams { clock, ..Seams::default() };

@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
 use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
 use dalston_model::{Name, TenantId};
-use dalston_runtime::{SETTINGS, Setting};
+use dalston_runtime::SETTINGS;
 use std::{
     env,
     io::{self, IsTerminal},
@@ -74,11 +74,10 @@ impl Given {
         matches.try_get_one::<String>(name).ok().flatten().cloned()
     }
 
-    /// The value of a setting: by flag, or by variable.
-    pub(crate) fn setting(&self, setting: &Setting) -> Option<String> {
-        let redis = (setting.variable() == "DALSTON_STORE").then(|| self.option("redis-url")).flatten();
-        let flag = redis.or_else(|| self.option(setting.variable()));
-        flag.or_else(|| setting.variables.iter().find_map(|name| variable(name)))
+    /// The value of a variable: by the flag of its name, or as it is set.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        let redis = (name == "DALSTON_STORE").then(|| self.option("redis-url")).flatten();
+        redis.or_else(|| self.option(name)).or_else(|| variable(name))
     }
 
     /// Whether it may be done without asking.
@@ -211,7 +210,10 @@ fn everywhere() -> impl Iterator<Item = Arg> {
     let settings = SETTINGS.iter().map(|it| {
         let help = format!("{} [{}]", it.meaning, it.variable());
         let shown = matches!(it.variable(), "DALSTON_STORE" | "DALSTON_DATA_DIR");
-        Arg::new(it.variable()).long(it.flag()).help(help).value_name("VALUE").hide(!shown).global(true)
+        let flag = Arg::new(it.variable()).long(it.flag()).help(help).value_name("VALUE").hide(!shown).global(true);
+        // A switch may stand alone: a word behind it is the command's.
+        let switch = it.default == "false";
+        if switch { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag }
     });
     let server = "A running gateway, with the key in DALSTON_API_KEY [DALSTON_SERVER]";
     let flag = |name: &'static str, help: &'static str| {

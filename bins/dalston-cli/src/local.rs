@@ -4,7 +4,7 @@ use crate::{args::Given, door::Drawn, fault::Fault};
 use dalston_auth::{Caller, Identity, Need};
 use dalston_command::{Arguments, Registry, Row};
 use dalston_model::{Actor, Door, Source};
-use dalston_runtime::{Runtime, SETTINGS, Seams, Settings, StoreUrl, init_logging};
+use dalston_runtime::{Runtime, Seams, Settings, StoreUrl, init_logging};
 use std::path::Path;
 
 /// An open store, and who works on it.
@@ -17,11 +17,10 @@ impl Local {
     /// Opens the store of the settings.
     pub(crate) async fn open(given: &Given) -> Result<Self, Fault> {
         let mut settings =
-            Settings::read(&|setting| given.setting(setting)).map_err(|error| Fault::usage(error.to_string()))?;
+            Settings::read(&|variable| given.setting(variable)).map_err(|error| Fault::usage(error.to_string()))?;
         // The log is for what goes wrong: a person reads the answer.
-        let log = SETTINGS.iter().find(|setting| setting.variable() == "DALSTON_LOG");
-        let level = log.and_then(|setting| given.setting(setting)).unwrap_or_else(|| "error".to_owned());
-        init_logging(&level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
+        let level = if given.setting("DALSTON_LOG").is_some() { &settings.log } else { "error" };
+        init_logging(level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
         if let StoreUrl::Sqlite(path) = &settings.store {
             there_is_one(path, given)?;
         }

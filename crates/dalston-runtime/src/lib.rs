@@ -4,6 +4,7 @@ mod admin_box;
 mod first_key;
 mod logging;
 mod open;
+mod reader;
 mod runtime;
 mod setting;
 mod settings;

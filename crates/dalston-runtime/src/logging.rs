@@ -11,6 +11,11 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 const MARK: &[u8] = b"dk_";
 const LEAST: usize = 20;
 
+/// Whether this is a filter of the log.
+pub(crate) fn is_filter(text: &str) -> bool {
+    EnvFilter::try_new(text).is_ok()
+}
+
 /// Starts logging what `filter` lets through. Fails on a filter that is none.
 pub fn init(filter: &str, json: bool) -> Result<()> {
     let filter = EnvFilter::try_new(filter).context("DALSTON_LOG is no tracing filter")?;
