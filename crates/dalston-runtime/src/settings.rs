@@ -32,8 +32,8 @@ pub struct Settings {
     pub pepper: Option<Pepper>,
     /// The greatest upload in bytes.
     pub max_upload_bytes: u64,
-    /// Where a key in the query is taken: `stream`, `all` or `off`.
-    pub query_keys: String,
+    /// Where a key in the query is taken.
+    pub query_keys: KeysInQuery,
     /// Origins that may open a stream.
     pub allowed_origins: Vec<String>,
     /// Host names that are answered.
@@ -50,6 +50,28 @@ pub struct Settings {
     pub log_json: bool,
     /// What `/status` shows: by variable, without secrets.
     pub shown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where a key in the query is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysInQuery {
+    /// On the stream, where browsers can send no header.
+    Stream,
+    /// On every route.
+    All,
+    /// Nowhere.
+    Off,
+}
+
+impl KeysInQuery {
+    fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "stream" => Some(Self::Stream),
+            "all" => Some(Self::All),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
 }
 
 /// All that is wrong with the settings, a line each, with the variable's name and without its value.
@@ -77,7 +99,7 @@ impl Settings {
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
             text.parse().ok().filter(|bytes| *bytes > 0)
         });
-        let query_keys = reader.choice("DALSTON_QUERY_KEYS", "must be stream, all or off", &["stream", "all", "off"]);
+        let query_keys = reader.read("DALSTON_QUERY_KEYS", "must be stream, all or off", KeysInQuery::parse);
         let origins = "must be origins: https://app.example.com";
         let allowed_origins = reader.list("DALSTON_ALLOWED_ORIGINS", origins, |text| {
             let plain = text.starts_with("http://") || text.starts_with("https://");
@@ -101,30 +123,33 @@ impl Settings {
             logging::is_filter(text).then(|| text.to_owned())
         });
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
-        match (listen, nodes, max_upload_bytes, auth_failures_per_minute, log) {
-            (Some(listen), Some(nodes), Some(max_upload_bytes), Some(auth_failures_per_minute), Some(log))
-                if reader.wrong.is_empty() =>
-            {
-                Ok(Self {
-                    listen,
-                    store,
-                    rate_store,
-                    nodes,
-                    data_dir,
-                    masters,
-                    pepper,
-                    max_upload_bytes,
-                    query_keys,
-                    allowed_origins,
-                    allowed_hosts,
-                    trusted_proxies,
-                    auth_failures_per_minute,
-                    allow_volatile,
-                    log,
-                    log_json,
-                    shown,
-                })
-            }
+        match (listen, nodes, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+            (
+                Some(listen),
+                Some(nodes),
+                Some(max_upload_bytes),
+                Some(query_keys),
+                Some(auth_failures_per_minute),
+                Some(log),
+            ) if reader.wrong.is_empty() => Ok(Self {
+                listen,
+                store,
+                rate_store,
+                nodes,
+                data_dir,
+                masters,
+                pepper,
+                max_upload_bytes,
+                query_keys,
+                allowed_origins,
+                allowed_hosts,
+                trusted_proxies,
+                auth_failures_per_minute,
+                allow_volatile,
+                log,
+                log_json,
+                shown,
+            }),
             _ => Err(SettingsError(reader.wrong)),
         }
     }
