@@ -4,7 +4,7 @@ use crate::{args::variable, door::Drawn, draw::shown, fault::Fault};
 use dalston_command::{Arguments, Method, Registry, Row};
 use dalston_model::{ErrorCode, TenantId};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use reqwest::{Client, Response, header};
+use reqwest::{Client, Response, Url, header};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -23,6 +23,15 @@ impl Remote {
     /// The gateway at `url`.
     pub(crate) fn new(url: &str, tenant: Option<TenantId>) -> Result<Self, Fault> {
         let key = variable("DALSTON_API_KEY").ok_or_else(|| Fault::usage("--server needs a key in DALSTON_API_KEY"))?;
+        let sound = |it: &Url| matches!(it.scheme(), "http" | "https") && it.has_host();
+        if !Url::parse(url).is_ok_and(|it| sound(&it)) {
+            return Err(Fault::usage("--server (DALSTON_SERVER) must be a URL with its scheme: http://127.0.0.1:8000"));
+        }
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Fault::usage(
+                "DALSTON_API_KEY must hold visible ASCII characters only: no space, no end of line",
+            ));
+        }
         // A second call finds the first provider in place.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(PATIENCE).build().map_err(|_| Fault::failed("no HTTP client"))?;
