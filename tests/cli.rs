@@ -1,8 +1,15 @@
 //! The command line: on the store, and on a running gateway.
 
 use dalston_command::Registry;
-use kit::{process::Launch, shell::Shell};
+use kit::{app::MASTER, process::Launch, shell::Shell};
 use serde_json::json;
+
+/// Typed where there is a store, whose only key is another tenant's.
+fn on_a_store() -> Shell {
+    let shell = Shell::new();
+    shell.dalston(&["create-admin-key", "--tenant", "other"]).done();
+    shell
+}
 
 #[test]
 fn create_admin_key_prints_the_box_of_the_seed() {
@@ -43,8 +50,38 @@ fn create_admin_key_makes_its_tenant_and_a_platform_key_when_asked() {
 }
 
 #[test]
-fn keys_are_made_listed_changed_rotated_and_revoked_on_the_store() {
+fn create_admin_key_makes_its_tenant_on_a_gateway_too() {
+    let gateway = Launch::new().set("DALSTON_MASTER_KEY", MASTER).start();
+    let shell = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &gateway.url);
+    for _ in 0..2 {
+        let key = shell.dalston(&["create-admin-key", "--tenant", "newt", "--json"]).done().json();
+        assert_eq!(key["tenant_id"], "newt");
+    }
+    let nobody = Shell::new().set("DALSTON_API_KEY", "dk_invalid").set("DALSTON_SERVER", &gateway.url);
+    assert_eq!(nobody.dalston(&["create-admin-key", "--tenant", "newt"]).code, 3);
+    for store in ["--redis-url", "--store"] {
+        let server = ["--server", gateway.url.as_str()];
+        let create = ["create-admin-key", store, "redis://127.0.0.1:1"];
+        assert_eq!(shell.dalston(&[&create[..], &server].concat()).code, 2, "{store}");
+        assert_eq!(shell.dalston(&[&server[..], &create].concat()).code, 2, "{store}");
+    }
+}
+
+#[test]
+fn an_admin_key_whose_name_is_refused_leaves_nothing_behind() {
     let shell = Shell::new();
+    let refused = ["create-admin-key", "--tenant", "acme", "--name", "a\u{7}"];
+    let typed = shell.dalston(&refused);
+    assert!(typed.code == 2 && typed.err.contains("--name"), "{typed:?}");
+    assert!(!shell.home.path().join("dalston-data").exists(), "no store was made");
+    shell.dalston(&["create-admin-key"]).done();
+    assert_eq!(shell.dalston(&refused).code, 2);
+    assert_eq!(shell.dalston(&["tenants", "list", "--quiet"]).done().out, "default\n");
+}
+
+#[test]
+fn keys_are_made_listed_changed_rotated_and_revoked_on_the_store() {
+    let shell = on_a_store();
     let made = ["keys", "create", "--name", "N", "--scopes", "jobs:read,realtime", "--rate-limit", "60", "--json"];
     let key = shell.dalston(&made).done().json();
     let id = key["id"].as_str().unwrap();
@@ -95,7 +132,7 @@ fn a_command_gives_the_same_json_on_the_store_and_on_a_gateway() {
 
 #[test]
 fn exit_codes_tell_what_happened() {
-    let shell = Shell::new();
+    let shell = on_a_store();
     let codes = |shell: &Shell, words: &[&str]| shell.dalston(words).code;
     assert_eq!(codes(&shell, &["status"]), 0);
     for wrong in [&[][..], &["nonsense"], &["keys"], &["keys", "create"], &["keys", "create", "x", "--rate-limit", "0"]]
@@ -119,13 +156,72 @@ fn exit_codes_tell_what_happened() {
 }
 
 #[test]
+fn a_switch_may_stand_alone_wherever_it_stands() {
+    let shell = on_a_store();
+    for words in
+        [&["--allow-volatile", "status"][..], &["status", "--allow-volatile"], &["status", "--allow-volatile=false"]]
+    {
+        shell.dalston(words).done();
+    }
+    assert_eq!(shell.dalston(&["status", "--allow-volatile=maybe"]).code, 2);
+    let typed = Shell::new().set("DATABASE_URL", "mysql://hunter2").dalston(&["status", "--log", "no=such=filter"]);
+    assert_eq!(typed.code, 2);
+    assert!(typed.err.contains("DATABASE_URL") && typed.err.contains("DALSTON_LOG"), "{}", typed.err);
+}
+
+#[test]
+fn a_server_or_a_key_that_can_be_none_is_wrong_use() {
+    let keyed = Shell::new().set("DALSTON_API_KEY", "dk_invalid");
+    for url in ["localhost:8000", "127.0.0.1:8000", "ftp://localhost", "http://", "//localhost", ""] {
+        let typed = keyed.dalston(&["whoami", "--server", url]);
+        assert!(typed.code == 2 && typed.err.contains("http://127.0.0.1:8000"), "{url} {typed:?}");
+    }
+    for key in ["dk_in\nvalid", "dk_invalid\n", "dk_inv\u{7}alid", "dk invalid", "dk_ünvalid"] {
+        let shell = Shell::new().set("DALSTON_API_KEY", key);
+        let typed = shell.dalston(&["whoami", "--server", "http://127.0.0.1:1"]);
+        assert!(typed.code == 2 && typed.err.contains("DALSTON_API_KEY"), "{typed:?}");
+        assert!(!typed.err.contains(key), "{typed:?}");
+    }
+}
+
+#[test]
 fn no_error_shows_a_password_or_a_value() {
-    let shell = Shell::new();
+    let shell = on_a_store();
     let typed = shell.dalston(&["status", "--store", "postgres://nobody:hunter2@127.0.0.1:1/none"]);
     assert!(!typed.err.contains("hunter2"), "{}", typed.err);
     let typed = shell.dalston(&["keys", "create", "x", "--expires-at", "hunter2"]);
     assert_eq!(typed.code, 2);
     assert!(typed.err.contains("expires_at") && !typed.err.contains("hunter2"), "{}", typed.err);
+}
+
+#[test]
+fn a_list_that_goes_on_says_so_in_every_style() {
+    let shell = on_a_store();
+    for name in ["first", "second"] {
+        shell.dalston(&["keys", "create", name]).done();
+    }
+    for style in [&[][..], &["--json"], &["--quiet"]] {
+        let page = shell.dalston(&[&["keys", "list", "--limit", "1"], style].concat()).done();
+        let (_, cursor) = page.err.trim_end().split_once("--cursor ").unwrap_or_else(|| panic!("{style:?} {page:?}"));
+        let last = shell.dalston(&[&["keys", "list", "--limit", "1", "--cursor", cursor], style].concat()).done();
+        assert!(last.err.is_empty() && last.out != page.out, "{style:?} {last:?}");
+    }
+}
+
+#[test]
+fn where_there_is_no_store_none_is_made_on_the_way() {
+    let shell = Shell::new();
+    for words in [&["keys", "list"][..], &["status"], &["keys", "create", "x"], &["status", "--data-dir", "elsewhere"]]
+    {
+        let typed = shell.dalston(words);
+        assert_eq!(typed.code, 5, "{words:?}");
+        for part in ["/dalston.db", "--store", "--data-dir", "create-admin-key"] {
+            assert!(typed.err.contains(part), "{part} in {}", typed.err);
+        }
+    }
+    assert_eq!(std::fs::read_dir(shell.home.path()).unwrap().count(), 0);
+    let typed = shell.dalston(&["status", "--store", "sqlite://no/such.db"]);
+    assert!(typed.code == 5 && typed.err.contains("no/such.db"), "{typed:?}");
 }
 
 #[test]

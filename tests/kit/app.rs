@@ -83,8 +83,8 @@ impl Start {
         let mut settings = self.settings;
         settings.push(("DALSTON_DATA_DIR", data.path().to_str().unwrap().to_owned()));
         settings.push(("DALSTON_MASTER_KEY", MASTER.to_owned()));
-        let mut settings = Settings::read(&|setting| {
-            settings.iter().find(|(name, _)| *name == setting.variable()).map(|(_, value)| value.clone())
+        let mut settings = Settings::read(&|variable| {
+            settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })
         .unwrap();
         let clock = match &self.fixture {

@@ -7,11 +7,14 @@ use super::{
 };
 use dalston_command::Handler;
 use dalston_gateway::{Serves, routes};
+use futures_util::future::join_all;
 use kit::{
     app::{App, Start},
     servers::Redis,
     stores,
 };
+use redis::aio::MultiplexedConnection;
+use std::time::Duration;
 
 /// A gateway whose store was killed, and keys with every scope that were live.
 async fn stopped() -> (App, Redis, Things) {
@@ -83,6 +86,30 @@ async fn a_store_that_is_back_serves_again() {
     reader.get("/auth/me").await.expect(503);
     app.anon().get("/health/ready").await.expect(503);
     server.restart();
+    app.clock.advance(Duration::from_secs(1));
     app.anon().get("/health/ready").await.expect(200);
     reader.get("/auth/me").await.expect(200);
+}
+
+/// Connections that the server has taken so far.
+async fn connections(connection: &mut MultiplexedConnection) -> u64 {
+    let stats: String = redis::cmd("INFO").arg("stats").query_async(connection).await.unwrap();
+    let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn however_many_ask_at_one_moment_whether_it_is_ready_the_store_is_asked_once() {
+    let (app, server, _) = stopped().await;
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let anon = app.anon();
+    for _ in 0..2 {
+        let before = connections(&mut connection).await;
+        for answer in join_all((0..20).map(|_| anon.get("/health/ready"))).await {
+            answer.expect(200);
+        }
+        assert_eq!(connections(&mut connection).await - before, 1);
+        app.clock.advance(Duration::from_secs(1));
+    }
 }

@@ -1,26 +1,31 @@
 //! `create-admin-key`: the box of seed M11.
 
 use crate::{
-    args::Given,
     door::Door,
     draw::{self, Style},
     fault::Fault,
 };
 use dalston_command::{Arguments, Registry};
+use dalston_model::Name;
 use dalston_runtime::admin_box;
 use serde_json::json;
 use std::io::Write;
 
-/// Makes an admin key, and its tenant if need be.
-pub(crate) async fn create(registry: &Registry, door: &Door, given: &Given, out: &mut impl Write) -> Result<(), Fault> {
+/// Makes an admin key of this name and scope, and its tenant if need be.
+pub(crate) async fn create(
+    registry: &Registry,
+    door: &Door,
+    (name, scope): (Name, &str),
+    style: Style,
+    out: &mut impl Write,
+) -> Result<(), Fault> {
     let row = registry.row("keys.create").ok_or_else(|| Fault::failed("there is no keys.create"))?;
-    let (name, scope) = given.admin_key();
-    door.ensure_tenant().await?;
+    door.ensure_tenant(registry).await?;
     let arguments = Arguments::from_iter([("name".to_owned(), json!(name)), ("scopes".to_owned(), json!([scope]))]);
     let answer = door.invoke(registry, row, arguments).await?;
-    match (given.style(), &answer.secret) {
+    match (style, &answer.secret) {
         (Style::Terminal { .. } | Style::Plain, Some(secret)) => {
-            let text = |field: &str| answer.data[field].as_str().unwrap_or_default().to_owned();
+            let text = |field: &str| draw::text(&answer.data[field]);
             Ok(out.write_all(admin_box(&text("id"), &text("name"), scope, secret).as_bytes())?)
         }
         (style, _) => draw::answer(row, &answer, style, out),

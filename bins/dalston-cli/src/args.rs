@@ -4,7 +4,8 @@ use crate::{draw::Style, fault::Fault};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
 use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
-use dalston_runtime::{SETTINGS, Setting};
+use dalston_model::{Name, TenantId};
+use dalston_runtime::SETTINGS;
 use std::{
     env,
     io::{self, IsTerminal},
@@ -38,16 +39,33 @@ impl Given {
         self.0.subcommand_matches(COMPLETIONS)?.get_one("shell").copied()
     }
 
-    /// Whether an admin key is to be made.
+    /// Whether an admin key is to be made: the one command that makes a store where there is none.
     pub(crate) fn is_create_admin_key(&self) -> bool {
         self.0.subcommand_name() == Some(CREATE_ADMIN_KEY)
     }
 
-    /// The name and the scope of the admin key.
-    pub(crate) fn admin_key(&self) -> (String, &'static str) {
-        let (_, matches) = self.innermost();
-        let name = matches.get_one::<String>("name").cloned().unwrap_or_default();
-        (name, if matches.get_flag("platform") { "platform" } else { "admin" })
+    /// The name and the scope of the admin key, if one is to be made.
+    pub(crate) fn admin_key(&self) -> Result<Option<(Name, &'static str)>, Fault> {
+        let Some(matches) = self.0.subcommand_matches(CREATE_ADMIN_KEY) else { return Ok(None) };
+        let name = matches.get_one::<String>("name").map_or("", String::as_str);
+        let name = name.parse().map_err(|error| Fault::usage(format!("--name {error}")))?;
+        Ok(Some((name, if matches.get_flag("platform") { "platform" } else { "admin" })))
+    }
+
+    /// The tenant to work in, if one is named.
+    pub(crate) fn tenant(&self) -> Result<Option<TenantId>, Fault> {
+        let wrong = |_| Fault::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -");
+        self.option("tenant").map(|text| text.parse().map_err(wrong)).transpose()
+    }
+
+    /// The gateway to work on, if one is named; a store that is named on the line counts before a variable.
+    pub(crate) fn server(&self) -> Result<Option<String>, Fault> {
+        let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());
+        match self.option("server") {
+            Some(_) if named => Err(Fault::usage("--server names a gateway, --store and --redis-url a store: which?")),
+            None if !named => Ok(variable("DALSTON_SERVER")),
+            server => Ok(server),
+        }
     }
 
     /// A text option, wherever on the line it stands.
@@ -56,11 +74,10 @@ impl Given {
         matches.try_get_one::<String>(name).ok().flatten().cloned()
     }
 
-    /// The value of a setting: by flag, or by variable.
-    pub(crate) fn setting(&self, setting: &Setting) -> Option<String> {
-        let redis = (setting.variable() == "DALSTON_STORE").then(|| self.option("redis-url")).flatten();
-        let flag = redis.or_else(|| self.option(setting.variable()));
-        flag.or_else(|| setting.variables.iter().find_map(|name| variable(name)))
+    /// The value of a variable: by the flag of its name, or as it is set.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        let redis = (name == "DALSTON_STORE").then(|| self.option("redis-url")).flatten();
+        redis.or_else(|| self.option(name)).or_else(|| variable(name))
     }
 
     /// Whether it may be done without asking.
@@ -193,14 +210,17 @@ fn everywhere() -> impl Iterator<Item = Arg> {
     let settings = SETTINGS.iter().map(|it| {
         let help = format!("{} [{}]", it.meaning, it.variable());
         let shown = matches!(it.variable(), "DALSTON_STORE" | "DALSTON_DATA_DIR");
-        Arg::new(it.variable()).long(it.flag()).help(help).value_name("VALUE").hide(!shown).global(true)
+        let flag = Arg::new(it.variable()).long(it.flag()).help(help).value_name("VALUE").hide(!shown).global(true);
+        // A switch may stand alone: a word behind it is the command's.
+        let switch = it.default == "false";
+        if switch { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag }
     });
     let server = "A running gateway, with the key in DALSTON_API_KEY [DALSTON_SERVER]";
     let flag = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).global(true)
     };
     settings.chain([
-        Arg::new("server").long("server").value_name("URL").help(server).conflicts_with("DALSTON_STORE").global(true),
+        Arg::new("server").long("server").value_name("URL").help(server).global(true),
         Arg::new("tenant")
             .long("tenant")
             .value_name("T")

@@ -25,10 +25,8 @@ pub(crate) enum Door {
 impl Door {
     /// The one that the command line names; unless told, the store of the settings.
     pub(crate) async fn open(given: &Given) -> Result<Self, Fault> {
-        let named = given.option("DALSTON_STORE").is_some() || given.option("redis-url").is_some();
-        let server = given.option("server").or_else(|| crate::args::variable("DALSTON_SERVER").filter(|_| !named));
-        match server {
-            Some(url) => Remote::new(&url, given.option("tenant")).map(Self::Remote),
+        match given.server()? {
+            Some(url) => Remote::new(&url, given.tenant()?).map(Self::Remote),
             None => Local::open(given).await.map(|local| Self::Local(Box::new(local))),
         }
     }
@@ -41,11 +39,11 @@ impl Door {
         }
     }
 
-    /// Makes sure that the tenant is there, where that can be done on the way.
-    pub(crate) async fn ensure_tenant(&self) -> Result<(), Fault> {
+    /// Makes the tenant unless it is there.
+    pub(crate) async fn ensure_tenant(&self, registry: &Registry) -> Result<(), Fault> {
         match self {
             Self::Local(local) => local.ensure_tenant().await,
-            Self::Remote(_) => Ok(()),
+            Self::Remote(remote) => remote.ensure_tenant(registry).await,
         }
     }
 

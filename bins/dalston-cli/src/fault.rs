@@ -32,6 +32,11 @@ impl Fault {
         Self::new(ErrorCode::Unavailable, text)
     }
 
+    /// Whether it is there already, or in a state that does not allow it.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.code == ErrorCode::Conflict
+    }
+
     /// 0 done, 1 failed, 2 wrong use, 3 refused, 4 not found, 5 unreachable.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self.code {

@@ -3,8 +3,9 @@
 use crate::{args::Given, door::Drawn, fault::Fault};
 use dalston_auth::{Caller, Identity, Need};
 use dalston_command::{Arguments, Registry, Row};
-use dalston_model::{Actor, Door, Source, TenantId};
-use dalston_runtime::{Runtime, SETTINGS, Seams, Settings, init_logging};
+use dalston_model::{Actor, Door, Source};
+use dalston_runtime::{Runtime, Seams, Settings, StoreUrl, init_logging};
+use std::path::Path;
 
 /// An open store, and who works on it.
 pub(crate) struct Local {
@@ -16,19 +17,18 @@ impl Local {
     /// Opens the store of the settings.
     pub(crate) async fn open(given: &Given) -> Result<Self, Fault> {
         let mut settings =
-            Settings::read(&|setting| given.setting(setting)).map_err(|error| Fault::usage(error.to_string()))?;
+            Settings::read(&|variable| given.setting(variable)).map_err(|error| Fault::usage(error.to_string()))?;
         // The log is for what goes wrong: a person reads the answer.
-        let log = SETTINGS.iter().find(|setting| setting.variable() == "DALSTON_LOG");
-        let level = log.and_then(|setting| given.setting(setting)).unwrap_or_else(|| "error".to_owned());
-        init_logging(&level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
+        let level = if given.setting("DALSTON_LOG").is_some() { &settings.log } else { "error" };
+        init_logging(level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
+        if let StoreUrl::Sqlite(path) = &settings.store {
+            there_is_one(path, given)?;
+        }
         let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
         let operator = Caller::new(Identity::Operator, source);
-        let caller = match given.option("tenant") {
+        let caller = match given.tenant()? {
             None => operator,
             Some(tenant) => {
-                let tenant = tenant.parse::<TenantId>().map_err(|_| {
-                    Fault::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -")
-                })?;
                 operator.in_tenant(tenant).map_err(|refusal| Fault::new(refusal.code(), refusal.detail()))?
             }
         };
@@ -57,4 +57,14 @@ impl Local {
     pub(crate) async fn close(&self) {
         self.runtime.stop().await;
     }
+}
+
+/// Opening a database makes it. Typed in the wrong folder, a command would answer from an empty one.
+fn there_is_one(path: &Path, given: &Given) -> Result<(), Fault> {
+    // What cannot be told is left to the opening.
+    if given.is_create_admin_key() || path.try_exists().unwrap_or(true) {
+        return Ok(());
+    }
+    let (path, ways) = (path.display(), "name another with --store or --data-dir, or make it with create-admin-key");
+    Err(Fault::unreachable(format!("there is no store at {path}: {ways}")))
 }

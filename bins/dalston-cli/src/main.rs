@@ -41,10 +41,12 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
         return print(&args::completions(registry, shell));
     }
     let mut out = Vec::new();
+    // First of all: a name that is refused leaves neither a store nor a tenant behind.
+    let admin_key = given.admin_key()?;
     let door = Door::open(given).await?;
     let done = async {
-        if given.is_create_admin_key() {
-            return admin_key::create(registry, &door, given, &mut out).await;
+        if let Some(asked) = admin_key {
+            return admin_key::create(registry, &door, asked, given.style(), &mut out).await;
         }
         let (row, arguments) = given.command(registry)?;
         confirmed(row, given)?;

@@ -1,10 +1,10 @@
 //! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
 
-use crate::{args::variable, door::Drawn, fault::Fault};
-use dalston_command::{Arguments, Method, Row};
-use dalston_model::ErrorCode;
+use crate::{args::variable, door::Drawn, draw::shown, fault::Fault};
+use dalston_command::{Arguments, Method, Registry, Row};
+use dalston_model::{ErrorCode, TenantId};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use reqwest::{Client, Response, header};
+use reqwest::{Client, Response, Url, header};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -16,13 +16,22 @@ pub(crate) struct Remote {
     client: Client,
     url: String,
     key: String,
-    tenant: Option<String>,
+    tenant: Option<TenantId>,
 }
 
 impl Remote {
     /// The gateway at `url`.
-    pub(crate) fn new(url: &str, tenant: Option<String>) -> Result<Self, Fault> {
+    pub(crate) fn new(url: &str, tenant: Option<TenantId>) -> Result<Self, Fault> {
         let key = variable("DALSTON_API_KEY").ok_or_else(|| Fault::usage("--server needs a key in DALSTON_API_KEY"))?;
+        let sound = |it: &Url| matches!(it.scheme(), "http" | "https") && it.has_host();
+        if !Url::parse(url).is_ok_and(|it| sound(&it)) {
+            return Err(Fault::usage("--server (DALSTON_SERVER) must be a URL with its scheme: http://127.0.0.1:8000"));
+        }
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Fault::usage(
+                "DALSTON_API_KEY must hold visible ASCII characters only: no space, no end of line",
+            ));
+        }
         // A second call finds the first provider in place.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(PATIENCE).build().map_err(|_| Fault::failed("no HTTP client"))?;
@@ -30,7 +39,23 @@ impl Remote {
     }
 
     /// Runs a command by its route.
-    pub(crate) async fn invoke(&self, row: &Row, mut arguments: Arguments) -> Result<Drawn, Fault> {
+    pub(crate) async fn invoke(&self, row: &Row, arguments: Arguments) -> Result<Drawn, Fault> {
+        self.ask(row, arguments, self.tenant.as_ref()).await
+    }
+
+    /// Makes the tenant that was named, unless it is there.
+    pub(crate) async fn ensure_tenant(&self, registry: &Registry) -> Result<(), Fault> {
+        let Some(tenant) = &self.tenant else { return Ok(()) };
+        let row = registry.row("tenants.create").ok_or_else(|| Fault::failed("there is no tenants.create"))?;
+        let arguments = Arguments::from_iter([("id".to_owned(), tenant.as_str().into())]);
+        // Not in the tenant that is not there yet.
+        match self.ask(row, arguments, None).await {
+            Err(fault) if !fault.is_conflict() => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    async fn ask(&self, row: &Row, mut arguments: Arguments, tenant: Option<&TenantId>) -> Result<Drawn, Fault> {
         let path = path(row, &mut arguments)?;
         let mut request = match row.route.method {
             Method::Get => self.client.get(format!("{}{path}{}", self.url, query(&arguments))),
@@ -39,8 +64,8 @@ impl Remote {
             Method::Patch => self.client.patch(format!("{}{path}", self.url)).json(&arguments),
         };
         request = request.bearer_auth(&self.key);
-        if let Some(tenant) = &self.tenant {
-            request = request.header("x-dalston-tenant", tenant);
+        if let Some(tenant) = tenant {
+            request = request.header("x-dalston-tenant", tenant.as_str());
         }
         // The cause may name the URL, never the key.
         let response = request.send().await.map_err(|error| {
@@ -83,7 +108,7 @@ async fn answer(response: Response) -> Result<Drawn, Fault> {
     let mut data: Value = response.json().await.map_err(|_| not_ours())?;
     if !status.is_success() {
         let code: ErrorCode = data["code"].as_str().and_then(|code| code.parse().ok()).ok_or_else(not_ours)?;
-        return Err(Fault::new(code, problem(&data)));
+        return Err(Fault::new(code, shown(&problem(&data))));
     }
     let secret = data.as_object_mut().and_then(|object| object.shift_remove("key"));
     Ok(Drawn { data, secret: secret.and_then(|key| key.as_str().map(str::to_owned)), next })

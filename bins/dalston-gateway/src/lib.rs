@@ -22,7 +22,7 @@ pub use serve::serve;
 
 use crate::{hosts::Hosts, origins::Origins};
 use dalston_actix::{QueryKeys, TrustedProxies};
-use dalston_runtime::{Runtime, Settings};
+use dalston_runtime::{KeysInQuery, Runtime, Settings};
 use std::sync::Arc;
 
 /// What the handlers have at hand.
@@ -43,10 +43,10 @@ impl Gateway {
         Self {
             runtime,
             pace: Pace::default(),
-            query_keys: match settings.query_keys.as_str() {
-                "all" => QueryKeys::All,
-                "off" => QueryKeys::Off,
-                _ => QueryKeys::Stream,
+            query_keys: match settings.query_keys {
+                KeysInQuery::Stream => QueryKeys::Stream,
+                KeysInQuery::All => QueryKeys::All,
+                KeysInQuery::Off => QueryKeys::Off,
             },
             proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
             hosts: Hosts::new(settings.allowed_hosts.clone()),

@@ -18,9 +18,10 @@ async fn main() -> Result<()> {
     let flags = SETTINGS.iter().map(flag);
     let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
     #[expect(clippy::disallowed_methods, reason = "the one place where the gateway reads the environment")]
-    let mut settings = Settings::read(&|setting| {
-        let flag = given.get_one::<String>(setting.variable()).cloned();
-        flag.or_else(|| setting.variables.iter().find_map(|name| env::var(name).ok().filter(|it| !it.is_empty())))
+    let mut settings = Settings::read(&|variable| {
+        // A flag has the name of the first variable of its setting only.
+        let flag = given.try_get_one::<String>(variable).ok().flatten().cloned();
+        flag.or_else(|| env::var(variable).ok())
     })?;
     init_logging(&settings.log, settings.log_json)?;
     let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;

@@ -1,92 +1,171 @@
-//! The first admin key, on an empty store: one, however many nodes start at once.
+//! The first admin key, on an empty store: one, however many nodes start at once, and never one that nobody can read.
+//!
+//! Its secret is on the disk before the key is made, in a file named after it. What came of such a file is asked of
+//! the store afterwards, at this start or at the next: a crash or an outage between the two loses nothing.
 
 use crate::{Settings, admin_box};
 use anyhow::{Context, Result};
-use dalston_auth::{Caller, Identity, Need, PlainKey};
+use dalston_auth::{Caller, Gate, Identity, Need, PlainKey};
 use dalston_model::{Actor, Door, Source};
-use dalston_service::Keys;
-use dalston_store::SharedStore;
+use dalston_service::Services;
+use dalston_store::{Found, SharedStore};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
-/// Makes the key, unless the store has one.
-pub(crate) async fn make(
-    keys: &Keys,
-    store: &SharedStore,
-    settings: &Settings,
-    terminal: Option<&mut dyn Write>,
-) -> Result<()> {
-    // A store that ever changed is not empty: the common start asks nothing more.
-    if store.last_seq().await? > 0 {
-        return Ok(());
-    }
-    let source = Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None };
-    let permit =
-        Caller::new(Identity::Gateway, source).permit(Need::Caller).map_err(|it| anyhow::anyhow!(it.detail()))?;
-    if let Some(out) = terminal {
-        if let Some(minted) = keys.create_first(&permit, |_| Ok(())).await? {
-            let key = &minted.key.key;
-            let shown = admin_box(&key.id.to_string(), key.name.as_str(), "admin", minted.secret.expose());
-            out.write_all(shown.as_bytes())?;
-            out.flush()?;
+/// The file of the first key.
+const FILE: &str = "admin.key";
+/// How the file of a secret begins whose key may have been made or not. A person's own copies have other names.
+const PENDING: &str = "admin.key.dk_";
+
+/// What the key is made with.
+pub(crate) struct FirstKey<'a> {
+    /// The use cases.
+    pub(crate) services: &'a Services,
+    /// How secrets look, and how they are digested.
+    pub(crate) gate: &'a Gate,
+    /// Where keys are.
+    pub(crate) store: &'a SharedStore,
+}
+
+impl FirstKey<'_> {
+    /// Makes the key, unless the store has one, and settles what an earlier start left behind.
+    pub(crate) async fn make(&self, settings: &Settings, terminal: Option<&mut dyn Write>) -> Result<()> {
+        let folder = settings.data_dir.as_path();
+        let lock = Lock::of(folder).await;
+        // A store that ever changed is not empty: the common start asks nothing more.
+        if self.store.last_seq().await? == 0 {
+            self.insert(folder, terminal).await?;
         }
-        return Ok(());
+        // After the insert: one of an earlier start that was still under way is there by now, or never will be.
+        self.settle(folder, lock.is_some()).await
     }
-    let path = settings.data_dir.join("admin.key");
-    let mut file = None;
-    let minted = keys
-        .create_first(&permit, |secret| {
-            file = Some(KeyFile::write(&path, secret)?);
+
+    async fn insert(&self, folder: &Path, terminal: Option<&mut dyn Write>) -> Result<()> {
+        let source = Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None };
+        let permit =
+            Caller::new(Identity::Gateway, source).permit(Need::Caller).map_err(|it| anyhow::anyhow!(it.detail()))?;
+        let mut written = None;
+        let made = self.services.keys.create_first(&permit, |secret| {
+            written = Some(write(folder, secret)?);
             Ok(())
-        })
-        .await
-        .with_context(|| format!("the first admin key could not be made or written to {}", path.display()))?;
-    if let (Some(minted), Some(file)) = (minted, file) {
-        file.keep()?;
-        tracing::info!(key = %minted.key.key.id, file = %path.display(), "the first admin key was made: read it from this file, then delete it");
-    }
-    Ok(())
-}
-
-/// The file of a secret, written to the disk before its key is made. Dropped before it is kept, it is deleted.
-struct KeyFile {
-    path: PathBuf,
-    written: Option<PathBuf>,
-}
-
-impl KeyFile {
-    fn write(path: &Path, secret: &PlainKey) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        });
+        let made = made.await;
+        let Some(file) = written else {
+            made.with_context(|| format!("the first admin key could not be written to {}", folder.display()))?;
+            return Ok(());
+        };
+        // The store may have made it all the same: its file stays, and the next start asks.
+        let minted = made.with_context(|| {
+            format!("the first admin key may have been made or not: {} stays until the next start", file.display())
+        })?;
+        let Some(minted) = minted else { return Ok(()) };
+        let key = &minted.key.key;
+        if let Some(out) = terminal {
+            let shown = admin_box(&key.id.to_string(), key.name.as_str(), "admin", minted.secret.expose());
+            out.write_all(shown.as_bytes())
+                .and_then(|()| out.flush())
+                .with_context(|| format!("the first admin key was made, but not shown: read {}", file.display()))?;
+            fs::remove_file(file)?;
+        } else {
+            let file = keep(folder, &file)?;
+            tracing::info!(key = %key.id, file = %file.display(), "the first admin key was made: read it from this file, then delete it");
         }
-        let written = path.with_extension(format!("key.{}", secret.prefix()));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&written)?;
-        let written = Self { path: path.to_owned(), written: Some(written) };
-        file.write_all(secret.expose().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        Ok(written)
+        Ok(())
     }
 
-    fn keep(mut self) -> io::Result<()> {
-        if let Some(written) = self.written.take() {
-            fs::rename(written, &self.path)?;
-            if let Some(folder) = self.path.parent() {
-                File::open(folder)?.sync_all()?;
+    /// Asks the store about each file that has not got its name yet: that of a key gets it, any other is deleted. When
+    /// another start may be at work in the folder, none is deleted.
+    async fn settle(&self, folder: &Path, alone: bool) -> Result<()> {
+        for file in pending(folder)? {
+            let found = match read(&file, self.gate)? {
+                Some(secret) => self.store.find_key(&self.gate.digester().digest(&secret)).await?,
+                // Cut off while it was written: the key is made after that only.
+                None => None,
+            };
+            match found {
+                Some(Found { key, .. }) if key.revoked_at.is_none() => {
+                    let file = keep(folder, &file)?;
+                    tracing::info!(key = %key.id, file = %file.display(), "the first admin key was made by an earlier start: read it from this file, then delete it");
+                }
+                _ if alone => {
+                    tracing::info!(file = %file.display(), "no key has the secret in this file: it is deleted");
+                    gone(fs::remove_file(&file))?;
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 }
 
-impl Drop for KeyFile {
-    fn drop(&mut self) {
-        if let Some(written) = self.written.take() {
-            let _ = fs::remove_file(written);
+/// Keeps other starts out of the folder, where the file system can: they would take the file of a key that is about to
+/// be made for one that never was. Ends when it is dropped, or with the process.
+struct Lock(#[expect(dead_code, reason = "the lock lives as long as the open folder")] File);
+
+impl Lock {
+    async fn of(folder: &Path) -> Option<Self> {
+        let folder = folder.to_owned();
+        let locked = tokio::task::spawn_blocking(move || {
+            let folder = File::open(folder)?;
+            folder.lock()?;
+            io::Result::Ok(Self(folder))
+        });
+        let locked = locked.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        locked.inspect_err(|error| tracing::warn!(%error, "the data folder cannot be locked")).ok()
+    }
+}
+
+/// Writes the secret to a file of its own, and both it and its name to the disk.
+fn write(folder: &Path, secret: &PlainKey) -> io::Result<PathBuf> {
+    let path = folder.join(format!("{FILE}.{}", secret.prefix()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let text = Zeroizing::new(format!("{}\n", secret.expose()));
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync(folder));
+    if written.is_err() {
+        let _ = fs::remove_file(&path);
+    }
+    written.map(|()| path)
+}
+
+/// Gives a file its name. Another start may have been faster.
+fn keep(folder: &Path, file: &Path) -> io::Result<PathBuf> {
+    let path = folder.join(FILE);
+    gone(fs::rename(file, &path))?;
+    sync(folder)?;
+    Ok(path)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Files of secrets whose key may have been made or not.
+fn pending(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(PENDING.as_bytes()) && entry.file_type()?.is_file() {
+            files.push(entry.path());
         }
     }
+    Ok(files)
+}
+
+/// The secret in the file, if there is one.
+fn read(file: &Path, gate: &Gate) -> io::Result<Option<PlainKey>> {
+    match fs::read(file).map(Zeroizing::new) {
+        Ok(bytes) => Ok(str::from_utf8(&bytes).ok().and_then(|text| gate.format().parse(text.trim_end()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that another start has taken away is none the worse.
+fn gone(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

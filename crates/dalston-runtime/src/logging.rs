@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use std::{
     borrow::Cow,
     io::{self, Write},
+    panic::{self, PanicHookInfo},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
@@ -11,12 +12,27 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 const MARK: &[u8] = b"dk_";
 const LEAST: usize = 20;
 
+/// Whether this is a filter of the log.
+pub(crate) fn is_filter(text: &str) -> bool {
+    EnvFilter::try_new(text).is_ok()
+}
+
 /// Starts logging what `filter` lets through. Fails on a filter that is none.
 pub fn init(filter: &str, json: bool) -> Result<()> {
     let filter = EnvFilter::try_new(filter).context("DALSTON_LOG is no tracing filter")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked(io::stderr));
     let started = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(false).try_init() };
-    started.map_err(|error| anyhow::anyhow!(error)).context("logging cannot be started")
+    started.map_err(|error| anyhow::anyhow!(error)).context("logging cannot be started")?;
+    panic::set_hook(Box::new(panicked));
+    Ok(())
+}
+
+/// A panic is one event like any other: in one line, in the format of the log, with keys masked.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    // As `Debug`: its lines do not become lines of the log.
+    let said = panic.payload_as_str().unwrap_or("(no text)");
+    tracing::error!(place = place.as_deref(), ?said, "a panic");
 }
 
 /// Writes with keys masked: the last line of defence, should one ever get into an event.
@@ -63,6 +79,42 @@ fn masked(event: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// What was written.
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_one_line_of_the_log_without_keys() {
+        let (page, key) = (Page::default(), format!("dk_{}", "aB3".repeat(16)));
+        let writer = page.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(Masked(move || writer.clone())).finish();
+        tracing::subscriber::with_default(log, || {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(panicked));
+            let ended = panic::catch_unwind(|| panic!("one line\nand {key}"));
+            panic::set_hook(before);
+            assert!(ended.is_err());
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        for part in ["ERROR", "a panic", "logging.rs", "one line\\nand dk_***"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("aB3"), "LOG-02 {text}");
+    }
 
     #[test]
     fn whatever_looks_like_a_key_is_masked() {

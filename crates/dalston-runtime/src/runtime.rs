@@ -1,6 +1,6 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{Opened, Settings, first_key, open, open::CONNECTIONS};
+use crate::{Opened, Settings, first_key::FirstKey, open, open::CONNECTIONS};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
 use dalston_command::Registry;
@@ -98,9 +98,9 @@ impl Runtime {
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
-    /// data folder when there is no terminal.
+    /// data folder when there is no terminal. One whose making an earlier start did not finish is found again.
     pub async fn first_key(&self, settings: &Settings, terminal: Option<&mut dyn Write>) -> Result<()> {
-        first_key::make(&self.services.keys, &self.store, settings, terminal).await
+        FirstKey { services: &self.services, gate: &self.gate, store: &self.store }.make(settings, terminal).await
     }
 
     /// What is done each second: usage goes to the store, changes of keys made elsewhere reach open streams, streams

@@ -1,7 +1,7 @@
 //! The settings in force: read from the table's names, all problems at once.
 
-use crate::{SETTINGS, Setting, StoreUrl};
-use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, Pepper};
+use crate::{StoreUrl, logging, reader::Reader};
+use dalston_auth::{MasterKeys, Pepper};
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
@@ -10,8 +10,9 @@ use std::{
 };
 use thiserror::Error;
 
-/// Finds the value of a setting: by flag or by variable. The environment is read in `main` and nowhere else.
-pub type Lookup<'a> = dyn Fn(&Setting) -> Option<String> + 'a;
+/// The value of a variable, where a flag counts before the first variable of its setting. The environment is read in
+/// `main` and nowhere else.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// The settings in force.
 pub struct Settings {
@@ -31,8 +32,8 @@ pub struct Settings {
     pub pepper: Option<Pepper>,
     /// The greatest upload in bytes.
     pub max_upload_bytes: u64,
-    /// Where a key in the query is taken: `stream`, `all` or `off`.
-    pub query_keys: String,
+    /// Where a key in the query is taken.
+    pub query_keys: KeysInQuery,
     /// Origins that may open a stream.
     pub allowed_origins: Vec<String>,
     /// Host names that are answered.
@@ -51,6 +52,28 @@ pub struct Settings {
     pub shown: serde_json::Map<String, serde_json::Value>,
 }
 
+/// Where a key in the query is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysInQuery {
+    /// On the stream, where browsers can send no header.
+    Stream,
+    /// On every route.
+    All,
+    /// Nowhere.
+    Off,
+}
+
+impl KeysInQuery {
+    fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "stream" => Some(Self::Stream),
+            "all" => Some(Self::All),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
 /// All that is wrong with the settings, a line each, with the variable's name and without its value.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("the settings are wrong:\n  {}", .0.join("\n  "))]
@@ -59,7 +82,7 @@ pub struct SettingsError(pub Vec<String>);
 impl Settings {
     /// Reads all settings; all problems at once.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingsError> {
-        let mut reader = Reader { lookup, wrong: Vec::new() };
+        let mut reader = Reader::new(lookup);
         let data_dir = PathBuf::from(reader.text("DALSTON_DATA_DIR"));
         let default_store = StoreUrl::Sqlite(data_dir.join("dalston.db"));
         let url = "must be a URL: sqlite://path, postgres://…, redis://… or memory://";
@@ -76,7 +99,7 @@ impl Settings {
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
             text.parse().ok().filter(|bytes| *bytes > 0)
         });
-        let query_keys = reader.choice("DALSTON_QUERY_KEYS", "must be stream, all or off", &["stream", "all", "off"]);
+        let query_keys = reader.read("DALSTON_QUERY_KEYS", "must be stream, all or off", KeysInQuery::parse);
         let origins = "must be origins: https://app.example.com";
         let allowed_origins = reader.list("DALSTON_ALLOWED_ORIGINS", origins, |text| {
             let plain = text.starts_with("http://") || text.starts_with("https://");
@@ -96,111 +119,39 @@ impl Settings {
         let booleans = &["true", "false"];
         let allow_volatile = reader.choice("DALSTON_ALLOW_VOLATILE", "must be true or false", booleans) == "true";
         let log_json = reader.choice("DALSTON_LOG_FORMAT", "must be text or json", &["text", "json"]) == "json";
-        let (pepper, log, shown) =
-            (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.text("DALSTON_LOG"), reader.shown());
-        match (listen, nodes, max_upload_bytes, auth_failures_per_minute) {
-            (Some(listen), Some(nodes), Some(max_upload_bytes), Some(auth_failures_per_minute))
-                if reader.wrong.is_empty() =>
-            {
-                Ok(Self {
-                    listen,
-                    store,
-                    rate_store,
-                    nodes,
-                    data_dir,
-                    masters,
-                    pepper,
-                    max_upload_bytes,
-                    query_keys,
-                    allowed_origins,
-                    allowed_hosts,
-                    trusted_proxies,
-                    auth_failures_per_minute,
-                    allow_volatile,
-                    log,
-                    log_json,
-                    shown,
-                })
-            }
+        let log = reader.read("DALSTON_LOG", "must be a tracing filter: info,dalston_auth=debug", |text| {
+            logging::is_filter(text).then(|| text.to_owned())
+        });
+        let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
+        match (listen, nodes, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+            (
+                Some(listen),
+                Some(nodes),
+                Some(max_upload_bytes),
+                Some(query_keys),
+                Some(auth_failures_per_minute),
+                Some(log),
+            ) if reader.wrong.is_empty() => Ok(Self {
+                listen,
+                store,
+                rate_store,
+                nodes,
+                data_dir,
+                masters,
+                pepper,
+                max_upload_bytes,
+                query_keys,
+                allowed_origins,
+                allowed_hosts,
+                trusted_proxies,
+                auth_failures_per_minute,
+                allow_volatile,
+                log,
+                log_json,
+                shown,
+            }),
             _ => Err(SettingsError(reader.wrong)),
         }
-    }
-}
-
-/// Reads one setting after another and collects what is wrong.
-struct Reader<'a> {
-    lookup: &'a Lookup<'a>,
-    wrong: Vec<String>,
-}
-
-impl Reader<'_> {
-    /// What is set, be it by flag or variable. An empty text is not set.
-    fn value(&self, variable: &str) -> Option<String> {
-        let setting = SETTINGS.iter().find(|setting| setting.variable() == variable)?;
-        (self.lookup)(setting).filter(|text| !text.is_empty())
-    }
-
-    /// What is set, or the default.
-    fn text(&self, variable: &str) -> String {
-        let default = SETTINGS.iter().find(|setting| setting.variable() == variable).map_or("", |it| it.default);
-        self.value(variable).unwrap_or_else(|| default.to_owned())
-    }
-
-    fn refuse(&mut self, variable: &str, wanted: &str) {
-        self.wrong.push(format!("{variable} {wanted}"));
-    }
-
-    fn given<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.value(variable)?;
-        let parsed = parse(text.trim());
-        if parsed.is_none() {
-            self.refuse(variable, wanted);
-        }
-        parsed
-    }
-
-    fn read<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let parsed = parse(self.text(variable).trim());
-        if parsed.is_none() {
-            self.refuse(variable, wanted);
-        }
-        parsed
-    }
-
-    fn choice(&mut self, variable: &str, wanted: &str, choices: &[&str]) -> String {
-        let text = self.text(variable).to_ascii_lowercase();
-        if !choices.contains(&text.as_str()) {
-            self.refuse(variable, wanted);
-        }
-        text
-    }
-
-    fn list<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
-        let text = self.text(variable);
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        let parsed: Option<Vec<T>> = words.map(parse).collect();
-        parsed.unwrap_or_else(|| {
-            self.refuse(variable, wanted);
-            Vec::new()
-        })
-    }
-
-    fn masters(&mut self) -> MasterKeys {
-        let variable = "DALSTON_MASTER_KEY";
-        let Some(text) = self.value(variable) else { return MasterKeys::default() };
-        MasterKeys::parse(&text, &KeyFormat::default()).unwrap_or_else(|error: MasterKeyError| {
-            self.refuse(variable, &format!("is refused: {error}"));
-            MasterKeys::default()
-        })
-    }
-
-    /// The settings in force, for people to see: of a secret only whether it is set.
-    fn shown(&self) -> serde_json::Map<String, serde_json::Value> {
-        let shown = |setting: &Setting| match (setting.secret, self.value(setting.variable())) {
-            (true, value) => value.is_some().then_some("(set)").into(),
-            (false, value) => value.unwrap_or_else(|| setting.default.to_owned()).into(),
-        };
-        SETTINGS.iter().map(|setting| (setting.variable().to_owned(), shown(setting))).collect()
     }
 }
 
@@ -209,9 +160,8 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::read(&|setting| {
-            let set = |variable: &&str| pairs.iter().find(|(name, _)| name == variable);
-            setting.variables.iter().find_map(set).map(|(_, value)| (*value).to_owned())
+        Settings::read(&|variable| {
+            pairs.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -242,8 +192,10 @@ mod tests {
         let secret = "hunter2hunter2";
         let SettingsError(wrong) = read(&[
             ("DALSTON_LISTEN", "nowhere"),
-            ("DALSTON_STORE", "mysql://u:hunter2hunter2@h"),
+            ("DATABASE_URL", "mysql://u:hunter2hunter2@h"),
+            ("REDIS_URL", "redis://not-asked"),
             ("NUDGE_SECRET", secret),
+            ("DALSTON_LOG", "no=such=filter"),
             ("DALSTON_QUERY_KEYS", "maybe"),
             ("DALSTON_TRUSTED_PROXIES", "10.0.0.0/8,x"),
             ("DALSTON_ALLOWED_ORIGINS", "app.example.com"),
@@ -254,8 +206,9 @@ mod tests {
         let text = wrong.join("\n");
         for variable in [
             "DALSTON_LISTEN",
-            "DALSTON_STORE",
-            "DALSTON_MASTER_KEY",
+            "DATABASE_URL",
+            "NUDGE_SECRET",
+            "DALSTON_LOG",
             "DALSTON_QUERY_KEYS",
             "DALSTON_TRUSTED_PROXIES",
             "DALSTON_ALLOWED_ORIGINS",
@@ -263,8 +216,10 @@ mod tests {
         ] {
             assert!(text.contains(variable), "{variable} in {text}");
         }
-        assert_eq!(wrong.len(), 7);
+        assert_eq!(wrong.len(), 8);
         assert!(!text.contains(secret));
+        // What nobody set is nobody's mistake.
+        assert!(!text.contains("DALSTON_STORE") && !text.contains("DALSTON_MASTER_KEY"), "{text}");
     }
 
     #[test]

@@ -5,7 +5,11 @@ use dalston_auth::{Gate, Need, Permit};
 use dalston_model::{Scope, SharedClock, Timestamp};
 use dalston_store::SharedStore;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+/// An answer to [`Status::ready`] is good for so long.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The settings in force, by variable, without any secret.
 pub type Settings = Map<String, Value>;
@@ -18,6 +22,8 @@ pub struct Status {
     clock: SharedClock,
     started_at: Timestamp,
     settings: Settings,
+    /// The last answer to [`Status::ready`], and when the store gave it.
+    probed: Mutex<Option<(Timestamp, bool)>>,
 }
 
 impl Status {
@@ -29,7 +35,7 @@ impl Status {
         settings: Settings,
     ) -> Self {
         let started_at = clock.now();
-        Self { store, gate, streams, clock, started_at, settings }
+        Self { store, gate, streams, clock, started_at, settings, probed: Mutex::new(None) }
     }
 
     /// The report for the caller: everyone's part, and `admin` for admins. `degraded` when a component is down.
@@ -67,14 +73,27 @@ impl Status {
         })
     }
 
-    /// Whether a new connection to the store works.
+    /// Whether a new connection to the store works, as of a second ago at most. Anybody may ask: however many do, one
+    /// connection is tried at a time, and one in a second.
     pub async fn ready(&self) -> bool {
-        match self.store.probe().await {
+        let mut probed = self.probed.lock().await;
+        let now = self.clock.now();
+        // A clock that was set back makes no answer last.
+        if let Some((at, up)) = *probed
+            && at <= now
+            && now.since(at) < FRESH
+        {
+            return up;
+        }
+        let up = match self.store.probe().await {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, "not ready");
                 false
             }
-        }
+        };
+        // When it was given: whoever waited for it takes it.
+        *probed = Some((self.clock.now(), up));
+        up
     }
 }

@@ -1,0 +1,93 @@
+//! Reads settings one after another, and collects what is wrong.
+
+use crate::{Lookup, SETTINGS, Setting};
+use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys};
+
+/// Reads one setting after another and collects what is wrong.
+pub(crate) struct Reader<'a> {
+    lookup: &'a Lookup<'a>,
+    pub(crate) wrong: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(lookup: &'a Lookup<'a>) -> Self {
+        Self { lookup, wrong: Vec::new() }
+    }
+
+    /// What is set, be it by flag or variable. An empty text is not set.
+    pub(crate) fn value(&self, variable: &str) -> Option<String> {
+        self.set(variable).map(|(_, text)| text)
+    }
+
+    /// The variable that holds the setting, and its text.
+    fn set(&self, variable: &str) -> Option<(&'static str, String)> {
+        let setting = SETTINGS.iter().find(|setting| setting.variable() == variable)?;
+        let held = |name: &&'static str| Some((*name, (self.lookup)(name).filter(|text| !text.is_empty())?));
+        setting.variables.iter().find_map(held)
+    }
+
+    /// What is set, or the default.
+    pub(crate) fn text(&self, variable: &str) -> String {
+        let default = SETTINGS.iter().find(|setting| setting.variable() == variable).map_or("", |it| it.default);
+        self.value(variable).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// Names the variable that was set: it is the one to be mended.
+    fn refuse(&mut self, variable: &str, wanted: &str) {
+        let variable = self.set(variable).map_or(variable, |(name, _)| name);
+        self.wrong.push(format!("{variable} {wanted}"));
+    }
+
+    pub(crate) fn given<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.value(variable)?;
+        let parsed = parse(text.trim());
+        if parsed.is_none() {
+            self.refuse(variable, wanted);
+        }
+        parsed
+    }
+
+    pub(crate) fn read<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let parsed = parse(self.text(variable).trim());
+        if parsed.is_none() {
+            self.refuse(variable, wanted);
+        }
+        parsed
+    }
+
+    pub(crate) fn choice(&mut self, variable: &str, wanted: &str, choices: &[&str]) -> String {
+        let text = self.text(variable).to_ascii_lowercase();
+        if !choices.contains(&text.as_str()) {
+            self.refuse(variable, wanted);
+        }
+        text
+    }
+
+    pub(crate) fn list<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let text = self.text(variable);
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let parsed: Option<Vec<T>> = words.map(parse).collect();
+        parsed.unwrap_or_else(|| {
+            self.refuse(variable, wanted);
+            Vec::new()
+        })
+    }
+
+    pub(crate) fn masters(&mut self) -> MasterKeys {
+        let variable = "DALSTON_MASTER_KEY";
+        let Some(text) = self.value(variable) else { return MasterKeys::default() };
+        MasterKeys::parse(&text, &KeyFormat::default()).unwrap_or_else(|error: MasterKeyError| {
+            self.refuse(variable, &format!("is refused: {error}"));
+            MasterKeys::default()
+        })
+    }
+
+    /// The settings in force, for people to see: of a secret only whether it is set.
+    pub(crate) fn shown(&self) -> serde_json::Map<String, serde_json::Value> {
+        let shown = |setting: &Setting| match (setting.secret, self.value(setting.variable())) {
+            (true, value) => value.is_some().then_some("(set)").into(),
+            (false, value) => value.unwrap_or_else(|| setting.default.to_owned()).into(),
+        };
+        SETTINGS.iter().map(|setting| (setting.variable().to_owned(), shown(setting))).collect()
+    }
+}
