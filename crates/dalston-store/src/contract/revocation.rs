@@ -10,12 +10,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Barrier, task::JoinSet};
 
 /// Keys that are revoked at the same time, each by one revoker.
-const REVOKERS: usize = 8;
+const REVOKERS: usize = 2;
 /// Writers that use each of them meanwhile.
-const WRITERS: usize = 2;
+const WRITERS: usize = 16;
 
-/// Uses keys while they are revoked, so many in all: 16 writers at a time, who find a key and add to its usage.
-/// Fails when a find after a revocation gives the key as not revoked, or when one comes back to life later.
+/// Revokes so many keys, each while 16 writers add to its usage. Fails when a find after a revocation gives the key as
+/// not revoked, or when one comes back to life later.
 pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
     let hand = Hand::of(fixture);
     let mut revokers = JoinSet::new();
@@ -27,6 +27,7 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
             let mut writers = JoinSet::new();
             for _ in 0..mine {
                 let new = hand.key().await;
+                assert_eq!(hand.find(&new.digest).await.key, new.key);
                 let together = Arc::new(Barrier::new(WRITERS + 1));
                 for _ in 0..WRITERS {
                     writers.spawn(use_key(hand.clone(), new.clone(), together.clone()));
@@ -47,9 +48,8 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
     assert!(live.items.is_empty(), "listed as live: {:?}", live.items);
 }
 
-/// What a request does with its key; the writing at the moment of the revocation.
+/// What a request writes of its key, at the moment of the revocation.
 async fn use_key(hand: Hand, new: NewKey, together: Arc<Barrier>) {
-    assert_eq!(hand.find(&new.digest).await.key, new.key);
     together.wait().await;
     hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
 }
