@@ -81,11 +81,6 @@ impl Caller {
         }
     }
 
-    /// What the caller proved to be.
-    pub const fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
     /// The key, when the caller is one.
     pub fn key(&self) -> Option<&Key> {
         match &self.identity {
