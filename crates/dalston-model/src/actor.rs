@@ -10,6 +10,10 @@ pub enum Actor {
     Key(KeyId),
     /// The master key.
     Master,
+    /// An administrator in the chat, by the id that the chat gives.
+    ChatAdmin(i64),
+    /// Anybody else in the chat.
+    ChatGuest(i64),
     /// The CLI on the store itself.
     Operator,
     /// The gateway of its own accord: the first key, recovery after a crash.
@@ -17,11 +21,13 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// `key`, `master`, `operator` or `gateway`.
+    /// `key`, `master`, `chat_admin`, `chat_guest`, `operator` or `gateway`.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Master => "master",
+            Self::ChatAdmin(_) => "chat_admin",
+            Self::ChatGuest(_) => "chat_guest",
             Self::Operator => "operator",
             Self::Gateway => "gateway",
         }
@@ -34,13 +40,23 @@ impl Actor {
             _ => None,
         }
     }
+
+    /// The id among those of its kind: of a key, or of a user of the chat.
+    pub fn id(self) -> Option<String> {
+        match self {
+            Self::Key(id) => Some(id.to_string()),
+            Self::ChatAdmin(user) | Self::ChatGuest(user) => Some(user.to_string()),
+            Self::Master | Self::Operator | Self::Gateway => None,
+        }
+    }
 }
 
-/// The id of the key, or the word for the others: what `created_by` holds.
+/// The id of the key, `kind:id` of a user of the chat, or the word for the others: what `created_by` holds.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(id) => fmt::Display::fmt(id, f),
+            Self::ChatAdmin(user) | Self::ChatGuest(user) => write!(f, "{}:{user}", self.kind()),
             other => f.write_str(other.kind()),
         }
     }
@@ -51,6 +67,14 @@ impl FromStr for Actor {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
+        if let Some((kind, user)) = text.split_once(':') {
+            let user = user.parse().map_err(|_| IdError)?;
+            return match kind {
+                "chat_admin" => Ok(Self::ChatAdmin(user)),
+                "chat_guest" => Ok(Self::ChatGuest(user)),
+                _ => Err(IdError),
+            };
+        }
         match text {
             "master" => Ok(Self::Master),
             "operator" => Ok(Self::Operator),
@@ -67,6 +91,14 @@ pub enum Door {
     Http,
     /// The WebSocket of the stream.
     Stream,
+    /// `POST /call`.
+    Call,
+    /// `POST /mcp`.
+    Mcp,
+    /// A tool call of a language model.
+    Llm,
+    /// The chat.
+    Chat,
     /// The CLI on the store.
     Cli,
     /// None: the gateway itself.
@@ -79,6 +111,10 @@ impl Door {
         match self {
             Self::Http => "http",
             Self::Stream => "stream",
+            Self::Call => "call",
+            Self::Mcp => "mcp",
+            Self::Llm => "llm",
+            Self::Chat => "chat",
             Self::Cli => "cli",
             Self::Gateway => "gateway",
         }

@@ -1,43 +1,59 @@
 //! The audit record of a change: written in the transaction of the change itself.
 
-use crate::{JobId, KeyId, Source, TenantId, Timestamp};
+use crate::{IdError, JobId, KeyId, Source, TenantId, Timestamp};
 use serde_json::Value;
-use std::fmt;
+use sha2::{Digest, Sha256};
+use std::{fmt, str::FromStr};
 
-/// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// A key was made.
-    KeyCreated,
-    /// Fields of a key were changed.
-    KeyUpdated,
-    /// A key got a new secret.
-    KeyRotated,
-    /// A key was revoked.
-    KeyRevoked,
-    /// A tenant was made.
-    TenantCreated,
-    /// A job was made.
-    JobCreated,
-    /// A job was cancelled, or asked to end.
-    JobCancelled,
-    /// A job's audio, result and row were deleted.
-    JobDeleted,
+/// Makes the enum of actions with the name of each.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// What was done.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action { $($(#[$doc])* $name),+ }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+    };
 }
 
-impl Action {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::KeyCreated => "key.created",
-            Self::KeyUpdated => "key.updated",
-            Self::KeyRotated => "key.rotated",
-            Self::KeyRevoked => "key.revoked",
-            Self::TenantCreated => "tenant.created",
-            Self::JobCreated => "job.created",
-            Self::JobCancelled => "job.cancelled",
-            Self::JobDeleted => "job.deleted",
-        }
+actions! {
+    /// A key was made.
+    KeyCreated = "key.created",
+    /// Fields of a key were changed.
+    KeyUpdated = "key.updated",
+    /// A key got a new secret.
+    KeyRotated = "key.rotated",
+    /// A key was revoked.
+    KeyRevoked = "key.revoked",
+    /// A tenant was made.
+    TenantCreated = "tenant.created",
+    /// A job was made.
+    JobCreated = "job.created",
+    /// A job was cancelled, or asked to end.
+    JobCancelled = "job.cancelled",
+    /// A job's audio, result and row were deleted.
+    JobDeleted = "job.deleted",
+    /// The master key was used.
+    MasterUsed = "master.used",
+    /// A message was sent to administrators.
+    NudgeSent = "nudge.sent",
+    /// A secret was fetched by its claim link.
+    SecretClaimed = "secret.claimed",
+}
+
+impl FromStr for Action {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == text).ok_or(IdError)
     }
 }
 
@@ -102,7 +118,7 @@ pub struct AuditRecord {
     pub tenant_id: String,
     /// Kind of the actor.
     pub actor_kind: String,
-    /// Id of the actor, for a key.
+    /// Id of the actor, for a key or a user of the chat.
     pub actor_id: Option<String>,
     /// The door.
     pub door: String,
@@ -118,10 +134,13 @@ pub struct AuditRecord {
     pub request_id: Option<String>,
     /// What else.
     pub detail: Value,
+    /// The link of the chain: [`AuditRecord::link`]. `None` for a record that is older than the chain.
+    #[serde(default)]
+    pub hash: Option<AuditHash>,
 }
 
 impl AuditRecord {
-    /// The record of `entry` under the number `seq`.
+    /// The record of `entry` under the number `seq`, not yet linked.
     pub fn new(seq: u64, entry: &AuditEntry) -> Self {
         let Source { actor, door, address, request_id } = &entry.source;
         Self {
@@ -129,7 +148,7 @@ impl AuditRecord {
             time: entry.time,
             tenant_id: entry.tenant.to_string(),
             actor_kind: actor.kind().to_owned(),
-            actor_id: actor.key().map(|id| id.to_string()),
+            actor_id: actor.id(),
             door: door.to_string(),
             action: entry.action.as_str().to_owned(),
             target_kind: entry.target.kind().to_owned(),
@@ -137,6 +156,93 @@ impl AuditRecord {
             address: address.map(|address| address.to_string()),
             request_id: request_id.as_ref().map(|id| id.as_str().to_owned()),
             detail: entry.detail.clone(),
+            hash: None,
         }
+    }
+
+    /// SHA-256 of all that the record says, without its number and its link.
+    pub fn digest(&self) -> AuditHash {
+        let mut detail = self.detail.clone();
+        detail.sort_all_objects();
+        let detail = detail.to_string();
+        let time = self.time.as_micros().to_string();
+        let texts: [Option<&str>; 11] = [
+            Some(&time),
+            Some(&self.tenant_id),
+            Some(&self.actor_kind),
+            self.actor_id.as_deref(),
+            Some(&self.door),
+            Some(&self.action),
+            Some(&self.target_kind),
+            Some(&self.target_id),
+            self.address.as_deref(),
+            self.request_id.as_deref(),
+            Some(&detail),
+        ];
+        let mut hash = Sha256::new();
+        // Each text with its length before it, so that no two records read the same; none at all is the longest.
+        for text in texts {
+            hash.update(text.map_or(u64::MAX, |text| u64::try_from(text.len()).unwrap_or(u64::MAX)).to_be_bytes());
+            hash.update(text.unwrap_or_default());
+        }
+        AuditHash(hash.finalize().into())
+    }
+
+    /// The link of this record behind `previous`: SHA-256 of the link before, the number in 8 bytes, and the digest.
+    /// So no record can be changed, taken out or put in without all links after it.
+    pub fn link(&self, previous: AuditHash) -> AuditHash {
+        AuditHash::chain(previous, self.seq, self.digest())
+    }
+}
+
+/// SHA-256 in the chain of audit records. On the wire 64 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AuditHash([u8; 32]);
+
+impl AuditHash {
+    /// What stands before the first link.
+    pub const START: Self = Self([0; 32]);
+
+    /// From its 32 bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The link behind `previous` of the record with this number and digest.
+    pub fn chain(previous: Self, seq: u64, digest: Self) -> Self {
+        let hash = Sha256::new().chain_update(previous.0).chain_update(seq.to_be_bytes()).chain_update(digest.0);
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for AuditHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::KeyDigest::new(self.0).to_hex())
+    }
+}
+
+impl FromStr for AuditHash {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        crate::KeyDigest::from_hex(text).map(|digest| Self(*digest.as_bytes())).ok_or(IdError)
+    }
+}
+
+impl serde::Serialize for AuditHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for AuditHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }

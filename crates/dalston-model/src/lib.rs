@@ -19,7 +19,7 @@ mod text;
 mod usage;
 
 pub use actor::{Actor, Door, Source};
-pub use audit::{Action, AuditEntry, AuditRecord, Target};
+pub use audit::{Action, AuditEntry, AuditHash, AuditRecord, Target};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
 pub use code::ErrorCode;
 pub use digest::KeyDigest;

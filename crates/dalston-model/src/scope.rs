@@ -109,7 +109,7 @@ impl FromStr for Scope {
     }
 }
 
-/// The scopes that a key was given: never empty.
+/// The scopes of a caller: those that a key was given, never none, or those of whoever needs no key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScopeSet(u16);
 
@@ -120,6 +120,9 @@ impl ScopeSet {
     pub const ADMIN: Self = Self(Scope::Admin.bit());
     /// `platform` alone.
     pub const PLATFORM: Self = Self(Scope::Platform.bit());
+
+    /// None: a guest. No key has it.
+    pub const NONE: Self = Self(0);
 
     /// The set of these names. At least one, no duplicates, no unknown ones.
     pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {

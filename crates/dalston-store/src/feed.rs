@@ -2,7 +2,7 @@
 
 use crate::StoreResult;
 use async_trait::async_trait;
-use dalston_model::{AuditRecord, Key};
+use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Key, TenantId, Timestamp};
 
 /// The last change of a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,45 @@ pub struct KeyChange {
     pub seq: u64,
     /// The key, as it is now.
     pub key: Key,
+}
+
+/// Which audit records are asked for, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Of this tenant; `None`: of all.
+    pub tenant: Option<TenantId>,
+    /// By this actor.
+    pub actor: Option<Actor>,
+    /// Of this action.
+    pub action: Option<Action>,
+    /// Not before this time.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// Below this number: where the page before ended.
+    pub before: Option<u64>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl AuditQuery {
+    /// Whether the record is among those that are asked for, wherever the page begins.
+    pub fn asks_for(&self, record: &AuditRecord) -> bool {
+        self.tenant.as_ref().is_none_or(|tenant| tenant.as_str() == record.tenant_id)
+            && self.actor.is_none_or(|actor| actor.kind() == record.actor_kind && actor.id() == record.actor_id)
+            && self.action.is_none_or(|action| action.as_str() == record.action)
+            && self.since.is_none_or(|since| since <= record.time)
+            && self.until.is_none_or(|until| record.time < until)
+    }
+}
+
+/// A page of audit records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuditPage {
+    /// The records, newest first. May be fewer than were asked for, or none, though there are more.
+    pub records: Vec<AuditRecord>,
+    /// The `before` of the next page, unless this was the last.
+    pub next: Option<u64>,
 }
 
 /// The steps on the record of changes.
@@ -23,6 +62,13 @@ pub trait FeedStore: Send + Sync {
     /// twice is there once.
     async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>>;
 
-    /// Up to `limit` audit records after `seq`, in order.
+    /// Records what changes nothing in the store, and links it into the chain. Gives its number.
+    async fn record(&self, entry: &AuditEntry) -> StoreResult<u64>;
+
+    /// A page of audit records. Looks at a bounded number of them, however few are found.
+    async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage>;
+
+    /// Up to `limit` audit records after `seq`, in order, whatever the tenant. Each carries the link that was made
+    /// with it, in the same step: [`AuditRecord::link`] behind the link of the record before.
     async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>>;
 }

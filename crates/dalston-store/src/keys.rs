@@ -1,6 +1,6 @@
 //! Keys: insert, find by digest, get, list, update, rotate, revoke.
 
-use crate::{Claim, Repeated, StoreResult};
+use crate::{Claim, KeyFigures, Repeated, StoreResult};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, ScopeSet, TenantId, Timestamp,
@@ -142,6 +142,9 @@ pub trait KeyStore: Send + Sync {
 
     /// A page of the tenant's keys, without the revoked ones unless told.
     async fn keys(&self, tenant: &TenantId, page: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>>;
+
+    /// The tenant's keys, counted at the time `at`.
+    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures>;
 
     /// Changes the fields that the patch names, unless the guard objects. Never touches `revoked_at`.
     async fn update_key(

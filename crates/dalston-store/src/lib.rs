@@ -10,20 +10,24 @@ mod claim;
 pub mod contract;
 mod error;
 mod feed;
+mod figures;
 mod jobs;
 mod keys;
 mod limits;
 mod memory;
+mod notes;
 mod tenants;
 mod usage;
 
 pub use claim::{Claim, Repeated};
 pub use error::{StoreError, StoreResult};
-pub use feed::{FeedStore, KeyChange};
+pub use feed::{AuditPage, AuditQuery, FeedStore, KeyChange};
+pub use figures::{KeyFigures, PoolFigures};
 pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
 pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};
 pub use limits::{LimitStore, Taken};
 pub use memory::MemoryStore;
+pub use notes::NoteStore;
 pub use tenants::TenantStore;
 pub use usage::UsageStore;
 
@@ -33,12 +37,15 @@ use std::sync::Arc;
 /// A storage engine: all of its steps, and its health. Every call has a deadline, after which it is
 /// [`StoreError::Unavailable`].
 #[async_trait]
-pub trait Store: KeyStore + TenantStore + JobStore + UsageStore + FeedStore {
+pub trait Store: KeyStore + TenantStore + JobStore + UsageStore + FeedStore + NoteStore {
     /// `memory`, `sqlite`, `postgres` or `redis`.
     fn kind(&self) -> &'static str;
 
     /// Opens a new connection and has it answer: what an idle pool says proves nothing about a stopped server.
     async fn probe(&self) -> StoreResult<()>;
+
+    /// Its connections; `None` where there are none.
+    fn pool(&self) -> Option<PoolFigures>;
 
     /// Ends the connections, after what is under way.
     async fn close(&self);

@@ -15,4 +15,7 @@ pub trait TenantStore: Send + Sync {
 
     /// A page of all tenants.
     async fn tenants(&self, page: &PageRequest) -> StoreResult<Page<Tenant>>;
+
+    /// How many there are.
+    async fn tenant_count(&self) -> StoreResult<u64>;
 }

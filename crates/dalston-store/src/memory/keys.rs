@@ -2,13 +2,15 @@
 
 use super::{KeyRow, MemoryStore, Secret, State, page};
 use crate::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    StoreResult, UsedKey,
 };
 use async_trait::async_trait;
 use dalston_model::{
-    AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp, Usage,
+    AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, KeyState, Page, PageRequest, Tenant, TenantId, Timestamp,
+    Usage,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 impl KeyRow {
     fn used(&self) -> UsedKey {
@@ -95,6 +97,26 @@ impl KeyStore for MemoryStore {
         let shown = |row: &&KeyRow| row.key.tenant == *tenant && (revoked || row.key.revoked_at.is_none());
         let rows = state.keys.values().filter(shown).map(KeyRow::used).collect();
         Ok(page(rows, request, |used| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() }))
+    }
+
+    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+        let state = self.state();
+        let idle = |since: Timestamp| KeyFigures::IDLE < at.since(since);
+        let mut figures = KeyFigures::default();
+        for row in state.keys.values().filter(|row| row.key.tenant == *tenant) {
+            let (key, used) = (&row.key, row.usage.last_used_at);
+            let active = key.state(at) == KeyState::Active;
+            let enabled = key.revoked_at.is_none() && key.enabled;
+            let within = |time: Duration| used.is_some_and(|used| at.since(used) <= time);
+            figures.active += u64::from(active);
+            figures.revoked += u64::from(key.revoked_at.is_some());
+            figures.expiring +=
+                u64::from(active && key.expires_at.is_some_and(|end| end.since(at) <= KeyFigures::SOON));
+            figures.unused += u64::from(enabled && idle(key.created_at) && used.is_none_or(idle));
+            figures.used_last_hour += u64::from(within(Duration::from_hours(1)));
+            figures.used_last_day += u64::from(within(Duration::from_hours(24)));
+        }
+        Ok(figures)
     }
 
     async fn update_key(

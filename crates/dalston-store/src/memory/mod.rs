@@ -1,13 +1,15 @@
 //! The memory engine: the reference for all others. Everything is gone when the process ends.
 
+mod feed;
 mod jobs;
 mod keys;
+mod notes;
 
-use crate::{Claim, FeedStore, KeyChange, Repeated, Store, StoreResult, TenantStore, UsageStore};
+use crate::{Claim, PoolFigures, Repeated, Store, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;
 use dalston_model::{
-    AuditEntry, AuditRecord, Cursor, Day, Job, JobId, Key, KeyDigest, KeyId, Page, PageRequest, SharedClock, Start,
-    Tenant, TenantId, Timestamp, Usage, UsageDelta,
+    AuditEntry, AuditHash, AuditRecord, Cursor, Day, Job, JobId, Key, KeyDigest, KeyId, Page, PageRequest, SharedClock,
+    Start, Tenant, TenantId, Timestamp, Usage, UsageDelta,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -34,6 +36,12 @@ struct Secret {
     expires_at: Option<Timestamp>,
 }
 
+/// A note.
+struct Note {
+    text: String,
+    lapses_at: Timestamp,
+}
+
 #[derive(Default)]
 struct State {
     seq: u64,
@@ -44,6 +52,7 @@ struct State {
     claims: HashMap<(String, String), (Claim, String)>,
     changes: BTreeMap<u64, KeyId>,
     audit: Vec<AuditRecord>,
+    notes: HashMap<String, Note>,
 }
 
 impl MemoryStore {
@@ -61,10 +70,13 @@ impl MemoryStore {
 }
 
 impl State {
-    /// Numbers a change and records it.
+    /// Numbers a change, records it and links it to the one before.
     fn record(&mut self, entry: &AuditEntry) -> u64 {
         self.seq += 1;
-        self.audit.push(AuditRecord::new(self.seq, entry));
+        let mut record = AuditRecord::new(self.seq, entry);
+        let previous = self.audit.last().and_then(|last| last.hash).unwrap_or(AuditHash::START);
+        record.hash = Some(record.link(previous));
+        self.audit.push(record);
         self.seq
     }
 
@@ -126,6 +138,10 @@ impl TenantStore for MemoryStore {
         let all = self.state().tenants.values().cloned().collect();
         Ok(page(all, request, |tenant| Cursor { created_at: tenant.created_at, id: tenant.id.to_string() }))
     }
+
+    async fn tenant_count(&self) -> StoreResult<u64> {
+        Ok(u64::try_from(self.state().tenants.len()).unwrap_or(u64::MAX))
+    }
 }
 
 #[async_trait]
@@ -161,26 +177,6 @@ impl UsageStore for MemoryStore {
 }
 
 #[async_trait]
-impl FeedStore for MemoryStore {
-    async fn last_seq(&self) -> StoreResult<u64> {
-        Ok(self.state().seq)
-    }
-
-    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>> {
-        let state = self.state();
-        let later = state.changes.range(seq + 1..).take(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(later
-            .filter_map(|(seq, id)| state.keys.get(id).map(|row| KeyChange { seq: *seq, key: row.key.clone() }))
-            .collect())
-    }
-
-    async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(self.state().audit.iter().filter(|record| record.seq > seq).take(limit).cloned().collect())
-    }
-}
-
-#[async_trait]
 impl Store for MemoryStore {
     fn kind(&self) -> &'static str {
         "memory"
@@ -188,6 +184,10 @@ impl Store for MemoryStore {
 
     async fn probe(&self) -> StoreResult<()> {
         Ok(())
+    }
+
+    fn pool(&self) -> Option<PoolFigures> {
+        None
     }
 
     async fn close(&self) {}
