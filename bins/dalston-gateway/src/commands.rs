@@ -85,7 +85,11 @@ fn fingerprint(arguments: &Arguments) -> [u8; 32] {
 /// The answer, with the secret once where there is one.
 fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: Answer) -> HttpResponse {
     let mut data = answer.data;
-    let mut response = if row.route.creates { HttpResponse::Created() } else { HttpResponse::Ok() };
+    let mut response = match answer.partial {
+        true => HttpResponse::MultiStatus(),
+        false if row.route.creates => HttpResponse::Created(),
+        false => HttpResponse::Ok(),
+    };
     if let (Some(pattern), Some(id)) = (location(registry, row), data["id"].as_str()) {
         response.insert_header((header::LOCATION, format!("{pattern}/{id}")));
     }

@@ -13,6 +13,7 @@ pub(crate) fn problem(error: ServiceError) -> Problem {
         ServiceError::Refused(refusal) => Denied::from(refusal).into(),
         ServiceError::Malformed(detail) => Problem::malformed(detail),
         ServiceError::Invalid(errors) => Problem::new(code, "The request is not acceptable").with_errors(json!(errors)),
+        ServiceError::Undelivered(ref result) => Problem::new(code, error.to_string()).with_result(result.clone()),
         other => Problem::new(code, other.to_string()),
     }
 }

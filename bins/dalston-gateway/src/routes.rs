@@ -102,6 +102,7 @@ fn resource(
     let is_stream = rows.iter().any(|row| row.serves == Serves::Data(Handler::Stream));
     let guard = Guard::of_methods(gateway.runtime.gate.clone(), needs)
         .query_keys(gateway.query_keys)
+        .route(rows.first().map_or("", |row| row.pattern))
         .door(if is_stream { Door::Stream } else { Door::Http });
     let mut allowed: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
     if allowed.contains(&"GET") {

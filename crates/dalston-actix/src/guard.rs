@@ -13,7 +13,7 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{Method, header},
 };
-use dalston_auth::{Attempt, Denied, Entry, Gate, Need, Refusal};
+use dalston_auth::{Asked, Attempt, Denied, Entry, Gate, Need, Refusal};
 use dalston_model::ErrorCode;
 use std::{
     future::{Future, Ready, ready},
@@ -22,13 +22,17 @@ use std::{
     sync::Arc,
 };
 
-/// How refusals are delivered.
+/// The door that a route is, and so how refusals are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     /// As HTTP answers.
     Http,
     /// By the handler, where the request is a WebSocket upgrade: a browser reads no refused handshake.
     Stream,
+    /// As HTTP answers, to `POST /call`.
+    Call,
+    /// As HTTP answers, to `POST /mcp`.
+    Mcp,
 }
 
 /// What each method of a resource needs; `None` asks nobody.
@@ -42,6 +46,7 @@ pub struct Guard {
     otherwise: Need,
     query_keys: QueryKeys,
     door: Door,
+    route: &'static str,
 }
 
 impl Guard {
@@ -58,6 +63,7 @@ impl Guard {
             otherwise: Need::Caller,
             query_keys: QueryKeys::default(),
             door: Door::Http,
+            route: "",
         }
     }
 
@@ -73,6 +79,12 @@ impl Guard {
         Self { door, ..self }
     }
 
+    /// The pattern of the route, for the record of the master key's uses.
+    #[must_use]
+    pub fn route(self, route: &'static str) -> Self {
+        Self { route, ..self }
+    }
+
     fn otherwise(self, otherwise: Need) -> Self {
         Self { otherwise, ..self }
     }
@@ -85,6 +97,8 @@ impl Guard {
 
     async fn enter(&self, request: &HttpRequest, info: &RequestInfo, need: Need) -> Result<Entry, Denied> {
         let taken = match self.query_keys {
+            // The specification of MCP forbids it (MCP-03).
+            _ if self.door == Door::Mcp => false,
             QueryKeys::All => true,
             QueryKeys::Stream => self.door == Door::Stream,
             QueryKeys::Off => false,
@@ -97,15 +111,18 @@ impl Guard {
         let door = match self.door {
             Door::Http => dalston_model::Door::Http,
             Door::Stream => dalston_model::Door::Stream,
+            Door::Call => dalston_model::Door::Call,
+            Door::Mcp => dalston_model::Door::Mcp,
         };
+        let asked = Asked { method: request.method().as_str(), route: self.route };
         let (address, request_id) = (info.address, Some(info.id.clone()));
-        self.gate.enter(Attempt { credential, tenant, door, address, request_id }, need).await
+        self.gate.enter(Attempt { credential, tenant, door, asked, address, request_id }, need).await
     }
 
     /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.
     fn answers(&self, request: &HttpRequest, refusal: Refusal) -> bool {
         let stays_http = matches!(refusal.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
-        self.door == Door::Http || stays_http || !is_handshake(request)
+        self.door != Door::Stream || stays_http || !is_handshake(request)
     }
 }
 

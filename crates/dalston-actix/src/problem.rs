@@ -28,6 +28,7 @@ struct Parts {
     code: ErrorCode,
     detail: Cow<'static, str>,
     errors: Value,
+    result: Value,
     of_quota: bool,
     headers: Vec<(HeaderName, String)>,
 }
@@ -49,6 +50,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         ErrorCode::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+        ErrorCode::Undelivered => StatusCode::BAD_GATEWAY,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
     }
@@ -58,8 +60,15 @@ impl Problem {
     /// The problem of a code, with what the client reads.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
         let (status, detail) = (status_of(code), detail.into());
-        let problem =
-            Self(Box::new(Parts { status, code, detail, errors: Value::Null, of_quota: false, headers: Vec::new() }));
+        let problem = Self(Box::new(Parts {
+            status,
+            code,
+            detail,
+            errors: Value::Null,
+            result: Value::Null,
+            of_quota: false,
+            headers: Vec::new(),
+        }));
         if code == ErrorCode::Unavailable { problem.with_header(header::RETRY_AFTER, ASK_AGAIN) } else { problem }
     }
 
@@ -74,6 +83,13 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: Value) -> Self {
         self.0.errors = errors;
+        self
+    }
+
+    /// With what came of the parts of the request.
+    #[must_use]
+    pub fn with_result(mut self, result: Value) -> Self {
+        self.0.result = result;
         self
     }
 
@@ -104,7 +120,7 @@ impl Problem {
     }
 
     fn response(&self, request_id: Option<&RequestId>) -> HttpResponse {
-        let Parts { status, code, detail, errors, of_quota, headers } = &*self.0;
+        let Parts { status, code, detail, errors, result, of_quota, headers } = &*self.0;
         let mut body = json!({
             "type": kind(*code, *of_quota),
             "title": status.canonical_reason().unwrap_or("Error"),
@@ -115,6 +131,9 @@ impl Problem {
         });
         if !errors.is_null() {
             body["errors"] = errors.clone();
+        }
+        if !result.is_null() {
+            body["result"] = result.clone();
         }
         if *of_quota {
             body["violated-policies"] = json!(["key"]);

@@ -13,10 +13,21 @@ pub struct Attempt<'a> {
     pub tenant: Option<&'a str>,
     /// The door.
     pub door: Door,
+    /// What is asked for, for the record of the master key's uses.
+    pub asked: Asked<'a>,
     /// The client's address, if the door has one.
     pub address: Option<IpAddr>,
     /// The request, if the door has ids.
     pub request_id: Option<RequestId>,
+}
+
+/// What a request asks for: a route as the table has it, never the path as it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The pattern; empty where there is no such route.
+    pub route: &'a str,
 }
 
 /// A request that was let in.

@@ -2,7 +2,7 @@
 
 use crate::Refusal;
 use dalston_limit::Verdict;
-use dalston_model::{Action, Actor, AuditEntry, Key, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
+use dalston_model::{Action, Actor, AuditEntry, Door, Key, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -13,6 +13,10 @@ pub enum Identity {
     Key(Arc<Key>),
     /// The holder of the master key.
     Master,
+    /// An administrator in the chat, whose id the chat vouches for.
+    ChatAdmin(i64),
+    /// Anybody else in the chat.
+    ChatGuest(i64),
     /// Whoever runs the CLI on the store.
     Operator,
     /// The gateway itself.
@@ -45,6 +49,8 @@ impl Caller {
             Identity::Key(key) if key.scopes.grants(Scope::Platform) => (Actor::Key(key.id), TenantId::default()),
             Identity::Key(key) => (Actor::Key(key.id), key.tenant.clone()),
             Identity::Master => (Actor::Master, TenantId::default()),
+            Identity::ChatAdmin(user) => (Actor::ChatAdmin(*user), TenantId::default()),
+            Identity::ChatGuest(user) => (Actor::ChatGuest(*user), TenantId::default()),
             Identity::Operator => (Actor::Operator, TenantId::default()),
             Identity::Gateway => (Actor::Gateway, TenantId::default()),
         };
@@ -55,6 +61,12 @@ impl Caller {
     #[must_use]
     pub fn with_room(self, room: Option<Verdict>) -> Self {
         Self { room, ..self }
+    }
+
+    /// The same caller, one door further in: a language model acts for whoever talks to it.
+    #[must_use]
+    pub fn through(self, door: Door) -> Self {
+        Self { source: Source { door, ..self.source }, ..self }
     }
 
     /// The same caller in another tenant: for `platform` only.
@@ -85,8 +97,13 @@ impl Caller {
     pub fn key(&self) -> Option<&Key> {
         match &self.identity {
             Identity::Key(key) => Some(key),
-            Identity::Master | Identity::Operator | Identity::Gateway => None,
+            _ => None,
         }
+    }
+
+    /// Whether the caller is a guest: somebody who belongs to no tenant.
+    pub const fn is_guest(&self) -> bool {
+        matches!(self.identity, Identity::ChatGuest(_))
     }
 
     /// What people call the caller.
@@ -96,7 +113,12 @@ impl Caller {
 
     /// What the caller may do.
     pub fn scopes(&self) -> ScopeSet {
-        self.key().map_or(ScopeSet::PLATFORM, |key| key.scopes)
+        match &self.identity {
+            Identity::Key(key) => key.scopes,
+            Identity::Master | Identity::Operator | Identity::Gateway => ScopeSet::PLATFORM,
+            Identity::ChatAdmin(_) => ScopeSet::ADMIN,
+            Identity::ChatGuest(_) => ScopeSet::NONE,
+        }
     }
 
     /// The tenant that the caller works in.

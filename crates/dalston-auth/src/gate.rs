@@ -1,12 +1,13 @@
 //! The gate. *Admit*: who are you, is the key live, is there room in the minute. *Permit*: may you do this.
 
 use crate::{
-    Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Identity, KeyFormat, MasterKeys, Need,
-    Pepper, Refusal, UsageBuffer,
+    Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Identity, KeyFormat, MasterKeys,
+    Need, Pepper, Permit, Refusal, UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Verdict};
-use dalston_model::{Actor, ErrorCode, Key, KeyState, Scope, SharedClock, Source, Timestamp};
+use dalston_model::{Action, Actor, ErrorCode, Key, KeyState, Scope, SharedClock, Source, Target, Timestamp};
 use dalston_store::{Found, SharedStore, StoreResult};
+use serde_json::json;
 use std::{
     net::IpAddr,
     num::NonZeroU32,
@@ -97,7 +98,10 @@ impl Gate {
             None => Ok(caller),
             Some(tenant) => self.in_tenant(caller, tenant).await,
         };
-        let permitted = placed.and_then(|caller| caller.permit(need));
+        let permitted = match placed.and_then(|caller| caller.permit(need)) {
+            Ok(permit) if permit.actor() == Actor::Master => self.master_used(permit, attempt.asked).await,
+            permitted => permitted,
+        };
         if let Some(id) = id {
             match &permitted {
                 Ok(_) => self.usage.admitted(id, self.clock.now(), attempt.address),
@@ -154,6 +158,27 @@ impl Gate {
                 tracing::error!(%error, "a tenant could not be looked up");
                 Err(Refusal::Unavailable)
             }
+        }
+    }
+
+    /// Records the use of the master key. What cannot be recorded is not done.
+    async fn master_used(&self, permit: Permit, asked: Asked<'_>) -> Result<Permit, Refusal> {
+        let detail = json!({"method": asked.method, "route": asked.route});
+        let target = Target::Tenant(permit.tenant().clone());
+        let entry = permit.entry(self.clock.now(), Action::MasterUsed, target, detail);
+        match self.store.record(&entry).await {
+            Ok(_) => Ok(permit),
+            Err(error) => {
+                tracing::error!(%error, "a use of the master key could not be recorded");
+                Err(Refusal::Unavailable)
+            }
+        }
+    }
+
+    /// A command that was refused behind the door: counted with the refusals of the caller's key.
+    pub fn refused_behind(&self, caller: &Caller) {
+        if let Some(key) = caller.key() {
+            self.usage.insufficient_scope(key.id, self.clock.now());
         }
     }
 

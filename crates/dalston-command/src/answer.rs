@@ -13,11 +13,13 @@ pub struct Answer {
     pub secret: Option<PlainKey>,
     /// Where the next page begins.
     pub next: Option<Cursor>,
+    /// Whether only a part of what was asked for was done.
+    pub partial: bool,
 }
 
 impl Answer {
     /// Data and nothing else.
     pub const fn new(data: Value) -> Self {
-        Self { data, secret: None, next: None }
+        Self { data, secret: None, next: None, partial: false }
     }
 }

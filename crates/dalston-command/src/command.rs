@@ -1,7 +1,8 @@
 //! What a command is: a type with a few constants, and the row of the table that it becomes.
 
-use crate::{Answer, Arguments, Registry, arguments::parse};
+use crate::{Answer, Arguments, Drawing, Registry, arguments::parse};
 use dalston_auth::{Need, Permit};
+use dalston_model::Timestamp;
 use dalston_service::{Repeat, ServiceResult, Services};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
@@ -108,6 +109,12 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     /// Arguments of an example, as they are typed.
     const EXAMPLE: &'static str = "";
 
+    /// Draws its answer for people, at the time `now`.
+    fn draw(data: &Value, now: Timestamp) -> Drawing {
+        let _ = now;
+        Drawing::of(data, Self::COLUMNS)
+    }
+
     /// Runs it.
     fn run(self, context: Context<'_>) -> impl Future<Output = ServiceResult<Answer>> + Send;
 }
@@ -149,6 +156,8 @@ pub struct Row {
     pub parameters: Vec<Parameter>,
     /// The JSON Schema of all its parameters.
     pub schema: Value,
+    draw: fn(&Value, Timestamp) -> Drawing,
+    check: fn(&Row, Arguments) -> ServiceResult<()>,
     run: for<'a> fn(&'a Row, Context<'a>, Arguments) -> Running<'a>,
 }
 
@@ -173,6 +182,8 @@ impl Row {
             example: C::EXAMPLE,
             parameters,
             schema,
+            draw: C::draw,
+            check: |row, arguments| parse::<C>(row, arguments).map(|_| ()),
             run: |row, context, arguments| Box::pin(async move { parse::<C>(row, arguments)?.run(context).await }),
         }
     }
@@ -187,6 +198,20 @@ impl Row {
         let mut required = self.parameters.iter().filter(|parameter| parameter.required);
         let lone = required.next()?;
         required.next().is_none().then_some(lone)
+    }
+
+    /// The answer for people, at the time `now`.
+    pub fn draw(&self, data: &Value, now: Timestamp) -> Drawing {
+        (self.draw)(data, now)
+    }
+
+    /// The name as slash text: `/keys_list`.
+    pub fn slash(&self) -> String {
+        format!("/{}", self.name.replace('.', "_"))
+    }
+
+    pub(crate) fn check(&self, arguments: Arguments) -> ServiceResult<()> {
+        (self.check)(self, arguments)
     }
 
     pub(crate) async fn run(&self, context: Context<'_>, arguments: Arguments) -> ServiceResult<Answer> {

@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, Arguments, Context, Row,
-    commands::{help, jobs, keys, status, tenants, whoami},
+    commands::{audit, help, jobs, keys, nudge, status, tenants, whoami},
 };
 use dalston_auth::Caller;
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
@@ -29,9 +29,12 @@ impl Registry {
                 Row::of::<keys::usage::Usage>(),
                 Row::of::<tenants::create::Create>(),
                 Row::of::<tenants::list::List>(),
+                Row::of::<audit::list::List>(),
+                Row::of::<audit::verify::Verify>(),
                 Row::of::<jobs::list::List>(),
                 Row::of::<jobs::get::Get>(),
                 Row::of::<jobs::cancel::Cancel>(),
+                Row::of::<nudge::Nudge>(),
             ],
         }
     }
@@ -41,9 +44,25 @@ impl Registry {
         &self.rows
     }
 
+    /// The commands that the caller may use.
+    pub fn of(&self, caller: &Caller) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| caller.may(row.need))
+    }
+
+    /// The command with this name as a tool.
+    pub fn tool(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.tool == name)
+    }
+
     /// The command of this name.
     pub fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// Whether a command would run for a caller, as far as rights and the shape of its arguments go. Runs nothing.
+    pub fn check(&self, services: &Services, caller: &Caller, row: &Row, arguments: Arguments) -> ServiceResult<()> {
+        caller.permit(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
+        row.check(arguments)
     }
 
     /// Runs a command for a caller: asks for the permit, reads the arguments, runs, answers. Every door comes here.
@@ -56,7 +75,7 @@ impl Registry {
         repeat: Option<Repeat>,
     ) -> ServiceResult<Answer> {
         let row = self.row(name).ok_or(ServiceError::NotFound("Command"))?;
-        let permit = caller.permit(row.need)?;
+        let permit = caller.permit(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
         row.run(Context { registry: self, services, permit, repeat }, arguments).await
     }
 }

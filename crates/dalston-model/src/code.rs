@@ -54,6 +54,8 @@ codes! {
     Misdirected = "misdirected",
     /// A WebSocket route without an upgrade.
     UpgradeRequired = "upgrade_required",
+    /// A message reached nobody.
+    Undelivered = "undelivered",
     /// A fault of ours.
     Internal = "internal",
     /// No room on the disk.

@@ -15,5 +15,5 @@ pub use logging::init as init_logging;
 pub use open::{Opened, open};
 pub use runtime::{Runtime, Seams};
 pub use setting::{SETTINGS, Setting};
-pub use settings::{KeysInQuery, Lookup, Settings, SettingsError};
+pub use settings::{KeysInQuery, LlmSettings, Lookup, Settings, SettingsError, TelegramSettings};
 pub use store_url::StoreUrl;

@@ -1,7 +1,7 @@
 //! Reads settings one after another, and collects what is wrong.
 
-use crate::{Lookup, SETTINGS, Setting};
-use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys};
+use crate::{LlmSettings, Lookup, SETTINGS, Setting, TelegramSettings};
+use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, SecretText};
 
 /// Reads one setting after another and collects what is wrong.
 pub(crate) struct Reader<'a> {
@@ -82,6 +82,36 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The bot, if it has a token.
+    pub(crate) fn telegram(&mut self, has_public_url: bool) -> Option<TelegramSettings> {
+        let api_url = self.read("TELEGRAM_API_URL", "must be a URL: https://api.telegram.org", base_url);
+        let updates = self.choice("TELEGRAM_UPDATES", "must be poll or webhook", &["poll", "webhook"]);
+        let shape = "must be a token as BotFather gives it: 123456:ABC…";
+        let token = self.given("TELEGRAM_BOT_TOKEN", shape, |text| {
+            // It becomes a part of a path.
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b":_-".contains(&byte);
+            (text.contains(':') && text.bytes().all(fits)).then(|| SecretText::new(text.to_owned()))
+        })?;
+        let webhook = updates == "webhook";
+        if webhook && !has_public_url {
+            self.refuse("TELEGRAM_UPDATES", "is webhook: DALSTON_PUBLIC_URL must say where");
+        }
+        Some(TelegramSettings { token, api_url: api_url?, webhook })
+    }
+
+    /// The language model, if there is a server.
+    pub(crate) fn llm(&mut self) -> Option<LlmSettings> {
+        let key = self.given("DALSTON_LLM_API_KEY", "must be of visible ASCII characters", |text| {
+            text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| SecretText::new(text.to_owned()))
+        });
+        let url = self.given("DALSTON_LLM_URL", "must be a URL: https://api.example.com/v1", base_url)?;
+        let model = self.value("DALSTON_LLM_MODEL");
+        if model.is_none() {
+            self.refuse("DALSTON_LLM_MODEL", "must name the model to ask at DALSTON_LLM_URL");
+        }
+        Some(LlmSettings { url, model: model?, key })
+    }
+
     /// The settings in force, for people to see: of a secret only whether it is set.
     pub(crate) fn shown(&self) -> serde_json::Map<String, serde_json::Value> {
         let shown = |setting: &Setting| match (setting.secret, self.value(setting.variable())) {
@@ -90,4 +120,12 @@ impl<'a> Reader<'a> {
         };
         SETTINGS.iter().map(|setting| (setting.variable().to_owned(), shown(setting))).collect()
     }
+}
+
+/// A URL to put paths behind: http or https, a host, no credentials, no query; without a slash at the end.
+pub(crate) fn base_url(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\\"<>".contains(&byte);
+    let has_host = !rest.is_empty() && !rest.starts_with(['/', ':']);
+    (has_host && rest.bytes().all(fits)).then(|| text.trim_end_matches('/').to_owned())
 }

@@ -3,10 +3,11 @@
 use crate::{Opened, Settings, first_key::FirstKey, open, open::CONNECTIONS};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
+use dalston_chat::Dialogue;
 use dalston_command::Registry;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{AudioFiles, NoWorkers, Services, ServicesParts, Workers};
+use dalston_service::{AudioFiles, NoWorkers, Services, ServicesParts, Voice, Workers};
 use dalston_store::SharedStore;
 use std::{
     io::Write,
@@ -31,12 +32,19 @@ pub struct Seams {
     pub entropy: SharedEntropy,
     /// Whoever transcribes streams.
     pub workers: Arc<dyn Workers>,
+    /// The commands.
+    pub registry: Arc<Registry>,
 }
 
 /// The world itself.
 impl Default for Seams {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), workers: Arc::new(NoWorkers) }
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            workers: Arc::new(NoWorkers),
+            registry: Arc::new(Registry::new()),
+        }
     }
 }
 
@@ -48,6 +56,8 @@ pub struct Runtime {
     pub services: Arc<Services>,
     /// The commands.
     pub registry: Arc<Registry>,
+    /// Conversations.
+    pub dialogue: Arc<Dialogue>,
     /// The node's clock.
     pub clock: SharedClock,
     /// The node's chance.
@@ -69,7 +79,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, workers } = seams;
+        let Seams { clock, entropy, workers, registry } = seams;
         let Opened { store, limits } = opened;
         let nodes = settings.nodes;
         let gate = Arc::new(Gate::new(GateParts {
@@ -92,9 +102,12 @@ impl Runtime {
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
+            voice: Voice { administrators: settings.administrators.clone(), ..Voice::default() },
+            commit: option_env!("DALSTON_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
         }));
+        let dialogue = Arc::new(Dialogue::new(services.clone(), registry.clone(), clock.clone()));
         let seen = AtomicU64::new(store.last_seq().await?);
-        Ok(Self { gate, services, registry: Arc::new(Registry::new()), clock, entropy, store, seen })
+        Ok(Self { gate, services, registry, dialogue, clock, entropy, store, seen })
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
@@ -109,8 +122,12 @@ impl Runtime {
         if let Err(error) = self.gate.flush_usage().await {
             tracing::warn!(%error, "usage is kept for the next time");
         }
-        if let Err(error) = self.follow().await {
-            tracing::warn!(%error, "changes of keys could not be read");
+        match self.follow().await {
+            Ok(()) => self.services.status.fed(Some(self.seen.load(Ordering::Acquire))),
+            Err(error) => {
+                self.services.status.fed(None);
+                tracing::warn!(%error, "changes of keys could not be read");
+            }
         }
         self.services.streams.expire(self.clock.now());
     }

@@ -66,6 +66,22 @@ pub const SETTINGS: &[Setting] = &[
         "the key of the HMAC that digests secrets; set it before the first key is made",
     )
     .secret(),
+    Setting::new(&["DALSTON_ADMIN_IDS", "ADMIN_IDS"], "", "chat ids of the administrators, comma-separated"),
+    Setting::new(&["TELEGRAM_BOT_TOKEN"], "", "the token of the bot; unset: no bot").secret(),
+    Setting::new(&["TELEGRAM_API_URL"], "https://api.telegram.org", "the Bot API server"),
+    Setting::new(
+        &["TELEGRAM_UPDATES"],
+        "poll",
+        "how updates come: poll, or webhook at /telegram of DALSTON_PUBLIC_URL",
+    ),
+    Setting::new(
+        &["DALSTON_PUBLIC_URL"],
+        "",
+        "where clients reach the gateway: for claim links and the webhook; unset: links have the host of the request",
+    ),
+    Setting::new(&["DALSTON_LLM_URL"], "", "an OpenAI-compatible server: https://api.example.com/v1"),
+    Setting::new(&["DALSTON_LLM_MODEL"], "", "the language model to ask there"),
+    Setting::new(&["DALSTON_LLM_API_KEY"], "", "the key for that server, if it wants one").secret(),
     Setting::new(&["DALSTON_MAX_UPLOAD_BYTES"], "3221225472", "the greatest upload in bytes"),
     Setting::new(&["DALSTON_QUERY_KEYS"], "stream", "where ?api_key= is taken: stream, all, off"),
     Setting::new(

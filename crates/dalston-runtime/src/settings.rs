@@ -1,7 +1,10 @@
 //! The settings in force: read from the table's names, all problems at once.
 
-use crate::{StoreUrl, logging, reader::Reader};
-use dalston_auth::{MasterKeys, Pepper};
+use crate::{
+    StoreUrl, logging,
+    reader::{Reader, base_url},
+};
+use dalston_auth::{Administrators, MasterKeys, Pepper, SecretText};
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
@@ -30,6 +33,14 @@ pub struct Settings {
     pub masters: MasterKeys,
     /// The key of the digest.
     pub pepper: Option<Pepper>,
+    /// The administrators in the chat.
+    pub administrators: Administrators,
+    /// The bot.
+    pub telegram: Option<TelegramSettings>,
+    /// Where clients reach the gateway, without a slash at the end.
+    pub public_url: Option<String>,
+    /// The language model.
+    pub llm: Option<LlmSettings>,
     /// The greatest upload in bytes.
     pub max_upload_bytes: u64,
     /// Where a key in the query is taken.
@@ -50,6 +61,28 @@ pub struct Settings {
     pub log_json: bool,
     /// What `/status` shows: by variable, without secrets.
     pub shown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The bot.
+#[derive(Debug, Clone)]
+pub struct TelegramSettings {
+    /// Its token.
+    pub token: SecretText,
+    /// The Bot API server, without a slash at the end.
+    pub api_url: String,
+    /// Whether updates come by webhook, and are not polled.
+    pub webhook: bool,
+}
+
+/// The language model.
+#[derive(Debug, Clone)]
+pub struct LlmSettings {
+    /// The OpenAI-compatible server, without a slash at the end.
+    pub url: String,
+    /// The model.
+    pub model: String,
+    /// The key for that server.
+    pub key: Option<SecretText>,
 }
 
 /// Where a key in the query is taken.
@@ -122,6 +155,11 @@ impl Settings {
         let log = reader.read("DALSTON_LOG", "must be a tracing filter: info,dalston_auth=debug", |text| {
             logging::is_filter(text).then(|| text.to_owned())
         });
+        let ids = "must be chat ids with commas between: 64-bit integers";
+        let administrators = Administrators::new(reader.list("DALSTON_ADMIN_IDS", ids, |text| text.parse().ok()));
+        let public_url = reader.given("DALSTON_PUBLIC_URL", "must be a URL: https://dalston.example.com", base_url);
+        let telegram = reader.telegram(public_url.is_some());
+        let llm = reader.llm();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
         match (listen, nodes, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
             (
@@ -139,6 +177,10 @@ impl Settings {
                 data_dir,
                 masters,
                 pepper,
+                administrators,
+                telegram,
+                public_url,
+                llm,
                 max_upload_bytes,
                 query_keys,
                 allowed_origins,

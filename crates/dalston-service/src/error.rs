@@ -52,6 +52,12 @@ pub enum ServiceError {
     /// The store cannot be asked.
     #[error("the store is not available")]
     Unavailable,
+    /// What it would take is not configured, or cannot be reached.
+    #[error("{0}")]
+    Unconfigured(&'static str),
+    /// A message reached nobody. What came of each attempt is for the client.
+    #[error("The message reached nobody")]
+    Undelivered(serde_json::Value),
     /// A fault of ours; the cause is in the log.
     #[error("internal error")]
     Internal,
@@ -71,7 +77,8 @@ impl ServiceError {
             Self::UnsupportedMedia(_) => ErrorCode::UnsupportedMedia,
             Self::TooLarge => ErrorCode::TooLarge,
             Self::StorageFull => ErrorCode::StorageFull,
-            Self::Unavailable => ErrorCode::Unavailable,
+            Self::Unavailable | Self::Unconfigured(_) => ErrorCode::Unavailable,
+            Self::Undelivered(_) => ErrorCode::Undelivered,
             Self::Internal => ErrorCode::Internal,
         }
     }

@@ -2,25 +2,40 @@
 //! store for one atomic step, and says what came of it.
 
 mod audio;
+mod audits;
+mod claims;
 mod error;
 mod jobs;
 mod keys;
+mod nudges;
 mod probe;
 mod process;
+mod proposals;
 mod recovery;
+mod report;
 mod services;
 mod status;
 mod streams;
 mod tenants;
+mod token;
 mod view;
+mod voice;
 
 pub use audio::{AudioFiles, Staged};
+pub use audits::{AuditFilter, Audits, Head, Verified};
+pub use claims::Claims;
 pub use error::{FieldError, ServiceError, ServiceResult};
 pub use jobs::{Cancelled, Jobs, Upload};
 pub use keys::{CreateKey, Ends, Keys, Minted, Repeat};
+pub use nudges::{Nudge, Nudged, Nudges, Wording};
 pub use process::Process;
+pub use proposals::{Proposal, Proposals};
+pub use report::{
+    ActiveCallers, AdminReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport, UnfinishedJobs,
+};
 pub use services::{Services, ServicesParts};
 pub use status::{Settings, Status};
 pub use streams::{ClientFrame, Ending, NoWorkers, Stream, StreamConfig, Streams, WorkerLink, Workers};
 pub use tenants::Tenants;
-pub use view::{job as job_view, key as key_view, tenant as tenant_view, usage as usage_view};
+pub use view::{audit as audit_view, job as job_view, key as key_view, tenant as tenant_view, usage as usage_view};
+pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};

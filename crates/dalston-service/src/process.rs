@@ -3,7 +3,7 @@
 use std::fs;
 
 /// Memory and processor time of this process; `None` where the kernel does not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Process {
     /// Resident memory in bytes.
     pub resident_bytes: Option<u64>,

@@ -1,6 +1,9 @@
 //! All use cases together, as doors hold them.
 
-use crate::{AudioFiles, Jobs, Keys, Settings, Status, Streams, Tenants, Workers};
+use crate::{
+    AudioFiles, Audits, Claims, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice, Workers,
+    status::StatusParts,
+};
 use dalston_auth::Gate;
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
@@ -22,6 +25,10 @@ pub struct ServicesParts {
     pub entropy: SharedEntropy,
     /// The settings in force, without secrets.
     pub settings: Settings,
+    /// The ways to speak to people.
+    pub voice: Voice,
+    /// The commit that was built, if it is known.
+    pub commit: Option<String>,
 }
 
 /// The use cases.
@@ -36,19 +43,42 @@ pub struct Services {
     pub streams: Arc<Streams>,
     /// The report.
     pub status: Status,
+    /// On the audit log.
+    pub audits: Audits,
+    /// On nudges.
+    pub nudges: Nudges,
+    /// On claims.
+    pub claims: Claims,
+    /// On proposals.
+    pub proposals: Proposals,
+    /// Who may do what.
+    pub gate: Arc<Gate>,
 }
 
 impl Services {
     /// Of these parts.
     pub fn new(parts: ServicesParts) -> Self {
-        let ServicesParts { store, gate, files, workers, clock, entropy, settings } = parts;
+        let ServicesParts { store, gate, files, workers, clock, entropy, settings, voice, commit } = parts;
         let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
         Self {
             keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
-            jobs: Jobs::new(store.clone(), files, clock.clone(), entropy),
-            status: Status::new(store, gate, streams.clone(), clock, settings),
+            jobs: Jobs::new(store.clone(), files, clock.clone(), entropy.clone()),
+            audits: Audits::new(store.clone()),
+            nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
+            claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
+            proposals: Proposals::new(store.clone(), clock.clone(), entropy),
+            status: Status::new(StatusParts {
+                store,
+                gate: gate.clone(),
+                streams: streams.clone(),
+                clock,
+                settings,
+                voice,
+                commit,
+            }),
             streams,
+            gate,
         }
     }
 }

@@ -1,11 +1,18 @@
-//! The status report: one struct of figures that were measured, or null.
+//! How the service is: makes the report, and says whether the node is ready.
 
-use crate::{Process, ServiceResult, Streams};
+use crate::{
+    ActiveCallers, AdminReport, ChatState, FeedReport, KeysReport, PoolReport, Process, Report, Requests, StoreReport,
+    Streams, UnfinishedJobs, Voice,
+};
 use dalston_auth::{Gate, Need, Permit};
 use dalston_model::{Scope, SharedClock, Timestamp};
-use dalston_store::SharedStore;
-use serde_json::{Map, Value, json};
-use std::{sync::Arc, time::Duration};
+use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
+use serde_json::{Map, Value};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::sync::Mutex;
 
 /// An answer to [`Status::ready`] is good for so long.
@@ -13,6 +20,17 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// The settings in force, by variable, without any secret.
 pub type Settings = Map<String, Value>;
+
+/// What the report is made from.
+pub(crate) struct StatusParts {
+    pub(crate) store: SharedStore,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) clock: SharedClock,
+    pub(crate) settings: Settings,
+    pub(crate) voice: Voice,
+    pub(crate) commit: Option<String>,
+}
 
 /// Makes the report.
 pub struct Status {
@@ -22,55 +40,116 @@ pub struct Status {
     clock: SharedClock,
     started_at: Timestamp,
     settings: Settings,
+    voice: Voice,
+    commit: Option<String>,
+    feed: std::sync::Mutex<FeedReport>,
+    counting: Mutex<()>,
     /// The last answer to [`Status::ready`], and when the store gave it.
     probed: Mutex<Option<(Timestamp, bool)>>,
 }
 
 impl Status {
-    pub(crate) fn new(
-        store: SharedStore,
-        gate: Arc<Gate>,
-        streams: Arc<Streams>,
-        clock: SharedClock,
-        settings: Settings,
-    ) -> Self {
-        let started_at = clock.now();
-        Self { store, gate, streams, clock, started_at, settings, probed: Mutex::new(None) }
-    }
-
-    /// The report for the caller: everyone's part, and `admin` for admins. `degraded` when a component is down.
-    pub async fn report(&self, permit: &Permit) -> ServiceResult<Value> {
-        let asked = self.clock.now();
-        let jobs = self.store.active_jobs(permit.tenant()).await;
-        let answered = self.clock.now();
-        let up = jobs.is_ok();
-        let mut report = json!({
-            "status": if up { "healthy" } else { "degraded" },
-            "version": env!("CARGO_PKG_VERSION"),
-            "uptime_seconds": answered.since(self.started_at).as_secs(),
-            "started_at": self.started_at,
-            "time": answered,
-            "components": {"store": if up { "ok" } else { "down" }},
-            "requests": self.gate.totals(),
-            "jobs": jobs.ok().map(|jobs| json!({
-                "pending": jobs.pending, "running": jobs.running, "cancelling": jobs.cancelling,
-            })),
-            "streams": self.streams.count(permit.tenant()),
-        });
-        if permit.caller().may(Need::Scope(Scope::Admin)) {
-            let latency = up.then(|| answered.since(asked).as_micros());
-            report["admin"] = self.admin(latency);
+    pub(crate) fn new(parts: StatusParts) -> Self {
+        let StatusParts { store, gate, streams, clock, settings, voice, commit } = parts;
+        let feed = FeedReport { state: None, seq: 0, read_at: None };
+        Self {
+            store,
+            gate,
+            streams,
+            started_at: clock.now(),
+            clock,
+            settings,
+            voice,
+            commit,
+            feed: std::sync::Mutex::new(feed),
+            counting: Mutex::default(),
+            probed: Mutex::new(None),
         }
-        Ok(report)
     }
 
-    fn admin(&self, latency_micros: Option<u128>) -> Value {
-        json!({
-            "process": Process::read(),
-            "store": {"kind": self.store.kind(), "latency_micros": latency_micros},
-            "limiter": self.gate.limiter_mode().as_str(),
-            "settings": self.settings,
-        })
+    /// The report for the caller: everyone's part, and `admin` for admins.
+    pub async fn report(&self, permit: &Permit) -> Report {
+        let caller = permit.caller();
+        let tenant = (!caller.is_guest()).then(|| permit.tenant());
+        let asked = self.clock.now();
+        let answer = match tenant {
+            Some(tenant) => self.store.active_jobs(tenant).await.map(Some),
+            None => self.store.last_seq().await.map(|_| None),
+        };
+        let time = self.clock.now();
+        let latency = answer.is_ok().then(|| time.since(asked));
+        let chat = self.voice.messenger.as_ref().map(|messenger| messenger.state());
+        let mut components = BTreeMap::from([("store".to_owned(), answer.is_ok())]);
+        components.extend(chat.as_ref().and_then(|chat| Some(("telegram".to_owned(), chat.reachable?))));
+        let (totals, is_admin) = (self.gate.totals(), caller.may(Need::Scope(Scope::Admin)));
+        Report {
+            status: if components.values().all(|up| *up) { "healthy" } else { "degraded" }.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: time.since(self.started_at).as_secs(),
+            started_at: self.started_at,
+            time,
+            components: components
+                .into_iter()
+                .map(|(name, up)| (name, if up { "ok" } else { "down" }.to_owned()))
+                .collect(),
+            requests: Requests { total: totals.total, refused: totals.refused },
+            jobs: answer.ok().flatten().map(|ActiveJobs { pending, running, cancelling }| UnfinishedJobs {
+                pending,
+                running,
+                cancelling,
+            }),
+            streams: tenant.map(|tenant| self.streams.count(tenant)),
+            admin: if is_admin { Some(self.admin(permit, latency, chat).await) } else { None },
+        }
+    }
+
+    async fn admin(&self, permit: &Permit, latency: Option<Duration>, chat: Option<ChatState>) -> AdminReport {
+        let figures = match latency {
+            // Counting reads many rows: one at a time on this node, however many ask.
+            Some(_) => {
+                let _one = self.counting.lock().await;
+                self.store.key_figures(permit.tenant(), self.clock.now()).await.ok()
+            }
+            None => None,
+        };
+        let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
+        let tenants = if is_platform && latency.is_some() { self.store.tenant_count().await.ok() } else { None };
+        AdminReport {
+            process: Process::read(),
+            store: StoreReport {
+                kind: self.store.kind().to_owned(),
+                latency_micros: latency.and_then(|it| u64::try_from(it.as_micros()).ok()),
+                pool: self.store.pool().map(|PoolFigures { open, idle, max }| PoolReport { open, idle, max }),
+            },
+            cache: Value::Null,
+            feed: self.feed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            keys: figures.map(|it| KeysReport {
+                active: it.active,
+                revoked: it.revoked,
+                expiring: it.expiring,
+                unused: it.unused,
+            }),
+            tenants,
+            workers: Value::Null,
+            limiter: self.gate.limiter_mode().as_str().to_owned(),
+            webhook: Value::Null,
+            telegram: chat,
+            active_callers: figures
+                .map(|it| ActiveCallers { last_hour: it.used_last_hour, last_day: it.used_last_day }),
+            commit: self.commit.clone(),
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// Notes how far the feed of changes was read; `None`: it could not be.
+    pub fn fed(&self, seq: Option<u64>) {
+        let now = self.clock.now();
+        let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
+        feed.state = Some(if seq.is_some() { "ok" } else { "behind" }.to_owned());
+        if let Some(seq) = seq {
+            feed.seq = seq;
+            feed.read_at = Some(now);
+        }
     }
 
     /// Whether a new connection to the store works, as of a second ago at most. Anybody may ask: however many do, one

@@ -1,6 +1,6 @@
 //! How things look to clients: the JSON of API.md §5, the same at every door.
 
-use dalston_model::{Job, Tenant, Usage};
+use dalston_model::{AuditRecord, Job, Tenant, Usage};
 use dalston_store::UsedKey;
 use serde_json::{Value, json};
 
@@ -33,6 +33,7 @@ pub fn usage(id: &str, usage: &Usage) -> Value {
         "id": id,
         "usage_count": usage.usage_count,
         "last_used_at": usage.last_used_at,
+        "last_used_from": usage.last_used_from,
         "refused": usage.refused,
         "days": days,
     })
@@ -41,6 +42,23 @@ pub fn usage(id: &str, usage: &Usage) -> Value {
 /// A tenant.
 pub fn tenant(tenant: &Tenant) -> Value {
     json!({"id": tenant.id.as_str(), "name": tenant.name, "created_at": tenant.created_at})
+}
+
+/// A record of the audit log.
+pub fn audit(record: &AuditRecord) -> Value {
+    json!({
+        "seq": record.seq,
+        "time": record.time,
+        "tenant_id": record.tenant_id,
+        "actor": {"kind": record.actor_kind, "id": record.actor_id},
+        "door": record.door,
+        "action": record.action,
+        "target": {"kind": record.target_kind, "id": record.target_id},
+        "address": record.address,
+        "request_id": record.request_id,
+        "detail": record.detail,
+        "hash": record.hash,
+    })
 }
 
 /// A job.

@@ -18,8 +18,7 @@ impl Command for Help {
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let caller = context.permit.caller();
-        let commands: Vec<Value> =
-            context.registry.rows().iter().filter(|row| caller.may(row.need)).map(command).collect();
+        let commands: Vec<Value> = context.registry.of(caller).map(command).collect();
         let routes = DATA_ROUTES.iter().filter(|route| route.need.is_none_or(|need| caller.may(need)));
         let routes: Vec<Value> = routes
             .map(|route| {

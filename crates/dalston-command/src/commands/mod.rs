@@ -1,8 +1,10 @@
 //! The commands, a file each.
 
+pub(crate) mod audit;
 pub(crate) mod help;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod nudge;
 pub(crate) mod status;
 pub(crate) mod tenants;
 pub(crate) mod whoami;

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
-use dalston_service::ServiceResult;
+use dalston_service::{ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,6 +16,7 @@ impl Command for Status {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/status");
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
-        Ok(Answer::new(context.services.status.report(&context.permit).await?))
+        let report = context.services.status.report(&context.permit).await;
+        Ok(Answer::new(serde_json::to_value(report).map_err(|_| ServiceError::Internal)?))
     }
 }

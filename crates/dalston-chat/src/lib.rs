@@ -1,0 +1,8 @@
+//! Conversations: slash text, a language model with the caller's commands as tools, the Telegram bot.
+//!
+//! Whatever is said comes to the [`Dialogue`], which runs the commands of the registry for the caller and says what
+//! came of it. The model and the chat never widen what the caller may do: they hold no rights of their own.
+
+mod dialogue;
+
+pub use dialogue::{Dialogue, Reply, Said};

@@ -1,0 +1,83 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use dalston_auth::Need;
+use dalston_model::{Action, Actor, Cursor, PageLimit, Scope, Start, Timestamp};
+use dalston_service::{AuditFilter, ServiceError, ServiceResult, audit_view};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// List what was done, newest first: who did it, through which door, from where. Of your tenant; platform callers see
+/// all.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct List {
+    /// Who did it: the id of a key, chat_admin: and the id of a user, or master, operator, gateway.
+    #[schemars(length(max = 100))]
+    actor: Option<String>,
+    /// What was done.
+    #[schemars(with = "Option<Actions>")]
+    action: Option<String>,
+    /// Not before this time: RFC 3339 with a zone.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    since: Option<Timestamp>,
+    /// Before this time: RFC 3339 with a zone.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    until: Option<Timestamp>,
+    /// How many items: 1 to 100.
+    #[serde(default, deserialize_with = "page::limit")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    limit: Option<PageLimit>,
+    /// Where the page begins: the cursor that the page before gave.
+    #[schemars(length(max = 100))]
+    cursor: Option<String>,
+}
+
+/// The schema of an action.
+struct Actions;
+
+impl JsonSchema for Actions {
+    fn schema_name() -> Cow<'static, str> {
+        "Action".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
+        json_schema!({"type": "string", "enum": names})
+    }
+}
+
+impl Command for List {
+    const NAME: &'static str = "audit.list";
+    const TOOL: &'static str = "list_audit";
+    const NEED: Need = Need::Scope(Scope::Admin);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit");
+    const COLUMNS: &'static [&'static str] = &["seq", "time", "actor", "door", "action", "target", "address"];
+    const EXAMPLE: &'static str = "action=key.revoked limit=50";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let actor = self.actor.map(|actor| actor.parse::<Actor>()).transpose();
+        let action = self.action.map(|action| action.parse::<Action>()).transpose();
+        let filter = AuditFilter {
+            actor: actor
+                .map_err(|_| ServiceError::invalid("actor", "must be an actor: a key's id, master, operator"))?,
+            action: action.map_err(|_| ServiceError::invalid("action", "must be an action: key.revoked"))?,
+            since: self.since,
+            until: self.until,
+            before: before(self.cursor.as_deref())?,
+            limit: self.limit.unwrap_or_default(),
+        };
+        let page = context.services.audits.list(&context.permit, &filter).await?;
+        let next = page.next.map(|seq| Cursor { created_at: Timestamp::from_secs(0), id: seq.to_string() });
+        Ok(Answer { next, ..Answer::new(page.records.iter().map(audit_view).collect()) })
+    }
+}
+
+/// The number in a cursor: records have no other order.
+fn before(cursor: Option<&str>) -> ServiceResult<Option<u64>> {
+    match page::request(None, cursor, None)?.start {
+        Start::After(cursor) => {
+            cursor.id.parse().map(Some).map_err(|_| ServiceError::Malformed("The cursor is none of this list"))
+        }
+        Start::Newest | Start::Offset(_) => Ok(None),
+    }
+}

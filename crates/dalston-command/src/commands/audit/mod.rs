@@ -1,0 +1,4 @@
+//! The commands on the audit log.
+
+pub(crate) mod list;
+pub(crate) mod verify;

@@ -1,0 +1,44 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::{Head, ServiceError, ServiceResult};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+/// Verify the audit log: that no record was changed, taken out or put in since it was written.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Verify {
+    /// The head that an earlier verification gave, SEQ:HASH: it must still be there, or the end was cut off.
+    #[schemars(length(max = 100))]
+    head: Option<String>,
+}
+
+impl Command for Verify {
+    const NAME: &'static str = "audit.verify";
+    const TOOL: &'static str = "verify_audit";
+    const NEED: Need = Need::Scope(Scope::Admin);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit/verify");
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let known = self.head.as_deref().map(|text| head(text).ok_or_else(unfit)).transpose()?;
+        let verified = context.services.audits.verify(&context.permit, known).await?;
+        Ok(Answer::new(json!({
+            "status": if verified.broken_at.is_none() { "intact" } else { "broken" },
+            "checked": verified.checked,
+            "first_seq": verified.first,
+            "head": verified.head.map(|Head { seq, hash }| format!("{seq}:{hash}")),
+            "broken_at": verified.broken_at,
+        })))
+    }
+}
+
+fn head(text: &str) -> Option<Head> {
+    let (seq, hash) = text.split_once(':')?;
+    Some(Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? })
+}
+
+fn unfit() -> ServiceError {
+    ServiceError::invalid("head", "must be SEQ:HASH, as a verification gave it")
+}

@@ -1,0 +1,56 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::{ServiceError, ServiceResult, Wording};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+/// The longest message in characters.
+const LONGEST: usize = 4_096;
+
+/// Send a message to the administrators, over the chat.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Nudge {
+    /// What to say, or what a language model writes about: 1 to 4096 characters.
+    #[schemars(length(min = 1, max = 4096))]
+    message: String,
+    /// Who words it: direct sends it as it is, llm has a language model write it.
+    #[serde(default, rename = "type")]
+    kind: Kind,
+    /// The chat id of one administrator; unless told, all.
+    user_id: Option<i64>,
+}
+
+/// Who words a nudge.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Direct,
+    Llm,
+}
+
+impl Command for Nudge {
+    const NAME: &'static str = "nudge";
+    const TOOL: &'static str = "nudge";
+    const NEED: Need = Need::Scope(Scope::Nudge);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/nudge");
+    const EXAMPLE: &'static str = "message=\"The disk is nearly full\"";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let length = self.message.chars().count();
+        if length == 0 || length > LONGEST || self.message.trim().is_empty() {
+            return Err(ServiceError::invalid("message", "must be a text of 1 to 4096 characters"));
+        }
+        let wording = match self.kind {
+            Kind::Direct => Wording::Direct,
+            Kind::Llm => Wording::Llm,
+        };
+        let nudge = dalston_service::Nudge { message: self.message, wording, user: self.user_id };
+        let nudged = context.services.nudges.send(&context.permit, &nudge, context.repeat.as_ref()).await?;
+        let status = if nudged.partial { "partial" } else { "success" };
+        Ok(Answer { partial: nudged.partial, ..Answer::new(json!({"status": status, "result": nudged.result})) })
+    }
+}

@@ -1,0 +1,177 @@
+//! Answers for people: a drawing of lines, fields and tables that each door renders in its own way.
+
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What a span means; a door shows it by colour, by weight, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing in particular.
+    Plain,
+    /// What the eye should find.
+    Strong,
+    /// What it may pass over.
+    Faint,
+    /// All is well.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Something is wrong.
+    Bad,
+    /// To be copied as it stands.
+    Code,
+}
+
+/// A piece of text with its meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The text: no character in it moves a cursor, ends a line or hides.
+    pub text: String,
+    /// Its meaning.
+    pub tone: Tone,
+}
+
+/// A line of text.
+pub type Line = Vec<Span>;
+
+/// A part of a drawing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// What the lines below are about.
+    Heading(Line),
+    /// A line.
+    Line(Line),
+    /// Names with their values.
+    Fields(Vec<(String, Line)>),
+    /// Rows under a head.
+    Table {
+        /// The names of the columns.
+        head: Vec<String>,
+        /// The cells, row by row.
+        rows: Vec<Vec<Line>>,
+    },
+}
+
+/// A drawing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drawing {
+    /// Its parts, from the top.
+    pub blocks: Vec<Block>,
+}
+
+impl Span {
+    /// A span of this tone.
+    pub fn new(tone: Tone, text: &str) -> Self {
+        Self { text: shown(text).into_owned(), tone }
+    }
+
+    /// A span of no particular meaning.
+    pub fn plain(text: &str) -> Self {
+        Self::new(Tone::Plain, text)
+    }
+}
+
+impl Drawing {
+    /// One line of no particular meaning.
+    pub fn line(text: &str) -> Self {
+        Self { blocks: vec![Block::Line(vec![Span::plain(text)])] }
+    }
+
+    /// Any JSON: a list as a table of these columns, an object as its fields.
+    pub fn of(data: &Value, columns: &[&str]) -> Self {
+        let cell = |value: &Value| vec![Span::plain(&text(value))];
+        let block = match data {
+            Value::Array(items) => Block::Table {
+                head: columns.iter().map(|column| (*column).to_owned()).collect(),
+                rows: items.iter().map(|item| columns.iter().map(|column| cell(&item[column])).collect()).collect(),
+            },
+            data => Block::Fields(
+                fields("", data).into_iter().map(|(name, value)| (name, vec![Span::plain(&value)])).collect(),
+            ),
+        };
+        Self { blocks: vec![block] }
+    }
+
+    /// The drawing with another part below.
+    #[must_use]
+    pub fn with(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+
+    /// As text without any markup: for programs, models and pipes.
+    pub fn plain(&self) -> String {
+        let mut out = String::new();
+        for block in &self.blocks {
+            let lines: Vec<String> = match block {
+                Block::Heading(line) | Block::Line(line) => vec![flat(line)],
+                Block::Fields(fields) => fields.iter().map(|(name, line)| format!("{name}: {}", flat(line))).collect(),
+                Block::Table { rows, .. } if rows.is_empty() => vec!["(none)".to_owned()],
+                Block::Table { head, rows } => {
+                    let rows = rows.iter().map(|row| row.iter().map(flat).collect::<Vec<_>>().join(" | "));
+                    std::iter::once(head.join(" | ")).chain(rows).collect()
+                }
+            };
+            for line in lines {
+                out.push_str(line.trim_end());
+                out.push('\n');
+            }
+        }
+        out.truncate(out.trim_end().len());
+        out
+    }
+}
+
+fn flat(line: &Line) -> String {
+    line.iter().map(|span| span.text.as_str()).collect()
+}
+
+/// The fields of an object with their values as people read them, those of inner objects with a dot between.
+pub fn fields(prefix: &str, data: &Value) -> Vec<(String, String)> {
+    let Value::Object(object) = data else { return vec![(prefix.to_owned(), text(data))] };
+    let inner = |(name, value): (&String, &Value)| {
+        let name = shown(name);
+        let name = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Object(object) if !object.is_empty() => fields(&name, value),
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                items.iter().map(|item| (name.clone(), summary(item))).collect()
+            }
+            value => vec![(name, text(value))],
+        }
+    };
+    object.iter().flat_map(inner).collect()
+}
+
+/// An item of a list in one line: what it is called, and what it is for.
+fn summary(item: &Value) -> String {
+    let words = ["name", "method", "path", "date", "requests", "summary"];
+    words.iter().map(|word| text(&item[word])).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
+/// A value as people read it. Whoever stored it wrote no control sequence for the terminal.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => shown(text).into_owned(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        other => shown(&other.to_string()).into_owned(),
+    }
+}
+
+/// The text with `\u{1b}` in place of what a terminal obeys, a line or column ends with, or nobody sees.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if is_unseen(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
+/// Control characters, separators of lines, and the characters of format: bidirectional, joining, of zero width.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}

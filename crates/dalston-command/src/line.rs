@@ -1,0 +1,114 @@
+//! A command as it is typed: `/keys_create name="Read only" scopes=jobs:read`.
+
+use crate::{Arguments, Registry, Row, coerce};
+use dalston_service::{FieldError, ServiceError, ServiceResult};
+
+impl Registry {
+    /// Reads slash text: the command's name with `_` for `.`, then words `name=value`, quoted as in a shell. One
+    /// required argument may stand alone. A `@bot` behind the name is passed over.
+    pub fn read_line(&self, line: &str) -> ServiceResult<(&Row, Arguments)> {
+        let words = words(line).ok_or(ServiceError::Malformed("A quotation mark is not closed"))?;
+        let mut words = words.into_iter();
+        let first = words.next().unwrap_or_default();
+        let name = first.text.strip_prefix('/').unwrap_or_default().split('@').next().unwrap_or_default();
+        let row = self.rows().iter().find(|row| row.name.replace('.', "_") == name || row.name == name);
+        let row = row.ok_or(ServiceError::NotFound("Command"))?;
+        let mut arguments = Arguments::new();
+        for word in words {
+            let (name, text) = match word.name() {
+                Some(name) => (name.to_owned(), &word.text[name.len() + 1..]),
+                None => match row.lone_parameter() {
+                    Some(lone) => (lone.name.clone(), word.text.as_str()),
+                    None => return Err(ServiceError::Malformed("Arguments are written name=value")),
+                },
+            };
+            let value = row.parameter(&name).map_or(text.into(), |parameter| coerce(&parameter.schema, text));
+            if arguments.insert(name.clone(), value).is_some() {
+                return Err(ServiceError::Invalid(vec![FieldError::new(name, "is given twice")]));
+            }
+        }
+        Ok((row, arguments))
+    }
+}
+
+/// A word of the line, and how much of its beginning stood outside of quotation marks.
+#[derive(Default)]
+struct Word {
+    text: String,
+    bare: usize,
+}
+
+impl Word {
+    /// The name before `=`, if that stood outside of quotation marks and is one.
+    fn name(&self) -> Option<&str> {
+        let (name, _) = self.text.get(..self.bare)?.split_once('=')?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        (!name.is_empty() && name.bytes().all(plain)).then_some(name)
+    }
+}
+
+/// The words of a line as a shell splits them: single quotes take all as it is, double quotes and the bare line take
+/// a backslash for the character behind it. `None` when a quotation mark is not closed.
+fn words(line: &str) -> Option<Vec<Word>> {
+    let mut words = Vec::new();
+    let mut word: Option<Word> = None;
+    let (mut quote, mut was_quoted) = (None, false);
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                was_quoted = true;
+                word.get_or_insert_default();
+            }
+            (None, c) if c.is_whitespace() => {
+                words.extend(word.take());
+                was_quoted = false;
+            }
+            (quote, c) => {
+                let c = if c == '\\' && quote != Some('\'') { chars.next()? } else { c };
+                let word = word.get_or_insert_default();
+                word.text.push(c);
+                if !was_quoted {
+                    word.bare = word.text.len();
+                }
+            }
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(line: &str) -> Result<(&'static str, serde_json::Value), ServiceError> {
+        let registry = Registry::new();
+        registry.read_line(line).map(|(row, arguments)| (row.name, json!(arguments)))
+    }
+
+    #[test]
+    fn slash_text_is_a_command_and_its_arguments() {
+        let create = read(r#"/keys_create name="Read only" scopes=jobs:read,realtime rate_limit=5"#).unwrap();
+        let wanted = json!({"name": "Read only", "scopes": ["jobs:read", "realtime"], "rate_limit": 5});
+        assert_eq!(create, ("keys.create", wanted));
+        assert_eq!(read("/status").unwrap(), ("status", json!({})));
+        assert_eq!(read("/status@dalston_bot").unwrap(), ("status", json!({})));
+        assert_eq!(read("/keys.revoke 'a b'").unwrap(), ("keys.revoke", json!({"key_id": "a b"})));
+        assert_eq!(read(r"/keys_create a\ b").unwrap(), ("keys.create", json!({"name": "a b"})));
+        assert_eq!(read(r#"/keys_create "a=b""#).unwrap(), ("keys.create", json!({"name": "a=b"})));
+    }
+
+    #[test]
+    fn what_is_no_command_is_said_to_be_none() {
+        assert_eq!(read("/version").unwrap_err(), ServiceError::NotFound("Command"));
+        assert_eq!(read("status").unwrap_err(), ServiceError::NotFound("Command"));
+        assert_eq!(read("").unwrap_err(), ServiceError::NotFound("Command"));
+        assert!(matches!(read("/keys_create 'a"), Err(ServiceError::Malformed(_))));
+        assert!(matches!(read("/keys_create name=a name=b"), Err(ServiceError::Invalid(_))));
+        assert!(matches!(read("/keys_list 5"), Err(ServiceError::Malformed(_))));
+    }
+}

@@ -1,0 +1,85 @@
+//! Claims: a secret that waits, sealed, for whoever holds its link. For doors that must not carry a secret themselves.
+
+use crate::{ServiceError, ServiceResult, token};
+use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, aead::Aead};
+use dalston_auth::{Permit, PlainKey, SecretText};
+use dalston_model::{Action, AuditEntry, KeyId, SharedClock, SharedEntropy, Source, Target, TenantId};
+use dalston_store::SharedStore;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+const NOUN: &str = "Claim";
+
+/// A secret that waits in the store.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    tenant: String,
+    key: String,
+    sealed: String,
+}
+
+/// The use cases on claims.
+pub struct Claims {
+    store: SharedStore,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Claims {
+    /// A claim is good for five minutes.
+    pub const LIFE: Duration = Duration::from_mins(5);
+
+    pub(crate) fn new(store: SharedStore, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { store, clock, entropy }
+    }
+
+    /// Lets the secret of a key wait. Gives the token, which opens it once; the store has neither.
+    pub async fn offer(&self, permit: &Permit, key: KeyId, secret: &PlainKey) -> ServiceResult<String> {
+        let token = token::mint::<32>(&*self.entropy)?;
+        let sealed = seal(&token, secret)?;
+        let text = json!(Sealed { tenant: permit.tenant().to_string(), key: key.to_string(), sealed }).to_string();
+        let kept = self.store.put_note(&token::name("claim", &token), None, &text, Self::LIFE).await?;
+        if kept { Ok(token) } else { Err(ServiceError::Internal) }
+    }
+
+    /// Whether the token opens anything. Opens nothing.
+    pub async fn waits(&self, token: &str) -> ServiceResult<()> {
+        let note = self.store.note(&token::name("claim", token)).await?;
+        note.map(|_| ()).ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// The secret, once, to whoever asks first. The source says from where, for the record.
+    pub async fn open(&self, token: &str, source: Source) -> ServiceResult<SecretText> {
+        let taken = self.store.take_note(&token::name("claim", token)).await?;
+        let text = taken.ok_or(ServiceError::NotFound(NOUN))?;
+        let Sealed { tenant, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        let secret = unseal(token, &sealed).ok_or(ServiceError::Internal)?;
+        let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
+        let target = Target::Key(key.parse().map_err(|_| ServiceError::Internal)?);
+        let time = self.clock.now();
+        let entry = AuditEntry { time, tenant, source, action: Action::SecretClaimed, target, detail: json!({}) };
+        self.store.record(&entry).await?;
+        Ok(secret)
+    }
+}
+
+/// The cipher of a token. Each token has its own key, used for one text: the nonce may stand still.
+fn cipher(token: &str) -> (ChaCha20Poly1305, Nonce) {
+    let key: [u8; 32] = Sha256::new().chain_update("dalston claim:").chain_update(token).finalize().into();
+    (ChaCha20Poly1305::new(&Key::from(key)), Nonce::default())
+}
+
+fn seal(token: &str, secret: &PlainKey) -> ServiceResult<String> {
+    let (cipher, nonce) = cipher(token);
+    let sealed = cipher.encrypt(&nonce, secret.expose().as_bytes()).map_err(|_| ServiceError::Internal)?;
+    Ok(sealed.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn unseal(token: &str, sealed: &str) -> Option<SecretText> {
+    let bytes: Option<Vec<u8>> =
+        (0..sealed.len()).step_by(2).map(|at| u8::from_str_radix(sealed.get(at..at + 2)?, 16).ok()).collect();
+    let (cipher, nonce) = cipher(token);
+    String::from_utf8(cipher.decrypt(&nonce, bytes?.as_slice()).ok()?).ok().map(SecretText::new)
+}

@@ -1,0 +1,167 @@
+//! Nudges: messages to the administrators.
+
+use crate::{Repeat, ServiceError, ServiceResult, Undelivered, Voice, keys::other_payload, token};
+use dalston_auth::{Permit, masked_text};
+use dalston_model::{Action, KeyDigest, SharedClock, Target};
+use dalston_store::SharedStore;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A repeated nudge is known for a day.
+const REPEAT: Duration = Duration::from_hours(24);
+
+/// Who words a nudge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// The message is sent as it is.
+    Direct,
+    /// A language model writes it.
+    Llm,
+}
+
+impl Wording {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Llm => "llm",
+        }
+    }
+}
+
+/// The nudge that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nudge {
+    /// What to say, or to write about.
+    pub message: String,
+    /// Who words it.
+    pub wording: Wording,
+    /// To this administrator; `None`: to all.
+    pub user: Option<i64>,
+}
+
+/// What came of a nudge that reached somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nudged {
+    /// `{mode, sent_count, failed_count, results}`.
+    pub result: Value,
+    /// Whether it did not reach everybody.
+    pub partial: bool,
+}
+
+/// A nudge that may be repeated, in the store.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    fingerprint: String,
+    /// `null` while it is under way.
+    result: Option<Value>,
+}
+
+/// The use cases on nudges.
+pub struct Nudges {
+    store: SharedStore,
+    clock: SharedClock,
+    voice: Voice,
+}
+
+impl Nudges {
+    pub(crate) fn new(store: SharedStore, clock: SharedClock, voice: Voice) -> Self {
+        Self { store, clock, voice }
+    }
+
+    /// Sends the nudge; a repeated one sends nothing and gives what came of the first. Fails with
+    /// [`ServiceError::Undelivered`] when it reached nobody.
+    pub async fn send(&self, permit: &Permit, nudge: &Nudge, repeat: Option<&Repeat>) -> ServiceResult<Nudged> {
+        let users = self.users(nudge.user)?;
+        let Some(repeat) = repeat else { return outcome(self.deliver(permit, nudge, &users).await?) };
+        let claim = repeat.claim(permit, "nudge", self.clock.now());
+        let name = token::name("nudge", &format!("{}:{}:{}", claim.scope.len(), claim.scope, claim.key));
+        let fingerprint = KeyDigest::new(claim.fingerprint).to_hex();
+        let begun = json!(Kept { fingerprint: fingerprint.clone(), result: None }).to_string();
+        if !self.store.put_note(&name, None, &begun, REPEAT).await? {
+            return self.repeated(&name, &fingerprint).await;
+        }
+        match self.deliver(permit, nudge, &users).await {
+            Ok(result) => {
+                let done = json!(Kept { fingerprint, result: Some(result.clone()) }).to_string();
+                // It was sent, whatever the store says now; a repetition finds it under way and sends nothing.
+                if let Err(error) = self.store.put_note(&name, Some(&begun), &done, REPEAT).await {
+                    tracing::error!(%error, "the result of a nudge could not be kept");
+                }
+                outcome(result)
+            }
+            Err(error) => {
+                // Nothing was sent, so a repetition may.
+                self.store.take_note(&name).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whom to send to. Fails where there is no way to reach anybody.
+    fn users(&self, user: Option<i64>) -> ServiceResult<Vec<i64>> {
+        let all = self.voice.administrators.ids();
+        if self.voice.messenger.is_none() || all.is_empty() {
+            return Err(ServiceError::Unconfigured("No channel to the administrators is configured"));
+        }
+        match user {
+            None => Ok(all.to_vec()),
+            Some(user) if all.contains(&user) => Ok(vec![user]),
+            Some(_) => Err(ServiceError::invalid("user_id", "must be the chat id of an administrator")),
+        }
+    }
+
+    /// What came of a nudge before.
+    async fn repeated(&self, name: &str, fingerprint: &str) -> ServiceResult<Nudged> {
+        let text = self.store.note(name).await?.ok_or(ServiceError::Unavailable)?;
+        let kept: Kept = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        if kept.fingerprint != fingerprint {
+            return Err(other_payload());
+        }
+        kept.result.map_or_else(
+            || Err(ServiceError::Conflict("The first request with this Idempotency-Key has not ended".into())),
+            outcome,
+        )
+    }
+
+    async fn deliver(&self, permit: &Permit, nudge: &Nudge, users: &[i64]) -> ServiceResult<Value> {
+        let unconfigured = ServiceError::Unconfigured("No language model is configured");
+        let text = match (nudge.wording, &self.voice.writer) {
+            (Wording::Direct, _) => nudge.message.clone(),
+            (Wording::Llm, Some(writer)) => writer.write(&nudge.message).await?,
+            (Wording::Llm, None) => return Err(unconfigured),
+        };
+        // A chat keeps what it is told: no key goes there.
+        let text = masked_text(&text);
+        let mut results = Vec::new();
+        let mut sent = 0_u32;
+        for user in users {
+            let delivered = match &self.voice.messenger {
+                Some(messenger) => messenger.send(*user, &text).await,
+                None => Err(Undelivered::Unreachable),
+            };
+            sent += u32::from(delivered.is_ok());
+            results.push(match delivered {
+                Ok(message) => json!({"user_id": user, "status": "sent", "message_id": message}),
+                Err(error) => json!({"user_id": user, "status": "failed", "error": error.to_string()}),
+            });
+        }
+        let failed = results.len() - usize::try_from(sent).unwrap_or_default();
+        let mode = nudge.wording.as_str();
+        let detail = json!({"mode": mode, "sent": sent, "failed": failed});
+        let target = Target::Tenant(permit.tenant().clone());
+        let entry = permit.entry(self.clock.now(), Action::NudgeSent, target, detail);
+        if let Err(error) = self.store.record(&entry).await {
+            tracing::error!(%error, "a nudge could not be recorded");
+        }
+        Ok(json!({"mode": mode, "sent_count": sent, "failed_count": failed, "results": results}))
+    }
+}
+
+fn outcome(result: Value) -> ServiceResult<Nudged> {
+    let none = |count: &str| result[count] == 0;
+    if none("sent_count") {
+        return Err(ServiceError::Undelivered(result));
+    }
+    Ok(Nudged { partial: !none("failed_count"), result })
+}

@@ -1,0 +1,83 @@
+//! Proposals: a command that cannot be undone waits until its caller confirms it.
+
+use crate::{ServiceError, ServiceResult, token};
+use dalston_auth::Caller;
+use dalston_model::{SharedClock, SharedEntropy, Timestamp};
+use dalston_store::SharedStore;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+const NOUN: &str = "Confirmation";
+
+/// A command that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// What confirms it, once.
+    pub token: String,
+    /// The command.
+    pub command: String,
+    /// Its arguments.
+    pub arguments: Map<String, Value>,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+}
+
+/// A proposal in the store.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    actor: String,
+    tenant: String,
+    command: String,
+    arguments: Map<String, Value>,
+}
+
+/// The use cases on proposals.
+pub struct Proposals {
+    store: SharedStore,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Proposals {
+    /// A proposal is good for five minutes.
+    pub const LIFE: Duration = Duration::from_mins(5);
+
+    pub(crate) fn new(store: SharedStore, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { store, clock, entropy }
+    }
+
+    /// Lets a command wait for its caller.
+    pub async fn propose(
+        &self,
+        caller: &Caller,
+        command: &str,
+        arguments: Map<String, Value>,
+    ) -> ServiceResult<Proposal> {
+        let token = token::mint::<16>(&*self.entropy)?;
+        let waiting = Waiting {
+            actor: caller.source().actor.to_string(),
+            tenant: caller.tenant().to_string(),
+            command: command.to_owned(),
+            arguments: arguments.clone(),
+        };
+        let (name, text) = (token::name("proposal", &token), json!(waiting).to_string());
+        if !self.store.put_note(&name, None, &text, Self::LIFE).await? {
+            return Err(ServiceError::Internal);
+        }
+        let expires_at = self.clock.now().plus(Self::LIFE);
+        Ok(Proposal { token, command: command.to_owned(), arguments, expires_at })
+    }
+
+    /// Takes the command of a token: once, and only by the caller for whom it waits, in the same tenant.
+    pub async fn take(&self, caller: &Caller, token: &str) -> ServiceResult<(String, Map<String, Value>)> {
+        let name = token::name("proposal", token);
+        let text = self.store.note(&name).await?.ok_or(ServiceError::NotFound(NOUN))?;
+        let waiting: Waiting = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        let theirs = waiting.actor == caller.source().actor.to_string() && waiting.tenant == caller.tenant().as_str();
+        if !theirs || self.store.take_note(&name).await?.is_none() {
+            return Err(ServiceError::NotFound(NOUN));
+        }
+        Ok((waiting.command, waiting.arguments))
+    }
+}

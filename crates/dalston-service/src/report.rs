@@ -1,0 +1,139 @@
+//! The status report: one struct for every door. A figure is measured, or null.
+
+use crate::{ChatState, Process};
+use dalston_model::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// How the service is: everyone's part, and that of admins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// `healthy`, or `degraded` when a component is down.
+    pub status: String,
+    /// The version of the program.
+    pub version: String,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// When this node started.
+    pub started_at: Timestamp,
+    /// When this was measured.
+    pub time: Timestamp,
+    /// Name of a component → `ok` or `down`.
+    pub components: BTreeMap<String, String>,
+    /// Requests that this node decided about since its start.
+    pub requests: Requests,
+    /// The tenant's jobs that have not ended; null to guests, and while the store is down.
+    pub jobs: Option<UnfinishedJobs>,
+    /// The tenant's open streams on this node; null to guests.
+    pub streams: Option<usize>,
+    /// What admins see besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin: Option<AdminReport>,
+}
+
+/// Requests that a node decided about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// All of them.
+    pub total: u64,
+    /// Those that were refused.
+    pub refused: u64,
+}
+
+/// Jobs that have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfinishedJobs {
+    /// Waiting.
+    pub pending: u64,
+    /// Running.
+    pub running: u64,
+    /// Asked to stop.
+    pub cancelling: u64,
+}
+
+/// What admins see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdminReport {
+    /// What the process uses.
+    pub process: Process,
+    /// The store.
+    pub store: StoreReport,
+    /// Hit rate and age of the cache of keys; null: there is no cache.
+    pub cache: Value,
+    /// The feed of changes.
+    pub feed: FeedReport,
+    /// The tenant's keys; null while the store is down.
+    pub keys: Option<KeysReport>,
+    /// How many tenants there are: for platform callers.
+    pub tenants: Option<u64>,
+    /// Workers and their load; null: none are known.
+    pub workers: Value,
+    /// How requests are counted: `local`, `shared` or `degraded`.
+    pub limiter: String,
+    /// Deliveries of webhooks; null: there are no webhooks.
+    pub webhook: Value,
+    /// The chat; null: not configured.
+    pub telegram: Option<ChatState>,
+    /// Keys of the tenant that were used lately; null while the store is down.
+    pub active_callers: Option<ActiveCallers>,
+    /// The commit that was built; null: not known.
+    pub commit: Option<String>,
+    /// The settings in force, by variable, without any secret.
+    pub settings: Map<String, Value>,
+}
+
+/// The store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreReport {
+    /// `memory`, `sqlite`, `postgres` or `redis`.
+    pub kind: String,
+    /// How long it took to answer just now, in microseconds; null while it is down.
+    pub latency_micros: Option<u64>,
+    /// Its connections; null where there are none.
+    pub pool: Option<PoolReport>,
+}
+
+/// The connections of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolReport {
+    /// Open.
+    pub open: u32,
+    /// Of those, not in use.
+    pub idle: u32,
+    /// At most.
+    pub max: u32,
+}
+
+/// The feed of changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedReport {
+    /// `ok`, or `behind` when the last reading failed; null before the first.
+    pub state: Option<String>,
+    /// The number of the last change that this node has seen.
+    pub seq: u64,
+    /// When it was last read; null before the first time.
+    pub read_at: Option<Timestamp>,
+}
+
+/// The tenant's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysReport {
+    /// Neither revoked, disabled nor expired.
+    pub active: u64,
+    /// Revoked.
+    pub revoked: u64,
+    /// Active, and expiring within seven days.
+    pub expiring: u64,
+    /// Neither revoked nor disabled, and unused for thirty days.
+    pub unused: u64,
+}
+
+/// Keys that were used lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveCallers {
+    /// Within an hour.
+    pub last_hour: u64,
+    /// Within a day.
+    pub last_day: u64,
+}
