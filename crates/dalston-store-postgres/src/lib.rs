@@ -98,3 +98,5 @@ impl Store for PostgresStore {
         let _ = tokio::time::timeout(self.deadline, self.pool.close()).await;
     }
 }
+
+impl dalston_store::NoteStore for PostgresStore {}

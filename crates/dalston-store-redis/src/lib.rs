@@ -72,3 +72,5 @@ impl Store for RedisStore {
         self.link.close();
     }
 }
+
+impl dalston_store::NoteStore for RedisStore {}

@@ -129,3 +129,5 @@ impl Store for SqliteStore {
         }
     }
 }
+
+impl dalston_store::NoteStore for SqliteStore {}
