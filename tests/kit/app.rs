@@ -3,6 +3,7 @@
 use crate::{client::Client, log};
 use actix_web::{HttpServer, dev::ServerHandle, rt::System, web::Data};
 use dalston_auth::{Caller, Identity, Need, Permit};
+use dalston_command::Registry;
 use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings};
@@ -24,6 +25,7 @@ pub struct Start {
     workers: Arc<dyn Workers>,
     pace: Pace,
     fixture: Option<Fixture>,
+    registry: Arc<Registry>,
 }
 
 /// A gateway that serves.
@@ -45,7 +47,13 @@ pub struct App {
 
 impl Default for Start {
     fn default() -> Self {
-        Self { settings: Vec::new(), workers: Arc::new(NoWorkers), pace: Pace::default(), fixture: None }
+        Self {
+            settings: Vec::new(),
+            workers: Arc::new(NoWorkers),
+            pace: Pace::default(),
+            fixture: None,
+            registry: Arc::new(Registry::new()),
+        }
     }
 }
 
@@ -67,6 +75,12 @@ impl Start {
     #[must_use]
     pub fn pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
+    }
+
+    /// With these commands.
+    #[must_use]
+    pub fn registry(self, registry: Registry) -> Self {
+        Self { registry: Arc::new(registry), ..self }
     }
 
     /// On this store, with its clock and its counter.
@@ -95,7 +109,12 @@ impl Start {
             Some(fixture) => Opened { store: fixture.store.clone(), limits: fixture.limits.clone() },
             None => Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None },
         };
-        let seams = Seams { clock: clock.clone(), entropy: Arc::new(OsEntropy), workers: self.workers };
+        let seams = Seams {
+            clock: clock.clone(),
+            entropy: Arc::new(OsEntropy),
+            workers: self.workers,
+            registry: self.registry,
+        };
         let runtime = Arc::new(Runtime::assemble(&mut settings, seams, opened).await.unwrap());
         let mut gateway = Gateway::new(runtime.clone(), &settings);
         gateway.pace = self.pace;

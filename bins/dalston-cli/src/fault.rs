@@ -56,6 +56,7 @@ impl Fault {
             | ErrorCode::UnsupportedMedia
             | ErrorCode::Misdirected
             | ErrorCode::UpgradeRequired
+            | ErrorCode::Undelivered
             | ErrorCode::Internal
             | ErrorCode::StorageFull => 1,
         }

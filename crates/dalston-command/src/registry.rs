@@ -1,7 +1,7 @@
 //! The table of commands, and the one way to run one.
 
 use crate::{
-    Answer, Arguments, Context, Row,
+    Answer, Arguments, Command, Context, Row,
     commands::{audit, help, jobs, keys, nudge, status, tenants, whoami},
 };
 use dalston_auth::Caller;
@@ -37,6 +37,13 @@ impl Registry {
                 Row::of::<nudge::Nudge>(),
             ],
         }
+    }
+
+    /// The table with one more command: whoever embeds the registry has some of their own.
+    #[must_use]
+    pub fn with<C: Command>(mut self) -> Self {
+        self.rows.push(Row::of::<C>());
+        self
     }
 
     /// Every command, in the order of display.

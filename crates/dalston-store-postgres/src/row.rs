@@ -113,6 +113,7 @@ pub(crate) fn audit(row: &PgRow) -> sqlx::Result<AuditRecord> {
         address: row.try_get("address")?,
         request_id: row.try_get("request_id")?,
         detail: row.try_get("detail").map(|Json(value)| value)?,
+        hash: None,
     })
 }
 

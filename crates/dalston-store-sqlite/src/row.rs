@@ -221,6 +221,7 @@ pub(crate) fn audit_record(row: &SqliteRow) -> sqlx::Result<AuditRecord> {
         address: row.try_get("address")?,
         request_id: row.try_get("request_id")?,
         detail: parsed::<Value>(row, "detail")?,
+        hash: None,
     })
 }
 
