@@ -16,12 +16,14 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
     let always = ["help", "status", "whoami"];
     let keys = ["keys.create", "keys.list", "keys.get", "keys.update", "keys.rotate", "keys.revoke", "keys.usage"];
     let tenants = ["tenants.create", "tenants.list"];
+    let rest = ["audit.list", "audit.verify", "jobs.list", "jobs.get", "jobs.cancel", "nudge"];
     for (scopes, more) in [
         ("webhooks", vec![]),
         ("jobs:read", vec!["jobs.list", "jobs.get"]),
         ("jobs:write", vec!["jobs.cancel"]),
-        ("admin", [&keys[..], &["jobs.list", "jobs.get", "jobs.cancel"]].concat()),
-        ("platform", [&keys[..], &tenants, &["jobs.list", "jobs.get", "jobs.cancel"]].concat()),
+        ("nudge", vec!["nudge"]),
+        ("admin", [&keys[..], &rest].concat()),
+        ("platform", [&keys[..], &tenants, &rest].concat()),
     ] {
         let help = app.key(scopes).await.get("/help").await.expect(200);
         assert_eq!(texts(&help.json["commands"], "name"), [&always[..], &more].concat(), "AUTHZ-06 {scopes}");

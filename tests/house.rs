@@ -171,6 +171,7 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-auth/src/digester.rs",
             "crates/dalston-runtime/src/first_key.rs",
             "crates/dalston-runtime/src/first_key.rs",
+            "crates/dalston-service/src/claims.rs",
         ],
         "KEY-03"
     );

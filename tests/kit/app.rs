@@ -5,7 +5,7 @@ use actix_web::{HttpServer, dev::ServerHandle, rt::System, web::Data};
 use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
 use dalston_gateway::{Gateway, Pace, app};
-use dalston_model::{Actor, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
+use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings};
 use dalston_service::{CreateKey, Ends, NoWorkers, Workers};
 use dalston_store::{MemoryStore, contract::Fixture};
@@ -145,6 +145,11 @@ impl App {
     /// A gateway on memory with the settings' defaults.
     pub async fn start() -> Self {
         Start::default().start().await
+    }
+
+    /// The time by its clock.
+    pub fn clock_now(&self) -> Timestamp {
+        Clock::now(&*self.clock)
     }
 
     /// Somebody without a key.

@@ -47,14 +47,16 @@ async fn with_the_store_stopped_every_route_is_unavailable_and_no_key_is_called_
 }
 
 #[tokio::test]
-async fn with_the_store_stopped_the_master_key_is_known_and_what_needs_the_store_is_unavailable() {
+async fn with_the_store_stopped_a_use_of_the_master_key_cannot_be_recorded_and_is_unavailable() {
     let (app, server, _) = stopped().await;
     server.kill();
-    app.master().get("/auth/me").await.expect(200);
-    app.master().get("/auth/keys").await.expect(503);
-    let status = app.master().get("/status").await.expect(200);
-    assert_eq!(status.json["status"], "degraded");
-    assert_eq!(status.json["components"]["store"], "down");
+    for path in ["/auth/me", "/auth/keys", "/status"] {
+        let answer = app.master().get(path).await;
+        assert_eq!((answer.code(), answer.problem()), (503, "unavailable"), "SEC-02 {path}");
+    }
+    let permit = kit::app::operator("default");
+    let report = app.runtime.services.status.report(&permit).await;
+    assert_eq!((report.status.as_str(), report.components["store"].as_str()), ("degraded", "down"));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `/v1`.
 
+mod audit;
 mod stream;
 mod tenants;
 mod transcriptions;

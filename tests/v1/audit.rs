@@ -1,0 +1,175 @@
+//! `GET /v1/audit` and the chain of its records.
+
+use dalston_model::{Action, AuditHash, AuditRecord};
+use kit::{
+    app::{App, MASTER, Start},
+    client::{Answer, Client},
+    stores,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The records that an answer holds, of what a key or an operator did to keys.
+async fn records(client: &Client, query: &str) -> Vec<Value> {
+    let answer = client.get(&format!("/v1/audit{query}")).await.expect(200);
+    answer.json.as_array().unwrap().clone()
+}
+
+fn texts<'a>(records: &'a [Value], path: &str) -> Vec<&'a str> {
+    records.iter().map(|record| record.pointer(path).unwrap().as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_change_says_who_made_it_through_which_door_from_where_and_in_which_request() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let headers = [("x-request-id", "the-request")];
+    let made = admin.post_with("/auth/keys", json!({"name": "made"}), &headers).await.expect(201);
+    made.secret();
+    let [record, ..] = &records(&admin, "?limit=1").await[..] else { panic!("no record") };
+    let keys: Vec<&String> = record.as_object().unwrap().keys().collect();
+    let fields = ["seq", "time", "tenant_id", "actor", "door", "action", "target", "address", "request_id"];
+    assert_eq!(keys, [&fields[..], &["detail", "hash"]].concat());
+    assert_eq!(record["actor"], json!({"kind": "key", "id": admin.id.unwrap().to_string()}));
+    assert_eq!(record["target"], json!({"kind": "key", "id": made.json["id"]}));
+    assert_eq!(
+        (&record["door"], &record["action"], &record["address"], &record["request_id"], &record["tenant_id"]),
+        (&json!("http"), &json!("key.created"), &json!("127.0.0.1"), &json!("the-request"), &json!("default")),
+        "LOG-03"
+    );
+    assert!(!record.to_string().contains(&made.secret()), "KEY-03");
+}
+
+#[tokio::test]
+async fn an_admin_sees_its_own_tenant_and_a_platform_caller_sees_all() {
+    let app = App::start().await;
+    let ours = app.key("admin").await;
+    let theirs = app.key_of("acme", "admin", |ask| ask).await;
+    let tenants = |records: Vec<Value>| {
+        let mut tenants: Vec<String> = texts(&records, "/tenant_id").into_iter().map(str::to_owned).collect();
+        tenants.sort();
+        tenants.dedup();
+        tenants
+    };
+    assert_eq!(tenants(records(&ours, "").await), ["default"], "TEN-01");
+    assert_eq!(tenants(records(&theirs, "").await), ["acme"], "TEN-01");
+    assert_eq!(tenants(records(&app.key("platform").await, "").await), ["acme", "default"]);
+    app.key("jobs:read").await.get("/v1/audit").await.expect(403);
+}
+
+#[tokio::test]
+async fn records_are_found_by_actor_action_and_time_a_page_at_a_time() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let (from, id) = (app.clock_now(), admin.id.unwrap());
+    for number in 0..5 {
+        app.clock.advance(Duration::from_secs(1));
+        admin.post("/auth/keys", json!({"name": format!("key {number}")})).await.expect(201).secret();
+    }
+    let last = app.key("webhooks").await.id.unwrap();
+    admin.delete(&format!("/auth/keys/{last}")).await.expect(200);
+
+    let by_admin = records(&admin, &format!("?actor={id}")).await;
+    assert_eq!(texts(&by_admin, "/action"), [&["key.revoked"][..], &["key.created"; 5]].concat());
+    assert_eq!(records(&admin, "?action=key.revoked").await, by_admin[..1]);
+    assert_eq!(records(&admin, &format!("?actor={id}&action=key.created")).await, by_admin[1..]);
+    assert!(texts(&records(&admin, "?actor=operator").await, "/actor/kind").iter().all(|kind| *kind == "operator"));
+    let window = format!("?actor={id}&since={}&until={}", stamp(from, 2), stamp(from, 4));
+    assert_eq!(records(&admin, &window).await, by_admin[3..5], "since counts, until does not");
+
+    let mut paged = Vec::new();
+    let mut path = format!("/v1/audit?actor={id}&limit=4");
+    loop {
+        let page: Answer = admin.get(&path).await.expect(200);
+        paged.extend(page.json.as_array().unwrap().clone());
+        let Some(next) = page.next() else { break };
+        path = next.to_owned();
+    }
+    assert_eq!(paged, by_admin, "LIST-01");
+    for wrong in ["actor=nobody", "action=made.up", "since=yesterday", "limit=0", "tenant_id=acme"] {
+        admin.get(&format!("/v1/audit?{wrong}")).await.expect(422);
+    }
+    admin.get("/v1/audit?cursor=no").await.expect(400);
+}
+
+fn stamp(from: dalston_model::Timestamp, seconds: u64) -> String {
+    from.plus(Duration::from_secs(seconds)).to_string()
+}
+
+#[tokio::test]
+async fn each_use_of_the_master_key_leaves_a_record() {
+    let app = App::start().await;
+    app.key_of("acme", "jobs:read", |ask| ask).await;
+    app.master().get_with("/auth/keys?limit=5", &[("x-dalston-tenant", "acme")]).await.expect(200);
+    app.master().get("/auth/keys/nothing").await.expect(404);
+    let uses = records(&app.key("platform").await, "?actor=master").await;
+    assert_eq!(texts(&uses, "/action"), ["master.used"; 2], "SEC-02");
+    assert_eq!(texts(&uses, "/tenant_id"), ["default", "acme"]);
+    assert_eq!(uses[1]["detail"], json!({"method": "GET", "route": "/auth/keys"}));
+    assert_eq!(uses[0]["detail"], json!({"method": "GET", "route": "/auth/keys/{key_id}"}));
+    assert!(uses.iter().all(|it| it["address"] == "127.0.0.1" && !it.to_string().contains(MASTER)));
+}
+
+#[tokio::test]
+async fn the_chain_is_followed_from_its_beginning_to_its_head() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let before = admin.get("/v1/audit/verify").await.expect(200).json;
+    assert_eq!(before["status"], "intact");
+    admin.post("/auth/keys", json!({"name": "made"})).await.expect(201).secret();
+    let after = admin.get("/v1/audit/verify").await.expect(200).json;
+    assert_eq!(after["checked"].as_u64(), before["checked"].as_u64().map(|count| count + 1));
+    assert_eq!((&after["first_seq"], &after["broken_at"]), (&json!(1), &Value::Null));
+    let head = after["head"].as_str().unwrap();
+    let newest = &records(&admin, "?limit=1").await[0];
+    assert_eq!(head, format!("{}:{}", newest["seq"], newest["hash"].as_str().unwrap()));
+
+    let known = admin.get(&format!("/v1/audit/verify?head={head}")).await.expect(200);
+    assert_eq!(known.json["status"], "intact");
+    // A head that never was: whoever noted it down saw records that are gone.
+    let (seq, hash) = head.split_once(':').unwrap();
+    let later = seq.parse::<u64>().unwrap() + 1;
+    for gone in [format!("{later}:{hash}"), format!("{seq}:{}", "0".repeat(64))] {
+        let answer = admin.get(&format!("/v1/audit/verify?head={gone}")).await.expect(200);
+        assert_eq!(answer.json["status"], "broken", "{gone}");
+    }
+    admin.get("/v1/audit/verify?head=nonsense").await.expect(422);
+}
+
+/// The chain over records as they were read back.
+fn intact(records: &[AuditRecord]) -> bool {
+    let mut last = AuditHash::START;
+    records.iter().all(|record| {
+        let link = record.link(last);
+        last = link;
+        record.hash == Some(link)
+    })
+}
+
+#[tokio::test]
+async fn whatever_is_changed_taken_out_or_put_in_breaks_the_chain() {
+    let fixture = stores::memory().await;
+    let store = fixture.store.clone();
+    let app = Start::default().on(fixture).start().await;
+    let admin = app.key("admin").await;
+    for name in ["one", "two", "three"] {
+        admin.post("/auth/keys", json!({"name": name})).await.expect(201).secret();
+    }
+    let records = store.audit_after(0, 100).await.unwrap();
+    assert!(records.len() >= 4 && intact(&records));
+    let tampered = |tamper: &dyn Fn(&mut Vec<AuditRecord>)| {
+        let mut records = records.clone();
+        tamper(&mut records);
+        !intact(&records)
+    };
+    assert!(tampered(&|it| it[1].actor_kind = "master".to_owned()), "LOG-03");
+    assert!(tampered(&|it| it[1].time = it[1].time.plus(Duration::from_micros(1))));
+    assert!(tampered(&|it| it[1].address = None));
+    assert!(tampered(&|it| it[1].detail["name"] = json!("other")));
+    assert!(tampered(&|it| it[1].action = Action::KeyRevoked.as_str().to_owned()));
+    assert!(tampered(&|it| it[1].seq += 1));
+    assert!(tampered(&|it| drop(it.remove(1))));
+    assert!(tampered(&|it| drop(it.remove(0))));
+    assert!(tampered(&|it| it.swap(1, 2)));
+    assert!(tampered(&|it| it.insert(1, it[1].clone())));
+}
