@@ -16,6 +16,10 @@ run *args:
 test *words:
     bash tests/run {{words}}
 
+# Measure what the README claims.
+bench:
+    cargo bench -p dalston-benches
+
 # Write all code the same way.
 fmt:
     cargo fmt --all
