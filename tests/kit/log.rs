@@ -1,4 +1,4 @@
-//! The log of all tests, at `trace`: searched for every secret as it is written.
+//! The log of all tests, at `trace`, and whatever was sent to a chat or a language model: searched for every secret.
 
 use std::{
     io::{self, Write},
@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static LEAKS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static TRANSCRIPTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Starts the log. Again is the same.
 pub fn start() {
@@ -23,7 +24,19 @@ pub fn guard(secret: &str) {
     let mut secrets = lock(&SECRETS);
     if secret.len() >= 20 && !secrets.iter().any(|known| known == secret) {
         secrets.push(secret.to_owned());
+        let transcripts = lock(&TRANSCRIPTS);
+        let told = transcripts.iter().filter(|text| text.contains(secret));
+        lock(&LEAKS).extend(told.cloned());
     }
+}
+
+/// Keeps what was sent to a chat or a language model. It may hold no secret, not even of those that a test learns later.
+pub fn transcript(text: &str) {
+    let secrets = lock(&SECRETS);
+    if secrets.iter().any(|secret| text.contains(secret.as_str())) {
+        lock(&LEAKS).push(text.to_owned());
+    }
+    lock(&TRANSCRIPTS).push(text.to_owned());
 }
 
 /// The lines that held a secret, so far.
