@@ -17,6 +17,7 @@ async fn a_key_that_was_never_used_has_no_use() {
         "id": key.id.unwrap().to_string(),
         "usage_count": 0,
         "last_used_at": null,
+        "last_used_from": null,
         "refused": {"rate_limited": 0, "insufficient_scope": 0},
         "days": [],
     });
