@@ -98,5 +98,3 @@ impl Store for PostgresStore {
         let _ = tokio::time::timeout(self.deadline, self.pool.close()).await;
     }
 }
-
-impl dalston_store::NoteStore for PostgresStore {}

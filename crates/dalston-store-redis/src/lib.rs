@@ -72,5 +72,3 @@ impl Store for RedisStore {
         self.link.close();
     }
 }
-
-impl dalston_store::NoteStore for RedisStore {}

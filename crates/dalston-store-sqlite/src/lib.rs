@@ -129,5 +129,3 @@ impl Store for SqliteStore {
         }
     }
 }
-
-impl dalston_store::NoteStore for SqliteStore {}

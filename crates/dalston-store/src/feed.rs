@@ -63,14 +63,10 @@ pub trait FeedStore: Send + Sync {
     async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>>;
 
     /// Records what changes nothing in the store, and links it into the chain. Gives its number.
-    async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
-        Err(crate::StoreError::unavailable("not there yet"))
-    }
+    async fn record(&self, entry: &AuditEntry) -> StoreResult<u64>;
 
     /// A page of audit records. Looks at a bounded number of them, however few are found.
-    async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage> {
-        Err(crate::StoreError::unavailable("not there yet"))
-    }
+    async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage>;
 
     /// Up to `limit` audit records after `seq`, in order, whatever the tenant. Each carries the link that was made
     /// with it, in the same step: [`AuditRecord::link`] behind the link of the record before.

@@ -144,9 +144,7 @@ pub trait KeyStore: Send + Sync {
     async fn keys(&self, tenant: &TenantId, page: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>>;
 
     /// The tenant's keys, counted at the time `at`.
-    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
-        Err(crate::StoreError::unavailable("not there yet"))
-    }
+    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures>;
 
     /// Changes the fields that the patch names, unless the guard objects. Never touches `revoked_at`.
     async fn update_key(

@@ -45,9 +45,7 @@ pub trait Store: KeyStore + TenantStore + JobStore + UsageStore + FeedStore + No
     async fn probe(&self) -> StoreResult<()>;
 
     /// Its connections; `None` where there are none.
-    fn pool(&self) -> Option<PoolFigures> {
-        None
-    }
+    fn pool(&self) -> Option<PoolFigures>;
 
     /// Ends the connections, after what is under way.
     async fn close(&self);

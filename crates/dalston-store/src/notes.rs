@@ -9,18 +9,12 @@ use std::time::Duration;
 #[async_trait]
 pub trait NoteStore: Send + Sync {
     /// The note of this name.
-    async fn note(&self, name: &str) -> StoreResult<Option<String>> {
-        Err(crate::StoreError::unavailable("not there yet"))
-    }
+    async fn note(&self, name: &str) -> StoreResult<Option<String>>;
 
     /// Writes the note, to lapse after `ttl`, if what stands there is `expected` (`None`: nothing), in one step. Tells
     /// whether it did.
-    async fn put_note(&self, name: &str, expected: Option<&str>, text: &str, ttl: Duration) -> StoreResult<bool> {
-        Err(crate::StoreError::unavailable("not there yet"))
-    }
+    async fn put_note(&self, name: &str, expected: Option<&str>, text: &str, ttl: Duration) -> StoreResult<bool>;
 
     /// Takes the note away and gives it: to one of however many ask.
-    async fn take_note(&self, name: &str) -> StoreResult<Option<String>> {
-        Err(crate::StoreError::unavailable("not there yet"))
-    }
+    async fn take_note(&self, name: &str) -> StoreResult<Option<String>>;
 }

@@ -17,7 +17,5 @@ pub trait TenantStore: Send + Sync {
     async fn tenants(&self, page: &PageRequest) -> StoreResult<Page<Tenant>>;
 
     /// How many there are.
-    async fn tenant_count(&self) -> StoreResult<u64> {
-        Err(crate::StoreError::unavailable("not there yet"))
-    }
+    async fn tenant_count(&self) -> StoreResult<u64>;
 }
