@@ -74,19 +74,19 @@ pub(crate) async fn page(readers: &SqlitePool, query: &AuditQuery) -> sqlx::Resu
     let mut moment = readers.begin().await?;
     // An index that answers all of it leads to no record in vain.
     let exact = query.since.is_none() && query.until.is_none() && (query.actor.is_none() || query.action.is_none());
-    let behind: Option<i64> = if exact {
+    let rest: Option<i64> = if exact {
         None
     } else {
         let rest = bind(way.rest, query).bind(AuditQuery::REACH);
         rest.try_map(|row: SqliteRow| row.try_get("seq")).fetch_optional(&mut *moment).await?
     };
     let page = bind(way.page, query)
-        .bind(behind.unwrap_or(0))
+        .bind(rest.unwrap_or(0))
         .bind(query.since.map(Timestamp::as_micros))
         .bind(query.until.map(Timestamp::as_micros))
         .bind(i64::from(query.limit) + 1);
     let records = page.try_map(|row| row::audit_record(&row)).fetch_all(&mut *moment).await?;
-    Ok(AuditPage::cut(records, query.limit, behind.map(|seq| seq.cast_unsigned() + 1)))
+    Ok(AuditPage::cut(records, query.limit, rest.map(|seq| seq.cast_unsigned() + 1)))
 }
 
 /// Binds what both statements ask.
