@@ -1,6 +1,6 @@
 //! A change: a transaction with the number of the change and its audit record.
 
-use dalston_model::{AuditEntry, AuditRecord};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 /// A change under way. Dropped, it leaves nothing behind.
@@ -28,9 +28,11 @@ impl<'c> Change<'c> {
         &mut self.transaction
     }
 
-    /// Writes the audit record and commits.
+    /// Writes the audit record, linked to the one before, and commits.
     pub(crate) async fn commit(mut self, entry: &AuditEntry) -> sqlx::Result<()> {
-        let record = AuditRecord::new(self.seq.cast_unsigned(), entry);
+        let mut record = AuditRecord::new(self.seq.cast_unsigned(), entry);
+        let previous = crate::feed::last_link(self.conn()).await?.unwrap_or(AuditHash::START);
+        record.hash = Some(record.link(previous));
         crate::feed::insert(self.conn(), &record).await?;
         self.transaction.commit().await
     }

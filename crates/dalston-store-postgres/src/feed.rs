@@ -1,22 +1,29 @@
 //! What changed, in Postgres.
 
 use crate::{
-    PostgresStore,
+    PostgresStore, audit,
+    change::Change,
     moment::Moment,
     row,
     row::{audit_columns, key_columns},
 };
 use async_trait::async_trait;
-use dalston_model::AuditRecord;
-use dalston_store::{FeedStore, KeyChange, StoreResult};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, KeyChange, StoreResult};
 use sqlx::PgConnection;
+
+/// The link of the last record; none when it is older than the chain, or there is none.
+pub(crate) async fn last_link(conn: &mut PgConnection) -> sqlx::Result<Option<AuditHash>> {
+    let query = sqlx::query("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1");
+    Ok(query.try_map(|row| row::hash(&row, "hash")).fetch_optional(conn).await?.flatten())
+}
 
 /// Writes an audit record.
 pub(crate) async fn insert(conn: &mut PgConnection, record: &AuditRecord) -> sqlx::Result<()> {
     let sql = concat!(
         "INSERT INTO audit (",
         audit_columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json)"
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13)"
     );
     sqlx::query(sql)
         .bind(row::bigint(record.seq)?)
@@ -31,13 +38,14 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &AuditRecord) -> sql
         .bind(&record.address)
         .bind(&record.request_id)
         .bind(record.detail.to_string())
+        .bind(record.hash.map(|hash| *hash.as_bytes()))
         .execute(conn)
         .await?;
     Ok(())
 }
 
 /// The number that rows lie behind; past the last number there is nothing.
-fn behind(seq: u64) -> i64 {
+pub(crate) fn behind(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
@@ -59,6 +67,21 @@ impl FeedStore for PostgresStore {
             query.try_map(|row| row::key_change(&row)).fetch_all(&mut *self.lease().await?).await
         })
         .await
+    }
+
+    async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let change = Change::begin(&mut lease).await?;
+            let seq = change.seq();
+            change.commit(entry).await?;
+            Ok(seq.cast_unsigned())
+        })
+        .await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage> {
+        self.call(async { audit::page(&mut *self.lease().await?, query).await }).await
     }
 
     async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>> {

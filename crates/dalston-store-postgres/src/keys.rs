@@ -3,7 +3,7 @@
 use crate::{
     PostgresStore,
     change::Change,
-    claims,
+    claims, figures,
     moment::Moment,
     page::Bounds,
     row,
@@ -11,9 +11,12 @@ use crate::{
     tenants,
 };
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, Tenant, TenantId};
+use dalston_model::{
+    AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, Tenant, TenantId, Timestamp,
+};
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    StoreResult, UsedKey,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
@@ -169,6 +172,10 @@ impl KeyStore for PostgresStore {
             Ok(Page::cut(rows, request.limit, cursor))
         })
         .await
+    }
+
+    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+        self.call(async { figures::count(&mut *self.lease().await?, tenant, at).await }).await
     }
 
     async fn update_key(

@@ -3,16 +3,19 @@
 //! Changes stand in line behind one row, see `change.rs`; reads and use take no lock. All decisions are those of the
 //! model and of `dalston-store`, made inside the transaction.
 
+mod audit;
 mod change;
 mod claims;
 mod error;
 mod feed;
+mod figures;
 mod jobs;
 mod keys;
 mod lease;
 mod limits;
 mod migrations;
 mod moment;
+mod notes;
 mod page;
 mod row;
 mod session;
@@ -21,7 +24,7 @@ mod usage;
 
 use async_trait::async_trait;
 use dalston_model::SharedClock;
-use dalston_store::{Store, StoreError, StoreResult};
+use dalston_store::{PoolFigures, Store, StoreError, StoreResult};
 use lease::Lease;
 use moment::Moment;
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
@@ -91,6 +94,14 @@ impl Store for PostgresStore {
             Ok(read_only)
         });
         if read_only.await? { Err(StoreError::unavailable("the server takes no writes")) } else { Ok(()) }
+    }
+
+    fn pool(&self) -> Option<PoolFigures> {
+        Some(PoolFigures {
+            open: self.pool.size(),
+            idle: u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX),
+            max: self.pool.options().get_max_connections(),
+        })
     }
 
     async fn close(&self) {

@@ -1,7 +1,9 @@
 //! Rows as things of the model: the columns of each, once, and how they are read.
 
 use crate::moment::Moment;
-use dalston_model::{AuditRecord, FileName, Job, JobId, Key, KeyId, RateLimit, RateLimitError, Tenant, Timestamp};
+use dalston_model::{
+    AuditHash, AuditRecord, FileName, Job, JobId, Key, KeyId, RateLimit, RateLimitError, Tenant, Timestamp,
+};
 use dalston_store::{KeyChange, UsedKey};
 use sqlx::{Row, postgres::PgRow, types::Json};
 use std::{error::Error, str::FromStr};
@@ -35,7 +37,8 @@ macro_rules! job_columns {
 
 macro_rules! audit_columns {
     () => {
-        "seq, time, tenant_id, actor_kind, actor_id, door, action, target_kind, target_id, address, request_id, detail"
+        "seq, time, tenant_id, actor_kind, actor_id, door, action, target_kind, target_id, address, request_id, detail, \
+         hash"
     };
 }
 
@@ -113,8 +116,14 @@ pub(crate) fn audit(row: &PgRow) -> sqlx::Result<AuditRecord> {
         address: row.try_get("address")?,
         request_id: row.try_get("request_id")?,
         detail: row.try_get("detail").map(|Json(value)| value)?,
-        hash: None,
+        hash: hash(row, "hash")?,
     })
+}
+
+/// A link, or none.
+pub(crate) fn hash(row: &PgRow, column: &'static str) -> sqlx::Result<Option<AuditHash>> {
+    let bytes = row.try_get::<Option<&[u8]>, _>(column)?.map(<[u8; 32]>::try_from);
+    Ok(bytes.transpose().map_err(wrong(column))?.map(AuditHash::new))
 }
 
 /// A number that is counted.

@@ -74,4 +74,12 @@ impl TenantStore for PostgresStore {
         })
         .await
     }
+
+    async fn tenant_count(&self) -> StoreResult<u64> {
+        self.call(async {
+            let query = sqlx::query("SELECT count(*) FROM tenants").try_map(|row| row::count(&row, "count"));
+            query.fetch_one(&mut *self.lease().await?).await
+        })
+        .await
+    }
 }

@@ -2,12 +2,14 @@
 
 use crate::{
     RedisStore,
-    row::Row,
+    audit::{self, AuditArgument},
+    row::{Row, argument},
     scripts::{AUDIT, CHANGES, SCRIPTS, SEQ},
 };
 use async_trait::async_trait;
-use dalston_model::AuditRecord;
-use dalston_store::{FeedStore, KeyChange, StoreError, StoreResult};
+use dalston_model::{AuditEntry, AuditRecord};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, KeyChange, StoreResult};
+use std::collections::HashMap;
 
 #[async_trait]
 impl FeedStore for RedisStore {
@@ -26,18 +28,23 @@ impl FeedStore for RedisStore {
         Ok(rows.into_iter().filter_map(change).collect())
     }
 
+    async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
+        let given = argument(&AuditArgument::new(entry)?)?;
+        self.link.call().run(SCRIPTS.record.prepare_invoke().arg(given)).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage> {
+        self.audit_page(&self.link.call(), query).await
+    }
+
     async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>> {
         let mut range = redis::cmd("XRANGE");
         range.arg(AUDIT).arg(seq.saturating_add(1)).arg("+").arg("COUNT").arg(limit);
-        let entries: Vec<(String, (String, String))> = self.link.call().ask(&range).await?;
-        entries.iter().map(|(number, (_, json))| record(number, json)).collect()
+        let entries: Vec<(String, HashMap<String, String>)> = self.link.call().ask(&range).await?;
+        let field = |fields: &HashMap<String, String>, name| fields.get(name).cloned();
+        let record = |(number, fields)| {
+            audit::record(number, &field(&fields, "record").unwrap_or_default(), field(&fields, "hash"))
+        };
+        entries.into_iter().map(record).collect()
     }
-}
-
-fn record(number: &str, json: &str) -> StoreResult<AuditRecord> {
-    let seq = number.split('-').next().and_then(|seq| seq.parse().ok());
-    let record = serde_json::from_str::<AuditRecord>(json).ok();
-    seq.zip(record)
-        .map(|(seq, record)| AuditRecord { seq, ..record })
-        .ok_or_else(|| StoreError::corrupt(format_args!("audit record {number}")))
 }

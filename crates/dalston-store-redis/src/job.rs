@@ -1,6 +1,6 @@
 //! A job as the scripts read and write it: a hash of what changes, and the JSON of the rest.
 
-use crate::{row::argument, scripts::ClaimArgument};
+use crate::{audit::AuditArgument, row::argument, scripts::ClaimArgument};
 use dalston_model::{Audio, FileName, Job, JobId, Metadata, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
@@ -31,7 +31,7 @@ pub(crate) struct JobArgument {
     #[serde(skip_serializing_if = "Option::is_none")]
     completed: Option<String>,
     record: String,
-    audit: String,
+    audit: AuditArgument,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimArgument>,
 }
@@ -55,7 +55,7 @@ struct JobRecord {
 
 impl JobArgument {
     /// The job with what its insert brings along.
-    pub(crate) fn new(job: &Job, claim: Option<ClaimArgument>, audit: String) -> StoreResult<Self> {
+    pub(crate) fn new(job: &Job, claim: Option<ClaimArgument>, audit: AuditArgument) -> StoreResult<Self> {
         let record = JobRecord {
             filename: job.filename.as_ref().map(|name| name.as_str().to_owned()),
             content_type: job.content_type.clone(),

@@ -2,10 +2,11 @@
 
 use crate::{
     RedisStore,
+    audit::AuditArgument,
     call::Call,
     job::{self, JobRow},
     page,
-    row::{argument, audit},
+    row::argument,
     scripts::{self, ClaimArgument, SCRIPTS},
 };
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore
 #[async_trait]
 impl JobStore for RedisStore {
     async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob> {
-        let given = job::JobArgument::new(job, claim.map(ClaimArgument::new), audit(entry)?)?;
+        let given = job::JobArgument::new(job, claim.map(ClaimArgument::new), AuditArgument::new(entry)?)?;
         let mut script = SCRIPTS.insert_job.key(scripts::job(job.id));
         script.key(scripts::jobs(&job.tenant, None)).key(scripts::jobs(&job.tenant, Some(job.status)));
         let answer: Vec<String> = self.link.call().run(script.arg(argument(&given)?).arg(self.now())).await?;
@@ -70,7 +71,12 @@ impl JobStore for RedisStore {
             let ended = if after.is_ended() { at.as_micros().to_string() } else { String::new() };
             let mut script = SCRIPTS.change_job.key(scripts::job(id));
             script.key(scripts::jobs(tenant, Some(job.status))).key(scripts::jobs(tenant, Some(after)));
-            script.arg(id.to_string()).arg(job.status.as_str()).arg(after.as_str()).arg(ended).arg(audit(entry)?);
+            script
+                .arg(id.to_string())
+                .arg(job.status.as_str())
+                .arg(after.as_str())
+                .arg(ended)
+                .arg(argument(&AuditArgument::new(entry)?)?);
             if job.status == after || call.run::<u8>(&script).await? == 1 {
                 return Ok(if after.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling });
             }
@@ -85,7 +91,7 @@ impl JobStore for RedisStore {
         }
         let mut script = SCRIPTS.delete_job.key(scripts::job(id));
         script.key(scripts::jobs(tenant, None)).key(scripts::jobs(tenant, Some(job.status)));
-        script.arg(id.to_string()).arg(job.status.as_str()).arg(audit(entry)?);
+        script.arg(id.to_string()).arg(job.status.as_str()).arg(argument(&AuditArgument::new(entry)?)?);
         // An ended job changes no more: when it is not as it was, it is gone.
         Ok(if call.run::<u8>(&script).await? == 1 { DeleteJob::Deleted } else { DeleteJob::Unknown })
     }

@@ -9,8 +9,8 @@ use crate::{
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreError,
-    StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    StoreError, StoreResult, UsedKey,
 };
 
 #[async_trait]
@@ -58,6 +58,10 @@ impl KeyStore for RedisStore {
             }
         };
         Ok(Page { items: page.items.into_iter().flatten().map(|known| known.used).collect(), next: page.next })
+    }
+
+    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+        self.figures(&self.link.call(), tenant, at).await
     }
 
     async fn update_key(

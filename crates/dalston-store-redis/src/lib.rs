@@ -9,28 +9,34 @@
 //! | `dalston:keys:{id}` | record, current digest, overlapping digest and its end, number of the last change |
 //! | `dalston:keys:{all,live}:{tenant}` | ids by creation: all, and those not revoked |
 //! | `dalston:keys:admins:{tenant}` | ids of enabled admin keys by their end |
+//! | `dalston:keys:{open,idle}:{tenant}` | ids of keys neither revoked nor disabled, by their end and by their last use |
+//! | `dalston:keys:used:{tenant}` | all ids by their last use |
 //! | `dalston:keys:strays:{tenant}` | ids of the Python gateway that lead to no key |
 //! | `dalston:keys:ended` | digests that a rotation ended, by when |
 //! | `dalston:tenants`, `dalston:tenants:{id}` | ids by creation, a tenant |
 //! | `dalston:jobs:{id}`, `dalston:jobs:index:{tenant}[:{status}]` | a job, ids by creation |
 //! | `dalston:usage:{id}`, `dalston:window:{id}` | counts of a key, its last minute |
-//! | `dalston:claims:…` | an `Idempotency-Key` |
+//! | `dalston:claims:…`, `dalston:notes:{name}` | an `Idempotency-Key`, a note |
 //! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
+//! | `dalston:audit:{tenant}`, `dalston:chain` | the numbers of its records, the last link and the first linked number |
 //!
 //! A key is revoked when either side says so. A key that only the Python gateway knows is taken over when it is first
 //! listed, fetched or changed. Each step is one Lua script, so nothing is ever half made; scripts find some of their
 //! keys in others, so a cluster is no place for this store.
 
 mod adopt;
+mod audit;
 mod call;
 mod change;
 mod connect;
 mod error;
 mod feed;
+mod figures;
 mod job;
 mod jobs;
 mod keys;
 mod limits;
+mod notes;
 mod page;
 mod record;
 mod row;
@@ -43,7 +49,7 @@ pub use connect::{ConnectError, RedisOptions};
 use async_trait::async_trait;
 use call::Link;
 use dalston_model::SharedClock;
-use dalston_store::{Store, StoreResult};
+use dalston_store::{PoolFigures, Store, StoreResult};
 
 /// A store on a Redis server.
 pub struct RedisStore {
@@ -66,6 +72,13 @@ impl Store for RedisStore {
 
     async fn probe(&self) -> StoreResult<()> {
         self.link.call().greet().await
+    }
+
+    /// Those of the pool; not the line that look-ups share.
+    fn pool(&self) -> Option<PoolFigures> {
+        let status = self.link.pool.status();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Some(PoolFigures { open: number(status.size), idle: number(status.available), max: number(status.max_size) })
     }
 
     async fn close(&self) {

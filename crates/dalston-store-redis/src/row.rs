@@ -1,7 +1,8 @@
 //! A key as the scripts read and write it: our record, and what the Python gateway says of the key beside it.
 
+use crate::audit::AuditArgument;
 use crate::record::{KeyRecord, Seen};
-use dalston_model::{AuditEntry, AuditRecord, Key, Scope, Timestamp};
+use dalston_model::{AuditEntry, Key, Scope, TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult, UsedKey};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
@@ -113,8 +114,31 @@ pub(crate) struct KeyArgument {
     revoked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     admin_until: Option<String>,
+    #[serde(flatten)]
+    figures: FiguresArgument,
     #[serde(skip_serializing_if = "Option::is_none")]
-    audit: Option<String>,
+    audit: Option<AuditArgument>,
+}
+
+/// What a key is filed by for the figures.
+#[derive(Default, Serialize)]
+struct FiguresArgument {
+    /// Until when it is not expired, unless it is revoked or disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used: Option<String>,
+}
+
+/// A key that is filed and otherwise stays as it is.
+#[derive(Serialize)]
+pub(crate) struct FileArgument {
+    id: String,
+    tenant: String,
+    seq: String,
+    created: String,
+    #[serde(flatten)]
+    figures: FiguresArgument,
 }
 
 impl KeyArgument {
@@ -132,6 +156,7 @@ impl KeyArgument {
             created: key.created_at.as_micros().to_string(),
             revoked: key.revoked_at.is_some(),
             admin_until: admin_until(key),
+            figures: FiguresArgument::new(used),
             audit: None,
         })
     }
@@ -149,19 +174,37 @@ impl KeyArgument {
 
     /// With an audit record.
     pub(crate) fn audited(self, entry: &AuditEntry) -> StoreResult<Self> {
-        Ok(Self { audit: Some(audit(entry)?), ..self })
+        Ok(Self { audit: Some(AuditArgument::new(entry)?), ..self })
     }
+}
+
+impl FiguresArgument {
+    fn new(UsedKey { key, last_used_at }: &UsedKey) -> Self {
+        let open = key.enabled && key.revoked_at.is_none();
+        Self { open_until: open.then(|| end(key)), last_used: last_used_at.map(|at| at.as_micros().to_string()) }
+    }
+}
+
+impl FileArgument {
+    /// Out of what the tenant's index of all keys leads to. One that cannot be read is none of the open ones.
+    pub(crate) fn new(tenant: &TenantId, row: Row) -> Self {
+        let (id, seq) = (row.id.clone(), row.seq.clone().unwrap_or_default());
+        let known = row.known_or_none();
+        let created = known.as_ref().map_or(0, |known| known.used.key.created_at.as_micros()).to_string();
+        let figures = known.map(|known| FiguresArgument::new(&known.used)).unwrap_or_default();
+        Self { id, tenant: tenant.to_string(), seq, created, figures }
+    }
+}
+
+/// When a key ends, as a score.
+fn end(key: &Key) -> String {
+    key.expires_at.map_or_else(|| "+inf".to_owned(), |at| at.as_micros().to_string())
 }
 
 /// Until when a key counts as a live admin key; `None` when it does not.
 fn admin_until(key: &Key) -> Option<String> {
     let live = key.enabled && key.revoked_at.is_none() && key.scopes.grants(Scope::Admin);
-    live.then(|| key.expires_at.map_or_else(|| "+inf".to_owned(), |at| at.as_micros().to_string()))
-}
-
-/// The audit record as the stream keeps it; its number is its place there.
-pub(crate) fn audit(entry: &AuditEntry) -> StoreResult<String> {
-    argument(&AuditRecord::new(0, entry))
+    live.then(|| end(key))
 }
 
 /// What a script decodes.

@@ -14,6 +14,7 @@ macro_rules! scripts {
 
         pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
             $($name: Script::new(concat!(
+                include_str!("scripts/sha256.lua"),
                 include_str!("scripts/common.lua"),
                 include_str!("scripts/keys.lua"),
                 include_str!(concat!("scripts/", stringify!($name), ".lua")),
@@ -23,8 +24,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    add_usage, adopt_keys, change_job, change_key, count_jobs, delete_job, find_key, insert_job, insert_key,
-    insert_tenant, key_changes, list_jobs, list_keys, list_tenants, read_claim, read_key, read_tenant, take,
+    add_usage, adopt_keys, audit_page, change_job, change_key, count_jobs, delete_job, file_keys, find_key, insert_job,
+    insert_key, insert_tenant, key_changes, key_figures, list_jobs, list_keys, list_tenants, put_note, read_claim,
+    read_key, read_note, read_tenant, record, take, take_note,
 }
 
 /// The numbers of keys' last changes.
@@ -63,7 +65,7 @@ pub(crate) fn window(id: KeyId) -> String {
     format!("dalston:window:{id}")
 }
 
-/// An index of a tenant's keys: `all`, `live` or `strays`.
+/// An index of a tenant's keys: `all`, `live`, `open`, `idle`, `used` or `strays`.
 pub(crate) fn keys(which: &str, tenant: &TenantId) -> String {
     format!("dalston:keys:{which}:{tenant}")
 }
@@ -91,6 +93,11 @@ pub(crate) fn tenant<'a>(script: &'a Script, id: &TenantId) -> ScriptInvocation<
     let mut script = script.key(format!("{TENANTS}:{id}"));
     script.key(members(id)).key(TENANTS).arg(id.as_str());
     script
+}
+
+/// A note.
+pub(crate) fn note(name: &str) -> String {
+    format!("dalston:notes:{name}")
 }
 
 /// A claim as scripts read it.

@@ -1,8 +1,10 @@
 //! The steps on tenants.
 
 use crate::{
-    RedisStore, page,
-    row::audit,
+    RedisStore,
+    audit::AuditArgument,
+    page,
+    row::argument,
     scripts::{self, SCRIPTS, TENANTS},
 };
 use async_trait::async_trait;
@@ -18,7 +20,7 @@ impl TenantStore for RedisStore {
         let created = tenant.created_at.as_micros().to_string();
         let name = tenant.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &tenant.id);
-        script.arg(created).arg(name).arg(audit(entry)?).arg(self.now());
+        script.arg(created).arg(name).arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
         Ok(self.link.call().run::<u8>(&script).await? == 1)
     }
 
@@ -34,6 +36,10 @@ impl TenantStore for RedisStore {
         let tenants = rows.iter().map(tenant).collect::<StoreResult<Vec<_>>>()?;
         let cursor = |tenant: &Tenant| Cursor { created_at: tenant.created_at, id: tenant.id.to_string() };
         Ok(Page::cut(tenants, request.limit, cursor))
+    }
+
+    async fn tenant_count(&self) -> StoreResult<u64> {
+        self.link.call().ask(redis::cmd("ZCARD").arg(TENANTS)).await
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 /// What a node counted, as the script adds it.
 #[derive(Serialize)]
 struct CountArgument {
+    key: String,
     /// Fields of the hash, and what is added to each. Texts: a script's numbers are doubles.
     more: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +60,7 @@ impl UsageStore for RedisStore {
 
 impl CountArgument {
     fn new(delta: &UsageDelta) -> Self {
-        let UsageDelta { key: _, day, admitted, refused, last_used } = delta;
+        let UsageDelta { key, day, admitted, refused, last_used } = delta;
         let counts = [
             ("admitted".to_owned(), *admitted),
             (format!("day:{}", day.number()), *admitted),
@@ -68,6 +69,7 @@ impl CountArgument {
         ];
         let (at, from) = last_used.unzip();
         Self {
+            key: key.to_string(),
             more: counts.into_iter().filter(|(_, n)| *n > 0).map(|(field, n)| (field, n.to_string())).collect(),
             last_used: at.map(|at: Timestamp| at.as_micros().to_string()),
             last_from: from.flatten().map(|from| from.to_string()),

@@ -1,7 +1,7 @@
 //! The steps on keys.
 
 use crate::{
-    SqliteStore, claims, feed,
+    SqliteStore, claims, feed, figures,
     page::{self, page},
     row::{self, key_columns},
     tenants,
@@ -11,7 +11,8 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    StoreResult, UsedKey,
 };
 use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
@@ -169,6 +170,10 @@ impl KeyStore for SqliteStore {
         let keys = self.call(list.fetch_all(&self.readers)).await?;
         let cursor = |used: &UsedKey| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() };
         Ok(Page::cut(keys, request.limit, cursor))
+    }
+
+    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+        self.call(figures::count(&self.readers, tenant, at)).await
     }
 
     async fn update_key(

@@ -3,12 +3,15 @@
 //! One connection writes, two read; other processes may use the same file at the same time, so nothing is kept in
 //! memory and every change is one `BEGIN IMMEDIATE` transaction that is on the disk when the call returns.
 
+mod audit;
 mod claims;
 mod error;
 mod feed;
+mod figures;
 mod jobs;
 mod keys;
 mod migrations;
+mod notes;
 mod page;
 #[cfg(test)]
 mod plans;
@@ -20,7 +23,7 @@ mod usage;
 
 use async_trait::async_trait;
 use dalston_model::SharedClock;
-use dalston_store::{Store, StoreError, StoreResult};
+use dalston_store::{PoolFigures, Store, StoreError, StoreResult};
 use sqlx::{
     ConnectOptions, Connection, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
@@ -115,6 +118,16 @@ impl Store for SqliteStore {
             connection.close().await
         })
         .await
+    }
+
+    fn pool(&self) -> Option<PoolFigures> {
+        let pools = [&self.readers, &self.writer];
+        let sum = |count: fn(&SqlitePool) -> u32| pools.map(count).iter().sum();
+        Some(PoolFigures {
+            open: sum(SqlitePool::size),
+            idle: sum(|pool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)),
+            max: sum(|pool| pool.options().get_max_connections()),
+        })
     }
 
     async fn close(&self) {

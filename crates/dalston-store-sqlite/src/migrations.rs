@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-const STEPS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../../migrations/sqlite/0002_audit_and_notes.sql"),
+];
 
 /// `SQLITE_BUSY`.
 const BUSY: i32 = 5;

@@ -1,6 +1,6 @@
 //! How SQLite runs the statements: with a million rows, each of them must cost no more than what it answers.
 
-use crate::{claims, feed, jobs, keys, tenants, tests::scratch, usage};
+use crate::{audit, claims, feed, figures, jobs, keys, notes, tenants, tests::scratch, usage};
 use sqlx::{AssertSqlSafe, Row};
 
 /// Each statement, and the ways in that it must take.
@@ -36,6 +36,32 @@ const STATEMENTS: &[(&str, &[&str])] = &[
     (claims::SWEEP, &["INTEGER PRIMARY KEY (rowid=?)", "COVERING INDEX claims_by_end (expires_at<?)"]),
     (feed::CHANGED_AFTER, &["INDEX keys_by_change (changed>?)"]),
     (feed::RECORDED_AFTER, &["INTEGER PRIMARY KEY (rowid>?)"]),
+    (audit::OF_ALL.page, &["INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
+    (audit::OF_ALL.rest, &["INTEGER PRIMARY KEY (rowid<?)"]),
+    (audit::BY_ACTION.page, &["INDEX audit_by_action (action=? AND rowid>? AND rowid<?)"]),
+    (audit::BY_ACTION.rest, &["COVERING INDEX audit_by_action (action=? AND rowid<?)"]),
+    (audit::BY_ACTOR.page, &["INDEX audit_by_actor (actor_kind=? AND actor_id=? AND rowid>? AND rowid<?)"]),
+    (audit::BY_ACTOR.rest, &["COVERING INDEX audit_by_actor (actor_kind=? AND actor_id=? AND rowid<?)"]),
+    (audit::OF_TENANT.page, &["INDEX audit_of_tenant (tenant_id=? AND rowid>? AND rowid<?)"]),
+    (audit::OF_TENANT.rest, &["COVERING INDEX audit_of_tenant (tenant_id=? AND rowid<?)"]),
+    (
+        audit::OF_TENANT_BY_ACTION.page,
+        &["audit_of_tenant_by_action (tenant_id=? AND action=? AND rowid>? AND rowid<?)"],
+    ),
+    (audit::OF_TENANT_BY_ACTION.rest, &["audit_of_tenant_by_action (tenant_id=? AND action=? AND rowid<?)"]),
+    (audit::OF_TENANT_BY_ACTOR.page, &["(tenant_id=? AND actor_kind=? AND actor_id=? AND rowid>? AND rowid<?)"]),
+    (audit::OF_TENANT_BY_ACTOR.rest, &["(tenant_id=? AND actor_kind=? AND actor_id=? AND rowid<?)"]),
+    (notes::FIND, &["INDEX sqlite_autoindex_notes_1 (name=?)"]),
+    (notes::TAKE, &["INDEX sqlite_autoindex_notes_1 (name=?)"]),
+    (notes::SWEEP, &["INTEGER PRIMARY KEY (rowid=?)", "COVERING INDEX notes_by_end (lapses_at<?)"]),
+    (
+        figures::COUNT,
+        &[
+            "COVERING INDEX keys_by_state (tenant_id=? AND revoked_at=?)",
+            "COVERING INDEX keys_by_state (tenant_id=? AND revoked_at>?)",
+            "COVERING INDEX key_usage_by_last (last_used_at>?)",
+        ],
+    ),
 ];
 
 #[tokio::test]
@@ -46,7 +72,8 @@ async fn no_statement_reads_a_whole_table_or_sorts() {
         let rows = explain.fetch_all(&store.readers).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
         let slow = |step: &String| {
-            let table = step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE") && step != "SCAN CONSTANT ROW";
+            let row = step.starts_with("SCAN (subquery") || step == "SCAN CONSTANT ROW";
+            let table = step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE") && !row;
             table || step.contains("TEMP B-TREE")
         };
         assert!(!plan.iter().any(slow), "{statement}\n{plan:#?}");

@@ -1,7 +1,9 @@
 //! Rows as the model has them, and back. What the model does not allow is an error, never a default.
 
 use crate::error::undecodable;
-use dalston_model::{Audio, AuditRecord, FileName, Job, Key, KeyDigest, RateLimit, Scope, Tenant, Timestamp};
+use dalston_model::{
+    Audio, AuditHash, AuditRecord, FileName, Job, Key, KeyDigest, RateLimit, Scope, Tenant, Timestamp,
+};
 use dalston_store::UsedKey;
 use serde_json::Value;
 use sqlx::{
@@ -37,10 +39,11 @@ macro_rules! job_columns {
     };
 }
 
-/// The columns that [`audit_record`] reads, after the number, and [`bind_audit`] binds.
+/// The columns that [`audit_record`] reads and [`bind_audit`] binds.
 macro_rules! audit_columns {
     () => {
-        "time, tenant_id, actor_kind, actor_id, door, action, target_kind, target_id, address, request_id, detail"
+        "seq, time, tenant_id, actor_kind, actor_id, door, action, target_kind, target_id, address, request_id, detail, \
+         hash"
     };
 }
 pub(crate) use {audit_columns, job_columns, key_columns, tenant_columns};
@@ -206,6 +209,12 @@ pub(crate) fn bind_job<'q>(insert: Statement<'q>, job: &Job) -> Statement<'q> {
         .bind(text(job.result.as_ref()))
 }
 
+/// The link in a column, where there is one.
+pub(crate) fn hash_if_any(row: &SqliteRow, column: &str) -> sqlx::Result<Option<AuditHash>> {
+    let bytes = row.try_get::<Option<&[u8]>, _>(column)?.map(<[u8; 32]>::try_from);
+    Ok(bytes.transpose().map_err(|why| undecodable(column, why))?.map(AuditHash::new))
+}
+
 /// The audit record in a row.
 pub(crate) fn audit_record(row: &SqliteRow) -> sqlx::Result<AuditRecord> {
     Ok(AuditRecord {
@@ -221,13 +230,14 @@ pub(crate) fn audit_record(row: &SqliteRow) -> sqlx::Result<AuditRecord> {
         address: row.try_get("address")?,
         request_id: row.try_get("request_id")?,
         detail: parsed::<Value>(row, "detail")?,
-        hash: None,
+        hash: hash_if_any(row, "hash")?,
     })
 }
 
 /// Binds the columns of an audit record.
 pub(crate) fn bind_audit(insert: Statement<'_>, record: AuditRecord) -> Statement<'_> {
     insert
+        .bind(count(record.seq))
         .bind(record.time.as_micros())
         .bind(record.tenant_id)
         .bind(record.actor_kind)
@@ -239,4 +249,5 @@ pub(crate) fn bind_audit(insert: Statement<'_>, record: AuditRecord) -> Statemen
         .bind(record.address)
         .bind(record.request_id)
         .bind(record.detail.to_string())
+        .bind(record.hash.map(|hash| hash.as_bytes().to_vec()))
 }

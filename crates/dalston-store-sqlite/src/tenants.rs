@@ -18,6 +18,8 @@ pub(crate) const FIND: &str = concat!("SELECT ", tenant_columns!(), " FROM tenan
 
 pub(crate) const LIST: &str = concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE ", page!());
 
+const COUNT: &str = "SELECT count(*) FROM tenants";
+
 /// Inserts the tenant, unless there is one of that id. Tells whether it did.
 pub(crate) async fn insert(change: &mut SqliteConnection, tenant: &Tenant) -> sqlx::Result<bool> {
     let insert = sqlx::query(INSERT)
@@ -57,5 +59,9 @@ impl TenantStore for SqliteStore {
         let tenants = self.call(list.fetch_all(&self.readers)).await?;
         let cursor = |tenant: &Tenant| Cursor { created_at: tenant.created_at, id: tenant.id.to_string() };
         Ok(Page::cut(tenants, request.limit, cursor))
+    }
+
+    async fn tenant_count(&self) -> StoreResult<u64> {
+        self.call(sqlx::query_scalar(COUNT).fetch_one(&self.readers)).await
     }
 }

@@ -2,10 +2,13 @@
 
 use crate::{SqliteOptions, SqliteStore};
 use dalston_model::{
-    Action, Actor, AuditEntry, Door, Key, KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, PageRequest, ScopeSet,
-    SeededEntropy, Source, Target, TenantId, Timestamp,
+    Action, Actor, AuditEntry, AuditHash, Door, Key, KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, PageRequest,
+    ScopeSet, SeededEntropy, Source, Target, TenantId, Timestamp,
 };
-use dalston_store::{ChangeKey, FeedStore, Guard, InsertKey, KeyStore, NewKey, Store, StoreError, TenantStore};
+use dalston_store::{
+    AuditQuery, ChangeKey, FeedStore, Guard, InsertKey, KeyStore, NewKey, NoteStore, PoolFigures, Store, StoreError,
+    TenantStore,
+};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{os::unix::fs::PermissionsExt, path::Path, pin::pin, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -123,6 +126,69 @@ async fn what_was_written_is_there_after_opening_again() {
     assert_eq!(store.tenants(&PageRequest::default()).await.unwrap(), tenants);
     let record = store.audit_after(0, 10).await.unwrap().remove(0);
     assert_eq!((record.seq, record.detail), (1, entry.detail));
+}
+
+#[tokio::test]
+async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("dalston.db");
+    let before = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut before = before.connect().await.unwrap();
+    let rows = "INSERT INTO tenants VALUES ('default', NULL, 0); \
+        WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) \
+        INSERT INTO audit SELECT n, n, iif(n = 10, 'acme', 'default'), 'master', NULL, 'http', \
+        iif(n % 2400 = 1, 'key.created', 'key.updated'), 'key', '', NULL, NULL, '{}' FROM n; PRAGMA user_version = 1";
+    sqlx::raw_sql(include_str!("../../../migrations/sqlite/0001_initial.sql")).execute(&mut before).await.unwrap();
+    sqlx::raw_sql(rows).execute(&mut before).await.unwrap();
+    before.close().await.unwrap();
+
+    let store = open(&SqliteOptions { path, ..options(&folder) }).await;
+    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    store.insert_key(&new, None, &entry).await.unwrap();
+    assert_eq!(store.record(&entry).await, Ok(5_002));
+    let records = store.audit_after(4_999, 10).await.unwrap();
+    assert_eq!(records[0].hash, None);
+    let first = records[1].link(AuditHash::START);
+    assert_eq!((records[1].hash, records[2].hash), (Some(first), Some(records[2].link(first))));
+
+    // No call looks at more than it may, and a walk still sees all.
+    let mut query =
+        AuditQuery { actor: Some(Actor::Master), action: Some(Action::KeyCreated), limit: 10, ..AuditQuery::default() };
+    let (mut found, mut nexts) = (Vec::new(), Vec::new());
+    loop {
+        let page = store.audit(&query).await.unwrap();
+        found.extend(page.records.iter().map(|record| record.seq));
+        query.before = page.next;
+        let Some(next) = page.next else { break };
+        nexts.push(next);
+    }
+    assert_eq!((found, nexts), (vec![4_801, 2_401, 1], vec![3_001, 1_001]));
+    let of_acme = AuditQuery { tenant: Some("acme".parse().unwrap()), limit: 10, ..AuditQuery::default() };
+    let page = store.audit(&of_acme).await.unwrap();
+    assert_eq!((page.records.len(), page.records[0].seq, page.next), (1, 10, None));
+}
+
+#[tokio::test]
+async fn lapsed_notes_do_not_pile_up() {
+    let (_folder, store, clock) = scratch().await;
+    for number in 0..40 {
+        assert!(store.put_note(&number.to_string(), None, "text", Duration::from_secs(1)).await.unwrap());
+    }
+    clock.advance(Duration::from_secs(1));
+    for _ in 0..20 {
+        store.put_note("one", None, "text", Duration::ZERO).await.unwrap();
+    }
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM notes").fetch_one(&store.readers).await.unwrap();
+    assert_eq!(left, 1);
+}
+
+#[tokio::test]
+async fn the_pool_counts_its_connections() {
+    let (_folder, store, _clock) = scratch().await;
+    assert_eq!(store.pool(), Some(PoolFigures { open: 0, idle: 0, max: 3 }));
+    let writing = store.change().await.unwrap();
+    assert_eq!(store.pool(), Some(PoolFigures { open: 1, idle: 0, max: 3 }));
+    writing.rollback().await.unwrap();
 }
 
 #[tokio::test]

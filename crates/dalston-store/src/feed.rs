@@ -33,6 +33,9 @@ pub struct AuditQuery {
 }
 
 impl AuditQuery {
+    /// How many records an engine looks at for a page, where no index leads to those that are asked for.
+    pub const REACH: u32 = 2_000;
+
     /// Whether the record is among those that are asked for, wherever the page begins.
     pub fn asks_for(&self, record: &AuditRecord) -> bool {
         self.tenant.as_ref().is_none_or(|tenant| tenant.as_str() == record.tenant_id)
@@ -50,6 +53,18 @@ pub struct AuditPage {
     pub records: Vec<AuditRecord>,
     /// The `before` of the next page, unless this was the last.
     pub next: Option<u64>,
+}
+
+impl AuditPage {
+    /// The page out of the records that were found, one more than `limit` if there are more. `rest`: the `before` of
+    /// those that were not looked at.
+    pub fn cut(mut records: Vec<AuditRecord>, limit: u32, rest: Option<u64>) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = records.len() > limit;
+        records.truncate(limit);
+        let next = if more { records.last().map(|last| last.seq) } else { rest };
+        Self { records, next }
+    }
 }
 
 /// The steps on the record of changes.

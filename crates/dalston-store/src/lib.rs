@@ -22,7 +22,7 @@ mod usage;
 pub use claim::{Claim, Repeated};
 pub use error::{StoreError, StoreResult};
 pub use feed::{AuditPage, AuditQuery, FeedStore, KeyChange};
-pub use figures::{KeyFigures, PoolFigures};
+pub use figures::{FigureTimes, KeyFigures, PoolFigures};
 pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
 pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};
 pub use limits::{LimitStore, Taken};

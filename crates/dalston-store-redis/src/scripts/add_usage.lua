@@ -10,6 +10,11 @@ for i, count in ipairs(cjson.decode(ARGV[1])) do
     local last = redis.call('HGET', usage, 'last_used')
     if count.last_used and (not last or tonumber(last) < tonumber(count.last_used)) then
       redis.call('HSET', usage, 'last_used', count.last_used, 'last_from', count.last_from or '')
+      local tenant = redis.call('HGET', KEYS[3 * i], 'tenant')
+      if tenant then
+        redis.call('ZADD', 'dalston:keys:used:' .. tenant, 'GT', count.last_used, count.key)
+        redis.call('ZADD', 'dalston:keys:idle:' .. tenant, 'XX', 'GT', count.last_used, count.key)
+      end
     end
   end
 end

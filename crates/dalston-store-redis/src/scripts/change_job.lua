@@ -10,5 +10,5 @@ if ARGV[4] ~= '' then
 end
 redis.call('ZADD', KEYS[3], redis.call('ZSCORE', KEYS[2], ARGV[1]), ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-record(ARGV[5])
+record(cjson.decode(ARGV[5]))
 return 1

@@ -14,13 +14,43 @@ local function clock(given)
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- Numbers a change and records it. The stream's ids are the numbers: a range by number is a range of the stream.
+local function bytes(hex)
+  return (hex:gsub('..', function(two) return string.char(tonumber(two, 16)) end))
+end
+
+local function hex(bytes)
+  return (bytes:gsub('.', function(one) return string.format('%02x', one:byte()) end))
+end
+
+-- The link of a record behind the last one.
+local function link(seq, digest)
+  local last = redis.call('HGET', 'dalston:chain', 'last') or string.rep('0', 64)
+  local number = struct.pack('>I4I4', math.floor(seq / 2 ^ 32), seq % 2 ^ 32)
+  return hex(sha256(bytes(last) .. number .. bytes(digest)))
+end
+
+-- Numbers a change, records it and links it to the one before. The streams' ids are the numbers: a range by number is
+-- a range of the stream. The tenant's stream has what its records are asked for by, and not the records.
 local function record(audit)
-  local seq = whole(redis.call('INCR', 'dalston:seq'))
+  local number = redis.call('INCR', 'dalston:seq')
+  local seq = whole(number)
   if audit then
-    redis.call('XADD', 'dalston:audit', seq .. '-0', 'record', audit)
+    local hash = link(number, audit.digest)
+    redis.call('HSET', 'dalston:chain', 'last', hash)
+    redis.call('HSETNX', 'dalston:chain', 'first', seq)
+    local marks = {'actor', audit.actor, 'action', audit.action, 'time', audit.time}
+    redis.call('XADD', 'dalston:audit', seq .. '-0', 'record', audit.record, 'hash', hash, unpack(marks))
+    redis.call('XADD', 'dalston:audit:' .. audit.tenant, seq .. '-0', unpack(marks))
   end
   return seq
+end
+
+-- The text of a note that has not lapsed.
+local function note(name, now)
+  local made = redis.call('HMGET', name, 'text', 'ends')
+  if made[2] and tonumber(made[2]) > now then
+    return made[1]
+  end
 end
 
 -- The answer for a claim that was made before and has not lapsed; nil when it is free.

@@ -6,5 +6,5 @@ end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
-record(ARGV[3])
+record(cjson.decode(ARGV[3]))
 return 1

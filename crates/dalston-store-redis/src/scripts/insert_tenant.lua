@@ -6,6 +6,6 @@ if not ensure_tenant(ARGV[1], created, ARGV[3] ~= '' and ARGV[3]) then
   return 0
 end
 if ARGV[4] ~= '' then
-  record(ARGV[4])
+  record(cjson.decode(ARGV[4]))
 end
 return 1

@@ -44,6 +44,26 @@ local function another_admin(key, at)
   return false
 end
 
+-- Files a key for the figures: all keys by their last use, and those that are neither revoked nor disabled by their
+-- end and by when they were last heard of.
+local function file(key)
+  local used = key.last_used and tonumber(key.last_used) or -math.huge
+  local counted = redis.call('HGET', 'dalston:usage:' .. key.id, 'last_used')
+  if counted then
+    used = math.max(used, tonumber(counted))
+  end
+  -- Where use is filed from now on.
+  redis.call('HSET', 'dalston:keys:' .. key.id, 'tenant', key.tenant)
+  redis.call('ZADD', 'dalston:keys:used:' .. key.tenant, whole(used), key.id)
+  if key.open_until then
+    redis.call('ZADD', 'dalston:keys:open:' .. key.tenant, key.open_until, key.id)
+    redis.call('ZADD', 'dalston:keys:idle:' .. key.tenant, whole(math.max(used, tonumber(key.created))), key.id)
+  else
+    redis.call('ZREM', 'dalston:keys:open:' .. key.tenant, key.id)
+    redis.call('ZREM', 'dalston:keys:idle:' .. key.tenant, key.id)
+  end
+end
+
 -- Writes a key whole: record, shared view, indexes, change number, audit record.
 local function put(key)
   local name = 'dalston:keys:' .. key.id
@@ -69,5 +89,6 @@ local function put(key)
   else
     redis.call('ZREM', 'dalston:keys:admins:' .. key.tenant, key.id)
   end
+  file(key)
   redis.call('ZADD', 'dalston:changes', seq, key.id)
 end

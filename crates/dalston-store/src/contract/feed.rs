@@ -3,7 +3,8 @@
 use super::{Fixture, hand::Hand};
 use crate::KeyChange;
 use dalston_model::{
-    Action, Actor, AuditEntry, AuditRecord, Door, JobStatus, Key, KeyPatch, Source, Target, Tenant, Timestamp,
+    Action, Actor, AuditEntry, AuditHash, AuditRecord, Door, JobStatus, Key, KeyPatch, Source, Target, Tenant,
+    Timestamp,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -72,8 +73,10 @@ pub async fn every_field_of_an_audit_record_survives(fixture: &Fixture) {
         (Actor::Master, Door::Stream, Some("192.0.2.1".parse().unwrap()), None),
         (Actor::Operator, Door::Cli, None, Some("x".repeat(64).parse().unwrap())),
         (Actor::Gateway, Door::Gateway, None, None),
+        (Actor::ChatAdmin(-1_001_234_567_890), Door::Chat, None, None),
+        (Actor::ChatGuest(i64::MAX), Door::Llm, None, None),
     ];
-    let mut expected = Vec::new();
+    let (mut expected, mut previous) = (Vec::new(), AuditHash::START);
     for (actor, door, address, request_id) in sources {
         let new = hand.new_key();
         let entry = AuditEntry {
@@ -85,7 +88,10 @@ pub async fn every_field_of_an_audit_record_survives(fixture: &Fixture) {
             detail: json!({"name": "Ünï 'q\"' 🎉", "list": [], "object": {}, "null": null, "n": u64::MAX, "f": 0.5}),
         };
         hand.store.insert_key(&new, None, &entry).await.unwrap();
-        expected.push(AuditRecord::new(hand.store.last_seq().await.unwrap(), &entry));
+        let mut record = AuditRecord::new(hand.store.last_seq().await.unwrap(), &entry);
+        previous = record.link(previous);
+        record.hash = Some(previous);
+        expected.push(record);
     }
     assert_eq!(hand.audit().await, expected);
 }

@@ -3,13 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a suite of tests")]
 #![expect(missing_docs, reason = "the name of a rule is its sentence")]
 
+pub mod audit;
+pub mod chain;
 pub mod claims;
 pub mod feed;
+pub mod figures;
 pub mod guards;
 mod hand;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
+pub mod notes;
 pub mod pages;
 pub mod races;
 pub mod revocation;
@@ -116,6 +120,7 @@ macro_rules! contract {
                 the_default_tenant_is_there_from_the_start,
                 a_tenant_is_inserted_once,
                 tenants_are_listed_in_pages,
+                tenants_are_counted,
                 another_tenants_key_is_unknown_to_every_step,
                 another_tenants_job_is_unknown_to_every_step,
                 lists_show_their_own_tenant,
@@ -150,6 +155,35 @@ macro_rules! contract {
                 every_change_is_recorded_once_in_order,
                 audit_records_come_in_parts,
                 what_changes_nothing_is_not_recorded,
+            }
+            chain {
+                every_change_is_linked_from_the_start,
+                a_record_without_a_change_is_numbered_and_linked,
+                parallel_changes_make_one_chain,
+                a_record_read_back_has_the_digest_of_the_one_written,
+            }
+            audit {
+                an_empty_record_has_one_empty_page,
+                audit_pages_are_newest_first,
+                audit_filters_hold_alone_and_together,
+                since_is_among_them_and_until_is_not,
+                the_audit_of_a_tenant_shows_no_other,
+                audit_pages_neither_repeat_nor_skip_while_records_are_added,
+            }
+            notes {
+                a_note_is_written_over_what_was_expected_only,
+                a_note_lapses_by_the_clock_of_the_store,
+                a_note_is_taken_once,
+                parallel_writes_of_a_note_write_one,
+                notes_of_odd_names_and_texts_stay_apart,
+                notes_are_no_changes,
+            }
+            figures {
+                a_tenant_without_keys_has_no_figures,
+                keys_are_counted_by_what_they_are,
+                unused_keys_are_counted,
+                used_keys_are_counted_whatever_became_of_them,
+                figures_follow_every_change,
             }
             pages {
                 newest_is_first_and_equal_times_go_by_id,
@@ -196,12 +230,16 @@ mod tests {
     fn every_rule_is_in_the_list() {
         let list = include_str!("mod.rs");
         let groups = [
+            include_str!("audit.rs"),
+            include_str!("chain.rs"),
             include_str!("claims.rs"),
             include_str!("feed.rs"),
+            include_str!("figures.rs"),
             include_str!("guards.rs"),
             include_str!("jobs.rs"),
             include_str!("keys.rs"),
             include_str!("limits.rs"),
+            include_str!("notes.rs"),
             include_str!("pages.rs"),
             include_str!("races.rs"),
             include_str!("revocation.rs"),

@@ -56,6 +56,18 @@ pub async fn tenants_are_listed_in_pages(fixture: &Fixture) {
     assert_eq!(rest.items, walked[4..]);
 }
 
+pub async fn tenants_are_counted(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    assert_eq!(hand.store.tenant_count().await, Ok(1));
+    for id in ["b", "a"] {
+        hand.tenant(id).await;
+    }
+    let again = Tenant { id: "a".parse().unwrap(), name: None, created_at: hand.now() };
+    let entry = hand.entry(Action::TenantCreated, &again.id, Target::Tenant(again.id.clone()));
+    assert_eq!(hand.store.insert_tenant(&again, &entry).await, Ok(false));
+    assert_eq!(hand.store.tenant_count().await, Ok(3));
+}
+
 pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let acme = hand.tenant("acme").await;

@@ -1,0 +1,38 @@
+//! The figures of a tenant's keys, out of indexes that every change keeps: none of the keys is looked at.
+//!
+//! What the Python gateway does to a key that we know, a use or a revocation, is counted when the key is next listed,
+//! fetched or changed.
+
+use crate::{
+    RedisStore,
+    call::Call,
+    row::{FileArgument, Row, argument},
+    scripts::{self, SCRIPTS},
+};
+use dalston_model::{PageRequest, TenantId, Timestamp};
+use dalston_store::{FigureTimes, KeyFigures, StoreResult};
+
+impl RedisStore {
+    /// Counts the tenant's keys at the time `at`. Files those first that the Python gateway or an earlier version of
+    /// this store made.
+    pub(crate) async fn figures(&self, call: &Call<'_>, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+        // A page takes over what the Python gateway made.
+        self.page(call, tenant, &PageRequest::default(), true).await?;
+        let FigureTimes { now, soon, idle, hour, day } = KeyFigures::times(at);
+        loop {
+            let mut script = SCRIPTS.key_figures.prepare_invoke();
+            for index in ["all", "live", "open", "idle", "used"] {
+                script.key(scripts::keys(index, tenant));
+            }
+            for time in [now, soon, idle, hour, day] {
+                script.arg(time.as_micros());
+            }
+            let (unfiled, counts): (Vec<Row>, Vec<u64>) = call.run(&script).await?;
+            if let [active, revoked, expiring, unused, used_last_hour, used_last_day] = counts[..] {
+                return Ok(KeyFigures { active, revoked, expiring, unused, used_last_hour, used_last_day });
+            }
+            let keys: Vec<_> = unfiled.into_iter().map(|row| FileArgument::new(tenant, row)).collect();
+            call.run::<String>(&SCRIPTS.file_keys.arg(argument(&keys)?)).await?;
+        }
+    }
+}

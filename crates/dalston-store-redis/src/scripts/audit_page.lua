@@ -1,0 +1,49 @@
+-- A page of audit records, newest first: number, record, link of each; and the number that the page ended at when it
+-- looked at as many as it may. ARGV: {tenant, actor, action, since, until, before, count, reach}.
+local asked = cjson.decode(ARGV[1])
+-- Records from before the chain are in no tenant's stream, and say only in their JSON what they are asked for by.
+local first = redis.call('HGET', 'dalston:chain', 'first')
+local indexed = asked.tenant and first and (not asked.before or tonumber(asked.before) > tonumber(first))
+local stream = indexed and 'dalston:audit:' .. asked.tenant or 'dalston:audit'
+
+local function fields(entry)
+  local found = {}
+  for i = 1, #entry[2], 2 do
+    found[entry[2][i]] = entry[2][i + 1]
+  end
+  return found
+end
+
+local function fits(found)
+  local time = tonumber(found.time)
+  -- The caller decides about those from before the chain.
+  return not time or (not asked.actor or found.actor == asked.actor)
+    and (not asked.action or found.action == asked.action)
+    and (not asked.since or tonumber(asked.since) <= time)
+    and (not asked['until'] or time < tonumber(asked['until']))
+end
+
+local page, looked, last = {}, 0, asked.before and '(' .. asked.before .. '-0' or '+'
+while looked < asked.reach do
+  local count = math.min(math.max(asked.count, 50), asked.reach - looked)
+  local entries = redis.call('XREVRANGE', stream, last, '-', 'COUNT', count)
+  for _, entry in ipairs(entries) do
+    local found = fields(entry)
+    if fits(found) then
+      if indexed then
+        found = fields(redis.call('XRANGE', 'dalston:audit', entry[1], entry[1])[1])
+      end
+      page[#page + 1] = {entry[1], found.record, found.hash or false}
+      if #page == asked.count then
+        return {page, false}
+      end
+    end
+    last = '(' .. entry[1]
+  end
+  looked = looked + #entries
+  if #entries < count then
+    local older = indexed and redis.call('XREVRANGE', 'dalston:audit', '(' .. first .. '-0', '-', 'COUNT', 1) or {}
+    return {page, #older > 0 and first}
+  end
+end
+return {page, last:match('%d+')}

@@ -1,0 +1,100 @@
+//! A page of audit records, by the index that leads to the fewest of them.
+
+use crate::row::{self, audit_columns};
+use dalston_model::{Action, Actor, Timestamp};
+use dalston_store::{AuditPage, AuditQuery};
+use sqlx::{
+    Row, Sqlite, SqlitePool,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+/// The statements of one way to a page.
+pub(crate) struct Way {
+    /// The records of the page.
+    pub(crate) page: &'static str,
+    /// Where those lie that are not looked at.
+    pub(crate) rest: &'static str,
+}
+
+/// ?1 tenant, ?2 action, ?3 and ?4 actor, ?5 before, ?6 behind, ?7 since, ?8 until, ?9 how many; of the rest, ?6 is how
+/// many are looked at. What the index does not answer is asked of each record.
+macro_rules! way {
+    ($table:literal, $where:literal) => {
+        Way {
+            page: concat!(
+                "SELECT ",
+                audit_columns!(),
+                " FROM ",
+                $table,
+                " WHERE ",
+                $where,
+                "seq < ?5 AND seq > ?6 AND (?2 IS NULL OR action = ?2) ",
+                "AND (?3 IS NULL OR actor_kind = ?3 AND actor_id IS ?4) ",
+                "AND (?7 IS NULL OR time >= ?7) AND (?8 IS NULL OR time < ?8) ORDER BY seq DESC LIMIT ?9"
+            ),
+            rest: concat!(
+                "SELECT seq FROM ",
+                $table,
+                " WHERE ",
+                $where,
+                "seq < ?5 ORDER BY seq DESC LIMIT 1 OFFSET ?6"
+            ),
+        }
+    };
+}
+
+pub(crate) const OF_ALL: Way = way!("audit NOT INDEXED", "");
+pub(crate) const BY_ACTION: Way = way!("audit INDEXED BY audit_by_action", "action = ?2 AND ");
+pub(crate) const BY_ACTOR: Way = way!("audit INDEXED BY audit_by_actor", "actor_kind = ?3 AND actor_id IS ?4 AND ");
+pub(crate) const OF_TENANT: Way = way!("audit INDEXED BY audit_of_tenant", "tenant_id = ?1 AND ");
+pub(crate) const OF_TENANT_BY_ACTION: Way =
+    way!("audit INDEXED BY audit_of_tenant_by_action", "tenant_id = ?1 AND action = ?2 AND ");
+pub(crate) const OF_TENANT_BY_ACTOR: Way =
+    way!("audit INDEXED BY audit_of_tenant_by_actor", "tenant_id = ?1 AND actor_kind = ?3 AND actor_id IS ?4 AND ");
+
+impl Way {
+    /// The way for a query. Of an actor and an action, the actor leads to fewer.
+    fn of(query: &AuditQuery) -> Self {
+        match (&query.tenant, query.actor, query.action) {
+            (None, None, None) => OF_ALL,
+            (None, None, Some(_)) => BY_ACTION,
+            (None, Some(_), _) => BY_ACTOR,
+            (Some(_), None, None) => OF_TENANT,
+            (Some(_), None, Some(_)) => OF_TENANT_BY_ACTION,
+            (Some(_), Some(_), _) => OF_TENANT_BY_ACTOR,
+        }
+    }
+}
+
+/// The page that is asked for.
+pub(crate) async fn page(readers: &SqlitePool, query: &AuditQuery) -> sqlx::Result<AuditPage> {
+    let way = Way::of(query);
+    // Both statements see the same moment.
+    let mut moment = readers.begin().await?;
+    // An index that answers all of it leads to no record in vain.
+    let exact = query.since.is_none() && query.until.is_none() && (query.actor.is_none() || query.action.is_none());
+    let rest: Option<i64> = if exact {
+        None
+    } else {
+        let rest = bind(way.rest, query).bind(AuditQuery::REACH);
+        rest.try_map(|row: SqliteRow| row.try_get("seq")).fetch_optional(&mut *moment).await?
+    };
+    let page = bind(way.page, query)
+        .bind(rest.unwrap_or(0))
+        .bind(query.since.map(Timestamp::as_micros))
+        .bind(query.until.map(Timestamp::as_micros))
+        .bind(i64::from(query.limit) + 1);
+    let records = page.try_map(|row| row::audit_record(&row)).fetch_all(&mut *moment).await?;
+    Ok(AuditPage::cut(records, query.limit, rest.map(|seq| seq.cast_unsigned() + 1)))
+}
+
+/// Binds what both statements ask.
+fn bind<'q>(statement: &'static str, query: &AuditQuery) -> Query<'q, Sqlite, SqliteArguments> {
+    sqlx::query(statement)
+        .bind(query.tenant.as_ref().map(ToString::to_string))
+        .bind(query.action.map(Action::as_str))
+        .bind(query.actor.map(Actor::kind))
+        .bind(query.actor.and_then(Actor::id))
+        .bind(query.before.map_or(i64::MAX, row::count))
+}

@@ -1,0 +1,105 @@
+//! The chain of audit records (LOG-03): each is linked behind the one before, in the step that it records.
+
+use super::{
+    Fixture,
+    hand::{Hand, at_once},
+};
+use dalston_model::{
+    Action, Actor, AuditEntry, AuditHash, AuditRecord, Door, JobStatus, KeyPatch, Source, Target, TenantId,
+};
+use serde_json::json;
+use std::time::Duration;
+
+/// Panics unless the records are numbered without a gap and linked without a break from the start.
+fn verify(records: &[AuditRecord]) {
+    let mut previous = AuditHash::START;
+    for (number, record) in (1..).zip(records) {
+        assert_eq!(record.seq, number);
+        assert_eq!(record.hash, Some(record.link(previous)), "{record:?}");
+        previous = record.link(previous);
+    }
+}
+
+/// What is recorded without a change.
+fn used(hand: &Hand) -> AuditEntry {
+    let tenant = TenantId::default();
+    hand.entry(Action::MasterUsed, &tenant, Target::Tenant(tenant.clone()))
+}
+
+pub async fn every_change_is_linked_from_the_start(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = hand.tenant("acme").await;
+    let first = hand.new_key();
+    let entry = hand.entry(Action::KeyCreated, &first.key.tenant, Target::Key(first.key.id));
+    assert_eq!(hand.store.insert_first_key(&first, &entry).await, Ok(true));
+    let key = hand.key_of(&tenant, &["admin"]).await.key;
+    hand.update(&key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
+    hand.rotate(&key, &Hand::rotation(Duration::from_mins(1))).await;
+    hand.revoke(&key).await;
+    let job = hand.job(JobStatus::Pending).await;
+    let entry = |action| hand.entry(action, &job.tenant, Target::Job(job.id));
+    hand.store.cancel_job(&job.tenant, job.id, hand.now(), &entry(Action::JobCancelled)).await.unwrap();
+    hand.store.delete_job(&job.tenant, job.id, &entry(Action::JobDeleted)).await.unwrap();
+    hand.store.record(&used(&hand)).await.unwrap();
+    let records = hand.audit().await;
+    assert_eq!(records.len(), 10);
+    verify(&records);
+}
+
+pub async fn a_record_without_a_change_is_numbered_and_linked(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    assert_eq!(hand.store.record(&used(&hand)).await, Ok(1));
+    let key = hand.key().await.key;
+    assert_eq!(hand.store.record(&used(&hand)).await, Ok(3));
+    assert_eq!(hand.store.last_seq().await, Ok(3));
+    let records = hand.audit().await;
+    assert_eq!(records[2].action, "master.used");
+    verify(&records);
+    let changes = hand.store.key_changes(0, 10).await.unwrap();
+    assert_eq!(changes.len(), 1, "it is a change of no key");
+    assert_eq!((changes[0].seq, changes[0].key.id), (2, key.id));
+}
+
+pub async fn parallel_changes_make_one_chain(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    at_once(8, |number| {
+        let hand = hand.clone();
+        async move {
+            for _ in 0..10 {
+                if number % 2 == 0 {
+                    hand.key().await;
+                    hand.job(JobStatus::Pending).await;
+                } else {
+                    hand.store.record(&used(&hand)).await.unwrap();
+                    let key = hand.key().await.key;
+                    hand.revoke(&key).await;
+                }
+            }
+        }
+    })
+    .await;
+    let records = hand.audit().await;
+    assert_eq!(records.len(), 200);
+    verify(&records);
+}
+
+pub async fn a_record_read_back_has_the_digest_of_the_one_written(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let actors = [Actor::ChatAdmin(i64::MIN), Actor::ChatGuest(7), Actor::Key(hand.key_id()), Actor::Master];
+    let details = [
+        json!({}),
+        json!({"z": 1, "a": {"y": [], "b": {}}, "": null, "ключ": "Ünï \u{0} \u{1} '\"\\ \u{1f389}"}),
+        json!({"numbers": [u64::MAX, i64::MIN, 9_007_199_254_740_993_u64, 0, 1.0, -0.0, 1e23, 0.1, 1e300, 5e-324]}),
+        json!({"floats": [0.300_000_000_000_000_04, 123_456_789.123_456_78, 2.225_073_858_507_201e-308, 1e22, 1e21]}),
+    ];
+    let mut digests = Vec::new();
+    for (actor, detail) in actors.into_iter().zip(details) {
+        let source = Source { actor, door: Door::Chat, address: None, request_id: None };
+        let entry = AuditEntry { source, detail, ..used(&hand) };
+        hand.store.record(&entry).await.unwrap();
+        digests.push(AuditRecord::new(0, &entry).digest());
+    }
+    let records = hand.audit().await;
+    assert_eq!(records.iter().map(AuditRecord::digest).collect::<Vec<_>>(), digests);
+    verify(&records);
+}

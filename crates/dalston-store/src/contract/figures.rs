@@ -1,0 +1,162 @@
+//! The figures of a tenant's keys, against populations made by hand.
+
+use super::{
+    Fixture,
+    hand::{Hand, scopes},
+};
+use crate::{KeyFigures, NewKey};
+use dalston_model::{KeyPatch, TenantId, Timestamp, UsageDelta};
+use std::time::Duration;
+
+const MICRO: Duration = Duration::from_micros(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+async fn figures(hand: &Hand) -> KeyFigures {
+    hand.store.key_figures(&TenantId::default(), hand.now()).await.unwrap()
+}
+
+/// So long before now.
+fn ago(hand: &Hand, time: Duration) -> Timestamp {
+    Timestamp::from_micros(hand.now().as_micros() - i64::try_from(time.as_micros()).unwrap())
+}
+
+/// A key that `shape` changes before it is inserted.
+async fn key(hand: &Hand, shape: impl FnOnce(&mut NewKey)) -> NewKey {
+    let mut new = hand.new_key();
+    shape(&mut new);
+    hand.insert(&new).await;
+    new
+}
+
+/// A use at that time.
+async fn use_at(hand: &Hand, new: &NewKey, at: Timestamp) {
+    let delta = UsageDelta { last_used: Some((at, None)), ..hand.delta(new.key.id) };
+    hand.store.add_usage(&[delta]).await.unwrap();
+}
+
+pub async fn a_tenant_without_keys_has_no_figures(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    assert_eq!(figures(&hand).await, KeyFigures::default());
+    let nobody = "nobody".parse().unwrap();
+    assert_eq!(hand.store.key_figures(&nobody, hand.now()).await, Ok(KeyFigures::default()));
+}
+
+pub async fn keys_are_counted_by_what_they_are(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let now = hand.now();
+    let acme = hand.tenant("acme").await;
+    for _ in 0..3 {
+        key(&hand, |_| ()).await;
+    }
+    key(&hand, |new| new.key.enabled = false).await;
+    key(&hand, |new| new.key.expires_at = Some(ago(&hand, HOUR))).await;
+    key(&hand, |new| new.key.expires_at = Some(now)).await;
+    key(&hand, |new| new.key.expires_at = Some(now.plus(MICRO))).await;
+    key(&hand, |new| new.key.expires_at = Some(now.plus(DAY * 7))).await;
+    key(&hand, |new| new.key.expires_at = Some(now.plus(DAY * 7 + MICRO))).await;
+    key(&hand, |new| (new.key.expires_at, new.key.enabled) = (Some(now.plus(DAY)), false)).await;
+    for _ in 0..2 {
+        let new = key(&hand, |new| new.key.expires_at = Some(now.plus(DAY))).await;
+        hand.revoke(&new.key).await;
+    }
+    for _ in 0..5 {
+        hand.key_of(&acme, &["admin"]).await;
+    }
+    let expected = KeyFigures { active: 6, revoked: 2, expiring: 2, ..KeyFigures::default() };
+    assert_eq!(figures(&hand).await, expected);
+    let of_acme = KeyFigures { active: 5, ..KeyFigures::default() };
+    assert_eq!(hand.store.key_figures(&acme, now).await, Ok(of_acme));
+    hand.clock.advance(DAY * 7);
+    assert_eq!(figures(&hand).await, KeyFigures { active: 4, expiring: 1, ..expected }, "by the time that is given");
+    assert_eq!(hand.store.key_figures(&TenantId::default(), now).await, Ok(expected), "not by the clock");
+}
+
+pub async fn unused_keys_are_counted(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (idle, edge) = (ago(&hand, DAY * 30 + MICRO), ago(&hand, DAY * 30));
+    key(&hand, |new| new.key.created_at = idle).await;
+    key(&hand, |new| new.key.created_at = edge).await;
+    key(&hand, |new| (new.key.created_at, new.key.enabled) = (idle, false)).await;
+    // An end says nothing of use.
+    key(&hand, |new| (new.key.created_at, new.key.expires_at) = (idle, Some(edge))).await;
+    let revoked = key(&hand, |new| new.key.created_at = idle).await;
+    hand.revoke(&revoked.key).await;
+    let refused = key(&hand, |new| new.key.created_at = idle).await;
+    let only_refused = UsageDelta { admitted: 0, last_used: None, ..hand.delta(refused.key.id) };
+    hand.store.add_usage(&[only_refused]).await.unwrap();
+    let long_ago = key(&hand, |new| new.key.created_at = idle).await;
+    use_at(&hand, &long_ago, idle).await;
+    let lately = key(&hand, |new| new.key.created_at = idle).await;
+    use_at(&hand, &lately, edge).await;
+    let counted = figures(&hand).await;
+    assert_eq!((counted.unused, counted.active, counted.revoked), (4, 5, 1));
+    use_at(&hand, &long_ago, hand.now()).await;
+    assert_eq!(figures(&hand).await.unused, 3);
+    hand.clock.advance(MICRO);
+    assert_eq!(figures(&hand).await.unused, 5, "a moment later those at the edge are");
+}
+
+pub async fn used_keys_are_counted_whatever_became_of_them(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let ages = [Duration::ZERO, HOUR, HOUR + MICRO, DAY, DAY + MICRO, DAY * 40];
+    let mut keys = Vec::new();
+    for age in ages {
+        let new = key(&hand, |_| ()).await;
+        use_at(&hand, &new, ago(&hand, age)).await;
+        keys.push(new);
+    }
+    // A node whose clock is ahead.
+    use_at(&hand, &key(&hand, |_| ()).await, hand.now().plus(HOUR)).await;
+    let acme = hand.tenant("acme").await;
+    let other = hand.key_of(&acme, &["admin"]).await;
+    use_at(&hand, &other, hand.now()).await;
+    let used = async || {
+        let counted = figures(&hand).await;
+        (counted.used_last_hour, counted.used_last_day)
+    };
+    assert_eq!(used().await, (3, 5));
+    hand.revoke(&keys[0].key).await;
+    hand.update(&keys[1].key, &KeyPatch { enabled: Some(false), ..KeyPatch::default() }, &hand.guard()).await;
+    assert_eq!(used().await, (3, 5));
+    use_at(&hand, &keys[1], hand.now()).await;
+    use_at(&hand, &keys[5], ago(&hand, HOUR)).await;
+    // An older use than the last changes nothing.
+    use_at(&hand, &keys[0], ago(&hand, DAY * 2)).await;
+    assert_eq!(used().await, (4, 6));
+    hand.clock.advance(HOUR * 2);
+    assert_eq!(used().await, (1, 5));
+}
+
+pub async fn figures_follow_every_change(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = key(&hand, |new| new.key.created_at = ago(&hand, DAY * 31)).await;
+    let mut expected = KeyFigures { active: 1, unused: 1, ..KeyFigures::default() };
+    assert_eq!(figures(&hand).await, expected);
+    let change = async |patch: KeyPatch| {
+        hand.update(&new.key, &patch, &hand.guard()).await;
+        figures(&hand).await
+    };
+    let off = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
+    assert_eq!(change(off.clone()).await, KeyFigures::default());
+    // Used while it is off, by a node that had not heard of it.
+    use_at(&hand, &new, hand.now()).await;
+    expected = KeyFigures { active: 1, used_last_hour: 1, used_last_day: 1, ..KeyFigures::default() };
+    assert_eq!(change(KeyPatch { enabled: Some(true), ..off }).await, expected);
+    let soon = KeyPatch { expires_at: Some(Some(hand.now().plus(HOUR))), ..KeyPatch::default() };
+    assert_eq!(change(soon).await, KeyFigures { expiring: 1, ..expected });
+    hand.rotate(&new.key, &Hand::rotation(HOUR)).await;
+    assert_eq!(figures(&hand).await, KeyFigures { expiring: 1, ..expected });
+    let never = KeyPatch { expires_at: Some(None), scopes: Some(scopes(&["nudge"])), ..KeyPatch::default() };
+    assert_eq!(change(never).await, expected);
+    hand.clock.advance(DAY * 31);
+    expected = KeyFigures { active: 1, unused: 1, ..KeyFigures::default() };
+    assert_eq!(figures(&hand).await, expected);
+    use_at(&hand, &new, hand.now()).await;
+    expected = KeyFigures { active: 1, used_last_hour: 1, used_last_day: 1, ..KeyFigures::default() };
+    assert_eq!(figures(&hand).await, expected);
+    hand.revoke(&new.key).await;
+    assert_eq!(figures(&hand).await, KeyFigures { active: 0, revoked: 1, ..expected });
+    use_at(&hand, &new, hand.now().plus(MICRO)).await;
+    assert_eq!(figures(&hand).await, KeyFigures { active: 0, revoked: 1, ..expected });
+}
