@@ -1,9 +1,37 @@
-//! `GET /help`.
+//! `GET /help`, and a command of one's own.
 
+use dalston_auth::Need;
+use dalston_command::{Answer, Command, Context, Effect, HttpRoute, Method, Registry};
 use dalston_gateway::routes;
-use dalston_model::ScopeSet;
-use kit::app::App;
-use serde_json::Value;
+use dalston_model::{Clock, Scope, ScopeSet};
+use dalston_service::ServiceResult;
+use kit::app::{App, Start, operator};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Greet somebody.
+#[derive(Deserialize, JsonSchema)]
+struct Greet {
+    /// Whom to greet.
+    whom: String,
+    /// How often: 1 to 3.
+    #[schemars(range(min = 1, max = 3))]
+    times: Option<u32>,
+}
+
+impl Command for Greet {
+    const NAME: &'static str = "people.greet";
+    const TOOL: &'static str = "greet_somebody";
+    const NEED: Need = Need::Scope(Scope::Realtime);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/people/{whom}/greeting");
+    const EXAMPLE: &'static str = "Ada";
+
+    async fn run(self, _: Context<'_>) -> ServiceResult<Answer> {
+        Ok(Answer::new(json!({"text": format!("Hello, {}! ", self.whom).repeat(self.times.unwrap_or(1) as usize)})))
+    }
+}
 
 /// The texts of a field of the items of a list.
 fn texts<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
@@ -15,15 +43,15 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
     let app = App::start().await;
     let always = ["help", "status", "whoami"];
     let keys = ["keys.create", "keys.list", "keys.get", "keys.update", "keys.rotate", "keys.revoke", "keys.usage"];
+    let audit = ["audit.list", "audit.verify"];
     let tenants = ["tenants.create", "tenants.list"];
-    let rest = ["audit.list", "audit.verify", "jobs.list", "jobs.get", "jobs.cancel", "nudge"];
     for (scopes, more) in [
         ("webhooks", vec![]),
+        ("nudge", vec!["nudge"]),
         ("jobs:read", vec!["jobs.list", "jobs.get"]),
         ("jobs:write", vec!["jobs.cancel"]),
-        ("nudge", vec!["nudge"]),
-        ("admin", [&keys[..], &rest].concat()),
-        ("platform", [&keys[..], &tenants, &rest].concat()),
+        ("admin", [&keys[..], &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat()),
+        ("platform", [&keys[..], &tenants, &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat()),
     ] {
         let help = app.key(scopes).await.get("/help").await.expect(200);
         assert_eq!(texts(&help.json["commands"], "name"), [&always[..], &more].concat(), "AUTHZ-06 {scopes}");
@@ -42,8 +70,8 @@ async fn what_is_in_the_help_is_served_and_what_is_not_is_refused() {
         }
         for route in routes(&app.runtime.registry) {
             let may = route.need.is_none_or(|need| match need {
-                dalston_auth::Need::Caller => true,
-                dalston_auth::Need::Scope(scope) => scopes.parse::<ScopeSet>().unwrap().grants(scope),
+                Need::Caller => true,
+                Need::Scope(scope) => scopes.parse::<ScopeSet>().unwrap().grants(scope),
             });
             assert_eq!(told.contains(&(route.method.as_str(), route.pattern)), may, "{scopes} {}", route.pattern);
         }
@@ -57,7 +85,10 @@ async fn every_command_has_a_summary_parameters_and_an_example() {
     for command in help.json["commands"].as_array().unwrap() {
         let name = command["name"].as_str().unwrap();
         assert!(command["summary"].as_str().unwrap().ends_with('.'), "{name}");
-        assert!(command["example"].as_str().unwrap().starts_with(name), "{name}");
+        let example = command["example"].as_str().unwrap();
+        let (row, arguments) = app.runtime.registry.read_line(example).unwrap();
+        let checked = app.runtime.registry.check(&app.runtime.services, operator("default").caller(), row, arguments);
+        assert_eq!((row.name, checked), (name, Ok(())), "{example}");
         assert!(["read", "write", "irreversible"].contains(&command["effect"].as_str().unwrap()), "{name}");
         for parameter in command["parameters"].as_array().unwrap() {
             assert!(!parameter["summary"].as_str().unwrap().is_empty(), "{name} {parameter}");
@@ -87,4 +118,44 @@ async fn the_caller_reads_who_it_is() {
     let who = app.master().get("/help").await.expect(200).json["caller"].as_str().unwrap().to_owned();
     assert!(who.contains("master") && who.contains("platform"), "{who}");
     app.anon().get("/help").await.expect(401);
+}
+
+#[tokio::test]
+async fn a_command_of_ones_own_is_in_the_help_on_the_command_line_and_served_with_nothing_else_said() {
+    let app = Start::default().registry(Registry::new().with::<Greet>()).start().await;
+    let (client, other) = (app.key("realtime").await, app.key("jobs:read").await);
+    let help = client.get("/help").await.expect(200).json;
+    let command = help["commands"].as_array().unwrap().iter().find(|it| it["name"] == "people.greet").unwrap();
+    assert_eq!(
+        *command,
+        json!({
+            "name": "people.greet",
+            "summary": "Greet somebody.",
+            "scope": "realtime",
+            "effect": "read",
+            "method": "GET",
+            "path": "/v1/people/{whom}/greeting",
+            "parameters": [
+                {"name": "whom", "summary": "Whom to greet.", "required": true, "type": "string"},
+                {"name": "times", "summary": "How often: 1 to 3.", "required": false, "type": ["integer", "null"]},
+            ],
+            "example": "/people_greet Ada",
+        })
+    );
+    assert!(!other.get("/help").await.expect(200).text.contains("people.greet"));
+    let drawn = app.runtime.registry.row("help").unwrap().draw(&help, app.clock.now()).plain();
+    assert!(drawn.contains("/people_greet whom* times"), "{drawn}");
+
+    let greeting = client.get("/v1/people/Ada/greeting?times=2").await.expect(200);
+    assert_eq!(greeting.json["text"], "Hello, Ada! Hello, Ada! ");
+    client.get("/v1/people/Ada/greeting?times=x").await.expect(422);
+    other.get("/v1/people/Ada/greeting").await.expect(403);
+
+    let tree = dalston_cli::tree(&app.runtime.registry);
+    let greet = tree.find_subcommand("people").unwrap().find_subcommand("greet").unwrap();
+    assert_eq!(greet.get_about().unwrap().to_string(), "Greet somebody.");
+    for name in ["whom", "times"] {
+        assert!(greet.get_arguments().any(|it| it.get_long() == Some(name)), "{name}");
+    }
+    assert_eq!(app.runtime.registry.row("people.greet").unwrap().schema["properties"]["times"]["maximum"], 3);
 }

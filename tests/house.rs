@@ -4,6 +4,9 @@ use dalston_auth::Need;
 use dalston_command::{DATA_ROUTES, Registry};
 use dalston_model::Scope;
 use dalston_runtime::SETTINGS;
+use dalston_service::Report;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -113,6 +116,38 @@ fn the_readme_lists_the_settings() {
             format!("| {} | {default} | {} |", names.join(" "), setting.meaning)
         })
         .collect();
+    the_readme_holds(&rows);
+}
+
+/// The fields of a schema: the dotted path, what it means, when it is null. Objects only where they may be null.
+fn report_fields(prefix: &str, schema: &Value, rows: &mut Vec<String>) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{prefix}{name}");
+        let inner = field["anyOf"].as_array().and_then(|any| any.iter().find(|one| one["properties"].is_object()));
+        let is_nullable = *field == json!({"description": field["description"]})
+            || field["anyOf"].as_array().is_some_and(|any| any.contains(&json!({"type": "null"})))
+            || field["type"].as_array().is_some_and(|types| types.contains(&json!("null")));
+        let meaning = field["description"].as_str().unwrap_or_else(|| panic!("{path} has no meaning"));
+        let meaning = meaning.replace('\n', " ");
+        let (meaning, null) =
+            meaning.trim_end_matches('.').split_once("; null").unwrap_or((meaning.trim_end_matches('.'), ""));
+        assert_eq!(is_nullable, !null.is_empty(), "{path}: whether it may be null is said in its meaning");
+        let object = if field["properties"].is_object() { Some(field) } else { inner };
+        if object.is_none() || is_nullable {
+            let who = if path.starts_with("admin.") { "`admin`" } else { "everyone" };
+            rows.push(format!("| `{path}` | {who} | {meaning} | {} |", null.trim_start_matches([':', ' '])));
+        }
+        if let Some(object) = object {
+            report_fields(&format!("{path}."), object, rows);
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_the_fields_of_the_status() {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut rows = Vec::new();
+    report_fields("", &settings.into_generator().into_root_schema_for::<Report>().to_value(), &mut rows);
     the_readme_holds(&rows);
 }
 

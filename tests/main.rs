@@ -9,6 +9,7 @@ mod house;
 mod process;
 mod seed;
 mod servers;
+mod snapshots;
 mod status;
 mod storage;
 mod stores;

@@ -1,9 +1,12 @@
 //! `GET /status` (AUTHZ-07).
 
+use dalston_model::Clock;
+use dalston_service::Report;
 use dalston_store::contract::Fixture;
 use kit::{
     app::{App, MASTER, Start},
     servers::Redis,
+    shell::Shell,
     stores, wav,
 };
 use serde_json::{Value, json};
@@ -99,11 +102,34 @@ async fn a_tenant_sees_its_own_jobs_only() {
 }
 
 #[tokio::test]
-async fn there_is_no_version_route() {
+async fn there_is_no_version_route_and_no_version_command() {
     let app = App::start().await;
     for path in ["/version", "/api/version", "/v1/version", "/api/status"] {
         app.anon().get(path).await.expect(401);
         app.key("admin").await.get(path).await.expect(404);
         app.master().get(path).await.expect(404);
     }
+    assert!(
+        app.runtime.registry.rows().iter().all(|row| !row.name.contains("version") && !row.tool.contains("version"))
+    );
+    assert!(app.runtime.registry.read_line("/version").is_err());
+    assert_eq!(Shell::new().dalston(&["version"]).code, 2);
+}
+
+#[tokio::test]
+async fn the_report_reads_back_as_the_struct_that_it_was_made_from() {
+    let app = App::start().await;
+    for client in [app.master(), app.key("admin").await, app.key("jobs:read").await] {
+        let json = client.get("/status").await.expect(200).json;
+        let report: Report = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&report).unwrap(), json);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_report_is_drawn_all_the_same() {
+    let app = App::start().await;
+    let drawn =
+        app.runtime.registry.row("status").unwrap().draw(&json!({"status": "fine", "more": 1}), app.clock.now());
+    assert_eq!(drawn.plain(), "status: fine\nmore: 1");
 }

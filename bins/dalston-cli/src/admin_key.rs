@@ -5,7 +5,7 @@ use crate::{
     draw::{self, Style},
     fault::Fault,
 };
-use dalston_command::{Arguments, Registry};
+use dalston_command::{Arguments, Registry, text};
 use dalston_model::Name;
 use dalston_runtime::admin_box;
 use serde_json::json;
@@ -24,9 +24,9 @@ pub(crate) async fn create(
     let arguments = Arguments::from_iter([("name".to_owned(), json!(name)), ("scopes".to_owned(), json!([scope]))]);
     let answer = door.invoke(registry, row, arguments).await?;
     match (style, &answer.secret) {
-        (Style::Terminal { .. } | Style::Plain, Some(secret)) => {
-            let text = |field: &str| draw::text(&answer.data[field]);
-            Ok(out.write_all(admin_box(&text("id"), &text("name"), scope, secret).as_bytes())?)
+        (Style::Terminal(_) | Style::Plain, Some(secret)) => {
+            let shown = |field: &str| text(&answer.data[field]);
+            Ok(out.write_all(admin_box(&shown("id"), &shown("name"), scope, secret).as_bytes())?)
         }
         (style, _) => draw::answer(row, &answer, style, out),
     }

@@ -1,6 +1,6 @@
 //! The command line: its tree is the registry's, its flags are the settings'.
 
-use crate::{draw::Style, fault::Fault};
+use crate::{draw::Style, fault::Fault, terminal::Terminal};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
 use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
@@ -90,7 +90,7 @@ impl Given {
         match (self.flag("json"), self.flag("quiet"), io::stdout().is_terminal()) {
             (true, _, _) => Style::Json,
             (_, true, _) => Style::Quiet,
-            (_, _, true) => Style::Terminal { colour: variable("NO_COLOR").is_none() },
+            (_, _, true) => Style::Terminal(Terminal::here(variable("NO_COLOR").is_none())),
             _ => Style::Plain,
         }
     }
@@ -124,7 +124,8 @@ pub(crate) fn completions(registry: &Registry, shell: Shell) -> Vec<u8> {
     out
 }
 
-fn tree(registry: &Registry) -> Command {
+/// The tree of commands and options: the registry's rows, and what only a command line has.
+pub fn tree(registry: &Registry) -> Command {
     let mut root = Command::new("dalston")
         .about("API keys, tenants and jobs: on the store itself (--store), or on a running gateway (--server)")
         .version(env!("CARGO_PKG_VERSION"))

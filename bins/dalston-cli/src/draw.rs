@@ -1,22 +1,16 @@
 //! Answers on a terminal, in a pipe, as JSON, or as little as possible.
 
-use crate::{door::Drawn, fault::Fault};
-use comfy_table::{Cell, Color, Table, presets::UTF8_HORIZONTAL_ONLY};
-use dalston_command::Row;
+use crate::{door::Drawn, fault::Fault, terminal::Terminal};
+use dalston_command::{Row, fields, shown, text};
+use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
-use std::{
-    borrow::Cow,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 /// How to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     /// For a person: tables, and colour if it is wanted.
-    Terminal {
-        /// Whether colour is wanted.
-        colour: bool,
-    },
+    Terminal(Terminal),
     /// For a pipe: tabs between columns.
     Plain,
     /// The JSON of the command.
@@ -31,7 +25,7 @@ pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Writ
         Style::Json => json(drawn, out)?,
         Style::Quiet => quiet(drawn, out)?,
         Style::Plain => plain(row, drawn, out)?,
-        Style::Terminal { colour } => terminal(row, drawn, colour, out)?,
+        Style::Terminal(terminal) => for_people(row, drawn, terminal, out)?,
     }
     // Whoever reads standard output by program has not read all of the list either.
     if let Some(cursor) = &drawn.next {
@@ -77,78 +71,12 @@ fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn terminal(row: &Row, drawn: &Drawn, colour: bool, out: &mut impl Write) -> io::Result<()> {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
-    let head = |text: &str| if colour { Cell::new(text).fg(Color::Cyan) } else { Cell::new(text) };
-    match &drawn.data {
-        Value::Array(items) => {
-            table.set_header(row.columns.iter().map(|column| head(column)));
-            for item in items {
-                table.add_row(row.columns.iter().map(|column| text(&item[column])));
-            }
-        }
-        data => {
-            for (name, value) in fields("", data) {
-                table.add_row([head(&name), Cell::new(value)]);
-            }
-        }
-    }
-    writeln!(out, "{table}")?;
+fn for_people(row: &Row, drawn: &Drawn, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(terminal.draw(&row.draw(&drawn.data, SystemClock.now())).as_bytes())?;
     match &drawn.secret {
         Some(secret) => writeln!(out, "\n  🔑 The secret (save this - shown only once!):\n\n     {secret}\n"),
         None => Ok(()),
     }
-}
-
-/// The fields of an object as lines, those of inner objects with a dot between.
-fn fields(prefix: &str, data: &Value) -> Vec<(String, String)> {
-    let Value::Object(object) = data else { return vec![(prefix.to_owned(), text(data))] };
-    let inner = |(name, value): (&String, &Value)| {
-        let name = shown(name);
-        let name = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}.{name}") };
-        match value {
-            Value::Object(object) if !object.is_empty() => fields(&name, value),
-            Value::Array(items) if items.iter().any(Value::is_object) => {
-                items.iter().map(|item| (name.clone(), summary(item))).collect()
-            }
-            value => vec![(name, text(value))],
-        }
-    };
-    object.iter().flat_map(inner).collect()
-}
-
-/// An item of a list in one line: what it is called, and what it is for.
-fn summary(item: &Value) -> String {
-    let words = ["name", "method", "path", "date", "requests", "summary"];
-    words.iter().map(|word| text(&item[word])).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
-}
-
-/// A value as people read it. Whoever stored it wrote no control sequence for the terminal.
-pub(crate) fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => shown(text).into_owned(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
-        other => shown(&other.to_string()).into_owned(),
-    }
-}
-
-/// The text with `\u{1b}` in place of what a terminal obeys, a line or column ends with, or nobody sees.
-pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unseen) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = |c: char| if is_unseen(c) { c.escape_unicode().to_string() } else { c.to_string() };
-    Cow::Owned(text.chars().map(escaped).collect())
-}
-
-/// Control characters, separators of lines, and the characters of format: bidirectional, joining, of zero width.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -170,12 +98,12 @@ mod tests {
     fn what_is_stored_gives_the_terminal_no_orders() {
         let metadata = serde_json::Map::from_iter([(BAD.to_owned(), json!([BAD, {"inner": BAD}]))]);
         let key = json!({"id": "1", "name": BAD, "description": BAD, "metadata": metadata});
-        for style in [Style::Plain, Style::Terminal { colour: false }, Style::Quiet] {
+        for style in [Style::Plain, Style::Terminal(Terminal { colour: false, width: 200 }), Style::Quiet] {
             for (data, row) in [(key.clone(), "keys.get"), (json!([key, {"id": BAD}]), "keys.list")] {
                 let out = drawn(data, row, style);
                 let lines = out.lines().flat_map(|line| line.split('\t'));
                 for text in lines {
-                    assert!(!text.contains(is_unseen), "{style:?} {text:?}");
+                    assert_eq!(shown(text), text, "{style:?}");
                 }
             }
         }

@@ -1,82 +1,9 @@
 //! The command line: drawn from the registry, on the store itself or on a running gateway.
 
-mod admin_key;
-mod args;
-mod door;
-mod draw;
-mod fault;
-mod local;
-mod remote;
-
-use crate::{args::Given, door::Door, fault::Fault};
-use dalston_command::{Effect, Registry, Row};
-use std::{
-    io::{self, BufRead, IsTerminal, Write},
-    process::ExitCode,
-};
+use dalston_command::Registry;
+use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let registry = Registry::new();
-    let given = match Given::read(&registry) {
-        Ok(given) => given,
-        Err(error) => {
-            // Help and version come this way too, and are no errors.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    match run(&registry, &given).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            let _ = writeln!(io::stderr(), "dalston: {fault}");
-            ExitCode::from(fault.exit_code())
-        }
-    }
-}
-
-async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
-    if let Some(shell) = given.completions() {
-        return print(&args::completions(registry, shell));
-    }
-    let mut out = Vec::new();
-    // First of all: a name that is refused leaves neither a store nor a tenant behind.
-    let admin_key = given.admin_key()?;
-    let door = Door::open(given).await?;
-    let done = async {
-        if let Some(asked) = admin_key {
-            return admin_key::create(registry, &door, asked, given.style(), &mut out).await;
-        }
-        let (row, arguments) = given.command(registry)?;
-        confirmed(row, given)?;
-        let answer = door.invoke(registry, row, arguments).await?;
-        draw::answer(row, &answer, given.style(), &mut out)
-    }
-    .await;
-    door.close().await;
-    print(&out)?;
-    done
-}
-
-/// Writes to standard output. Whoever reads may have read enough.
-fn print(out: &[u8]) -> Result<(), Fault> {
-    match io::stdout().lock().write_all(out) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// Asks before what cannot be undone.
-fn confirmed(row: &Row, given: &Given) -> Result<(), Fault> {
-    if row.effect != Effect::Irreversible || given.says_yes() {
-        return Ok(());
-    }
-    if !io::stdin().is_terminal() {
-        return Err(Fault::usage(format!("{} cannot be undone: say --yes", row.name)));
-    }
-    write!(io::stderr(), "{} cannot be undone. Go on? [y/N] ", row.name)?;
-    let mut said = String::new();
-    io::stdin().lock().read_line(&mut said)?;
-    if matches!(said.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Fault::failed("nothing was done")) }
+    dalston_cli::main(&Registry::new()).await
 }

@@ -1,7 +1,7 @@
 //! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
 
-use crate::{args::variable, door::Drawn, draw::shown, fault::Fault};
-use dalston_command::{Arguments, Method, Registry, Row};
+use crate::{args::variable, door::Drawn, fault::Fault};
+use dalston_command::{Arguments, Method, Registry, Row, shown};
 use dalston_model::{ErrorCode, TenantId};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::{Client, Response, Url, header};

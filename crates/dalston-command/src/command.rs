@@ -115,6 +115,12 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
         Drawing::of(data, Self::COLUMNS)
     }
 
+    /// Whether its answer says that all is well: a program that ran it learns that by the exit code.
+    fn is_well(data: &Value) -> bool {
+        let _ = data;
+        true
+    }
+
     /// Runs it.
     fn run(self, context: Context<'_>) -> impl Future<Output = ServiceResult<Answer>> + Send;
 }
@@ -157,6 +163,7 @@ pub struct Row {
     /// The JSON Schema of all its parameters.
     pub schema: Value,
     draw: fn(&Value, Timestamp) -> Drawing,
+    is_well: fn(&Value) -> bool,
     check: fn(&Row, Arguments) -> ServiceResult<()>,
     run: for<'a> fn(&'a Row, Context<'a>, Arguments) -> Running<'a>,
 }
@@ -183,6 +190,7 @@ impl Row {
             parameters,
             schema,
             draw: C::draw,
+            is_well: C::is_well,
             check: |row, arguments| parse::<C>(row, arguments).map(|_| ()),
             run: |row, context, arguments| Box::pin(async move { parse::<C>(row, arguments)?.run(context).await }),
         }
@@ -203,6 +211,11 @@ impl Row {
     /// The answer for people, at the time `now`.
     pub fn draw(&self, data: &Value, now: Timestamp) -> Drawing {
         (self.draw)(data, now)
+    }
+
+    /// Whether the answer says that all is well.
+    pub fn is_well(&self, data: &Value) -> bool {
+        (self.is_well)(data)
     }
 
     /// The name as slash text: `/keys_list`.

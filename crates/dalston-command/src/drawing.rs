@@ -77,19 +77,24 @@ impl Drawing {
         Self { blocks: vec![Block::Line(vec![Span::plain(text)])] }
     }
 
+    /// A table with this head.
+    pub fn table(head: &[&str], rows: Vec<Vec<Line>>) -> Self {
+        Self { blocks: vec![Block::Table { head: head.iter().map(|name| (*name).to_owned()).collect(), rows }] }
+    }
+
     /// Any JSON: a list as a table of these columns, an object as its fields.
     pub fn of(data: &Value, columns: &[&str]) -> Self {
         let cell = |value: &Value| vec![Span::plain(&text(value))];
-        let block = match data {
-            Value::Array(items) => Block::Table {
-                head: columns.iter().map(|column| (*column).to_owned()).collect(),
-                rows: items.iter().map(|item| columns.iter().map(|column| cell(&item[column])).collect()).collect(),
-            },
-            data => Block::Fields(
-                fields("", data).into_iter().map(|(name, value)| (name, vec![Span::plain(&value)])).collect(),
-            ),
-        };
-        Self { blocks: vec![block] }
+        match data {
+            Value::Array(items) => {
+                let row = |item: &Value| columns.iter().map(|column| cell(&item[column])).collect();
+                Self::table(columns, items.iter().map(row).collect())
+            }
+            data => {
+                let fields = fields("", data).into_iter().map(|(name, value)| (name, vec![Span::plain(&value)]));
+                Self { blocks: vec![Block::Fields(fields.collect())] }
+            }
+        }
     }
 
     /// The drawing with another part below.
@@ -103,6 +108,9 @@ impl Drawing {
     pub fn plain(&self) -> String {
         let mut out = String::new();
         for block in &self.blocks {
+            if matches!(block, Block::Heading(_)) && !out.is_empty() {
+                out.push('\n');
+            }
             let lines: Vec<String> = match block {
                 Block::Heading(line) | Block::Line(line) => vec![flat(line)],
                 Block::Fields(fields) => fields.iter().map(|(name, line)| format!("{name}: {}", flat(line))).collect(),

@@ -9,6 +9,7 @@ mod command;
 mod commands;
 mod drawing;
 mod line;
+mod measure;
 mod page;
 mod registry;
 mod routes;

@@ -3,11 +3,11 @@
 use std::fs;
 
 /// Memory and processor time of this process; `None` where the kernel does not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Process {
-    /// Resident memory in bytes.
+    /// Resident memory in bytes; null where the kernel does not tell.
     pub resident_bytes: Option<u64>,
-    /// Processor time since the start in seconds, user and system.
+    /// Processor time since the start in seconds, user and system; null where the kernel does not tell.
     pub cpu_seconds: Option<f64>,
 }
 

@@ -2,12 +2,14 @@
 
 use crate::{ChatState, Process};
 use dalston_model::Timestamp;
+use dalston_store::KeyFigures;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How the service is: everyone's part, and that of admins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// `healthy`, or `degraded` when a component is down.
     pub status: String,
@@ -16,8 +18,10 @@ pub struct Report {
     /// Seconds since the start.
     pub uptime_seconds: u64,
     /// When this node started.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// When this was measured.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// Name of a component → `ok` or `down`.
     pub components: BTreeMap<String, String>,
@@ -29,11 +33,12 @@ pub struct Report {
     pub streams: Option<usize>,
     /// What admins see besides.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AdminReport")]
     pub admin: Option<AdminReport>,
 }
 
 /// Requests that a node decided about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     /// All of them.
     pub total: u64,
@@ -42,7 +47,7 @@ pub struct Requests {
 }
 
 /// Jobs that have not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnfinishedJobs {
     /// Waiting.
     pub pending: u64,
@@ -53,7 +58,7 @@ pub struct UnfinishedJobs {
 }
 
 /// What admins see.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AdminReport {
     /// What the process uses.
     pub process: Process,
@@ -65,7 +70,7 @@ pub struct AdminReport {
     pub feed: FeedReport,
     /// The tenant's keys; null while the store is down.
     pub keys: Option<KeysReport>,
-    /// How many tenants there are: for platform callers.
+    /// How many tenants there are; null to all but platform callers, and while the store is down.
     pub tenants: Option<u64>,
     /// Workers and their load; null: none are known.
     pub workers: Value,
@@ -84,7 +89,7 @@ pub struct AdminReport {
 }
 
 /// The store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreReport {
     /// `memory`, `sqlite`, `postgres` or `redis`.
     pub kind: String,
@@ -95,7 +100,7 @@ pub struct StoreReport {
 }
 
 /// The connections of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolReport {
     /// Open.
     pub open: u32,
@@ -106,18 +111,19 @@ pub struct PoolReport {
 }
 
 /// The feed of changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeedReport {
     /// `ok`, or `behind` when the last reading failed; null before the first.
     pub state: Option<String>,
     /// The number of the last change that this node has seen.
     pub seq: u64,
     /// When it was last read; null before the first time.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub read_at: Option<Timestamp>,
 }
 
 /// The tenant's keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeysReport {
     /// Neither revoked, disabled nor expired.
     pub active: u64,
@@ -129,8 +135,15 @@ pub struct KeysReport {
     pub unused: u64,
 }
 
+impl KeysReport {
+    /// Keys expire soon that expire within this time.
+    pub const SOON: Duration = KeyFigures::SOON;
+    /// Keys are unused that were not used for this time.
+    pub const IDLE: Duration = KeyFigures::IDLE;
+}
+
 /// Keys that were used lately.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActiveCallers {
     /// Within an hour.
     pub last_hour: u64,

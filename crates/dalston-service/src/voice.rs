@@ -4,6 +4,7 @@ use crate::ServiceResult;
 use async_trait::async_trait;
 use dalston_auth::Administrators;
 use dalston_model::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use thiserror::Error;
@@ -23,17 +24,18 @@ pub enum Undelivered {
 }
 
 /// How the chat is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChatState {
     /// How updates come: `poll` or `webhook`.
     pub updates: String,
     /// Whether this node is the one that polls; null where updates come by webhook.
     pub polling: Option<bool>,
-    /// The name of the bot, once the chat told it.
+    /// The name of the bot; null before the chat told it.
     pub bot: Option<String>,
     /// Whether the last call to the chat was answered; null before the first.
     pub reachable: Option<bool>,
-    /// When the last update came.
+    /// When the last update came; null before the first.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_update_at: Option<Timestamp>,
 }
 

@@ -1,5 +1,8 @@
-use crate::{Answer, Command, Context, DATA_ROUTES, Effect, HttpRoute, Method, Row};
+use crate::{
+    Answer, Block, Command, Context, DATA_ROUTES, Drawing, Effect, HttpRoute, Line, Method, Row, Span, Tone, text,
+};
 use dalston_auth::{Caller, Need};
+use dalston_model::Timestamp;
 use dalston_service::ServiceResult;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,6 +18,22 @@ impl Command for Help {
     const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/help");
+
+    fn draw(data: &Value, _: Timestamp) -> Drawing {
+        let (Some(commands), Some(routes)) = (data["commands"].as_array(), data["routes"].as_array()) else {
+            return Drawing::of(data, Self::COLUMNS);
+        };
+        let caller = vec![Span::plain("You are "), Span::new(Tone::Strong, &text(&data["caller"]))];
+        let mut blocks =
+            vec![Block::Line(caller), note("* must be given. On the command line /keys_list is dalston keys list.")];
+        for (noun, commands) in groups(commands) {
+            blocks.push(heading(noun));
+            blocks.extend(commands.into_iter().flat_map(lines));
+        }
+        blocks.push(heading("routes"));
+        blocks.extend(routes.iter().flat_map(route_lines));
+        Drawing { blocks }
+    }
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let caller = context.permit.caller();
@@ -56,7 +75,7 @@ fn command(row: &Row) -> Value {
         "method": row.route.method.as_str(),
         "path": row.route.pattern,
         "parameters": parameters,
-        "example": format!("{} {}", row.name, row.example).trim_end(),
+        "example": format!("{} {}", row.slash(), row.example).trim_end(),
     })
 }
 
@@ -72,5 +91,58 @@ fn who(caller: &Caller) -> String {
     let limit = caller
         .room()
         .map_or_else(|| "no limit".to_owned(), |room| format!("{} of {} left", room.remaining, room.limit));
-    format!("{}, tenant {}, scopes {}, {limit}", caller.name(), caller.tenant(), caller.scopes())
+    let scopes = caller.scopes().to_string();
+    let scopes = if scopes.is_empty() { "none" } else { &scopes };
+    format!("{}, tenant {}, scopes {scopes}, {limit}", caller.name(), caller.tenant())
+}
+
+/// The commands by their noun, in the order in which it first appears.
+fn groups(commands: &[Value]) -> Vec<(&str, Vec<&Value>)> {
+    let mut groups: Vec<(&str, Vec<&Value>)> = Vec::new();
+    for command in commands {
+        let noun = command["name"].as_str().and_then(|name| name.split_once('.')).map_or("general", |(noun, _)| noun);
+        match groups.iter_mut().find(|(name, _)| *name == noun) {
+            Some((_, members)) => members.push(command),
+            None => groups.push((noun, vec![command])),
+        }
+    }
+    groups
+}
+
+/// A command as it is typed, what it does, an example.
+fn lines(command: &Value) -> Vec<Block> {
+    let slash = format!("/{}", text(&command["name"]).replace('.', "_"));
+    let mut typed = vec![Span::plain("  "), Span::new(Tone::Strong, &slash)];
+    for parameter in command["parameters"].as_array().into_iter().flatten() {
+        let mark = if parameter["required"] == true { "*" } else { "" };
+        typed.push(Span::plain(&format!(" {}{mark}", text(&parameter["name"]))));
+    }
+    if command["effect"] == Effect::Irreversible.as_str() {
+        typed.push(Span::new(Tone::Warning, "  cannot be undone"));
+    }
+    let example = text(&command["example"]);
+    let example = (example != slash).then(|| inner(Tone::Code, &example));
+    [typed, inner(Tone::Plain, &text(&command["summary"]))].into_iter().chain(example).map(Block::Line).collect()
+}
+
+fn route_lines(route: &Value) -> [Block; 3] {
+    let head = format!("{} {}", text(&route["method"]), text(&route["path"]));
+    [
+        vec![Span::plain("  "), Span::new(Tone::Strong, &head)],
+        inner(Tone::Plain, &text(&route["summary"])),
+        inner(Tone::Code, &text(&route["example"])),
+    ]
+    .map(Block::Line)
+}
+
+fn inner(tone: Tone, text: &str) -> Line {
+    vec![Span::plain("    "), Span::new(tone, text)]
+}
+
+fn heading(title: &str) -> Block {
+    Block::Heading(vec![Span::new(Tone::Strong, title)])
+}
+
+fn note(text: &str) -> Block {
+    Block::Line(vec![Span::new(Tone::Faint, text)])
 }

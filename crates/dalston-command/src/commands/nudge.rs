@@ -4,10 +4,13 @@ use dalston_model::Scope;
 use dalston_service::{ServiceError, ServiceResult, Wording};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The longest message in characters.
 const LONGEST: usize = 4_096;
+
+/// What is said when everybody got it.
+const SENT: &str = "success";
 
 /// Send a message to the administrators, over the chat.
 #[derive(Deserialize, JsonSchema)]
@@ -39,6 +42,10 @@ impl Command for Nudge {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/nudge");
     const EXAMPLE: &'static str = "message=\"The disk is nearly full\"";
 
+    fn is_well(data: &Value) -> bool {
+        data["status"] == SENT
+    }
+
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let length = self.message.chars().count();
         if length == 0 || length > LONGEST || self.message.trim().is_empty() {
@@ -50,7 +57,7 @@ impl Command for Nudge {
         };
         let nudge = dalston_service::Nudge { message: self.message, wording, user: self.user_id };
         let nudged = context.services.nudges.send(&context.permit, &nudge, context.repeat.as_ref()).await?;
-        let status = if nudged.partial { "partial" } else { "success" };
+        let status = if nudged.partial { "partial" } else { SENT };
         Ok(Answer { partial: nudged.partial, ..Answer::new(json!({"status": status, "result": nudged.result})) })
     }
 }

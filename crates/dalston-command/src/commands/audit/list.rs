@@ -1,9 +1,10 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, page, text};
 use dalston_auth::Need;
 use dalston_model::{Action, Actor, Cursor, PageLimit, Scope, Start, Timestamp};
 use dalston_service::{AuditFilter, ServiceError, ServiceResult, audit_view};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// List what was done, newest first: who did it, through which door, from where. Of your tenant; platform callers see
@@ -54,6 +55,18 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["seq", "time", "actor", "door", "action", "target", "address"];
     const EXAMPLE: &'static str = "action=key.revoked limit=50";
 
+    fn draw(data: &Value, _: Timestamp) -> Drawing {
+        let Some(records) = data.as_array() else { return Drawing::of(data, Self::COLUMNS) };
+        let cells = |record: &Value| {
+            let cell = |name: &&str| match &record[*name] {
+                party @ Value::Object(_) => Span::plain(&named(party)),
+                value => Span::plain(&text(value)),
+            };
+            Self::COLUMNS.iter().map(|name| vec![cell(name)]).collect()
+        };
+        Drawing::table(Self::COLUMNS, records.iter().map(cells).collect())
+    }
+
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let actor = self.actor.map(|actor| actor.parse::<Actor>()).transpose();
         let action = self.action.map(|action| action.parse::<Action>()).transpose();
@@ -69,6 +82,14 @@ impl Command for List {
         let page = context.services.audits.list(&context.permit, &filter).await?;
         let next = page.next.map(|seq| Cursor { created_at: Timestamp::from_secs(0), id: seq.to_string() });
         Ok(Answer { next, ..Answer::new(page.records.iter().map(audit_view).collect()) })
+    }
+}
+
+/// Who or what, by kind and id: `key:0192…`, `operator`.
+fn named(party: &Value) -> String {
+    match &party["id"] {
+        Value::Null => text(&party["kind"]),
+        id => format!("{}:{}", text(&party["kind"]), text(id)),
     }
 }
 

@@ -4,7 +4,10 @@ use dalston_model::Scope;
 use dalston_service::{Head, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// What is said of a log whose records are all as they were written.
+const INTACT: &str = "intact";
 
 /// Verify the audit log: that no record was changed, taken out or put in since it was written.
 #[derive(Deserialize, JsonSchema)]
@@ -21,11 +24,15 @@ impl Command for Verify {
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit/verify");
 
+    fn is_well(data: &Value) -> bool {
+        data["status"] == INTACT
+    }
+
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let known = self.head.as_deref().map(|text| head(text).ok_or_else(unfit)).transpose()?;
         let verified = context.services.audits.verify(&context.permit, known).await?;
         Ok(Answer::new(json!({
-            "status": if verified.broken_at.is_none() { "intact" } else { "broken" },
+            "status": if verified.broken_at.is_none() { INTACT } else { "broken" },
             "checked": verified.checked,
             "first_seq": verified.first,
             "head": verified.head.map(|Head { seq, hash }| format!("{seq}:{hash}")),

@@ -1,9 +1,11 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use super::notes;
+use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone, page, text};
 use dalston_auth::Need;
-use dalston_model::{PageLimit, Scope};
+use dalston_model::{PageLimit, Scope, Timestamp};
 use dalston_service::{ServiceResult, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// List the tenant's API keys, newest first.
 #[derive(Deserialize, JsonSchema)]
@@ -29,6 +31,29 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] =
         &["id", "prefix", "name", "scopes", "rate_limit", "enabled", "last_used_at", "expires_at", "revoked_at"];
     const EXAMPLE: &'static str = "limit=50 include_revoked=true";
+
+    fn draw(data: &Value, now: Timestamp) -> Drawing {
+        let cells = |key: &Value| {
+            let plain = |name: &str| vec![Span::plain(&text(&key[name]))];
+            let limit = if key["rate_limit"].is_null() {
+                Span::new(Tone::Faint, "none")
+            } else {
+                Span::plain(&text(&key["rate_limit"]))
+            };
+            vec![
+                vec![Span::new(Tone::Code, &text(&key["id"]))],
+                plain("prefix"),
+                plain("name"),
+                plain("scopes"),
+                vec![limit],
+                notes::last_used(key, now),
+                notes::state(key, now),
+            ]
+        };
+        let head = ["id", "prefix", "name", "scopes", "limit", "last used", "state"];
+        let Some(keys) = data.as_array() else { return Drawing::of(data, Self::COLUMNS) };
+        Drawing::table(&head, keys.iter().map(cells).collect())
+    }
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;

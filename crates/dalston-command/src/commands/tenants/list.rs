@@ -24,6 +24,7 @@ impl Command for List {
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/tenants");
     const COLUMNS: &'static [&'static str] = &["id", "name", "created_at"];
+    const EXAMPLE: &'static str = "limit=50";
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let page = context

@@ -1,8 +1,12 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+mod drawing;
+
+use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method};
 use dalston_auth::Need;
-use dalston_service::{ServiceError, ServiceResult};
+use dalston_model::Timestamp;
+use dalston_service::{Report, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// Show how the service is: its health and figures, and more of them to admins.
 #[derive(Deserialize, JsonSchema)]
@@ -14,6 +18,11 @@ impl Command for Status {
     const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/status");
+
+    fn draw(data: &Value, _: Timestamp) -> Drawing {
+        // A node of another version may answer something else.
+        Report::deserialize(data).map_or_else(|_| Drawing::of(data, Self::COLUMNS), |report| drawing::draw(&report))
+    }
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let report = context.services.status.report(&context.permit).await;

@@ -1,0 +1,194 @@
+//! A drawing on a terminal: tones as colours, lines broken between words, tables.
+
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use dalston_command::{Block, Drawing, Line, Span, Tone};
+
+/// A terminal as a drawing sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terminal {
+    /// Whether colour is wanted.
+    pub colour: bool,
+    /// Its columns.
+    pub width: u16,
+}
+
+impl Terminal {
+    /// As wide as one is that does not tell.
+    const WIDTH: u16 = 80;
+
+    /// The one on standard output.
+    pub(crate) fn here(colour: bool) -> Self {
+        Self { colour, width: Table::new().width().unwrap_or(Self::WIDTH) }
+    }
+
+    /// The drawing as text for this terminal.
+    pub fn draw(self, drawing: &Drawing) -> String {
+        let mut out = String::new();
+        for block in &drawing.blocks {
+            match block {
+                Block::Heading(line) => {
+                    if !out.is_empty() {
+                        out.push('\n');
+                    }
+                    self.line(line, 0, 0, &mut out);
+                }
+                Block::Line(line) => {
+                    let text = line.iter().flat_map(|span| span.text.chars());
+                    self.line(line, 0, text.take_while(|c| *c == ' ').count(), &mut out);
+                }
+                Block::Fields(fields) => self.fields(fields, &mut out),
+                Block::Table { head, rows } => self.table(head, rows, &mut out),
+            }
+        }
+        out
+    }
+
+    /// A line from this column on, those that it is broken into from `indent` on.
+    fn line(self, line: &Line, column: usize, indent: usize, out: &mut String) {
+        let mut pen = Pen { out, terminal: self, column, indent, tone: Tone::Plain };
+        for span in line {
+            for word in span.text.split_inclusive(' ') {
+                pen.word(span.tone, word);
+            }
+        }
+        pen.end();
+    }
+
+    /// Names in one column, values in another.
+    fn fields(self, fields: &[(String, Line)], out: &mut String) {
+        let widest = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 2;
+        for (name, value) in fields {
+            let padded = format!("  {name:widest$}");
+            let mut line = vec![Span::new(Tone::Faint, &padded)];
+            line.extend(value.iter().cloned());
+            self.line(&line, 0, widest + 2, out);
+        }
+    }
+
+    fn table(self, head: &[String], rows: &[Vec<Line>], out: &mut String) {
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(self.width).set_header(head.iter().map(|name| self.cell(&vec![Span::new(Tone::Strong, name)])));
+        for row in rows {
+            table.add_row(row.iter().map(|line| self.cell(line)));
+        }
+        if self.colour {
+            table.enforce_styling()
+        } else {
+            table.force_no_tty()
+        };
+        // What is to be copied stays in one piece.
+        for (index, column) in table.column_iter_mut().enumerate() {
+            if rows.iter().filter_map(|row| row.get(index)).any(|line| tone(line) == Tone::Code) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        out.push_str(&table.to_string());
+        out.push('\n');
+    }
+
+    /// A cell has one tone: the first in it that means something.
+    fn cell(self, line: &Line) -> Cell {
+        let cell = Cell::new(line.iter().map(|span| span.text.as_str()).collect::<String>());
+        match tone(line) {
+            _ if !self.colour => cell,
+            Tone::Plain => cell,
+            Tone::Strong => cell.add_attribute(Attribute::Bold),
+            Tone::Faint => cell.add_attribute(Attribute::Dim),
+            Tone::Good => cell.fg(Color::DarkGreen),
+            Tone::Warning => cell.fg(Color::DarkYellow),
+            Tone::Bad => cell.fg(Color::DarkRed),
+            Tone::Code => cell.fg(Color::DarkCyan),
+        }
+    }
+}
+
+fn tone(line: &Line) -> Tone {
+    line.iter().map(|span| span.tone).find(|tone| *tone != Tone::Plain).unwrap_or(Tone::Plain)
+}
+
+/// The order for a tone: ECMA-48, "select graphic rendition".
+const fn order(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Plain => "",
+        Tone::Strong => "\u{1b}[1m",
+        Tone::Faint => "\u{1b}[2m",
+        Tone::Good => "\u{1b}[32m",
+        Tone::Warning => "\u{1b}[33m",
+        Tone::Bad => "\u{1b}[31m",
+        Tone::Code => "\u{1b}[36m",
+    }
+}
+
+/// Writes words, and breaks the line where the terminal ends.
+struct Pen<'a> {
+    out: &'a mut String,
+    terminal: Terminal,
+    column: usize,
+    indent: usize,
+    tone: Tone,
+}
+
+impl Pen<'_> {
+    fn word(&mut self, tone: Tone, word: &str) {
+        let is_full = self.column + word.trim_end().chars().count() > usize::from(self.terminal.width);
+        if is_full && self.column > self.indent {
+            self.end();
+            self.out.push_str(&" ".repeat(self.indent));
+            self.column = self.indent;
+        }
+        self.turn(tone);
+        self.out.push_str(word);
+        self.column += word.chars().count();
+    }
+
+    fn turn(&mut self, tone: Tone) {
+        if self.terminal.colour && tone != self.tone {
+            if self.tone != Tone::Plain {
+                self.out.push_str("\u{1b}[0m");
+            }
+            self.out.push_str(order(tone));
+        }
+        self.tone = tone;
+    }
+
+    fn end(&mut self) {
+        let written = self.out.trim_end_matches(' ').len();
+        self.out.truncate(written);
+        self.turn(Tone::Plain);
+        self.out.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NARROW: Terminal = Terminal { colour: false, width: 20 };
+
+    #[test]
+    fn a_long_line_is_broken_between_words_and_keeps_its_indent() {
+        let line = vec![Span::plain("  "), Span::new(Tone::Strong, "one two three four five-and-twenty-six 7")];
+        let drawing = Drawing { blocks: vec![Block::Line(line)] };
+        assert_eq!(NARROW.draw(&drawing), "  one two three four\n  five-and-twenty-six\n  7\n");
+        let coloured = Terminal { colour: true, ..NARROW }.draw(&drawing);
+        assert!(coloured.starts_with("  \u{1b}[1mone two three four\u{1b}[0m\n  \u{1b}[1mfive"), "{coloured:?}");
+        assert!(!NARROW.draw(&drawing).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn fields_stand_in_two_columns() {
+        let field = |name: &str, text: &str| (name.to_owned(), vec![Span::plain(text)]);
+        let fields = Block::Fields(vec![field("a", "one two three four"), field("long", "five")]);
+        let drawn = NARROW.draw(&Drawing { blocks: vec![fields] });
+        assert_eq!(drawn, "  a     one two\n        three four\n  long  five\n");
+    }
+
+    #[test]
+    fn a_cell_to_be_copied_is_never_broken() {
+        let id = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
+        let row = vec![vec![Span::new(Tone::Code, id)], vec![Span::plain("some words that are too long for it")]];
+        let drawn = Terminal { width: 60, ..NARROW }.draw(&Drawing::table(&["id", "text"], vec![row]));
+        assert!(drawn.contains(id) && drawn.lines().all(|line| line.chars().count() <= 60), "{drawn}");
+    }
+}

@@ -1,0 +1,92 @@
+//! What a list says of a key's state: of its end, and of its use.
+
+use crate::{
+    Line, Span, Tone,
+    measure::{about, ago},
+};
+use dalston_model::Timestamp;
+use dalston_service::KeysReport;
+use serde_json::Value;
+
+/// The state of a key at `now`, what is worst first.
+pub(super) fn state(key: &Value, now: Timestamp) -> Line {
+    let expires = time(&key["expires_at"]);
+    let is_expired = expires.is_some_and(|at| at <= now);
+    let is_disabled = key["enabled"] == false;
+    let mut notes = Vec::new();
+    if !key["revoked_at"].is_null() {
+        notes.push(Span::new(Tone::Bad, "revoked"));
+    } else {
+        if is_expired {
+            notes.push(Span::new(Tone::Bad, "expired"));
+        }
+        if is_disabled {
+            notes.push(Span::new(Tone::Warning, "disabled"));
+        }
+        if let (Some(at), false) = (expires, is_expired) {
+            let left = at.since(now);
+            let tone = if left <= KeysReport::SOON { Tone::Warning } else { Tone::Plain };
+            notes.push(Span::new(tone, &format!("expires in {}", about(left))));
+        }
+        if !is_disabled && is_idle(key, now) {
+            notes.push(Span::new(Tone::Warning, &format!("unused for {}", about(KeysReport::IDLE))));
+        }
+        if notes.is_empty() {
+            notes.push(Span::new(Tone::Good, "active"));
+        }
+    }
+    let comma = |(index, note)| (index > 0).then(|| Span::plain(", ")).into_iter().chain([note]);
+    notes.into_iter().enumerate().flat_map(comma).collect()
+}
+
+/// When a key was last used.
+pub(super) fn last_used(key: &Value, now: Timestamp) -> Line {
+    vec![time(&key["last_used_at"]).map_or_else(|| Span::new(Tone::Faint, "never"), |at| Span::plain(&ago(at, now)))]
+}
+
+/// Whether it was made long ago, and not used since then or for as long.
+fn is_idle(key: &Value, now: Timestamp) -> bool {
+    let is_long_ago = |at: Timestamp| now.since(at) > KeysReport::IDLE;
+    time(&key["created_at"]).is_some_and(is_long_ago) && time(&key["last_used_at"]).is_none_or(is_long_ago)
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    value.as_str().and_then(Timestamp::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const NOW: &str = "2026-03-01T00:00:00Z";
+
+    fn of(change: &Value) -> (String, Tone) {
+        let mut key = json!({
+            "enabled": true, "created_at": "2026-01-01T00:00:00Z", "last_used_at": "2026-02-28T00:00:00Z",
+            "expires_at": null, "revoked_at": null,
+        });
+        key.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let line = state(&key, Timestamp::parse(NOW).unwrap());
+        (line.iter().map(|span| span.text.as_str()).collect(), line[0].tone)
+    }
+
+    #[test]
+    fn a_key_is_shown_with_its_end_and_its_use() {
+        for (change, text, tone) in [
+            (json!({}), "active", Tone::Good),
+            (json!({"expires_at": "2026-03-04T00:00:00Z"}), "expires in 3 days", Tone::Warning),
+            (json!({"expires_at": "2026-06-01T00:00:00Z"}), "expires in 92 days", Tone::Plain),
+            (json!({"expires_at": NOW}), "expired", Tone::Bad),
+            (json!({"last_used_at": null}), "unused for 30 days", Tone::Warning),
+            (json!({"last_used_at": "2026-01-29T23:59:59Z"}), "unused for 30 days", Tone::Warning),
+            (json!({"last_used_at": "2026-01-30T00:00:00Z"}), "active", Tone::Good),
+            (json!({"last_used_at": null, "created_at": "2026-02-01T00:00:00Z"}), "active", Tone::Good),
+            (json!({"enabled": false, "last_used_at": null}), "disabled", Tone::Warning),
+            (json!({"enabled": false, "expires_at": "2026-02-01T00:00:00Z"}), "expired, disabled", Tone::Bad),
+            (json!({"revoked_at": NOW, "enabled": false}), "revoked", Tone::Bad),
+        ] {
+            assert_eq!(of(&change), (text.to_owned(), tone), "{change}");
+        }
+    }
+}

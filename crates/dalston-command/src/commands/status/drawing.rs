@@ -1,0 +1,173 @@
+//! The report for people: symbols and bars, so that it reads without colour too.
+
+use crate::{
+    Block, Drawing, Line, Span, Tone,
+    measure::{about, ago, bar, grouped, mebibytes, milliseconds, percent, span},
+    text,
+};
+use dalston_model::Timestamp;
+use dalston_service::{AdminReport, ChatState, FeedReport, KeysReport, Report, StoreReport};
+use serde_json::Value;
+use std::time::Duration;
+
+/// So much of a commit tells it from all others.
+const COMMIT: usize = 12;
+
+/// Draws a report.
+pub(super) fn draw(report: &Report) -> Drawing {
+    let heading = |title: &str| Block::Heading(vec![Span::new(Tone::Strong, title)]);
+    let mut blocks = vec![Block::Heading(head(report)), Block::Fields(named(everyone(report)))];
+    if let Some(admin) = &report.admin {
+        blocks.extend([heading("For administrators"), Block::Fields(named(administrators(admin, report.time)))]);
+        let settings = admin.settings.iter().map(|(name, value)| (name.clone(), vec![setting(value)]));
+        blocks.extend([heading("Settings"), Block::Fields(settings.collect())]);
+    }
+    Drawing { blocks }
+}
+
+fn named(fields: Vec<(&str, Line)>) -> Vec<(String, Line)> {
+    fields.into_iter().map(|(name, line)| (name.to_owned(), line)).collect()
+}
+
+fn head(report: &Report) -> Line {
+    let (tone, symbol) = if report.status == "healthy" { (Tone::Good, "●") } else { (Tone::Warning, "▲") };
+    let up = span(Duration::from_secs(report.uptime_seconds));
+    vec![
+        Span::new(tone, &format!("{symbol} {}", report.status)),
+        Span::plain("  "),
+        Span::new(Tone::Strong, &format!("Dalston {}", report.version)),
+        Span::plain(&format!("  up {up}")),
+    ]
+}
+
+fn everyone(report: &Report) -> Vec<(&'static str, Line)> {
+    let components = report.components.iter().map(|(name, state)| mark(state == "ok", name));
+    let jobs = report.jobs.map(|jobs| {
+        let counts = [(jobs.pending, "pending"), (jobs.running, "running"), (jobs.cancelling, "cancelling")];
+        counts.map(|(count, what)| counted(count, what, Tone::Plain)).to_vec()
+    });
+    let streams = report.streams.map(|open| vec![Span::plain(&format!("{open} open"))]);
+    vec![
+        ("components", joined(components.collect())),
+        ("requests", requests(report)),
+        ("jobs", known(jobs.map(joined))),
+        ("streams", known(streams)),
+        ("started", vec![Span::plain(&report.started_at.to_string())]),
+        ("measured", vec![Span::plain(&report.time.to_string())]),
+    ]
+}
+
+fn requests(report: &Report) -> Line {
+    let (total, refused) = (report.requests.total, report.requests.refused);
+    let tone = if refused == 0 { Tone::Plain } else { Tone::Warning };
+    let share = format!("{} {} refused, {}", bar(refused, total), grouped(refused), percent(refused, total));
+    vec![Span::plain(&format!("{}  ", grouped(total))), Span::new(tone, &share)]
+}
+
+fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Line)> {
+    let plain = |text: String| vec![Span::plain(&text)];
+    let active = admin.active_callers.map(|it| {
+        plain(format!("{} in the last hour, {} in the last day", grouped(it.last_hour), grouped(it.last_day)))
+    });
+    let limiter = if admin.limiter == "degraded" { Tone::Warning } else { Tone::Plain };
+    let commit = admin.commit.as_ref().map(|it| it.chars().take(COMMIT).collect::<String>());
+    vec![
+        ("memory", known(admin.process.resident_bytes.map(|bytes| plain(mebibytes(bytes))))),
+        ("processor", known(admin.process.cpu_seconds.map(|seconds| plain(format!("{seconds:.2} s"))))),
+        ("store", store(&admin.store)),
+        (
+            "pool",
+            known(admin.store.pool.map(|pool| {
+                let used = pool.open.saturating_sub(pool.idle);
+                plain(format!(
+                    "{} {used} of {} in use, {} open",
+                    bar(used.into(), pool.max.into()),
+                    pool.max,
+                    pool.open
+                ))
+            })),
+        ),
+        ("cache", value(&admin.cache)),
+        ("feed", feed(&admin.feed, time)),
+        ("keys", known(admin.keys.map(keys))),
+        ("tenants", known(admin.tenants.map(|count| plain(grouped(count))))),
+        ("workers", value(&admin.workers)),
+        ("limiter", vec![Span::new(limiter, &admin.limiter)]),
+        ("webhooks", value(&admin.webhook)),
+        ("telegram", known(admin.telegram.as_ref().map(|chat| telegram(chat, time)))),
+        ("active keys", known(active)),
+        ("commit", known(commit.map(|commit| vec![Span::new(Tone::Code, &commit)]))),
+    ]
+}
+
+fn store(store: &StoreReport) -> Line {
+    let mut line = vec![Span::plain(&store.kind), Span::plain(", ")];
+    match store.latency_micros {
+        Some(micros) => line.push(Span::plain(&format!("answers in {}", milliseconds(micros)))),
+        None => line.push(Span::new(Tone::Bad, "✘ does not answer")),
+    }
+    line
+}
+
+fn feed(feed: &FeedReport, time: Timestamp) -> Line {
+    let Some(state) = &feed.state else { return unknown() };
+    let mut line = vec![mark(state == "ok", state), Span::plain(&format!(", change {}", grouped(feed.seq)))];
+    line.extend(feed.read_at.map(|at| Span::plain(&format!(", read {}", ago(at, time)))));
+    line
+}
+
+fn keys(keys: KeysReport) -> Line {
+    joined(vec![
+        counted(keys.active, "active", Tone::Plain),
+        counted(keys.revoked, "revoked", Tone::Plain),
+        counted(keys.expiring, &format!("expiring within {}", about(KeysReport::SOON)), Tone::Warning),
+        counted(keys.unused, &format!("unused for {}", about(KeysReport::IDLE)), Tone::Warning),
+    ])
+}
+
+fn telegram(chat: &ChatState, time: Timestamp) -> Line {
+    let reachable = match chat.reachable {
+        Some(reached) => mark(reached, if reached { "reachable" } else { "not reachable" }),
+        None => Span::new(Tone::Faint, "not called yet"),
+    };
+    let polling = match chat.polling {
+        Some(false) => Span::plain("another node polls"),
+        Some(true) | None => Span::plain(&format!("updates by {}", chat.updates)),
+    };
+    let bot = chat.bot.iter().map(|bot| Span::plain(&format!("@{bot}")));
+    let last = chat.last_update_at.iter().map(|at| Span::plain(&format!("last update {}", ago(*at, time))));
+    joined([reachable].into_iter().chain(bot).chain([polling]).chain(last).collect())
+}
+
+/// ✔ or ✘, and what it is about.
+fn mark(good: bool, what: &str) -> Span {
+    if good { Span::new(Tone::Good, &format!("✔ {what}")) } else { Span::new(Tone::Bad, &format!("✘ {what}")) }
+}
+
+/// So many of something; none of them have no tone.
+fn counted(count: u64, what: &str, tone: Tone) -> Span {
+    Span::new(if count == 0 { Tone::Plain } else { tone }, &format!("{} {what}", grouped(count)))
+}
+
+/// The spans as a list.
+fn joined(spans: Vec<Span>) -> Line {
+    let comma = |(index, span)| (index > 0).then(|| Span::plain(", ")).into_iter().chain([span]);
+    spans.into_iter().enumerate().flat_map(comma).collect()
+}
+
+/// A figure, if it was measured.
+fn known(line: Option<Line>) -> Line {
+    line.unwrap_or_else(unknown)
+}
+
+fn unknown() -> Line {
+    vec![Span::new(Tone::Faint, "not known")]
+}
+
+fn value(value: &Value) -> Line {
+    known((!value.is_null()).then(|| vec![Span::plain(&text(value))]))
+}
+
+fn setting(value: &Value) -> Span {
+    if value.is_null() { Span::new(Tone::Faint, "not set") } else { Span::new(Tone::Faint, &text(value)) }
+}
