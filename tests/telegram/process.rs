@@ -5,6 +5,7 @@ use kit::{
     bot_api::{BotApi, TOKEN},
     process::Launch,
 };
+use sqlx::{Connection, SqliteConnection};
 
 fn launch(api: &BotApi) -> Launch {
     let launch = Launch::new().set("TELEGRAM_BOT_TOKEN", TOKEN).set("TELEGRAM_API_URL", &api.url);
@@ -37,6 +38,11 @@ async fn a_gateway_that_is_killed_and_started_again_loses_and_repeats_nothing() 
     secret(handed.text());
     api.idle().await;
     gateway.kill();
+    // Nobody gave the right to poll back: as if it had lapsed since.
+    let url = format!("sqlite://{}", launch.data().join("dalston.db").display());
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("DELETE FROM notes WHERE name = 'telegram:123456:poller'").execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
     api.say(GUEST, "/whoami");
     let gateway = launch.start();
     api.told(GUEST).await;
