@@ -8,10 +8,11 @@ mod outage;
 use callers::{dead_keys, right, wrong};
 use dalston_auth::Need;
 use dalston_gateway::{Route, routes};
-use dalston_store::SharedStore;
+use dalston_store::{SharedStore, contract::Fixture};
 use example::{Example, Things};
 use kit::{
     app::{App, Start},
+    bot_api::BotApi,
     client::{Answer, Client},
     stores,
 };
@@ -21,7 +22,13 @@ async fn gateway() -> (App, SharedStore) {
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
     // The table fails more often than one address may.
-    (Start::default().set("DALSTON_AUTH_FAILURES_PER_MINUTE", "1000000").on(fixture).start().await, store)
+    let start = Start::default().set("DALSTON_AUTH_FAILURES_PER_MINUTE", "1000000");
+    // A nudge reaches somebody, and the chat brings updates.
+    let api = BotApi::start();
+    let start = api.configure(start).set("DALSTON_ADMIN_IDS", "1").set("TELEGRAM_UPDATES", "webhook");
+    let start = start.set("DALSTON_PUBLIC_URL", "https://dalston.example.com");
+    let fixture = Fixture { keep: Box::new((fixture.keep, api)), ..fixture };
+    (start.on(fixture).start().await, store)
 }
 
 /// The routes that ask who is calling, with what they need.
@@ -45,7 +52,7 @@ fn assert_refused(answer: &Answer, status: u16, code: &str, challenge: &str, wha
 }
 
 #[tokio::test]
-async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_alone() {
+async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_and_the_webhook() {
     let (app, _) = gateway().await;
     let mut public = Vec::new();
     for route in routes(&app.runtime.registry) {
@@ -57,7 +64,7 @@ async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_alone() {
         }
         assert_eq!(answer.code() == 401, route.need.is_some(), "AUTHZ-01 {}", name(&route));
     }
-    assert_eq!(public, ["GET /health", "GET /health/ready"]);
+    assert_eq!(public, ["GET /health", "GET /health/ready", "POST /telegram"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
 use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
-use dalston_runtime::{Opened, Runtime, Seams, Settings};
+use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
 use dalston_service::{CreateKey, Ends, NoWorkers, Workers};
 use dalston_store::{MemoryStore, contract::Fixture};
 use std::{
@@ -26,6 +26,7 @@ pub struct Start {
     pace: Pace,
     fixture: Option<Fixture>,
     registry: Arc<Registry>,
+    tempo: Tempo,
 }
 
 /// A gateway that serves.
@@ -53,6 +54,7 @@ impl Default for Start {
             pace: Pace::default(),
             fixture: None,
             registry: Arc::new(Registry::new()),
+            tempo: Tempo::default(),
         }
     }
 }
@@ -81,6 +83,12 @@ impl Start {
     #[must_use]
     pub fn registry(self, registry: Registry) -> Self {
         Self { registry: Arc::new(registry), ..self }
+    }
+
+    /// With a bot that waits for so long.
+    #[must_use]
+    pub fn tempo(self, tempo: Tempo) -> Self {
+        Self { tempo, ..self }
     }
 
     /// On this store, with its clock and its counter.
@@ -114,6 +122,7 @@ impl Start {
             entropy: Arc::new(OsEntropy),
             workers: self.workers,
             registry: self.registry,
+            tempo: self.tempo,
         };
         let runtime = Arc::new(Runtime::assemble(&mut settings, seams, opened).await.unwrap());
         let mut gateway = Gateway::new(runtime.clone(), &settings);

@@ -1,8 +1,11 @@
 //! How each route is called by somebody who may: a route that is missing here fails the table.
 
+use dalston_auth::SecretText;
+use dalston_chat::webhook_secret;
 use dalston_gateway::Route;
 use kit::{
     app::App,
+    bot_api::TOKEN,
     client::{Answer, Client},
     log, wav,
 };
@@ -25,6 +28,8 @@ enum Body {
     None,
     Json(Value),
     Audio,
+    /// An update with the secret that Telegram was told.
+    Update,
 }
 
 /// A key and a job that requests are about.
@@ -58,7 +63,9 @@ impl Example {
             ("GET", "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants")
             | ("GET", "/v1/audit" | "/v1/audit/verify")
             | ("GET" | "DELETE", "/auth/keys/{key_id}" | "/v1/audio/transcriptions/{job_id}")
-            | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions") => (Body::None, 200),
+            | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions" | "/v1/audit" | "/v1/audit/verify") => {
+                (Body::None, 200)
+            }
             // Without an upgrade; the tests of the stream make one.
             ("GET", "/v1/audio/transcriptions/stream") => (Body::None, 426),
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
@@ -66,6 +73,8 @@ impl Example {
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
             ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
             ("POST", "/v1/audio/transcriptions") => (Body::Audio, 201),
+            ("POST", "/nudge") => (Body::Json(json!({"message": "hello"})), 200),
+            ("POST", "/telegram") => (Body::Update, 200),
             (method, pattern) => panic!("{method} {pattern} has no example: add it here"),
         };
         Self { method: route.method.as_str().parse().unwrap(), pattern: route.pattern, body, status }
@@ -83,6 +92,10 @@ impl Example {
         let request = match &self.body {
             Body::None => request,
             Body::Json(body) => request.json(body),
+            Body::Update => {
+                let secret = webhook_secret(&SecretText::new(TOKEN.to_owned()));
+                request.header("x-telegram-bot-api-secret-token", secret).json(&json!({"update_id": 1}))
+            }
             Body::Audio => request.multipart(Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"))),
         };
         let answer = Answer::of(request).await;

@@ -43,8 +43,7 @@ impl Default for Pace {
 /// Reads the JSON object of the body; none at all is an empty object.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
     plain(request)?;
-    // A time-out of the event loop, which has a clock of its own.
-    let body = timeout(pace.json, whole(payload)).await.map_err(|_| late())??;
+    let body = bytes(payload, pace, JSON_BYTES).await?;
     if body.is_empty() {
         return Ok(Arguments::new());
     }
@@ -54,12 +53,18 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) ->
     read_object(&body).map_err(problem)
 }
 
-async fn whole(mut payload: Payload) -> Result<Vec<u8>, Problem> {
+/// Reads the body, which has at most so many bytes and arrives in time.
+pub(crate) async fn bytes(payload: Payload, pace: Pace, longest: usize) -> Result<Vec<u8>, Problem> {
+    // A time-out of the event loop, which has a clock of its own.
+    timeout(pace.json, whole(payload, longest)).await.map_err(|_| late())?
+}
+
+async fn whole(mut payload: Payload, longest: usize) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| unread(&error))?;
-        if body.len() + chunk.len() > JSON_BYTES {
-            return Err(Problem::new(ErrorCode::TooLarge, "The body is larger than 65536 bytes"));
+        if body.len() + chunk.len() > longest {
+            return Err(Problem::new(ErrorCode::TooLarge, format!("The body is larger than {longest} bytes")));
         }
         body.extend_from_slice(&chunk);
     }

@@ -14,6 +14,7 @@ mod routes;
 mod serve;
 mod session;
 mod stream;
+mod telegram;
 mod upload;
 
 pub use body::Pace;

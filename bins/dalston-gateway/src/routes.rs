@@ -1,6 +1,6 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, commands, head, health, hosts, stream, upload};
+use crate::{Gateway, commands, head, health, hosts, stream, telegram, upload};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -71,7 +71,10 @@ pub fn app(
     >,
 > {
     let runtime = gateway.runtime.clone();
-    let table = routes(&runtime.registry);
+    let mut table = routes(&runtime.registry);
+    // Without a webhook it is a route like any that is not there.
+    let has_webhook = runtime.bot.as_ref().is_some_and(|bot| bot.has_webhook());
+    table.retain(|route| has_webhook || route.serves != Serves::Data(Handler::Telegram));
     let mut app = App::new().app_data(gateway.clone());
     for rows in table.chunk_by(|one, other| one.pattern == other.pattern) {
         app = app.service(resource(gateway.clone(), rows.to_vec()));
@@ -134,6 +137,7 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::Ready) => route.to(health::ready),
         Serves::Data(Handler::Upload) => route.to(upload::create),
         Serves::Data(Handler::Stream) => route.to(stream::open),
+        Serves::Data(Handler::Telegram) => route.to(telegram::take),
     }
 }
 

@@ -38,7 +38,8 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     let handle = server.handle();
     let (end, ending) = watch::channel(());
     let ticking = rt::spawn(tick(runtime.clone(), ending.clone()));
-    let recovering = rt::spawn(recover(runtime.clone(), ending));
+    let recovering = rt::spawn(recover(runtime.clone(), ending.clone()));
+    let hearing = rt::spawn(hear(runtime.clone(), ending));
     let mut serving = rt::spawn(server);
     let ended = tokio::select! {
         ended = &mut serving => ended,
@@ -51,7 +52,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     };
     drop(end);
     // A tick under way has usage in its hands: what it has taken is written before the last of it is.
-    let _ = tokio::join!(ticking, recovering);
+    let _ = tokio::join!(ticking, recovering, hearing);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }
@@ -66,6 +67,13 @@ async fn tick(runtime: Arc<Runtime>, mut ending: watch::Receiver<()>) {
             _ = ending.changed() => return,
             _ = seconds.tick() => runtime.tick().await,
         }
+    }
+}
+
+/// The bot, if there is one, hears updates. What it is answering then is finished.
+async fn hear(runtime: Arc<Runtime>, ending: watch::Receiver<()>) {
+    if let Some(bot) = &runtime.bot {
+        bot.run(ending).await;
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Handler {
     Upload,
     /// The stream's WebSocket.
     Stream,
+    /// The bot's webhook.
+    Telegram,
 }
 
 /// A route of the table.
@@ -68,5 +70,13 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         need: Some(Need::Scope(Scope::Realtime)),
         summary: "Open a transcription stream: a WebSocket; language, model, encoding, sample_rate in the query.",
         example: "websocat \"ws://localhost:8000/v1/audio/transcriptions/stream?api_key=$DALSTON_API_KEY&language=en\"",
+    },
+    DataRoute {
+        handler: Handler::Telegram,
+        method: Method::Post,
+        pattern: "/telegram",
+        need: None,
+        summary: "Updates of the bot, where they come by webhook: with the secret that Telegram was told, else 401.",
+        example: "curl -H \"X-Telegram-Bot-Api-Secret-Token: …\" -d '{\"update_id\": 1}' http://localhost:8000/telegram",
     },
 ];

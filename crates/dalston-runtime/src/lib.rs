@@ -11,6 +11,7 @@ mod settings;
 mod store_url;
 
 pub use admin_box::admin_box;
+pub use dalston_chat::Tempo;
 pub use logging::init as init_logging;
 pub use open::{Opened, open};
 pub use runtime::{Runtime, Seams};

@@ -1,13 +1,13 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{Opened, Settings, first_key::FirstKey, open, open::CONNECTIONS};
+use crate::{Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
-use dalston_chat::Dialogue;
+use dalston_chat::{Bot, BotParts, Dialogue, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{AudioFiles, NoWorkers, Services, ServicesParts, Voice, Workers};
+use dalston_service::{AudioFiles, Messenger, NoWorkers, Services, ServicesParts, Voice, Workers};
 use dalston_store::SharedStore;
 use std::{
     io::Write,
@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 /// The last flush takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
+/// Nor does it wait for a chat.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Changes of keys that are read at once.
 const CHANGES: u32 = 500;
 
@@ -34,6 +36,8 @@ pub struct Seams {
     pub workers: Arc<dyn Workers>,
     /// The commands.
     pub registry: Arc<Registry>,
+    /// How long the bot waits.
+    pub tempo: Tempo,
 }
 
 /// The world itself.
@@ -44,6 +48,7 @@ impl Default for Seams {
             entropy: Arc::new(OsEntropy),
             workers: Arc::new(NoWorkers),
             registry: Arc::new(Registry::new()),
+            tempo: Tempo::default(),
         }
     }
 }
@@ -58,6 +63,8 @@ pub struct Runtime {
     pub registry: Arc<Registry>,
     /// Conversations.
     pub dialogue: Arc<Dialogue>,
+    /// The bot, if it is configured. It hears nothing until it is run.
+    pub bot: Option<Arc<Bot>>,
     /// The node's clock.
     pub clock: SharedClock,
     /// The node's chance.
@@ -79,7 +86,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, workers, registry } = seams;
+        let Seams { clock, entropy, workers, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let nodes = settings.nodes;
         let gate = Arc::new(Gate::new(GateParts {
@@ -94,6 +101,8 @@ impl Runtime {
         let files = AudioFiles::open(&settings.data_dir, settings.max_upload_bytes)
             .await
             .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))?;
+        let telegram = telegram(settings, &clock, tempo)?;
+        let administrators = settings.administrators.clone();
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
@@ -102,12 +111,23 @@ impl Runtime {
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
-            voice: Voice { administrators: settings.administrators.clone(), ..Voice::default() },
+            voice: Voice {
+                messenger: telegram.clone().map(|(telegram, _)| telegram as Arc<dyn Messenger>),
+                administrators: administrators.clone(),
+                ..Voice::default()
+            },
             commit: option_env!("DALSTON_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
         }));
         let dialogue = Arc::new(Dialogue::new(services.clone(), registry.clone(), clock.clone()));
+        let bot = telegram.map(|(telegram, webhook)| {
+            let (dialogue, services, store) = (dialogue.clone(), services.clone(), store.clone());
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            let parts =
+                BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
+            Arc::new(Bot::new(parts))
+        });
         let seen = AtomicU64::new(store.last_seq().await?);
-        Ok(Self { gate, services, registry, dialogue, clock, entropy, store, seen })
+        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, store, seen })
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
@@ -132,16 +152,25 @@ impl Runtime {
         self.services.streams.expire(self.clock.now());
     }
 
-    /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted.
+    /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted, and messages with
+    /// secrets that it left in a chat are deleted.
     pub async fn recover(&self) {
+        if let Some(bot) = &self.bot {
+            bot.sweep().await;
+        }
         if let Err(error) = self.services.jobs.recover().await {
             tracing::warn!(%error, "uploads could not be recovered");
         }
     }
 
-    /// Ends: open streams, then the counted usage, then the store.
+    /// Ends: open streams, messages with secrets, then the counted usage, then the store.
     pub async fn stop(&self) {
         self.services.streams.stop();
+        if let Some(bot) = &self.bot
+            && timeout(LAST_WORDS, bot.finish()).await.is_err()
+        {
+            tracing::warn!("messages with secrets are deleted by another node, or at the next start");
+        }
         if let Err(error) = timeout(LAST_FLUSH, self.flush_last()).await.map_err(Into::into).flatten() {
             tracing::error!(%error, "usage of the last second is lost");
         }
@@ -169,4 +198,17 @@ impl Runtime {
             }
         }
     }
+}
+
+/// The bot's way to speak, and where updates are to come, if the settings have a bot.
+fn telegram(
+    settings: &mut Settings,
+    clock: &SharedClock,
+    tempo: Tempo,
+) -> Result<Option<(Arc<Telegram>, Option<String>)>> {
+    let Some(TelegramSettings { token, api_url, webhook }) = settings.telegram.take() else { return Ok(None) };
+    let parts = TelegramParts { token, api_url, webhook, clock: clock.clone(), tempo };
+    let telegram = Telegram::new(parts).context("the bot has no HTTP client")?;
+    let url = settings.public_url.as_ref().filter(|_| webhook).map(|url| format!("{url}/telegram"));
+    Ok(Some((Arc::new(telegram), url)))
 }

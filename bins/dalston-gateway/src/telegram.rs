@@ -1,0 +1,47 @@
+//! The bot's webhook: Telegram brings an update, and brings it again until it is told 200.
+
+use crate::{Gateway, body, fault::problem};
+use actix_web::{
+    HttpRequest, HttpResponse, rt,
+    web::{Data, Payload},
+};
+use dalston_actix::Problem;
+use dalston_auth::Refusal;
+use dalston_chat::Taken;
+use dalston_service::ServiceError;
+use serde_json::json;
+
+/// What proves that Telegram sends.
+const SECRET: &str = "x-telegram-bot-api-secret-token";
+/// An update has at most so many bytes: two long messages, each character written as an escape.
+const UPDATE: usize = 256 * 1024;
+
+/// Answers an update.
+pub(crate) async fn take(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let bot = gateway.runtime.bot.clone().ok_or_else(|| problem(ServiceError::Internal))?;
+    let mut secrets = request.headers().get_all(SECRET);
+    let is_from_chat = secrets.next().is_some_and(|secret| bot.is_from_chat(secret.as_bytes()));
+    if !is_from_chat || secrets.next().is_some() {
+        return Err(problem(ServiceError::Refused(Refusal::InvalidCredential)));
+    }
+    body::plain(&request)?;
+    let body = body::bytes(payload, gateway.pace, UPDATE).await?;
+    let update = serde_json::from_slice(&body).map_err(|_| unread())?;
+    // A task of its own: an update that is begun is answered, also when the connection ends before.
+    let taking = rt::spawn(async move { bot.take(update).await });
+    match taking.await {
+        Ok(Ok(Taken::Done)) => Ok(HttpResponse::Ok().json(json!({}))),
+        Ok(Ok(Taken::UnderWay)) => Err(problem(ServiceError::Unavailable)),
+        Ok(Ok(Taken::Unread)) => Err(unread()),
+        Ok(Err(error)) => Err(problem(error.into())),
+        Err(_) => Err(problem(ServiceError::Internal)),
+    }
+}
+
+fn unread() -> Problem {
+    Problem::malformed("The body is no update")
+}

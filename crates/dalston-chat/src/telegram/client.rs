@@ -1,0 +1,239 @@
+//! The Bot API: the few methods that are used, over one HTTP client.
+
+use super::{Tempo, fault::Fault};
+use dalston_auth::SecretText;
+use dalston_model::SharedClock;
+use dalston_service::ChatState;
+use reqwest::{Client, redirect};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::sleep;
+
+/// An answer has at most so many bytes: many times what a poll's updates have.
+const ANSWER: usize = 8 * 1024 * 1024;
+/// Updates of one poll.
+const UPDATES: u32 = 25;
+/// What is heard: nothing else is sent.
+const HEARD: [&str; 2] = ["message", "callback_query"];
+/// A message that has to wait longer is not sent at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a message waits.
+const WAITS: usize = 2;
+
+/// What the client is made of.
+pub struct TelegramParts {
+    /// The bot's token.
+    pub token: SecretText,
+    /// The Bot API server, without a slash at the end.
+    pub api_url: String,
+    /// Whether updates come by webhook.
+    pub webhook: bool,
+    /// The node's clock.
+    pub clock: SharedClock,
+    /// How long it waits.
+    pub tempo: Tempo,
+}
+
+/// The chat.
+pub struct Telegram {
+    http: Client,
+    api_url: String,
+    token: SecretText,
+    clock: SharedClock,
+    tempo: Tempo,
+    state: Mutex<ChatState>,
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    /// To this user.
+    pub(crate) chat: i64,
+    /// The text.
+    pub(crate) text: &'a str,
+    /// Whether it holds markup.
+    pub(crate) is_html: bool,
+    /// Buttons below it, as the Bot API wants them; null for none.
+    pub(crate) buttons: &'a Value,
+}
+
+/// What every method answers.
+#[derive(Deserialize)]
+struct Answer {
+    ok: bool,
+    #[serde(default)]
+    result: Value,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+#[derive(Default, Deserialize)]
+struct Parameters {
+    retry_after: Option<u64>,
+}
+
+impl Telegram {
+    /// A client for this bot. Fails where no TLS can be set up. Asks nobody yet.
+    pub fn new(parts: TelegramParts) -> Result<Self, reqwest::Error> {
+        let TelegramParts { token, api_url, webhook, clock, tempo } = parts;
+        // A second call finds the first provider in place.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // The URL holds the token: it goes to this server and nowhere else. No proxy of the environment, which is read
+        // in `main` only; no redirect, and no word to its target where one came from.
+        let http = Client::builder().no_proxy().referer(false).redirect(redirect::Policy::none()).build()?;
+        let state = ChatState {
+            updates: if webhook { "webhook" } else { "poll" }.to_owned(),
+            polling: (!webhook).then_some(false),
+            bot: None,
+            reachable: None,
+            last_update_at: None,
+        };
+        Ok(Self { http, api_url, token, clock, tempo, state: Mutex::new(state) })
+    }
+
+    /// The number of the bot, which is no secret: what stands before the colon of its token.
+    pub(crate) fn bot(&self) -> &str {
+        self.token.expose().split(':').next().unwrap_or_default()
+    }
+
+    /// The token, for what is derived from it.
+    pub(crate) const fn token(&self) -> &SecretText {
+        &self.token
+    }
+
+    /// Asks for the bot's own name, and keeps it.
+    pub(crate) async fn get_me(&self) -> Result<(), Fault> {
+        let me: Value = self.call("getMe", &json!({}), self.tempo.call).await?;
+        self.state().bot = me["username"].as_str().map(str::to_owned);
+        Ok(())
+    }
+
+    /// Waits for updates from `offset` on, which confirms all before it.
+    pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, Fault> {
+        let mut body = json!({"timeout": self.tempo.poll.as_secs(), "limit": UPDATES, "allowed_updates": HEARD});
+        if let Some(offset) = offset {
+            body["offset"] = offset.into();
+        }
+        self.call("getUpdates", &body, self.tempo.poll + self.tempo.call).await
+    }
+
+    /// Sends a message, once: a chat that is busy for a short while is waited for, one that does not answer may have
+    /// it. Gives the id of the message.
+    pub(crate) async fn send_message(&self, message: Outgoing<'_>) -> Result<i64, Fault> {
+        let mut body =
+            json!({"chat_id": message.chat, "text": message.text, "link_preview_options": {"is_disabled": true}});
+        if message.is_html {
+            body["parse_mode"] = "HTML".into();
+        }
+        if !message.buttons.is_null() {
+            body["reply_markup"] = message.buttons.clone();
+        }
+        let mut waits = 0;
+        loop {
+            match self.call::<Value>("sendMessage", &body, self.tempo.call).await {
+                Ok(sent) => return Ok(sent["message_id"].as_i64().unwrap_or_default()),
+                Err(Fault::Busy(time)) if waits < WAITS && time <= PATIENCE => {
+                    waits += 1;
+                    sleep(time).await;
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Deletes a message.
+    pub(crate) async fn delete_message(&self, chat: i64, message: i64) -> Result<(), Fault> {
+        self.done("deleteMessage", json!({"chat_id": chat, "message_id": message})).await
+    }
+
+    /// Takes the buttons of a message away.
+    pub(crate) async fn remove_buttons(&self, chat: i64, message: i64) -> Result<(), Fault> {
+        let none = json!({"inline_keyboard": []});
+        self.done("editMessageReplyMarkup", json!({"chat_id": chat, "message_id": message, "reply_markup": none})).await
+    }
+
+    /// Says that a press on a button was heard; `text` is shown to whoever pressed.
+    pub(crate) async fn answer_press(&self, query: &str, text: Option<&str>) -> Result<(), Fault> {
+        let mut body = json!({"callback_query_id": query});
+        if let Some(text) = text {
+            body["text"] = text.into();
+        }
+        self.done("answerCallbackQuery", body).await
+    }
+
+    /// Sets the menu of commands of a scope.
+    pub(crate) async fn set_commands(&self, commands: &Value, scope: &Value) -> Result<(), Fault> {
+        self.done("setMyCommands", json!({"commands": commands, "scope": scope})).await
+    }
+
+    /// Has updates come to `url`, with this secret in a header.
+    pub(crate) async fn set_webhook(&self, url: &str, secret: &str) -> Result<(), Fault> {
+        self.done("setWebhook", json!({"url": url, "secret_token": secret, "allowed_updates": HEARD})).await
+    }
+
+    /// Has updates wait until they are polled.
+    pub(crate) async fn delete_webhook(&self) -> Result<(), Fault> {
+        self.done("deleteWebhook", json!({})).await
+    }
+
+    async fn done(&self, method: &str, body: Value) -> Result<(), Fault> {
+        self.call::<Value>(method, &body, self.tempo.call).await.map(|_| ())
+    }
+
+    /// Calls a method, and notes whether the chat can be reached.
+    async fn call<T: DeserializeOwned>(&self, method: &str, body: &Value, within: Duration) -> Result<T, Fault> {
+        let answered = self.ask(method, body, within).await;
+        let reachable = !matches!(answered, Err(Fault::Unreachable(_) | Fault::Token));
+        self.state().reachable = Some(reachable);
+        let unlike = |_| Fault::Unreachable("not as the Bot API answers".to_owned());
+        answered.and_then(|result| serde_json::from_value(result).map_err(unlike))
+    }
+
+    async fn ask(&self, method: &str, body: &Value, within: Duration) -> Result<Value, Fault> {
+        let url = format!("{}/bot{}/{method}", self.api_url, self.token.expose());
+        let request = self.http.post(url).timeout(within).json(body);
+        let mut response = request.send().await.map_err(Fault::unanswered)?;
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(Fault::unanswered)? {
+            if bytes.len() + chunk.len() > ANSWER {
+                return Err(Fault::Unreachable("the answer is too long".to_owned()));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let answer = serde_json::from_slice::<Answer>(&bytes);
+        match (status.as_u16(), answer) {
+            (200..=299, Ok(Answer { ok: true, result, .. })) => Ok(result),
+            // 404: the token has no shape of one.
+            (401 | 404, _) => Err(Fault::Token),
+            (429, answer) => {
+                let seconds = answer.ok().and_then(|answer| answer.parameters.retry_after);
+                Err(Fault::Busy(Duration::from_secs(seconds.unwrap_or(1))))
+            }
+            (code @ 400..=499, Ok(Answer { description: said, .. })) => Err(Fault::Refused { code, said }),
+            (code, _) => Err(Fault::Unreachable(format!("answered with {code}"))),
+        }
+    }
+
+    /// Notes that an update came.
+    pub(crate) fn heard(&self) {
+        let now = self.clock.now();
+        self.state().last_update_at = Some(now);
+    }
+
+    /// Notes whether this node polls.
+    pub(crate) fn polls(&self, polling: bool) {
+        self.state().polling = Some(polling);
+    }
+
+    /// How the chat is.
+    pub(crate) fn state(&self) -> MutexGuard<'_, ChatState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

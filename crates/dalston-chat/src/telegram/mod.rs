@@ -1,0 +1,24 @@
+//! The Telegram bot: the registry's commands in a private chat.
+//!
+//! [`Telegram`] talks to the Bot API, and is how nudges reach people. The [`Bot`] hears updates, by long polling or by
+//! webhook, and answers them through the dialogue: what a user may do follows from the id that the chat vouches for.
+
+mod bot;
+mod client;
+mod erasures;
+mod fault;
+mod markup;
+mod menu;
+mod messenger;
+mod parts;
+mod poller;
+mod reply;
+mod tempo;
+mod throttle;
+mod update;
+mod webhook;
+
+pub use bot::{Bot, BotParts};
+pub use client::{Telegram, TelegramParts};
+pub use tempo::Tempo;
+pub use webhook::{Taken, webhook_secret};

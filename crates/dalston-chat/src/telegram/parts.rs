@@ -1,0 +1,217 @@
+//! Messages of a length that the chat takes, cut between lines where that can be.
+
+use std::borrow::Cow;
+
+/// UTF-16 code units of a message.
+pub(crate) const LONGEST: usize = 4_096;
+
+/// How a piece of text looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    None,
+    Bold,
+    Italic,
+    Code,
+}
+
+impl Mark {
+    const fn tags(self) -> (&'static str, &'static str) {
+        match self {
+            Self::None => ("", ""),
+            Self::Bold => ("<b>", "</b>"),
+            Self::Italic => ("<i>", "</i>"),
+            Self::Code => ("<code>", "</code>"),
+        }
+    }
+}
+
+/// A line, piece by piece.
+pub(crate) type Pieces<'a> = Vec<(Mark, Cow<'a, str>)>;
+
+/// A plain text as messages.
+pub(crate) fn plain(text: &str) -> Vec<String> {
+    let mut parts = Parts::new(|c| c.to_string().into());
+    for line in text.split('\n') {
+        parts.line(&vec![(Mark::None, line.into())]);
+    }
+    parts.finish()
+}
+
+/// Lines as messages of HTML.
+pub(crate) fn html<'a>(lines: impl IntoIterator<Item = Pieces<'a>>) -> Vec<String> {
+    let mut parts = Parts::new(escaped);
+    for line in lines {
+        parts.line(&line);
+    }
+    parts.finish()
+}
+
+/// The characters that begin markup, as those that are shown for them.
+fn escaped(c: char) -> Cow<'static, str> {
+    match c {
+        '&' => "&amp;".into(),
+        '<' => "&lt;".into(),
+        '>' => "&gt;".into(),
+        c => c.to_string().into(),
+    }
+}
+
+/// Messages that are being written.
+struct Parts {
+    done: Vec<String>,
+    current: String,
+    /// The length of the current one.
+    units: usize,
+    /// Whether anything in it can be seen: the chat takes no empty message.
+    is_seen: bool,
+    escape: fn(char) -> Cow<'static, str>,
+}
+
+impl Parts {
+    const fn new(escape: fn(char) -> Cow<'static, str>) -> Self {
+        Self { done: Vec::new(), current: String::new(), units: 0, is_seen: false, escape }
+    }
+
+    /// Writes a line: whole where it fits into a message, else cut where it must be.
+    fn line(&mut self, pieces: &Pieces<'_>) {
+        let shown = |c: char| units(&(self.escape)(c));
+        let length = |(mark, text): &(Mark, Cow<'_, str>)| {
+            let (open, close) = mark.tags();
+            open.len() + text.chars().map(shown).sum::<usize>() + close.len()
+        };
+        let length: usize = pieces.iter().map(length).sum();
+        let end_of_line = usize::from(self.units > 0);
+        if self.units + end_of_line + length > LONGEST {
+            self.cut();
+        } else if end_of_line > 0 {
+            self.push("\n");
+        }
+        for (mark, text) in pieces.iter().filter(|(_, text)| !text.is_empty()) {
+            self.piece(*mark, text);
+        }
+    }
+
+    fn piece(&mut self, mark: Mark, text: &str) {
+        let (open, close) = mark.tags();
+        let mut is_open = false;
+        for c in text.chars() {
+            let shown = (self.escape)(c);
+            let opening = if is_open { 0 } else { open.len() };
+            if self.units + opening + units(&shown) + close.len() > LONGEST {
+                if is_open {
+                    self.push(close);
+                    is_open = false;
+                }
+                self.cut();
+            }
+            if !is_open {
+                self.push(open);
+                is_open = true;
+            }
+            self.push(&shown);
+            self.is_seen |= !c.is_whitespace();
+        }
+        self.push(close);
+    }
+
+    fn push(&mut self, text: &str) {
+        self.current.push_str(text);
+        self.units += units(text);
+    }
+
+    /// Ends the current message, which counts only if there is something to see.
+    fn cut(&mut self) {
+        let message = std::mem::take(&mut self.current);
+        if self.is_seen {
+            self.done.push(message);
+        }
+        self.units = 0;
+        self.is_seen = false;
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        self.cut();
+        self.done
+    }
+}
+
+fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::vec, prelude::*};
+
+    /// The text of a part, whose markup must be whole.
+    fn read(part: &str) -> String {
+        let (mut text, mut rest, mut open) = (String::new(), part, None);
+        while let Some(at) = rest.find(['<', '&']) {
+            text.push_str(&rest[..at]);
+            let end = at + rest[at..].find(['>', ';']).expect("it ends") + 1;
+            match &rest[at..end] {
+                "&amp;" => text.push('&'),
+                "&lt;" => text.push('<'),
+                "&gt;" => text.push('>'),
+                tag if tag.starts_with("</") => assert_eq!(open.take(), Some(tag[2..].to_owned()), "{part}"),
+                tag => assert_eq!(open.replace(tag[1..].to_owned()), None, "{part}"),
+            }
+            rest = &rest[end..];
+        }
+        assert_eq!(open, None, "{part}");
+        text + rest
+    }
+
+    fn seen(text: &str) -> String {
+        text.chars().filter(|c| !c.is_whitespace()).collect()
+    }
+
+    fn mark() -> impl Strategy<Value = Mark> {
+        prop_oneof![Just(Mark::None), Just(Mark::Bold), Just(Mark::Italic), Just(Mark::Code)]
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "\\PC{0,40}",
+            "[&<>\"]{0,30}",
+            Just(" ".repeat(5_000)),
+            "[a&😀 ]{1,9}".prop_map(|text| text.repeat(900))
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_every_part_is_whole_and_fits(lines in vec(vec((mark(), text()), 0..5), 0..8)) {
+            let pieces = |line: &Vec<(Mark, String)>| line.iter().map(|(mark, text)| (*mark, text.clone().into())).collect();
+            let parts = html(lines.iter().map(pieces).collect::<Vec<Pieces<'_>>>());
+            let mut told = String::new();
+            for part in &parts {
+                prop_assert!(units(part) <= LONGEST);
+                let text = read(part);
+                prop_assert!(!seen(&text).is_empty(), "an empty message");
+                told.push_str(&seen(&text));
+            }
+            let said: String = lines.iter().flatten().map(|(_, text)| seen(text)).collect();
+            prop_assert_eq!(told, said);
+        }
+
+        #[test]
+        fn a_plain_text_is_sent_as_it_is(text in "(\\PC|\n){0,200}", times in 1_usize..60) {
+            let text = text.repeat(times);
+            let parts = plain(&text);
+            prop_assert!(parts.iter().all(|part| units(part) <= LONGEST && !seen(part).is_empty()));
+            prop_assert_eq!(seen(&parts.concat()), seen(&text));
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_lines() {
+        let line = "x".repeat(3_000);
+        assert_eq!(plain(&format!("{line}\n{line}\ny")), [line.clone(), format!("{line}\ny")]);
+        let exactly = "😀".repeat(LONGEST / 2);
+        assert_eq!(plain(&exactly), [exactly.clone()]);
+        assert_eq!(plain(&format!("{exactly}😀")).len(), 2);
+        assert!(plain(" \n\n ").is_empty());
+    }
+}

@@ -1,0 +1,117 @@
+//! What a user is told, as messages.
+
+use super::{bot::Bot, client::Outgoing, fault::Fault, markup::markup};
+use crate::Reply;
+use dalston_auth::PlainKey;
+use dalston_command::{Block, Drawing, Span, Tone};
+use dalston_service::ServiceError;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+/// How often a part of an answer is sent when the chat does not answer: twice the same is better than a lost answer.
+const TRIES: u32 = 3;
+
+impl Bot {
+    /// Tells a user what came of what they said, as the slash text `line` if it was one.
+    pub(crate) async fn reply(&self, user: i64, line: Option<&str>, reply: Reply) {
+        let mut drawing = reply.drawing;
+        if reply.partial {
+            drawing = drawing.with(Block::Line(vec![Span::new(Tone::Warning, "Only a part of it was done.")]));
+        }
+        if let Some(cursor) = &reply.next {
+            let line = line.map_or_else(|| slash(reply.command.as_deref()), continued);
+            let more = Span::new(Tone::Code, &format!("{line} cursor={cursor}"));
+            drawing = drawing.with(Block::Line(vec![Span::plain("More: "), more]));
+        }
+        let buttons = reply.proposal.map_or(Value::Null, |proposal| {
+            let button =
+                |text: &str, word: &str| json!({"text": text, "callback_data": format!("{word}:{}", proposal.token)});
+            json!({"inline_keyboard": [[button("✅ Confirm", "confirm"), button("✖️ Cancel", "cancel")]]})
+        });
+        self.tell(user, &drawing, &buttons).await;
+        for secret in &reply.secrets {
+            self.hand_over(user, secret).await;
+        }
+    }
+
+    /// Tells a user why not.
+    pub(crate) async fn refuse(&self, user: i64, error: &ServiceError) {
+        self.tell(user, &refusal(error), &Value::Null).await;
+    }
+
+    /// Sends a drawing, with buttons below the last of its messages.
+    pub(crate) async fn tell(&self, user: i64, drawing: &Drawing, buttons: &Value) {
+        let parts = markup(drawing);
+        let last = parts.len().saturating_sub(1);
+        for (at, text) in parts.iter().enumerate() {
+            let buttons = if at == last { buttons } else { &Value::Null };
+            if let Err(fault) = self.send(Outgoing { chat: user, text, is_html: true, buttons }).await {
+                tracing::warn!(%fault, "an answer was not delivered");
+                return;
+            }
+        }
+    }
+
+    async fn send(&self, message: Outgoing<'_>) -> Result<i64, Fault> {
+        let mut tries = 1;
+        loop {
+            match self.telegram.send_message(message).await {
+                Err(Fault::Unreachable(_)) if tries < TRIES => {
+                    sleep(self.tempo.after(tries, self.chance())).await;
+                    tries += 1;
+                }
+                sent => return sent,
+            }
+        }
+    }
+
+    /// Sends a secret in a message of its own, which goes after a while. Once: of a message that may have arrived
+    /// nobody knows the id, so nobody could delete it.
+    async fn hand_over(&self, user: i64, secret: &PlainKey) {
+        // Of letters, digits, hyphens and underscores: nothing to escape.
+        let text = format!("🔑 <code>{}</code>\n\nSave it now: this message is deleted in a minute.", secret.expose());
+        let message = Outgoing { chat: user, text: &text, is_html: true, buttons: &Value::Null };
+        match self.telegram.send_message(message).await {
+            Ok(sent) => self.erasures.plan(user, sent).await,
+            Err(fault) => {
+                tracing::warn!(%fault, "a secret was not delivered");
+                let lost = "The secret could not be delivered. Rotate the key for another one.";
+                self.tell(user, &warning(lost), &Value::Null).await;
+            }
+        }
+    }
+}
+
+/// A line that is worth a look.
+pub(crate) fn warning(text: &str) -> Drawing {
+    Drawing { blocks: vec![Block::Line(vec![Span::new(Tone::Warning, text)])] }
+}
+
+/// A refusal: its text, its code, the fields that it names.
+fn refusal(error: &ServiceError) -> Drawing {
+    let code = error.code();
+    let line = vec![
+        Span::new(Tone::Bad, &error.to_string()),
+        Span::plain(" "),
+        Span::new(Tone::Faint, &format!("({})", code.as_str())),
+    ];
+    let drawing = Drawing::default().with(Block::Line(line));
+    match error {
+        ServiceError::Invalid(errors) => {
+            let field = |error: &dalston_service::FieldError| (error.field.clone(), vec![Span::plain(&error.detail)]);
+            drawing.with(Block::Fields(errors.iter().map(field).collect()))
+        }
+        ServiceError::NotFound("Command") => drawing.with(Block::Line(vec![Span::plain("/help lists what there is.")])),
+        _ => drawing,
+    }
+}
+
+fn slash(command: Option<&str>) -> String {
+    format!("/{}", command.unwrap_or_default().replace('.', "_"))
+}
+
+/// The line without the words that say where its page begins.
+fn continued(line: &str) -> String {
+    let begins = |word: &&str| word.starts_with("cursor=") || word.starts_with("offset=");
+    line.split_whitespace().filter(|word| !begins(word)).collect::<Vec<_>>().join(" ")
+}

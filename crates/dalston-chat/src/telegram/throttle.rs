@@ -1,0 +1,63 @@
+//! How much is heard of each guest.
+
+use dalston_model::Timestamp;
+use quick_cache::sync::Cache;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Updates of a guest in a minute.
+const PER_MINUTE: u32 = 20;
+const MINUTE: Duration = Duration::from_mins(1);
+/// Guests remembered at most; the least heard go first.
+const GUESTS: usize = 10_000;
+
+/// Counts what each guest says, in bounded memory.
+pub(crate) struct GuestThrottle(Cache<i64, Arc<Mutex<Minute>>>);
+
+/// A minute, and how much was heard in it.
+struct Minute {
+    began: Timestamp,
+    heard: u32,
+}
+
+impl Default for GuestThrottle {
+    fn default() -> Self {
+        Self(Cache::new(GUESTS))
+    }
+}
+
+impl GuestThrottle {
+    /// Whether a guest is still heard.
+    pub(crate) fn hears(&self, guest: i64, now: Timestamp) -> bool {
+        let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(Minute { began: now, heard: 0 })));
+        let minute = match self.0.get_or_insert_with(&guest, fresh) {
+            Ok(minute) => minute,
+            Err(never) => match never {},
+        };
+        let mut minute = minute.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back begins a new one.
+        if now < minute.began || now.since(minute.began) >= MINUTE {
+            *minute = Minute { began: now, heard: 0 };
+        }
+        minute.heard = minute.heard.saturating_add(1);
+        minute.heard <= PER_MINUTE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_is_heard_so_often_in_a_minute_and_others_are_heard_besides() {
+        let (throttle, now) = (GuestThrottle::default(), Timestamp::from_secs(1_000));
+        let heard = |guest, now| (0..100).filter(|_| throttle.hears(guest, now)).count();
+        assert_eq!(heard(1, now), 20);
+        assert_eq!(heard(2, now), 20);
+        assert_eq!(heard(1, now.plus(Duration::from_secs(59))), 0);
+        assert_eq!(heard(1, now.plus(MINUTE)), 20);
+        assert_eq!(heard(1, now), 20, "a clock that was set back");
+    }
+}
