@@ -61,7 +61,6 @@ impl Example {
     pub(super) fn of(route: &Route) -> Self {
         let (body, status) = match (route.method.as_str(), route.pattern) {
             ("GET", "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants")
-            | ("GET", "/v1/audit" | "/v1/audit/verify")
             | ("GET" | "DELETE", "/auth/keys/{key_id}" | "/v1/audio/transcriptions/{job_id}")
             | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions" | "/v1/audit" | "/v1/audit/verify") => {
                 (Body::None, 200)
