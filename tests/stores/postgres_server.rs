@@ -1,10 +1,12 @@
 //! The store and its server: starts, outages, and what the server's own settings must not change.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Door, KeyDigest, KeyId, OsEntropy, RateLimit, Source, SystemClock, Target,
-    Tenant, TenantId,
+    Action, Actor, AuditEntry, AuditHash, Clock, Door, KeyDigest, KeyId, OsEntropy, RateLimit, Source, SystemClock,
+    Target, Tenant, TenantId,
 };
-use dalston_store::{FeedStore, KeyStore, LimitStore, Store, StoreError, TenantStore};
+use dalston_store::{
+    AuditQuery, FeedStore, KeyStore, LimitStore, NoteStore, PoolFigures, Store, StoreError, TenantStore,
+};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::servers::{Postgres, postgres_url};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -214,4 +216,54 @@ async fn a_connection_that_falls_silent_is_replaced() {
     // The only place in the pool is free again a deadline later, in which this one waits for it.
     let _ = read(&store).await;
     assert_eq!(read(&store).await, Ok(()));
+}
+
+#[tokio::test]
+async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
+    let url = postgres_url().await;
+    let store = store(&url).await;
+    let rows = "INSERT INTO audit SELECT n, now(), 'default', 'master', NULL, 'http',
+            CASE WHEN n % 2400 = 1 THEN 'key.created' ELSE 'key.updated' END, 'key', '', NULL, NULL, '{}'
+            FROM generate_series(1, 5000) AS n;
+        UPDATE meta SET value = 5000";
+    run(&url, rows.to_owned()).await;
+    for id in ["a", "b"] {
+        assert_eq!(change(&store, id).await, Ok(true));
+    }
+    let records = store.audit_after(4_999, 10).await.unwrap();
+    assert_eq!(records[0].hash, None);
+    let first = records[1].link(AuditHash::START);
+    assert_eq!((records[1].hash, records[2].hash), (Some(first), Some(records[2].link(first))));
+
+    // No call looks at more than it may, and a walk still sees all.
+    let (actor, action) = (Some(Actor::Master), Some(Action::KeyCreated));
+    let mut query = AuditQuery { actor, action, limit: 10, ..AuditQuery::default() };
+    let (mut found, mut ends) = (Vec::new(), Vec::new());
+    loop {
+        let page = store.audit(&query).await.unwrap();
+        found.extend(page.records.iter().map(|record| record.seq));
+        query.before = page.next;
+        let Some(next) = page.next else { break };
+        ends.push(next);
+    }
+    assert_eq!((found, ends), (vec![4_801, 2_401, 1], vec![3_001, 1_001]));
+}
+
+#[tokio::test]
+async fn lapsed_notes_do_not_pile_up() {
+    let url = postgres_url().await;
+    let store = store(&url).await;
+    for number in 0..20 {
+        assert!(store.put_note(&number.to_string(), None, "text", Duration::ZERO).await.unwrap());
+    }
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM notes").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left, 1);
+}
+
+#[tokio::test]
+async fn the_pool_counts_its_connections() {
+    let store = store(&postgres_url().await).await;
+    let PoolFigures { open, idle, max } = store.pool().unwrap();
+    assert!(idle <= open && open <= max && max == 4 && open > 0, "{open} {idle} {max}");
 }

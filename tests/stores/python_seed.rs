@@ -5,7 +5,7 @@ use dalston_model::{
     OsEntropy, PageRequest, RateLimit, Scope, ScopeSet, Source, SystemClock, Target, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, TenantStore, UsageStore,
+    ChangeKey, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation, TenantStore, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::servers::redis_url;
@@ -361,6 +361,19 @@ async fn keys_of_the_python_gateway_count() {
     assert_eq!(ours.listed(false).await.len(), 2);
     python.call(json!(["revoke", other.to_string()])).await;
     assert_eq!(revoke(theirs).await, RevokeKey::Refused(Objection::LastAdmin), "it is revoked there");
+}
+
+#[tokio::test]
+async fn keys_of_the_python_gateway_are_in_the_figures() {
+    let (mut python, ours) = both().await;
+    let (used, _) = python.create("used", &["admin"]).await;
+    let (_, revoked) = python.create("revoked", &["admin"]).await;
+    assert!(python.accepts(&used).await);
+    python.call(json!(["revoke", revoked.to_string()])).await;
+    ours.insert(&secret("f")).await;
+    let figures = ours.store.key_figures(&ours.tenant, ours.clock.now()).await.unwrap();
+    let expected = KeyFigures { active: 2, revoked: 1, expiring: 1, unused: 0, used_last_hour: 1, used_last_day: 1 };
+    assert_eq!(figures, expected);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ impl RedisStore {
         };
         let script = SCRIPTS.audit_page.arg(argument(&given)?);
         let (entries, rest): (Vec<Entry>, Option<u64>) = call.run(&script).await?;
-        let records = entries.into_iter().map(|(number, json, hash)| record(number, &json, hash));
+        let records = entries.into_iter().map(|(number, json, hash)| record(&number, &json, hash));
         let mut page = AuditPage::cut(records.collect::<StoreResult<_>>()?, query.limit, rest);
         // Of those from before the chain, the script does not know what they are.
         page.records.retain(|record| query.asks_for(record));
@@ -76,7 +76,7 @@ impl RedisStore {
 }
 
 /// The record at that number.
-pub(crate) fn record(number: String, json: &str, hash: Option<String>) -> StoreResult<AuditRecord> {
+pub(crate) fn record(number: &str, json: &str, hash: Option<String>) -> StoreResult<AuditRecord> {
     let odd = || StoreError::Corrupt(format!("audit record {number}"));
     Ok(AuditRecord {
         seq: number.split('-').next().and_then(|seq| seq.parse().ok()).ok_or_else(odd)?,

@@ -41,9 +41,9 @@ impl FeedStore for RedisStore {
         let mut range = redis::cmd("XRANGE");
         range.arg(AUDIT).arg(seq.saturating_add(1)).arg("+").arg("COUNT").arg(limit);
         let entries: Vec<(String, HashMap<String, String>)> = self.link.call().ask(&range).await?;
-        let field = |fields: &HashMap<String, String>, name| fields.get(name).cloned();
-        let record = |(number, fields)| {
-            audit::record(number, &field(&fields, "record").unwrap_or_default(), field(&fields, "hash"))
+        let record = |(number, mut fields): (String, HashMap<String, String>)| {
+            let json = fields.remove("record").unwrap_or_default();
+            audit::record(&number, &json, fields.remove("hash"))
         };
         entries.into_iter().map(record).collect()
     }
