@@ -3,6 +3,11 @@
 use dalston_command::Registry;
 use kit::{app::MASTER, process::Launch, shell::Shell};
 use serde_json::json;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    thread,
+};
 
 /// Typed where there is a store, whose only key is another tenant's.
 fn on_a_store() -> Shell {
@@ -222,6 +227,66 @@ fn where_there_is_no_store_none_is_made_on_the_way() {
     assert_eq!(std::fs::read_dir(shell.home.path()).unwrap().count(), 0);
     let typed = shell.dalston(&["status", "--store", "sqlite://no/such.db"]);
     assert!(typed.code == 5 && typed.err.contains("no/such.db"), "{typed:?}");
+}
+
+#[test]
+fn the_commands_for_people_work_on_the_store_and_on_a_gateway() {
+    let here = Shell::new().set("DALSTON_STORE", "memory://");
+    let gateway = Launch::new().store("memory://").set("DALSTON_MASTER_KEY", MASTER).start();
+    let there = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &gateway.url);
+    for (shell, name) in [(&here, "operator"), (&there, "master")] {
+        let help = shell.dalston(&["help", "--json"]).done().json();
+        assert!(help["caller"].as_str().unwrap().starts_with(name), "{help}");
+        assert!(!shell.dalston(&["help"]).done().out.contains("Usage:"), "it is the registry's, not the parser's");
+        let status = shell.dalston(&["status", "--json"]).done().json();
+        assert_eq!((&status["status"], &status["admin"]["store"]["kind"]), (&json!("healthy"), &json!("memory")));
+        assert!(shell.dalston(&["status"]).done().out.starts_with("status\thealthy\n"));
+        assert!(shell.dalston(&["audit", "list"]).done().out.starts_with("seq\ttime\tactor\tdoor\t"));
+        assert_eq!(shell.dalston(&["audit", "verify", "--json"]).done().json()["status"], "intact");
+        assert_eq!(shell.dalston(&["nudge", "the disk is full"]).code, 5, "no chat is configured");
+        assert_eq!(shell.dalston(&["nudge"]).code, 2);
+    }
+    let made = there.dalston(&["keys", "create", "one", "--json"]).done().json();
+    let listed = there.dalston(&["audit", "list", "--action", "key.created", "--json"]).done().json();
+    assert!(listed.as_array().unwrap().iter().any(|it| it["target"]["id"] == made["id"]), "{listed}");
+}
+
+/// A gateway that gives one answer to one request.
+fn answering(body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(socket.try_clone().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.is_empty()), "the head of the request ends");
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length:";
+        write!(socket, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    url
+}
+
+#[test]
+fn an_answer_that_says_that_not_all_is_well_is_shown_and_ends_with_1() {
+    for (words, name, body) in [
+        (&["audit", "verify"][..], "audit.verify", r#"{"status": "broken", "checked": 7, "broken_at": 8}"#),
+        (&["nudge", "hello"], "nudge", r#"{"status": "partial", "result": {"sent_count": 1, "failed_count": 1}}"#),
+    ] {
+        let shell = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &answering(body));
+        let typed = shell.dalston(words);
+        assert!(typed.code == 1 && typed.out.starts_with("status\t"), "{typed:?}");
+        assert!(typed.err.contains(name), "{typed:?}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_whose_owner_wants_it() {
+    let shell = Shell::new().set("DALSTON_STORE", "memory://");
+    let quiet = Shell::new().set("DALSTON_STORE", "memory://").set("NO_COLOR", "1");
+    let coloured = shell.on_a_terminal("dalston status");
+    assert!(coloured.contains("\u{1b}[32m● healthy\u{1b}[0m"), "{coloured:?}");
+    let plain = quiet.on_a_terminal("dalston status");
+    assert!(plain.contains("● healthy") && !plain.contains('\u{1b}'), "{plain:?}");
+    assert!(!shell.dalston(&["status"]).done().out.contains(['\u{1b}', '●']));
 }
 
 #[test]

@@ -50,6 +50,17 @@ impl Shell {
         Typed { code: ended.status.code().unwrap_or(-1), out: text(ended.stdout), err: text(ended.stderr) }
     }
 
+    /// Types a line on a terminal, and reads what stands there.
+    pub fn on_a_terminal(&self, line: &str) -> String {
+        let path = format!("{}:/usr/bin:/bin", program("dalston").with_file_name("").display());
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", line, "/dev/null"]);
+        command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.env("PATH", path).env("SHELL", "/bin/sh").current_dir(self.home.path()).stdin(Stdio::null());
+        let ended = command.output().expect("there is script, of util-linux");
+        String::from_utf8(ended.stdout).expect("it is UTF-8")
+    }
+
     /// A secret that a command wrote with `--quiet`.
     pub fn secret(&self, words: &[&str]) -> String {
         let typed = self.dalston(&[words, &["--quiet"]].concat()).done();

@@ -16,9 +16,9 @@ impl Terminal {
     /// As wide as one is that does not tell.
     const WIDTH: u16 = 80;
 
-    /// The one on standard output.
+    /// The one on standard output. Some say that they have no width at all.
     pub(crate) fn here(colour: bool) -> Self {
-        Self { colour, width: Table::new().width().unwrap_or(Self::WIDTH) }
+        Self { colour, width: Table::new().width().filter(|width| *width > 0).unwrap_or(Self::WIDTH) }
     }
 
     /// The drawing as text for this terminal.
@@ -131,8 +131,9 @@ struct Pen<'a> {
 
 impl Pen<'_> {
     fn word(&mut self, tone: Tone, word: &str) {
-        let is_full = self.column + word.trim_end().chars().count() > usize::from(self.terminal.width);
-        if is_full && self.column > self.indent {
+        // One column is kept free: a comma may follow.
+        let is_full = self.column + word.trim_end().chars().count() >= usize::from(self.terminal.width);
+        if is_full && self.column > self.indent && self.out.ends_with(' ') {
             self.end();
             self.out.push_str(&" ".repeat(self.indent));
             self.column = self.indent;

@@ -32,7 +32,8 @@ pub(crate) fn about(time: Duration) -> String {
 
 /// How long ago something was.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
-    format!("{} ago", about(now.since(at)))
+    let time = now.since(at);
+    if time.as_secs() == 0 { "just now".to_owned() } else { format!("{} ago", about(time)) }
 }
 
 /// A size in mebibytes: `12.3 MiB`.

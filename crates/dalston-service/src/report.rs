@@ -25,7 +25,7 @@ pub struct Report {
     pub time: Timestamp,
     /// Name of a component → `ok` or `down`.
     pub components: BTreeMap<String, String>,
-    /// Requests that this node decided about since its start.
+    /// Requests, counted.
     pub requests: Requests,
     /// The tenant's jobs that have not ended; null to guests, and while the store is down.
     pub jobs: Option<UnfinishedJobs>,
@@ -40,20 +40,20 @@ pub struct Report {
 /// Requests that a node decided about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
-    /// All of them.
+    /// Requests that this node decided about since its start.
     pub total: u64,
-    /// Those that were refused.
+    /// Those of them that were refused.
     pub refused: u64,
 }
 
 /// Jobs that have not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnfinishedJobs {
-    /// Waiting.
+    /// Jobs that wait.
     pub pending: u64,
-    /// Running.
+    /// Jobs that run.
     pub running: u64,
-    /// Asked to stop.
+    /// Jobs that were asked to stop.
     pub cancelling: u64,
 }
 
@@ -64,7 +64,7 @@ pub struct AdminReport {
     pub process: Process,
     /// The store.
     pub store: StoreReport,
-    /// Hit rate and age of the cache of keys; null: there is no cache.
+    /// The cache of keys: hit rate and age; null: there is no cache.
     pub cache: Value,
     /// The feed of changes.
     pub feed: FeedReport,
@@ -78,11 +78,11 @@ pub struct AdminReport {
     pub limiter: String,
     /// Deliveries of webhooks; null: there are no webhooks.
     pub webhook: Value,
-    /// The chat; null: not configured.
+    /// The chat; null: none is configured.
     pub telegram: Option<ChatState>,
     /// Keys of the tenant that were used lately; null while the store is down.
     pub active_callers: Option<ActiveCallers>,
-    /// The commit that was built; null: not known.
+    /// The commit that was built; null where the build did not know it.
     pub commit: Option<String>,
     /// The settings in force, by variable, without any secret.
     pub settings: Map<String, Value>,
@@ -91,33 +91,33 @@ pub struct AdminReport {
 /// The store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreReport {
-    /// `memory`, `sqlite`, `postgres` or `redis`.
+    /// Which store: `memory`, `sqlite`, `postgres` or `redis`.
     pub kind: String,
-    /// How long it took to answer just now, in microseconds; null while it is down.
+    /// How long the store took to answer just now, in microseconds; null while it is down.
     pub latency_micros: Option<u64>,
-    /// Its connections; null where there are none.
+    /// The store's connections; null where there are none.
     pub pool: Option<PoolReport>,
 }
 
 /// The connections of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolReport {
-    /// Open.
+    /// Open connections.
     pub open: u32,
-    /// Of those, not in use.
+    /// Open connections that are not in use.
     pub idle: u32,
-    /// At most.
+    /// How many may be open.
     pub max: u32,
 }
 
 /// The feed of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeedReport {
-    /// `ok`, or `behind` when the last reading failed; null before the first.
+    /// Of the feed of changes: `ok`, or `behind` when the last reading failed; null before the first.
     pub state: Option<String>,
     /// The number of the last change that this node has seen.
     pub seq: u64,
-    /// When it was last read; null before the first time.
+    /// When the feed was last read; null before the first time.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub read_at: Option<Timestamp>,
 }
@@ -125,13 +125,13 @@ pub struct FeedReport {
 /// The tenant's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeysReport {
-    /// Neither revoked, disabled nor expired.
+    /// Keys that are neither revoked, disabled nor expired.
     pub active: u64,
-    /// Revoked.
+    /// Revoked keys.
     pub revoked: u64,
-    /// Active, and expiring within seven days.
+    /// Active keys that expire within seven days.
     pub expiring: u64,
-    /// Neither revoked nor disabled, and unused for thirty days.
+    /// Keys made more than thirty days ago and not used since then, neither revoked nor disabled.
     pub unused: u64,
 }
 
@@ -145,8 +145,8 @@ impl KeysReport {
 /// Keys that were used lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActiveCallers {
-    /// Within an hour.
+    /// Keys used within the last hour.
     pub last_hour: u64,
-    /// Within a day.
+    /// Keys used within the last day.
     pub last_day: u64,
 }

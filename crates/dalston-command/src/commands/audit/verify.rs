@@ -1,6 +1,6 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone};
 use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_model::{Scope, Timestamp};
 use dalston_service::{Head, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,6 +23,16 @@ impl Command for Verify {
     const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit/verify");
+
+    fn draw(data: &Value, _: Timestamp) -> Drawing {
+        let said = if Self::is_well(data) {
+            Span::new(Tone::Good, "✔ The audit log is intact")
+        } else {
+            Span::new(Tone::Bad, "✘ The audit log is broken")
+        };
+        let fields = Drawing::of(data, Self::COLUMNS).blocks;
+        Drawing { blocks: [Block::Heading(vec![said])].into_iter().chain(fields).collect() }
+    }
 
     fn is_well(data: &Value) -> bool {
         data["status"] == INTACT

@@ -169,5 +169,6 @@ fn value(value: &Value) -> Line {
 }
 
 fn setting(value: &Value) -> Span {
-    if value.is_null() { Span::new(Tone::Faint, "not set") } else { Span::new(Tone::Faint, &text(value)) }
+    let text = text(value);
+    Span::new(Tone::Faint, if text.is_empty() { "not set" } else { &text })
 }
