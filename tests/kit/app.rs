@@ -13,6 +13,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -26,6 +27,7 @@ pub struct Start {
     pace: Pace,
     fixture: Option<Fixture>,
     registry: Arc<Registry>,
+    patience: Option<Duration>,
 }
 
 /// A gateway that serves.
@@ -53,6 +55,7 @@ impl Default for Start {
             pace: Pace::default(),
             fixture: None,
             registry: Arc::new(Registry::new()),
+            patience: None,
         }
     }
 }
@@ -83,6 +86,12 @@ impl Start {
         Self { registry: Arc::new(registry), ..self }
     }
 
+    /// With this patience for the language model.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
+    }
+
     /// On this store, with its clock and its counter.
     #[must_use]
     pub fn on(self, fixture: Fixture) -> Self {
@@ -101,6 +110,9 @@ impl Start {
             settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })
         .unwrap();
+        if let (Some(llm), Some(patience)) = (&mut settings.llm, self.patience) {
+            llm.patience = patience;
+        }
         let clock = match &self.fixture {
             Some(fixture) => fixture.clock.clone(),
             None => ManualClock::new(Timestamp::from_secs(1_767_225_600)),

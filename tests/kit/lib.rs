@@ -3,6 +3,7 @@
 pub mod app;
 pub mod client;
 pub mod log;
+pub mod model_server;
 pub mod process;
 pub mod program;
 pub mod raw;

@@ -4,5 +4,7 @@
 //! came of it. The model and the chat never widen what the caller may do: they hold no rights of their own.
 
 mod dialogue;
+mod model;
 
 pub use dialogue::{Dialogue, Reply, Said};
+pub use model::Model;

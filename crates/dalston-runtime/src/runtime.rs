@@ -1,13 +1,13 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{Opened, Settings, first_key::FirstKey, open, open::CONNECTIONS};
+use crate::{LlmSettings, Opened, Settings, first_key::FirstKey, open, open::CONNECTIONS};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
-use dalston_chat::Dialogue;
+use dalston_chat::{Dialogue, Model};
 use dalston_command::Registry;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{AudioFiles, NoWorkers, Services, ServicesParts, Voice, Workers};
+use dalston_service::{AudioFiles, NoWorkers, Services, ServicesParts, Voice, Workers, Writer};
 use dalston_store::SharedStore;
 use std::{
     io::Write,
@@ -94,6 +94,13 @@ impl Runtime {
         let files = AudioFiles::open(&settings.data_dir, settings.max_upload_bytes)
             .await
             .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))?;
+        let model = match settings.llm.take() {
+            Some(LlmSettings { url, model, key, patience }) => {
+                let model = Model::new(&url, model, key, patience);
+                Some(Arc::new(model.context("no HTTP client for the language model")?))
+            }
+            None => None,
+        };
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
@@ -102,10 +109,14 @@ impl Runtime {
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
-            voice: Voice { administrators: settings.administrators.clone(), ..Voice::default() },
+            voice: Voice {
+                writer: model.clone().map(|model| model as Arc<dyn Writer>),
+                administrators: settings.administrators.clone(),
+                ..Voice::default()
+            },
             commit: option_env!("DALSTON_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
         }));
-        let dialogue = Arc::new(Dialogue::new(services.clone(), registry.clone(), clock.clone()));
+        let dialogue = Arc::new(Dialogue::new(services.clone(), registry.clone(), clock.clone(), model));
         let seen = AtomicU64::new(store.last_seq().await?);
         Ok(Self { gate, services, registry, dialogue, clock, entropy, store, seen })
     }
