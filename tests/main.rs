@@ -2,6 +2,7 @@
 
 mod admission;
 mod auth;
+mod call;
 mod cli;
 mod envelope;
 mod help;

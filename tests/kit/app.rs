@@ -13,6 +13,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -27,6 +28,7 @@ pub struct Start {
     fixture: Option<Fixture>,
     registry: Arc<Registry>,
     tempo: Tempo,
+    patience: Option<Duration>,
 }
 
 /// A gateway that serves.
@@ -55,6 +57,7 @@ impl Default for Start {
             fixture: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
+            patience: None,
         }
     }
 }
@@ -91,6 +94,12 @@ impl Start {
         Self { tempo, ..self }
     }
 
+    /// With this patience for the language model.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
+    }
+
     /// On this store, with its clock and its counter.
     #[must_use]
     pub fn on(self, fixture: Fixture) -> Self {
@@ -109,6 +118,9 @@ impl Start {
             settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })
         .unwrap();
+        if let (Some(llm), Some(patience)) = (&mut settings.llm, self.patience) {
+            llm.patience = patience;
+        }
         let clock = match &self.fixture {
             Some(fixture) => fixture.clock.clone(),
             None => ManualClock::new(Timestamp::from_secs(1_767_225_600)),

@@ -4,6 +4,7 @@ pub mod app;
 pub mod bot_api;
 pub mod client;
 pub mod log;
+pub mod model_server;
 pub mod process;
 pub mod program;
 pub mod raw;

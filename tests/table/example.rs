@@ -71,6 +71,7 @@ impl Example {
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
             ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
+            ("POST", "/call") => (Body::Json(json!({"command": "whoami"})), 200),
             ("POST", "/v1/audio/transcriptions") => (Body::Audio, 201),
             ("POST", "/nudge") => (Body::Json(json!({"message": "hello"})), 200),
             ("POST", "/telegram") => (Body::Update, 200),

@@ -12,7 +12,6 @@ use dalston_model::Cursor;
 use dalston_service::{FieldError, Repeat, ServiceError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// Runs the command of this name.
 pub(crate) async fn invoke(
@@ -36,7 +35,7 @@ pub(crate) async fn invoke(
     };
     in_path(row, &request, &mut arguments)?;
     let repeat = match row.route.method {
-        Method::Post => repeat::key(&request)?.map(|key| Repeat { key, fingerprint: fingerprint(&arguments) }),
+        Method::Post => repeat::key(&request)?.map(|key| Repeat::of(key, &arguments)),
         _ => None,
     };
     let answer = runtime.registry.invoke(&runtime.services, permit.caller(), name, arguments, repeat).await;
@@ -73,13 +72,6 @@ fn in_path(row: &Row, request: &HttpRequest, arguments: &mut Arguments) -> Resul
         }
     }
     Ok(())
-}
-
-/// The same for the same arguments, in whatever order they came.
-fn fingerprint(arguments: &Arguments) -> [u8; 32] {
-    let mut sorted = Value::Object(arguments.clone());
-    sorted.sort_all_objects();
-    Sha256::digest(sorted.to_string()).into()
 }
 
 /// The answer, with the secret once where there is one.

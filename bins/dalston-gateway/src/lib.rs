@@ -1,6 +1,7 @@
 //! The gateway: an app factory, and how it is served.
 
 mod body;
+mod call;
 mod commands;
 mod fault;
 mod frames;

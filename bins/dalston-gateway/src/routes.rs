@@ -1,6 +1,6 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, commands, head, health, hosts, stream, telegram, upload};
+use crate::{Gateway, call, commands, head, health, hosts, stream, telegram, upload};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -102,11 +102,13 @@ fn resource(
     >,
 > {
     let needs = rows.iter().map(|row| (method(row.method), row.need)).collect();
-    let is_stream = rows.iter().any(|row| row.serves == Serves::Data(Handler::Stream));
+    let serves = |handler| rows.iter().any(|row| row.serves == Serves::Data(handler));
+    let special = [(Handler::Stream, Door::Stream), (Handler::Call, Door::Call)];
+    let door = special.into_iter().find(|(handler, _)| serves(*handler)).map_or(Door::Http, |(_, door)| door);
     let guard = Guard::of_methods(gateway.runtime.gate.clone(), needs)
         .query_keys(gateway.query_keys)
         .route(rows.first().map_or("", |row| row.pattern))
-        .door(if is_stream { Door::Stream } else { Door::Http });
+        .door(door);
     let mut allowed: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
@@ -135,6 +137,7 @@ fn serve(row: Route) -> actix_web::Route {
         }),
         Serves::Data(Handler::Health) => route.to(health::live),
         Serves::Data(Handler::Ready) => route.to(health::ready),
+        Serves::Data(Handler::Call) => route.to(call::answer),
         Serves::Data(Handler::Upload) => route.to(upload::create),
         Serves::Data(Handler::Stream) => route.to(stream::open),
         Serves::Data(Handler::Telegram) => route.to(telegram::take),

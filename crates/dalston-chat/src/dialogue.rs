@@ -1,5 +1,6 @@
 //! What a caller says, and what they are told: the same for `POST /call` and for the chat.
 
+use crate::model::{Conversations, Model};
 use dalston_auth::{Caller, PlainKey};
 use dalston_command::{Answer, Arguments, Block, Drawing, Effect, Registry, Row, Span, Tone, fields};
 use dalston_model::{Cursor, SharedClock};
@@ -21,7 +22,7 @@ pub enum Said {
 }
 
 /// What a caller is told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reply {
     /// For people.
     pub drawing: Drawing,
@@ -41,15 +42,21 @@ pub struct Reply {
 
 /// Answers callers.
 pub struct Dialogue {
-    services: Arc<Services>,
-    registry: Arc<Registry>,
-    clock: SharedClock,
+    pub(crate) services: Arc<Services>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) clock: SharedClock,
+    conversations: Option<Conversations>,
 }
 
 impl Dialogue {
-    /// With these commands.
-    pub fn new(services: Arc<Services>, registry: Arc<Registry>, clock: SharedClock) -> Self {
-        Self { services, registry, clock }
+    /// With these commands, and the model for messages.
+    pub fn new(
+        services: Arc<Services>,
+        registry: Arc<Registry>,
+        clock: SharedClock,
+        model: Option<Arc<Model>>,
+    ) -> Self {
+        Self { services, registry, clock, conversations: model.map(Conversations::new) }
     }
 
     /// The commands.
@@ -58,7 +65,8 @@ impl Dialogue {
     }
 
     /// Answers what the caller says. A command that cannot be undone is proposed, and runs once it is confirmed.
-    pub async fn answer(&self, caller: &Caller, said: Said, repeat: Option<Repeat>) -> ServiceResult<Reply> {
+    /// `repeat` is the client's `Idempotency-Key`, if it sent one.
+    pub async fn answer(&self, caller: &Caller, said: Said, repeat: Option<String>) -> ServiceResult<Reply> {
         match said {
             Said::Command(name, arguments) => {
                 let row = self.registry.row(&name).ok_or(ServiceError::NotFound("Command"))?;
@@ -73,17 +81,20 @@ impl Dialogue {
                 let row = self.registry.row(&name).ok_or(ServiceError::NotFound("Command"))?;
                 self.run(caller, row, arguments, repeat).await
             }
-            Said::Message(_) => Err(ServiceError::Unconfigured("No language model is configured")),
+            Said::Message(text) => match &self.conversations {
+                Some(conversations) => conversations.answer(self, caller, text, repeat).await,
+                None => Err(ServiceError::Unconfigured("No language model is configured")),
+            },
         }
     }
 
     /// Runs the command, or proposes it.
-    pub(crate) async fn command(
+    async fn command(
         &self,
         caller: &Caller,
         row: &Row,
         arguments: Arguments,
-        repeat: Option<Repeat>,
+        repeat: Option<String>,
     ) -> ServiceResult<Reply> {
         if row.effect != Effect::Irreversible {
             return self.run(caller, row, arguments, repeat).await;
@@ -92,12 +103,9 @@ impl Dialogue {
         let proposal = self.services.proposals.propose(caller, row.name, arguments).await?;
         Ok(Reply {
             drawing: question(row, &proposal),
-            data: Value::Null,
             command: Some(row.name.to_owned()),
-            secrets: Vec::new(),
-            next: None,
-            partial: false,
             proposal: Some(proposal),
+            ..Reply::default()
         })
     }
 
@@ -106,8 +114,9 @@ impl Dialogue {
         caller: &Caller,
         row: &Row,
         arguments: Arguments,
-        repeat: Option<Repeat>,
+        repeat: Option<String>,
     ) -> ServiceResult<Reply> {
+        let repeat = repeat.map(|key| Repeat::of(key, &arguments));
         let answer = self.registry.invoke(&self.services, caller, row.name, arguments, repeat).await?;
         let Answer { data, secret, next, partial } = answer;
         Ok(Reply {
@@ -123,7 +132,7 @@ impl Dialogue {
 }
 
 /// What the caller is asked before a command that cannot be undone.
-fn question(row: &Row, proposal: &Proposal) -> Drawing {
+pub(crate) fn question(row: &Row, proposal: &Proposal) -> Drawing {
     let asked = vec![Span::new(Tone::Strong, row.name), Span::plain(" cannot be undone. It runs once you confirm it.")];
     let arguments = fields("", &Value::Object(proposal.arguments.clone()));
     let arguments = arguments.into_iter().map(|(name, value)| (name, vec![Span::new(Tone::Code, &value)])).collect();

@@ -4,7 +4,9 @@
 //! came of it. The model and the chat never widen what the caller may do: they hold no rights of their own.
 
 mod dialogue;
+mod model;
 mod telegram;
 
 pub use dialogue::{Dialogue, Reply, Said};
+pub use model::Model;
 pub use telegram::{Bot, BotParts, Taken, Telegram, TelegramParts, Tempo, webhook_secret};

@@ -43,7 +43,7 @@ pub fn coerce(schema: &Value, text: &str) -> Value {
 /// The arguments as the type of the command: all unknown and missing names at once, else the first value that is wrong.
 pub(crate) fn parse<T: DeserializeOwned>(row: &Row, arguments: Arguments) -> ServiceResult<T> {
     let unknown = arguments.keys().filter(|name| row.parameter(name).is_none());
-    let unknown = unknown.map(|name| FieldError::new(shown(name), "is not a field of this request"));
+    let unknown = unknown.map(|name| unknown_field(name));
     let missing = row.parameters.iter().filter(|it| it.required && !arguments.contains_key(it.name.as_str()));
     let missing = missing.map(|parameter| FieldError::new(parameter.name.clone(), "is required"));
     let wrong: Vec<FieldError> = unknown.chain(missing).collect();
@@ -64,10 +64,10 @@ pub(crate) fn parse<T: DeserializeOwned>(row: &Row, arguments: Arguments) -> Ser
     })
 }
 
-/// The name of an unknown field, unless somebody pasted something else there.
-fn shown(name: &str) -> String {
+/// The error of a field that nobody asked for: by its name, unless somebody pasted something else there.
+pub fn unknown_field(name: &str) -> FieldError {
     let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    if plain { name.to_owned() } else { "(unreadable name)".to_owned() }
+    FieldError::new(if plain { name } else { "(unreadable name)" }, "is not a field of this request")
 }
 
 /// What a schema wants, in words.

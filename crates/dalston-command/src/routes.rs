@@ -12,6 +12,8 @@ pub enum Handler {
     Health,
     /// A new connection to the store works.
     Ready,
+    /// A command, a message or a confirmation.
+    Call,
     /// An upload.
     Upload,
     /// The stream's WebSocket.
@@ -54,6 +56,14 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         need: None,
         summary: "Whether a new connection to the store works.",
         example: "curl http://localhost:8000/health/ready",
+    },
+    DataRoute {
+        handler: Handler::Call,
+        method: Method::Post,
+        pattern: "/call",
+        need: Some(Need::Caller),
+        summary: "Run a command, talk to the language model, or confirm: JSON with command, message or confirm.",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" --json '{\"command\": \"/status\"}' http://localhost:8000/call",
     },
     DataRoute {
         handler: Handler::Upload,

@@ -2,6 +2,10 @@
 
 use crate::{LlmSettings, Lookup, SETTINGS, Setting, TelegramSettings};
 use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, SecretText};
+use std::time::Duration;
+
+/// A language model that does not answer in this time is given up.
+const LLM_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads one setting after another and collects what is wrong.
 pub(crate) struct Reader<'a> {
@@ -109,7 +113,7 @@ impl<'a> Reader<'a> {
         if model.is_none() {
             self.refuse("DALSTON_LLM_MODEL", "must name the model to ask at DALSTON_LLM_URL");
         }
-        Some(LlmSettings { url, model: model?, key })
+        Some(LlmSettings { url, model: model?, key, patience: LLM_PATIENCE })
     }
 
     /// The settings in force, for people to see: of a secret only whether it is set.

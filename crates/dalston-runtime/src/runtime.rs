@@ -1,13 +1,13 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS};
+use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
-use dalston_chat::{Bot, BotParts, Dialogue, Telegram, TelegramParts, Tempo};
+use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{AudioFiles, Messenger, NoWorkers, Services, ServicesParts, Voice, Workers};
+use dalston_service::{AudioFiles, Messenger, NoWorkers, Services, ServicesParts, Voice, Workers, Writer};
 use dalston_store::SharedStore;
 use std::{
     io::Write,
@@ -103,6 +103,13 @@ impl Runtime {
             .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))?;
         let telegram = telegram(settings, &clock, tempo)?;
         let administrators = settings.administrators.clone();
+        let model = match settings.llm.take() {
+            Some(LlmSettings { url, model, key, patience }) => {
+                let model = Model::new(&url, model, key, patience);
+                Some(Arc::new(model.context("no HTTP client for the language model")?))
+            }
+            None => None,
+        };
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
@@ -113,12 +120,12 @@ impl Runtime {
             settings: settings.shown.clone(),
             voice: Voice {
                 messenger: telegram.clone().map(|(telegram, _)| telegram as Arc<dyn Messenger>),
+                writer: model.clone().map(|model| model as Arc<dyn Writer>),
                 administrators: administrators.clone(),
-                ..Voice::default()
             },
             commit: option_env!("DALSTON_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
         }));
-        let dialogue = Arc::new(Dialogue::new(services.clone(), registry.clone(), clock.clone()));
+        let dialogue = Arc::new(Dialogue::new(services.clone(), registry.clone(), clock.clone(), model));
         let bot = telegram.map(|(telegram, webhook)| {
             let (dialogue, services, store) = (dialogue.clone(), services.clone(), store.clone());
             let (clock, entropy) = (clock.clone(), entropy.clone());

@@ -10,6 +10,7 @@ use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZeroU32,
     path::PathBuf,
+    time::Duration,
 };
 use thiserror::Error;
 
@@ -83,6 +84,8 @@ pub struct LlmSettings {
     pub model: String,
     /// The key for that server.
     pub key: Option<SecretText>,
+    /// How long an answer may take.
+    pub patience: Duration,
 }
 
 /// Where a key in the query is taken.

@@ -52,9 +52,12 @@ pub enum ServiceError {
     /// The store cannot be asked.
     #[error("the store is not available")]
     Unavailable,
-    /// What it would take is not configured, or cannot be reached.
+    /// What it would take is not configured.
     #[error("{0}")]
     Unconfigured(&'static str),
+    /// What it would take, other than the store, gives no answer.
+    #[error("{0}")]
+    Unreachable(&'static str),
     /// A message reached nobody. What came of each attempt is for the client.
     #[error("The message reached nobody")]
     Undelivered(serde_json::Value),
@@ -77,7 +80,7 @@ impl ServiceError {
             Self::UnsupportedMedia(_) => ErrorCode::UnsupportedMedia,
             Self::TooLarge => ErrorCode::TooLarge,
             Self::StorageFull => ErrorCode::StorageFull,
-            Self::Unavailable | Self::Unconfigured(_) => ErrorCode::Unavailable,
+            Self::Unavailable | Self::Unconfigured(_) | Self::Unreachable(_) => ErrorCode::Unavailable,
             Self::Undelivered(_) => ErrorCode::Undelivered,
             Self::Internal => ErrorCode::Internal,
         }

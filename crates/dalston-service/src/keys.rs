@@ -9,7 +9,7 @@ use dalston_model::{
 use dalston_store::{
     ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Repeated, RevokeKey, Rotation, SharedStore, UsedKey,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -61,6 +61,13 @@ pub struct Repeat {
 }
 
 impl Repeat {
+    /// A request of these arguments: the same for the same ones, in whatever order they came.
+    pub fn of(key: String, arguments: &Map<String, Value>) -> Self {
+        let mut sorted = Value::Object(arguments.clone());
+        sorted.sort_all_objects();
+        Self { key, fingerprint: Sha256::digest(sorted.to_string()).into() }
+    }
+
     /// The claim of it, for one caller and one command.
     pub(crate) fn claim(&self, permit: &Permit, command: &str, now: Timestamp) -> Claim {
         Claim {

@@ -12,10 +12,9 @@ use crate::{Dialogue, Said};
 use dalston_auth::{Administrators, Caller};
 use dalston_command::Drawing;
 use dalston_model::{Actor, Door, KeyDigest, RequestId, SharedClock, SharedEntropy, Source};
-use dalston_service::{Repeat, Services};
+use dalston_service::Services;
 use dalston_store::SharedStore;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What the bot is made of.
@@ -113,7 +112,7 @@ impl Bot {
             Said::Line(line) => Some(line.clone()),
             _ => None,
         };
-        match self.dialogue.answer(&caller, said, Some(self.repeat(update, text))).await {
+        match self.dialogue.answer(&caller, said, Some(self.repeat(update))).await {
             Ok(reply) => self.reply(user, line.as_deref(), reply).await,
             Err(error) => self.refuse(user, &error).await,
         }
@@ -128,8 +127,8 @@ impl Bot {
         let caller = self.caller(press.user, Some(update));
         let answered = match press.data.split_once(':') {
             Some(("confirm", token)) => {
-                let repeat = self.repeat(update, &press.data);
-                self.dialogue.answer(&caller, Said::Confirm(token.to_owned()), Some(repeat)).await.map(Some)
+                let said = Said::Confirm(token.to_owned());
+                self.dialogue.answer(&caller, said, Some(self.repeat(update))).await.map(Some)
             }
             // Taken and not run: nobody can confirm it any more.
             Some(("cancel", token)) => self.services.proposals.take(&caller, token).await.map(|_| None),
@@ -158,8 +157,8 @@ impl Bot {
     }
 
     /// What makes a command of an update that is heard once more do nothing twice.
-    fn repeat(&self, update: i64, said: &str) -> Repeat {
-        Repeat { key: format!("telegram-{}-{update}", self.telegram.bot()), fingerprint: Sha256::digest(said).into() }
+    fn repeat(&self, update: i64) -> String {
+        format!("telegram-{}-{update}", self.telegram.bot())
     }
 
     /// A number from 0 to 255; without chance nodes may ask in step.

@@ -1,0 +1,100 @@
+//! `POST /call`: a command, slash text, a message to the language model, or a confirmation.
+
+use crate::{Gateway, body, fault::problem, repeat};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use dalston_actix::{Permitted, Problem};
+use dalston_chat::{Reply, Said};
+use dalston_command::{Arguments, unknown_field};
+use dalston_service::{FieldError, ServiceError, ServiceResult};
+use serde_json::{Value, json};
+
+/// The longest message in characters.
+const LONGEST: usize = 4_096;
+
+/// What the body may hold.
+const FIELDS: [&str; 4] = ["command", "arguments", "message", "confirm"];
+
+/// Answers what the caller says.
+pub(crate) async fn answer(
+    request: HttpRequest,
+    payload: Payload,
+    Permitted(permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let said = said(body::read(&request, payload, gateway.pace).await?).map_err(problem)?;
+    let repeat = repeat::key(&request)?;
+    let reply = gateway.runtime.dialogue.answer(permit.caller(), said, repeat).await.map_err(problem)?;
+    let mut response = if reply.partial { HttpResponse::MultiStatus() } else { HttpResponse::Ok() };
+    Ok(response.json(drawn(&reply)))
+}
+
+/// What the body says: one thing, and nothing that is not known. Null is as good as left out.
+fn said(mut body: Arguments) -> ServiceResult<Said> {
+    let unknown: Vec<FieldError> =
+        body.keys().filter(|name| !FIELDS.contains(&name.as_str())).map(|name| unknown_field(name)).collect();
+    if !unknown.is_empty() {
+        return Err(ServiceError::Invalid(unknown));
+    }
+    let [command, arguments, message, confirm] = FIELDS.map(|name| body.remove(name).filter(|value| !value.is_null()));
+    let given = [("command", command), ("message", message), ("confirm", confirm)];
+    let mut given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let (name, value) =
+        given.next().ok_or_else(|| ServiceError::invalid("command", "is required, or message, or confirm"))?;
+    if let Some((other, _)) = given.next() {
+        return Err(ServiceError::invalid(other, format!("must not be given beside {name}")));
+    }
+    let Value::String(text) = value else { return Err(ServiceError::invalid(name, "must be of type string")) };
+    let said = match name {
+        "command" if !text.starts_with('/') => return Ok(Said::Command(text, object(arguments)?)),
+        "command" => Said::Line(text),
+        "message" if text.chars().count() > LONGEST || text.trim().is_empty() => {
+            return Err(ServiceError::invalid(name, "must be a text of 1 to 4096 characters"));
+        }
+        "message" => Said::Message(text),
+        _ => Said::Confirm(text),
+    };
+    match arguments {
+        Some(_) => Err(ServiceError::invalid("arguments", "belong to a command by its name")),
+        None => Ok(said),
+    }
+}
+
+fn object(arguments: Option<Value>) -> ServiceResult<Arguments> {
+    match arguments {
+        None => Ok(Arguments::new()),
+        Some(Value::Object(arguments)) => Ok(arguments),
+        Some(_) => Err(ServiceError::invalid("arguments", "must be of type object")),
+    }
+}
+
+/// The reply. Secrets stand beside the text and the data, never in them.
+fn drawn(reply: &Reply) -> Value {
+    let mut drawn = json!({
+        "success": true,
+        "response": reply.drawing.plain(),
+        "data": reply.data,
+        "command_handled": reply.command,
+    });
+    let secrets: Vec<Value> = reply.secrets.iter().map(|secret| secret.expose().into()).collect();
+    if let Some(first) = secrets.first() {
+        drawn["secrets"] = json!({"key": first});
+    }
+    if secrets.len() > 1 {
+        drawn["secrets"]["keys"] = secrets.into();
+    }
+    if let Some(proposal) = &reply.proposal {
+        drawn["confirm"] = json!({
+            "token": proposal.token,
+            "command": proposal.command,
+            "arguments": proposal.arguments,
+            "expires_at": proposal.expires_at,
+        });
+    }
+    if let Some(next) = &reply.next {
+        drawn["next"] = next.to_string().into();
+    }
+    drawn
+}

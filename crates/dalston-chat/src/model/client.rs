@@ -1,0 +1,81 @@
+//! The client of an OpenAI-compatible server.
+
+use super::wire::{Answered, Asked, Message, Turn};
+use dalston_auth::{SecretText, masked_text};
+use dalston_service::{ServiceError, ServiceResult};
+use reqwest::{Client, StatusCode, header, redirect};
+use serde_json::Value;
+use std::time::Duration;
+use thiserror::Error;
+
+/// What the caller hears of a model that says nothing, whatever the cause.
+pub(super) const SILENT: ServiceError = ServiceError::Unreachable("The language model cannot be reached");
+/// An answer has at most so many bytes.
+const LARGEST: usize = 1024 * 1024;
+
+/// A language model.
+pub struct Model {
+    client: Client,
+    url: String,
+    name: String,
+    key: Option<SecretText>,
+}
+
+/// Why a model said nothing: for the log.
+#[derive(Debug, Error)]
+enum Silence {
+    #[error("{0:?}")]
+    Http(reqwest::Error),
+    #[error("the server answered {0}")]
+    Status(StatusCode),
+    #[error("the answer is larger than {LARGEST} bytes")]
+    TooLarge,
+    #[error("the answer is no chat completion")]
+    Garbled,
+}
+
+impl From<reqwest::Error> for Silence {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Http(error.without_url())
+    }
+}
+
+impl Model {
+    /// The model of this name at `url`, which is given up when an answer takes longer than `patience`.
+    pub fn new(url: &str, name: String, key: Option<SecretText>, patience: Duration) -> Result<Self, reqwest::Error> {
+        // A second call finds the first provider in place.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A redirect would carry what was said to another server.
+        let client = Client::builder().timeout(patience).redirect(redirect::Policy::none()).build()?;
+        Ok(Self { client, url: format!("{url}/chat/completions"), name, key })
+    }
+
+    /// What the model says next. Nothing that looks like a key is sent.
+    pub(super) async fn complete(&self, messages: &[Message], tools: &[Value]) -> ServiceResult<Turn> {
+        let asked = serde_json::to_string(&Asked { model: &self.name, messages, tools });
+        let asked = asked.map_err(|_| ServiceError::Internal)?;
+        self.ask(masked_text(&asked).into_owned()).await.map_err(|error| {
+            tracing::warn!(%error, "the language model gave no answer");
+            SILENT
+        })
+    }
+
+    async fn ask(&self, body: String) -> Result<Turn, Silence> {
+        let mut request = self.client.post(&self.url).header(header::CONTENT_TYPE, "application/json").body(body);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key.expose());
+        }
+        let mut response = request.send().await?;
+        if !response.status().is_success() {
+            return Err(Silence::Status(response.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(Silence::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice::<Answered>(&body).ok().and_then(Answered::turn).ok_or(Silence::Garbled)
+    }
+}

@@ -1,0 +1,139 @@
+//! Chat completions as they go over the wire. Compatible servers leave out fields, add some, and send null.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// What is asked of the server.
+#[derive(Serialize)]
+pub(super) struct Asked<'a> {
+    pub(super) model: &'a str,
+    pub(super) messages: &'a [Message],
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    pub(super) tools: &'a [Value],
+}
+
+/// What was said so far.
+#[derive(Serialize)]
+#[serde(tag = "role", rename_all = "lowercase")]
+pub(super) enum Message {
+    /// By us, about the task.
+    System { content: String },
+    /// By the caller.
+    User { content: String },
+    /// By the model.
+    Assistant { content: Option<String>, tool_calls: Vec<ToolCall> },
+    /// By a tool that the model called.
+    Tool { tool_call_id: String, content: String },
+}
+
+/// A tool that the model wants to call.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ToolCall {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) id: String,
+    #[serde(rename = "type", skip_deserializing, default = "function")]
+    kind: &'static str,
+    pub(super) function: Function,
+}
+
+/// A tool and its arguments: JSON in a text.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Function {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) arguments: String,
+}
+
+/// What the server answers.
+#[derive(Deserialize)]
+pub(super) struct Answered {
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Written,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    content: Value,
+    #[serde(default)]
+    refusal: Option<String>,
+    #[serde(default)]
+    tool_calls: Option<Vec<ToolCall>>,
+}
+
+/// What the model says in its turn: a text, or tools to call.
+pub(super) struct Turn {
+    pub(super) text: String,
+    pub(super) calls: Vec<ToolCall>,
+}
+
+impl Answered {
+    /// The turn, if there is one.
+    pub(super) fn turn(self) -> Option<Turn> {
+        let Written { content, refusal, tool_calls } = self.choices.into_iter().next()?.message;
+        let text = match content {
+            Value::String(text) => text,
+            // Text in parts.
+            Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+            _ => refusal.unwrap_or_default(),
+        };
+        let mut calls = tool_calls.unwrap_or_default();
+        for (number, call) in calls.iter_mut().enumerate().filter(|(_, call)| call.id.is_empty()) {
+            call.id = format!("call_{number}");
+        }
+        Some(Turn { text, calls })
+    }
+}
+
+impl From<Turn> for Message {
+    fn from(turn: Turn) -> Self {
+        Self::Assistant { content: (!turn.text.is_empty()).then_some(turn.text), tool_calls: turn.calls }
+    }
+}
+
+const fn function() -> &'static str {
+    "function"
+}
+
+/// A text; nothing for null, and JSON that is no text as it stands.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn turn(message: Value) -> Turn {
+        let answered = json!({"choices": [{"message": message, "logprobs": null}], "new": 1});
+        serde_json::from_value::<Answered>(answered).unwrap().turn().unwrap()
+    }
+
+    #[test]
+    fn servers_that_leave_out_or_add_fields_are_understood() {
+        assert_eq!(turn(json!({"content": "a"})).text, "a");
+        assert_eq!(turn(json!({"content": [{"type": "text", "text": "a"}, {"text": "b"}]})).text, "ab");
+        assert_eq!(turn(json!({"content": null, "refusal": "no", "tool_calls": null})).text, "no");
+        let calls = turn(json!({"tool_calls": [
+            {"function": {"name": "help", "arguments": {"a": 1}}},
+            {"id": "x", "type": "function", "index": 0, "function": {"name": "status", "arguments": "{}"}},
+            {"id": null, "function": {"name": "whoami", "arguments": null}},
+        ]}));
+        let wanted = json!([
+            {"id": "call_0", "type": "function", "function": {"name": "help", "arguments": "{\"a\":1}"}},
+            {"id": "x", "type": "function", "function": {"name": "status", "arguments": "{}"}},
+            {"id": "call_2", "type": "function", "function": {"name": "whoami", "arguments": ""}},
+        ]);
+        assert_eq!(json!(calls.calls), wanted);
+    }
+}

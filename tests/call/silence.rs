@@ -1,0 +1,120 @@
+//! Models that say nothing, or nothing of use, and callers who go away.
+
+use super::{call, gateway, say, secrets_of, start};
+use futures_util::future::join_all;
+use kit::{
+    client::Answer,
+    model_server::{ModelServer, Says},
+    process::eventually,
+};
+use reqwest::Method;
+use serde_json::json;
+use std::time::Duration;
+
+/// The answer when the model gives none.
+#[track_caller]
+fn assert_unreachable(answer: &Answer, what: &str) {
+    assert_eq!((answer.code(), answer.problem()), (503, "unavailable"), "{what}: {}", answer.text);
+    assert_eq!(answer.json["detail"], "The language model cannot be reached", "{what}");
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn a_model_of_no_use_is_said_to_be_unreachable() {
+    let (app, model) = gateway().await;
+    let admin = app.key("admin").await;
+    let answer = |message: &str| format!(r#"{{"choices": [{{"message": {message}}}]}}"#);
+    for (status, body) in [
+        (500, String::new()),
+        (429, "slow down".to_owned()),
+        (401, r#"{"error": {"message": "Incorrect API key"}}"#.to_owned()),
+        (307, String::new()),
+        (200, "<html>".to_owned()),
+        (200, r#"{"choices": []}"#.to_owned()),
+        (200, answer("{}")),
+        (200, answer(r#"{"content": " "}"#)),
+        (200, answer(r#"{"tool_calls": 1}"#)),
+        (200, answer(&format!(r#"{{"content": "{}"}}"#, "x".repeat(1024 * 1024)))),
+    ] {
+        let what = format!("{status} {body:.40}");
+        let before = model.heard().len();
+        model.says([Says::Raw(status, body)]);
+        assert_unreachable(&say(&admin, "hello").await, &what);
+        assert_eq!(model.heard().len(), before + 1, "{what}: no redirect is followed, nothing is asked twice");
+    }
+    model.says([Says::Raw(200, answer(&format!(r#"{{"content": "{}"}}"#, "x".repeat(1_000_000))))]);
+    say(&admin, "hello").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_there_is_said_to_be_unreachable() {
+    let model = ModelServer::start();
+    let app = start(&model).start().await;
+    drop(model);
+    let admin = app.key("admin").await;
+    assert_unreachable(&say(&admin, "hello").await, "nobody listens");
+    call(&admin, json!({"command": "/status"})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_model_that_takes_too_long_is_given_up() {
+    let model = ModelServer::start();
+    let app = start(&model).patience(Duration::from_millis(200)).start().await;
+    let admin = app.key("admin").await;
+    model.says([Says::Nothing]);
+    assert_unreachable(&say(&admin, "hello").await, "a time-out");
+}
+
+#[tokio::test]
+async fn what_was_done_before_the_model_fell_silent_is_told_with_its_secret() {
+    let (app, model) = gateway().await;
+    let admin = app.key("admin").await;
+    model.says([Says::call("create_api_key", &json!({"name": "n"})), Says::Raw(500, String::new())]);
+    let answer = say(&admin, "make a key").await.expect(207);
+    assert_eq!(answer.json["command_handled"], "keys.create");
+    assert!(answer.json["response"].as_str().unwrap().contains("fell silent"), "{}", answer.text);
+    let made = app.with(&secrets_of(&answer)[0]).get("/auth/me").await.expect(200);
+    assert_eq!(made.json["id"], answer.json["data"]["id"]);
+}
+
+#[tokio::test]
+async fn eight_talk_at_once_and_the_next_is_told_to_wait() {
+    let (app, model) = gateway().await;
+    let admin = app.key("admin").await;
+    model.says((0..8).map(|_| Says::Nothing));
+    let others = async {
+        model.asked(8).await;
+        let refused = say(&admin, "hello").await.expect(503);
+        assert_eq!(refused.problem(), "unavailable");
+        // Commands need no model.
+        call(&admin, json!({"command": "/status"})).await.expect(200);
+        model.release();
+    };
+    let (answers, ()) = tokio::join!(join_all((0..8).map(|_| say(&admin, "hello"))), others);
+    for answer in answers {
+        assert_eq!(answer.expect(200).json["response"], "At last.");
+    }
+    model.says([Says::text("Hello.")]);
+    say(&admin, "hello").await.expect(200);
+    assert_eq!(model.heard().len(), 9);
+}
+
+#[tokio::test]
+async fn callers_who_go_away_leave_room_for_others() {
+    let (app, model) = gateway().await;
+    let admin = app.key("admin").await;
+    model.says((0..8).map(|_| Says::Nothing));
+    let gone: Vec<_> = (0..8)
+        .map(|_| {
+            let request = admin.request(Method::POST, "/call").json(&json!({"message": "hello"}));
+            tokio::spawn(request.send())
+        })
+        .collect();
+    model.asked(8).await;
+    for task in gone {
+        task.abort();
+    }
+    model.release();
+    model.says((0..8).map(|_| Says::text("Hello.")));
+    eventually("there is room again", async || say(&admin, "hello").await.code() == 200).await;
+}

@@ -1,0 +1,191 @@
+//! An OpenAI-compatible server that says what it is told to, and remembers what it was asked.
+
+use crate::log;
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    dev::ServerHandle,
+    http::{StatusCode, header},
+    rt::System,
+    web::{Bytes, Data, PayloadConfig, post},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    net::TcpListener,
+    sync::{Arc, Mutex, mpsc},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::watch;
+
+/// The model's name.
+pub const MODEL: &str = "model-of-the-tests";
+/// The key that the server wants.
+pub const KEY: &str = "sk-key-of-the-model-server-0123456789";
+
+/// What the model says in its turn.
+pub enum Says {
+    /// A text.
+    Text(String),
+    /// Tools by their names, with their arguments as they stand.
+    Calls(Vec<(String, String)>),
+    /// This status and body.
+    Raw(u16, String),
+    /// Nothing, until [`ModelServer::release`]; then a text.
+    Nothing,
+}
+
+/// A request that the server got.
+#[derive(Clone)]
+pub struct Heard {
+    /// Its `Authorization`.
+    pub authorization: String,
+    /// Its path and query.
+    pub path: String,
+    /// Its body.
+    pub body: Value,
+}
+
+/// The server.
+pub struct ModelServer {
+    /// Where it is: what `DALSTON_LLM_URL` holds.
+    pub url: String,
+    desk: Arc<Desk>,
+    server: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What its handlers share.
+struct Desk {
+    script: Mutex<VecDeque<Says>>,
+    heard: watch::Sender<Vec<Heard>>,
+    released: watch::Sender<bool>,
+}
+
+impl Says {
+    /// A call of one tool.
+    pub fn call(tool: &str, arguments: &Value) -> Self {
+        Self::Calls(vec![(tool.to_owned(), arguments.to_string())])
+    }
+
+    /// A text.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl ModelServer {
+    /// Starts one that says nothing yet.
+    pub fn start() -> Self {
+        let desk = Arc::new(Desk {
+            script: Mutex::default(),
+            heard: watch::Sender::new(Vec::new()),
+            released: watch::Sender::new(false),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let (send, started) = mpsc::channel();
+        let shared = Data::from(desk.clone());
+        let thread = thread::spawn(move || {
+            System::new().block_on(async move {
+                let app = move || {
+                    let limit = PayloadConfig::new(64 * 1024 * 1024);
+                    App::new().app_data(limit).app_data(shared.clone()).route("/v1/chat/completions", post().to(answer))
+                };
+                let server = HttpServer::new(app)
+                    .workers(1)
+                    .shutdown_timeout(1)
+                    .disable_signals()
+                    .listen(listener)
+                    .unwrap()
+                    .run();
+                send.send(server.handle()).unwrap();
+                server.await.unwrap();
+            });
+        });
+        let server = started.recv().unwrap();
+        log::guard(KEY);
+        Self { url, desk, server, thread: Some(thread) }
+    }
+
+    /// What it says next, one turn after another, behind what it was told before.
+    pub fn says(&self, turns: impl IntoIterator<Item = Says>) {
+        self.desk.script.lock().unwrap().extend(turns);
+    }
+
+    /// Lets those go on who wait for nothing.
+    pub fn release(&self) {
+        self.desk.released.send_replace(true);
+    }
+
+    /// All that it was asked.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.desk.heard.borrow().clone()
+    }
+
+    /// What it was asked last.
+    pub fn last(&self) -> Value {
+        self.heard().pop().unwrap().body
+    }
+
+    /// The results of tools in what it was asked last.
+    pub fn results(&self) -> Vec<Value> {
+        let last = self.last();
+        let messages = last["messages"].as_array().unwrap().iter();
+        let tools = messages.filter(|message| message["role"] == "tool");
+        tools.map(|message| serde_json::from_str(message["content"].as_str().unwrap()).unwrap_or_default()).collect()
+    }
+
+    /// Waits until it was asked so often.
+    pub async fn asked(&self, times: usize) {
+        self.desk.heard.subscribe().wait_for(|heard| heard.len() >= times).await.unwrap();
+    }
+}
+
+impl Drop for ModelServer {
+    fn drop(&mut self) {
+        self.release();
+        drop(self.server.stop(false));
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+        // Every test with a model ends here: it was told no secret of any test.
+        let leaks: Vec<String> = self.heard().iter().flat_map(|heard| log::searched(&heard.body.to_string())).collect();
+        if !thread::panicking() {
+            assert!(leaks.is_empty(), "{} secrets told to the model, the first: {:?}", leaks.len(), leaks.first());
+        }
+    }
+}
+
+async fn answer(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let authorization = authorization.map_or("", |value| value.to_str().unwrap()).to_owned();
+    let heard = Heard { authorization, path: request.uri().to_string(), body: serde_json::from_slice(&body).unwrap() };
+    desk.heard.send_modify(|all| all.push(heard));
+    let says = desk.script.lock().unwrap().pop_front();
+    let message = match says {
+        Some(Says::Text(text)) => json!({"role": "assistant", "content": text}),
+        Some(Says::Calls(calls)) => {
+            let calls: Vec<Value> = calls
+                .iter()
+                .enumerate()
+                .map(|(number, (name, arguments))| {
+                    let function = json!({"name": name, "arguments": arguments});
+                    json!({"id": format!("call-{number}"), "type": "function", "function": function})
+                })
+                .collect();
+            json!({"role": "assistant", "content": null, "tool_calls": calls})
+        }
+        Some(Says::Raw(status, body)) => {
+            let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
+            return response.insert_header((header::LOCATION, "/v1/chat/completions")).body(body);
+        }
+        Some(Says::Nothing) => {
+            desk.released.subscribe().wait_for(|released| *released).await.unwrap();
+            json!({"role": "assistant", "content": "At last."})
+        }
+        // A script that is too short.
+        None => return HttpResponse::NotImplemented().finish(),
+    };
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    HttpResponse::Ok().json(json!({"id": "x", "object": "chat.completion", "choices": [choice], "usage": {}}))
+}
