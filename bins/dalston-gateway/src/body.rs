@@ -42,24 +42,33 @@ impl Default for Pace {
 
 /// Reads the JSON object of the body; none at all is an empty object.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
-    plain(request)?;
-    // A time-out of the event loop, which has a clock of its own.
-    let body = timeout(pace.json, whole(payload)).await.map_err(|_| late())??;
-    if body.is_empty() {
-        return Ok(Arguments::new());
-    }
-    if !has_media_type(request, "application/json") || !is_utf8(request) {
-        return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"));
-    }
-    read_object(&body).map_err(problem)
+    let body = json(request, payload, pace, JSON_BYTES).await?;
+    if body.is_empty() { Ok(Arguments::new()) } else { read_object(&body).map_err(problem) }
 }
 
-async fn whole(mut payload: Payload) -> Result<Vec<u8>, Problem> {
+/// The whole body, said to be JSON unless it is empty; at most so many bytes.
+pub(crate) async fn json(
+    request: &HttpRequest,
+    payload: Payload,
+    pace: Pace,
+    most: usize,
+) -> Result<Vec<u8>, Problem> {
+    plain(request)?;
+    // A time-out of the event loop, which has a clock of its own.
+    let body = timeout(pace.json, whole(payload, most)).await.map_err(|_| late())??;
+    if body.is_empty() || (has_media_type(request, "application/json") && is_utf8(request)) {
+        Ok(body)
+    } else {
+        Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"))
+    }
+}
+
+async fn whole(mut payload: Payload, most: usize) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| unread(&error))?;
-        if body.len() + chunk.len() > JSON_BYTES {
-            return Err(Problem::new(ErrorCode::TooLarge, "The body is larger than 65536 bytes"));
+        if body.len() + chunk.len() > most {
+            return Err(Problem::new(ErrorCode::TooLarge, format!("The body is larger than {most} bytes")));
         }
         body.extend_from_slice(&chunk);
     }

@@ -1,6 +1,6 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, commands, head, health, hosts, stream, upload};
+use crate::{Gateway, claims, commands, head, health, hosts, mcp, stream, upload};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -99,11 +99,10 @@ fn resource(
     >,
 > {
     let needs = rows.iter().map(|row| (method(row.method), row.need)).collect();
-    let is_stream = rows.iter().any(|row| row.serves == Serves::Data(Handler::Stream));
     let guard = Guard::of_methods(gateway.runtime.gate.clone(), needs)
         .query_keys(gateway.query_keys)
         .route(rows.first().map_or("", |row| row.pattern))
-        .door(if is_stream { Door::Stream } else { Door::Http });
+        .door(door(&rows));
     let mut allowed: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
@@ -121,6 +120,15 @@ fn resource(
         .wrap(guard)
 }
 
+/// The door that a resource is.
+fn door(rows: &[Route]) -> Door {
+    match rows.first().map(|row| row.serves) {
+        Some(Serves::Data(Handler::Stream)) => Door::Stream,
+        Some(Serves::Data(Handler::Mcp)) => Door::Mcp,
+        _ => Door::Http,
+    }
+}
+
 fn serve(row: Route) -> actix_web::Route {
     let route = match row.method {
         Method::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
@@ -134,6 +142,9 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::Ready) => route.to(health::ready),
         Serves::Data(Handler::Upload) => route.to(upload::create),
         Serves::Data(Handler::Stream) => route.to(stream::open),
+        Serves::Data(Handler::Mcp) => route.to(mcp::answer),
+        Serves::Data(Handler::Claim) => route.to(claims::show),
+        Serves::Data(Handler::OpenClaim) => route.to(claims::open),
     }
 }
 

@@ -16,6 +16,12 @@ pub enum Handler {
     Upload,
     /// The stream's WebSocket.
     Stream,
+    /// The Model Context Protocol.
+    Mcp,
+    /// The page of a claim.
+    Claim,
+    /// The opening of a claim.
+    OpenClaim,
 }
 
 /// A route of the table.
@@ -68,5 +74,29 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         need: Some(Need::Scope(Scope::Realtime)),
         summary: "Open a transcription stream: a WebSocket; language, model, encoding, sample_rate in the query.",
         example: "websocat \"ws://localhost:8000/v1/audio/transcriptions/stream?api_key=$DALSTON_API_KEY&language=en\"",
+    },
+    DataRoute {
+        handler: Handler::Mcp,
+        method: Method::Post,
+        pattern: "/mcp",
+        need: Some(Need::Caller),
+        summary: "Speak the Model Context Protocol over streamable HTTP: your commands are its tools.",
+        example: "claude mcp add --transport http dalston http://localhost:8000/mcp --header \"Authorization: Bearer $DALSTON_API_KEY\"",
+    },
+    DataRoute {
+        handler: Handler::Claim,
+        method: Method::Get,
+        pattern: "/auth/claims/{token}",
+        need: None,
+        summary: "Show the page behind a claim link, with a button that opens it. Opens nothing.",
+        example: "xdg-open http://localhost:8000/auth/claims/TOKEN",
+    },
+    DataRoute {
+        handler: Handler::OpenClaim,
+        method: Method::Post,
+        pattern: "/auth/claims/{token}",
+        need: None,
+        summary: "Take the secret that waits behind a claim link, once, within five minutes.",
+        example: "curl -X POST http://localhost:8000/auth/claims/TOKEN",
     },
 ];
