@@ -42,15 +42,24 @@ impl Default for Pace {
 
 /// Reads the JSON object of the body; none at all is an empty object.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
+    let body = json(request, payload, pace, JSON_BYTES).await?;
+    if body.is_empty() { Ok(Arguments::new()) } else { read_object(&body).map_err(problem) }
+}
+
+/// The whole body, said to be JSON unless it is empty; at most so many bytes.
+pub(crate) async fn json(
+    request: &HttpRequest,
+    payload: Payload,
+    pace: Pace,
+    longest: usize,
+) -> Result<Vec<u8>, Problem> {
     plain(request)?;
-    let body = bytes(payload, pace, JSON_BYTES).await?;
-    if body.is_empty() {
-        return Ok(Arguments::new());
+    let body = bytes(payload, pace, longest).await?;
+    if body.is_empty() || (has_media_type(request, "application/json") && is_utf8(request)) {
+        Ok(body)
+    } else {
+        Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"))
     }
-    if !has_media_type(request, "application/json") || !is_utf8(request) {
-        return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type application/json"));
-    }
-    read_object(&body).map_err(problem)
 }
 
 /// Reads the body, which has at most so many bytes and arrives in time.

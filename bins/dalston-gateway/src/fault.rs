@@ -8,13 +8,21 @@ use serde_json::json;
 
 /// The problem of a service error.
 pub(crate) fn problem(error: ServiceError) -> Problem {
-    let code = error.code();
+    let (code, detail) = (error.code(), detail(&error));
     match error {
         ServiceError::Refused(refusal) => Denied::from(refusal).into(),
         ServiceError::Malformed(detail) => Problem::malformed(detail),
-        ServiceError::Invalid(errors) => Problem::new(code, "The request is not acceptable").with_errors(json!(errors)),
-        ServiceError::Undelivered(ref result) => Problem::new(code, error.to_string()).with_result(result.clone()),
-        other => Problem::new(code, other.to_string()),
+        ServiceError::Invalid(errors) => Problem::new(code, detail).with_errors(json!(errors)),
+        ServiceError::Undelivered(result) => Problem::new(code, detail).with_result(result),
+        _ => Problem::new(code, detail),
+    }
+}
+
+/// What the client reads of a service error.
+pub(crate) fn detail(error: &ServiceError) -> String {
+    match error {
+        ServiceError::Invalid(_) => "The request is not acceptable".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod body;
 mod call;
+mod claims;
 mod commands;
 mod fault;
 mod frames;
 mod head;
 mod health;
 mod hosts;
+mod mcp;
 mod origins;
 mod paced;
 mod repeat;
@@ -22,7 +24,7 @@ pub use body::Pace;
 pub use routes::{Route, Serves, app, routes};
 pub use serve::serve;
 
-use crate::{hosts::Hosts, origins::Origins};
+use crate::{hosts::Hosts, mcp::Mcp, origins::Origins};
 use dalston_actix::{QueryKeys, TrustedProxies};
 use dalston_runtime::{KeysInQuery, Runtime, Settings};
 use std::sync::Arc;
@@ -37,12 +39,15 @@ pub struct Gateway {
     proxies: TrustedProxies,
     hosts: Hosts,
     origins: Origins,
+    mcp: Mcp,
+    public_url: Option<String>,
 }
 
 impl Gateway {
     /// A gateway of these parts, as the settings want it.
     pub fn new(runtime: Arc<Runtime>, settings: &Settings) -> Self {
         Self {
+            mcp: Mcp::new(runtime.clone()),
             runtime,
             pace: Pace::default(),
             query_keys: match settings.query_keys {
@@ -53,6 +58,7 @@ impl Gateway {
             proxies: TrustedProxies::new(settings.trusted_proxies.clone()),
             hosts: Hosts::new(settings.allowed_hosts.clone()),
             origins: Origins::new(settings.allowed_origins.clone()),
+            public_url: settings.public_url.clone(),
         }
     }
 }

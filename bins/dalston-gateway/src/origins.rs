@@ -1,4 +1,4 @@
-//! The origins that may open a stream: a page of another site may not use a visitor's network position.
+//! The origins that may open a stream or speak MCP: a page of another site may not use a visitor's network position.
 
 use actix_web::{HttpRequest, http::header};
 
@@ -11,7 +11,7 @@ impl Origins {
         Self(allowed)
     }
 
-    /// Whether the request's origin may open a stream. None at all is no browser, and fine.
+    /// Whether the request's origin may do so. None at all is no browser, and fine.
     pub(crate) fn allow(&self, request: &HttpRequest) -> bool {
         let Some(origin) = request.headers().get(header::ORIGIN) else { return true };
         let Ok(origin) = origin.to_str() else { return false };

@@ -1,6 +1,6 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, call, commands, head, health, hosts, stream, telegram, upload};
+use crate::{Gateway, call, claims, commands, head, health, hosts, mcp, stream, telegram, upload};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -102,13 +102,10 @@ fn resource(
     >,
 > {
     let needs = rows.iter().map(|row| (method(row.method), row.need)).collect();
-    let serves = |handler| rows.iter().any(|row| row.serves == Serves::Data(handler));
-    let special = [(Handler::Stream, Door::Stream), (Handler::Call, Door::Call)];
-    let door = special.into_iter().find(|(handler, _)| serves(*handler)).map_or(Door::Http, |(_, door)| door);
     let guard = Guard::of_methods(gateway.runtime.gate.clone(), needs)
         .query_keys(gateway.query_keys)
         .route(rows.first().map_or("", |row| row.pattern))
-        .door(door);
+        .door(door(&rows));
     let mut allowed: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
@@ -126,6 +123,16 @@ fn resource(
         .wrap(guard)
 }
 
+/// The door that a resource is.
+fn door(rows: &[Route]) -> Door {
+    match rows.first().map(|row| row.serves) {
+        Some(Serves::Data(Handler::Stream)) => Door::Stream,
+        Some(Serves::Data(Handler::Call)) => Door::Call,
+        Some(Serves::Data(Handler::Mcp)) => Door::Mcp,
+        _ => Door::Http,
+    }
+}
+
 fn serve(row: Route) -> actix_web::Route {
     let route = match row.method {
         Method::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
@@ -141,6 +148,9 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::Upload) => route.to(upload::create),
         Serves::Data(Handler::Stream) => route.to(stream::open),
         Serves::Data(Handler::Telegram) => route.to(telegram::take),
+        Serves::Data(Handler::Mcp) => route.to(mcp::answer),
+        Serves::Data(Handler::Claim) => route.to(claims::show),
+        Serves::Data(Handler::OpenClaim) => route.to(claims::open),
     }
 }
 

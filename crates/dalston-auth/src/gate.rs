@@ -183,7 +183,7 @@ impl Gate {
     }
 
     /// A failed attempt: the same answer whatever failed, until the address has none left.
-    fn failed(&self, address: Option<IpAddr>) -> Refusal {
+    pub fn failed(&self, address: Option<IpAddr>) -> Refusal {
         let Some(address) = address else { return Refusal::InvalidCredential };
         match self.failures.charge(address, self.clock.now()) {
             Ok(()) => Refusal::InvalidCredential,

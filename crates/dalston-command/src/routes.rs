@@ -20,6 +20,12 @@ pub enum Handler {
     Stream,
     /// The bot's webhook.
     Telegram,
+    /// The Model Context Protocol.
+    Mcp,
+    /// The page of a claim.
+    Claim,
+    /// The opening of a claim.
+    OpenClaim,
 }
 
 /// A route of the table.
@@ -88,5 +94,29 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         need: None,
         summary: "Updates of the bot, where they come by webhook: with the secret that Telegram was told, else 401.",
         example: "curl -H \"X-Telegram-Bot-Api-Secret-Token: …\" -d '{\"update_id\": 1}' http://localhost:8000/telegram",
+    },
+    DataRoute {
+        handler: Handler::Mcp,
+        method: Method::Post,
+        pattern: "/mcp",
+        need: Some(Need::Caller),
+        summary: "Speak the Model Context Protocol over streamable HTTP: your commands are its tools.",
+        example: "claude mcp add --transport http dalston http://localhost:8000/mcp --header \"Authorization: Bearer $DALSTON_API_KEY\"",
+    },
+    DataRoute {
+        handler: Handler::Claim,
+        method: Method::Get,
+        pattern: "/auth/claims/{token}",
+        need: None,
+        summary: "Show the page behind a claim link, with a button that opens it. Opens nothing.",
+        example: "xdg-open http://localhost:8000/auth/claims/TOKEN",
+    },
+    DataRoute {
+        handler: Handler::OpenClaim,
+        method: Method::Post,
+        pattern: "/auth/claims/{token}",
+        need: None,
+        summary: "Take the secret that waits behind a claim link, once, within five minutes.",
+        example: "curl -X POST http://localhost:8000/auth/claims/TOKEN",
     },
 ];

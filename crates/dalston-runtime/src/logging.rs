@@ -15,7 +15,8 @@ pub(crate) fn is_filter(text: &str) -> bool {
 
 /// Starts logging what `filter` lets through. Fails on a filter that is none.
 pub fn init(filter: &str, json: bool) -> Result<()> {
-    let filter = EnvFilter::try_new(filter).context("DALSTON_LOG is no tracing filter")?;
+    // The SDK of MCP says thrice what each request is; whoever wants that asks for it by name.
+    let filter = EnvFilter::try_new(format!("rmcp=warn,{filter}")).context("DALSTON_LOG is no tracing filter")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked(io::stderr));
     let started = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(false).try_init() };
     started.map_err(|error| anyhow::anyhow!(error)).context("logging cannot be started")?;

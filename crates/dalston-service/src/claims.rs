@@ -2,7 +2,7 @@
 
 use crate::{ServiceError, ServiceResult, token};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, aead::Aead};
-use dalston_auth::{Permit, PlainKey, SecretText};
+use dalston_auth::{PlainKey, SecretText};
 use dalston_model::{Action, AuditEntry, KeyId, SharedClock, SharedEntropy, Source, Target, TenantId};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
@@ -35,24 +35,24 @@ impl Claims {
         Self { store, clock, entropy }
     }
 
-    /// Lets the secret of a key wait. Gives the token, which opens it once; the store has neither.
-    pub async fn offer(&self, permit: &Permit, key: KeyId, secret: &PlainKey) -> ServiceResult<String> {
+    /// Lets the secret of a tenant's key wait. Gives the token, which opens it once; the store has neither.
+    pub async fn offer(&self, tenant: &TenantId, key: KeyId, secret: &PlainKey) -> ServiceResult<String> {
         let token = token::mint::<32>(&*self.entropy)?;
         let sealed = seal(&token, secret)?;
-        let text = json!(Sealed { tenant: permit.tenant().to_string(), key: key.to_string(), sealed }).to_string();
-        let kept = self.store.put_note(&token::name("claim", &token), None, &text, Self::LIFE).await?;
+        let text = json!(Sealed { tenant: tenant.to_string(), key: key.to_string(), sealed }).to_string();
+        let kept = self.store.put_note(&name(&token)?, None, &text, Self::LIFE).await?;
         if kept { Ok(token) } else { Err(ServiceError::Internal) }
     }
 
     /// Whether the token opens anything. Opens nothing.
     pub async fn waits(&self, token: &str) -> ServiceResult<()> {
-        let note = self.store.note(&token::name("claim", token)).await?;
+        let note = self.store.note(&name(token)?).await?;
         note.map(|_| ()).ok_or(ServiceError::NotFound(NOUN))
     }
 
     /// The secret, once, to whoever asks first. The source says from where, for the record.
     pub async fn open(&self, token: &str, source: Source) -> ServiceResult<SecretText> {
-        let taken = self.store.take_note(&token::name("claim", token)).await?;
+        let taken = self.store.take_note(&name(token)?).await?;
         let text = taken.ok_or(ServiceError::NotFound(NOUN))?;
         let Sealed { tenant, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         let secret = unseal(token, &sealed).ok_or(ServiceError::Internal)?;
@@ -63,6 +63,12 @@ impl Claims {
         self.store.record(&entry).await?;
         Ok(secret)
     }
+}
+
+/// The name of what a token opens. A token of another shape opens nothing, and asks no store.
+fn name(token: &str) -> ServiceResult<String> {
+    let is_token = token.len() == 64 && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_token.then(|| token::name("claim", token)).ok_or(ServiceError::NotFound(NOUN))
 }
 
 /// The cipher of a token. Each token has its own key, used for one text: the nonce may stand still.

@@ -1,0 +1,103 @@
+//! Claim links: a page that opens nothing, for previews look at links; and the secret, once, for whoever asks for it.
+
+use crate::{Gateway, fault::problem};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderName},
+    },
+    web::{Data, Path},
+};
+use dalston_actix::{Problem, RequestInfo};
+use dalston_auth::{Denied, Refusal};
+use dalston_model::{Actor, Door, Source};
+use dalston_service::ServiceError;
+use serde_json::json;
+use std::net::IpAddr;
+
+/// What every answer about a claim says to browsers, proxies and search engines: its path is a secret.
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+];
+/// Nothing is loaded and nothing runs; the style is the one of this digest.
+const POLICY: &str = "default-src 'none'; style-src 'sha256-ITUGJaMH9Vk/gRLG/ugNPcHL8MRRCdcEbgJPx1ioD60='; form-action 'self'; frame-ancestors 'none'; \
+                      base-uri 'none'";
+const STYLE: &str = "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}\
+                     code{overflow-wrap:anywhere;user-select:all}button{font:inherit;padding:.4rem 1.2rem}";
+const WAITS: &str = "<h1>An API key waits for you</h1><p>It is shown once. Have a place ready to keep it.</p>\
+                     <form method=\"post\"><button>Show the key</button></form>";
+
+/// The page of a claim that waits.
+pub(crate) async fn show(
+    request: HttpRequest,
+    token: Path<String>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let info = RequestInfo::of(&request);
+    gateway.runtime.services.claims.waits(&token).await.map_err(|error| refused(&gateway, info.address, error))?;
+    Ok(page(WAITS))
+}
+
+/// The secret of a claim, which is gone then: JSON, or a page for the form of the page.
+pub(crate) async fn open(
+    request: HttpRequest,
+    token: Path<String>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let RequestInfo { id, address } = RequestInfo::of(&request);
+    let source = Source { actor: Actor::Gateway, door: Door::Http, address, request_id: Some(id) };
+    let opened = gateway.runtime.services.claims.open(&token, source).await;
+    let secret = opened.map_err(|error| refused(&gateway, address, error))?;
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(if accept.contains("text/html") {
+        let key = escaped(secret.expose());
+        page(&format!("<h1>Your API key</h1><p><code>{key}</code></p><p>It will not be shown again.</p>"))
+    } else {
+        let mut response = HttpResponse::Ok();
+        HEADERS.into_iter().for_each(|header| _ = response.insert_header(header));
+        response.json(json!({"key": secret.expose()}))
+    })
+}
+
+/// The link of a token: under the public name, else under the name that the request used.
+pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> String {
+    let host = || {
+        let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let host = request.uri().authority().map(ToString::to_string).or(header);
+        format!("http://{}", host.unwrap_or_else(|| request.app_config().local_addr().to_string()))
+    };
+    let base = gateway.public_url.clone().unwrap_or_else(host);
+    format!("{base}/auth/claims/{token}")
+}
+
+/// A token that opens nothing is a failed attempt of its address.
+fn refused(gateway: &Gateway, address: Option<IpAddr>, error: ServiceError) -> Problem {
+    let problem = match error {
+        ServiceError::NotFound(_) => match gateway.runtime.gate.failed(address) {
+            refusal @ Refusal::TooManyFailures { .. } => Denied::from(refusal).into(),
+            _ => problem(error),
+        },
+        error => problem(error),
+    };
+    HEADERS.into_iter().fold(problem, |problem, (name, value)| problem.with_header(name, value))
+}
+
+fn page(content: &str) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::OK);
+    HEADERS.into_iter().for_each(|header| _ = response.insert_header(header));
+    response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).content_type("text/html; charset=utf-8").body(
+        format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width\"><title>Dalston</title>\
+             <style>{STYLE}</style>{content}</html>"
+        ),
+    )
+}
+
+/// The text as HTML shows it.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
