@@ -165,7 +165,7 @@ impl Pen<'_> {
 mod tests {
     use super::*;
 
-    const NARROW: Terminal = Terminal { colour: false, width: 20 };
+    const NARROW: Terminal = Terminal { colour: false, width: 22 };
 
     #[test]
     fn a_long_line_is_broken_between_words_and_keeps_its_indent() {
@@ -182,7 +182,7 @@ mod tests {
         let field = |name: &str, text: &str| (name.to_owned(), vec![Span::plain(text)]);
         let fields = Block::Fields(vec![field("a", "one two three four"), field("long", "five")]);
         let drawn = NARROW.draw(&Drawing { blocks: vec![fields] });
-        assert_eq!(drawn, "  a     one two\n        three four\n  long  five\n");
+        assert_eq!(drawn, "  a     one two three\n        four\n  long  five\n");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 /// all.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
+    #[expect(clippy::doc_markdown, reason = "help shows it as it stands")]
     /// Who did it: the id of a key, chat_admin: and the id of a user, or master, operator, gateway.
     #[schemars(length(max = 100))]
     actor: Option<String>,

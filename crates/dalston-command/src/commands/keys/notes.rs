@@ -10,33 +10,34 @@ use serde_json::Value;
 
 /// The state of a key at `now`, what is worst first.
 pub(super) fn state(key: &Value, now: Timestamp) -> Line {
-    let expires = time(&key["expires_at"]);
-    let is_expired = expires.is_some_and(|at| at <= now);
-    let is_disabled = key["enabled"] == false;
-    let mut notes = Vec::new();
-    if !key["revoked_at"].is_null() {
-        notes.push(Span::new(Tone::Bad, "revoked"));
-    } else {
-        if is_expired {
-            notes.push(Span::new(Tone::Bad, "expired"));
-        }
-        if is_disabled {
-            notes.push(Span::new(Tone::Warning, "disabled"));
-        }
-        if let (Some(at), false) = (expires, is_expired) {
-            let left = at.since(now);
-            let tone = if left <= KeysReport::SOON { Tone::Warning } else { Tone::Plain };
-            notes.push(Span::new(tone, &format!("expires in {}", about(left))));
-        }
-        if !is_disabled && is_idle(key, now) {
-            notes.push(Span::new(Tone::Warning, &format!("unused for {}", about(KeysReport::IDLE))));
-        }
-        if notes.is_empty() {
-            notes.push(Span::new(Tone::Good, "active"));
-        }
-    }
+    let notes = notes(key, now);
     let comma = |(index, note)| (index > 0).then(|| Span::plain(", ")).into_iter().chain([note]);
     notes.into_iter().enumerate().flat_map(comma).collect()
+}
+
+fn notes(key: &Value, now: Timestamp) -> Vec<Span> {
+    if !key["revoked_at"].is_null() {
+        return vec![Span::new(Tone::Bad, "revoked")];
+    }
+    let mut notes = Vec::new();
+    let (expires, is_disabled) = (time(&key["expires_at"]), key["enabled"] == false);
+    if expires.is_some_and(|at| at <= now) {
+        notes.push(Span::new(Tone::Bad, "expired"));
+    }
+    if is_disabled {
+        notes.push(Span::new(Tone::Warning, "disabled"));
+    }
+    if let Some(left) = expires.filter(|at| *at > now).map(|at| at.since(now)) {
+        let tone = if left <= KeysReport::SOON { Tone::Warning } else { Tone::Plain };
+        notes.push(Span::new(tone, &format!("expires in {}", about(left))));
+    }
+    if !is_disabled && is_idle(key, now) {
+        notes.push(Span::new(Tone::Warning, &format!("unused for {}", about(KeysReport::IDLE))));
+    }
+    if notes.is_empty() {
+        notes.push(Span::new(Tone::Good, "active"));
+    }
+    notes
 }
 
 /// When a key was last used.
