@@ -6,6 +6,7 @@ mod cli;
 mod envelope;
 mod help;
 mod house;
+mod mcp;
 mod process;
 mod seed;
 mod servers;

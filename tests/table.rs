@@ -45,7 +45,7 @@ fn assert_refused(answer: &Answer, status: u16, code: &str, challenge: &str, wha
 }
 
 #[tokio::test]
-async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_alone() {
+async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_and_claims_alone() {
     let (app, _) = gateway().await;
     let mut public = Vec::new();
     for route in routes(&app.runtime.registry) {
@@ -57,7 +57,7 @@ async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_alone() {
         }
         assert_eq!(answer.code() == 401, route.need.is_some(), "AUTHZ-01 {}", name(&route));
     }
-    assert_eq!(public, ["GET /health", "GET /health/ready"]);
+    assert_eq!(public, ["GET /health", "GET /health/ready", "GET /auth/claims/{token}", "POST /auth/claims/{token}"]);
 }
 
 #[tokio::test]

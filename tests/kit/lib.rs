@@ -5,6 +5,7 @@ pub mod client;
 pub mod log;
 pub mod process;
 pub mod program;
+pub mod python;
 pub mod raw;
 pub mod servers;
 pub mod shell;

@@ -47,12 +47,7 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) ->
 }
 
 /// The whole body, said to be JSON unless it is empty; at most so many bytes.
-pub(crate) async fn json(
-    request: &HttpRequest,
-    payload: Payload,
-    pace: Pace,
-    most: usize,
-) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn json(request: &HttpRequest, payload: Payload, pace: Pace, most: usize) -> Result<Vec<u8>, Problem> {
     plain(request)?;
     // A time-out of the event loop, which has a clock of its own.
     let body = timeout(pace.json, whole(payload, most)).await.map_err(|_| late())??;

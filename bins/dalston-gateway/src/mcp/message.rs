@@ -67,9 +67,7 @@ impl Message {
         match (message.remove("method"), message.remove("params")) {
             (Some(Value::String(_)), _) if id.is_null() => Ok(Self::Told),
             (Some(Value::String(method)), None) => Ok(Self::Request(Request { method, params: Arguments::new() })),
-            (Some(Value::String(method)), Some(Value::Object(params))) => {
-                Ok(Self::Request(Request { method, params }))
-            }
+            (Some(Value::String(method)), Some(Value::Object(params))) => Ok(Self::Request(Request { method, params })),
             (Some(Value::String(_)), Some(_)) => {
                 Err(Fault::new(ErrorCode::INVALID_PARAMS, "params is an object").about(id))
             }
