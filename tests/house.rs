@@ -203,6 +203,8 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
         [
             "bins/dalston-cli/src/local.rs",
             "bins/dalston-gateway/src/call.rs",
+            "bins/dalston-gateway/src/claims.rs",
+            "bins/dalston-gateway/src/claims.rs",
             "bins/dalston-gateway/src/commands.rs",
             "crates/dalston-auth/src/digester.rs",
             "crates/dalston-chat/src/model/client.rs",

@@ -7,6 +7,7 @@ mod cli;
 mod envelope;
 mod help;
 mod house;
+mod mcp;
 mod nudge;
 mod process;
 mod seed;

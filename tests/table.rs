@@ -52,7 +52,7 @@ fn assert_refused(answer: &Answer, status: u16, code: &str, challenge: &str, wha
 }
 
 #[tokio::test]
-async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_and_the_webhook() {
+async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_claims_and_the_webhook() {
     let (app, _) = gateway().await;
     let mut public = Vec::new();
     for route in routes(&app.runtime.registry) {
@@ -64,7 +64,8 @@ async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_and_the_we
         }
         assert_eq!(answer.code() == 401, route.need.is_some(), "AUTHZ-01 {}", name(&route));
     }
-    assert_eq!(public, ["GET /health", "GET /health/ready", "POST /telegram"]);
+    let claims = ["GET /auth/claims/{token}", "POST /auth/claims/{token}"];
+    assert_eq!(public, [&["GET /health", "GET /health/ready", "POST /telegram"][..], &claims].concat());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `/auth`.
 
+mod claims;
 mod credential;
 mod keys;
 mod limits;

@@ -7,6 +7,7 @@ pub mod log;
 pub mod model_server;
 pub mod process;
 pub mod program;
+pub mod python;
 pub mod raw;
 pub mod servers;
 pub mod shell;

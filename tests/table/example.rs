@@ -67,6 +67,9 @@ impl Example {
             }
             // Without an upgrade; the tests of the stream make one.
             ("GET", "/v1/audio/transcriptions/stream") => (Body::None, 426),
+            // Nothing waits; the tests of claims let something wait.
+            ("GET" | "POST", "/auth/claims/{token}") => (Body::None, 404),
+            ("POST", "/mcp") => (Body::Json(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})), 200),
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
@@ -88,6 +91,7 @@ impl Example {
     /// Sends it about these things.
     pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
         let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
+        let path = path.replace("{token}", &"0".repeat(64));
         let request = client.request(self.method.clone(), &path);
         let request = match &self.body {
             Body::None => request,

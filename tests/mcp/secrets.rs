@@ -1,0 +1,78 @@
+//! A secret is never in an answer: the client gets a link (MCP-07).
+
+use super::call;
+use kit::{
+    app::{App, Start},
+    client::Client,
+    log,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// The token of a claim link. No line of the log may hold it.
+fn token(result: &Value) -> String {
+    let url = result["structuredContent"]["claim_url"].as_str().unwrap_or_else(|| panic!("{result}"));
+    let (_, token) = url.split_once("/auth/claims/").unwrap();
+    log::guard(token);
+    token.to_owned()
+}
+
+/// Takes what waits behind a link.
+async fn claimed(app: &App, result: &Value) -> Client {
+    let answer = kit::client::Answer::of(app.anon().request(Method::POST, &format!("/auth/claims/{}", token(result))));
+    app.with(&answer.await.expect(200).secret())
+}
+
+#[tokio::test]
+async fn a_made_secret_is_behind_a_link_and_nowhere_else() {
+    let app = App::start().await;
+    // Nor may the SDK write a link to the log, which gives its secret to whoever is first.
+    log::guard(&format!("{}/auth/claims/", app.url));
+    let admin = app.key("admin").await;
+    let made = call(&admin, "create_api_key", json!({"name": "made", "scopes": ["jobs:read"]})).await;
+    let key = &made["structuredContent"];
+    assert_eq!(key.get("key"), None, "MCP-07");
+    assert_eq!(key["claim_url"], format!("{}/auth/claims/{}", app.url, token(&made)));
+    assert_eq!(key["claim_expires_in"], 300);
+    assert!(made["content"][0]["text"].as_str().unwrap().contains(key["claim_url"].as_str().unwrap()));
+    let rotated = call(&admin, "rotate_api_key", json!({"key_id": key["id"], "overlap_seconds": 60})).await;
+
+    let (first, second) = (claimed(&app, &made).await, claimed(&app, &rotated).await);
+    for client in [&first, &second] {
+        let secret = client.secret.as_ref().unwrap();
+        assert!(!made.to_string().contains(secret) && !rotated.to_string().contains(secret), "MCP-07");
+        assert_eq!(client.get("/auth/me").await.expect(200).json["id"], key["id"]);
+    }
+    let http = admin.get(&format!("/auth/keys/{}", key["id"].as_str().unwrap())).await.expect(200);
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let with_link = [fields(&http.json), vec!["claim_url".to_owned(), "claim_expires_in".to_owned()]].concat();
+    assert_eq!(fields(key), with_link, "the JSON of the HTTP route, with a link in place of the secret");
+}
+
+#[tokio::test]
+async fn a_link_is_under_the_public_name() {
+    let app = Start::default().set("DALSTON_PUBLIC_URL", "https://dalston.example.com/gate/").start().await;
+    let made = call(&app.master(), "create_api_key", json!({"name": "made"})).await;
+    let url = format!("https://dalston.example.com/gate/auth/claims/{}", token(&made));
+    assert_eq!(made["structuredContent"]["claim_url"], url);
+}
+
+#[tokio::test]
+async fn answers_about_keys_hold_neither_secret_nor_digest() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let secret = admin.secret.clone().unwrap();
+    let id = admin.id.unwrap().to_string();
+    for (tool, arguments) in [
+        ("whoami", json!({})),
+        ("help", json!({})),
+        ("status", json!({})),
+        ("list_api_keys", json!({})),
+        ("get_api_key", json!({"key_id": id})),
+        ("update_api_key", json!({"key_id": id, "name": "renamed"})),
+        ("check_api_key_usage", json!({"key_id": id})),
+    ] {
+        let text = call(&admin, tool, arguments).await.to_string();
+        assert!(!text.contains(&secret) && !text.contains("digest"), "MCP-07 {tool}");
+    }
+}
