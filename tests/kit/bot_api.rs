@@ -56,7 +56,7 @@ pub struct Call {
     pub method: String,
     /// What it carried.
     pub body: Value,
-    /// How it was answered; `None`: not yet.
+    /// How it was answered; `None`: not yet, or its client went away.
     pub status: Option<u16>,
     /// The id of the message, if one was sent.
     pub message: Option<i64>,
@@ -321,18 +321,6 @@ impl Shared {
     }
 }
 
-/// A call whose client goes away counts as answered: nobody waits for it any more.
-struct Open<'a>(&'a Shared, usize);
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        let open = self.0.state().calls[self.1].status.is_none();
-        if open {
-            self.0.done(self.1, 499, None);
-        }
-    }
-}
-
 async fn called(path: Path<(String, String)>, body: Bytes, shared: Data<Shared>) -> HttpResponse {
     let (bot, method) = path.into_inner();
     if bot != format!("bot{TOKEN}") {
@@ -347,7 +335,6 @@ async fn called(path: Path<(String, String)>, body: Bytes, shared: Data<Shared>)
         (state.calls.len() - 1, fails.map(|at| state.fails.remove(at).1))
     };
     shared.changed.notify_waiters();
-    let _open = Open(&shared, at);
     let answered = match fails {
         Some(Fails::Busy(seconds)) => {
             shared.done(at, 429, None);

@@ -13,8 +13,7 @@ async fn a_guest_sees_what_any_caller_may_use_and_nothing_else() {
         let help = api.told(GUEST).await;
         assert_eq!(help.body["parse_mode"], "HTML");
         for row in app.runtime.registry.rows() {
-            let slash = row.name.replace('.', "_");
-            let is_told = help.text().contains(&slash) || help.text().contains(row.name);
+            let is_told = help.text().contains(&format!("<b>{}</b>", row.slash()));
             let is_for_anybody = row.need == dalston_auth::Need::Caller;
             assert_eq!(is_told, is_for_anybody, "AUTHZ-06 {} in {}", row.name, help.text());
         }
