@@ -56,8 +56,10 @@ async fn refusals_are_those_of_the_routes() {
     let reader = app.key("jobs:read").await;
     let refused = call(&reader, json!({"command": "/keys_list"})).await.expect(403);
     let route = reader.get("/auth/keys").await.expect(403);
-    assert_eq!(refused.bare(), route.bare(), "AUTHZ-06");
-    assert!(refused.header("www-authenticate").contains("scope=\"admin\""));
+    for field in ["type", "status", "code", "detail"] {
+        assert_eq!(refused.json[field], route.json[field], "AUTHZ-06");
+    }
+    assert_eq!(refused.header("www-authenticate"), route.header("www-authenticate"));
     let unknown = call(&reader, json!({"command": "version"})).await.expect(404);
     assert_eq!(unknown.json["detail"], "Command not found");
     call(&reader, json!({"command": "/version"})).await.expect(404);

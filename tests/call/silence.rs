@@ -1,9 +1,9 @@
 //! Models that say nothing, or nothing of use, and callers who go away.
 
-use super::{call, gateway, say, secrets_of, start};
+use super::{call, gateway, id, say, secrets_of, start};
 use futures_util::future::join_all;
 use kit::{
-    client::Answer,
+    client::{Answer, Client},
     model_server::{ModelServer, Says},
     process::eventually,
 };
@@ -82,6 +82,7 @@ async fn eight_talk_at_once_and_the_next_is_told_to_wait() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
     model.says((0..8).map(|_| Says::Nothing));
+    model.says((0..8).map(|_| Says::text("At last.")));
     let others = async {
         model.asked(8).await;
         let refused = say(&admin, "hello").await.expect(503);
@@ -114,7 +115,34 @@ async fn callers_who_go_away_leave_room_for_others() {
     for task in gone {
         task.abort();
     }
+    model.says((0..16).map(|_| Says::text("Hello.")));
     model.release();
-    model.says((0..8).map(|_| Says::text("Hello.")));
     eventually("there is room again", async || say(&admin, "hello").await.code() == 200).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_the_model_thinks_does_nothing_more() {
+    let (app, model) = gateway().await;
+    let (admin, narrowed) = (app.key("admin").await, app.key("admin").await);
+    let path = |client: &Client| format!("/auth/keys/{}", id(client));
+    for (client, code) in [(&admin, "invalid_credential"), (&narrowed, "insufficient_scope")] {
+        model.hold();
+        let create = ("create_api_key".to_owned(), json!({"name": "too late"}).to_string());
+        model.says([Says::Nothing, Says::Calls(vec![create]), Says::text("It was refused.")]);
+        let asked = model.heard().len() + 1;
+        let meanwhile = async {
+            model.asked(asked).await;
+            if code == "invalid_credential" {
+                app.master().delete(&path(client)).await.expect(200);
+            } else {
+                app.master().patch(&path(client), json!({"scopes": ["jobs:read"]})).await.expect(200);
+            }
+            model.release();
+        };
+        let (answer, ()) = tokio::join!(say(client, "make a key"), meanwhile);
+        assert!(secrets_of(&answer.expect(200)).is_empty());
+        assert_eq!(model.results()[0]["error"]["code"], code, "REV-03");
+    }
+    let keys = app.master().get("/auth/keys").await.expect(200);
+    assert!(!keys.text.contains("too late"));
 }

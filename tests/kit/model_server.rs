@@ -30,7 +30,7 @@ pub enum Says {
     Calls(Vec<(String, String)>),
     /// This status and body.
     Raw(u16, String),
-    /// Nothing, until [`ModelServer::release`]; then a text.
+    /// Nothing, until [`ModelServer::release`]; then what is next.
     Nothing,
 }
 
@@ -117,6 +117,11 @@ impl ModelServer {
         self.desk.released.send_replace(true);
     }
 
+    /// Lets whoever comes to nothing wait again.
+    pub fn hold(&self) {
+        self.desk.released.send_replace(false);
+    }
+
     /// All that it was asked.
     pub fn heard(&self) -> Vec<Heard> {
         self.desk.heard.borrow().clone()
@@ -161,7 +166,12 @@ async fn answer(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpResp
     let authorization = authorization.map_or("", |value| value.to_str().unwrap()).to_owned();
     let heard = Heard { authorization, path: request.uri().to_string(), body: serde_json::from_slice(&body).unwrap() };
     desk.heard.send_modify(|all| all.push(heard));
-    let says = desk.script.lock().unwrap().pop_front();
+    let next = || desk.script.lock().unwrap().pop_front();
+    let mut says = next();
+    while let Some(Says::Nothing) = says {
+        desk.released.subscribe().wait_for(|released| *released).await.unwrap();
+        says = next();
+    }
     let message = match says {
         Some(Says::Text(text)) => json!({"role": "assistant", "content": text}),
         Some(Says::Calls(calls)) => {
@@ -179,12 +189,8 @@ async fn answer(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpResp
             let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
             return response.insert_header((header::LOCATION, "/v1/chat/completions")).body(body);
         }
-        Some(Says::Nothing) => {
-            desk.released.subscribe().wait_for(|released| *released).await.unwrap();
-            json!({"role": "assistant", "content": "At last."})
-        }
         // A script that is too short.
-        None => return HttpResponse::NotImplemented().finish(),
+        Some(Says::Nothing) | None => return HttpResponse::NotImplemented().finish(),
     };
     let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
     HttpResponse::Ok().json(json!({"id": "x", "object": "chat.completion", "choices": [choice], "usage": {}}))

@@ -77,6 +77,12 @@ impl Caller {
         Ok(Self { tenant, ..self })
     }
 
+    /// The same caller, whose key is now this. One that worked elsewhere does so only as long as it may.
+    pub(crate) fn renewed(self, key: Key) -> Result<Self, Refusal> {
+        let renewed = Self::new(Identity::Key(Arc::new(key)), self.source).with_room(self.room);
+        if renewed.tenant == self.tenant { Ok(renewed) } else { renewed.in_tenant(self.tenant) }
+    }
+
     /// Proves that the caller may do what `need` asks.
     pub fn permit(&self, need: Need) -> Result<Permit, Refusal> {
         match need {

@@ -175,6 +175,17 @@ impl Gate {
         }
     }
 
+    /// The caller as it is now: for whoever acts on when the request was admitted long ago.
+    pub async fn again(&self, caller: Caller) -> Result<Caller, Refusal> {
+        let Some(key) = caller.key() else { return Ok(caller) };
+        let found = self.store.key(&key.tenant, key.id).await.map_err(|error| {
+            tracing::error!(%error, "a key could not be looked up");
+            Refusal::Unavailable
+        })?;
+        let active = found.map(|used| used.key).filter(|key| key.state(self.clock.now()) == KeyState::Active);
+        caller.renewed(active.ok_or(Refusal::InvalidCredential)?)
+    }
+
     /// A command that was refused behind the door: counted with the refusals of the caller's key.
     pub fn refused_behind(&self, caller: &Caller) {
         if let Some(key) = caller.key() {

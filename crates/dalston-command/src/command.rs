@@ -177,6 +177,8 @@ impl Row {
         let parameters = parameters(&schema);
         if let Some(object) = schema.as_object_mut() {
             object.retain(|name, _| !matches!(name.as_str(), "$schema" | "title" | "description"));
+            // Some servers of language models take no object without them.
+            object.entry("properties").or_insert_with(|| Value::Object(Arguments::new()));
         }
         Self {
             name: C::NAME,

@@ -5,7 +5,7 @@ use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, SecretText};
 use std::time::Duration;
 
 /// A language model that does not answer in this time is given up.
-const LLM_PATIENCE: Duration = Duration::from_secs(60);
+const LLM_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Reads one setting after another and collects what is wrong.
 pub(crate) struct Reader<'a> {

@@ -72,6 +72,8 @@ impl<'a> Conversation<'a> {
     /// Runs the command behind a tool, or proposes it. Gives what the model is told.
     async fn call(&mut self, function: &Function) -> ServiceResult<Value> {
         let dialogue = self.dialogue;
+        // A model takes its time: what was revoked or narrowed meanwhile counts.
+        self.caller = dialogue.services.gate.again(self.caller.clone()).await?;
         let row = dialogue.registry.tool(&function.name).ok_or(ServiceError::NotFound("Tool"))?;
         let arguments = arguments(&function.arguments)?;
         if row.effect == Effect::Irreversible {

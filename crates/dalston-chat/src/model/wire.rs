@@ -114,17 +114,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn turn(message: Value) -> Turn {
+    fn turn(message: &Value) -> Turn {
         let answered = json!({"choices": [{"message": message, "logprobs": null}], "new": 1});
         serde_json::from_value::<Answered>(answered).unwrap().turn().unwrap()
     }
 
     #[test]
     fn servers_that_leave_out_or_add_fields_are_understood() {
-        assert_eq!(turn(json!({"content": "a"})).text, "a");
-        assert_eq!(turn(json!({"content": [{"type": "text", "text": "a"}, {"text": "b"}]})).text, "ab");
-        assert_eq!(turn(json!({"content": null, "refusal": "no", "tool_calls": null})).text, "no");
-        let calls = turn(json!({"tool_calls": [
+        assert_eq!(turn(&json!({"content": "a"})).text, "a");
+        assert_eq!(turn(&json!({"content": [{"type": "text", "text": "a"}, {"text": "b"}]})).text, "ab");
+        assert_eq!(turn(&json!({"content": null, "refusal": "no", "tool_calls": null})).text, "no");
+        let asked = turn(&json!({"tool_calls": [
             {"function": {"name": "help", "arguments": {"a": 1}}},
             {"id": "x", "type": "function", "index": 0, "function": {"name": "status", "arguments": "{}"}},
             {"id": null, "function": {"name": "whoami", "arguments": null}},
@@ -134,6 +134,6 @@ mod tests {
             {"id": "x", "type": "function", "function": {"name": "status", "arguments": "{}"}},
             {"id": "call_2", "type": "function", "function": {"name": "whoami", "arguments": ""}},
         ]);
-        assert_eq!(json!(calls.calls), wanted);
+        assert_eq!(json!(asked.calls), wanted);
     }
 }
