@@ -1,6 +1,7 @@
 //! What `help` and `status` look like at each door, to each caller.
 
 use dalston_auth::{Caller, Identity};
+use dalston_chat::markup;
 use dalston_cli::Terminal;
 use dalston_command::Row;
 use dalston_model::{Actor, Clock, Door, Source, Timestamp};
@@ -12,6 +13,7 @@ type Shows = fn(&Row, &Value, Timestamp) -> String;
 const DOORS: &[(&str, Shows)] = &[
     ("json", |_, data, _| format!("{data:#}")),
     ("text", |row, data, now| row.draw(data, now).plain()),
+    ("chat", |row, data, now| markup(&row.draw(data, now)).join("\n--- another message ---\n")),
     ("terminal", |row, data, now| Terminal { colour: false, width: 80 }.draw(&row.draw(data, now))),
     ("colour", |row, data, now| Terminal { colour: true, width: 80 }.draw(&row.draw(data, now)).replace('\u{1b}', "␛")),
 ];

@@ -2,6 +2,7 @@
 
 mod callers;
 mod commands;
+mod doors;
 mod example;
 mod outage;
 

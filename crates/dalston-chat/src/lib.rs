@@ -9,4 +9,4 @@ mod telegram;
 
 pub use dialogue::{Dialogue, Reply, Said};
 pub use model::Model;
-pub use telegram::{Bot, BotParts, Taken, Telegram, TelegramParts, Tempo, webhook_secret};
+pub use telegram::{Bot, BotParts, Taken, Telegram, TelegramParts, Tempo, markup, webhook_secret};

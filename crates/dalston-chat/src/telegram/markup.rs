@@ -4,7 +4,7 @@ use super::parts::{Mark, Pieces, html};
 use dalston_command::{Block, Drawing, Line, Span, Tone};
 
 /// The drawing as messages of HTML: at least one.
-pub(crate) fn markup(drawing: &Drawing) -> Vec<String> {
+pub fn markup(drawing: &Drawing) -> Vec<String> {
     let mut lines: Vec<Pieces<'_>> = Vec::new();
     for block in &drawing.blocks {
         match block {

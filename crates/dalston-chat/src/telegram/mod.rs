@@ -20,5 +20,6 @@ mod webhook;
 
 pub use bot::{Bot, BotParts};
 pub use client::{Telegram, TelegramParts};
+pub use markup::markup;
 pub use tempo::Tempo;
 pub use webhook::{Taken, webhook_secret};
