@@ -4,6 +4,7 @@ use super::{ADMIN, GUEST, Hearing, chat, chat_with, node, tempo};
 use dalston_runtime::Tempo;
 use kit::{
     bot_api::{BotApi, Fails, TOKEN},
+    servers::Redis,
     stores,
 };
 use std::time::Duration;
@@ -97,4 +98,23 @@ async fn the_report_says_how_the_chat_is() {
     let down = other.master().get("/status").await.expect(200);
     assert_eq!(down.json["status"], "degraded");
     assert!(!down.text.contains(TOKEN), "SEC-02");
+}
+
+#[tokio::test]
+async fn with_the_store_away_updates_wait_until_it_is_back() {
+    let api = BotApi::start();
+    let mut server = Redis::start(&[]);
+    let app = node(&api, stores::redis_at(server.url()).await, tempo()).await;
+    let _hearing = Hearing::of(&app);
+    api.say(GUEST, "/whoami");
+    api.told(GUEST).await;
+    api.idle().await;
+    server.kill();
+    api.say(GUEST, "/whoami");
+    api.say(ADMIN, "/keys_list");
+    server.restart();
+    api.told(ADMIN).await;
+    api.told(GUEST).await;
+    api.idle().await;
+    assert_eq!((api.standing(ADMIN).len(), api.standing(GUEST).len()), (1, 2));
 }

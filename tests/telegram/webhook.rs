@@ -7,7 +7,9 @@ use kit::{
     app::{App, Start},
     bot_api::{BotApi, Fails, TOKEN, message},
     client::Answer,
-    log, stores,
+    log,
+    servers::Redis,
+    stores,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -135,4 +137,20 @@ async fn where_updates_are_polled_the_route_is_not_there_and_the_webhook_is_dele
         let asked = app.master().post("/telegram", json!({})).await.expect(404);
         assert_eq!(asked.bare(), app.master().post("/nowhere", json!({})).await.expect(404).bare());
     }
+}
+
+#[tokio::test]
+async fn with_the_store_away_an_update_is_to_be_brought_again() {
+    let api = BotApi::start();
+    let mut server = Redis::start(&[]);
+    let (app, token) = hooked(&api, stores::redis_at(server.url()).await).await;
+    let update = update(1, GUEST, "/whoami");
+    server.kill();
+    let answer = bring(&app, &update, &token).await.expect(503);
+    assert_eq!(answer.problem(), "unavailable");
+    assert!(api.calls("sendMessage").is_empty());
+    server.restart();
+    bring(&app, &update, &token).await.expect(200);
+    bring(&app, &update, &token).await.expect(200);
+    assert_eq!(api.standing(GUEST).len(), 1);
 }
