@@ -78,11 +78,11 @@ impl Holder<'_> {
 
     async fn http(&self, row: &Row, mut arguments: Map<String, Value>) -> Outcome {
         let mut path = row.route.pattern.to_owned();
-        for name in
-            ["key_id", "job_id"].into_iter().filter(|name| path.contains(&format!("{{{name}}}"))).collect::<Vec<_>>()
-        {
-            let value = arguments.remove(name).unwrap();
-            path = path.replace(&format!("{{{name}}}"), value.as_str().unwrap());
+        for name in ["key_id", "job_id"] {
+            let brace = format!("{{{name}}}");
+            if path.contains(&brace) {
+                path = path.replace(&brace, arguments.remove(name).unwrap().as_str().unwrap());
+            }
         }
         let is_read = matches!(row.route.method, Method::Get | Method::Delete);
         if is_read {
