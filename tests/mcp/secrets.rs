@@ -35,6 +35,8 @@ async fn a_made_secret_is_behind_a_link_and_nowhere_else() {
     assert_eq!(key["claim_url"], format!("{}/auth/claims/{}", app.url, token(&made)));
     assert_eq!(key["claim_expires_in"], 300);
     assert!(made["content"][0]["text"].as_str().unwrap().contains(key["claim_url"].as_str().unwrap()));
+    let records = app.master().get("/v1/audit?action=key.created").await.expect(200);
+    assert_eq!((&records.json[0]["door"], &records.json[0]["target"]["id"]), (&json!("mcp"), &key["id"]));
     let rotated = call(&admin, "rotate_api_key", json!({"key_id": key["id"], "overlap_seconds": 60})).await;
 
     let (first, second) = (claimed(&app, &made).await, claimed(&app, &rotated).await);

@@ -2,11 +2,8 @@
 
 use crate::{Gateway, fault::problem};
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{
-        StatusCode,
-        header::{self, HeaderName},
-    },
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::header::{self, HeaderName},
     web::{Data, Path},
 };
 use dalston_actix::{Problem, RequestInfo};
@@ -56,9 +53,7 @@ pub(crate) async fn open(
         let key = escaped(secret.expose());
         page(&format!("<h1>Your API key</h1><p><code>{key}</code></p><p>It will not be shown again.</p>"))
     } else {
-        let mut response = HttpResponse::Ok();
-        HEADERS.into_iter().for_each(|header| _ = response.insert_header(header));
-        response.json(json!({"key": secret.expose()}))
+        answer().json(json!({"key": secret.expose()}))
     })
 }
 
@@ -85,10 +80,16 @@ fn refused(gateway: &Gateway, address: Option<IpAddr>, error: ServiceError) -> P
     HEADERS.into_iter().fold(problem, |problem, (name, value)| problem.with_header(name, value))
 }
 
+fn answer() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    for header in HEADERS {
+        response.insert_header(header);
+    }
+    response
+}
+
 fn page(content: &str) -> HttpResponse {
-    let mut response = HttpResponse::build(StatusCode::OK);
-    HEADERS.into_iter().for_each(|header| _ = response.insert_header(header));
-    response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).content_type("text/html; charset=utf-8").body(
+    answer().insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).content_type("text/html; charset=utf-8").body(
         format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>Dalston</title>\

@@ -101,7 +101,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         pattern: "/mcp",
         need: Some(Need::Caller),
         summary: "Speak the Model Context Protocol over streamable HTTP: your commands are its tools.",
-        example: "claude mcp add --transport http dalston http://localhost:8000/mcp --header \"Authorization: Bearer $DALSTON_API_KEY\"",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" --json '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}' http://localhost:8000/mcp",
     },
     DataRoute {
         handler: Handler::Claim,

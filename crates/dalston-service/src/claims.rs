@@ -14,7 +14,7 @@ const NOUN: &str = "Claim";
 
 /// A secret that waits in the store.
 #[derive(Serialize, Deserialize)]
-struct Sealed {
+struct Waiting {
     tenant: String,
     key: String,
     sealed: String,
@@ -39,7 +39,7 @@ impl Claims {
     pub async fn offer(&self, tenant: &TenantId, key: KeyId, secret: &PlainKey) -> ServiceResult<String> {
         let token = token::mint::<32>(&*self.entropy)?;
         let sealed = seal(&token, secret)?;
-        let text = json!(Sealed { tenant: tenant.to_string(), key: key.to_string(), sealed }).to_string();
+        let text = json!(Waiting { tenant: tenant.to_string(), key: key.to_string(), sealed }).to_string();
         let kept = self.store.put_note(&name(&token)?, None, &text, Self::LIFE).await?;
         if kept { Ok(token) } else { Err(ServiceError::Internal) }
     }
@@ -52,9 +52,9 @@ impl Claims {
 
     /// The secret, once, to whoever asks first. The source says from where, for the record.
     pub async fn open(&self, token: &str, source: Source) -> ServiceResult<SecretText> {
-        let taken = self.store.take_note(&name(token)?).await?;
-        let text = taken.ok_or(ServiceError::NotFound(NOUN))?;
-        let Sealed { tenant, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        let note = self.store.take_note(&name(token)?).await?;
+        let text = note.ok_or(ServiceError::NotFound(NOUN))?;
+        let Waiting { tenant, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         let secret = unseal(token, &sealed).ok_or(ServiceError::Internal)?;
         let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
         let target = Target::Key(key.parse().map_err(|_| ServiceError::Internal)?);
@@ -80,7 +80,7 @@ fn cipher(token: &str) -> (ChaCha20Poly1305, Nonce) {
 fn seal(token: &str, secret: &PlainKey) -> ServiceResult<String> {
     let (cipher, nonce) = cipher(token);
     let sealed = cipher.encrypt(&nonce, secret.expose().as_bytes()).map_err(|_| ServiceError::Internal)?;
-    Ok(sealed.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(token::hex(&sealed))
 }
 
 fn unseal(token: &str, sealed: &str) -> Option<SecretText> {

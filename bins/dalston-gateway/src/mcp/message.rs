@@ -37,10 +37,7 @@ pub(super) struct Request {
 #[derive(Debug)]
 pub(super) struct Fault {
     status: StatusCode,
-    id: Value,
-    code: ErrorCode,
-    detail: &'static str,
-    data: Value,
+    body: Value,
 }
 
 impl Message {
@@ -57,9 +54,8 @@ impl Message {
         let invalid = |detail| Fault::new(ErrorCode::INVALID_REQUEST, detail);
         let id = match message.remove("id") {
             Some(id) if id.is_string() || id.is_i64() => id,
-            None => Value::Null,
             Some(_) if message.contains_key("method") => return Err(invalid("id is a string or an integer")),
-            Some(_) => Value::Null,
+            _ => Value::Null,
         };
         if message.get("jsonrpc") != Some(&json!("2.0")) {
             return Err(invalid("jsonrpc is \"2.0\"").about(id));
@@ -80,21 +76,19 @@ impl Message {
 impl Fault {
     fn new(code: ErrorCode, detail: &'static str) -> Self {
         let status = if code == ErrorCode::INVALID_PARAMS { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-        Self { status, id: Value::Null, code, detail, data: Value::Null }
+        // The id is null where the request's cannot be read (JSON-RPC 2.0 §5).
+        Self { status, body: json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": detail}}) }
     }
 
     /// Of the request of this id.
-    fn about(self, id: Value) -> Self {
-        Self { id, ..self }
+    fn about(mut self, id: Value) -> Self {
+        self.body["id"] = id;
+        self
     }
 
-    /// The answer. Its id is null where the request's could not be read.
+    /// The answer.
     pub(super) fn respond(&self) -> HttpResponse {
-        let mut error = json!({"code": self.code, "message": self.detail});
-        if !self.data.is_null() {
-            error["data"] = self.data.clone();
-        }
-        HttpResponse::build(self.status).json(json!({"jsonrpc": "2.0", "id": self.id, "error": error}))
+        HttpResponse::build(self.status).json(&self.body)
     }
 }
 
@@ -112,10 +106,11 @@ pub(super) fn understood(request: &HttpRequest) -> Result<(), Fault> {
         return Err(Fault { status: StatusCode::NOT_ACCEPTABLE, ..fault });
     }
     match values(request, "mcp-protocol-version").find(|version| SPOKEN.iter().all(|it| it.as_str() != *version)) {
-        Some(requested) => Err(Fault {
-            data: json!({"supported": SPOKEN, "requested": requested}),
-            ..Fault::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, "Unsupported protocol version")
-        }),
+        Some(requested) => {
+            let mut fault = Fault::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, "Unsupported protocol version");
+            fault.body["error"]["data"] = json!({"supported": SPOKEN, "requested": requested});
+            Err(fault)
+        }
         None => Ok(()),
     }
 }
@@ -129,22 +124,22 @@ fn values<'a>(request: &'a HttpRequest, name: &'a str) -> impl Iterator<Item = &
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Option<(String, usize)>, (i32, Value)> {
+    /// The method and the number of its parameters, nothing, or the code and the id of the fault.
+    fn read(text: &str) -> Value {
         match Message::read(text.as_bytes()) {
-            Ok(Message::Request(request)) => Ok(Some((request.method, request.params.len()))),
-            Ok(Message::Told) => Ok(None),
-            Err(fault) => Err((fault.code.0, fault.id)),
+            Ok(Message::Request(request)) => json!([request.method, request.params.len()]),
+            Ok(Message::Told) => Value::Null,
+            Err(fault) => json!({"code": fault.body["error"]["code"], "id": fault.body["id"]}),
         }
     }
 
     #[test]
     fn a_request_has_an_id_and_whatever_has_none_is_told() {
-        let asked = |params| Ok(Some(("m".to_owned(), params)));
-        assert_eq!(read(r#"{"jsonrpc":"2.0","id":0,"method":"m"}"#), asked(0));
-        assert_eq!(read(r#"{"jsonrpc":"2.0","id":"","method":"m","params":{"a":1}}"#), asked(1));
-        assert_eq!(read(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"whoami"}}"#), Ok(None));
-        assert_eq!(read(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Ok(None));
-        assert_eq!(read(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"x"}}"#), Ok(None));
+        assert_eq!(read(r#"{"jsonrpc":"2.0","id":0,"method":"m"}"#), json!(["m", 0]));
+        assert_eq!(read(r#"{"jsonrpc":"2.0","id":"","method":"m","params":{"a":1}}"#), json!(["m", 1]));
+        assert_eq!(read(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"whoami"}}"#), Value::Null);
+        assert_eq!(read(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Value::Null);
+        assert_eq!(read(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"x"}}"#), Value::Null);
     }
 
     #[test]
@@ -168,7 +163,7 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":[1],"method":"m"}"#, -32600, json!(null)),
             (r#"{"jsonrpc":"2.0","id":7,"method":"m","params":[1]}"#, -32602, json!(7)),
         ] {
-            assert_eq!(read(text), Err((code, id)), "MCP-04 {text}");
+            assert_eq!(read(text), json!({"code": code, "id": id}), "MCP-04 {text}");
         }
     }
 }

@@ -52,14 +52,14 @@ pub(crate) async fn answer(
         return Err(Problem::new(ErrorCode::OriginNotAllowed, "This origin may not speak MCP"));
     }
     let body = body::json(&request, payload, gateway.pace, MESSAGE_BYTES).await?;
-    let asked = match understood(&request).and_then(|()| Message::read(&body)) {
-        Ok(Message::Request(asked)) => asked,
+    let wanted = match understood(&request).and_then(|()| Message::read(&body)) {
+        Ok(Message::Request(wanted)) => wanted,
         Ok(Message::Told) => return Ok(HttpResponse::Accepted().finish()),
         Err(fault) => return Ok(fault.respond()),
     };
-    may_call(&gateway.runtime, permit.caller(), &asked)?;
-    let asker = Asker { permit, claim: Arc::default() };
-    let claim = asker.claim.clone();
+    may_call(&gateway.runtime, permit.caller(), &wanted)?;
+    let claim = Arc::default();
+    let asker = Asker { permit, claim: Arc::clone(&claim) };
     let (head, body) = gateway.mcp.0.handle(onward(&request, body.into(), asker)?).await.into_parts();
     let status = StatusCode::from_u16(head.status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let Ok(body) = body.collect().await;
@@ -78,8 +78,8 @@ pub(crate) async fn answer(
 }
 
 /// A tool that is not the caller's is refused as its HTTP route refuses it, and counted so; the client learns the scope.
-fn may_call(runtime: &Runtime, caller: &Caller, asked: &Request) -> Result<(), Problem> {
-    let name = asked.params.get("name").and_then(Value::as_str).filter(|_| asked.method == "tools/call");
+fn may_call(runtime: &Runtime, caller: &Caller, wanted: &Request) -> Result<(), Problem> {
+    let name = wanted.params.get("name").and_then(Value::as_str).filter(|_| wanted.method == "tools/call");
     let Some(row) = name.and_then(|name| runtime.registry.tool(name)) else { return Ok(()) };
     match runtime.registry.check(&runtime.services, caller, row, Arguments::new()) {
         Err(refused @ ServiceError::Refused(_)) => Err(problem(refused)),

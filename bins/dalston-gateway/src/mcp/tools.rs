@@ -147,16 +147,16 @@ fn result(row: &Row, answer: Answer, now: dalston_model::Timestamp) -> CallToolR
 /// Why a command did not do what it was asked: for the model, which can do better.
 fn refused(error: &ServiceError) -> CallToolResult {
     let mut data = json!({"code": error.code().as_str(), "detail": detail(error)});
-    let mut text = detail(error);
+    let mut lines = vec![detail(error)];
     match error {
         ServiceError::Invalid(errors) => {
             data["errors"] = json!(errors);
-            errors.iter().for_each(|error| text.push_str(&format!("\n{} {}", error.field, error.detail)));
+            lines.extend(errors.iter().map(|error| format!("{} {}", error.field, error.detail)));
         }
         ServiceError::Undelivered(result) => data["result"] = result.clone(),
         _ => {}
     }
-    let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
+    let mut result = CallToolResult::error(vec![ContentBlock::text(lines.join("\n"))]);
     result.structured_content = Some(data);
     result
 }
