@@ -44,7 +44,7 @@ impl Outcome {
 /// The JSON without what differs from one run of the same command to the next: the objects that each run is about, and
 /// what counts or measures.
 fn settled(data: Value) -> Value {
-    const VOLATILE: [&str; 19] = [
+    const VOLATILE: [&str; 20] = [
         "active_callers",
         "address",
         "caller",
@@ -55,6 +55,7 @@ fn settled(data: Value) -> Value {
         "hash",
         "head",
         "id",
+        "jobs",
         "keys",
         "last_used_at",
         "latency_micros",

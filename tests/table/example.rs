@@ -62,7 +62,9 @@ impl Example {
         let (body, status) = match (route.method.as_str(), route.pattern) {
             ("GET", "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants")
             | ("GET" | "DELETE", "/auth/keys/{key_id}" | "/v1/audio/transcriptions/{job_id}")
-            | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions") => (Body::None, 200),
+            | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions" | "/v1/audit" | "/v1/audit/verify") => {
+                (Body::None, 200)
+            }
             // Without an upgrade; the tests of the stream make one.
             ("GET", "/v1/audio/transcriptions/stream") => (Body::None, 426),
             // Nothing waits; the tests of claims let something wait.

@@ -35,7 +35,7 @@ pub enum ServiceError {
     #[error("{0}")]
     Conflict(Cow<'static, str>),
     /// Well-formed, but not acceptable.
-    #[error("the request is not acceptable")]
+    #[error("The request is not acceptable")]
     Invalid(Vec<FieldError>),
     /// Not well-formed.
     #[error("{0}")]
@@ -44,13 +44,13 @@ pub enum ServiceError {
     #[error("{0}")]
     UnsupportedMedia(&'static str),
     /// The body is too large.
-    #[error("the body is too large")]
+    #[error("The body is too large")]
     TooLarge,
     /// No room on the disk.
-    #[error("no room to store this")]
+    #[error("No room to store this")]
     StorageFull,
     /// The store cannot be asked.
-    #[error("the store is not available")]
+    #[error("The store is not available")]
     Unavailable,
     /// What it would take is not configured.
     #[error("{0}")]
@@ -62,7 +62,7 @@ pub enum ServiceError {
     #[error("The message reached nobody")]
     Undelivered(serde_json::Value),
     /// A fault of ours; the cause is in the log.
-    #[error("internal error")]
+    #[error("Internal error")]
     Internal,
 }
 

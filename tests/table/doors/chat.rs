@@ -70,10 +70,16 @@ async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
                     }
                     Ok(None) => {
                         assert!(!told.text().contains("insufficient_scope"), "{what}: {}", told.text());
-                        if row.tool.contains("create_api_key") || row.tool.contains("rotate") {
-                            if shape == Shape::AsItShould {
+                        match row.name {
+                            _ if shape == Shape::AboutNothing => {
+                                assert!(told.text().contains("not_found"), "{what}: {}", told.text());
+                            }
+                            "keys.create" | "keys.rotate" => {
                                 assert!(api.told(user).await.text().contains("dk_"), "{what}");
                             }
+                            // The nudge itself came first.
+                            "nudge" => assert!(api.told(user).await.text().contains("success"), "{what}"),
+                            _ => {}
                         }
                     }
                     Err(error) => {
