@@ -1,6 +1,8 @@
 //! What deciding and dispatching a command costs on top of its store calls: `whoami` of the operator makes none, and
 //! the typed line is read besides.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot begin ends")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use dalston_auth::{Caller, Identity};
 use dalston_command::{Arguments, Registry};

@@ -5,10 +5,15 @@ use dalston_command::{Answer, Command, Context, Effect, HttpRoute, Method, Regis
 use dalston_gateway::routes;
 use dalston_model::{Clock, Scope, ScopeSet};
 use dalston_service::ServiceResult;
-use kit::app::{App, Start, operator};
+use kit::{
+    app::{App, Start, operator},
+    bot_api::BotApi,
+    model_server::{KEY, MODEL, ModelServer, Says},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// Greet somebody.
 #[derive(Deserialize, JsonSchema)]
@@ -158,4 +163,53 @@ async fn a_command_of_ones_own_is_in_the_help_on_the_command_line_and_served_wit
         assert!(greet.get_arguments().any(|it| it.get_long() == Some(name)), "{name}");
     }
     assert_eq!(app.runtime.registry.row("people.greet").unwrap().schema["properties"]["times"]["maximum"], 3);
+}
+
+#[tokio::test]
+async fn a_command_of_ones_own_is_at_the_other_doors_with_nothing_else_said() {
+    let (model, bot) = (ModelServer::start(), BotApi::start());
+    let start = Start::default()
+        .registry(Registry::new().with::<Greet>())
+        .set("DALSTON_LLM_URL", &model.url)
+        .set("DALSTON_LLM_MODEL", MODEL)
+        .set("DALSTON_LLM_API_KEY", KEY)
+        .set("DALSTON_ADMIN_IDS", "1001");
+    let app = bot.configure(start).start().await;
+    let (client, other) = (app.key("realtime").await, app.key("jobs:read").await);
+    let hello = json!({"text": "Hello, Ada! "});
+
+    let called = client.post("/call", json!({"command": "/people_greet Ada"})).await.expect(200);
+    assert_eq!(called.json["data"], hello);
+
+    let asked = |method: &str, params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    let schema = &app.runtime.registry.row("people.greet").unwrap().schema;
+    let listed = client.post("/mcp", asked("tools/list", json!({}))).await.expect(200);
+    let tools = listed.json["result"]["tools"].as_array().unwrap();
+    let tool = tools.iter().find(|tool| tool["name"] == "greet_somebody").unwrap();
+    assert_eq!((&tool["description"], &tool["annotations"]["readOnlyHint"]), (&json!("Greet somebody."), &json!(true)));
+    assert_eq!(tool["inputSchema"]["properties"], schema["properties"]);
+    assert!(!other.post("/mcp", asked("tools/list", json!({}))).await.expect(200).text.contains("greet_somebody"));
+    let params = json!({"name": "greet_somebody", "arguments": {"whom": "Ada"}});
+    let ran = client.post("/mcp", asked("tools/call", params)).await.expect(200);
+    assert_eq!(ran.json["result"]["structuredContent"], hello);
+
+    model.says([Says::call("greet_somebody", &json!({"whom": "Ada"})), Says::text("Done.")]);
+    client.post("/call", json!({"message": "Greet Ada."})).await.expect(200);
+    let functions = model.last()["tools"].clone();
+    let function = functions.as_array().unwrap().iter().find(|it| it["function"]["name"] == "greet_somebody").unwrap();
+    assert_eq!(function["function"]["parameters"]["properties"], schema["properties"]);
+    assert_eq!(model.results(), [hello]);
+
+    let talking = app.runtime.bot.clone().unwrap();
+    let (end, ending) = watch::channel(());
+    let hearing = tokio::spawn(async move { talking.run(ending).await });
+    let names_it = |body: &Value| body["commands"].to_string().contains("people_greet");
+    let menu = bot.next("setMyCommands", |call| call.body["scope"]["chat_id"] == 1001).await;
+    assert!(names_it(&menu.body), "{}", menu.body);
+    let guests = bot.next("setMyCommands", |call| call.body["scope"]["chat_id"].is_null()).await;
+    assert!(!names_it(&guests.body), "{}", guests.body);
+    bot.say(1001, "/people_greet Ada");
+    assert!(bot.told(1001).await.text().contains("Hello, Ada!"));
+    drop(end);
+    hearing.await.unwrap();
 }

@@ -18,7 +18,7 @@ impl Registry {
             let (name, text) = match word.name() {
                 Some(name) => (name.to_owned(), &word.text[name.len() + 1..]),
                 None => match row.lone_parameter() {
-                    Some(lone) => (lone.name.clone(), word.text.as_str()),
+                    Some(only) => (only.name.clone(), word.text.as_str()),
                     None => return Err(ServiceError::Malformed("Arguments are written name=value")),
                 },
             };
