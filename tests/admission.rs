@@ -18,7 +18,8 @@ async fn calls(connection: &mut redis::aio::MultiplexedConnection) -> HashMap<St
 /// All of Redis but what counts requests, as text.
 async fn records(connection: &mut redis::aio::MultiplexedConnection) -> Vec<(String, Vec<u8>)> {
     let mut names: Vec<String> = redis::cmd("KEYS").arg("*").query_async(connection).await.unwrap();
-    names.retain(|name| !name.starts_with("dalston:window:") && !name.starts_with("dalston:usage:"));
+    let counts = ["dalston:window:", "dalston:usage:", "dalston:keys:used:", "dalston:keys:idle:"];
+    names.retain(|name| !counts.iter().any(|begins| name.starts_with(begins)));
     names.sort();
     let mut records = Vec::new();
     for name in names {

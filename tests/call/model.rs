@@ -41,7 +41,7 @@ async fn tools_run_in_order_over_several_rounds() {
     assert_eq!(results[0]["id"], id(&admin));
     assert_eq!(results[3], answer.json["data"]);
     let secrets = secrets_of(&answer);
-    assert_eq!((secrets.len(), &answer.json["secrets"]["key"]), (2, &json!(secrets[0])));
+    assert_eq!((secrets.len(), &answer.json["secrets"]["key"]), (2, &Value::Null));
     for secret in secrets {
         app.with(&secret).get("/auth/me").await.expect(200);
     }

@@ -1,13 +1,16 @@
 //! `GET /v1/audit` and the chain of its records.
 
-use dalston_model::{Action, AuditHash, AuditRecord};
+use dalston_model::{Action, AuditHash, AuditRecord, ManualClock, Timestamp};
+use dalston_store::contract::Fixture;
+use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use kit::{
     app::{App, MASTER, Start},
     client::{Answer, Client},
     stores,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use sqlx::{ConnectOptions, Executor, sqlite::SqliteConnectOptions};
+use std::{sync::Arc, time::Duration};
 
 /// The records that an answer holds, of what a key or an operator did to keys.
 async fn records(client: &Client, query: &str) -> Vec<Value> {
@@ -102,11 +105,12 @@ async fn each_use_of_the_master_key_leaves_a_record() {
     app.key_of("acme", "jobs:read", |ask| ask).await;
     app.master().get_with("/auth/keys?limit=5", &[("x-dalston-tenant", "acme")]).await.expect(200);
     app.master().get("/auth/keys/nothing").await.expect(404);
+    app.master().get_with("/status", &[("x-dalston-tenant", "nobody")]).await.expect(404);
     let uses = records(&app.key("platform").await, "?actor=master").await;
-    assert_eq!(texts(&uses, "/action"), ["master.used"; 2], "SEC-02");
-    assert_eq!(texts(&uses, "/tenant_id"), ["default", "acme"]);
-    assert_eq!(uses[1]["detail"], json!({"method": "GET", "route": "/auth/keys"}));
-    assert_eq!(uses[0]["detail"], json!({"method": "GET", "route": "/auth/keys/{key_id}"}));
+    assert_eq!(texts(&uses, "/action"), ["master.used"; 3], "SEC-02");
+    assert_eq!(texts(&uses, "/tenant_id"), ["nobody", "default", "acme"]);
+    assert_eq!(uses[2]["detail"], json!({"method": "GET", "route": "/auth/keys"}));
+    assert_eq!(uses[1]["detail"], json!({"method": "GET", "route": "/auth/keys/{key_id}"}));
     assert!(uses.iter().all(|it| it["address"] == "127.0.0.1" && !it.to_string().contains(MASTER)));
 }
 
@@ -172,4 +176,30 @@ async fn whatever_is_changed_taken_out_or_put_in_breaks_the_chain() {
     assert!(tampered(&|it| drop(it.remove(0))));
     assert!(tampered(&|it| it.swap(1, 2)));
     assert!(tampered(&|it| it.insert(1, it[1].clone())));
+}
+
+#[tokio::test]
+async fn a_record_that_lost_its_link_is_noticed_at_the_beginning_of_the_log_too() {
+    let data = tempfile::TempDir::new().unwrap();
+    let options = SqliteOptions { path: data.path().join("audit.db"), deadline: Duration::from_secs(10) };
+    let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
+    let store = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
+    let fixture = Fixture { store, limits: None, clock, keep: Box::new(()) };
+    let app = Start::default().on(fixture).start().await;
+    let admin = app.key("admin").await;
+    let verify = async |query: &str| admin.get(&format!("/v1/audit/verify{query}")).await.expect(200).json;
+    assert_eq!(verify("").await["status"], "intact");
+
+    let mut file = SqliteConnectOptions::new().filename(&options.path).connect().await.unwrap();
+    file.execute("UPDATE audit SET hash = NULL WHERE seq = 1").await.unwrap();
+    let broken = verify("").await;
+    assert_eq!((&broken["status"], &broken["broken_at"]), (&json!("broken"), &json!(1)), "LOG-03");
+    file.execute("UPDATE audit SET hash = NULL").await.unwrap();
+    assert_eq!(verify("").await["status"], "broken");
+    // Whoever knows that the log is older than its chain says so.
+    let later = admin.post("/auth/keys", json!({"name": "linked"})).await.expect(201);
+    later.secret();
+    let seq = records(&admin, "?limit=1").await[0]["seq"].as_u64().unwrap();
+    assert_eq!(verify(&format!("?first={seq}")).await["status"], "intact");
+    assert_eq!(verify(&format!("?first={}", seq - 1)).await["broken_at"], seq - 1);
 }

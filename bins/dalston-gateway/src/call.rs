@@ -79,11 +79,11 @@ fn drawn(reply: &Reply) -> Value {
         "command_handled": reply.command,
     });
     let secrets: Vec<Value> = reply.secrets.iter().map(|secret| secret.expose().into()).collect();
-    if let Some(first) = secrets.first() {
-        drawn["secrets"] = json!({"key": first});
-    }
-    if secrets.len() > 1 {
-        drawn["secrets"]["keys"] = secrets.into();
+    match secrets.as_slice() {
+        [] => {}
+        [secret] => drawn["secrets"] = json!({"key": secret}),
+        // Each begins with the prefix of its key: no one of them is that of `data`.
+        secrets => drawn["secrets"] = json!({"keys": secrets}),
     }
     if let Some(proposal) = &reply.proposal {
         drawn["confirm"] = json!({

@@ -5,8 +5,8 @@ use actix_web::{
     HttpRequest, HttpResponse, rt,
     web::{Data, Payload},
 };
-use dalston_actix::Problem;
-use dalston_auth::Refusal;
+use dalston_actix::{Problem, RequestInfo};
+use dalston_auth::Denied;
 use dalston_chat::Taken;
 use dalston_service::ServiceError;
 use serde_json::json;
@@ -26,7 +26,8 @@ pub(crate) async fn take(
     let mut secrets = request.headers().get_all(SECRET);
     let is_from_chat = secrets.next().is_some_and(|secret| bot.is_from_chat(secret.as_bytes()));
     if !is_from_chat || secrets.next().is_some() {
-        return Err(problem(ServiceError::Refused(Refusal::InvalidCredential)));
+        let address = RequestInfo::of(&request).address;
+        return Err(Denied::from(gateway.runtime.gate.failed(address)).into());
     }
     body::plain(&request)?;
     let body = body::bytes(payload, gateway.pace, UPDATE).await?;

@@ -2,10 +2,10 @@
 
 use crate::{
     Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Identity, KeyFormat, MasterKeys,
-    Need, Pepper, Permit, Refusal, UsageBuffer,
+    Need, Pepper, Refusal, UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Verdict};
-use dalston_model::{Action, Actor, ErrorCode, Key, KeyState, Scope, SharedClock, Source, Target, Timestamp};
+use dalston_model::{Action, Actor, ErrorCode, Key, KeyState, Scope, SharedClock, Source, Target, TenantId, Timestamp};
 use dalston_store::{Found, SharedStore, StoreResult};
 use serde_json::json;
 use std::{
@@ -94,14 +94,14 @@ impl Gate {
         };
         let caller = Caller::new(identity, source).with_room(verdict);
         let id = caller.key().map(|key| key.id);
+        if caller.source().actor == Actor::Master {
+            self.master_used(&caller, attempt.asked, attempt.tenant).await?;
+        }
         let placed = match attempt.tenant {
             None => Ok(caller),
             Some(tenant) => self.in_tenant(caller, tenant).await,
         };
-        let permitted = match placed.and_then(|caller| caller.permit(need)) {
-            Ok(permit) if permit.actor() == Actor::Master => self.master_used(permit, attempt.asked).await,
-            permitted => permitted,
-        };
+        let permitted = placed.and_then(|caller| caller.permit(need));
         if let Some(id) = id {
             match &permitted {
                 Ok(_) => self.usage.admitted(id, self.clock.now(), attempt.address),
@@ -161,18 +161,19 @@ impl Gate {
         }
     }
 
-    /// Records the use of the master key. What cannot be recorded is not done.
-    async fn master_used(&self, permit: Permit, asked: Asked<'_>) -> Result<Permit, Refusal> {
+    /// Records the use of the master key, in the tenant that it names, whatever comes of it. What cannot be recorded is
+    /// not done.
+    async fn master_used(&self, caller: &Caller, asked: Asked<'_>, tenant: Option<&str>) -> Result<(), Refusal> {
+        let named = tenant.and_then(|tenant| tenant.parse().ok());
+        let tenant: TenantId = named.unwrap_or_else(|| caller.tenant().clone());
         let detail = json!({"method": asked.method, "route": asked.route});
-        let target = Target::Tenant(permit.tenant().clone());
-        let entry = permit.entry(self.clock.now(), Action::MasterUsed, target, detail);
-        match self.store.record(&entry).await {
-            Ok(_) => Ok(permit),
-            Err(error) => {
-                tracing::error!(%error, "a use of the master key could not be recorded");
-                Err(Refusal::Unavailable)
-            }
-        }
+        let target = Target::Tenant(tenant.clone());
+        let mut entry = caller.permit(Need::Caller)?.entry(self.clock.now(), Action::MasterUsed, target, detail);
+        entry.tenant = tenant;
+        self.store.record(&entry).await.map(|_| ()).map_err(|error| {
+            tracing::error!(%error, "a use of the master key could not be recorded");
+            Refusal::Unavailable
+        })
     }
 
     /// The caller as it is now: for whoever acts on when the request was admitted long ago.

@@ -153,7 +153,7 @@ pub fn fields(prefix: &str, data: &Value) -> Vec<(String, String)> {
 
 /// An item of a list in one line: what it is called, and what it is for.
 fn summary(item: &Value) -> String {
-    let words = ["name", "method", "path", "date", "requests", "summary"];
+    let words = ["name", "method", "path", "date", "requests", "user_id", "status", "error", "summary"];
     words.iter().map(|word| text(&item[word])).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
 }
 

@@ -71,7 +71,10 @@ impl Audits {
 
     /// Follows the chain from its beginning to its end, over all tenants. With `known`, a head that an earlier
     /// verification gave, the chain is broken unless it is still part of it: an end that was cut off shows no other way.
-    pub async fn verify(&self, _permit: &Permit, known: Option<Head>) -> ServiceResult<Verified> {
+    ///
+    /// A store that is older than the chain has records without a link, up to the one below `first`; anywhere else a
+    /// record without one was tampered with.
+    pub async fn verify(&self, _permit: &Permit, known: Option<Head>, first: u64) -> ServiceResult<Verified> {
         let Ok(_one) = self.following.try_lock() else {
             return Err(ServiceError::Conflict("The audit log is being verified already".into()));
         };
@@ -82,8 +85,7 @@ impl Audits {
             let Some(last) = records.last() else { break };
             after = last.seq;
             for record in records {
-                // Older than the chain: only before its first link.
-                if record.hash.is_none() && verified.head.is_none() {
+                if record.hash.is_none() && record.seq < first {
                     continue;
                 }
                 let previous = verified.head.map_or(AuditHash::START, |head| head.hash);

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 const NOUN: &str = "Confirmation";
+/// A proposal has at most so many bytes in the store.
+const LONGEST: usize = 4 * 1024;
 
 /// A command that waits to be confirmed.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +64,9 @@ impl Proposals {
             arguments: arguments.clone(),
         };
         let (name, text) = (token::name("proposal", &token), json!(waiting).to_string());
+        if text.len() > LONGEST {
+            return Err(ServiceError::TooLarge);
+        }
         if !self.store.put_note(&name, None, &text, Self::LIFE).await? {
             return Err(ServiceError::Internal);
         }

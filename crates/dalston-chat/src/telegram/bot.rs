@@ -99,7 +99,7 @@ impl Bot {
         let text = text.trim();
         let caller = self.caller(user, Some(update));
         let said = match text.split_whitespace().next() {
-            Some("/start") => Said::Line("/help".to_owned()),
+            Some(word) if word.split('@').next() == Some("/start") => Said::Line("/help".to_owned()),
             Some(word) if word.starts_with('/') => Said::Line(text.to_owned()),
             // A guest's words are not worth the operator's model.
             _ if caller.is_guest() => {

@@ -1,8 +1,9 @@
 use crate::{
-    Answer, Block, Command, Context, DATA_ROUTES, Drawing, Effect, HttpRoute, Line, Method, Row, Span, Tone, text,
+    Answer, Block, Command, Context, DATA_ROUTES, DataRoute, Drawing, Effect, Handler, HttpRoute, Line, Method, Row,
+    Span, Tone, text,
 };
 use dalston_auth::{Caller, Need};
-use dalston_model::Timestamp;
+use dalston_model::{Actor, Timestamp};
 use dalston_service::ServiceResult;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,7 +31,9 @@ impl Command for Help {
             blocks.push(heading(noun));
             blocks.extend(commands.into_iter().flat_map(lines));
         }
-        blocks.push(heading("routes"));
+        if !routes.is_empty() {
+            blocks.push(heading("routes"));
+        }
         blocks.extend(routes.iter().flat_map(route_lines));
         Drawing { blocks }
     }
@@ -38,7 +41,7 @@ impl Command for Help {
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let caller = context.permit.caller();
         let commands: Vec<Value> = context.registry.of(caller).map(command).collect();
-        let routes = DATA_ROUTES.iter().filter(|route| route.need.is_none_or(|need| caller.may(need)));
+        let routes = DATA_ROUTES.iter().filter(|route| serves(route, caller));
         let routes: Vec<Value> = routes
             .map(|route| {
                 json!({
@@ -52,6 +55,13 @@ impl Command for Help {
             .collect();
         Ok(Answer::new(json!({"caller": who(caller), "commands": commands, "routes": routes})))
     }
+}
+
+/// Whether the caller can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
+/// own updates is for the chat.
+fn serves(route: &DataRoute, caller: &Caller) -> bool {
+    let in_chat = matches!(caller.source().actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
+    !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| caller.may(need))
 }
 
 fn command(row: &Row) -> Value {

@@ -15,6 +15,8 @@ pub(crate) struct Verify {
     /// The head that an earlier verification gave, SEQ:HASH: it must still be there, or the end was cut off.
     #[schemars(length(max = 100))]
     head: Option<String>,
+    /// The number of the first linked record, on a store that is older than the chain.
+    first: Option<u64>,
 }
 
 impl Command for Verify {
@@ -40,7 +42,7 @@ impl Command for Verify {
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let known = self.head.as_deref().map(|text| head(text).ok_or_else(unfit)).transpose()?;
-        let verified = context.services.audits.verify(&context.permit, known).await?;
+        let verified = context.services.audits.verify(&context.permit, known, self.first.unwrap_or_default()).await?;
         Ok(Answer::new(json!({
             "status": if verified.broken_at.is_none() { INTACT } else { "broken" },
             "checked": verified.checked,
