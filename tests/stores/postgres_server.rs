@@ -46,7 +46,7 @@ async fn change(store: &PostgresStore, id: &str) -> Result<bool, StoreError> {
         target: Target::Tenant(id.clone()),
         detail: serde_json::json!({}),
     };
-    store.insert_tenant(&Tenant { id, name: None, created_at: SystemClock.now() }, &entry).await
+    store.insert_tenant(&Tenant { id, name: None, created_at: SystemClock.now(), retention_days: None }, &entry).await
 }
 
 /// A read of the least kind.

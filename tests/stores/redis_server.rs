@@ -45,7 +45,7 @@ fn tenant(id: &TenantId) -> (Tenant, AuditEntry) {
     let time = Timestamp::from_secs(1_767_225_600);
     let (action, target) = (Action::TenantCreated, Target::Tenant(id.clone()));
     let entry = AuditEntry { time, tenant: id.clone(), source, action, target, detail: serde_json::json!({}) };
-    (Tenant { id: id.clone(), name: None, created_at: time }, entry)
+    (Tenant { id: id.clone(), name: None, created_at: time, retention_days: None }, entry)
 }
 
 fn is_outage<T: Debug>(result: &StoreResult<T>) -> bool {

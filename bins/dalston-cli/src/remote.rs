@@ -61,6 +61,7 @@ impl Remote {
             Method::Get => self.client.get(format!("{}{path}{}", self.url, query(&arguments))),
             Method::Delete => self.client.delete(format!("{}{path}{}", self.url, query(&arguments))),
             Method::Post => self.client.post(format!("{}{path}", self.url)).json(&arguments),
+            Method::Put => self.client.put(format!("{}{path}", self.url)).json(&arguments),
             Method::Patch => self.client.patch(format!("{}{path}", self.url)).json(&arguments),
         };
         request = request.bearer_auth(&self.key);

@@ -28,7 +28,7 @@ pub(crate) async fn invoke(
             body::none(&request)?;
             in_query(row, &request)?
         }
-        Method::Post | Method::Patch => {
+        Method::Post | Method::Put | Method::Patch => {
             in_query(row, &request).and_then(none_of)?;
             body::read(&request, payload, gateway.pace).await?
         }

@@ -182,10 +182,10 @@ fn unread(error: MultipartError) -> Problem {
 
 /// What tells one upload from another: the file and the fields.
 fn fingerprint(staged: &Staged, upload: &Upload) -> [u8; 32] {
-    let Upload { filename: _, content_type: _, model, language, metadata } = upload;
+    let Upload { filename: _, content_type: _, model, language, options, metadata } = upload;
     Sha256::new()
         .chain_update(staged.digest().unwrap_or_default())
-        .chain_update(format!("{model:?}{language:?}{metadata}"))
+        .chain_update(format!("{model:?}{language:?}{options:?}{metadata}"))
         .finalize()
         .into()
 }

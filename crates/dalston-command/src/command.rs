@@ -38,6 +38,8 @@ pub enum Method {
     Get,
     /// Makes, or does.
     Post,
+    /// Puts a thing whole, or again.
+    Put,
     /// Changes.
     Patch,
     /// Ends.
@@ -50,6 +52,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -57,7 +60,7 @@ impl Method {
 }
 
 /// The HTTP route of a command. Segments in braces carry the arguments of that name; other arguments come in the query
-/// of a GET or DELETE, and in the body of a POST or PATCH.
+/// of a GET or DELETE, and in the body of a POST, PUT or PATCH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpRoute {
     /// The method.

@@ -18,5 +18,6 @@ pub use answer::Answer;
 pub use arguments::{Arguments, coerce, read_object, unknown_field};
 pub use command::{Command, Context, Effect, HttpRoute, Method, Parameter, Row};
 pub use drawing::{Block, Drawing, Line, Span, Tone, fields, shown, text};
+pub use line::split;
 pub use registry::Registry;
 pub use routes::{DATA_ROUTES, DataRoute, Handler};

@@ -31,6 +31,12 @@ impl Registry {
     }
 }
 
+/// The words of a command line as a shell splits them, without anything else that a shell does. `None` when a quotation
+/// mark is not closed.
+pub fn split(line: &str) -> Option<Vec<String>> {
+    Some(words(line)?.into_iter().map(|word| word.text).collect())
+}
+
 /// A word of the line, and how much of its beginning stood outside of quotation marks.
 #[derive(Default)]
 struct Word {

@@ -1,6 +1,6 @@
 //! The audit record of a change: written in the transaction of the change itself.
 
-use crate::{IdError, JobId, KeyId, Source, TenantId, Timestamp};
+use crate::{DeliveryId, IdError, JobId, KeyId, Source, TenantId, Timestamp, WebhookId, WorkerId};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
@@ -41,6 +41,32 @@ actions! {
     JobCancelled = "job.cancelled",
     /// A job's audio, result and row were deleted.
     JobDeleted = "job.deleted",
+    /// A job was done.
+    JobCompleted = "job.completed",
+    /// A job ended with an error.
+    JobFailed = "job.failed",
+    /// The limits of a key or a tenant were changed.
+    QuotaChanged = "quota.changed",
+    /// For how long a tenant's ended jobs are kept was changed.
+    RetentionChanged = "retention.changed",
+    /// A ticket for a stream was made.
+    TicketCreated = "ticket.created",
+    /// A worker was registered, or came back.
+    WorkerRegistered = "worker.registered",
+    /// A worker was taken away.
+    WorkerRemoved = "worker.removed",
+    /// A webhook was made.
+    WebhookCreated = "webhook.created",
+    /// Fields of a webhook were changed.
+    WebhookUpdated = "webhook.updated",
+    /// A webhook got a new secret.
+    WebhookRotated = "webhook.rotated",
+    /// A webhook was deleted.
+    WebhookDeleted = "webhook.deleted",
+    /// A webhook was switched off because its deliveries failed.
+    WebhookDisabled = "webhook.disabled",
+    /// A delivery of a webhook was started again by hand.
+    DeliveryRetried = "delivery.retried",
     /// The master key was used.
     MasterUsed = "master.used",
     /// A message was sent to administrators.
@@ -66,15 +92,24 @@ pub enum Target {
     Tenant(TenantId),
     /// A job.
     Job(JobId),
+    /// A webhook.
+    Webhook(WebhookId),
+    /// A delivery of a webhook.
+    Delivery(DeliveryId),
+    /// A worker.
+    Worker(WorkerId),
 }
 
 impl Target {
-    /// `key`, `tenant` or `job`.
+    /// `key`, `tenant`, `job`, `webhook`, `delivery` or `worker`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Tenant(_) => "tenant",
             Self::Job(_) => "job",
+            Self::Webhook(_) => "webhook",
+            Self::Delivery(_) => "delivery",
+            Self::Worker(_) => "worker",
         }
     }
 }
@@ -86,6 +121,9 @@ impl fmt::Display for Target {
             Self::Key(id) => id.fmt(f),
             Self::Tenant(id) => id.fmt(f),
             Self::Job(id) => id.fmt(f),
+            Self::Webhook(id) => id.fmt(f),
+            Self::Delivery(id) => id.fmt(f),
+            Self::Worker(id) => id.fmt(f),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The ids: UUIDv7 with a prefix each, parsed in their canonical form only.
 
-use crate::{Entropy, EntropyError, Timestamp, text::looks_secret};
+use crate::{Entropy, EntropyError, Event, Timestamp, text::looks_secret};
+use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use uuid::Uuid;
@@ -72,6 +73,25 @@ id_type! {
 id_type! {
     /// A transcription stream: `sess_` and 32 hex digits.
     SessionId, "sess_", simple
+}
+id_type! {
+    /// A webhook: `wh_` and 32 hex digits.
+    WebhookId, "wh_", simple
+}
+id_type! {
+    /// The delivery of an event to a webhook: `msg_` and 32 hex digits.
+    DeliveryId, "msg_", simple
+}
+
+impl DeliveryId {
+    /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a
+    /// SHA-256).
+    pub fn of(event: &Event, webhook: WebhookId) -> Self {
+        let digest: [u8; 32] = Sha256::digest(format!("{} {} {webhook}", event.kind, event.subject)).into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
 }
 
 /// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}` and is no key, else a new one.

@@ -1,6 +1,6 @@
 //! A transcription job.
 
-use crate::{Actor, FileName, IdError, JobId, Metadata, TenantId, Timestamp};
+use crate::{Account, Actor, Day, FileName, IdError, JobId, KeyId, Metadata, Metered, TenantId, Timestamp};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
 
@@ -80,6 +80,23 @@ pub struct Audio {
     pub channels: Option<u32>,
 }
 
+/// What is asked of the engine besides model and language.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct JobOptions {
+    /// Into English, whatever the language.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub translate: bool,
+    /// Whether the client wants to know when each word was said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub words: bool,
+    /// Words that the audio may hold, to be spelt so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// How free the engine is, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+}
+
 /// A job, as stores keep it. Its audio is a file named by its id.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -101,6 +118,8 @@ pub struct Job {
     pub model: Option<String>,
     /// The language that the client asked for.
     pub language: Option<String>,
+    /// What is asked for besides.
+    pub options: JobOptions,
     /// The client's own object.
     pub metadata: Metadata,
     /// When it was made.
@@ -111,8 +130,30 @@ pub struct Job {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
-    /// Why it failed.
+    /// How far its engine has come, in thousandths.
+    pub progress: Option<u16>,
+    /// Why it failed, or why the last attempt did.
     pub error: Option<String>,
-    /// What came out.
+    /// What came out, in short: language, duration, engine. The transcript itself is a file, like the audio.
     pub result: Option<Value>,
+}
+
+impl Job {
+    /// The key that made it, if one did.
+    pub fn key(&self) -> Option<KeyId> {
+        self.created_by.and_then(Actor::key)
+    }
+
+    /// The length of its audio in milliseconds, rounded up: what is reserved for it. 0 when it is not known.
+    pub fn audio_ms(&self) -> u64 {
+        let millis = self.audio.duration_seconds.unwrap_or_default() * 1_000.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and NaN is 0")]
+        let millis = millis.ceil() as u64;
+        millis.min(u64::from(u32::MAX))
+    }
+
+    /// The account that its audio is reserved on.
+    pub fn account(&self) -> Account {
+        Account { tenant: self.tenant.clone(), key: self.key(), day: Day::of(self.created_at), of: Metered::Jobs }
+    }
 }

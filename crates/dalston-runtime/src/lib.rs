@@ -9,6 +9,7 @@ mod runtime;
 mod setting;
 mod settings;
 mod store_url;
+mod workload;
 
 pub use admin_box::admin_box;
 pub use dalston_chat::Tempo;
@@ -18,3 +19,4 @@ pub use runtime::{Runtime, Seams};
 pub use setting::{SETTINGS, Setting};
 pub use settings::{KeysInQuery, LlmSettings, Lookup, Settings, SettingsError, TelegramSettings};
 pub use store_url::StoreUrl;
+pub use workload::{BucketSettings, EngineSettings, Workload};

@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Names the variable that was set: it is the one to be mended.
-    fn refuse(&mut self, variable: &str, wanted: &str) {
+    pub(crate) fn refuse(&mut self, variable: &str, wanted: &str) {
         let variable = self.set(variable).map_or(variable, |(name, _)| name);
         self.wrong.push(format!("{variable} {wanted}"));
     }

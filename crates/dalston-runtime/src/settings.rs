@@ -1,7 +1,7 @@
 //! The settings in force: read from the table's names, all problems at once.
 
 use crate::{
-    StoreUrl, logging,
+    StoreUrl, Workload, logging,
     reader::{Reader, base_url},
 };
 use dalston_auth::{Administrators, MasterKeys, Pepper, SecretText};
@@ -42,6 +42,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The language model.
     pub llm: Option<LlmSettings>,
+    /// How jobs and streams are served.
+    pub workload: Workload,
     /// The greatest upload in bytes.
     pub max_upload_bytes: u64,
     /// Where a key in the query is taken.
@@ -163,11 +165,13 @@ impl Settings {
         let public_url = reader.given("DALSTON_PUBLIC_URL", "must be a URL: https://dalston.example.com", base_url);
         let telegram = reader.telegram(public_url.is_some());
         let llm = reader.llm();
+        let workload = reader.workload();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
-        match (listen, nodes, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+        match (listen, nodes, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
             (
                 Some(listen),
                 Some(nodes),
+                Some(workload),
                 Some(max_upload_bytes),
                 Some(query_keys),
                 Some(auth_failures_per_minute),
@@ -184,6 +188,7 @@ impl Settings {
                 telegram,
                 public_url,
                 llm,
+                workload,
                 max_upload_bytes,
                 query_keys,
                 allowed_origins,

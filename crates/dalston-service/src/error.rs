@@ -1,7 +1,7 @@
 //! What a use case says when it does not do what it was asked.
 
 use dalston_auth::Refusal;
-use dalston_model::{EntropyError, ErrorCode};
+use dalston_model::{EntropyError, ErrorCode, Excess};
 use dalston_store::StoreError;
 use std::borrow::Cow;
 use thiserror::Error;
@@ -49,6 +49,9 @@ pub enum ServiceError {
     /// No room on the disk.
     #[error("No room to store this")]
     StorageFull,
+    /// A limit on audio, jobs or streams was reached.
+    #[error("{0}")]
+    Excess(Excess),
     /// The store cannot be asked.
     #[error("The store is not available")]
     Unavailable,
@@ -81,6 +84,7 @@ impl ServiceError {
             Self::TooLarge => ErrorCode::TooLarge,
             Self::StorageFull => ErrorCode::StorageFull,
             Self::Unavailable | Self::Unconfigured(_) | Self::Unreachable(_) => ErrorCode::Unavailable,
+            Self::Excess(_) => ErrorCode::RateLimited,
             Self::Undelivered(_) => ErrorCode::Undelivered,
             Self::Internal => ErrorCode::Internal,
         }

@@ -3,7 +3,8 @@
 use crate::{AudioFiles, FieldError, Repeat, ServiceError, ServiceResult, Staged, keys::other_payload, probe::probe};
 use dalston_auth::Permit;
 use dalston_model::{
-    Action, Audio, FileName, Job, JobId, JobStatus, Metadata, Page, PageRequest, SharedClock, SharedEntropy, Target,
+    Action, Audio, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
+    SharedEntropy, Target,
 };
 use dalston_store::{CancelJob, DeleteJob, InsertJob, Repeated, SharedStore};
 use serde_json::json;
@@ -22,6 +23,8 @@ pub struct Upload {
     pub model: Option<String>,
     /// The language that is asked for.
     pub language: Option<String>,
+    /// What is asked for besides.
+    pub options: JobOptions,
     /// The client's own object.
     pub metadata: Metadata,
 }
@@ -87,11 +90,13 @@ impl Jobs {
             audio,
             model: upload.model,
             language: upload.language,
+            options: upload.options,
             metadata: upload.metadata,
             created_at: now,
             created_by: Some(permit.actor()),
             started_at: None,
             completed_at: None,
+            progress: None,
             error: None,
             result: None,
         };
@@ -116,6 +121,7 @@ impl Jobs {
         match inserted {
             InsertJob::Inserted => Ok(job),
             InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
+            InsertJob::Excess(excess) => Err(ServiceError::Excess(excess)),
             InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(other_payload()),
             InsertJob::Repeated(Repeated { target, .. }) => {
                 let id = target.parse().map_err(|_| ServiceError::Internal)?;

@@ -35,7 +35,7 @@ impl Tenants {
 
     async fn insert(&self, permit: &Permit, id: TenantId, name: Option<Name>) -> ServiceResult<(Tenant, bool)> {
         let created_at = self.clock.now();
-        let tenant = Tenant { id: id.clone(), name, created_at };
+        let tenant = Tenant { id: id.clone(), name, created_at, retention_days: None };
         let target = Target::Tenant(id.clone());
         let mut entry = permit.entry(created_at, Action::TenantCreated, target, json!({"name": tenant.name}));
         entry.tenant = id;

@@ -134,7 +134,8 @@ impl KeyStore for PostgresStore {
             if query.fetch_one(change.conn()).await? {
                 return Ok(false);
             }
-            let tenant = Tenant { id: new.key.tenant.clone(), name: None, created_at: new.key.created_at };
+            let tenant =
+                Tenant { id: new.key.tenant.clone(), name: None, created_at: new.key.created_at, retention_days: None };
             tenants::insert(change.conn(), &tenant).await?;
             insert(&mut change, new).await?;
             change.commit(entry).await?;

@@ -13,14 +13,18 @@ mod jobs;
 mod keys;
 mod lease;
 mod limits;
+mod meter;
 mod migrations;
 mod moment;
 mod notes;
 mod page;
+mod queue;
 mod row;
 mod session;
+mod sessions;
 mod tenants;
 mod usage;
+mod webhooks;
 
 use async_trait::async_trait;
 use dalston_model::SharedClock;

@@ -46,7 +46,12 @@ pub(crate) use {audit_columns, job_columns, key_columns, tenant_columns, used_ke
 
 /// A row of `tenant_columns`.
 pub(crate) fn tenant(row: &PgRow) -> sqlx::Result<Tenant> {
-    Ok(Tenant { id: parsed(row, "id")?, name: parsed_option(row, "name")?, created_at: time(row, "created_at")? })
+    Ok(Tenant {
+        id: parsed(row, "id")?,
+        name: parsed_option(row, "name")?,
+        created_at: time(row, "created_at")?,
+        retention_days: None,
+    })
 }
 
 /// A row of `key_columns`.
@@ -95,6 +100,8 @@ pub(crate) fn job(row: &PgRow) -> sqlx::Result<Job> {
         created_at: time(row, "created_at")?,
         created_by: parsed_option(row, "created_by")?,
         started_at: time_option(row, "started_at")?,
+        progress: None,
+        options: dalston_model::JobOptions::default(),
         completed_at: time_option(row, "completed_at")?,
         error: row.try_get("error")?,
         result: row.try_get::<Option<Json<_>>, _>("result")?.map(|Json(value)| value),

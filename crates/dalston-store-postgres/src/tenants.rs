@@ -35,6 +35,10 @@ pub(crate) async fn exists(conn: &mut PgConnection, id: &TenantId) -> sqlx::Resu
 
 #[async_trait]
 impl TenantStore for PostgresStore {
+    async fn set_retention(&self, _: &TenantId, _: Option<u32>, _: &AuditEntry) -> StoreResult<bool> {
+        Err(dalston_store::StoreError::unavailable("not built"))
+    }
+
     async fn insert_tenant(&self, tenant: &Tenant, entry: &AuditEntry) -> StoreResult<bool> {
         self.call(async {
             let mut lease = self.lease().await?;

@@ -114,6 +114,8 @@ impl JobRow {
             created_at: Timestamp::from_micros(record.created_at),
             created_by: record.created_by.map(|actor| actor.parse()).transpose().map_err(|_| odd())?,
             started_at: record.started_at.map(Timestamp::from_micros),
+            progress: None,
+            options: dalston_model::JobOptions::default(),
             completed_at: self.completed.map(Timestamp::from_micros),
             error: record.error,
             result: record.result,

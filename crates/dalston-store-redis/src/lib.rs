@@ -36,13 +36,17 @@ mod job;
 mod jobs;
 mod keys;
 mod limits;
+mod meter;
 mod notes;
 mod page;
+mod queue;
 mod record;
 mod row;
 mod scripts;
+mod sessions;
 mod tenants;
 mod usage;
+mod webhooks;
 
 pub use connect::{ConnectError, RedisOptions};
 

@@ -16,6 +16,10 @@ type TenantRow = (String, i64, Option<String>);
 
 #[async_trait]
 impl TenantStore for RedisStore {
+    async fn set_retention(&self, _: &TenantId, _: Option<u32>, _: &AuditEntry) -> StoreResult<bool> {
+        Err(dalston_store::StoreError::unavailable("not built"))
+    }
+
     async fn insert_tenant(&self, tenant: &Tenant, entry: &AuditEntry) -> StoreResult<bool> {
         let created = tenant.created_at.as_micros().to_string();
         let name = tenant.name.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -49,5 +53,6 @@ fn tenant((id, created, name): &TenantRow) -> StoreResult<Tenant> {
         id: id.parse().map_err(|_| odd())?,
         name: name.as_deref().map(str::parse).transpose().map_err(|_| odd())?,
         created_at: Timestamp::from_micros(*created),
+        retention_days: None,
     })
 }

@@ -142,7 +142,7 @@ impl KeyStore for SqliteStore {
                 return Ok(false);
             }
             let Key { tenant, created_at, .. } = &new.key;
-            let tenant = Tenant { id: tenant.clone(), name: None, created_at: *created_at };
+            let tenant = Tenant { id: tenant.clone(), name: None, created_at: *created_at, retention_days: None };
             tenants::insert(&mut change, &tenant).await?;
             insert(&mut change, new, entry).await?;
             change.commit().await?;

@@ -10,16 +10,20 @@ mod feed;
 mod figures;
 mod jobs;
 mod keys;
+mod meter;
 mod migrations;
 mod notes;
 mod page;
 #[cfg(test)]
 mod plans;
+mod queue;
 mod row;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod webhooks;
 
 use async_trait::async_trait;
 use dalston_model::SharedClock;

@@ -90,7 +90,12 @@ fn text(value: Option<impl ToString>) -> Option<String> {
 
 /// The tenant in a row.
 pub(crate) fn tenant(row: &SqliteRow) -> sqlx::Result<Tenant> {
-    Ok(Tenant { id: parsed(row, "id")?, name: parsed_if_any(row, "name")?, created_at: time(row, "created_at")? })
+    Ok(Tenant {
+        id: parsed(row, "id")?,
+        name: parsed_if_any(row, "name")?,
+        created_at: time(row, "created_at")?,
+        retention_days: None,
+    })
 }
 
 /// The key in a row.
@@ -179,6 +184,8 @@ pub(crate) fn job(row: &SqliteRow) -> sqlx::Result<Job> {
         created_at: time(row, "created_at")?,
         created_by: parsed_if_any(row, "created_by")?,
         started_at: time_if_any(row, "started_at")?,
+        progress: None,
+        options: dalston_model::JobOptions::default(),
         completed_at: time_if_any(row, "completed_at")?,
         error: row.try_get("error")?,
         result: result.transpose().map_err(|why| undecodable("result", why))?,

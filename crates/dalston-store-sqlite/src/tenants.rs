@@ -36,6 +36,10 @@ pub(crate) async fn exists(change: &mut SqliteConnection, id: &TenantId) -> sqlx
 
 #[async_trait]
 impl TenantStore for SqliteStore {
+    async fn set_retention(&self, _: &TenantId, _: Option<u32>, _: &AuditEntry) -> StoreResult<bool> {
+        Err(dalston_store::StoreError::unavailable("not built"))
+    }
+
     async fn insert_tenant(&self, tenant: &Tenant, entry: &AuditEntry) -> StoreResult<bool> {
         self.call(async {
             let mut change = self.change().await?;

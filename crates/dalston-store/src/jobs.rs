@@ -2,7 +2,7 @@
 
 use crate::{Claim, Repeated, StoreResult};
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, Job, JobId, JobStatus, Page, PageRequest, TenantId, Timestamp};
+use dalston_model::{AuditEntry, Excess, Job, JobId, JobStatus, Page, PageRequest, TenantId, Timestamp};
 
 /// What came of an insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum InsertJob {
     UnknownTenant,
     /// The claim was made before; nothing was inserted.
     Repeated(Repeated),
+    /// The key or the tenant has too many jobs, or no audio left today; nothing was inserted or reserved.
+    Excess(Excess),
 }
 
 /// What came of a cancel.
@@ -53,7 +55,9 @@ pub struct ActiveJobs {
 /// The steps on jobs.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Inserts the job, unless its claim was made before.
+    /// Inserts the job, unless its claim was made before. In the same step: the `concurrent_jobs` of its key and its
+    /// tenant are kept (the key's asked first), counting jobs that have not ended; and [`Job::audio_ms`] are reserved on
+    /// [`Job::account`], whole.
     async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob>;
 
     /// The job of this id in this tenant.
@@ -68,7 +72,8 @@ pub trait JobStore: Send + Sync {
     /// How many of the tenant's jobs have not ended.
     async fn active_jobs(&self, tenant: &TenantId) -> StoreResult<ActiveJobs>;
 
-    /// `pending → cancelled`, ended at `at`, or `running → cancelling`. The record is written when the status changes.
+    /// `pending → cancelled`, ended at `at`, or `running → cancelling`. The record is written when the status changes;
+    /// a job that ends puts its event into the outbox and gives back what was reserved ([`crate::QueueStore`]).
     async fn cancel_job(
         &self,
         tenant: &TenantId,

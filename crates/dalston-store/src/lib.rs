@@ -15,9 +15,13 @@ mod jobs;
 mod keys;
 mod limits;
 mod memory;
+mod meter;
 mod notes;
+mod queue;
+mod sessions;
 mod tenants;
 mod usage;
+mod webhooks;
 
 pub use claim::{Claim, Repeated};
 pub use error::{StoreError, StoreResult};
@@ -27,9 +31,13 @@ pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
 pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};
 pub use limits::{LimitStore, Taken};
 pub use memory::MemoryStore;
+pub use meter::{MeterStore, Reserve};
 pub use notes::NoteStore;
+pub use queue::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, ended_entry, ended_event};
+pub use sessions::{OpenSession, SessionStore};
 pub use tenants::TenantStore;
 pub use usage::UsageStore;
+pub use webhooks::{Attempted, DueDelivery, InsertWebhook, WebhookStore};
 
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -37,7 +45,18 @@ use std::sync::Arc;
 /// A storage engine: all of its steps, and its health. Every call has a deadline, after which it is
 /// [`StoreError::Unavailable`].
 #[async_trait]
-pub trait Store: KeyStore + TenantStore + JobStore + UsageStore + FeedStore + NoteStore {
+pub trait Store:
+    KeyStore
+    + TenantStore
+    + JobStore
+    + QueueStore
+    + UsageStore
+    + MeterStore
+    + SessionStore
+    + WebhookStore
+    + FeedStore
+    + NoteStore
+{
     /// `memory`, `sqlite`, `postgres` or `redis`.
     fn kind(&self) -> &'static str;
 

@@ -154,7 +154,7 @@ pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
     hand.revoke(&stranger.key).await;
     let entry = hand.entry(Action::KeyCreated, &stranger.key.tenant, Target::Key(stranger.key.id));
     hand.store.insert_first_key(&stranger, &entry).await.unwrap();
-    let default = Tenant { id: new.key.tenant, name: None, created_at: hand.now() };
+    let default = Tenant { id: new.key.tenant, name: None, created_at: hand.now(), retention_days: None };
     hand.store.insert_tenant(&default, &entry).await.unwrap();
     assert_eq!(hand.audit().await, records);
     assert_eq!(hand.store.last_seq().await, seq);

@@ -3,9 +3,9 @@
 use super::Fixture;
 use crate::{ChangeKey, Claim, Found, Guard, InsertJob, InsertKey, NewKey, RevokeKey, Rotation, SharedStore, UsedKey};
 use dalston_model::{
-    Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobStatus, Key, KeyDigest,
-    KeyId, KeyPatch, ManualClock, Metadata, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet, Source, Start,
-    Target, Tenant, TenantId, Timestamp, UsageDelta,
+    Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobOptions, JobStatus, Key,
+    KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet, Source,
+    Start, Target, Tenant, TenantId, Timestamp, UsageDelta,
 };
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -103,11 +103,13 @@ impl Hand {
             audio: Audio { format: "wav".to_owned(), ..Audio::default() },
             model: None,
             language: None,
+            options: JobOptions::default(),
             metadata: Metadata::default(),
             created_at: self.now(),
             created_by: None,
             started_at: None,
             completed_at: None,
+            progress: None,
             error: None,
             result: None,
         }
@@ -172,7 +174,7 @@ impl Hand {
     /// A tenant in the store.
     pub(super) async fn tenant(&self, id: &str) -> TenantId {
         let id: TenantId = id.parse().unwrap();
-        let tenant = Tenant { id: id.clone(), name: None, created_at: self.now() };
+        let tenant = Tenant { id: id.clone(), name: None, created_at: self.now(), retention_days: None };
         let entry = self.entry(Action::TenantCreated, &id, Target::Tenant(id.clone()));
         assert!(self.store.insert_tenant(&tenant, &entry).await.unwrap());
         id

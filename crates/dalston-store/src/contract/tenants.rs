@@ -20,7 +20,12 @@ pub async fn the_default_tenant_is_there_from_the_start(fixture: &Fixture) {
 pub async fn a_tenant_is_inserted_once(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let name = Some("Ünï 'quo\"te' 🎉".parse().unwrap());
-    let tenant = Tenant { id: format!("0-_{}", "x".repeat(60)).parse().unwrap(), name, created_at: hand.now() };
+    let tenant = Tenant {
+        id: format!("0-_{}", "x".repeat(60)).parse().unwrap(),
+        name,
+        created_at: hand.now(),
+        retention_days: None,
+    };
     let entry = hand.entry(Action::TenantCreated, &tenant.id, Target::Tenant(tenant.id.clone()));
     assert_eq!(hand.store.insert_tenant(&tenant, &entry).await, Ok(true));
     let other = Tenant { name: None, created_at: hand.now().plus(Duration::from_secs(1)), ..tenant.clone() };
@@ -62,7 +67,7 @@ pub async fn tenants_are_counted(fixture: &Fixture) {
     for id in ["b", "a"] {
         hand.tenant(id).await;
     }
-    let again = Tenant { id: "a".parse().unwrap(), name: None, created_at: hand.now() };
+    let again = Tenant { id: "a".parse().unwrap(), name: None, created_at: hand.now(), retention_days: None };
     let entry = hand.entry(Action::TenantCreated, &again.id, Target::Tenant(again.id.clone()));
     assert_eq!(hand.store.insert_tenant(&again, &entry).await, Ok(false));
     assert_eq!(hand.store.tenant_count().await, Ok(3));

@@ -1,9 +1,11 @@
 //! The steps on jobs, in memory.
 
-use super::{MemoryStore, page};
-use crate::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, StoreResult};
+use super::{MemoryStore, Queued, page};
+use crate::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, Reserve, StoreResult};
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, Cursor, Job, JobId, JobStatus, Page, PageRequest, TenantId, Timestamp};
+use dalston_model::{
+    AuditEntry, Cursor, Job, JobId, JobStatus, Limited, Page, PageRequest, Subject, TenantId, Timestamp,
+};
 
 #[async_trait]
 impl JobStore for MemoryStore {
@@ -16,6 +18,19 @@ impl JobStore for MemoryStore {
         if !state.tenants.contains_key(&job.tenant) {
             return Ok(InsertJob::UnknownTenant);
         }
+        let count = |subject: &Subject| {
+            let of =
+                |it: &&Job| it.tenant == *subject.tenant() && subject.key().is_none_or(|key| it.key() == Some(key));
+            state.jobs.values().filter(|it| !it.status.is_ended()).filter(of).count()
+        };
+        if let Some(excess) = state.crowded(&job.tenant, job.key(), Limited::Jobs, count) {
+            return Ok(InsertJob::Excess(excess));
+        }
+        let reserved_ms = match state.reserve(&job.account(), job.audio_ms(), true) {
+            Reserve::Granted(ms) => ms,
+            Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
+        };
+        state.queue.insert(job.id, Queued::new(now, reserved_ms));
         state.claim(claim, job.id.to_string());
         state.jobs.insert(job.id, job.clone());
         state.record(entry);
@@ -73,7 +88,9 @@ impl JobStore for MemoryStore {
             job.completed_at = Some(at);
         }
         if before != after {
+            let job = job.clone();
             state.record(entry);
+            state.ended(&job, 0, at);
         }
         Ok(if after.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling })
     }
@@ -85,6 +102,7 @@ impl JobStore for MemoryStore {
             Some(job) if !job.status.is_ended() => Ok(DeleteJob::NotEnded),
             Some(_) => {
                 state.jobs.remove(&id);
+                state.queue.remove(&id);
                 state.record(entry);
                 Ok(DeleteJob::Deleted)
             }

@@ -75,7 +75,12 @@ impl KeyStore for MemoryStore {
         }
         let tenant = new.key.tenant.clone();
         let created_at = new.key.created_at;
-        state.tenants.entry(tenant.clone()).or_insert(Tenant { id: tenant, name: None, created_at });
+        state.tenants.entry(tenant.clone()).or_insert(Tenant {
+            id: tenant,
+            name: None,
+            created_at,
+            retention_days: None,
+        });
         state.add(new, entry);
         Ok(true)
     }

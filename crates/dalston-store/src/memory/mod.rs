@@ -3,13 +3,18 @@
 mod feed;
 mod jobs;
 mod keys;
+mod meter;
 mod notes;
+mod queue;
+mod sessions;
+mod webhooks;
 
 use crate::{Claim, PoolFigures, Repeated, Store, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;
 use dalston_model::{
-    AuditEntry, AuditHash, AuditRecord, Cursor, Day, Job, JobId, Key, KeyDigest, KeyId, Page, PageRequest, SharedClock,
-    Start, Tenant, TenantId, Timestamp, Usage, UsageDelta,
+    AuditEntry, AuditHash, AuditRecord, Cursor, Day, Delivery, DeliveryId, Job, JobId, Key, KeyDigest, KeyId, Page,
+    PageRequest, Quota, SessionId, SharedClock, Start, Subject, Tenant, TenantId, Timestamp, Usage, UsageDelta,
+    Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -42,6 +47,42 @@ struct Note {
     lapses_at: Timestamp,
 }
 
+/// What the queue knows of a job.
+struct Queued {
+    due_at: Timestamp,
+    fence: u64,
+    /// Set while it is leased.
+    lease_ends: Option<Timestamp>,
+    reserved_ms: u64,
+}
+
+impl Queued {
+    const fn new(due_at: Timestamp, reserved_ms: u64) -> Self {
+        Self { due_at, fence: 0, lease_ends: None, reserved_ms }
+    }
+}
+
+/// A registered worker.
+struct Beating {
+    worker: Worker,
+    lapses_at: Timestamp,
+}
+
+/// An open session.
+struct Session {
+    tenant: TenantId,
+    key: Option<KeyId>,
+    worker: Option<WorkerId>,
+    lapses_at: Timestamp,
+}
+
+/// A webhook with its secrets: the current one, and the one before with its end.
+struct WebhookRow {
+    webhook: Webhook,
+    secret: WebhookSecret,
+    old: Option<(WebhookSecret, Timestamp)>,
+}
+
 #[derive(Default)]
 struct State {
     seq: u64,
@@ -53,13 +94,24 @@ struct State {
     changes: BTreeMap<u64, KeyId>,
     audit: Vec<AuditRecord>,
     notes: HashMap<String, Note>,
+    queue: HashMap<JobId, Queued>,
+    /// Turns given to tenants so far, and the last one of each.
+    serving: u64,
+    served: HashMap<TenantId, u64>,
+    quotas: HashMap<Subject, Quota>,
+    /// Milliseconds of jobs and of streams.
+    meter: HashMap<(Subject, Day), (u64, u64)>,
+    workers: BTreeMap<WorkerId, Beating>,
+    sessions: HashMap<SessionId, Session>,
+    webhooks: HashMap<WebhookId, WebhookRow>,
+    deliveries: HashMap<DeliveryId, Delivery>,
 }
 
 impl MemoryStore {
     /// An empty store that holds the tenant `default`.
     pub fn new(clock: SharedClock) -> Self {
         let mut state = State::default();
-        let tenant = Tenant { id: TenantId::default(), name: None, created_at: clock.now() };
+        let tenant = Tenant { id: TenantId::default(), name: None, created_at: clock.now(), retention_days: None };
         state.tenants.insert(tenant.id.clone(), tenant);
         Self { clock, state: Mutex::new(state) }
     }
@@ -141,6 +193,14 @@ impl TenantStore for MemoryStore {
 
     async fn tenant_count(&self) -> StoreResult<u64> {
         Ok(u64::try_from(self.state().tenants.len()).unwrap_or(u64::MAX))
+    }
+
+    async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut state = self.state();
+        let Some(tenant) = state.tenants.get_mut(id) else { return Ok(false) };
+        tenant.retention_days = days;
+        state.record(entry);
+        Ok(true)
     }
 }
 

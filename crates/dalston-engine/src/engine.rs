@@ -1,0 +1,65 @@
+//! What an engine is.
+
+use crate::{Segment, Summary};
+use async_trait::async_trait;
+use dalston_model::JobOptions;
+use std::{io, path::PathBuf};
+use thiserror::Error;
+use tokio::sync::watch;
+
+/// What an engine is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    /// The audio file, on this machine.
+    pub audio: PathBuf,
+    /// What the client called it: some servers go by the ending.
+    pub filename: Option<String>,
+    /// The model that is asked for.
+    pub model: Option<String>,
+    /// The language that is asked for.
+    pub language: Option<String>,
+    /// What else is asked for.
+    pub options: JobOptions,
+}
+
+/// Where segments go as they are found, in order. It keeps none of them in memory.
+pub trait Sink: Send {
+    /// Takes a segment.
+    fn segment(&mut self, segment: &Segment) -> io::Result<()>;
+
+    /// Notes how far the engine has come, in thousandths.
+    fn progress(&mut self, thousandths: u16);
+}
+
+/// Tells when to stop: it turns true once, and an engine looks at it often, or waits for it.
+pub type Stop = watch::Receiver<bool>;
+
+/// Why there is no transcript.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// It was told to stop, and has.
+    #[error("stopped")]
+    Stopped,
+    /// It cannot do it now: unreachable, busy, out of time. Trying again may help. The text is for the log.
+    #[error("the engine is not available: {0}")]
+    Unavailable(String),
+    /// It will never do it. The first text is constant and for the client, the second for the log.
+    #[error("{0}: {1}")]
+    Rejected(&'static str, String),
+    /// The disk of this node.
+    #[error("a file could not be read or written: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Whoever transcribes jobs.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// `vad`, `openai` or `command`: what `/status` shows.
+    fn kind(&self) -> &'static str;
+
+    /// The models that clients may ask for; empty: it does not say.
+    async fn models(&self) -> Vec<String>;
+
+    /// Transcribes: segments into the sink, the rest as the answer.
+    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, stop: Stop) -> Result<Summary, EngineError>;
+}

@@ -1,0 +1,105 @@
+//! Quotas and the meter, in memory.
+
+use super::{MemoryStore, State};
+use crate::{MeterStore, Reserve, StoreResult};
+use async_trait::async_trait;
+use dalston_model::{Account, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId};
+
+impl State {
+    /// The key's quota and the tenant's, in the order in which they are asked.
+    fn quotas(&self, tenant: &TenantId, key: Option<KeyId>) -> Vec<(Subject, Quota)> {
+        let subjects = key.map(|key| Subject::Key(tenant.clone(), key)).into_iter();
+        let subjects = subjects.chain([Subject::Tenant(tenant.clone())]);
+        subjects.map(|subject| (subject.clone(), self.quotas.get(&subject).copied().unwrap_or_default())).collect()
+    }
+
+    /// The first limit of so many at once that has no room, when `count` tells how many a subject has.
+    pub(super) fn crowded(
+        &self,
+        tenant: &TenantId,
+        key: Option<KeyId>,
+        limit: Limited,
+        count: impl Fn(&Subject) -> usize,
+    ) -> Option<Excess> {
+        self.quotas(tenant, key).into_iter().find_map(|(subject, quota)| {
+            let most = match limit {
+                Limited::Jobs => quota.concurrent_jobs,
+                Limited::Streams => quota.concurrent_streams,
+                Limited::Seconds => None,
+            }?;
+            let full = u32::try_from(count(&subject)).unwrap_or(u32::MAX) >= most;
+            full.then_some(Excess { limit, of_key: subject.key().is_some(), most })
+        })
+    }
+
+    pub(super) fn reserve(&mut self, account: &Account, ms: u64, whole: bool) -> Reserve {
+        let mut granted = ms;
+        for (subject, quota) in self.quotas(&account.tenant, account.key) {
+            let Some(most) = quota.seconds_per_day else { continue };
+            let used = self.meter.get(&(subject.clone(), account.day)).map_or(0, |(jobs, streams)| jobs + streams);
+            let left = (u64::from(most) * 1_000).saturating_sub(used);
+            if left == 0 || (whole && left < ms) {
+                let of_key = subject.key().is_some();
+                return Reserve::Exhausted(Excess { limit: Limited::Seconds, of_key, most });
+            }
+            granted = granted.min(left);
+        }
+        self.settle(account, i64::try_from(granted).unwrap_or(i64::MAX));
+        Reserve::Granted(granted)
+    }
+
+    pub(super) fn settle(&mut self, account: &Account, ms: i64) {
+        if ms == 0 {
+            return;
+        }
+        for (subject, _) in self.quotas(&account.tenant, account.key) {
+            let (jobs, streams) = self.meter.entry((subject, account.day)).or_default();
+            let used = if account.of == Metered::Jobs { jobs } else { streams };
+            *used = used.saturating_add_signed(ms);
+        }
+    }
+}
+
+#[async_trait]
+impl MeterStore for MemoryStore {
+    async fn quota(&self, subject: &Subject) -> StoreResult<Quota> {
+        Ok(self.state().quotas.get(subject).copied().unwrap_or_default())
+    }
+
+    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut state = self.state();
+        let there = match subject {
+            Subject::Tenant(tenant) => state.tenants.contains_key(tenant),
+            Subject::Key(tenant, id) => state.keys.get(id).is_some_and(|row| row.key.tenant == *tenant),
+        };
+        if there {
+            state.quotas.insert(subject.clone(), *quota);
+            state.record(entry);
+        }
+        Ok(there)
+    }
+
+    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve> {
+        Ok(self.state().reserve(account, ms, whole))
+    }
+
+    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {
+        self.state().settle(account, ms);
+        Ok(())
+    }
+
+    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>> {
+        let state = self.state();
+        let own = state.meter.iter().filter(|((of, day), _)| of == subject && *day >= since);
+        let mut days: Vec<MeteredDay> = own
+            .map(|((_, day), (jobs_ms, streams_ms))| MeteredDay {
+                day: *day,
+                jobs_ms: *jobs_ms,
+                streams_ms: *streams_ms,
+            })
+            .collect();
+        days.retain(|day| day.jobs_ms + day.streams_ms > 0);
+        days.sort_by_key(|it| std::cmp::Reverse(it.day));
+        Ok(days)
+    }
+}

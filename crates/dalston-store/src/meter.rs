@@ -1,0 +1,34 @@
+//! Quotas, and the meter of audio: reserved before, settled after.
+
+use crate::StoreResult;
+use async_trait::async_trait;
+use dalston_model::{Account, AuditEntry, Day, Excess, MeteredDay, Quota, Subject};
+
+/// What came of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// So many milliseconds were reserved: all that was asked for, or what was left.
+    Granted(u64),
+    /// Nothing was left.
+    Exhausted(Excess),
+}
+
+/// The steps on quotas and the meter. The quota of a key and that of its tenant both hold; the key's is asked first.
+#[async_trait]
+pub trait MeterStore: Send + Sync {
+    /// The quota; the empty one when none was set.
+    async fn quota(&self, subject: &Subject) -> StoreResult<Quota>;
+
+    /// Sets the quota. `false`: no such key, or no such tenant.
+    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool>;
+
+    /// Reserves up to `ms` on the account's day, on the key and on the tenant: no more than the least that both have
+    /// left. `whole`: all of it or nothing. With nothing to reserve (`ms` 0) it is granted, unless nothing is left.
+    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve>;
+
+    /// Gives back (negative) or adds what a reservation turned out to be. Never below 0, never refused.
+    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()>;
+
+    /// What was metered, newest day first, from `since` on. Days without any are left out.
+    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>>;
+}

@@ -1,0 +1,1 @@
+//! Live audio: the connection to a worker, and the built-in worker.
