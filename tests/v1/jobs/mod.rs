@@ -2,6 +2,8 @@
 
 mod attempts;
 mod cancel;
+mod retention;
+mod wait;
 
 use kit::{
     app::{App, Start},
