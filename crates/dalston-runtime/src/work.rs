@@ -1,8 +1,8 @@
 //! From the settings of the work to its parts.
 
-use crate::{BucketSettings, Settings};
-use anyhow::{Context, Result};
-use dalston_engine::Engine;
+use crate::{BucketSettings, EngineSettings, Settings};
+use anyhow::{Context, Result, bail};
+use dalston_engine::{Engine, Vad};
 use dalston_service::{Blobs, Bucket, BucketParts, Terms};
 use std::sync::Arc;
 
@@ -34,35 +34,8 @@ pub(crate) fn terms(settings: &Settings) -> Terms {
 
 /// Whoever transcribes jobs.
 pub(crate) fn engine(settings: &Settings) -> Result<Arc<dyn Engine>> {
-    let _ = settings;
-    Ok(Arc::new(Stand))
-}
-
-struct Stand;
-
-#[async_trait::async_trait]
-impl Engine for Stand {
-    fn kind(&self) -> &'static str {
-        "vad"
-    }
-
-    async fn models(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    async fn transcribe(
-        &self,
-        _: &dalston_engine::Work,
-        sink: &mut dyn dalston_engine::Sink,
-        _: dalston_engine::Stop,
-    ) -> Result<dalston_engine::Summary, dalston_engine::EngineError> {
-        sink.segment(&dalston_engine::Segment {
-            start: 0.0,
-            end: 1.0,
-            text: String::new(),
-            confidence: None,
-            words: vec![],
-        })?;
-        Ok(dalston_engine::Summary { engine: "vad".into(), duration: 1.0, ..Default::default() })
+    match &settings.workload.engine {
+        EngineSettings::Vad => Ok(Arc::new(Vad)),
+        EngineSettings::OpenAi { .. } | EngineSettings::Command { .. } => bail!("no such engine"),
     }
 }

@@ -3,14 +3,14 @@
 use crate::{Jobs, ServiceError, ServiceResult, jobs::NOUN, view};
 use bytes::{Bytes, BytesMut};
 use dalston_auth::Permit;
-use dalston_engine::{Segment, Summary};
+use dalston_engine::{Format, Layout, Segment, Summary, TranscriptReader, render};
 use dalston_model::{Job, JobStatus};
 use dalston_store::Lease;
 use futures_util::{Stream, stream::unfold};
 use serde_json::{Value, json};
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek},
+    io::{self, BufReader, Seek},
     iter,
 };
 use tokio::task::spawn_blocking;
@@ -19,9 +19,6 @@ use tokio::task::spawn_blocking;
 const SHORT: usize = 64 * 1024;
 /// What a reader is given at once, at least, unless it is the last.
 const PIECE: usize = 32 * 1024;
-
-/// A line of a transcript at most.
-const LINE: u64 = 1024 * 1024;
 
 /// A transcript, and what is said of it in short.
 #[derive(Debug)]
@@ -77,20 +74,25 @@ impl Jobs {
 }
 
 impl Transcript {
+    /// As subtitles or plain text.
+    pub fn render(self, format: Format, layout: Layout) -> io::Result<Pieces> {
+        Ok(Box::new(render(format, layout, Segments::of(&self.file)?)))
+    }
+
     /// The whole as JSON: `text`, `segments`, `words`, and what is said of it in short.
     pub fn json(self) -> io::Result<Pieces> {
         // A pass over the file for each member: none of them is ever whole in memory.
-        let text = Pass::new(&self.file, |segment, first| {
+        let text = pass(&self.file, |segment, first| {
             let text = segment.text.trim();
             let quoted = json!(text).to_string();
             let space = if first || text.is_empty() { "" } else { " " };
             (format!("{space}{}", &quoted[1..quoted.len() - 1]), first && text.is_empty())
         })?;
-        let segments = Pass::new(&self.file, |mut segment, first| {
+        let segments = pass(&self.file, |mut segment, first| {
             segment.words.clear();
             (listed(first, &json!(segment)), false)
         })?;
-        let words = Pass::new(&self.file, |segment, first| {
+        let words = pass(&self.file, |segment, first| {
             let words = segment.words.iter().enumerate();
             let text: String = words.map(|(at, word)| listed(first && at == 0, &json!(word))).collect();
             (text, first && segment.words.is_empty())
@@ -106,41 +108,51 @@ impl Transcript {
 
 /// One pass over a file of segments, each of which becomes a text. What draws it is told whether it is the first with
 /// anything to draw, and tells whether there was nothing.
-struct Pass<D> {
-    lines: BufReader<File>,
-    begun: bool,
-    first: bool,
-    draw: D,
+fn pass(
+    file: &File,
+    draw: impl Fn(Segment, bool) -> (String, bool) + Send + 'static,
+) -> io::Result<impl Iterator<Item = io::Result<Bytes>> + Send + 'static> {
+    let mut first = true;
+    Ok(Segments::of(file)?.map(move |segment| {
+        let (text, was_nothing) = draw(segment?, first);
+        first = was_nothing;
+        Ok(Bytes::from(text))
+    }))
 }
 
-impl<D: Fn(Segment, bool) -> (String, bool)> Pass<D> {
-    fn new(file: &File, draw: D) -> io::Result<Self> {
-        let lines = BufReader::with_capacity(PIECE, file.try_clone()?);
-        Ok(Self { lines, begun: false, first: true, draw })
+/// The segments of a file, from its beginning whenever the first is asked for: all passes over a file share the place in
+/// it, and one ends before the next begins.
+enum Segments {
+    Before(File),
+    Within(TranscriptReader<BufReader<File>>),
+}
+
+impl Segments {
+    fn of(file: &File) -> io::Result<Self> {
+        file.try_clone().map(Self::Before)
     }
 
-    fn read(&mut self) -> io::Result<Option<Segment>> {
-        if !std::mem::replace(&mut self.begun, true) {
-            // All passes share the place in the file; one ends before the next begins.
-            self.lines.rewind()?;
+    fn open(file: &File) -> io::Result<TranscriptReader<BufReader<File>>> {
+        let mut file = file.try_clone()?;
+        file.rewind()?;
+        Ok(TranscriptReader::new(BufReader::with_capacity(PIECE, file)))
+    }
+}
+
+impl Iterator for Segments {
+    type Item = io::Result<Segment>;
+
+    fn next(&mut self) -> Option<io::Result<Segment>> {
+        if let Self::Before(file) = self {
+            match Self::open(file) {
+                Ok(reader) => *self = Self::Within(reader),
+                Err(error) => return Some(Err(error)),
+            }
         }
-        let mut line = Vec::new();
-        (&mut self.lines).take(LINE).read_until(b'\n', &mut line)?;
-        if line.is_empty() { Ok(None) } else { Ok(Some(serde_json::from_slice(&line)?)) }
-    }
-}
-
-impl<D: Fn(Segment, bool) -> (String, bool)> Iterator for Pass<D> {
-    type Item = io::Result<Bytes>;
-
-    fn next(&mut self) -> Option<io::Result<Bytes>> {
-        let segment = match self.read() {
-            Ok(segment) => segment?,
-            Err(error) => return Some(Err(error)),
-        };
-        let (text, was_nothing) = (self.draw)(segment, self.first);
-        self.first = was_nothing;
-        Some(Ok(Bytes::from(text)))
+        match self {
+            Self::Before(_) => None,
+            Self::Within(reader) => reader.next(),
+        }
     }
 }
 

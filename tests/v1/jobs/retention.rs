@@ -18,7 +18,7 @@ async fn retain(app: &App, tenant: &str, days: serde_json::Value) {
 
 #[tokio::test]
 async fn an_ended_job_goes_with_all_that_is_kept_of_it_when_its_days_are_over() {
-    let start = Start::default().set("DALSTON_RETENTION_DAYS", "30").set("DALSTON_JOB_ATTEMPTS", "100");
+    let start = Start::default().set("DALSTON_JOB_RETENTION_DAYS", "30").set("DALSTON_JOB_ATTEMPTS", "100");
     let (app, _scribe, client) = working_with(start, &[Turn::Writes(1), Turn::Writes(1), Turn::Holds]).await;
     let short = app.key_of("short", "jobs:read,jobs:write", |ask| ask).await;
     retain(&app, "short", json!(7)).await;

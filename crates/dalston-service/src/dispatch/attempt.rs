@@ -91,10 +91,11 @@ impl Dispatcher {
     async fn transcribe(&self, job: &Job, run: &Arc<Run>) -> io::Result<Done> {
         let desk = self.blobs.desk().await?;
         let audio = self.blobs.audio(job.id, &desk).await?;
-        let path = desk.path().join("draft");
+        let path = desk.path().join("transcript");
         let draft = create(path.clone(), run.clone()).await?;
         let work = Work {
             audio,
+            desk: desk.path().to_owned(),
             filename: job.filename.as_ref().map(FileName::as_str).map(str::to_owned),
             model: job.model.clone(),
             language: job.language.clone(),
