@@ -10,6 +10,7 @@ pub mod process;
 pub mod program;
 pub mod python;
 pub mod raw;
+pub mod scribe;
 pub mod servers;
 pub mod shell;
 pub mod socket;
