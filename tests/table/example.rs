@@ -95,7 +95,8 @@ impl Example {
     /// Sends it about these things.
     pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
         let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
-        let path = path.replace("{token}", &"0".repeat(64)).replace("{format}", "srt").replace("{tenant_id}", "default");
+        let path =
+            path.replace("{token}", &"0".repeat(64)).replace("{format}", "srt").replace("{tenant_id}", "default");
         let request = client.request(self.method.clone(), &path);
         let request = match &self.body {
             Body::None => request,

@@ -51,7 +51,9 @@ impl Export {
         let wanted = wanted(query)?;
         let pieces = match self {
             Self::Json if wanted != (None, None) => {
-                return Err(problem(ServiceError::Malformed("JSON has no lines: leave max_line_length and max_lines out")));
+                return Err(problem(ServiceError::Malformed(
+                    "JSON has no lines: leave max_line_length and max_lines out",
+                )));
             }
             Self::Json => transcript.json(),
             Self::Text(format) => {

@@ -56,7 +56,10 @@ async fn only_the_platform_says_how_long_jobs_are_kept() {
         assert_eq!(answer.fields(), ["retention_days"], "{wrong}");
     }
     assert_eq!(master.patch(path, json!({})).await.expect(422).fields(), ["body"]);
-    assert_eq!(master.patch("/v1/tenants/nobody", json!({"retention_days": 1})).await.expect(404).problem(), "not_found");
+    assert_eq!(
+        master.patch("/v1/tenants/nobody", json!({"retention_days": 1})).await.expect(404).problem(),
+        "not_found"
+    );
     retain(&app, "default", json!(36_500)).await;
     retain(&app, "default", json!(null)).await;
     let log = master.get("/v1/audit?action=retention.changed").await.expect(200);
