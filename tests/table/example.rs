@@ -35,6 +35,7 @@ enum Body {
 /// A key and a job that requests are about.
 #[derive(Clone)]
 pub(super) struct Things {
+    pub(super) tenant: String,
     pub(super) key: String,
     pub(super) job: String,
 }
@@ -44,12 +45,14 @@ impl Things {
     pub(super) async fn new(app: &App) -> Self {
         let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
         let key = app.key("jobs:read").await.id.unwrap().to_string();
-        Self { key, job: job.json["id"].as_str().unwrap().to_owned() }
+        let tenant = "default".to_owned();
+        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned() }
     }
 
     /// Those of nobody.
     pub(super) fn unknown() -> Self {
         Self {
+            tenant: "nobody".to_owned(),
             key: "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d".to_owned(),
             job: "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
         }
@@ -60,7 +63,11 @@ impl Example {
     /// The example of a route.
     pub(super) fn of(route: &Route) -> Self {
         let (body, status) = match (route.method.as_str(), route.pattern) {
-            ("GET", "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants")
+            (
+                "GET",
+                "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants"
+                | "/v1/usage",
+            )
             | ("GET" | "DELETE", "/auth/keys/{key_id}" | "/v1/audio/transcriptions/{job_id}")
             | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions" | "/v1/audit" | "/v1/audit/verify") => {
                 (Body::None, 200)
@@ -73,6 +80,9 @@ impl Example {
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
+            ("PUT", "/auth/keys/{key_id}/quota" | "/v1/tenants/{tenant_id}/quota") => {
+                (Body::Json(json!({"concurrent_jobs": 1_000})), 200)
+            }
             ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
             ("POST", "/call") => (Body::Json(json!({"command": "whoami"})), 200),
             ("POST", "/v1/audio/transcriptions") => (Body::Audio, 201),
@@ -91,6 +101,7 @@ impl Example {
     /// Sends it about these things.
     pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
         let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
+        let path = path.replace("{tenant_id}", &about.tenant);
         let path = path.replace("{token}", &"0".repeat(64));
         let request = client.request(self.method.clone(), &path);
         let request = match &self.body {
@@ -115,7 +126,7 @@ impl Example {
             Body::Json(Value::Object(body)) => body.clone(),
             _ => serde_json::Map::new(),
         };
-        for (name, value) in [("key_id", &about.key), ("job_id", &about.job)] {
+        for (name, value) in [("tenant_id", &about.tenant), ("key_id", &about.key), ("job_id", &about.job)] {
             if self.pattern.contains(&format!("{{{name}}}")) {
                 arguments.insert(name.to_owned(), json!(value));
             }

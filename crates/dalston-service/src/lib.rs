@@ -7,6 +7,7 @@ mod claims;
 mod error;
 mod jobs;
 mod keys;
+mod meters;
 mod nudges;
 mod probe;
 mod process;
@@ -27,6 +28,7 @@ pub use claims::Claims;
 pub use error::{FieldError, ServiceError, ServiceResult};
 pub use jobs::{Cancelled, Jobs, Upload};
 pub use keys::{CreateKey, Ends, Keys, Minted, Repeat};
+pub use meters::{Meter, Meters};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
 pub use process::Process;
 pub use proposals::{Proposal, Proposals};
@@ -37,5 +39,8 @@ pub use services::{Services, ServicesParts};
 pub use status::{Settings, Status};
 pub use streams::{ClientFrame, Ending, NoWorkers, Stream, StreamConfig, Streams, WorkerLink, Workers};
 pub use tenants::Tenants;
-pub use view::{audit as audit_view, job as job_view, key as key_view, tenant as tenant_view, usage as usage_view};
+pub use view::{
+    audit as audit_view, job as job_view, key as key_view, meter as meter_view, quota as quota_view,
+    tenant as tenant_view, usage as usage_view,
+};
 pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};

@@ -1,8 +1,8 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    AudioFiles, Audits, Claims, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice, Workers,
-    status::StatusParts,
+    AudioFiles, Audits, Claims, Jobs, Keys, Meters, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice,
+    Workers, status::StatusParts,
 };
 use dalston_auth::Gate;
 use dalston_model::{SharedClock, SharedEntropy};
@@ -35,6 +35,8 @@ pub struct ServicesParts {
 pub struct Services {
     /// On keys.
     pub keys: Keys,
+    /// On meters.
+    pub meters: Meters,
     /// On tenants.
     pub tenants: Tenants,
     /// On jobs.
@@ -62,6 +64,7 @@ impl Services {
         let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
         Self {
             keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
+            meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
             jobs: Jobs::new(store.clone(), files, clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),
