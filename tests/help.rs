@@ -58,7 +58,7 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
         "keys.quota",
     ];
     let audit = ["audit.list", "audit.verify"];
-    let tenants = ["tenants.create", "tenants.list", "tenants.quota"];
+    let tenants = ["tenants.create", "tenants.list", "tenants.update", "tenants.quota"];
     for (scopes, more) in [
         ("webhooks", vec![]),
         ("nudge", vec!["nudge"]),

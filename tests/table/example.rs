@@ -78,6 +78,10 @@ impl Example {
             ("GET" | "POST", "/auth/claims/{token}") => (Body::None, 404),
             ("POST", "/mcp") => (Body::Json(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})), 200),
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
+            // The job waits; the tests of jobs have one that is completed.
+            ("GET", "/v1/audio/transcriptions/{job_id}/export/{format}") => (Body::None, 409),
+            ("GET", "/v1/audio/transcriptions/{job_id}/events") => (Body::None, 200),
+            ("PATCH", "/v1/tenants/{tenant_id}") => (Body::Json(json!({"retention_days": 30})), 200),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
             ("PUT", "/auth/keys/{key_id}/quota" | "/v1/tenants/{tenant_id}/quota") => {
@@ -101,8 +105,8 @@ impl Example {
     /// Sends it about these things.
     pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
         let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
+        let path = path.replace("{token}", &"0".repeat(64)).replace("{format}", "srt");
         let path = path.replace("{tenant_id}", &about.tenant);
-        let path = path.replace("{token}", &"0".repeat(64));
         let request = client.request(self.method.clone(), &path);
         let request = match &self.body {
             Body::None => request,

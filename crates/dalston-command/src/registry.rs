@@ -30,6 +30,7 @@ impl Registry {
                 Row::of::<keys::quota::SetQuota>(),
                 Row::of::<tenants::create::Create>(),
                 Row::of::<tenants::list::List>(),
+                Row::of::<tenants::update::Update>(),
                 Row::of::<tenants::quota::SetQuota>(),
                 Row::of::<usage::Usage>(),
                 Row::of::<audit::list::List>(),

@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod list;
 pub(crate) mod quota;
+pub(crate) mod update;
 
 use dalston_model::TenantId;
 use dalston_service::{ServiceError, ServiceResult};
