@@ -3,6 +3,7 @@
 pub mod app;
 pub mod bot_api;
 pub mod client;
+pub mod engine_server;
 pub mod foreign;
 pub mod log;
 pub mod model_server;

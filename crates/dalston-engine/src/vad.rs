@@ -66,6 +66,7 @@ fn listen(audio: &Path, relay: &mut Relay) -> Result<f64, EngineError> {
     if let Some(event) = ear.finder.finish() {
         ear.note(event, relay)?;
     }
+    relay.progress(1_000)?;
     Ok((ear.finder.seconds() * 1_000.0).round() / 1_000.0)
 }
 
