@@ -20,7 +20,7 @@ pub struct LeaseJobs {
 }
 
 /// The right to work on a job. Of all that were ever given for a job only the last counts: its fence is the greatest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The tenant.
     pub tenant: TenantId,
