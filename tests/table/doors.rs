@@ -87,7 +87,7 @@ async fn arguments(app: &App, row: &Row, shape: Shape) -> Option<Map<String, Val
     let mut arguments = Example::of(&route).arguments(&things);
     // Of lists the newest, of the audit nothing: both are the same at every door.
     match row.name {
-        "keys.list" | "jobs.list" => drop(arguments.insert("limit".to_owned(), json!(1))),
+        "keys.list" | "jobs.list" | "webhooks.list" => drop(arguments.insert("limit".to_owned(), json!(1))),
         "audit.list" => drop(arguments.insert("until".to_owned(), json!("2000-01-01T00:00:00Z"))),
         // A tenant is made once: each door finds it there.
         "tenants.create" => drop(arguments.insert("id".to_owned(), json!("default"))),
@@ -95,7 +95,7 @@ async fn arguments(app: &App, row: &Row, shape: Shape) -> Option<Map<String, Val
     }
     match shape {
         Shape::AsItShould => {}
-        Shape::AboutNothing if row.parameter("key_id").is_none() && row.parameter("job_id").is_none() => return None,
+        Shape::AboutNothing if Things::NAMES.iter().all(|name| row.parameter(name).is_none()) => return None,
         Shape::AboutNothing => {}
         Shape::WithAFieldTooMuch => drop(arguments.insert("is_admin".to_owned(), json!("true"))),
         Shape::WithAWrongValue => {

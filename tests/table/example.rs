@@ -32,19 +32,25 @@ enum Body {
     Update,
 }
 
-/// A key and a job that requests are about.
+/// A key, a job and a webhook with an ended delivery that requests are about.
 #[derive(Clone)]
 pub(super) struct Things {
     pub(super) key: String,
     pub(super) job: String,
+    pub(super) webhook: String,
+    pub(super) delivery: String,
 }
 
 impl Things {
+    /// What the parameters are called that name them.
+    pub(super) const NAMES: [&str; 4] = ["key_id", "job_id", "webhook_id", "delivery_id"];
+
     /// New ones of tenant `default`.
     pub(super) async fn new(app: &App) -> Self {
         let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
         let key = app.key("jobs:read").await.id.unwrap().to_string();
-        Self { key, job: job.json["id"].as_str().unwrap().to_owned() }
+        let (webhook, delivery) = told(app).await;
+        Self { key, job: job.json["id"].as_str().unwrap().to_owned(), webhook, delivery }
     }
 
     /// Those of nobody.
@@ -52,7 +58,14 @@ impl Things {
         Self {
             key: "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d".to_owned(),
             job: "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
+            webhook: "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
+            delivery: "msg_0192f0c12b7a8c3e9d415f6e7a8b9c0d".to_owned(),
         }
+    }
+
+    fn named(&self) -> [(&'static str, &String); 4] {
+        let [key, job, webhook, delivery] = Self::NAMES;
+        [(key, &self.key), (job, &self.job), (webhook, &self.webhook), (delivery, &self.delivery)]
     }
 }
 
@@ -73,6 +86,12 @@ impl Example {
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
+            ("GET", "/v1/webhooks" | "/v1/webhooks/{webhook_id}/deliveries")
+            | ("GET" | "DELETE", "/v1/webhooks/{webhook_id}")
+            | ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry") => (Body::None, 200),
+            ("POST", "/v1/webhooks") => (Body::Json(json!({"url": "https://example.com/hook"})), 201),
+            ("PATCH", "/v1/webhooks/{webhook_id}") => (Body::Json(json!({"enabled": false})), 200),
+            ("POST", "/v1/webhooks/{webhook_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
             ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
             ("POST", "/call") => (Body::Json(json!({"command": "whoami"})), 200),
             ("POST", "/v1/audio/transcriptions") => (Body::Audio, 201),
@@ -90,8 +109,8 @@ impl Example {
 
     /// Sends it about these things.
     pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
-        let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
-        let path = path.replace("{token}", &"0".repeat(64));
+        let path = self.pattern.replace("{token}", &"0".repeat(64));
+        let path = about.named().iter().fold(path, |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
         let request = client.request(self.method.clone(), &path);
         let request = match &self.body {
             Body::None => request,
@@ -103,7 +122,7 @@ impl Example {
             Body::Audio => request.multipart(Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"))),
         };
         let answer = Answer::of(request).await;
-        if let Some(secret) = answer.json["key"].as_str() {
+        for secret in ["key", "secret"].iter().filter_map(|name| answer.json[name].as_str()) {
             log::guard(secret);
         }
         answer
@@ -115,7 +134,7 @@ impl Example {
             Body::Json(Value::Object(body)) => body.clone(),
             _ => serde_json::Map::new(),
         };
-        for (name, value) in [("key_id", &about.key), ("job_id", &about.job)] {
+        for (name, value) in about.named() {
             if self.pattern.contains(&format!("{{{name}}}")) {
                 arguments.insert(name.to_owned(), json!(value));
             }

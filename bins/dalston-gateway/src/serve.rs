@@ -39,6 +39,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     let (end, ending) = watch::channel(());
     let ticking = rt::spawn(tick(runtime.clone(), ending.clone()));
     let recovering = rt::spawn(recover(runtime.clone(), ending.clone()));
+    let delivering = rt::spawn(runtime.deliver(ending.clone()).map_err(io::Error::other)?);
     let hearing = rt::spawn(hear(runtime.clone(), ending));
     let mut serving = rt::spawn(server);
     let ended = tokio::select! {
@@ -52,7 +53,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     };
     drop(end);
     // A tick under way has usage in its hands: what it has taken is written before the last of it is.
-    let _ = tokio::join!(ticking, recovering, hearing);
+    let _ = tokio::join!(ticking, recovering, delivering, hearing);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }

@@ -1,6 +1,6 @@
 //! Jobs: upload, list, get, cancel, purge.
 
-use crate::{AudioFiles, FieldError, Repeat, ServiceError, ServiceResult, Staged, keys::other_payload, probe::probe};
+use crate::{AudioFiles, Deliveries, FieldError, Repeat, ServiceError, ServiceResult, Staged, keys::other_payload, probe::probe};
 use dalston_auth::Permit;
 use dalston_model::{
     Action, Audio, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
@@ -42,13 +42,20 @@ pub enum Cancelled {
 pub struct Jobs {
     store: SharedStore,
     files: Arc<AudioFiles>,
+    deliveries: Arc<Deliveries>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
 
 impl Jobs {
-    pub(crate) fn new(store: SharedStore, files: AudioFiles, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { store, files: Arc::new(files), clock, entropy }
+    pub(crate) fn new(
+        store: SharedStore,
+        files: AudioFiles,
+        deliveries: Arc<Deliveries>,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Self {
+        Self { store, files: Arc::new(files), deliveries, clock, entropy }
     }
 
     /// The greatest length of an upload in bytes.
@@ -150,7 +157,10 @@ impl Jobs {
         let now = self.clock.now();
         let entry = permit.entry(now, Action::JobCancelled, Target::Job(id), json!({}));
         match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
-            CancelJob::Cancelled => Ok(Cancelled::Cancelled),
+            CancelJob::Cancelled => {
+                self.deliveries.wake();
+                Ok(Cancelled::Cancelled)
+            }
             CancelJob::Cancelling => Ok(Cancelled::Cancelling),
             CancelJob::Ended(_) => Err(ServiceError::Conflict("The job has ended".into())),
             CancelJob::Unknown => Err(ServiceError::NotFound(NOUN)),

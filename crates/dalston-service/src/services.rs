@@ -1,12 +1,13 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    AudioFiles, Audits, Claims, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice, Workers,
-    status::StatusParts,
+    AudioFiles, Audits, Claims, Deliveries, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice,
+    Webhooks, Workers, status::StatusParts,
 };
 use dalston_auth::Gate;
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
+use dalston_webhook::Networks;
 use std::sync::Arc;
 
 /// What the use cases are made of.
@@ -19,6 +20,8 @@ pub struct ServicesParts {
     pub files: AudioFiles,
     /// Whoever transcribes streams.
     pub workers: Arc<dyn Workers>,
+    /// Networks that webhooks may reach beside the public ones.
+    pub webhook_networks: Networks,
     /// The node's clock.
     pub clock: SharedClock,
     /// The node's chance.
@@ -47,6 +50,10 @@ pub struct Services {
     pub audits: Audits,
     /// On nudges.
     pub nudges: Nudges,
+    /// On webhooks.
+    pub webhooks: Webhooks,
+    /// Deliveries to them. None goes out until it is run.
+    pub deliveries: Arc<Deliveries>,
     /// On claims.
     pub claims: Claims,
     /// On proposals.
@@ -58,14 +65,23 @@ pub struct Services {
 impl Services {
     /// Of these parts.
     pub fn new(parts: ServicesParts) -> Self {
-        let ServicesParts { store, gate, files, workers, clock, entropy, settings, voice, commit } = parts;
+        let ServicesParts { store, gate, files, workers, webhook_networks, clock, entropy, settings, voice, commit } = parts;
+        let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
         Self {
             keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
-            jobs: Jobs::new(store.clone(), files, clock.clone(), entropy.clone()),
+            jobs: Jobs::new(store.clone(), files, deliveries.clone(), clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
+            webhooks: Webhooks::new(
+                store.clone(),
+                deliveries.clone(),
+                webhook_networks,
+                clock.clone(),
+                entropy.clone(),
+            ),
+            deliveries,
             claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
             status: Status::new(StatusParts {

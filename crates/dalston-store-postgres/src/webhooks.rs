@@ -48,7 +48,7 @@ impl WebhookStore for PostgresStore {
         Err(StoreError::unavailable("not built"))
     }
 
-    async fn take_deliveries(&self, _: u32, _: Duration) -> StoreResult<Vec<DueDelivery>> {
+    async fn take_deliveries(&self, _: u32, _: Duration, _: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
         Err(StoreError::unavailable("not built"))
     }
 

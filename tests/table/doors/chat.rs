@@ -77,6 +77,9 @@ async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
                             "keys.create" | "keys.rotate" => {
                                 assert!(api.told(user).await.text().contains("dk_"), "{what}");
                             }
+                            "webhooks.create" | "webhooks.rotate" => {
+                                assert!(api.told(user).await.text().contains("whsec_"), "{what}");
+                            }
                             // The nudge itself came first.
                             "nudge" => assert!(api.told(user).await.text().contains("success"), "{what}"),
                             _ => {}

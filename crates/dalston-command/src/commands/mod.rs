@@ -7,4 +7,5 @@ pub(crate) mod keys;
 pub(crate) mod nudge;
 pub(crate) mod status;
 pub(crate) mod tenants;
+pub(crate) mod webhooks;
 pub(crate) mod whoami;
