@@ -3,11 +3,11 @@
 pub mod app;
 pub mod bot_api;
 pub mod client;
+pub mod foreign;
 pub mod log;
 pub mod model_server;
 pub mod process;
 pub mod program;
-pub mod python;
 pub mod raw;
 pub mod servers;
 pub mod shell;
