@@ -1,7 +1,12 @@
 //! A gateway in this process, on a socket of its own and a clock that stands.
 
 use crate::{client::Client, log};
-use actix_web::{HttpServer, dev::ServerHandle, rt::System, web::Data};
+use actix_web::{
+    HttpServer,
+    dev::ServerHandle,
+    rt::{self, System},
+    web::Data,
+};
 use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
 use dalston_gateway::{Gateway, Pace, app};
@@ -16,6 +21,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// The master key of every gateway of the kit.
 pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
@@ -29,6 +35,7 @@ pub struct Start {
     registry: Arc<Registry>,
     tempo: Tempo,
     patience: Option<Duration>,
+    delivers: bool,
 }
 
 /// A gateway that serves.
@@ -45,6 +52,7 @@ pub struct App {
     pub data: TempDir,
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
+    ending: Option<watch::Sender<()>>,
     _keep: Option<Fixture>,
 }
 
@@ -58,6 +66,7 @@ impl Default for Start {
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
             patience: None,
+            delivers: false,
         }
     }
 }
@@ -98,6 +107,12 @@ impl Start {
     #[must_use]
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience: Some(patience), ..self }
+    }
+
+    /// With deliveries of webhooks, also to this machine.
+    #[must_use]
+    pub fn delivers(self) -> Self {
+        Self { delivers: true, ..self.set("DALSTON_WEBHOOK_NETWORKS", "127.0.0.0/8") }
     }
 
     /// On this store, with its clock and its counter.
@@ -142,6 +157,8 @@ impl Start {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (send, started) = mpsc::channel();
+        let (end, ending) = watch::channel(());
+        let delivering = self.delivers.then(|| runtime.deliver(ending).unwrap());
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let gateway = Data::new(gateway);
@@ -153,12 +170,16 @@ impl Start {
                     .unwrap()
                     .run();
                 send.send(server.handle()).unwrap();
+                let delivering = delivering.map(rt::spawn);
                 server.await.unwrap();
+                if let Some(delivering) = delivering {
+                    delivering.await.unwrap();
+                }
             });
         });
         let server = started.recv().unwrap();
-        let thread = Some(thread);
-        App { url: format!("http://{address}"), address, runtime, clock, data, server, thread, _keep: self.fixture }
+        let (thread, ending) = (Some(thread), Some(end));
+        App { url: format!("http://{address}"), address, runtime, clock, data, server, thread, ending, _keep: self.fixture }
     }
 }
 
@@ -215,6 +236,7 @@ impl App {
 
     /// Stops the gateway; what it keeps lives on. Also done when it is dropped.
     pub fn stop(&mut self) {
+        drop(self.ending.take());
         if let Some(thread) = self.thread.take() {
             drop(self.server.stop(false));
             thread.join().unwrap();

@@ -9,6 +9,7 @@ pub mod model_server;
 pub mod process;
 pub mod program;
 pub mod raw;
+pub mod receiver;
 pub mod servers;
 pub mod shell;
 pub mod socket;

@@ -44,7 +44,7 @@ impl Outcome {
 /// The JSON without what differs from one run of the same command to the next: the objects that each run is about, and
 /// what counts or measures.
 fn settled(data: Value) -> Value {
-    const VOLATILE: [&str; 20] = [
+    const VOLATILE: [&str; 24] = [
         "active_callers",
         "address",
         "caller",
@@ -57,6 +57,7 @@ fn settled(data: Value) -> Value {
         "id",
         "jobs",
         "keys",
+        "last_success_at",
         "last_used_at",
         "latency_micros",
         "message_id",
@@ -65,6 +66,9 @@ fn settled(data: Value) -> Value {
         "requests",
         "resident_bytes",
         "seq",
+        "transcription_id",
+        "webhook",
+        "webhook_id",
     ];
     match data {
         Value::Array(items) => items.into_iter().map(settled).collect(),

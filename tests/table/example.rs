@@ -3,17 +3,20 @@
 use dalston_auth::SecretText;
 use dalston_chat::webhook_secret;
 use dalston_gateway::Route;
+use dalston_model::{EventKind, PageLimit, PageRequest, Start, WebhookPatch};
+use dalston_service::CreateWebhook;
 use kit::{
-    app::App,
+    app::{App, operator},
     bot_api::TOKEN,
     client::{Answer, Client},
-    log, wav,
+    log, process::eventually, receiver::Receiver, wav,
 };
 use reqwest::{
     Method,
     multipart::{Form, Part},
 };
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// A request that succeeds, and how.
 pub(super) struct Example {
@@ -88,7 +91,8 @@ impl Example {
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
             ("GET", "/v1/webhooks" | "/v1/webhooks/{webhook_id}/deliveries")
             | ("GET" | "DELETE", "/v1/webhooks/{webhook_id}")
-            | ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry") => (Body::None, 200),
+            => (Body::None, 200),
+            ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry") => (Body::Json(json!({})), 200),
             ("POST", "/v1/webhooks") => (Body::Json(json!({"url": "https://example.com/hook"})), 201),
             ("PATCH", "/v1/webhooks/{webhook_id}") => (Body::Json(json!({"enabled": false})), 200),
             ("POST", "/v1/webhooks/{webhook_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
@@ -141,4 +145,30 @@ impl Example {
         }
         arguments
     }
+}
+
+/// A webhook of tenant `default`, and a delivery that it was made. A tenant has few webhooks: the oldest go.
+async fn told(app: &App) -> (String, String) {
+    static RECEIVER: LazyLock<Receiver> = LazyLock::new(Receiver::start);
+    let (permit, webhooks) = (operator("default"), &app.runtime.services.webhooks);
+    let all = PageRequest { limit: PageLimit::default(), start: Start::Newest };
+    for old in webhooks.list(&permit, &all).await.unwrap().items.iter().skip(10) {
+        webhooks.delete(&permit, old.id).await.unwrap();
+    }
+    let ask = CreateWebhook { url: RECEIVER.url.clone(), events: vec![EventKind::Cancelled], description: None };
+    let (webhook, secret) = webhooks.create(&permit, ask).await.unwrap();
+    log::guard(secret.expose());
+    let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201).json["id"].as_str().unwrap().to_owned();
+    app.master().delete(&format!("/v1/audio/transcriptions/{job}")).await.expect(200);
+    let mut delivery = String::new();
+    eventually("a delivery arrives", async || {
+        let page = webhooks.deliveries(&permit, webhook.id, &all).await.unwrap();
+        delivery = page.items[0].id.to_string();
+        page.items[0].next_at.is_none()
+    })
+    .await;
+    // What later tests do goes elsewhere.
+    let patch = WebhookPatch { events: Some(vec![EventKind::Failed]), ..WebhookPatch::default() };
+    webhooks.update(&permit, webhook.id, patch).await.unwrap();
+    (webhook.id.to_string(), delivery)
 }

@@ -5,3 +5,4 @@ mod stream;
 mod tenants;
 mod transcriptions;
 mod upload;
+mod webhooks;

@@ -27,7 +27,7 @@ fn line(slash: &str, arguments: &Map<String, Value>) -> String {
 #[tokio::test]
 async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
     let api = BotApi::start();
-    let start = Start::default().set("DALSTON_ADMIN_IDS", &ADMIN.to_string());
+    let start = Start::default().delivers().set("DALSTON_ADMIN_IDS", &ADMIN.to_string());
     let app = api.configure(start).on(stores::memory().await).start().await;
     let bot = app.runtime.bot.clone().unwrap();
     let (end, ending) = watch::channel(());

@@ -45,6 +45,7 @@ impl Doors {
         let (model, bot, fixture) = (ModelServer::start(), BotApi::start(), stores::memory().await);
         let store = fixture.store.clone();
         let start = Start::default()
+            .delivers()
             .set("DALSTON_LLM_URL", &model.url)
             .set("DALSTON_LLM_MODEL", MODEL)
             .set("DALSTON_LLM_API_KEY", KEY)
