@@ -75,6 +75,7 @@ impl Start {
     /// With a setting, by its variable.
     #[must_use]
     pub fn set(mut self, variable: &'static str, value: &str) -> Self {
+        self.settings.retain(|(name, _)| *name != variable);
         self.settings.push((variable, value.to_owned()));
         self
     }

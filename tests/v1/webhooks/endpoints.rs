@@ -15,7 +15,7 @@ async fn the_secret_is_shown_once() {
     assert_eq!(made.header("location"), format!("/v1/webhooks/{id}"));
     let mut shown = made.json.clone();
     shown.as_object_mut().unwrap().remove("secret");
-    let caller = format!("key:{}", client.id.unwrap());
+    let caller = client.id.unwrap().to_string();
     assert_eq!(
         shown,
         json!({

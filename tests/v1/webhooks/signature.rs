@@ -1,6 +1,6 @@
 //! Verified by the libraries of other languages.
 
-use super::{SCOPES, after, cancelled, hook};
+use super::{SCOPES, after, cancelled, hook, tried};
 use dalston_model::{Clock, ManualClock, SystemClock};
 use dalston_store::{MemoryStore, contract::Fixture};
 use kit::{
@@ -98,6 +98,8 @@ async fn while_a_rotation_overlaps_both_secrets_verify() {
     cancelled(&client).await;
     let both = receiver.sent(1).await.remove(0);
     assert_eq!(both.headers["webhook-signature"].split(' ').count(), 2);
+    // What was not noted as delivered would come again.
+    tried(&app, &client, &id, 1).await;
     after(&app, 60);
     cancelled(&client).await;
     let one = receiver.sent(2).await.remove(1);
