@@ -113,7 +113,9 @@ async fn a_key_without_the_scope_is_refused_on_every_route_and_leaves_no_trace()
 async fn another_tenants_thing_is_byte_for_byte_an_unknown_one() {
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
-    for (route, need) in guarded(&app).into_iter().filter(|(route, _)| route.pattern.contains('{')) {
+    // A tenant is the platform's business, to whom nobody is another.
+    let about_things = |route: &Route| route.pattern.contains('{') && !route.pattern.contains("{tenant_id}");
+    for (route, need) in guarded(&app).into_iter().filter(|(route, _)| about_things(route)) {
         let stranger = app.key_of("other", &right(need), |ask| ask).await;
         let before = store.last_seq().await.unwrap();
         let example = Example::of(&route);

@@ -38,6 +38,7 @@ enum Body {
 /// A key, a job and a webhook with an ended delivery that requests are about.
 #[derive(Clone)]
 pub(super) struct Things {
+    pub(super) tenant: String,
     pub(super) key: String,
     pub(super) job: String,
     pub(super) webhook: String,
@@ -45,20 +46,19 @@ pub(super) struct Things {
 }
 
 impl Things {
-    /// What the parameters are called that name them.
-    pub(super) const NAMES: [&str; 4] = ["key_id", "job_id", "webhook_id", "delivery_id"];
-
     /// New ones of tenant `default`.
     pub(super) async fn new(app: &App) -> Self {
         let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
         let key = app.key("jobs:read").await.id.unwrap().to_string();
         let (webhook, delivery) = told(app).await;
-        Self { key, job: job.json["id"].as_str().unwrap().to_owned(), webhook, delivery }
+        let tenant = "default".to_owned();
+        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned(), webhook, delivery }
     }
 
     /// Those of nobody.
     pub(super) fn unknown() -> Self {
         Self {
+            tenant: "nobody".to_owned(),
             key: "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d".to_owned(),
             job: "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
             webhook: "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
@@ -66,9 +66,15 @@ impl Things {
         }
     }
 
-    fn named(&self) -> [(&'static str, &String); 4] {
-        let [key, job, webhook, delivery] = Self::NAMES;
-        [(key, &self.key), (job, &self.job), (webhook, &self.webhook), (delivery, &self.delivery)]
+    /// Their ids, by the parameters that name them.
+    fn named(&self) -> [(&'static str, &String); 5] {
+        [
+            ("tenant_id", &self.tenant),
+            ("key_id", &self.key),
+            ("job_id", &self.job),
+            ("webhook_id", &self.webhook),
+            ("delivery_id", &self.delivery),
+        ]
     }
 }
 
@@ -76,7 +82,11 @@ impl Example {
     /// The example of a route.
     pub(super) fn of(route: &Route) -> Self {
         let (body, status) = match (route.method.as_str(), route.pattern) {
-            ("GET", "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants")
+            (
+                "GET",
+                "/health" | "/health/ready" | "/help" | "/status" | "/auth/me" | "/auth/keys" | "/v1/tenants"
+                | "/v1/usage",
+            )
             | ("GET" | "DELETE", "/auth/keys/{key_id}" | "/v1/audio/transcriptions/{job_id}")
             | ("GET", "/auth/keys/{key_id}/usage" | "/v1/audio/transcriptions" | "/v1/audit" | "/v1/audit/verify") => {
                 (Body::None, 200)
@@ -90,12 +100,14 @@ impl Example {
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
             ("GET", "/v1/webhooks" | "/v1/webhooks/{webhook_id}/deliveries")
-            | ("GET" | "DELETE", "/v1/webhooks/{webhook_id}")
-            => (Body::None, 200),
+            | ("GET" | "DELETE", "/v1/webhooks/{webhook_id}") => (Body::None, 200),
             ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry") => (Body::Json(json!({})), 200),
             ("POST", "/v1/webhooks") => (Body::Json(json!({"url": "https://example.com/hook"})), 201),
             ("PATCH", "/v1/webhooks/{webhook_id}") => (Body::Json(json!({"enabled": false})), 200),
             ("POST", "/v1/webhooks/{webhook_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
+            ("PUT", "/auth/keys/{key_id}/quota" | "/v1/tenants/{tenant_id}/quota") => {
+                (Body::Json(json!({"concurrent_jobs": 1_000})), 200)
+            }
             ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
             ("POST", "/call") => (Body::Json(json!({"command": "whoami"})), 200),
             ("POST", "/v1/audio/transcriptions") => (Body::Audio, 201),

@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, Arguments, Command, Context, Row,
-    commands::{audit, help, jobs, keys, nudge, status, tenants, webhooks, whoami},
+    commands::{audit, help, jobs, keys, nudge, status, tenants, usage, webhooks, whoami},
 };
 use dalston_auth::Caller;
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
@@ -27,8 +27,11 @@ impl Registry {
                 Row::of::<keys::rotate::Rotate>(),
                 Row::of::<keys::revoke::Revoke>(),
                 Row::of::<keys::usage::Usage>(),
+                Row::of::<keys::quota::SetQuota>(),
                 Row::of::<tenants::create::Create>(),
                 Row::of::<tenants::list::List>(),
+                Row::of::<tenants::quota::SetQuota>(),
+                Row::of::<usage::Usage>(),
                 Row::of::<audit::list::List>(),
                 Row::of::<audit::verify::Verify>(),
                 Row::of::<jobs::list::List>(),

@@ -128,7 +128,7 @@ impl Jobs {
         match inserted {
             InsertJob::Inserted => Ok(job),
             InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
-            InsertJob::Excess(excess) => Err(ServiceError::Excess(excess)),
+            InsertJob::Excess(excess) => Err(ServiceError::excess(excess, now)),
             InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(other_payload()),
             InsertJob::Repeated(Repeated { target, .. }) => {
                 let id = target.parse().map_err(|_| ServiceError::Internal)?;

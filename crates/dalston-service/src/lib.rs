@@ -9,6 +9,7 @@ mod error;
 mod hand;
 mod jobs;
 mod keys;
+mod meters;
 mod nudges;
 mod probe;
 mod process;
@@ -32,6 +33,7 @@ pub use deliveries::Deliveries;
 pub use error::{FieldError, ServiceError, ServiceResult};
 pub use jobs::{Cancelled, Jobs, Upload};
 pub use keys::{CreateKey, Ends, Keys, Minted, Repeat};
+pub use meters::{Meter, Meters};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
 pub use process::Process;
 pub use proposals::{Proposal, Proposals};
@@ -45,8 +47,8 @@ pub use status::{Settings, Status};
 pub use streams::{ClientFrame, Ending, NoWorkers, Stream, StreamConfig, Streams, WorkerLink, Workers};
 pub use tenants::Tenants;
 pub use view::{
-    audit as audit_view, delivery as delivery_view, job as job_view, key as key_view, tenant as tenant_view,
-    usage as usage_view, webhook as webhook_view,
+    audit as audit_view, delivery as delivery_view, job as job_view, key as key_view, meter as meter_view,
+    quota as quota_view, tenant as tenant_view, usage as usage_view, webhook as webhook_view,
 };
 pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};
 pub use webhooks::{CreateWebhook, Webhooks};

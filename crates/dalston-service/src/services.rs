@@ -1,8 +1,8 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    AudioFiles, Audits, Claims, Deliveries, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice,
-    Webhooks, Workers, status::StatusParts,
+    AudioFiles, Audits, Claims, Deliveries, Jobs, Keys, Meters, Nudges, Proposals, Settings, Status, Streams, Tenants,
+    Voice, Webhooks, Workers, status::StatusParts,
 };
 use dalston_auth::Gate;
 use dalston_model::{SharedClock, SharedEntropy};
@@ -38,6 +38,8 @@ pub struct ServicesParts {
 pub struct Services {
     /// On keys.
     pub keys: Keys,
+    /// On meters.
+    pub meters: Meters,
     /// On tenants.
     pub tenants: Tenants,
     /// On jobs.
@@ -70,6 +72,7 @@ impl Services {
         let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
         Self {
             keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
+            meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
             jobs: Jobs::new(store.clone(), files, deliveries.clone(), clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),

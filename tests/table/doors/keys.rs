@@ -79,10 +79,10 @@ impl Holder<'_> {
 
     async fn http(&self, row: &Row, mut arguments: Map<String, Value>) -> Outcome {
         let mut path = row.route.pattern.to_owned();
-        for name in ["key_id", "job_id", "webhook_id", "delivery_id"] {
-            let brace = format!("{{{name}}}");
+        for parameter in &row.parameters {
+            let brace = format!("{{{}}}", parameter.name);
             if path.contains(&brace) {
-                path = path.replace(&brace, arguments.remove(name).unwrap().as_str().unwrap());
+                path = path.replace(&brace, arguments.remove(&parameter.name).unwrap().as_str().unwrap());
             }
         }
         let is_read = matches!(row.route.method, Method::Get | Method::Delete);
