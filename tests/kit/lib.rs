@@ -10,6 +10,7 @@ pub mod model_server;
 pub mod process;
 pub mod program;
 pub mod raw;
+pub mod receiver;
 pub mod scribe;
 pub mod servers;
 pub mod shell;

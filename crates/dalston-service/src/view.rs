@@ -2,7 +2,7 @@
 
 use crate::Meter;
 use dalston_engine::Summary;
-use dalston_model::{AuditRecord, Day, Job, MeteredDay, Quota, Tenant, Usage};
+use dalston_model::{AuditRecord, Day, Delivery, EventKind, Job, MeteredDay, Quota, Tenant, Usage, Webhook};
 use dalston_store::UsedKey;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -82,6 +82,42 @@ pub fn tenant(tenant: &Tenant) -> Value {
         "name": tenant.name,
         "created_at": tenant.created_at,
         "retention_days": tenant.retention_days,
+    })
+}
+
+/// A webhook without its secrets.
+pub fn webhook(webhook: &Webhook) -> Value {
+    let events: Vec<&str> = webhook.events.iter().copied().map(EventKind::as_str).collect();
+    json!({
+        "id": webhook.id.to_string(),
+        "tenant_id": webhook.tenant.as_str(),
+        "url": webhook.url,
+        "description": webhook.description,
+        "events": events,
+        "enabled": webhook.enabled,
+        "disabled_at": webhook.disabled_at,
+        "created_at": webhook.created_at,
+        "created_by": webhook.created_by.map(|actor| actor.to_string()),
+        "last_success_at": webhook.last_success_at,
+        "failed_deliveries": webhook.exhausted,
+    })
+}
+
+/// A delivery, with what it is about but not all that is sent.
+pub fn delivery(delivery: &Delivery) -> Value {
+    let body: Value = serde_json::from_str(&delivery.body).unwrap_or_default();
+    json!({
+        "id": delivery.id.to_string(),
+        "webhook_id": delivery.webhook.to_string(),
+        "type": delivery.kind.as_str(),
+        "transcription_id": body["data"]["transcription_id"],
+        "status": delivery.status.as_str(),
+        "attempts": delivery.attempts,
+        "created_at": delivery.created_at,
+        "next_at": delivery.next_at,
+        "last_at": delivery.last_at,
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
     })
 }
 

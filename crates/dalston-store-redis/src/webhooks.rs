@@ -94,9 +94,12 @@ impl WebhookStore for RedisStore {
         Ok(self.link.call().run::<u8>(&script).await? == 1)
     }
 
-    async fn take_deliveries(&self, limit: u32, ttl: Duration) -> StoreResult<Vec<DueDelivery>> {
+    async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
         let mut script = SCRIPTS.take_deliveries.arg(limit);
         script.arg(ttl.as_micros().to_string()).arg(self.now());
+        for webhook in but {
+            script.arg(webhook.to_string());
+        }
         let rows: Vec<DueRow> = self.link.call().run(&script).await?;
         let due = |(row, json, secret, old): DueRow| {
             let secrets = [Some(secret), old].into_iter().flatten().map(WebhookSecret::new).collect();

@@ -8,4 +8,5 @@ pub(crate) mod nudge;
 pub(crate) mod status;
 pub(crate) mod tenants;
 pub(crate) mod usage;
+pub(crate) mod webhooks;
 pub(crate) mod whoami;
