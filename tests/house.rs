@@ -215,6 +215,8 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-runtime/src/first_key.rs",
             "crates/dalston-runtime/src/first_key.rs",
             "crates/dalston-service/src/claims.rs",
+            "crates/dalston-store-redis/src/webhook.rs",
+            "crates/dalston-store-redis/src/webhooks.rs",
         ],
         "KEY-03"
     );
