@@ -251,7 +251,7 @@ pub async fn a_cancelled_job_is_told_of_and_settled(fixture: &Fixture) {
     assert_eq!(hand.cancel(&job).await, CancelJob::Cancelled);
     let ended = hand.look_job(&job).await;
     let told = Delivery::new(&ended_event(&ended, hand.now()).unwrap(), hook.id);
-    assert_eq!(hand.deliveries(&hook).await, [told.clone()]);
+    assert_eq!(hand.deliveries(&hook).await, std::slice::from_ref(&told));
     assert_eq!(metered(&hand, key).await, [(0, 0); 2]);
     assert_eq!(hand.ends(job.id).await, [], "the caller's record, not another");
     hand.cancel(&job).await;

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod chain;
 pub mod claims;
+pub mod contention;
 pub mod deliveries;
 pub mod ends;
 pub mod feed;
@@ -307,6 +308,18 @@ macro_rules! contract {
                 using_a_key_never_revives_it,
                 changing_a_key_never_revives_it,
             }
+            contention {
+                parallel_nodes_lease_each_job_once,
+                parallel_nodes_keep_the_share_of_a_tenant,
+                a_job_ends_once_whoever_ends_it,
+                a_job_survives_nodes_that_die,
+                parallel_reservations_never_exceed_a_quota,
+                parallel_inserts_never_exceed_a_quota,
+                parallel_sessions_never_exceed_capacity_or_limit,
+                parallel_takes_give_each_delivery_once,
+                parallel_notes_of_an_attempt_count_once,
+                parallel_sweeps_of_orphans_cancel_once,
+            }
             races {
                 parallel_inserts_of_one_claim_insert_one,
                 parallel_first_keys_insert_one,
@@ -340,6 +353,7 @@ mod tests {
             include_str!("audit.rs"),
             include_str!("chain.rs"),
             include_str!("claims.rs"),
+            include_str!("contention.rs"),
             include_str!("deliveries.rs"),
             include_str!("ends.rs"),
             include_str!("feed.rs"),

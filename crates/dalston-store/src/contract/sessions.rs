@@ -205,8 +205,8 @@ pub async fn a_worker_that_could_not_be_reached_is_passed_over(fixture: &Fixture
         hand.store.open_session(&session, false, except, MINUTE).await.unwrap()
     };
     assert_eq!(open(&[a.id.clone(), b.id.clone()]).await, OpenSession::NoCapacity);
-    assert_eq!(open(&[a.id.clone()]).await, OpenSession::Worker(b));
-    assert_eq!(open(&[a.id.clone()]).await, OpenSession::NoCapacity);
+    assert_eq!(open(std::slice::from_ref(&a.id)).await, OpenSession::Worker(b));
+    assert_eq!(open(std::slice::from_ref(&a.id)).await, OpenSession::NoCapacity);
     assert_eq!(open(&["other".parse().unwrap()]).await, OpenSession::Worker(a));
 }
 
