@@ -68,7 +68,7 @@ impl RedisStore {
             durable(&call).await?;
         }
         let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &TenantId::default());
-        call.run::<u8>(script.arg(&["", "", "", &store.now()])).await?;
+        call.run::<u8>(script.arg(&["", "", "", &store.now(), ""])).await?;
         Ok(store)
     }
 }

@@ -21,6 +21,7 @@ impl TenantStore for RedisStore {
         let name = tenant.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &tenant.id);
         script.arg(created).arg(name).arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
+        script.arg(tenant.retention_days.map(|days| days.to_string()).unwrap_or_default());
         Ok(self.link.call().run::<u8>(&script).await? == 1)
     }
 

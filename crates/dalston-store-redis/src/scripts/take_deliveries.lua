@@ -21,9 +21,9 @@ while #taken < tonumber(ARGV[1]) do
     redis.call('HSET', name, 'next', again)
     redis.call('ZADD', due, again, id)
     place(webhook)
-    local hook = redis.call('HMGET', 'dalston:webhooks:' .. webhook, 'tenant', 'record', 'secret', 'old', 'old_until')
-    local old = hook[4] and now < tonumber(hook[5]) and hook[4]
-    taken[#taken + 1] = {delivery_row(id), hook[1], hook[2], hook[3], old}
+    local hook = redis.call('HMGET', 'dalston:webhooks:' .. webhook, 'record', 'secret', 'old', 'old_until')
+    local old = hook[3] and now < tonumber(hook[4]) and hook[3]
+    taken[#taken + 1] = {delivery_row(id), hook[1], hook[2], old}
   end
 end
 return taken
