@@ -7,6 +7,7 @@ pub mod engine_server;
 pub mod foreign;
 pub mod log;
 pub mod model_server;
+pub mod openai;
 pub mod process;
 pub mod program;
 pub mod raw;

@@ -12,6 +12,7 @@ mod head;
 mod health;
 mod hosts;
 mod mcp;
+mod openai;
 mod origins;
 mod paced;
 mod repeat;

@@ -13,6 +13,7 @@ mod jobs;
 mod keys;
 mod meters;
 mod nudges;
+mod openai;
 mod probe;
 mod process;
 mod proposals;
@@ -39,6 +40,7 @@ pub use jobs::{Cancelled, Jobs, Upload};
 pub use keys::{CreateKey, Ends, Keys, Minted, Repeat};
 pub use meters::{Meter, Meters};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
+pub use openai::Shape;
 pub use process::Process;
 pub use proposals::{Proposal, Proposals};
 pub use report::{
