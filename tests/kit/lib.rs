@@ -12,6 +12,7 @@ pub mod process;
 pub mod program;
 pub mod raw;
 pub mod receiver;
+pub mod s3;
 pub mod scribe;
 pub mod servers;
 pub mod shell;
