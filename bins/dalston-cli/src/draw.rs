@@ -1,6 +1,7 @@
 //! Answers on a terminal, in a pipe, as JSON, or as little as possible.
 
 use crate::{door::Drawn, fault::Fault, terminal::Terminal};
+use dalston_auth::noun_of;
 use dalston_command::{Row, fields, shown, text};
 use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Writ
 fn json(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     let mut data = drawn.data.clone();
     if let Some(secret) = &drawn.secret {
-        data["key"] = secret.as_str().into();
+        data[noun_of(secret)] = secret.as_str().into();
     }
     writeln!(out, "{data:#}")
 }
@@ -66,7 +67,7 @@ fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
         }
     }
     if let Some(secret) = &drawn.secret {
-        writeln!(out, "key\t{secret}")?;
+        writeln!(out, "{}\t{secret}", noun_of(secret))?;
     }
     Ok(())
 }

@@ -111,7 +111,8 @@ async fn answer(response: Response) -> Result<Drawn, Fault> {
         let code: ErrorCode = data["code"].as_str().and_then(|code| code.parse().ok()).ok_or_else(not_ours)?;
         return Err(Fault::new(code, shown(&problem(&data))));
     }
-    let secret = data.as_object_mut().and_then(|object| object.shift_remove("key"));
+    // No answer has both.
+    let secret = data.as_object_mut().and_then(|it| it.shift_remove("key").or_else(|| it.shift_remove("ticket")));
     Ok(Drawn { data, secret: secret.and_then(|key| key.as_str().map(str::to_owned)), next })
 }
 

@@ -79,11 +79,11 @@ fn drawn(reply: &Reply) -> Value {
         "command_handled": reply.command,
     });
     let secrets: Vec<Value> = reply.secrets.iter().map(|secret| secret.expose().into()).collect();
-    match secrets.as_slice() {
-        [] => {}
-        [secret] => drawn["secrets"] = json!({"key": secret}),
+    match (reply.secrets.as_slice(), secrets) {
+        ([], _) => {}
+        ([secret], _) => drawn["secrets"] = json!({secret.noun(): secret.expose()}),
         // Each begins with the prefix of its key: no one of them is that of `data`.
-        secrets => drawn["secrets"] = json!({"keys": secrets}),
+        (_, secrets) => drawn["secrets"] = json!({"keys": secrets}),
     }
     if let Some(proposal) = &reply.proposal {
         drawn["confirm"] = json!({

@@ -1,17 +1,20 @@
 //! The gateway: an app factory, and how it is served.
 
+mod alive;
 mod body;
 mod call;
 mod claims;
 mod commands;
 mod fault;
 mod frames;
+mod handshake;
 mod head;
 mod health;
 mod hosts;
 mod mcp;
 mod origins;
 mod paced;
+mod realtime;
 mod repeat;
 mod routes;
 mod serve;

@@ -1,6 +1,6 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, call, claims, commands, head, health, hosts, mcp, stream, telegram, upload};
+use crate::{Gateway, call, claims, commands, head, health, hosts, mcp, realtime, stream, telegram, upload};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -126,7 +126,7 @@ fn resource(
 /// The door that a resource is.
 fn door(rows: &[Route]) -> Door {
     match rows.first().map(|row| row.serves) {
-        Some(Serves::Data(Handler::Stream)) => Door::Stream,
+        Some(Serves::Data(Handler::Stream | Handler::Realtime)) => Door::Stream,
         Some(Serves::Data(Handler::Call)) => Door::Call,
         Some(Serves::Data(Handler::Mcp)) => Door::Mcp,
         _ => Door::Http,
@@ -147,6 +147,7 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::Call) => route.to(call::answer),
         Serves::Data(Handler::Upload) => route.to(upload::create),
         Serves::Data(Handler::Stream) => route.to(stream::open),
+        Serves::Data(Handler::Realtime) => route.to(realtime::open),
         Serves::Data(Handler::Telegram) => route.to(telegram::take),
         Serves::Data(Handler::Mcp) => route.to(mcp::answer),
         Serves::Data(Handler::Claim) => route.to(claims::show),

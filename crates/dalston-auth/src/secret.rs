@@ -6,6 +6,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// How tickets begin.
+pub(crate) const TICKET: &str = "dt_";
 /// Characters of 256 random bits in base 62, and in base64url.
 const RANDOM: usize = 43;
 /// Characters of a CRC-32 in base 62.
@@ -44,6 +46,11 @@ impl KeyFormat {
         }
     }
 
+    /// The secrets of tickets.
+    pub(crate) fn tickets() -> Self {
+        Self { prefix: TICKET.to_owned() }
+    }
+
     /// A new secret of 256 bits.
     pub fn mint(&self, entropy: &dyn Entropy) -> Result<PlainKey, EntropyError> {
         let mut random = Zeroizing::new([0_u8; 32]);
@@ -80,10 +87,20 @@ impl PlainKey {
         &self.0
     }
 
+    /// What it is called where it is handed over: `key`, or `ticket`.
+    pub fn noun(&self) -> &'static str {
+        noun_of(&self.0)
+    }
+
     /// The first 10 characters, for display.
     pub fn prefix(&self) -> &str {
         &self.0[..SHOWN.min(self.0.len())]
     }
+}
+
+/// What the secret in a text is called where it is handed over: `key`, or `ticket`.
+pub fn noun_of(secret: &str) -> &'static str {
+    if secret.starts_with(TICKET) { "ticket" } else { "key" }
 }
 
 /// Shows the prefix only.

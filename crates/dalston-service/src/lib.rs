@@ -17,9 +17,11 @@ mod services;
 mod status;
 mod streams;
 mod tenants;
+mod tickets;
 mod token;
 mod view;
 mod voice;
+mod workers;
 
 pub use audio::{AudioFiles, Staged};
 pub use audits::{AuditFilter, Audits, Head, Verified};
@@ -35,7 +37,9 @@ pub use report::{
 };
 pub use services::{Services, ServicesParts};
 pub use status::{Settings, Status};
-pub use streams::{ClientFrame, Ending, NoWorkers, Stream, StreamConfig, Streams, WorkerLink, Workers};
+pub use streams::{Ending, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;
+pub use tickets::{TicketAsk, Tickets};
 pub use view::{audit as audit_view, job as job_view, key as key_view, tenant as tenant_view, usage as usage_view};
 pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};
+pub use workers::{WorkerAsk, Workers};

@@ -1,8 +1,8 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    AudioFiles, Audits, Claims, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice, Workers,
-    status::StatusParts,
+    AudioFiles, Audits, Claims, Jobs, Keys, Nudges, Proposals, RouterParts, Settings, Status, Streams, Tenants,
+    Tickets, Voice, Workers, status::StatusParts,
 };
 use dalston_auth::Gate;
 use dalston_model::{SharedClock, SharedEntropy};
@@ -17,8 +17,8 @@ pub struct ServicesParts {
     pub gate: Arc<Gate>,
     /// The audio files.
     pub files: AudioFiles,
-    /// Whoever transcribes streams.
-    pub workers: Arc<dyn Workers>,
+    /// Whoever serves streams.
+    pub router: RouterParts,
     /// The node's clock.
     pub clock: SharedClock,
     /// The node's chance.
@@ -41,6 +41,10 @@ pub struct Services {
     pub jobs: Jobs,
     /// On streams.
     pub streams: Arc<Streams>,
+    /// On workers of streams.
+    pub workers: Workers,
+    /// On tickets for streams.
+    pub tickets: Tickets,
     /// The report.
     pub status: Status,
     /// On the audit log.
@@ -58,12 +62,14 @@ pub struct Services {
 impl Services {
     /// Of these parts.
     pub fn new(parts: ServicesParts) -> Self {
-        let ServicesParts { store, gate, files, workers, clock, entropy, settings, voice, commit } = parts;
-        let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
+        let ServicesParts { store, gate, files, router, clock, entropy, settings, voice, commit } = parts;
+        let streams = Streams::new(store.clone(), router, clock.clone(), entropy.clone());
         Self {
             keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
             jobs: Jobs::new(store.clone(), files, clock.clone(), entropy.clone()),
+            workers: Workers::new(store.clone(), clock.clone()),
+            tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
             claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
