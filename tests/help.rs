@@ -49,7 +49,7 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
     let always = ["help", "status", "whoami"];
     let keys = ["keys.create", "keys.list", "keys.get", "keys.update", "keys.rotate", "keys.revoke", "keys.usage"];
     let audit = ["audit.list", "audit.verify"];
-    let tenants = ["tenants.create", "tenants.list"];
+    let tenants = ["tenants.create", "tenants.list", "tenants.update"];
     for (scopes, more) in [
         ("webhooks", vec![]),
         ("nudge", vec!["nudge"]),

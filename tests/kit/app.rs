@@ -1,9 +1,15 @@
 //! A gateway in this process, on a socket of its own and a clock that stands.
 
 use crate::{client::Client, log};
-use actix_web::{HttpServer, dev::ServerHandle, rt::System, web::Data};
+use actix_web::{
+    HttpServer,
+    dev::ServerHandle,
+    rt::{System, spawn},
+    web::Data,
+};
 use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
+use dalston_engine::Engine;
 use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
@@ -25,6 +31,8 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 pub struct Start {
     settings: Vec<(&'static str, String)>,
     worker: Option<Arc<dyn OwnWorker>>,
+    engine: Option<Arc<dyn Engine>>,
+    works: bool,
     pace: Pace,
     fixture: Option<Fixture>,
     registry: Arc<Registry>,
@@ -54,6 +62,8 @@ impl Default for Start {
         Self {
             settings: Vec::new(),
             worker: None,
+            engine: None,
+            works: false,
             pace: Pace::default(),
             fixture: None,
             registry: Arc::new(Registry::new()),
@@ -75,6 +85,18 @@ impl Start {
     #[must_use]
     pub fn worker(self, worker: impl OwnWorker + 'static) -> Self {
         Self { worker: Some(Arc::new(worker)), ..self }
+    }
+
+    /// With the engine of its settings at work on its jobs.
+    #[must_use]
+    pub fn working(self) -> Self {
+        Self { works: true, ..self }
+    }
+
+    /// With this engine at work on its jobs.
+    #[must_use]
+    pub fn engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self.working() }
     }
 
     /// With another pace of bodies.
@@ -137,6 +159,7 @@ impl Start {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
+            engine: self.engine,
             registry: self.registry,
             tempo: self.tempo,
         };
@@ -146,8 +169,10 @@ impl Start {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (send, started) = mpsc::channel();
+        let dispatcher = self.works.then(|| runtime.services.dispatcher.clone());
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
+                let dispatching = dispatcher.map(|dispatcher| spawn(dispatcher.run()));
                 let gateway = Data::new(gateway);
                 let server = HttpServer::new(move || app(gateway.clone()))
                     .workers(1)
@@ -158,6 +183,9 @@ impl Start {
                     .run();
                 send.send(server.handle()).unwrap();
                 server.await.unwrap();
+                if let Some(dispatching) = dispatching {
+                    dispatching.await.unwrap();
+                }
             });
         });
         let server = started.recv().unwrap();
@@ -220,6 +248,7 @@ impl App {
     /// Stops the gateway; what it keeps lives on. Also done when it is dropped.
     pub fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {
+            self.runtime.services.jobs.stop();
             drop(self.server.stop(false));
             thread.join().unwrap();
         }

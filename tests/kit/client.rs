@@ -116,7 +116,9 @@ impl Answer {
 
     async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        // Events may never end: whoever wants to read them does so as they come.
+        let is_events = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if is_events { String::new() } else { response.text().await.unwrap() };
         let json = serde_json::from_str(&text).unwrap_or_default();
         Self { status, headers, json, text }
     }

@@ -71,6 +71,10 @@ impl Example {
             ("GET" | "POST", "/auth/claims/{token}") => (Body::None, 404),
             ("POST", "/mcp") => (Body::Json(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})), 200),
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
+            // The job waits; the tests of jobs have one that is completed.
+            ("GET", "/v1/audio/transcriptions/{job_id}/export/{format}") => (Body::None, 409),
+            ("GET", "/v1/audio/transcriptions/{job_id}/events") => (Body::None, 200),
+            ("PATCH", "/v1/tenants/{tenant_id}") => (Body::Json(json!({"retention_days": 30})), 200),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
             ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
@@ -91,7 +95,8 @@ impl Example {
     /// Sends it about these things.
     pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
         let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
-        let path = path.replace("{token}", &"0".repeat(64));
+        let path =
+            path.replace("{token}", &"0".repeat(64)).replace("{format}", "srt").replace("{tenant_id}", "default");
         let request = client.request(self.method.clone(), &path);
         let request = match &self.body {
             Body::None => request,
@@ -115,7 +120,7 @@ impl Example {
             Body::Json(Value::Object(body)) => body.clone(),
             _ => serde_json::Map::new(),
         };
-        for (name, value) in [("key_id", &about.key), ("job_id", &about.job)] {
+        for (name, value) in [("key_id", &*about.key), ("job_id", &about.job), ("tenant_id", "default")] {
             if self.pattern.contains(&format!("{{{name}}}")) {
                 arguments.insert(name.to_owned(), json!(value));
             }

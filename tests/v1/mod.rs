@@ -1,6 +1,7 @@
 //! `/v1`.
 
 mod audit;
+mod jobs;
 mod stream;
 mod tenants;
 mod transcriptions;

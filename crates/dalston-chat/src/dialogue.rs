@@ -118,7 +118,7 @@ impl Dialogue {
     ) -> ServiceResult<Reply> {
         let repeat = repeat.map(|key| Repeat::of(key, &arguments));
         let answer = self.registry.invoke(&self.services, caller, row.name, arguments, repeat).await?;
-        let Answer { data, secret, next, partial } = answer;
+        let Answer { data, secret, next, partial, long: _ } = answer;
         Ok(Reply {
             drawing: row.draw(&data, self.clock.now()),
             data,

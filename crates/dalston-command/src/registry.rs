@@ -29,6 +29,7 @@ impl Registry {
                 Row::of::<keys::usage::Usage>(),
                 Row::of::<tenants::create::Create>(),
                 Row::of::<tenants::list::List>(),
+                Row::of::<tenants::update::Update>(),
                 Row::of::<audit::list::List>(),
                 Row::of::<audit::verify::Verify>(),
                 Row::of::<jobs::list::List>(),

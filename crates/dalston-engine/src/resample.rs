@@ -42,6 +42,11 @@ impl Resampler {
         Some(Self { rate, channels, change, mixed: Vec::new(), out: Vec::new(), taken: 0, given: 0 })
     }
 
+    /// Whether it is for this rate and so many channels.
+    pub fn takes(&self, rate: u32, channels: usize) -> bool {
+        (self.rate, self.channels) == (rate, channels)
+    }
+
     /// Takes whole frames; gives what has come out of them. What is not a number is silence.
     pub fn push(&mut self, samples: &[f32]) -> &[f32] {
         self.mixed.clear();

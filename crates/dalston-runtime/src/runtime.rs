@@ -1,13 +1,14 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS};
+use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS, work};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
+use dalston_engine::Engine;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{AudioFiles, Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
+use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::SharedStore;
 use dalston_stream::{OwnWorker, Vad};
 use std::{
@@ -35,6 +36,8 @@ pub struct Seams {
     pub entropy: SharedEntropy,
     /// The built-in worker of streams.
     pub worker: Arc<dyn OwnWorker>,
+    /// Whoever transcribes jobs, if not the engine of the settings.
+    pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
     pub registry: Arc<Registry>,
     /// How long the bot waits.
@@ -48,6 +51,7 @@ impl Default for Seams {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             worker: Arc::new(Vad),
+            engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
         }
@@ -87,7 +91,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, worker, registry, tempo } = seams;
+        let Seams { clock, entropy, worker, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let nodes = settings.nodes;
         let gate = Arc::new(Gate::new(GateParts {
@@ -99,9 +103,11 @@ impl Runtime {
             failures_per_minute: settings.auth_failures_per_minute,
             clock: clock.clone(),
         }));
-        let files = AudioFiles::open(&settings.data_dir, settings.max_upload_bytes)
-            .await
-            .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))?;
+        let blobs = work::blobs(settings).await?;
+        let engine = match engine {
+            Some(engine) => engine,
+            None => work::engine(settings)?,
+        };
         let telegram = telegram(settings, &clock, tempo)?;
         let administrators = settings.administrators.clone();
         let model = match settings.llm.take() {
@@ -114,7 +120,9 @@ impl Runtime {
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
-            files,
+            blobs,
+            engine,
+            terms: work::terms(settings),
             router: RouterParts {
                 own: worker,
                 own_streams: settings.workload.own_streams,
@@ -168,7 +176,7 @@ impl Runtime {
     }
 
     /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted, and messages with
-    /// secrets that it left in a chat are deleted.
+    /// secrets that it left in a chat are deleted; jobs whose node or key is lost, or whose time is over, are seen to.
     pub async fn recover(&self) {
         if let Some(bot) = &self.bot {
             bot.sweep().await;
@@ -176,11 +184,20 @@ impl Runtime {
         if let Err(error) = self.services.jobs.recover().await {
             tracing::warn!(%error, "uploads could not be recovered");
         }
+        if let Err(error) = self.services.dispatcher.tidy().await {
+            tracing::warn!(%error, "the queue could not be kept in order");
+        }
+    }
+
+    /// What is done at once when the gateway is to stop: no job begins, nobody waits for one, streams end.
+    pub fn wind_down(&self) {
+        self.services.jobs.stop();
+        self.services.streams.stop();
     }
 
     /// Ends: open streams, messages with secrets, then the counted usage, then the store.
     pub async fn stop(&self) {
-        self.services.streams.stop();
+        self.wind_down();
         if let Some(bot) = &self.bot
             && timeout(LAST_WORDS, bot.finish()).await.is_err()
         {
@@ -214,6 +231,9 @@ impl Runtime {
             let Some(last) = changes.last() else { return Ok(()) };
             self.seen.store(last.seq, Ordering::Release);
             for change in changes {
+                if change.key.revoked_at.is_some() {
+                    self.services.jobs.key_revoked();
+                }
                 self.services.streams.key_changed(&change.key, self.clock.now());
             }
         }

@@ -124,6 +124,9 @@ impl From<std::io::Error> for ServiceError {
         tracing::error!(%error, "a file could not be written or read");
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::StorageFull,
+            std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::TimedOut => {
+                Self::Unreachable("The store of audio and results is not available")
+            }
             _ => Self::Internal,
         }
     }

@@ -1,6 +1,6 @@
 //! The status report: one struct for every door. A figure is measured, or null.
 
-use crate::{ChatState, Process};
+use crate::{ChatState, DispatcherReport, Process};
 use dalston_model::Timestamp;
 use dalston_store::KeyFigures;
 use schemars::JsonSchema;
@@ -72,6 +72,8 @@ pub struct AdminReport {
     pub keys: Option<KeysReport>,
     /// How many tenants there are; null to all but platform callers, and while the store is down.
     pub tenants: Option<u64>,
+    /// The dispatcher of jobs on this node.
+    pub dispatcher: DispatcherReport,
     /// Workers and their load; null: none are known.
     pub workers: Value,
     /// How requests are counted: `local`, `shared` or `degraded`.

@@ -1,10 +1,11 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    AudioFiles, Audits, Claims, Jobs, Keys, Nudges, Proposals, RouterParts, Settings, Status, Streams, Tenants,
-    Tickets, Voice, Workers, status::StatusParts,
+    Audits, Blobs, Claims, Dispatcher, Jobs, Keys, Nudges, Proposals, RouterParts, Settings, Status, Streams, Tenants,
+    Terms, Tickets, Voice, Workers, board::Board, dispatch::DispatcherParts, status::StatusParts,
 };
 use dalston_auth::Gate;
+use dalston_engine::Engine;
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
 use std::sync::Arc;
@@ -15,8 +16,12 @@ pub struct ServicesParts {
     pub store: SharedStore,
     /// Who may do what.
     pub gate: Arc<Gate>,
-    /// The audio files.
-    pub files: AudioFiles,
+    /// Where audio and transcripts are.
+    pub blobs: Blobs,
+    /// Whoever transcribes jobs.
+    pub engine: Arc<dyn Engine>,
+    /// How much of that is done at once.
+    pub terms: Terms,
     /// Whoever serves streams.
     pub router: RouterParts,
     /// The node's clock.
@@ -39,6 +44,8 @@ pub struct Services {
     pub tenants: Tenants,
     /// On jobs.
     pub jobs: Jobs,
+    /// Has jobs worked on, once it is run.
+    pub dispatcher: Arc<Dispatcher>,
     /// On streams.
     pub streams: Arc<Streams>,
     /// On workers of streams.
@@ -62,14 +69,25 @@ pub struct Services {
 impl Services {
     /// Of these parts.
     pub fn new(parts: ServicesParts) -> Self {
-        let ServicesParts { store, gate, files, router, clock, entropy, settings, voice, commit } = parts;
+        let ServicesParts { store, gate, blobs, engine, terms, router, clock, entropy, settings, voice, commit } =
+            parts;
         let streams = Streams::new(store.clone(), router, clock.clone(), entropy.clone());
+        let (blobs, board) = (Arc::new(blobs), Board::new());
+        let dispatcher = Dispatcher::new(DispatcherParts {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            board: board.clone(),
+            engine,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            terms,
+        });
         Self {
-            keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
+            keys: Keys::new(store.clone(), gate.clone(), streams.clone(), board.clone(), entropy.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
-            jobs: Jobs::new(store.clone(), files, clock.clone(), entropy.clone()),
             workers: Workers::new(store.clone(), clock.clone()),
             tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
+            jobs: Jobs::new(store.clone(), blobs, board, clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
             claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
@@ -78,11 +96,13 @@ impl Services {
                 store,
                 gate: gate.clone(),
                 streams: streams.clone(),
+                dispatcher: dispatcher.clone(),
                 clock,
                 settings,
                 voice,
                 commit,
             }),
+            dispatcher,
             streams,
             gate,
         }

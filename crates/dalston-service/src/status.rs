@@ -1,8 +1,8 @@
 //! How the service is: makes the report, and says whether the node is ready.
 
 use crate::{
-    ActiveCallers, AdminReport, ChatState, FeedReport, KeysReport, PoolReport, Process, Report, Requests, StoreReport,
-    Streams, UnfinishedJobs, Voice,
+    ActiveCallers, AdminReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process, Report, Requests,
+    StoreReport, Streams, UnfinishedJobs, Voice,
 };
 use dalston_auth::{Gate, Need, Permit};
 use dalston_model::{Scope, SharedClock, Timestamp};
@@ -26,6 +26,7 @@ pub(crate) struct StatusParts {
     pub(crate) store: SharedStore,
     pub(crate) gate: Arc<Gate>,
     pub(crate) streams: Arc<Streams>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) clock: SharedClock,
     pub(crate) settings: Settings,
     pub(crate) voice: Voice,
@@ -37,6 +38,7 @@ pub struct Status {
     store: SharedStore,
     gate: Arc<Gate>,
     streams: Arc<Streams>,
+    dispatcher: Arc<Dispatcher>,
     clock: SharedClock,
     started_at: Timestamp,
     settings: Settings,
@@ -50,12 +52,13 @@ pub struct Status {
 
 impl Status {
     pub(crate) fn new(parts: StatusParts) -> Self {
-        let StatusParts { store, gate, streams, clock, settings, voice, commit } = parts;
+        let StatusParts { store, gate, streams, dispatcher, clock, settings, voice, commit } = parts;
         let feed = FeedReport { state: None, seq: 0, read_at: None };
         Self {
             store,
             gate,
             streams,
+            dispatcher,
             started_at: clock.now(),
             clock,
             settings,
@@ -130,6 +133,7 @@ impl Status {
                 unused: it.unused,
             }),
             tenants,
+            dispatcher: self.dispatcher.report(),
             workers: Value::Null,
             limiter: self.gate.limiter_mode().as_str().to_owned(),
             webhook: Value::Null,

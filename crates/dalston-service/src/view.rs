@@ -1,8 +1,12 @@
 //! How things look to clients: the JSON of API.md §5, the same at every door.
 
+use dalston_engine::Summary;
 use dalston_model::{AuditRecord, Job, Tenant, Usage};
 use dalston_store::UsedKey;
 use serde_json::{Value, json};
+
+/// Where the row of a job says which transcript is its own.
+const FENCE: &str = "fence";
 
 /// A key without its secrets.
 pub fn key(used: &UsedKey) -> Value {
@@ -41,7 +45,12 @@ pub fn usage(id: &str, usage: &Usage) -> Value {
 
 /// A tenant.
 pub fn tenant(tenant: &Tenant) -> Value {
-    json!({"id": tenant.id.as_str(), "name": tenant.name, "created_at": tenant.created_at})
+    json!({
+        "id": tenant.id.as_str(),
+        "name": tenant.name,
+        "created_at": tenant.created_at,
+        "retention_days": tenant.retention_days,
+    })
 }
 
 /// A record of the audit log.
@@ -61,7 +70,7 @@ pub fn audit(record: &AuditRecord) -> Value {
     })
 }
 
-/// A job.
+/// A job. Of its result what is said of it in short.
 pub fn job(job: &Job) -> Value {
     json!({
         "id": job.id.to_string(),
@@ -78,7 +87,39 @@ pub fn job(job: &Job) -> Value {
         "created_by": job.created_by.map(|actor| actor.to_string()),
         "started_at": job.started_at,
         "completed_at": job.completed_at,
+        "progress": job.progress.map(|thousandths| f64::from(thousandths) / 1_000.0),
         "error": job.error,
-        "result": job.result,
+        "result": summary(job).map(brief),
+    })
+}
+
+/// What the row says of a result: what is said of it in short, and where the transcript is.
+pub(crate) fn result(summary: &Summary, fence: u64) -> Value {
+    let mut result = json!(summary);
+    result[FENCE] = fence.into();
+    result
+}
+
+/// What is said of the transcript of a completed job.
+pub(crate) fn summary(job: &Job) -> Option<Summary> {
+    serde_json::from_value(job.result.clone()?).ok()
+}
+
+/// The fence of the lease that the transcript of a completed job was written under.
+pub(crate) fn fence(job: &Job) -> Option<u64> {
+    job.result.as_ref()?[FENCE].as_u64()
+}
+
+/// A result in short: `segments` are counted, since the word stands for a list where the result is whole.
+pub(crate) fn brief(summary: Summary) -> Value {
+    let Summary { engine, model, language, duration, speech_duration, segments, note } = summary;
+    json!({
+        "language": language,
+        "duration": duration,
+        "speech_duration": speech_duration,
+        "segment_count": segments,
+        "engine": engine,
+        "model": model,
+        "note": note,
     })
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod create;
 pub(crate) mod list;
+pub(crate) mod update;
