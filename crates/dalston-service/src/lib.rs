@@ -23,11 +23,13 @@ mod services;
 mod status;
 mod streams;
 mod tenants;
+mod tickets;
 mod token;
 mod transcript;
 mod view;
 mod voice;
 mod webhooks;
+mod workers;
 
 pub use audits::{AuditFilter, Audits, Head, Verified};
 pub use blobs::{Blobs, Bucket, BucketParts, Desk, Staged};
@@ -50,8 +52,9 @@ pub use report::{
 pub use secret::Secret;
 pub use services::{Services, ServicesParts};
 pub use status::{Settings, Status};
-pub use streams::{ClientFrame, Ending, NoWorkers, Stream, StreamConfig, Streams, WorkerLink, Workers};
+pub use streams::{Ending, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;
+pub use tickets::{TicketAsk, Tickets};
 pub use transcript::{JobResult, Pieces, Transcript, streamed};
 pub use view::{
     audit as audit_view, delivery as delivery_view, job as job_view, key as key_view, meter as meter_view,
@@ -59,3 +62,4 @@ pub use view::{
 };
 pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};
 pub use webhooks::{CreateWebhook, Webhooks};
+pub use workers::{WorkerAsk, Workers};
