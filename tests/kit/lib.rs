@@ -11,6 +11,7 @@ pub mod process;
 pub mod program;
 pub mod python;
 pub mod raw;
+pub mod s3;
 pub mod scribe;
 pub mod servers;
 pub mod shell;
