@@ -14,4 +14,5 @@ mod repeat;
 mod revoke;
 mod rotate;
 mod throttle;
+mod tickets;
 mod usage;

@@ -86,6 +86,11 @@ impl Client {
         Answer::of(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// PUT with a body of JSON.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(&body)).await
+    }
+
     /// PATCH of JSON.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::PATCH, path).json(&body)).await

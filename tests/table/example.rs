@@ -37,6 +37,7 @@ enum Body {
 pub(super) struct Things {
     pub(super) key: String,
     pub(super) job: String,
+    pub(super) worker: String,
 }
 
 impl Things {
@@ -44,7 +45,9 @@ impl Things {
     pub(super) async fn new(app: &App) -> Self {
         let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
         let key = app.key("jobs:read").await.id.unwrap().to_string();
-        Self { key, job: job.json["id"].as_str().unwrap().to_owned() }
+        let worker = "gpu-1".to_owned();
+        app.master().put(&format!("/v1/workers/{worker}"), about_worker()).await.expect(200);
+        Self { worker, key, job: job.json["id"].as_str().unwrap().to_owned() }
     }
 
     /// Those of nobody.
@@ -52,6 +55,7 @@ impl Things {
         Self {
             key: "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d".to_owned(),
             job: "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
+            worker: "gpu-2".to_owned(),
         }
     }
 }
@@ -66,7 +70,7 @@ impl Example {
                 (Body::None, 200)
             }
             // Without an upgrade; the tests of the stream make one.
-            ("GET", "/v1/audio/transcriptions/stream") => (Body::None, 426),
+            ("GET", "/v1/audio/transcriptions/stream" | "/openai/v1/realtime") => (Body::None, 426),
             // Nothing waits; the tests of claims let something wait.
             ("GET" | "POST", "/auth/claims/{token}") => (Body::None, 404),
             ("POST", "/mcp") => (Body::Json(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})), 200),
@@ -77,6 +81,9 @@ impl Example {
             ("PATCH", "/v1/tenants/{tenant_id}") => (Body::Json(json!({"retention_days": 30})), 200),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
+            ("POST", "/auth/tickets") => (Body::Json(json!({"path": "/v1/audio/transcriptions/stream"})), 201),
+            ("PUT", "/v1/workers/{worker_id}") => (Body::Json(about_worker()), 200),
+            ("GET", "/v1/workers") | ("DELETE", "/v1/workers/{worker_id}") => (Body::None, 200),
             ("POST", "/v1/tenants") => (Body::Json(json!({"id": "made"})), 201),
             ("POST", "/call") => (Body::Json(json!({"command": "whoami"})), 200),
             ("POST", "/v1/audio/transcriptions") => (Body::Audio, 201),
@@ -95,6 +102,7 @@ impl Example {
     /// Sends it about these things.
     pub(super) async fn send(&self, client: &Client, about: &Things) -> Answer {
         let path = self.pattern.replace("{key_id}", &about.key).replace("{job_id}", &about.job);
+        let path = path.replace("{worker_id}", &about.worker);
         let path =
             path.replace("{token}", &"0".repeat(64)).replace("{format}", "srt").replace("{tenant_id}", "default");
         let request = client.request(self.method.clone(), &path);
@@ -108,8 +116,8 @@ impl Example {
             Body::Audio => request.multipart(Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"))),
         };
         let answer = Answer::of(request).await;
-        if let Some(secret) = answer.json["key"].as_str() {
-            log::guard(secret);
+        for secret in ["key", "ticket"] {
+            log::guard(answer.json[secret].as_str().unwrap_or_default());
         }
         answer
     }
@@ -120,11 +128,18 @@ impl Example {
             Body::Json(Value::Object(body)) => body.clone(),
             _ => serde_json::Map::new(),
         };
-        for (name, value) in [("key_id", &*about.key), ("job_id", &about.job), ("tenant_id", "default")] {
+        for (name, value) in
+            [("key_id", &*about.key), ("job_id", &about.job), ("worker_id", &about.worker), ("tenant_id", "default")]
+        {
             if self.pattern.contains(&format!("{{{name}}}")) {
                 arguments.insert(name.to_owned(), json!(value));
             }
         }
         arguments
     }
+}
+
+/// What a worker says of itself.
+fn about_worker() -> Value {
+    json!({"url": "ws://127.0.0.1:9/session", "capacity": 4})
 }

@@ -79,9 +79,9 @@ fn drawn(reply: &Reply) -> Value {
         "command_handled": reply.command,
     });
     let secrets: Vec<Value> = reply.secrets.iter().map(|secret| secret.expose().into()).collect();
-    match (reply.secrets.as_slice(), secrets) {
+    match (reply.secrets.as_slice(), secrets.as_slice()) {
         ([], _) => {}
-        ([secret], _) => drawn["secrets"] = json!({secret.noun(): secret.expose()}),
+        ([secret], [text]) => drawn["secrets"] = json!({secret.noun(): text}),
         // Each begins with the prefix of its key: no one of them is that of `data`.
         (_, secrets) => drawn["secrets"] = json!({"keys": secrets}),
     }

@@ -38,6 +38,7 @@ pub use process::Process;
 pub use proposals::{Proposal, Proposals};
 pub use report::{
     ActiveCallers, AdminReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport, UnfinishedJobs,
+    WorkerReport, WorkersReport,
 };
 pub use services::{Services, ServicesParts};
 pub use status::{Settings, Status};
