@@ -131,12 +131,10 @@ async fn a_stream_of_a_ticket_ends_with_its_key_and_when_its_time_is_up() {
     for socket in [&mut short, &mut long] {
         assert_eq!(socket.hear().await["type"], "session.begin");
     }
-    app.clock.advance(Duration::from_secs(59));
-    app.runtime.tick().await;
+    app.pass(Duration::from_secs(59)).await;
     short.play(&[0; 7]).await;
     assert_eq!(short.hear().await["text"], "7");
-    app.clock.advance(Duration::from_secs(1));
-    app.runtime.tick().await;
+    app.pass(Duration::from_secs(1)).await;
     assert_eq!(short.hear().await["type"], "session.end", "the worker says the rest");
     assert_eq!(short.closed().await, (1000, "The session's time is up".to_owned()));
     app.key("admin").await.delete(&format!("/auth/keys/{}", key.id.unwrap())).await.expect(200);

@@ -108,7 +108,9 @@ async fn a_flush_ends_speech_where_it_is_and_a_clear_forgets_it() {
     let (wav, times) = wav::spoken();
     let middle = ((times[0].0 + times[0].1) / 2.0 * 22_050.0) as usize * 2;
     let mut socket = Socket::open(app.address, "?sample_rate=22050", &[("x-api-key", &secret)]).await.unwrap();
-    socket.play(&wav[44..44 + middle]).await;
+    for piece in wav[44..44 + middle].chunks(50_000) {
+        socket.play(piece).await;
+    }
     socket.say(r#"{"type":"config","language":"de"}"#).await;
     socket.say(r#"{"type":"flush"}"#).await;
     let said = socket.until("vad.speech_end").await;
@@ -116,7 +118,9 @@ async fn a_flush_ends_speech_where_it_is_and_a_clear_forgets_it() {
     assert!((at - middle as f64 / 44_100.0).abs() < 0.2, "{at}");
 
     let mut socket = Socket::open(app.address, "?sample_rate=22050", &[("x-api-key", &secret)]).await.unwrap();
-    socket.play(&wav[44..44 + middle]).await;
+    for piece in wav[44..44 + middle].chunks(50_000) {
+        socket.play(piece).await;
+    }
     socket.say(r#"{"type":"clear"}"#).await;
     socket.say(r#"{"type":"end"}"#).await;
     let said = socket.until("session.end").await;
