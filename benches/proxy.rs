@@ -209,7 +209,9 @@ impl Gateway {
         let own = std::env::current_exe()?;
         let program = own.parent().and_then(Path::parent).ok_or("no folder")?.join("dalston-gateway");
         if !program.is_file() {
-            return Err(format!("cargo build --release --bin dalston-gateway: there is no {}", program.display()).into());
+            return Err(
+                format!("cargo build --release --bin dalston-gateway: there is no {}", program.display()).into()
+            );
         }
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let data = tempfile::TempDir::new()?;

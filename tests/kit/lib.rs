@@ -6,6 +6,7 @@ pub mod client;
 pub mod engine_server;
 pub mod log;
 pub mod model_server;
+pub mod openai;
 pub mod process;
 pub mod program;
 pub mod python;

@@ -60,7 +60,10 @@ async fn open(worker: impl OwnWorker + 'static) -> (App, Socket) {
     assert_eq!(created["type"], "transcription_session.created");
     let session = &created["session"];
     assert!(session["id"].as_str().unwrap().starts_with("sess_"), "{session}");
-    assert_eq!((&session["input_audio_format"], &session["turn_detection"]["type"]), (&json!("pcm16"), &json!("server_vad")));
+    assert_eq!(
+        (&session["input_audio_format"], &session["turn_detection"]["type"]),
+        (&json!("pcm16"), &json!("server_vad"))
+    );
     (app, socket)
 }
 
@@ -141,7 +144,10 @@ async fn a_client_that_commits_itself_gets_what_stands_by_then() {
     let update = json!({"type": "transcription_session.update", "session": {"turn_detection": null}});
     socket.say(&update.to_string()).await;
     let updated = socket.hear().await;
-    assert_eq!((&updated["type"], &updated["session"]["turn_detection"]), (&json!("transcription_session.updated"), &json!(null)));
+    assert_eq!(
+        (&updated["type"], &updated["session"]["turn_detection"]),
+        (&json!("transcription_session.updated"), &json!(null))
+    );
     socket.say(&append(&[0; 4_800])).await;
     socket.say(r#"{"type":"input_audio_buffer.clear"}"#).await;
     assert_eq!(socket.hear().await["type"], "input_audio_buffer.cleared");
@@ -167,7 +173,10 @@ async fn a_session_is_updated_in_either_names_and_before_audio_the_format_too() 
     let updated = socket.hear().await;
     assert_eq!(updated["type"], "session.updated");
     let session = &updated["session"];
-    assert_eq!((&session["type"], &session["audio"]["input"]["format"]["type"]), (&json!("transcription"), &json!("audio/pcmu")));
+    assert_eq!(
+        (&session["type"], &session["audio"]["input"]["format"]["type"]),
+        (&json!("transcription"), &json!("audio/pcmu"))
+    );
     assert_eq!(session["audio"]["input"]["transcription"]["model"], "gpt-4o-mini-transcribe");
     socket.say(&append(&[0xff; 800])).await;
     socket.until(COMPLETED).await;
@@ -186,7 +195,10 @@ async fn a_session_is_updated_in_either_names_and_before_audio_the_format_too() 
         r#"{"type":"config","language":"fr","model":"exact"}"#,
     ];
     // The first worker hears of its end by its link, or not at all: it has heard nothing yet.
-    assert_eq!(seen.into_iter().filter(|it| !it.contains("end")).collect::<Vec<_>>(), [wanted[0], wanted[2], wanted[3]]);
+    assert_eq!(
+        seen.into_iter().filter(|it| !it.contains("end")).collect::<Vec<_>>(),
+        [wanted[0], wanted[2], wanted[3]]
+    );
     assert_eq!(app.runtime.services.streams.count(&"default".parse().unwrap()), 1);
 }
 

@@ -14,6 +14,7 @@ mod head;
 mod health;
 mod hosts;
 mod mcp;
+mod openai;
 mod origins;
 mod paced;
 mod realtime;

@@ -1,7 +1,8 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
 use crate::{
-    Gateway, call, claims, commands, events, export, head, health, hosts, mcp, realtime, stream, telegram, upload,
+    Gateway, call, claims, commands, events, export, head, health, hosts, mcp, openai, realtime, stream, telegram,
+    upload,
 };
 use actix_web::{
     App, Error, HttpRequest,
@@ -86,6 +87,7 @@ pub fn app(
     )
     .wrap(from_fn(hosts::check))
     .wrap(from_fn(head::check))
+    .wrap(from_fn(openai::shape))
     .wrap(Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone()))
 }
 
@@ -150,6 +152,10 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::Upload) => route.to(upload::create),
         Serves::Data(Handler::Export) => route.to(export::download),
         Serves::Data(Handler::Events) => route.to(events::follow),
+        Serves::Data(Handler::OpenAiTranscribe) => route.to(openai::transcribe),
+        Serves::Data(Handler::OpenAiTranslate) => route.to(openai::translate),
+        Serves::Data(Handler::OpenAiModels) => route.to(openai::models),
+        Serves::Data(Handler::OpenAiModel) => route.to(openai::model),
         Serves::Data(Handler::Stream) => route.to(stream::open),
         Serves::Data(Handler::Realtime) => route.to(realtime::open),
         Serves::Data(Handler::Telegram) => route.to(telegram::take),

@@ -51,6 +51,8 @@ pub enum EngineSettings {
         words: Vec<String>,
         /// The memory that it may use.
         memory: Option<u64>,
+        /// Its environment.
+        environment: Vec<(String, String)>,
     },
 }
 
@@ -123,7 +125,7 @@ impl Reader<'_> {
         });
         match (url, command) {
             (Some(url), None) => Some(EngineSettings::OpenAi { url, model: self.value("DALSTON_ENGINE_MODEL"), key }),
-            (None, Some(words)) => Some(EngineSettings::Command { words, memory }),
+            (None, Some(words)) => Some(EngineSettings::Command { words, memory, environment: self.environment() }),
             (None, None) => Some(EngineSettings::Vad),
             (Some(_), Some(_)) => {
                 self.refuse(
@@ -133,6 +135,11 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// What a command is given of this program's environment: nothing that is a setting.
+    fn environment(&self) -> Vec<(String, String)> {
+        ["PATH", "HOME", "LANG"].into_iter().filter_map(|name| Some((name.to_owned(), self.raw(name)?))).collect()
     }
 
     fn bucket(&mut self) -> Option<BucketSettings> {

@@ -10,6 +10,7 @@ mod error;
 mod jobs;
 mod keys;
 mod nudges;
+mod openai;
 mod probe;
 mod process;
 mod proposals;
@@ -34,6 +35,7 @@ pub use error::{FieldError, ServiceError, ServiceResult};
 pub use jobs::{Cancelled, Jobs, Upload};
 pub use keys::{CreateKey, Ends, Keys, Minted, Repeat};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
+pub use openai::Shape;
 pub use process::Process;
 pub use proposals::{Proposal, Proposals};
 pub use report::{
