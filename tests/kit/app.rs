@@ -23,6 +23,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// The master key of every gateway of the kit.
 pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
@@ -38,6 +39,7 @@ pub struct Start {
     registry: Arc<Registry>,
     tempo: Tempo,
     patience: Option<Duration>,
+    delivers: bool,
 }
 
 /// A gateway that serves.
@@ -54,6 +56,7 @@ pub struct App {
     pub data: TempDir,
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
+    ending: Option<watch::Sender<()>>,
     _keep: Option<Fixture>,
 }
 
@@ -69,6 +72,7 @@ impl Default for Start {
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
             patience: None,
+            delivers: false,
         }
     }
 }
@@ -77,6 +81,7 @@ impl Start {
     /// With a setting, by its variable.
     #[must_use]
     pub fn set(mut self, variable: &'static str, value: &str) -> Self {
+        self.settings.retain(|(name, _)| *name != variable);
         self.settings.push((variable, value.to_owned()));
         self
     }
@@ -121,6 +126,12 @@ impl Start {
     #[must_use]
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience: Some(patience), ..self }
+    }
+
+    /// With deliveries of webhooks, also to this machine.
+    #[must_use]
+    pub fn delivers(self) -> Self {
+        Self { delivers: true, ..self.set("DALSTON_WEBHOOK_NETWORKS", "127.0.0.0/8") }
     }
 
     /// On this store, with its clock and its counter.
@@ -170,6 +181,8 @@ impl Start {
         let address = listener.local_addr().unwrap();
         let (send, started) = mpsc::channel();
         let dispatcher = self.works.then(|| runtime.services.dispatcher.clone());
+        let (end, ending) = watch::channel(());
+        let delivering = self.delivers.then(|| runtime.deliver(ending).unwrap());
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let dispatching = dispatcher.map(|dispatcher| spawn(dispatcher.run()));
@@ -182,15 +195,29 @@ impl Start {
                     .unwrap()
                     .run();
                 send.send(server.handle()).unwrap();
+                let delivering = delivering.map(spawn);
                 server.await.unwrap();
                 if let Some(dispatching) = dispatching {
                     dispatching.await.unwrap();
                 }
+                if let Some(delivering) = delivering {
+                    delivering.await.unwrap();
+                }
             });
         });
         let server = started.recv().unwrap();
-        let thread = Some(thread);
-        App { url: format!("http://{address}"), address, runtime, clock, data, server, thread, _keep: self.fixture }
+        let (thread, ending) = (Some(thread), Some(end));
+        App {
+            url: format!("http://{address}"),
+            address,
+            runtime,
+            clock,
+            data,
+            server,
+            thread,
+            ending,
+            _keep: self.fixture,
+        }
     }
 }
 
@@ -257,6 +284,7 @@ impl App {
 
     /// Stops the gateway; what it keeps lives on. Also done when it is dropped.
     pub fn stop(&mut self) {
+        drop(self.ending.take());
         if let Some(thread) = self.thread.take() {
             self.runtime.services.jobs.stop();
             drop(self.server.stop(false));

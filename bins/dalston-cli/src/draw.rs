@@ -1,7 +1,6 @@
 //! Answers on a terminal, in a pipe, as JSON, or as little as possible.
 
 use crate::{door::Drawn, fault::Fault, terminal::Terminal};
-use dalston_auth::noun_of;
 use dalston_command::{Row, fields, shown, text};
 use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
@@ -37,15 +36,15 @@ pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Writ
 
 fn json(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     let mut data = drawn.data.clone();
-    if let Some(secret) = &drawn.secret {
-        data[noun_of(secret)] = secret.as_str().into();
+    if let Some((name, secret)) = &drawn.secret {
+        data[*name] = secret.as_str().into();
     }
     writeln!(out, "{data:#}")
 }
 
 fn quiet(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     match (&drawn.secret, &drawn.data) {
-        (Some(secret), _) => writeln!(out, "{secret}"),
+        (Some((_, secret)), _) => writeln!(out, "{secret}"),
         (None, Value::Array(items)) => items.iter().try_for_each(|item| writeln!(out, "{}", text(&item["id"]))),
         _ => Ok(()),
     }
@@ -66,8 +65,8 @@ fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
             }
         }
     }
-    if let Some(secret) = &drawn.secret {
-        writeln!(out, "{}\t{secret}", noun_of(secret))?;
+    if let Some((name, secret)) = &drawn.secret {
+        writeln!(out, "{name}\t{secret}")?;
     }
     Ok(())
 }
@@ -75,7 +74,7 @@ fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
 fn for_people(row: &Row, drawn: &Drawn, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
     out.write_all(terminal.draw(&row.draw(&drawn.data, SystemClock.now())).as_bytes())?;
     match &drawn.secret {
-        Some(secret) => writeln!(out, "\n  🔑 The secret (save this - shown only once!):\n\n     {secret}\n"),
+        Some((_, secret)) => writeln!(out, "\n  🔑 The secret (save this - shown only once!):\n\n     {secret}\n"),
         None => Ok(()),
     }
 }

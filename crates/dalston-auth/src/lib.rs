@@ -28,7 +28,7 @@ pub use gate::{Gate, GateParts, Totals};
 pub use mask::{masked, masked_text};
 pub use master::{MasterKeyError, MasterKeys};
 pub use refusal::Refusal;
-pub use secret::{KeyFormat, KeyFormatError, PlainKey, noun_of};
+pub use secret::{KeyFormat, KeyFormatError, PlainKey};
 pub use ticket::Ticket;
 pub use token::SecretText;
 pub use usage::UsageBuffer;

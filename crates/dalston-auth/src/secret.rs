@@ -87,20 +87,10 @@ impl PlainKey {
         &self.0
     }
 
-    /// What it is called where it is handed over: `key`, or `ticket`.
-    pub fn noun(&self) -> &'static str {
-        noun_of(&self.0)
-    }
-
     /// The first 10 characters, for display.
     pub fn prefix(&self) -> &str {
         &self.0[..SHOWN.min(self.0.len())]
     }
-}
-
-/// What the secret in a text is called where it is handed over: `key`, or `ticket`.
-pub fn noun_of(secret: &str) -> &'static str {
-    if secret.starts_with(TICKET) { "ticket" } else { "key" }
 }
 
 /// Shows the prefix only.

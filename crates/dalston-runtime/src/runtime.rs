@@ -11,6 +11,7 @@ use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::SharedStore;
 use dalston_stream::{OwnWorker, Vad};
+use dalston_webhook::{Networks, Sender};
 use std::{
     io::Write,
     sync::{
@@ -19,7 +20,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 /// The last flush takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -74,6 +75,7 @@ pub struct Runtime {
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
+    webhook_networks: Networks,
     store: SharedStore,
     seen: AtomicU64,
 }
@@ -117,6 +119,7 @@ impl Runtime {
             }
             None => None,
         };
+        let webhook_networks = Networks::new(settings.workload.webhook_networks.clone());
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
@@ -128,6 +131,7 @@ impl Runtime {
                 own_streams: settings.workload.own_streams,
                 fixed: settings.workload.workers.clone(),
             },
+            webhook_networks: webhook_networks.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
@@ -147,7 +151,7 @@ impl Runtime {
             Arc::new(Bot::new(parts))
         });
         let seen = AtomicU64::new(store.last_seq().await?);
-        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, store, seen })
+        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, webhook_networks, store, seen })
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
@@ -176,7 +180,8 @@ impl Runtime {
     }
 
     /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted, and messages with
-    /// secrets that it left in a chat are deleted; jobs whose node or key is lost, or whose time is over, are seen to.
+    /// secrets that it left in a chat are deleted; jobs whose node or key is lost, or whose time is over, are seen to; old
+    /// deliveries of webhooks go.
     pub async fn recover(&self) {
         if let Some(bot) = &self.bot {
             bot.sweep().await;
@@ -187,6 +192,15 @@ impl Runtime {
         if let Err(error) = self.services.dispatcher.tidy().await {
             tracing::warn!(%error, "the queue could not be kept in order");
         }
+        if let Err(error) = self.services.deliveries.sweep().await {
+            tracing::warn!(%error, "old deliveries of webhooks could not be deleted");
+        }
+    }
+
+    /// Makes deliveries of webhooks until the other end of `ending` is dropped. Fails where no TLS can be set up.
+    pub fn deliver(&self, ending: watch::Receiver<()>) -> Result<impl Future<Output = ()> + use<>> {
+        let sender = Sender::new(self.webhook_networks.clone()).context("webhooks have no HTTP client")?;
+        Ok(self.services.deliveries.clone().run(sender, ending))
     }
 
     /// What is done at once when the gateway is to stop: no job begins, nobody waits for one, streams end.

@@ -1,8 +1,11 @@
 //! What becomes of a job: `/v1/audio/transcriptions/{job_id}` once an engine works.
 
 mod attempts;
+mod bucket;
 mod cancel;
+mod export;
 mod retention;
+mod share;
 mod wait;
 
 use kit::{

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, DATA_ROUTES, Effect, Handler, HttpRoute};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{FieldError, ServiceError, ServiceResult, TicketAsk};
+use dalston_service::{FieldError, Secret, ServiceError, ServiceResult, TicketAsk};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -64,7 +64,7 @@ impl Command for Create {
             session_limit: self.max_session_seconds.map(seconds),
         };
         let (secret, expires_at) = context.services.tickets.create(&context.permit, ask).await?;
-        Ok(Answer { secret: Some(secret), ..Answer::new(json!({"expires_at": expires_at})) })
+        Ok(Answer { secret: Some(Secret::Ticket(secret)), ..Answer::new(json!({"expires_at": expires_at})) })
     }
 }
 
