@@ -232,6 +232,16 @@ impl App {
         Clock::now(&*self.clock)
     }
 
+    /// Lets time pass, with a tick at least every ten seconds.
+    pub async fn pass(&self, mut time: Duration) {
+        while !time.is_zero() {
+            let step = time.min(Duration::from_secs(10));
+            self.clock.advance(step);
+            self.runtime.tick().await;
+            time -= step;
+        }
+    }
+
     /// Somebody without a key.
     pub fn anon(&self) -> Client {
         Client::new(&self.url, None)
