@@ -1,9 +1,15 @@
 //! A gateway in this process, on a socket of its own and a clock that stands.
 
 use crate::{client::Client, log};
-use actix_web::{HttpServer, dev::ServerHandle, rt::System, web::Data};
+use actix_web::{
+    HttpServer,
+    dev::ServerHandle,
+    rt::{System, spawn},
+    web::Data,
+};
 use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
+use dalston_engine::Engine;
 use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
@@ -16,6 +22,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// The master key of every gateway of the kit.
 pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
@@ -24,11 +31,14 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 pub struct Start {
     settings: Vec<(&'static str, String)>,
     workers: Arc<dyn Workers>,
+    engine: Option<Arc<dyn Engine>>,
+    works: bool,
     pace: Pace,
     fixture: Option<Fixture>,
     registry: Arc<Registry>,
     tempo: Tempo,
     patience: Option<Duration>,
+    delivers: bool,
 }
 
 /// A gateway that serves.
@@ -45,6 +55,7 @@ pub struct App {
     pub data: TempDir,
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
+    ending: Option<watch::Sender<()>>,
     _keep: Option<Fixture>,
 }
 
@@ -53,11 +64,14 @@ impl Default for Start {
         Self {
             settings: Vec::new(),
             workers: Arc::new(NoWorkers),
+            engine: None,
+            works: false,
             pace: Pace::default(),
             fixture: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
             patience: None,
+            delivers: false,
         }
     }
 }
@@ -66,6 +80,7 @@ impl Start {
     /// With a setting, by its variable.
     #[must_use]
     pub fn set(mut self, variable: &'static str, value: &str) -> Self {
+        self.settings.retain(|(name, _)| *name != variable);
         self.settings.push((variable, value.to_owned()));
         self
     }
@@ -74,6 +89,18 @@ impl Start {
     #[must_use]
     pub fn workers(self, workers: impl Workers + 'static) -> Self {
         Self { workers: Arc::new(workers), ..self }
+    }
+
+    /// With the engine of its settings at work on its jobs.
+    #[must_use]
+    pub fn working(self) -> Self {
+        Self { works: true, ..self }
+    }
+
+    /// With this engine at work on its jobs.
+    #[must_use]
+    pub fn engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self.working() }
     }
 
     /// With another pace of bodies.
@@ -98,6 +125,12 @@ impl Start {
     #[must_use]
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience: Some(patience), ..self }
+    }
+
+    /// With deliveries of webhooks, also to this machine.
+    #[must_use]
+    pub fn delivers(self) -> Self {
+        Self { delivers: true, ..self.set("DALSTON_WEBHOOK_NETWORKS", "127.0.0.0/8") }
     }
 
     /// On this store, with its clock and its counter.
@@ -133,6 +166,7 @@ impl Start {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             workers: self.workers,
+            engine: self.engine,
             registry: self.registry,
             tempo: self.tempo,
         };
@@ -142,8 +176,12 @@ impl Start {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (send, started) = mpsc::channel();
+        let dispatcher = self.works.then(|| runtime.services.dispatcher.clone());
+        let (end, ending) = watch::channel(());
+        let delivering = self.delivers.then(|| runtime.deliver(ending).unwrap());
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
+                let dispatching = dispatcher.map(|dispatcher| spawn(dispatcher.run()));
                 let gateway = Data::new(gateway);
                 let server = HttpServer::new(move || app(gateway.clone()))
                     .workers(1)
@@ -153,12 +191,29 @@ impl Start {
                     .unwrap()
                     .run();
                 send.send(server.handle()).unwrap();
+                let delivering = delivering.map(spawn);
                 server.await.unwrap();
+                if let Some(dispatching) = dispatching {
+                    dispatching.await.unwrap();
+                }
+                if let Some(delivering) = delivering {
+                    delivering.await.unwrap();
+                }
             });
         });
         let server = started.recv().unwrap();
-        let thread = Some(thread);
-        App { url: format!("http://{address}"), address, runtime, clock, data, server, thread, _keep: self.fixture }
+        let (thread, ending) = (Some(thread), Some(end));
+        App {
+            url: format!("http://{address}"),
+            address,
+            runtime,
+            clock,
+            data,
+            server,
+            thread,
+            ending,
+            _keep: self.fixture,
+        }
     }
 }
 
@@ -215,7 +270,9 @@ impl App {
 
     /// Stops the gateway; what it keeps lives on. Also done when it is dropped.
     pub fn stop(&mut self) {
+        drop(self.ending.take());
         if let Some(thread) = self.thread.take() {
+            self.runtime.services.jobs.stop();
             drop(self.server.stop(false));
             thread.join().unwrap();
         }

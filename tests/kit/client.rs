@@ -86,6 +86,11 @@ impl Client {
         Answer::of(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// PUT of JSON.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(&body)).await
+    }
+
     /// PATCH of JSON.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::PATCH, path).json(&body)).await
@@ -116,7 +121,9 @@ impl Answer {
 
     async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        // Events may never end: whoever wants to read them does so as they come.
+        let is_events = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if is_events { String::new() } else { response.text().await.unwrap() };
         let json = serde_json::from_str(&text).unwrap_or_default();
         Self { status, headers, json, text }
     }
@@ -168,10 +175,13 @@ impl Answer {
         items.iter().map(|item| item["id"].as_str().unwrap()).collect()
     }
 
-    /// The secret of a key that was made or rotated. No line of the log may hold it.
+    /// The secret of a key or a webhook that was made or rotated. No line of the log may hold it.
     #[track_caller]
     pub fn secret(&self) -> String {
-        let secret = self.json["key"].as_str().unwrap_or_else(|| panic!("no secret: {}", self.text));
+        let secret = self.json["key"]
+            .as_str()
+            .or(self.json["secret"].as_str())
+            .unwrap_or_else(|| panic!("no secret: {}", self.text));
         log::guard(secret);
         secret.to_owned()
     }

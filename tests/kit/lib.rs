@@ -3,12 +3,15 @@
 pub mod app;
 pub mod bot_api;
 pub mod client;
+pub mod engine_server;
+pub mod foreign;
 pub mod log;
 pub mod model_server;
 pub mod process;
 pub mod program;
-pub mod python;
 pub mod raw;
+pub mod receiver;
+pub mod scribe;
 pub mod servers;
 pub mod shell;
 pub mod socket;

@@ -9,7 +9,8 @@ async fn a_platform_caller_makes_a_tenant_and_keys_in_it() {
     let app = App::start().await;
     for (client, id) in [(app.master(), "acme"), (app.key("platform").await, "b-1_x")] {
         let made = client.post("/v1/tenants", json!({"id": id, "name": " Acme Ltd "})).await.expect(201);
-        let expected = json!({"id": id, "name": "Acme Ltd", "created_at": "2026-01-01T00:00:00Z"});
+        let expected =
+            json!({"id": id, "name": "Acme Ltd", "created_at": "2026-01-01T00:00:00Z", "retention_days": null});
         assert_eq!(made.json, expected);
         assert_eq!(made.header("location"), "", "no route shows one tenant");
         let key = client.post("/auth/keys", json!({"name": "n", "tenant_id": id})).await.expect(201);

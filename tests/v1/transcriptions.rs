@@ -59,6 +59,7 @@ async fn a_job_is_shown_with_every_field() {
         "created_by",
         "started_at",
         "completed_at",
+        "progress",
         "error",
         "result",
     ];
@@ -196,7 +197,9 @@ fn files(app: &App) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    walk(app.data.path(), &mut found);
+    for folder in ["audio", "results"] {
+        walk(&app.data.path().join(folder), &mut found);
+    }
     found
 }
 

@@ -111,8 +111,9 @@ async fn answer(response: Response) -> Result<Drawn, Fault> {
         let code: ErrorCode = data["code"].as_str().and_then(|code| code.parse().ok()).ok_or_else(not_ours)?;
         return Err(Fault::new(code, shown(&problem(&data))));
     }
-    let secret = data.as_object_mut().and_then(|object| object.shift_remove("key"));
-    Ok(Drawn { data, secret: secret.and_then(|key| key.as_str().map(str::to_owned)), next })
+    let mut taken = |name| data.as_object_mut()?.shift_remove(name)?.as_str().map(|text| (name, text.to_owned()));
+    let secret = taken("key").or_else(|| taken("secret"));
+    Ok(Drawn { data, secret, next })
 }
 
 /// A problem in a line: its detail, then each field.

@@ -1,6 +1,6 @@
 //! The HTTP door of the commands: the arguments in, the answer out.
 
-use crate::{Gateway, body, fault::problem, repeat};
+use crate::{Gateway, body, export::spliced, fault::problem, repeat};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
@@ -39,7 +39,7 @@ pub(crate) async fn invoke(
         _ => None,
     };
     let answer = runtime.registry.invoke(&runtime.services, permit.caller(), name, arguments, repeat).await;
-    Ok(respond(&runtime.registry, row, &request, answer.map_err(problem)?))
+    respond(&runtime.registry, row, &request, answer.map_err(problem)?)
 }
 
 /// The arguments of the query. Once each; a key there is no argument.
@@ -75,7 +75,7 @@ fn in_path(row: &Row, request: &HttpRequest, arguments: &mut Arguments) -> Resul
 }
 
 /// The answer, with the secret once where there is one.
-fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: Answer) -> HttpResponse {
+fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: Answer) -> Result<HttpResponse, Problem> {
     let mut data = answer.data;
     let mut response = match answer.partial {
         true => HttpResponse::MultiStatus(),
@@ -89,9 +89,9 @@ fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: Answer
         response.insert_header((header::LINK, next_link(request, cursor)));
     }
     if let Some(secret) = &answer.secret {
-        data["key"] = secret.expose().into();
+        data[secret.name()] = secret.expose().into();
     }
-    response.json(data)
+    spliced(response, &data, answer.long)
 }
 
 /// Where a made thing is: behind its route, if there is one that shows it.

@@ -4,6 +4,8 @@ mod body;
 mod call;
 mod claims;
 mod commands;
+mod events;
+mod export;
 mod fault;
 mod frames;
 mod head;

@@ -1,6 +1,6 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, call, claims, commands, head, health, hosts, mcp, stream, telegram, upload};
+use crate::{Gateway, call, claims, commands, events, export, head, health, hosts, mcp, stream, telegram, upload};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -146,6 +146,8 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::Ready) => route.to(health::ready),
         Serves::Data(Handler::Call) => route.to(call::answer),
         Serves::Data(Handler::Upload) => route.to(upload::create),
+        Serves::Data(Handler::Export) => route.to(export::download),
+        Serves::Data(Handler::Events) => route.to(events::follow),
         Serves::Data(Handler::Stream) => route.to(stream::open),
         Serves::Data(Handler::Telegram) => route.to(telegram::take),
         Serves::Data(Handler::Mcp) => route.to(mcp::answer),

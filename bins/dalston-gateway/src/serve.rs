@@ -22,8 +22,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// Recovery runs at the start, and so often.
 const RECOVERY: Duration = Duration::from_mins(1);
 
-/// Serves on the listener until `stop` comes: then streams are closed with 1001, requests under way finish, counted
-/// usage is written.
+/// Serves on the listener until `stop` comes: then streams are closed with 1001, requests under way finish, jobs end or
+/// are handed back, counted usage is written.
 pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) -> io::Result<()> {
     let runtime = gateway.runtime.clone();
     let data = Data::from(gateway);
@@ -39,20 +39,23 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     let (end, ending) = watch::channel(());
     let ticking = rt::spawn(tick(runtime.clone(), ending.clone()));
     let recovering = rt::spawn(recover(runtime.clone(), ending.clone()));
+    let delivering = rt::spawn(runtime.deliver(ending.clone()).map_err(io::Error::other)?);
     let hearing = rt::spawn(hear(runtime.clone(), ending));
+    let dispatching = rt::spawn(runtime.services.dispatcher.clone().run());
     let mut serving = rt::spawn(server);
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = stop => {
             tracing::info!("stopping");
-            runtime.services.streams.stop();
+            runtime.wind_down();
             handle.stop(true).await;
             serving.await
         }
     };
+    runtime.wind_down();
     drop(end);
     // A tick under way has usage in its hands: what it has taken is written before the last of it is.
-    let _ = tokio::join!(ticking, recovering, hearing);
+    let _ = tokio::join!(ticking, recovering, delivering, hearing, dispatching);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }

@@ -1,24 +1,27 @@
 //! An upload: streamed to the disk as it arrives, never held in memory.
 
-use crate::{Gateway, body, fault::problem, paced::paced, repeat};
+use crate::{Gateway, body, export::spliced, fault::problem, paced::paced, repeat};
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
     HttpRequest, HttpResponse,
     error::PayloadError,
     http::header::{self, Charset, ContentDisposition, ExtendedValue},
-    web::{Bytes, Data, Payload},
+    web::{Bytes, Data, Payload, Query},
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
 use dalston_model::{ErrorCode, FileName, Metadata};
-use dalston_service::{FieldError, Repeat, ServiceError, Staged, Upload, job_view};
+use dalston_service::{FieldError, JobResult, Repeat, ServiceError, Staged, Upload, job_view};
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// Bytes of a text part at most.
 const TEXT_BYTES: usize = 4096;
 /// Characters of `model` and `language` at most.
 const WORD: usize = 64;
+/// How long an answer may wait, in seconds.
+const LONGEST: u64 = 60;
 /// What a form weighs beside its file, at most (UPL-05).
 const FORM_BYTES: u64 = 256 * 1024;
 
@@ -31,6 +34,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
     let announced = acceptable(&request, jobs.max_bytes())?;
+    let patience = patience(&request)?;
     let key = repeat::key(&request)?;
     jobs.room(&permit, announced).await.map_err(problem)?;
     let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
@@ -39,8 +43,26 @@ pub(crate) async fn create(
     let staged = form.staged.ok_or_else(|| problem(ServiceError::invalid("file", "is required")))?;
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&staged, &form.upload) });
     let job = jobs.create(&permit, staged, form.upload, repeat.as_ref()).await.map_err(problem)?;
-    let location = format!("/v1/audio/transcriptions/{}", job.id);
-    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(job_view(&job)))
+    let job = if patience.is_zero() { job } else { jobs.ended(&permit, job.id, patience).await.map_err(problem)? };
+    let JobResult { value, long } = jobs.result(&permit, &job).await.map_err(problem)?;
+    let mut view = job_view(&job);
+    view["result"] = value;
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::LOCATION, format!("/v1/audio/transcriptions/{}", job.id)));
+    spliced(response, &view, long)
+}
+
+/// How long the answer may wait for the job to end: `wait` of the query, in seconds.
+fn patience(request: &HttpRequest) -> Result<Duration, Problem> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
+        .map_err(|_| Problem::malformed("The query is not well-formed"))?;
+    let mut waits = pairs.iter().filter(|(name, _)| name == "wait");
+    let Some((_, text)) = waits.next() else { return Ok(Duration::ZERO) };
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse().ok().filter(|seconds| plain && *seconds <= LONGEST && waits.next().is_none());
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| problem(ServiceError::invalid("wait", "must be seconds from 0 to 60")))
 }
 
 /// What the headers tell before a byte of the body is read: its length, where they do.
@@ -96,6 +118,9 @@ impl Form {
                 "file" => form.take_file(&mut field, permit, gateway, digest).await?,
                 "model" => form.upload.model = Some(word(&name, &mut field).await?),
                 "language" => form.upload.language = Some(word(&name, &mut field).await?),
+                "prompt" => form.upload.options.prompt = Some(prompt(&text(&mut field).await?)?),
+                "temperature" => form.upload.options.temperature = Some(temperature(&text(&mut field).await?)?),
+                "timestamps" => form.upload.options.words = timestamps(&text(&mut field).await?)?,
                 "metadata" => form.upload.metadata = metadata(&text(&mut field).await?)?,
                 _ => return Err(unknown(&name)),
             }
@@ -157,6 +182,27 @@ async fn word(name: &str, field: &mut Field) -> Result<String, Problem> {
         Ok(word.to_owned())
     } else {
         Err(problem(ServiceError::invalid(name, "must be 1 to 64 visible ASCII characters")))
+    }
+}
+
+/// Words that the audio may hold.
+fn prompt(text: &str) -> Result<String, Problem> {
+    let is_plain = !text.is_empty() && !text.chars().any(|it| it.is_control() && it != '\n');
+    let wrong = || problem(ServiceError::invalid("prompt", "must be 1 to 4096 bytes without control characters"));
+    is_plain.then(|| text.to_owned()).ok_or_else(wrong)
+}
+
+fn temperature(text: &str) -> Result<f64, Problem> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| problem(ServiceError::invalid("temperature", "must be a number from 0 to 1")))
+}
+
+/// Whether times of words are wanted beside those of segments.
+fn timestamps(text: &str) -> Result<bool, Problem> {
+    match text {
+        "segment" => Ok(false),
+        "word" => Ok(true),
+        _ => Err(problem(ServiceError::invalid("timestamps", "must be segment or word"))),
     }
 }
 

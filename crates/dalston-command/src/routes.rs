@@ -16,6 +16,10 @@ pub enum Handler {
     Call,
     /// An upload.
     Upload,
+    /// A transcript as a file.
+    Export,
+    /// What becomes of a job, as it happens.
+    Events,
     /// The stream's WebSocket.
     Stream,
     /// The bot's webhook.
@@ -76,8 +80,24 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Post,
         pattern: "/v1/audio/transcriptions",
         need: Some(Need::Scope(Scope::JobsWrite)),
-        summary: "Upload audio: multipart with exactly one file, and model, language, metadata if wanted.",
+        summary: "Upload audio: multipart with exactly one file, and model, language, prompt, temperature, timestamps, metadata if wanted; wait in the query.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" -F file=@audio.wav http://localhost:8000/v1/audio/transcriptions",
+    },
+    DataRoute {
+        handler: Handler::Export,
+        method: Method::Get,
+        pattern: "/v1/audio/transcriptions/{job_id}/export/{format}",
+        need: Some(Need::Scope(Scope::JobsRead)),
+        summary: "Take the transcript of a completed job as srt, vtt, txt or json; max_line_length, max_lines in the query.",
+        example: "curl -OJ -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/audio/transcriptions/job_0192f0c12b7a7c3e9d415f6e7a8b9c0d/export/srt",
+    },
+    DataRoute {
+        handler: Handler::Events,
+        method: Method::Get,
+        pattern: "/v1/audio/transcriptions/{job_id}/events",
+        need: Some(Need::Scope(Scope::JobsRead)),
+        summary: "Follow a job: server-sent events with the job whenever its status or progress changes, until it has ended.",
+        example: "curl -N -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/audio/transcriptions/job_0192f0c12b7a7c3e9d415f6e7a8b9c0d/events",
     },
     DataRoute {
         handler: Handler::Stream,

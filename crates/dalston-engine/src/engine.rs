@@ -12,6 +12,8 @@ use tokio::sync::watch;
 pub struct Work {
     /// The audio file, on this machine.
     pub audio: PathBuf,
+    /// A folder for what the engine needs meanwhile; whoever asks deletes it.
+    pub desk: PathBuf,
     /// What the client called it: some servers go by the ending.
     pub filename: Option<String>,
     /// The model that is asked for.

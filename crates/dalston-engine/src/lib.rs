@@ -1,7 +1,26 @@
 //! How audio becomes text: engines for jobs, the built-in voice activity detection, transcripts and their formats.
 
+mod answer;
+mod command;
+mod decode;
 mod engine;
+mod lines;
+mod mend;
+mod openai;
+mod process;
+mod relay;
+mod resample;
+mod speech;
+mod subtitle;
 mod transcript;
+mod vad;
 
+pub use command::Command;
 pub use engine::{Engine, EngineError, Sink, Stop, Work};
+pub use lines::TranscriptReader;
+pub use openai::OpenAi;
+pub use resample::{Resampler, SPEECH_RATE};
+pub use speech::{SpeechEvent, SpeechFinder};
+pub use subtitle::{Format, Layout, render};
 pub use transcript::{Segment, Summary, Word};
+pub use vad::Vad;

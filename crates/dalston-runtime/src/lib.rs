@@ -9,6 +9,7 @@ mod runtime;
 mod setting;
 mod settings;
 mod store_url;
+mod work;
 mod workload;
 
 pub use admin_box::admin_box;

@@ -1,14 +1,16 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS};
+use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS, work};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
+use dalston_engine::Engine;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{AudioFiles, Messenger, NoWorkers, Services, ServicesParts, Voice, Workers, Writer};
+use dalston_service::{Messenger, NoWorkers, Services, ServicesParts, Voice, Workers, Writer};
 use dalston_store::SharedStore;
+use dalston_webhook::{Networks, Sender};
 use std::{
     io::Write,
     sync::{
@@ -17,7 +19,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 /// The last flush takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -34,6 +36,8 @@ pub struct Seams {
     pub entropy: SharedEntropy,
     /// Whoever transcribes streams.
     pub workers: Arc<dyn Workers>,
+    /// Whoever transcribes jobs, if not the engine of the settings.
+    pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
     pub registry: Arc<Registry>,
     /// How long the bot waits.
@@ -47,6 +51,7 @@ impl Default for Seams {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             workers: Arc::new(NoWorkers),
+            engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
         }
@@ -69,6 +74,7 @@ pub struct Runtime {
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
+    webhook_networks: Networks,
     store: SharedStore,
     seen: AtomicU64,
 }
@@ -86,7 +92,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, workers, registry, tempo } = seams;
+        let Seams { clock, entropy, workers, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let nodes = settings.nodes;
         let gate = Arc::new(Gate::new(GateParts {
@@ -98,9 +104,11 @@ impl Runtime {
             failures_per_minute: settings.auth_failures_per_minute,
             clock: clock.clone(),
         }));
-        let files = AudioFiles::open(&settings.data_dir, settings.max_upload_bytes)
-            .await
-            .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))?;
+        let blobs = work::blobs(settings).await?;
+        let engine = match engine {
+            Some(engine) => engine,
+            None => work::engine(settings)?,
+        };
         let telegram = telegram(settings, &clock, tempo)?;
         let administrators = settings.administrators.clone();
         let model = match settings.llm.take() {
@@ -110,11 +118,15 @@ impl Runtime {
             }
             None => None,
         };
+        let webhook_networks = Networks::new(settings.workload.webhook_networks.clone());
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
-            files,
+            blobs,
+            engine,
+            terms: work::terms(settings),
             workers,
+            webhook_networks: webhook_networks.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
@@ -134,7 +146,7 @@ impl Runtime {
             Arc::new(Bot::new(parts))
         });
         let seen = AtomicU64::new(store.last_seq().await?);
-        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, store, seen })
+        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, webhook_networks, store, seen })
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
@@ -160,7 +172,8 @@ impl Runtime {
     }
 
     /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted, and messages with
-    /// secrets that it left in a chat are deleted.
+    /// secrets that it left in a chat are deleted; jobs whose node or key is lost, or whose time is over, are seen to; old
+    /// deliveries of webhooks go.
     pub async fn recover(&self) {
         if let Some(bot) = &self.bot {
             bot.sweep().await;
@@ -168,11 +181,29 @@ impl Runtime {
         if let Err(error) = self.services.jobs.recover().await {
             tracing::warn!(%error, "uploads could not be recovered");
         }
+        if let Err(error) = self.services.dispatcher.tidy().await {
+            tracing::warn!(%error, "the queue could not be kept in order");
+        }
+        if let Err(error) = self.services.deliveries.sweep().await {
+            tracing::warn!(%error, "old deliveries of webhooks could not be deleted");
+        }
+    }
+
+    /// Makes deliveries of webhooks until the other end of `ending` is dropped. Fails where no TLS can be set up.
+    pub fn deliver(&self, ending: watch::Receiver<()>) -> Result<impl Future<Output = ()> + use<>> {
+        let sender = Sender::new(self.webhook_networks.clone()).context("webhooks have no HTTP client")?;
+        Ok(self.services.deliveries.clone().run(sender, ending))
+    }
+
+    /// What is done at once when the gateway is to stop: no job begins, nobody waits for one, streams end.
+    pub fn wind_down(&self) {
+        self.services.jobs.stop();
+        self.services.streams.stop();
     }
 
     /// Ends: open streams, messages with secrets, then the counted usage, then the store.
     pub async fn stop(&self) {
-        self.services.streams.stop();
+        self.wind_down();
         if let Some(bot) = &self.bot
             && timeout(LAST_WORDS, bot.finish()).await.is_err()
         {
@@ -201,6 +232,9 @@ impl Runtime {
             let Some(last) = changes.last() else { return Ok(()) };
             self.seen.store(last.seq, Ordering::Release);
             for change in changes {
+                if change.key.revoked_at.is_some() {
+                    self.services.jobs.key_revoked();
+                }
                 self.services.streams.key_changed(&change.key, self.clock.now());
             }
         }

@@ -100,7 +100,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(&["DALSTON_JOBS_PER_TENANT"], "16", "jobs of one tenant that run at once, on all nodes together"),
     Setting::new(&["DALSTON_JOB_ATTEMPTS"], "3", "how often a job is tried at most"),
     Setting::new(
-        &["DALSTON_RETENTION_DAYS"],
+        &["DALSTON_JOB_RETENTION_DAYS"],
         "",
         "ended jobs are kept for so many days, unless their tenant says otherwise; unset: for ever",
     ),

@@ -86,7 +86,7 @@ impl Reader<'_> {
             number(text).filter(|jobs| *jobs > 0)
         });
         let attempts = self.read("DALSTON_JOB_ATTEMPTS", "must be a number from 1 on", |text| text.parse().ok());
-        let retention_days = self.given("DALSTON_RETENTION_DAYS", "must be days from 1 to 36500", |text| {
+        let retention_days = self.given("DALSTON_JOB_RETENTION_DAYS", "must be days from 1 to 36500", |text| {
             number(text).filter(|days| (1..=36_500).contains(days))
         });
         let bucket = self.bucket();

@@ -1,16 +1,20 @@
 //! Jobs: upload, list, get, cancel, purge.
 
-use crate::{AudioFiles, FieldError, Repeat, ServiceError, ServiceResult, Staged, keys::other_payload, probe::probe};
+use crate::{
+    Blobs, Deliveries, FieldError, Repeat, ServiceError, ServiceResult, Staged, Watch, blobs::Blob, board::Board,
+    keys::other_payload, probe::probe, view,
+};
 use dalston_auth::Permit;
 use dalston_model::{
-    Action, Audio, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
+    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
     SharedEntropy, Target,
 };
-use dalston_store::{CancelJob, DeleteJob, InsertJob, Repeated, SharedStore};
+use dalston_store::{CancelJob, DeleteJob, InsertJob, Lease, Repeated, SharedStore, Store};
 use serde_json::json;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use tokio::time::sleep;
 
-const NOUN: &str = "Job";
+pub(crate) const NOUN: &str = "Job";
 
 /// What came with an audio file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,30 +45,39 @@ pub enum Cancelled {
 /// The use cases on jobs.
 pub struct Jobs {
     store: SharedStore,
-    files: Arc<AudioFiles>,
+    pub(crate) blobs: Arc<Blobs>,
+    board: Arc<Board>,
+    deliveries: Arc<Deliveries>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
 
 impl Jobs {
-    pub(crate) fn new(store: SharedStore, files: AudioFiles, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { store, files: Arc::new(files), clock, entropy }
+    pub(crate) fn new(
+        store: SharedStore,
+        blobs: Arc<Blobs>,
+        board: Arc<Board>,
+        deliveries: Arc<Deliveries>,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Self {
+        Self { store, blobs, board, deliveries, clock, entropy }
     }
 
     /// The greatest length of an upload in bytes.
     pub fn max_bytes(&self) -> u64 {
-        self.files.max_bytes()
+        self.blobs.max_bytes()
     }
 
     /// Refuses an upload of so many bytes when the disk has no room for it.
     pub async fn room(&self, _permit: &Permit, bytes: u64) -> ServiceResult<()> {
-        self.files.room(bytes).await
+        self.blobs.room(bytes).await
     }
 
     /// A file for an upload that is about to arrive. `digest` asks for its SHA-256.
     pub async fn stage(&self, _permit: &Permit, digest: bool) -> ServiceResult<Staged> {
         let id = JobId::new(self.clock.now(), &*self.entropy)?;
-        self.files.stage(id, digest).await
+        self.blobs.stage(id, digest).await
     }
 
     /// Makes a job of an upload that has arrived. A repeated upload gets the job of the first, as it is now; when that was
@@ -103,8 +116,9 @@ impl Jobs {
         let claim = repeat.map(|repeat| repeat.claim(permit, "jobs.create", now));
         let detail = json!({"size_bytes": job.size_bytes, "format": job.audio.format});
         let entry = permit.entry(now, Action::JobCreated, Target::Job(job.id), detail);
-        let (store, files) = (self.store.clone(), self.files.clone());
+        let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let (inserted, job) = to_its_end(async move {
+            blobs.put(&staged).await?;
             let inserted = match store.insert_job(&job, claim.as_ref(), &entry).await {
                 Ok(inserted) => inserted,
                 Err(error) => {
@@ -113,15 +127,20 @@ impl Jobs {
                 }
             };
             if inserted == InsertJob::Inserted {
-                files.keep(staged).await?;
+                blobs.keep(staged).await?;
+            } else if let Err(error) = blobs.forget(&Blob::Audio(job.id)).await {
+                tracing::warn!(%error, job = %job.id, "audio without a job is left to recovery");
             }
             Ok((inserted, job))
         })
         .await?;
         match inserted {
-            InsertJob::Inserted => Ok(job),
+            InsertJob::Inserted => {
+                self.board.came();
+                Ok(job)
+            }
             InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
-            InsertJob::Excess(excess) => Err(ServiceError::Excess(excess)),
+            InsertJob::Excess(excess) => Err(ServiceError::excess(excess, now)),
             InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(other_payload()),
             InsertJob::Repeated(Repeated { target, .. }) => {
                 let id = target.parse().map_err(|_| ServiceError::Internal)?;
@@ -145,40 +164,90 @@ impl Jobs {
         self.store.job(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
+    /// The job of this id once it has ended, or as it is after this time at most. As it is at once when too many wait.
+    pub async fn ended(&self, permit: &Permit, id: JobId, patience: Duration) -> ServiceResult<Job> {
+        let watch = if patience.is_zero() { None } else { self.watch(id) };
+        // From here on no change is missed.
+        let mut job = self.get(permit, id).await?;
+        let (Some(mut watch), mut over) = (watch, pin!(sleep(patience))) else { return Ok(job) };
+        while !job.status.is_ended() && !watch.is_over() {
+            tokio::select! {
+                () = &mut over => return Ok(job),
+                () = watch.next() => job = self.get(permit, id).await?,
+            }
+        }
+        Ok(job)
+    }
+
+    /// Looks at a job from now on. `None`: too many do.
+    pub fn watch(&self, id: JobId) -> Option<Watch> {
+        self.board.watch(id)
+    }
+
     /// Cancels a job that has not ended.
     pub async fn cancel(&self, permit: &Permit, id: JobId) -> ServiceResult<Cancelled> {
         let now = self.clock.now();
         let entry = permit.entry(now, Action::JobCancelled, Target::Job(id), json!({}));
         match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
-            CancelJob::Cancelled => Ok(Cancelled::Cancelled),
-            CancelJob::Cancelling => Ok(Cancelled::Cancelling),
+            CancelJob::Cancelled => {
+                self.board.changed(id);
+                self.deliveries.wake();
+                Ok(Cancelled::Cancelled)
+            }
+            CancelJob::Cancelling => {
+                self.board.cancel(id);
+                self.board.changed(id);
+                Ok(Cancelled::Cancelling)
+            }
             CancelJob::Ended(_) => Err(ServiceError::Conflict("The job has ended".into())),
             CancelJob::Unknown => Err(ServiceError::NotFound(NOUN)),
         }
     }
 
-    /// Deletes an ended job: its row, then its audio.
+    /// Deletes an ended job: its row, then its audio and its transcript.
     pub async fn purge(&self, permit: &Permit, id: JobId) -> ServiceResult<()> {
+        let job = self.get(permit, id).await?;
         let entry = permit.entry(self.clock.now(), Action::JobDeleted, Target::Job(id), json!({}));
-        let (store, files, tenant) = (self.store.clone(), self.files.clone(), permit.tenant().clone());
-        to_its_end(async move {
-            match store.delete_job(&tenant, id, &entry).await? {
-                DeleteJob::Deleted => Ok(files.delete(id).await?),
-                DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
-                DeleteJob::Unknown => Err(ServiceError::NotFound(NOUN)),
-            }
-        })
-        .await
+        let (store, blobs) = (self.store.clone(), self.blobs.clone());
+        let erased = to_its_end(async move { erase(&*store, &blobs, &job, &entry).await }).await?;
+        match erased {
+            DeleteJob::Deleted => Ok(()),
+            DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
+            DeleteJob::Unknown => Err(ServiceError::NotFound(NOUN)),
+        }
+    }
+
+    /// Says that a key was revoked, here or elsewhere: its jobs that wait are cancelled.
+    pub fn key_revoked(&self) {
+        self.board.orphaned();
+    }
+
+    /// Says that the gateway stops: no job begins any more, and nobody waits for one.
+    pub fn stop(&self) {
+        self.board.stop();
     }
 
     /// Finishes uploads and purges that a crash cut off.
     pub async fn recover(&self) -> ServiceResult<()> {
-        let (kept, deleted) = self.files.recover(&*self.store, &self.clock).await?;
+        let (kept, deleted) = self.blobs.recover(&*self.store, &self.clock).await?;
         if kept + deleted > 0 {
             tracing::info!(kept, deleted, "uploads were recovered");
         }
         Ok(())
     }
+}
+
+/// Deletes a job that has ended: its row, then what is kept of it. What a crash leaves of that is for recovery.
+pub(crate) async fn erase(store: &dyn Store, blobs: &Blobs, job: &Job, entry: &AuditEntry) -> ServiceResult<DeleteJob> {
+    let erased = store.delete_job(&job.tenant, job.id, entry).await?;
+    if erased == DeleteJob::Deleted {
+        blobs.delete(&Blob::Audio(job.id)).await?;
+        if let Some(fence) = view::fence(job) {
+            let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
+            blobs.delete(&Blob::Transcript(lease)).await?;
+        }
+    }
+    Ok(erased)
 }
 
 /// Does the work to its end, also when nobody waits for it any more: the server drops the handler of a client that

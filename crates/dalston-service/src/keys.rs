@@ -1,6 +1,6 @@
 //! Keys: create, list, get, update, rotate, revoke, usage.
 
-use crate::{ServiceError, ServiceResult, Streams};
+use crate::{ServiceError, ServiceResult, Streams, board::Board};
 use dalston_auth::{Gate, Permit, PlainKey, Refusal};
 use dalston_model::{
     Action, Day, Description, Key, KeyDigest, KeyId, KeyPatch, Metadata, Name, Page, PageRequest, RateLimit, Scope,
@@ -99,12 +99,19 @@ pub struct Keys {
     store: SharedStore,
     gate: Arc<Gate>,
     streams: Arc<Streams>,
+    board: Arc<Board>,
     entropy: SharedEntropy,
 }
 
 impl Keys {
-    pub(crate) fn new(store: SharedStore, gate: Arc<Gate>, streams: Arc<Streams>, entropy: SharedEntropy) -> Self {
-        Self { store, gate, streams, entropy }
+    pub(crate) fn new(
+        store: SharedStore,
+        gate: Arc<Gate>,
+        streams: Arc<Streams>,
+        board: Arc<Board>,
+        entropy: SharedEntropy,
+    ) -> Self {
+        Self { store, gate, streams, board, entropy }
     }
 
     /// Makes a key, never wider than the caller.
@@ -255,6 +262,7 @@ impl Keys {
         match self.store.revoke_key(permit.tenant(), id, &guard, &entry).await? {
             RevokeKey::Revoked | RevokeKey::AlreadyRevoked(_) => {
                 self.streams.key_revoked(id);
+                self.board.orphaned();
                 Ok(())
             }
             RevokeKey::Unknown => Err(ServiceError::NotFound(NOUN)),

@@ -1,12 +1,14 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    AudioFiles, Audits, Claims, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Voice, Workers,
-    status::StatusParts,
+    Audits, Blobs, Claims, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, Settings, Status, Streams,
+    Tenants, Terms, Voice, Webhooks, Workers, board::Board, dispatch::DispatcherParts, status::StatusParts,
 };
 use dalston_auth::Gate;
+use dalston_engine::Engine;
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
+use dalston_webhook::Networks;
 use std::sync::Arc;
 
 /// What the use cases are made of.
@@ -15,10 +17,16 @@ pub struct ServicesParts {
     pub store: SharedStore,
     /// Who may do what.
     pub gate: Arc<Gate>,
-    /// The audio files.
-    pub files: AudioFiles,
+    /// Where audio and transcripts are.
+    pub blobs: Blobs,
+    /// Whoever transcribes jobs.
+    pub engine: Arc<dyn Engine>,
+    /// How much of that is done at once.
+    pub terms: Terms,
     /// Whoever transcribes streams.
     pub workers: Arc<dyn Workers>,
+    /// Networks that webhooks may reach beside the public ones.
+    pub webhook_networks: Networks,
     /// The node's clock.
     pub clock: SharedClock,
     /// The node's chance.
@@ -35,10 +43,14 @@ pub struct ServicesParts {
 pub struct Services {
     /// On keys.
     pub keys: Keys,
+    /// On meters.
+    pub meters: Meters,
     /// On tenants.
     pub tenants: Tenants,
     /// On jobs.
     pub jobs: Jobs,
+    /// Has jobs worked on, once it is run.
+    pub dispatcher: Arc<Dispatcher>,
     /// On streams.
     pub streams: Arc<Streams>,
     /// The report.
@@ -47,6 +59,10 @@ pub struct Services {
     pub audits: Audits,
     /// On nudges.
     pub nudges: Nudges,
+    /// On webhooks.
+    pub webhooks: Webhooks,
+    /// Deliveries to them. None goes out until it is run.
+    pub deliveries: Arc<Deliveries>,
     /// On claims.
     pub claims: Claims,
     /// On proposals.
@@ -58,25 +74,61 @@ pub struct Services {
 impl Services {
     /// Of these parts.
     pub fn new(parts: ServicesParts) -> Self {
-        let ServicesParts { store, gate, files, workers, clock, entropy, settings, voice, commit } = parts;
+        let ServicesParts {
+            store,
+            gate,
+            blobs,
+            engine,
+            terms,
+            workers,
+            webhook_networks,
+            clock,
+            entropy,
+            settings,
+            voice,
+            commit,
+        } = parts;
+        let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
+        let (blobs, board) = (Arc::new(blobs), Board::new());
+        let dispatcher = Dispatcher::new(DispatcherParts {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            board: board.clone(),
+            deliveries: deliveries.clone(),
+            engine,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            terms,
+        });
         Self {
-            keys: Keys::new(store.clone(), gate.clone(), streams.clone(), entropy.clone()),
+            keys: Keys::new(store.clone(), gate.clone(), streams.clone(), board.clone(), entropy.clone()),
+            meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
-            jobs: Jobs::new(store.clone(), files, clock.clone(), entropy.clone()),
+            jobs: Jobs::new(store.clone(), blobs, board, deliveries.clone(), clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
+            webhooks: Webhooks::new(
+                store.clone(),
+                deliveries.clone(),
+                webhook_networks,
+                clock.clone(),
+                entropy.clone(),
+            ),
+            deliveries,
             claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
             status: Status::new(StatusParts {
                 store,
                 gate: gate.clone(),
                 streams: streams.clone(),
+                dispatcher: dispatcher.clone(),
                 clock,
                 settings,
                 voice,
                 commit,
             }),
+            dispatcher,
             streams,
             gate,
         }

@@ -1,11 +1,11 @@
 //! How the service is: makes the report, and says whether the node is ready.
 
 use crate::{
-    ActiveCallers, AdminReport, ChatState, FeedReport, KeysReport, PoolReport, Process, Report, Requests, StoreReport,
-    Streams, UnfinishedJobs, Voice,
+    ActiveCallers, AdminReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process, Report, Requests,
+    StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport,
 };
 use dalston_auth::{Gate, Need, Permit};
-use dalston_model::{Scope, SharedClock, Timestamp};
+use dalston_model::{PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp};
 use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
 use std::{
@@ -26,6 +26,7 @@ pub(crate) struct StatusParts {
     pub(crate) store: SharedStore,
     pub(crate) gate: Arc<Gate>,
     pub(crate) streams: Arc<Streams>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) clock: SharedClock,
     pub(crate) settings: Settings,
     pub(crate) voice: Voice,
@@ -37,6 +38,7 @@ pub struct Status {
     store: SharedStore,
     gate: Arc<Gate>,
     streams: Arc<Streams>,
+    dispatcher: Arc<Dispatcher>,
     clock: SharedClock,
     started_at: Timestamp,
     settings: Settings,
@@ -50,12 +52,13 @@ pub struct Status {
 
 impl Status {
     pub(crate) fn new(parts: StatusParts) -> Self {
-        let StatusParts { store, gate, streams, clock, settings, voice, commit } = parts;
+        let StatusParts { store, gate, streams, dispatcher, clock, settings, voice, commit } = parts;
         let feed = FeedReport { state: None, seq: 0, read_at: None };
         Self {
             store,
             gate,
             streams,
+            dispatcher,
             started_at: clock.now(),
             clock,
             settings,
@@ -114,6 +117,12 @@ impl Status {
         };
         let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
         let tenants = if is_platform && latency.is_some() { self.store.tenant_count().await.ok() } else { None };
+        // A tenant has few of them: one page.
+        let page = PageRequest { limit: PageLimit::default(), start: Start::Newest };
+        let webhooks = match latency {
+            Some(_) => self.store.webhooks(permit.tenant(), &page).await.ok(),
+            None => None,
+        };
         AdminReport {
             process: Process::read(),
             store: StoreReport {
@@ -130,9 +139,10 @@ impl Status {
                 unused: it.unused,
             }),
             tenants,
+            dispatcher: self.dispatcher.report(),
             workers: Value::Null,
             limiter: self.gate.limiter_mode().as_str().to_owned(),
-            webhook: Value::Null,
+            webhook: webhooks.map(|page| WebhooksReport::of(&page.items)),
             telegram: chat,
             active_callers: figures
                 .map(|it| ActiveCallers { last_hour: it.used_last_hour, last_day: it.used_last_day }),

@@ -1,4 +1,4 @@
-//! Tenants: create, list.
+//! Tenants: create, list, retain.
 
 use crate::{ServiceError, ServiceResult};
 use dalston_auth::Permit;
@@ -31,6 +31,19 @@ impl Tenants {
     /// A page of all tenants.
     pub async fn list(&self, _permit: &Permit, page: &PageRequest) -> ServiceResult<Page<Tenant>> {
         Ok(self.store.tenants(page).await?)
+    }
+
+    /// Sets for how many days the tenant's ended jobs are kept; `None`: as the node's setting says.
+    pub async fn retain(&self, permit: &Permit, id: &TenantId, days: Option<u32>) -> ServiceResult<Tenant> {
+        let target = Target::Tenant(id.clone());
+        let detail = json!({"retention_days": days});
+        let mut entry = permit.entry(self.clock.now(), Action::RetentionChanged, target, detail);
+        entry.tenant = id.clone();
+        let unknown = ServiceError::NotFound("Tenant");
+        if !self.store.set_retention(id, days, &entry).await? {
+            return Err(unknown);
+        }
+        self.store.tenant(id).await?.ok_or(unknown)
     }
 
     async fn insert(&self, permit: &Permit, id: TenantId, name: Option<Name>) -> ServiceResult<(Tenant, bool)> {

@@ -22,8 +22,8 @@ const PUT: &str = "
 /// Whoever holds it takes deliveries: what one leaves is there for the next.
 const LOCK: &str = "SELECT value FROM meta WHERE name = 'outbox' FOR UPDATE";
 
-/// Deliveries that are due at $1, up to $2. By the time of the statement, which an index takes for a bound. Steps from webhook to webhook by the index: those of a disabled one are not
-/// read, however many they are.
+/// Deliveries that are due at $1, up to $2, but those of $3. By the time of the statement, which an index takes for a
+/// bound. Steps from webhook to webhook by the index: those of a disabled one are not read, however many they are.
 const DUE: &str = "
     WITH RECURSIVE waiting AS (
         (SELECT webhook_id FROM deliveries WHERE next_at IS NOT NULL ORDER BY webhook_id LIMIT 1)
@@ -39,7 +39,7 @@ const DUE: &str = "
         WHERE webhook_id = waiting.webhook_id AND next_at <= coalesce($1, statement_timestamp())
         ORDER BY next_at, id LIMIT $2
     ) AS due
-    WHERE webhooks.enabled ORDER BY due.next_at, due.id LIMIT $2";
+    WHERE webhooks.enabled AND webhooks.id <> ALL ($3) ORDER BY due.next_at, due.id LIMIT $2";
 
 /// Passes over those that an attempt is being noted of.
 const TAKE: &str = concat!(
@@ -92,15 +92,17 @@ pub(crate) async fn take(
     conn: &mut PgConnection,
     limit: u32,
     ttl: Duration,
+    but: &[WebhookId],
     now: Option<Moment>,
 ) -> sqlx::Result<Vec<DueDelivery>> {
+    let but: Vec<Uuid> = but.iter().map(|webhook| *webhook.as_uuid()).collect();
     // An idle outbox is asked all the time, and without a lock.
-    if due(conn, limit, now).await?.is_empty() {
+    if due(conn, limit, &but, now).await?.is_empty() {
         return Ok(Vec::new());
     }
     let mut transaction = conn.begin().await?;
     sqlx::query(LOCK).execute(&mut *transaction).await?;
-    let due = due(&mut transaction, limit, now).await?;
+    let due = due(&mut transaction, limit, &but, now).await?;
     let query = sqlx::query(TAKE).bind(&due).bind(now).bind(micros(ttl)).try_map(|row| row::delivery(&row));
     let taken = query.fetch_all(&mut *transaction).await?;
     let webhooks: Vec<Uuid> = taken.iter().map(|delivery| *delivery.webhook.as_uuid()).collect();
@@ -116,8 +118,8 @@ pub(crate) async fn take(
     Ok(due.iter().filter_map(|id| taken.remove(id)).filter_map(full).collect())
 }
 
-async fn due(conn: &mut PgConnection, limit: u32, now: Option<Moment>) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar(DUE).bind(now).bind(i64::from(limit)).fetch_all(conn).await
+async fn due(conn: &mut PgConnection, limit: u32, but: &[Uuid], now: Option<Moment>) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(DUE).bind(now).bind(i64::from(limit)).bind(but).fetch_all(conn).await
 }
 
 fn signed(row: &PgRow) -> sqlx::Result<(Webhook, Vec<WebhookSecret>)> {

@@ -184,8 +184,8 @@ impl WebhookStore for PostgresStore {
         .await
     }
 
-    async fn take_deliveries(&self, limit: u32, ttl: Duration) -> StoreResult<Vec<DueDelivery>> {
-        self.call(async { outbox::take(&mut *self.lease().await?, limit, ttl, self.now()).await }).await
+    async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
+        self.call(async { outbox::take(&mut *self.lease().await?, limit, ttl, but, self.now()).await }).await
     }
 
     async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {

@@ -1,18 +1,24 @@
 //! The steps on jobs.
 
 use crate::{
-    SqliteStore, claims, feed,
+    SqliteStore, claims, feed, meter,
     page::{self, page},
+    queued::{self, queued_columns},
     row::{self, job_columns},
     tenants,
 };
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, Cursor, Job, JobId, JobStatus, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, StoreResult};
+use dalston_model::{
+    AuditEntry, Cursor, Excess, Job, JobId, JobStatus, Limited, Page, PageRequest, TenantId, Timestamp,
+};
+use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, Outcome, Reserve, StoreResult};
 use sqlx::SqliteConnection;
 
-const INSERT: &str =
-    concat!("INSERT INTO jobs (", job_columns!(), ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+const INSERT: &str = concat!(
+    "INSERT INTO jobs (",
+    job_columns!(),
+    ", reserved_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+);
 
 pub(crate) const FIND: &str = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = ? AND tenant_id = ?");
 
@@ -25,15 +31,40 @@ pub(crate) const LIST_OF_STATUS: &str =
 
 pub(crate) const COUNT: &str = "SELECT count(*) FROM jobs WHERE tenant_id = ? AND status = ?";
 
+/// Counted up to the limit only.
+pub(crate) const COUNT_OF_TENANT: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_status \
+     WHERE tenant_id = ? AND status IN ('pending', 'running', 'cancelling') LIMIT ?)";
+
+pub(crate) const COUNT_OF_KEY: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_unended \
+     WHERE created_by = ? AND status IN ('pending', 'running', 'cancelling') LIMIT ?)";
+
 pub(crate) const STATUS: &str = "SELECT status FROM jobs WHERE id = ? AND tenant_id = ?";
 
-pub(crate) const MOVE: &str = "UPDATE jobs SET status = ?, completed_at = ifnull(?, completed_at) WHERE id = ?";
+pub(crate) const FIND_QUEUED: &str = concat!("SELECT ", queued_columns!(), " FROM jobs WHERE id = ? AND tenant_id = ?");
+
+pub(crate) const STOP: &str = "UPDATE jobs SET status = 'cancelling' WHERE id = ?";
 
 pub(crate) const DELETE: &str = "DELETE FROM jobs WHERE id = ?";
 
 async fn status(change: &mut SqliteConnection, tenant: &TenantId, id: JobId) -> sqlx::Result<Option<JobStatus>> {
     let find = sqlx::query(STATUS).bind(id.to_string()).bind(tenant.as_str());
     find.try_map(|row| row::parsed(&row, "status")).fetch_optional(change).await
+}
+
+/// Whether the job would be one too many.
+async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Option<Excess>> {
+    for bound in meter::bounds(change, &job.tenant, job.key(), Limited::Jobs).await? {
+        let count = if bound.of_key {
+            sqlx::query_scalar(COUNT_OF_KEY).bind(row::text(job.key()))
+        } else {
+            sqlx::query_scalar(COUNT_OF_TENANT).bind(job.tenant.to_string())
+        };
+        let unended: u32 = count.bind(bound.most).fetch_one(&mut *change).await?;
+        if unended >= bound.most {
+            return Ok(Some(bound));
+        }
+    }
+    Ok(None)
 }
 
 #[async_trait]
@@ -48,8 +79,16 @@ impl JobStore for SqliteStore {
             if !tenants::exists(&mut change, &job.tenant).await? {
                 return Ok(InsertJob::UnknownTenant);
             }
+            if let Some(excess) = crowded(&mut change, job).await? {
+                return Ok(InsertJob::Excess(excess));
+            }
+            let reserved_ms = match meter::reserve(&mut change, &job.account(), job.audio_ms(), true).await? {
+                Reserve::Granted(ms) => ms,
+                Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
+            };
             claims::make(&mut change, claim, job.id.to_string(), now).await?;
-            row::bind_job(sqlx::query(INSERT), job).execute(&mut *change).await?;
+            let insert = row::bind_job(sqlx::query(INSERT), job).bind(row::count(reserved_ms));
+            insert.execute(&mut *change).await?;
             feed::record(&mut change, entry).await?;
             change.commit().await?;
             Ok(InsertJob::Inserted)
@@ -108,19 +147,25 @@ impl JobStore for SqliteStore {
     ) -> StoreResult<CancelJob> {
         self.call(async {
             let mut change = self.change().await?;
-            let Some(before) = status(&mut change, tenant, id).await? else { return Ok(CancelJob::Unknown) };
-            let Some(after) = before.cancelled() else { return Ok(CancelJob::Ended(before)) };
-            if before != after {
-                sqlx::query(MOVE)
-                    .bind(after.as_str())
-                    .bind(after.is_ended().then_some(at.as_micros()))
-                    .bind(id.to_string())
-                    .execute(&mut *change)
-                    .await?;
-                feed::record(&mut change, entry).await?;
-                change.commit().await?;
+            let find = sqlx::query(FIND_QUEUED).bind(id.to_string()).bind(tenant.as_str());
+            let found = find.try_map(|row| queued::queued(&row)).fetch_optional(&mut *change).await?;
+            let Some(queued) = found else { return Ok(CancelJob::Unknown) };
+            match queued.job.status {
+                JobStatus::Pending => {
+                    queued.write(&mut change, &Outcome::Cancelled, at, self.clock.now()).await?;
+                    feed::record(&mut change, entry).await?;
+                    change.commit().await?;
+                    Ok(CancelJob::Cancelled)
+                }
+                JobStatus::Running => {
+                    sqlx::query(STOP).bind(id.to_string()).execute(&mut *change).await?;
+                    feed::record(&mut change, entry).await?;
+                    change.commit().await?;
+                    Ok(CancelJob::Cancelling)
+                }
+                JobStatus::Cancelling => Ok(CancelJob::Cancelling),
+                ended => Ok(CancelJob::Ended(ended)),
             }
-            Ok(if after.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling })
         })
         .await
     }

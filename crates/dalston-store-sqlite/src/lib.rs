@@ -13,15 +13,18 @@ mod keys;
 mod meter;
 mod migrations;
 mod notes;
+mod outbox;
 mod page;
 #[cfg(test)]
 mod plans;
 mod queue;
+mod queued;
 mod row;
 mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod usage;
 mod webhooks;
 

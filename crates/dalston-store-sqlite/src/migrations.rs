@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_audit_and_notes.sql"),
+    include_str!("../../../migrations/sqlite/0003_work.sql"),
 ];
 
 /// `SQLITE_BUSY`.

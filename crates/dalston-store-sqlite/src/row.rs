@@ -5,7 +5,7 @@ use dalston_model::{
     Audio, AuditHash, AuditRecord, FileName, Job, Key, KeyDigest, RateLimit, Scope, Tenant, Timestamp,
 };
 use dalston_store::UsedKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{
     Row, Sqlite,
     error::BoxDynError,
@@ -19,7 +19,7 @@ type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 /// The columns that [`tenant`] reads.
 macro_rules! tenant_columns {
     () => {
-        "id, name, created_at"
+        "id, name, created_at, retention_days"
     };
 }
 
@@ -35,7 +35,8 @@ macro_rules! key_columns {
 macro_rules! job_columns {
     () => {
         "id, tenant_id, status, filename, content_type, size_bytes, audio_format, audio_seconds, audio_sample_rate, \
-         audio_channels, model, language, metadata, created_at, created_by, started_at, completed_at, error, result"
+         audio_channels, model, language, metadata, created_at, created_by, started_at, completed_at, error, result, \
+         options, progress"
     };
 }
 
@@ -80,11 +81,13 @@ pub(crate) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn micros(at: Option<Timestamp>) -> Option<i64> {
+/// A time, for a column that may be empty.
+pub(crate) fn micros(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_micros)
 }
 
-fn text(value: Option<impl ToString>) -> Option<String> {
+/// A text, for a column that may be empty.
+pub(crate) fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
@@ -94,7 +97,7 @@ pub(crate) fn tenant(row: &SqliteRow) -> sqlx::Result<Tenant> {
         id: parsed(row, "id")?,
         name: parsed_if_any(row, "name")?,
         created_at: time(row, "created_at")?,
-        retention_days: None,
+        retention_days: row.try_get("retention_days")?,
     })
 }
 
@@ -164,6 +167,7 @@ pub(crate) fn digest(digest: &KeyDigest) -> Vec<u8> {
 pub(crate) fn job(row: &SqliteRow) -> sqlx::Result<Job> {
     let filename = row.try_get::<Option<&str>, _>("filename")?;
     let cleaned = filename.map(|name| FileName::clean(name).ok_or_else(|| undecodable("filename", "not a file name")));
+    let options = row.try_get::<Option<&str>, _>("options")?.map(serde_json::from_str);
     let result = row.try_get::<Option<&str>, _>("result")?.map(serde_json::from_str);
     Ok(Job {
         id: parsed(row, "id")?,
@@ -180,13 +184,13 @@ pub(crate) fn job(row: &SqliteRow) -> sqlx::Result<Job> {
         },
         model: row.try_get("model")?,
         language: row.try_get("language")?,
+        options: options.transpose().map_err(|why| undecodable("options", why))?.unwrap_or_default(),
         metadata: parsed(row, "metadata")?,
         created_at: time(row, "created_at")?,
         created_by: parsed_if_any(row, "created_by")?,
         started_at: time_if_any(row, "started_at")?,
-        progress: None,
-        options: dalston_model::JobOptions::default(),
         completed_at: time_if_any(row, "completed_at")?,
+        progress: row.try_get("progress")?,
         error: row.try_get("error")?,
         result: result.transpose().map_err(|why| undecodable("result", why))?,
     })
@@ -214,6 +218,8 @@ pub(crate) fn bind_job<'q>(insert: Statement<'q>, job: &Job) -> Statement<'q> {
         .bind(micros(job.completed_at))
         .bind(job.error.clone())
         .bind(text(job.result.as_ref()))
+        .bind(json!(job.options).to_string())
+        .bind(job.progress)
 }
 
 /// The link in a column, where there is one.

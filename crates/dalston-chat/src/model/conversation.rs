@@ -83,13 +83,13 @@ impl<'a> Conversation<'a> {
         let number = self.ran.iter().filter(|name| **name == row.name).count();
         let repeat = self.repeat.as_ref().map(|key| Repeat::of(format!("{key}:{number}"), &arguments));
         let answer = dialogue.registry.invoke(&dialogue.services, &self.caller, row.name, arguments, repeat).await?;
-        let Answer { data, secret, next, partial } = answer;
+        let Answer { data, secret, next, partial, long: _ } = answer;
         let mut result = match &next {
             Some(next) => json!({"items": data, "next_cursor": next.to_string()}),
             None => data.clone(),
         };
-        if let (Some(_), Some(object)) = (&secret, result.as_object_mut()) {
-            object.insert("key".to_owned(), "(shown to the user, not to you)".into());
+        if let (Some(secret), Some(object)) = (&secret, result.as_object_mut()) {
+            object.insert(secret.name().to_owned(), "(shown to the user, not to you)".into());
         }
         self.ran.push(row.name);
         self.reply.secrets.extend(secret);

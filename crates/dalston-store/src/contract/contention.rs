@@ -315,7 +315,7 @@ pub async fn parallel_takes_give_each_delivery_once(fixture: &Fixture) {
             async move {
                 let mut own = Vec::new();
                 loop {
-                    let due = hand.store.take_deliveries(4, MINUTE).await.unwrap();
+                    let due = hand.store.take_deliveries(4, MINUTE, &[]).await.unwrap();
                     if due.is_empty() {
                         return own;
                     }

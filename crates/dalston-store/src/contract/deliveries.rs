@@ -47,10 +47,10 @@ pub async fn the_oldest_due_is_taken_first(fixture: &Fixture) {
     for _ in 0..3 {
         hand.happen().await;
     }
-    assert_eq!(hand.store.take_deliveries(0, MINUTE).await, Ok(Vec::new()));
+    assert_eq!(hand.store.take_deliveries(0, MINUTE, &[]).await, Ok(Vec::new()));
     let mut taken = Vec::new();
     for limit in [2, 3, 9] {
-        taken.extend(hand.store.take_deliveries(limit, MINUTE).await.unwrap());
+        taken.extend(hand.store.take_deliveries(limit, MINUTE, &[]).await.unwrap());
         assert_eq!(taken.len(), [2, 5, 6][[2, 3, 9].iter().position(|it| *it == limit).unwrap()]);
     }
     assert!(taken.is_sorted_by_key(|due| due.delivery.created_at));
@@ -75,7 +75,7 @@ pub async fn deliveries_of_a_disabled_webhook_stay(fixture: &Fixture) {
     hand.switch(&off, false).await;
     hand.happen().await;
     let waits = only(&hand, &off).await;
-    let taken = hand.store.take_deliveries(2, MINUTE).await.unwrap();
+    let taken = hand.store.take_deliveries(2, MINUTE, &[]).await.unwrap();
     assert_eq!(
         taken.iter().map(|due| due.webhook.id).collect::<Vec<_>>(),
         [on.id, on.id],
@@ -84,6 +84,22 @@ pub async fn deliveries_of_a_disabled_webhook_stay(fixture: &Fixture) {
     assert_eq!(only(&hand, &off).await, waits);
     hand.switch(&off, true).await;
     assert_eq!(hand.take_one().await.delivery.id, waits.id);
+}
+
+pub async fn webhooks_that_have_enough_are_passed_over(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (slow, quick) = (hand.webhook(&[]).await, hand.webhook(&[]).await);
+    for _ in 0..5 {
+        hand.happen().await;
+    }
+    let of = |taken: &[DueDelivery], webhook: &Webhook| taken.iter().filter(|due| due.webhook.id == webhook.id).count();
+    let taken = hand.store.take_deliveries(3, MINUTE, &[slow.id]).await.unwrap();
+    assert_eq!((of(&taken, &slow), of(&taken, &quick)), (0, 3), "they stand in nobody's way");
+    let waiting = hand.deliveries(&slow).await;
+    assert!(waiting.iter().all(|delivery| delivery.attempts == 0), "and have lost nothing");
+    assert_eq!(hand.store.take_deliveries(9, MINUTE, &[slow.id, quick.id]).await, Ok(Vec::new()));
+    let taken = hand.take().await;
+    assert_eq!((of(&taken, &slow), of(&taken, &quick)), (5, 2));
 }
 
 pub async fn an_arrival_is_noted(fixture: &Fixture) {

@@ -234,6 +234,7 @@ macro_rules! contract {
                 a_delivery_is_taken_for_a_while,
                 the_oldest_due_is_taken_first,
                 deliveries_of_a_disabled_webhook_stay,
+                webhooks_that_have_enough_are_passed_over,
                 an_arrival_is_noted,
                 a_failed_attempt_is_tried_again_at_its_time,
                 a_delivery_is_given_up,

@@ -101,10 +101,11 @@ impl WebhookStore for MemoryStore {
         Ok(true)
     }
 
-    async fn take_deliveries(&self, limit: u32, ttl: Duration) -> StoreResult<Vec<DueDelivery>> {
+    async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
         let now = self.clock.now();
         let mut state = self.state();
-        let enabled = |id: WebhookId| state.webhooks.get(&id).is_some_and(|row| row.webhook.enabled);
+        let enabled =
+            |id: WebhookId| state.webhooks.get(&id).is_some_and(|row| row.webhook.enabled && !but.contains(&id));
         let due = state.deliveries.values().filter(|delivery| delivery.next_at.is_some_and(|at| at <= now));
         let mut due: Vec<_> = due.filter(|it| enabled(it.webhook)).map(|it| (it.next_at, it.id)).collect();
         due.sort();

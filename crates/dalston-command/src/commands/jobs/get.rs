@@ -1,15 +1,22 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{ServiceResult, job_view};
+use dalston_service::{JobResult, ServiceError, ServiceResult, job_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::time::Duration;
 
-/// Show a transcription job.
+/// How long one may wait, in seconds.
+const LONGEST: u8 = 60;
+
+/// Show a transcription job, with its result once it is completed.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Get {
     /// The id of the job.
     job_id: String,
+    /// Wait so many seconds at most for it to end: 0 to 60.
+    #[schemars(range(min = 0, max = 60))]
+    wait: Option<u8>,
 }
 
 impl Command for Get {
@@ -21,7 +28,15 @@ impl Command for Get {
     const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
-        let job = context.services.jobs.get(&context.permit, super::job_id(&self.job_id)?).await?;
-        Ok(Answer::new(job_view(&job)))
+        let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
+        let seconds = self.wait.unwrap_or_default();
+        if seconds > LONGEST {
+            return Err(ServiceError::invalid("wait", "must be seconds from 0 to 60"));
+        }
+        let job = jobs.ended(&context.permit, id, Duration::from_secs(seconds.into())).await?;
+        let JobResult { value, long } = jobs.result(&context.permit, &job).await?;
+        let mut data = job_view(&job);
+        data["result"] = value;
+        Ok(Answer { long, ..Answer::new(data) })
     }
 }

@@ -23,7 +23,7 @@ impl Command for List {
     const NEED: Need = Need::Scope(Scope::Platform);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/tenants");
-    const COLUMNS: &'static [&'static str] = &["id", "name", "created_at"];
+    const COLUMNS: &'static [&'static str] = &["id", "name", "retention_days", "created_at"];
     const EXAMPLE: &'static str = "limit=50";
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {

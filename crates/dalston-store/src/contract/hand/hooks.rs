@@ -88,7 +88,7 @@ impl Hand {
 
     /// Takes all deliveries that are due, for a minute.
     pub(in crate::contract) async fn take(&self) -> Vec<DueDelivery> {
-        self.store.take_deliveries(100, super::work::MINUTE).await.unwrap()
+        self.store.take_deliveries(100, super::work::MINUTE, &[]).await.unwrap()
     }
 
     /// Takes the one that is due.

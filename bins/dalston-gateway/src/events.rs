@@ -1,0 +1,112 @@
+//! Server-sent events: what becomes of a job, as it happens.
+
+use crate::{Gateway, body, fault::problem};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, ContentType},
+    web::{Bytes, Data, Path},
+};
+use dalston_actix::{Permitted, Problem};
+use dalston_auth::{Caller, Need, Refusal};
+use dalston_model::{ErrorCode, JobId, Scope};
+use dalston_service::{ServiceError, Watch, job_view};
+use futures_util::{Stream, stream::unfold};
+use serde_json::Value;
+use std::convert::Infallible;
+
+/// A comment goes out when nothing has happened for so many looks at the job: seconds, mostly.
+const SILENT: u32 = 15;
+
+/// Follows a job until it has ended, its caller may no longer read it, or the gateway stops.
+pub(crate) async fn follow(
+    request: HttpRequest,
+    job: Path<String>,
+    Permitted(permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    body::none(&request)?;
+    let jobs = &gateway.runtime.services.jobs;
+    let id: JobId = job.parse().map_err(|_| problem(ServiceError::NotFound("Job")))?;
+    jobs.get(&permit, id).await.map_err(problem)?;
+    let watch = jobs.watch(id).ok_or_else(|| {
+        Problem::new(ErrorCode::Unavailable, "Too many clients follow jobs on this node")
+            .with_header(header::RETRY_AFTER, "5")
+    })?;
+    let caller = permit.caller().clone();
+    let follower = Follower { gateway, caller, id, watch, told: Value::Null, silent: 0, is_over: false };
+    // Proxies that buffer answers would keep the events to themselves.
+    Ok(HttpResponse::Ok()
+        .insert_header(ContentType("text/event-stream".parse().map_err(|_| problem(ServiceError::Internal))?))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(events(follower)))
+}
+
+/// Somebody who follows a job.
+struct Follower {
+    gateway: Data<Gateway>,
+    caller: Caller,
+    id: JobId,
+    watch: Watch,
+    /// The job as it was told last.
+    told: Value,
+    silent: u32,
+    is_over: bool,
+}
+
+/// What is seen of the job at one look.
+enum Seen {
+    /// It is not as it was told.
+    Changed(Value),
+    /// Nothing new; also when the store cannot be asked, which is no end.
+    Same,
+    /// It is gone, or the caller's right to it.
+    Over,
+}
+
+fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    unfold(follower, |mut follower| async move {
+        while !follower.is_over && !follower.watch.is_over() {
+            match follower.look().await {
+                Seen::Over => break,
+                Seen::Changed(job) => {
+                    follower.silent = 0;
+                    let event = format!("event: job\ndata: {job}\n\n");
+                    follower.told = job;
+                    return Some((Ok(Bytes::from(event)), follower));
+                }
+                Seen::Same => follower.watch.next().await,
+            }
+            follower.silent += 1;
+            if follower.silent >= SILENT {
+                follower.silent = 0;
+                return Some((Ok(Bytes::from_static(b": \n\n")), follower));
+            }
+        }
+        None
+    })
+}
+
+impl Follower {
+    async fn look(&mut self) -> Seen {
+        let services = &self.gateway.runtime.services;
+        // The request was admitted long ago: its key is looked at again each time.
+        let permit = match services.gate.again(self.caller.clone()).await {
+            Ok(caller) => caller.permit(Need::Scope(Scope::JobsRead)),
+            Err(refusal) => Err(refusal),
+        };
+        let job = match permit {
+            Ok(permit) => services.jobs.get(&permit, self.id).await,
+            Err(Refusal::Unavailable) => return Seen::Same,
+            Err(_) => return Seen::Over,
+        };
+        match job {
+            Ok(job) => {
+                self.is_over = job.status.is_ended();
+                let view = job_view(&job);
+                if view == self.told { Seen::Same } else { Seen::Changed(view) }
+            }
+            Err(ServiceError::Unavailable) => Seen::Same,
+            Err(_) => Seen::Over,
+        }
+    }
+}

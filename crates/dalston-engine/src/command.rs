@@ -1,0 +1,187 @@
+//! A local command that transcribes: whisper-cli, or a script of one's own.
+
+use crate::{
+    Engine, EngineError, Sink, Stop, Summary, Work,
+    answer::{self, MOST},
+    decode,
+    process::{Child, Ended, Limits},
+    relay::{relay, stopped},
+};
+use async_trait::async_trait;
+use std::{
+    borrow::Cow,
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+use tokio::task::spawn_blocking;
+
+/// What clients read.
+const FAILED: &str = "The engine could not transcribe the audio";
+const TOO_LONG: &str = "The answer of the engine is too long";
+const ODD_MODEL: &str = "The name of the model is not one that a command can be given";
+const ODD_LANGUAGE: &str = "The language is not one that a command can be given";
+const NOTHING: &str = "The engine left no transcript";
+
+/// A command. It is started once for each job, without a shell, in a folder of its own, in a process group of its own,
+/// with `PATH`, `HOME` and `LANG` as its whole environment.
+///
+/// Its words may hold `{audio}` (the path of the file), `{output}` (where to leave the transcript: at this path with
+/// `.json` behind), `{language}` (or `auto`), `{model}` (or `default`), `{prompt}` and `{task}` (`transcribe`,
+/// `translate`). Without `{output}` the transcript is what it writes to its standard output. Either is OpenAI's
+/// `verbose_json` or `json`, whisper.cpp's JSON, or an object with our segments; standard output may also be a line of
+/// JSON for each segment, or a text.
+///
+/// An exit code but 0 means that it cannot do it. A signal (its own, or the kernel's for want of memory), or a program that
+/// is not there, means that it may try again.
+#[derive(Debug, Clone)]
+pub struct Command {
+    words: Vec<String>,
+    limits: Limits,
+}
+
+impl Command {
+    /// A program and its arguments. `memory` is how much address space it may have, in bytes (through `prlimit` of
+    /// util-linux, which must be there then). `environment` is what the gateway was started with; only the variables
+    /// named above are handed on.
+    pub fn new(words: Vec<String>, memory: Option<u64>, environment: Vec<(String, String)>) -> Self {
+        Self { words, limits: Limits::new(memory, environment) }
+    }
+
+    /// The words of a job.
+    fn filled(&self, work: &Work, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
+        let model = work.model.as_deref().unwrap_or("default");
+        if !plain(model, "._-", 128) {
+            return Err(EngineError::Rejected(ODD_MODEL, model.escape_debug().to_string()));
+        }
+        let language = work.language.as_deref().unwrap_or("auto");
+        if !plain(language, "-", 16) {
+            return Err(EngineError::Rejected(ODD_LANGUAGE, language.escape_debug().to_string()));
+        }
+        // What is no argument cannot become one, and what is one stays one.
+        let prompt = work.options.prompt.as_deref().unwrap_or_default().replace('\0', " ");
+        let prompt = if prompt.starts_with('-') { format!(" {prompt}") } else { prompt };
+        let task = if work.options.translate { "translate" } else { "transcribe" };
+        let given: [(&str, &OsStr); 6] = [
+            ("{audio}", audio.as_os_str()),
+            ("{output}", output.as_os_str()),
+            ("{language}", language.as_ref()),
+            ("{model}", model.as_ref()),
+            ("{prompt}", prompt.as_ref()),
+            ("{task}", task.as_ref()),
+        ];
+        Ok(self.words.iter().map(|word| fill(word, &given)).collect())
+    }
+
+    async fn run(&self, work: &Work, room: &Path, stop: &mut Stop) -> Result<PathBuf, EngineError> {
+        // The command stands in a folder of its own: a relative path would not lead anywhere.
+        let audio = tokio::fs::canonicalize(&work.audio).await?;
+        let room = tokio::fs::canonicalize(room).await?;
+        let output = room.join("transcript");
+        let words = self.filled(work, &audio, &output)?;
+        let printed = room.join("printed");
+        let mut child = Child::start(&words, &self.limits, &room)?;
+        let ended = tokio::select! {
+            () = stopped(stop) => return Err(EngineError::Stopped),
+            ended = child.end(&printed, MOST) => ended?,
+        };
+        match ended {
+            Ended::Well => {}
+            // What starts it says so when it cannot: that is the operator's to mend.
+            Ended::Code(code @ (126 | 127), why) => {
+                return Err(EngineError::Unavailable(format!("it cannot be started: {code}: {why}")));
+            }
+            Ended::Code(code, why) => return Err(EngineError::Rejected(FAILED, format!("exit code {code}: {why}"))),
+            Ended::Signal(signal, why) => {
+                return Err(EngineError::Unavailable(format!("it ended by signal {signal}: {why}")));
+            }
+            Ended::TooLong => return Err(EngineError::Rejected(TOO_LONG, format!("more than {MOST} bytes"))),
+        }
+        Ok(if self.leaves_file() { output.with_extension("json") } else { printed })
+    }
+
+    fn leaves_file(&self) -> bool {
+        self.words.iter().any(|word| word.contains("{output}"))
+    }
+}
+
+#[async_trait]
+impl Engine for Command {
+    fn kind(&self) -> &'static str {
+        "command"
+    }
+
+    async fn models(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
+        let audio = work.audio.clone();
+        let (seconds, _) = spawn_blocking(move || decode::glance(&audio)).await.unwrap_or_default();
+        let room = tempfile::tempdir_in(&work.desk)?;
+        let left = self.run(work, room.path(), &mut stop).await?;
+        let (desk, leaves_file) = (work.desk.clone(), self.leaves_file());
+        let read = move |relay: &mut _| {
+            let mut file = open(&left)?;
+            let read = if leaves_file { answer::document } else { answer::output };
+            read(&mut file, &desk, seconds, relay)
+        };
+        let (head, found) = relay(sink, stop, read).await?;
+        let given =
+            |given: &Option<String>, word: &str| given.clone().filter(|_| self.words.iter().any(|w| w.contains(word)));
+        Ok(Summary {
+            engine: self.kind().to_owned(),
+            model: head.model.or_else(|| given(&work.model, "{model}")),
+            language: head.language.or_else(|| given(&work.language, "{language}")),
+            duration: head.duration.unwrap_or(found.end),
+            speech_duration: found.speech,
+            segments: found.segments,
+            note: None,
+        })
+    }
+}
+
+/// What the command left. A link is not followed: it could lead to any file of this machine.
+fn open(path: &Path) -> Result<File, EngineError> {
+    let about = match fs::symlink_metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(EngineError::Rejected(NOTHING, "the file is not there".to_owned()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !about.is_file() {
+        return Err(EngineError::Rejected(NOTHING, "it is no file".to_owned()));
+    }
+    if about.len() > MOST {
+        return Err(EngineError::Rejected(TOO_LONG, format!("{} bytes", about.len())));
+    }
+    Ok(File::open(path)?)
+}
+
+/// Whether a client's word is a plain name: letters and digits and these characters, none of them first.
+fn plain(word: &str, others: &str, most: usize) -> bool {
+    word.len() <= most
+        && word.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        && !word.contains("..")
+}
+
+/// A word with its placeholders filled in, each once: what is filled in is not looked at again.
+fn fill(word: &str, given: &[(&str, &OsStr)]) -> OsString {
+    let mut filled = OsString::new();
+    let mut rest: Cow<'_, str> = word.into();
+    loop {
+        let first = given
+            .iter()
+            .filter_map(|(name, value)| Some((rest.find(name)?, *name, *value)))
+            .min_by_key(|found| found.0);
+        let Some((at, name, value)) = first else { break };
+        filled.push(&rest[..at]);
+        filled.push(value);
+        rest = rest[at + name.len()..].to_owned().into();
+    }
+    filled.push(&*rest);
+    filled
+}

@@ -1,0 +1,124 @@
+//! What engines say, made fit to be kept: they are programs of others.
+
+use crate::{Segment, Word};
+
+/// Bytes of text in a segment. With the words it makes a line of less than a mebibyte in a transcript.
+const MOST_TEXT: usize = 32 * 1024;
+/// Words of a segment whose times are kept, and the bytes of each.
+const MOST_WORDS: usize = 2_000;
+const MOST_WORD: usize = 128;
+
+/// Mends segment after segment: times are numbers, never negative, never before the one before; no control characters;
+/// a text of more than 32 KiB becomes several segments. Nothing that was said is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Mender {
+    last: f64,
+    /// How many there were.
+    pub(crate) segments: u64,
+    /// Their seconds.
+    pub(crate) speech: f64,
+    /// Where the last ends.
+    pub(crate) end: f64,
+}
+
+impl Mender {
+    /// The segment, mended; mostly one.
+    pub(crate) fn mend(&mut self, segment: Segment) -> Vec<Segment> {
+        let start = later(segment.start, self.last);
+        let end = later(segment.end, start);
+        let words = segment.words.into_iter().take(MOST_WORDS).scan(start, |last, word| {
+            let start = later(word.start, *last);
+            *last = start;
+            Some(Word {
+                word: cut(&plain(&word.word), MOST_WORD).0.to_owned(),
+                start,
+                end: later(word.end, start),
+                confidence: sure(word.confidence),
+            })
+        });
+        let mut words: Vec<_> = words.collect();
+        let text = plain(&segment.text);
+        let mut mended = Vec::with_capacity(1);
+        let (mut rest, mut from) = (text.as_str(), start);
+        loop {
+            let (piece, others) = cut(rest, MOST_TEXT);
+            let until = if others.is_empty() { end } else { from + (end - from) * share(piece, rest) };
+            let confidence = sure(segment.confidence);
+            mended.push(Segment {
+                start: from,
+                end: until,
+                text: piece.to_owned(),
+                confidence,
+                words: std::mem::take(&mut words),
+            });
+            if others.is_empty() {
+                break;
+            }
+            (rest, from) = (others, until);
+        }
+        self.last = mended.last().map_or(start, |segment| segment.start);
+        self.end = self.end.max(end);
+        self.segments += mended.len() as u64;
+        self.speech += end - start;
+        mended
+    }
+}
+
+/// A time that is a number and not before another.
+fn later(time: f64, than: f64) -> f64 {
+    if time.is_finite() { time.max(than) } else { than }
+}
+
+fn sure(confidence: Option<f64>) -> Option<f64> {
+    confidence.filter(|confidence| confidence.is_finite()).map(|confidence| confidence.clamp(0.0, 1.0))
+}
+
+/// Without control characters, and without space at the ends.
+fn plain(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A piece of at most so many bytes, cut at a space where there is one, and the rest.
+fn cut(text: &str, most: usize) -> (&str, &str) {
+    if text.len() <= most {
+        return (text, "");
+    }
+    let fits = text.floor_char_boundary(most);
+    let at = text[..fits].rfind(' ').filter(|at| *at > 0).unwrap_or(fits);
+    (&text[..at], text[at..].trim_start())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "lengths of texts")]
+fn share(piece: &str, whole: &str) -> f64 {
+    piece.len() as f64 / whole.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(start: f64, end: f64, text: &str) -> Segment {
+        Segment { start, end, text: text.to_owned(), confidence: None, words: Vec::new() }
+    }
+
+    #[test]
+    fn times_that_make_no_sense_are_mended_and_no_word_is_lost() {
+        let mut mender = Mender::default();
+        let said = [(-1.0, 2.0, " a\n"), (f64::NAN, f64::NAN, "b"), (3.0, 1.0, "c"), (2.0, f64::INFINITY, "d\u{0}e")];
+        let mended: Vec<_> =
+            said.into_iter().flat_map(|(start, end, text)| mender.mend(segment(start, end, text))).collect();
+        let times: Vec<_> = mended.iter().map(|segment| (segment.start, segment.end, segment.text.as_str())).collect();
+        assert_eq!(times, [(0.0, 2.0, "a"), (0.0, 0.0, "b"), (3.0, 3.0, "c"), (3.0, 3.0, "d e")]);
+        assert_eq!((mender.segments, mender.speech), (4, 2.0));
+    }
+
+    #[test]
+    fn an_hour_in_one_segment_becomes_several_which_are_the_same_text() {
+        let text = "word ".repeat(20_000);
+        let mended = Mender::default().mend(segment(0.0, 3_600.0, &text));
+        assert_eq!(mended.len(), 4);
+        assert_eq!(mended.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(" "), text.trim());
+        assert!(mended.is_sorted_by(|one, other| one.end == other.start && one.start < one.end));
+        assert!(mended.iter().all(|segment| serde_json::to_string(segment).unwrap().len() < 1024 * 1024));
+    }
+}

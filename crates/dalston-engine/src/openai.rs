@@ -1,0 +1,284 @@
+//! An OpenAI-compatible server: whisper.cpp's, speaches, vLLM, OpenAI.
+
+use crate::{
+    Engine, EngineError, Sink, Stop, Summary, Work,
+    answer::{self, MOST},
+    decode,
+    relay::{relay, stopped},
+};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, stream::unfold};
+use reqwest::{
+    Body, Client, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderValue},
+    multipart::{Form, Part},
+    redirect,
+};
+use serde::Deserialize;
+use std::{fs::File, io, path::Path, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
+    sync::Mutex,
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
+
+/// A server that is away is known to be by then.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The list of models comes within this time, and is asked for again after the other.
+const LIST: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_secs(60);
+/// Bytes of that list, and of the body of a refusal that the log shows.
+const MOST_LIST: usize = 1024 * 1024;
+const MOST_REFUSAL: usize = 1024;
+/// Models that are kept of it.
+const MOST_MODELS: usize = 1_000;
+/// What is read of the audio at once.
+const PIECE: usize = 64 * 1024;
+/// OpenAI wants a name whatever the server; most others do not mind which.
+const ANY: &str = "whisper-1";
+
+/// What clients read.
+const REFUSED: &str = "The engine refused the audio or its options";
+const TOO_LONG: &str = "The answer of the engine is too long";
+
+/// The server. Every job is a request of its own, streamed both ways.
+pub struct OpenAi {
+    client: Client,
+    url: String,
+    model: Option<String>,
+    key: Option<HeaderValue>,
+    listed: Mutex<Option<(Instant, Vec<String>)>>,
+}
+
+/// How the server is to answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// With segments.
+    Verbose,
+    /// With the text alone: not every model knows the other.
+    Plain,
+}
+
+impl OpenAi {
+    /// The server at this base URL. `model` is asked for unless the client names one that the server has.
+    pub fn new(url: &str, model: Option<&str>, key: Option<&str>) -> io::Result<Self> {
+        let redirects = redirect::Policy::none();
+        let client = Client::builder().no_proxy().connect_timeout(CONNECT).redirect(redirects).build();
+        let key = key.map(|key| HeaderValue::try_from(format!("Bearer {key}"))).transpose();
+        let mut key = key.map_err(|_| io::Error::other("the key of the engine cannot stand in a header"))?;
+        if let Some(key) = &mut key {
+            key.set_sensitive(true);
+        }
+        Ok(Self {
+            client: client.map_err(io::Error::other)?,
+            url: url.trim_end_matches('/').to_owned(),
+            model: model.map(str::to_owned),
+            key,
+            listed: Mutex::default(),
+        })
+    }
+
+    /// The model that is asked for.
+    async fn choose(&self, wanted: Option<&str>) -> String {
+        let has = match wanted {
+            Some(wanted) => self.models().await.iter().any(|model| model == wanted),
+            None => false,
+        };
+        let model = wanted.filter(|_| has).or(self.model.as_deref()).or(wanted);
+        model.unwrap_or(ANY).to_owned()
+    }
+
+    /// Has the server transcribe; its answer, in a file.
+    async fn ask(&self, work: &Work, model: &str, ending: Option<&str>) -> Result<File, EngineError> {
+        let response = self.send(work, model, ending, Shape::Verbose).await?;
+        let response = if response.status() == StatusCode::BAD_REQUEST {
+            tracing::debug!(model, "the engine is asked again, for the text alone");
+            self.send(work, model, ending, Shape::Plain).await?
+        } else {
+            response
+        };
+        save(accepted(response).await?, &work.desk).await
+    }
+
+    async fn send(
+        &self,
+        work: &Work,
+        model: &str,
+        ending: Option<&str>,
+        shape: Shape,
+    ) -> Result<Response, EngineError> {
+        let task = if work.options.translate { "translations" } else { "transcriptions" };
+        let mut request = self.client.post(format!("{}/audio/{task}", self.url));
+        if let Some(key) = &self.key {
+            request = request.header(AUTHORIZATION, key);
+        }
+        request.multipart(form(work, model, ending, shape).await?).send().await.map_err(away)
+    }
+
+    async fn list(&self) -> Result<Vec<String>, EngineError> {
+        let mut request = self.client.get(format!("{}/models", self.url)).timeout(LIST);
+        if let Some(key) = &self.key {
+            request = request.header(AUTHORIZATION, key);
+        }
+        let mut response = accepted(request.send().await.map_err(away)?).await?;
+        let list = first(&mut response, MOST_LIST).await.map_err(away)?;
+        let list: Models = serde_json::from_slice(&list).map_err(io::Error::from)?;
+        Ok(list.data.into_iter().map(|model| model.id).take(MOST_MODELS).collect())
+    }
+}
+
+#[derive(Deserialize)]
+struct Models {
+    data: Vec<Model>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    id: String,
+}
+
+#[async_trait]
+impl Engine for OpenAi {
+    fn kind(&self) -> &'static str {
+        "openai"
+    }
+
+    /// As the server lists them, a minute ago at the most. One that lists none, or is away, has none.
+    async fn models(&self) -> Vec<String> {
+        let mut listed = self.listed.lock().await;
+        if let Some((at, models)) = &*listed
+            && at.elapsed() < FRESH
+        {
+            return models.clone();
+        }
+        let models = self.list().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the engine lists no models");
+            Vec::new()
+        });
+        *listed = Some((Instant::now(), models.clone()));
+        models
+    }
+
+    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
+        let audio = work.audio.clone();
+        // A demuxer that panics on a hostile file knows nothing of it.
+        let (seconds, ending) = spawn_blocking(move || decode::glance(&audio)).await.unwrap_or_default();
+        let model = self.choose(work.model.as_deref()).await;
+        let mut answer = tokio::select! {
+            () = stopped(&mut stop) => return Err(EngineError::Stopped),
+            answer = self.ask(work, &model, ending) => answer?,
+        };
+        let desk = work.desk.clone();
+        let (head, found) =
+            relay(sink, stop, move |relay| answer::document(&mut answer, &desk, seconds, relay)).await?;
+        Ok(Summary {
+            engine: self.kind().to_owned(),
+            model: Some(model),
+            language: head.language.or_else(|| work.language.clone()),
+            duration: head.duration.unwrap_or(found.end),
+            speech_duration: found.speech,
+            segments: found.segments,
+            note: None,
+        })
+    }
+}
+
+/// The request.
+async fn form(work: &Work, model: &str, ending: Option<&str>, shape: Shape) -> Result<Form, EngineError> {
+    let audio = tokio::fs::File::open(&work.audio).await?;
+    let length = audio.metadata().await?.len();
+    let part = Part::stream_with_length(Body::wrap_stream(pieces(audio)), length).file_name(filename(work, ending));
+    let mut form = Form::new().text("model", model.to_owned());
+    let options = &work.options;
+    if !options.translate {
+        if let Some(language) = work.language.clone().filter(|language| language != "auto") {
+            form = form.text("language", language);
+        }
+        if shape == Shape::Verbose {
+            form = form.text("timestamp_granularities[]", "segment");
+            if options.words {
+                form = form.text("timestamp_granularities[]", "word");
+            }
+        }
+    }
+    if let Some(prompt) = options.prompt.clone() {
+        form = form.text("prompt", prompt);
+    }
+    if let Some(temperature) = options.temperature {
+        form = form.text("temperature", temperature.to_string());
+    }
+    let shape = match shape {
+        Shape::Verbose => "verbose_json",
+        Shape::Plain => "json",
+    };
+    Ok(form.text("response_format", shape).part("file", part))
+}
+
+/// The name of the file, with an ending where one is known: some servers go by it.
+fn filename(work: &Work, ending: Option<&str>) -> String {
+    let name = work.filename.as_deref().unwrap_or("audio");
+    match ending {
+        Some(ending) if Path::new(name).extension().is_none() => format!("{name}.{ending}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// A file, piece by piece.
+fn pieces(file: tokio::fs::File) -> impl Stream<Item = io::Result<Bytes>> {
+    unfold(Some(file), |file| async move {
+        let mut file = file?;
+        let mut piece = BytesMut::with_capacity(PIECE);
+        match file.read_buf(&mut piece).await {
+            Ok(0) => None,
+            Ok(_) => Some((Ok(piece.freeze()), Some(file))),
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+}
+
+/// A response that is no refusal.
+async fn accepted(mut response: Response) -> Result<Response, EngineError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let body = timeout(LIST, first(&mut response, MOST_REFUSAL)).await;
+    let body = body.ok().and_then(Result::ok).unwrap_or_default();
+    let why = format!("{status}: {}", String::from_utf8_lossy(&body).escape_debug());
+    let later = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+    Err(if later { EngineError::Unavailable(why) } else { EngineError::Rejected(REFUSED, why) })
+}
+
+/// The beginning of a body.
+async fn first(response: &mut Response, most: usize) -> reqwest::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while body.len() < most
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk[..chunk.len().min(most - body.len())]);
+    }
+    Ok(body)
+}
+
+/// The answer as a file without a name.
+async fn save(mut response: Response, desk: &Path) -> Result<File, EngineError> {
+    let mut file = tokio::fs::File::from_std(tempfile::tempfile_in(desk)?);
+    let mut length = 0;
+    while let Some(chunk) = response.chunk().await.map_err(away)? {
+        length += chunk.len() as u64;
+        if length > MOST {
+            return Err(EngineError::Rejected(TOO_LONG, format!("more than {MOST} bytes")));
+        }
+        file.write_all(&chunk).await?;
+    }
+    file.flush().await?;
+    file.rewind().await?;
+    Ok(file.into_std().await)
+}
+
+/// An error of the connection. It never holds the key; the URL is the operator's.
+fn away(error: reqwest::Error) -> EngineError {
+    EngineError::Unavailable(error.without_url().to_string())
+}

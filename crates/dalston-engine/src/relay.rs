@@ -1,0 +1,86 @@
+//! Blocking work whose finds go to a sink: it runs beside the event loop, a few finds ahead of the sink.
+
+use crate::{EngineError, Segment, Sink, Stop, mend::Mender};
+use tokio::{
+    sync::mpsc::{Sender, channel},
+    task::spawn_blocking,
+};
+
+/// Finds that wait for the sink at most.
+const AHEAD: usize = 64;
+/// What clients read when a decoder or a parser panics on what it is given.
+const UNREADABLE: &str = "The audio, or what the engine said of it, cannot be read";
+
+enum Find {
+    Segment(Segment),
+    Progress(u16),
+}
+
+/// What was found, in numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) segments: u64,
+    pub(crate) speech: f64,
+    pub(crate) end: f64,
+}
+
+/// The end of the work: what it finds goes in here.
+pub(crate) struct Relay {
+    sink: Sender<Find>,
+    stop: Stop,
+    mender: Mender,
+    progress: u16,
+}
+
+impl Relay {
+    /// Hands over a segment, mended. Waits while the sink is busy.
+    pub(crate) fn segment(&mut self, segment: Segment) -> Result<(), EngineError> {
+        for segment in self.mender.mend(segment) {
+            self.sink.blocking_send(Find::Segment(segment)).map_err(|_| EngineError::Stopped)?;
+        }
+        self.check()
+    }
+
+    /// Says how far it has come, in thousandths, where it has come further.
+    pub(crate) fn progress(&mut self, thousandths: u16) -> Result<(), EngineError> {
+        if thousandths > self.progress {
+            self.progress = thousandths;
+            self.sink.blocking_send(Find::Progress(thousandths)).map_err(|_| EngineError::Stopped)?;
+        }
+        self.check()
+    }
+
+    /// Fails when it is time to stop.
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        if *self.stop.borrow() { Err(EngineError::Stopped) } else { Ok(()) }
+    }
+}
+
+/// Runs the work, and gives all that it finds to the sink, in order.
+pub(crate) async fn relay<T: Send + 'static>(
+    sink: &mut dyn Sink,
+    stop: Stop,
+    work: impl FnOnce(&mut Relay) -> Result<T, EngineError> + Send + 'static,
+) -> Result<(T, Found), EngineError> {
+    let (sender, mut finds) = channel(AHEAD);
+    let mut relay = Relay { sink: sender, stop, mender: Mender::default(), progress: 0 };
+    let task = spawn_blocking(move || {
+        let done = work(&mut relay)?;
+        let Mender { segments, speech, end, .. } = relay.mender;
+        Ok((done, Found { segments, speech, end }))
+    });
+    // When the sink fails the receiver is dropped, and the work with it at its next find.
+    while let Some(find) = finds.recv().await {
+        match find {
+            Find::Segment(segment) => sink.segment(&segment)?,
+            Find::Progress(thousandths) => sink.progress(thousandths),
+        }
+    }
+    // A panic on a hostile file says the same as a refusal.
+    task.await.unwrap_or_else(|error| Err(EngineError::Rejected(UNREADABLE, error.to_string())))
+}
+
+/// Waits until it is time to stop. Nobody who could tell any more says the same.
+pub(crate) async fn stopped(stop: &mut Stop) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,167 @@
+//! Transcripts as subtitles and as plain text, segment by segment.
+
+use crate::Segment;
+use bytes::Bytes;
+use std::{fmt::Write, io, num::NonZeroUsize};
+
+/// How a transcript is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// SubRip.
+    Srt,
+    /// WebVTT (W3C).
+    Vtt,
+    /// The text alone, in lines.
+    Txt,
+}
+
+/// How much stands in a line and in a subtitle.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Characters of a line.
+    pub line_length: NonZeroUsize,
+    /// Lines of a subtitle.
+    pub lines: NonZeroUsize,
+}
+
+impl Format {
+    /// What suits it: 42 characters in two lines, as is usual on television; a plain text has lines of 80.
+    pub fn layout(self) -> Layout {
+        let of = |line, lines| Layout {
+            line_length: NonZeroUsize::new(line).unwrap_or(NonZeroUsize::MIN),
+            lines: NonZeroUsize::new(lines).unwrap_or(NonZeroUsize::MIN),
+        };
+        match self {
+            Self::Srt | Self::Vtt => of(42, 2),
+            Self::Txt => of(80, 1),
+        }
+    }
+}
+
+/// Writes segments down, one by one. Those without text are left out and not counted; what is too long for a subtitle
+/// becomes several, which share its time by their length.
+///
+/// The subtitle crate is not used for this but in the tests, to read it back: its hours end at 255, and it escapes
+/// nothing.
+pub fn render<S>(format: Format, layout: Layout, segments: S) -> impl Iterator<Item = io::Result<Bytes>> + use<S>
+where
+    S: Iterator<Item = io::Result<Segment>>,
+{
+    let mut writer = Writer { format, layout, number: 0, column: 0 };
+    let begin = if format == Format::Vtt { "WEBVTT\n" } else { "" };
+    let end = if format == Format::Txt { "\n" } else { "" };
+    let said = |text: &'static str| std::iter::once(Ok(Bytes::from_static(text.as_bytes())));
+    let pieces = segments.map(move |segment| segment.map(|segment| writer.write(&segment)));
+    said(begin).chain(pieces).chain(said(end)).filter(|piece| !piece.as_ref().is_ok_and(Bytes::is_empty))
+}
+
+struct Writer {
+    format: Format,
+    layout: Layout,
+    /// Subtitles so far.
+    number: u64,
+    /// Characters in the last line, of a plain text.
+    column: usize,
+}
+
+impl Writer {
+    fn write(&mut self, segment: &Segment) -> Bytes {
+        let mut text = String::new();
+        match self.format {
+            Format::Txt => self.flow(&segment.text, &mut text),
+            Format::Srt | Format::Vtt => self.subtitles(segment, &mut text),
+        }
+        Bytes::from(text)
+    }
+
+    /// Goes on in the same line.
+    fn flow(&mut self, text: &str, out: &mut String) {
+        for word in text.split_whitespace() {
+            let length = word.chars().count();
+            if self.column > 0 {
+                let fits = self.column + 1 + length <= self.layout.line_length.get();
+                out.push(if fits { ' ' } else { '\n' });
+                self.column = if fits { self.column + 1 } else { 0 };
+            }
+            out.push_str(word);
+            self.column += length;
+        }
+    }
+
+    fn subtitles(&mut self, segment: &Segment, out: &mut String) {
+        let lines = wrap(&segment.text, self.layout.line_length.get());
+        let whole: u64 = lines.iter().map(|line| length(line)).sum();
+        let (start, end) = (millis(segment.start), millis(segment.end).max(millis(segment.start) + 1));
+        let (mut from, mut said) = (start, 0);
+        for some in lines.chunks(self.layout.lines.get()) {
+            said += some.iter().map(|line| length(line)).sum::<u64>();
+            let share = u128::from(end - start) * u128::from(said) / u128::from(whole.max(1));
+            let until = (start + u64::try_from(share).unwrap_or(u64::MAX)).max(from + 1);
+            self.number += 1;
+            self.subtitle(from, until, some, out);
+            from = until;
+        }
+    }
+
+    fn subtitle(&self, from: u64, until: u64, lines: &[String], out: &mut String) {
+        // Writing to a string does not fail.
+        let _ = match self.format {
+            Format::Vtt => write!(out, "\n{} --> {}\n", time(from, '.'), time(until, '.')),
+            Format::Srt | Format::Txt => {
+                let gap = if self.number > 1 { "\n" } else { "" };
+                write!(out, "{gap}{}\n{} --> {}\n", self.number, time(from, ','), time(until, ','))
+            }
+        };
+        for line in lines {
+            // WebVTT has escapes. SubRip has none, and an arrow in its text might be taken for a time.
+            let line = match self.format {
+                Format::Vtt => line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+                Format::Srt | Format::Txt => line.replace("-->", "→"),
+            };
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+}
+
+/// Words in lines of at most so many characters; a longer word is cut.
+fn wrap(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let letters: Vec<char> = word.chars().collect();
+        for (at, piece) in letters.chunks(most).enumerate() {
+            let fits = at == 0 && column + 1 + piece.len() <= most;
+            match lines.last_mut() {
+                Some(line) if fits => {
+                    line.push(' ');
+                    line.extend(piece);
+                    column += 1 + piece.len();
+                }
+                _ => {
+                    lines.push(piece.iter().collect());
+                    column = piece.len();
+                }
+            }
+        }
+    }
+    lines
+}
+
+fn length(line: &str) -> u64 {
+    line.chars().count() as u64
+}
+
+/// Whole milliseconds of a time in seconds, rounded.
+fn millis(seconds: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and NaN is 0")]
+    let millis = (seconds * 1_000.0).round() as u64;
+    millis.min(u64::from(u32::MAX) * 1_000)
+}
+
+/// `hh:mm:ss.mmm`; hours have as many digits as they need.
+fn time(millis: u64, point: char) -> String {
+    let (seconds, millis) = (millis / 1_000, millis % 1_000);
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    format!("{:02}:{:02}:{seconds:02}{point}{millis:03}", minutes / 60, minutes % 60)
+}

@@ -1,0 +1,41 @@
+//! From the settings of the work to its parts.
+
+use crate::{BucketSettings, EngineSettings, Settings};
+use anyhow::{Context, Result, bail};
+use dalston_engine::{Engine, Vad};
+use dalston_service::{Blobs, Bucket, BucketParts, Terms};
+use std::sync::Arc;
+
+/// Where audio and transcripts are.
+pub(crate) async fn blobs(settings: &Settings) -> Result<Blobs> {
+    let bucket = match settings.workload.bucket.clone() {
+        None => None,
+        Some(BucketSettings { bucket, prefix, endpoint, region, access_key, secret_key }) => {
+            let parts = BucketParts { bucket, prefix, endpoint, region, access_key, secret_key };
+            Some(Bucket::open(parts).context("DALSTON_AUDIO_STORE cannot be used")?)
+        }
+    };
+    Blobs::open(&settings.data_dir, settings.max_upload_bytes, bucket)
+        .await
+        .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))
+}
+
+/// How much is done at once.
+pub(crate) fn terms(settings: &Settings) -> Terms {
+    let workload = &settings.workload;
+    Terms {
+        per_node: workload.jobs_per_node,
+        per_tenant: workload.jobs_per_tenant,
+        attempts: workload.attempts,
+        patience: workload.patience,
+        retention_days: workload.retention_days,
+    }
+}
+
+/// Whoever transcribes jobs.
+pub(crate) fn engine(settings: &Settings) -> Result<Arc<dyn Engine>> {
+    match &settings.workload.engine {
+        EngineSettings::Vad => Ok(Arc::new(Vad)),
+        EngineSettings::OpenAi { .. } | EngineSettings::Command { .. } => bail!("no such engine"),
+    }
+}

@@ -1,0 +1,174 @@
+//! A bucket of an S3-compatible store.
+
+use super::Blob;
+use dalston_auth::SecretText;
+use dalston_model::Timestamp;
+use futures_util::StreamExt;
+use object_store::{
+    ClientOptions, Error, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart, aws::AmazonS3Builder, path,
+};
+use std::{io, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+/// A connection is made in time, or not.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A step that takes longer is an outage: a part that goes, a piece that comes.
+const STEP: Duration = Duration::from_secs(60);
+/// How often, and for how long, a request is made again.
+const RETRIES: usize = 3;
+const RETRYING: Duration = Duration::from_secs(15);
+/// What goes in one part: the least that S3 takes; of 10,000 parts an object is 48 GiB.
+const PART: usize = 5 * 1024 * 1024;
+/// Parts that are under way at once.
+const PARTS: usize = 2;
+/// What is read of a file at once.
+const PIECE: usize = 256 * 1024;
+
+/// Where the bucket is, and who asks.
+#[derive(Debug, Clone)]
+pub struct BucketParts {
+    /// The bucket.
+    pub bucket: String,
+    /// What all names begin with, without a slash at either end.
+    pub prefix: String,
+    /// The server, if it is not Amazon's.
+    pub endpoint: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// Who asks.
+    pub access_key: String,
+    /// The key.
+    pub secret_key: SecretText,
+}
+
+/// A bucket.
+pub struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    prefix: String,
+}
+
+/// An object that was listed.
+pub(super) struct Listed {
+    /// Its name within its folder.
+    pub(super) name: String,
+    /// When it was written.
+    pub(super) modified: Timestamp,
+}
+
+impl Bucket {
+    /// The bucket of these settings. Asks nobody yet.
+    pub fn open(parts: BucketParts) -> io::Result<Self> {
+        // An error means that it was done before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled();
+        let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRYING, ..RetryConfig::default() };
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(parts.bucket)
+            .with_region(parts.region)
+            .with_access_key_id(parts.access_key)
+            .with_secret_access_key(parts.secret_key.expose())
+            .with_client_options(options)
+            .with_retry(retry);
+        if let Some(endpoint) = parts.endpoint {
+            // The setting says whether it goes in the clear.
+            builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
+        }
+        let store = builder.build().map_err(io::Error::other)?;
+        Ok(Self { store: Arc::new(store), prefix: parts.prefix })
+    }
+
+    /// Puts a file, part by part.
+    pub(super) async fn put(&self, blob: &Blob, from: &Path) -> io::Result<()> {
+        let mut file = File::open(from).await?;
+        let upload = step(self.store.put_multipart(&self.path(blob))).await?;
+        let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
+        let mut piece = vec![0; PIECE];
+        let sent = async {
+            loop {
+                let read = file.read(&mut piece).await?;
+                if read == 0 {
+                    return Ok(());
+                }
+                step(parts.wait_for_capacity(PARTS)).await?;
+                parts.write(&piece[..read]);
+            }
+        };
+        match sent.await {
+            Ok(()) => step(parts.finish()).await.map(|_| ()),
+            Err(error) => {
+                // What the server keeps of an upload that did not end is for a rule of the bucket.
+                let _ = step(parts.abort()).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Brings an object into a new file.
+    pub(super) async fn fetch(&self, blob: &Blob, to: &Path) -> io::Result<()> {
+        let mut pieces = step(self.store.get(&self.path(blob))).await?.into_stream();
+        let mut file = File::create_new(to).await?;
+        while let Some(piece) = timeout(STEP, pieces.next()).await? {
+            file.write_all(&piece.map_err(|error| fault(&error))?).await?;
+        }
+        file.flush().await
+    }
+
+    /// Whether there is such an object.
+    pub(super) async fn has(&self, blob: &Blob) -> io::Result<bool> {
+        match step(self.store.head(&self.path(blob))).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object, if it is there.
+    pub(super) async fn delete(&self, blob: &Blob) -> io::Result<()> {
+        super::folder::gone(step(self.store.delete(&self.path(blob))).await)
+    }
+
+    /// Up to `limit` objects of a folder, after the one of this name, in the order of their names.
+    pub(super) async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<Listed>> {
+        let within = self.within(folder, None);
+        let mut found = match after {
+            Some(name) => self.store.list_with_offset(Some(&within), &self.within(folder, Some(name))),
+            None => self.store.list(Some(&within)),
+        };
+        let mut listed = Vec::new();
+        while listed.len() < limit
+            && let Some(object) = timeout(STEP, found.next()).await?
+        {
+            let object = object.map_err(|error| fault(&error))?;
+            let modified = Timestamp::from_micros(object.last_modified.timestamp_micros());
+            listed.push(Listed { name: object.location.filename().unwrap_or_default().to_owned(), modified });
+        }
+        Ok(listed)
+    }
+
+    fn path(&self, blob: &Blob) -> path::Path {
+        self.within(blob.folder(), Some(&blob.name()))
+    }
+
+    fn within(&self, folder: &str, name: Option<&str>) -> path::Path {
+        let parts = self.prefix.split('/').filter(|part| !part.is_empty()).chain([folder]).chain(name);
+        path::Path::from_iter(parts)
+    }
+}
+
+/// A step with a deadline.
+async fn step<T>(asked: impl Future<Output = object_store::Result<T>>) -> io::Result<T> {
+    timeout(STEP, asked).await?.map_err(|error| fault(&error))
+}
+
+/// What an error of the store is as one of a file. The text of the store is for the log, and names no key.
+fn fault(error: &Error) -> io::Error {
+    let kind = match error {
+        Error::NotFound { .. } => io::ErrorKind::NotFound,
+        _ => io::ErrorKind::HostUnreachable,
+    };
+    io::Error::new(kind, error.to_string())
+}

@@ -1,0 +1,198 @@
+//! What is done about things that a crash left where they should not be.
+
+use super::{Blob, Blobs, Scratch, folder::gone};
+use crate::{ServiceError, ServiceResult, view::fence};
+use dalston_model::{JobId, SharedClock, Timestamp};
+use dalston_store::JobStore;
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+    time::{Duration, UNIX_EPOCH},
+};
+use tokio::{
+    fs::{self, DirEntry, ReadDir},
+    task::spawn_blocking,
+};
+
+/// A thing without a row may be another node's upload under way: it is left alone for so long.
+const ABANDONED: Duration = Duration::from_hours(1);
+/// Kept things of a kind that one round looks at; the next goes on from there.
+const ROUND: usize = 1_000;
+
+/// How far recovery has come with the things that are kept.
+#[derive(Default)]
+pub(super) struct Walks {
+    audio: Mutex<Option<Walk>>,
+    transcripts: Mutex<Option<Walk>>,
+}
+
+/// Where a walk goes on.
+enum Walk {
+    /// With the rest of a folder.
+    Folder(ReadDir),
+    /// Behind this name of a bucket.
+    Bucket(String),
+}
+
+/// What came of a thing.
+enum Came {
+    Kept,
+    Deleted,
+    Left,
+}
+
+/// A thing that is kept, and when it was written.
+struct Found {
+    blob: Blob,
+    modified: Timestamp,
+}
+
+impl Blobs {
+    /// Finishes what a crash cut off: staged audio whose job is in the store is kept; audio without a job is deleted once
+    /// it is an hour old; so is a transcript, and at once one that its job, which has ended, does not have. What that
+    /// cannot be done with is passed over. Scratch folders of ended processes go. Tells how many were kept and deleted.
+    pub(crate) async fn recover(&self, store: &dyn JobStore, clock: &SharedClock) -> ServiceResult<(u32, u32)> {
+        let (mut kept, mut deleted) = (0, self.sweep().await?);
+        let mut count = |came| match came {
+            Came::Kept => kept += 1,
+            Came::Deleted => deleted += 1,
+            Came::Left => {}
+        };
+        let mut staged = fs::read_dir(&self.folder.staged).await?;
+        while let Some(entry) = staged.next_entry().await? {
+            let name = entry.file_name();
+            count(passed_over(&name, self.recover_staged(&entry, store, clock.now()).await)?);
+        }
+        for found in self.walk("audio", &self.walks.audio, Blob::audio).await? {
+            count(passed_over(&found.blob, self.recover_kept(&found, store, clock.now()).await)?);
+        }
+        for found in self.walk("results", &self.walks.transcripts, Blob::transcript).await? {
+            count(passed_over(&found.blob, self.recover_kept(&found, store, clock.now()).await)?);
+        }
+        Ok((kept, deleted))
+    }
+
+    async fn sweep(&self) -> ServiceResult<u32> {
+        let (root, own) = (self.scratch.root(), self.scratch.folder());
+        Ok(spawn_blocking(move || Scratch::sweep(&root, &own)).await.map_err(io::Error::other)??)
+    }
+
+    async fn recover_staged(&self, entry: &DirEntry, store: &dyn JobStore, now: Timestamp) -> ServiceResult<Came> {
+        let Some(id) = job(entry) else { return delete_abandoned(entry, now).await };
+        let blob = Blob::Audio(id);
+        if store.job_exists(id).await? {
+            match &self.bucket {
+                None => self.folder.rename(&entry.path(), &blob).await?,
+                Some(bucket) => {
+                    if !bucket.has(&blob).await? {
+                        bucket.put(&blob, &entry.path()).await?;
+                    }
+                    gone(fs::remove_file(entry.path()).await)?;
+                }
+            }
+            return Ok(Came::Kept);
+        }
+        if let Some(bucket) = &self.bucket
+            && is_abandoned(modified(entry).await, now)
+        {
+            bucket.delete(&blob).await?;
+        }
+        delete_abandoned(entry, now).await
+    }
+
+    /// A purge deletes the row before the rest.
+    async fn recover_kept(&self, found: &Found, store: &dyn JobStore, now: Timestamp) -> ServiceResult<Came> {
+        // Its age first: it is nearer than the store, and most things of a busy hour end there.
+        let is_old = is_abandoned(Some(found.modified), now);
+        let is_needless = match &found.blob {
+            Blob::Audio(id) => is_old && !store.job_exists(*id).await?,
+            Blob::Transcript(lease) => match store.job(&lease.tenant, lease.job).await? {
+                None => is_old,
+                Some(job) => job.status.is_ended() && fence(&job) != Some(lease.fence),
+            },
+        };
+        if !is_needless {
+            return Ok(Came::Left);
+        }
+        self.delete(&found.blob).await?;
+        Ok(Came::Deleted)
+    }
+
+    /// The next things of a folder.
+    async fn walk(
+        &self,
+        folder: &str,
+        walk: &Mutex<Option<Walk>>,
+        parse: fn(&str) -> Option<Blob>,
+    ) -> io::Result<Vec<Found>> {
+        let before = walk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (found, rest) = match &self.bucket {
+            None => {
+                let entries = match before {
+                    Some(Walk::Folder(entries)) => entries,
+                    _ => fs::read_dir(self.folder.of(folder)).await?,
+                };
+                read_on(entries, parse).await?
+            }
+            Some(bucket) => {
+                let after = before.and_then(|walk| if let Walk::Bucket(name) = walk { Some(name) } else { None });
+                let listed = bucket.list(folder, after.as_deref(), ROUND).await?;
+                let rest = listed.get(ROUND - 1).map(|last| Walk::Bucket(last.name.clone()));
+                let known = listed.into_iter();
+                let known = known.filter_map(|it| Some(Found { blob: parse(&it.name)?, modified: it.modified }));
+                (known.collect(), rest)
+            }
+        };
+        *walk.lock().unwrap_or_else(PoisonError::into_inner) = rest;
+        Ok(found)
+    }
+}
+
+/// The next things among the entries of a folder, and the rest of them.
+async fn read_on(mut entries: ReadDir, parse: fn(&str) -> Option<Blob>) -> io::Result<(Vec<Found>, Option<Walk>)> {
+    let mut found = Vec::new();
+    while found.len() < ROUND {
+        let Some(entry) = entries.next_entry().await? else { return Ok((found, None)) };
+        if let Some(blob) = entry.file_name().to_str().and_then(parse)
+            && let Some(modified) = modified(&entry).await
+        {
+            found.push(Found { blob, modified });
+        }
+    }
+    Ok((found, Some(Walk::Folder(entries))))
+}
+
+async fn delete_abandoned(entry: &DirEntry, now: Timestamp) -> ServiceResult<Came> {
+    if !is_abandoned(modified(entry).await, now) {
+        return Ok(Came::Left);
+    }
+    gone(fs::remove_file(entry.path()).await)?;
+    Ok(Came::Deleted)
+}
+
+/// A store that cannot be asked ends the round; anything else is between it and this thing.
+fn passed_over(what: &(dyn std::fmt::Debug + Sync), came: ServiceResult<Came>) -> ServiceResult<Came> {
+    match came {
+        Err(ServiceError::Unavailable) => Err(ServiceError::Unavailable),
+        Err(error) => {
+            tracing::warn!(%error, ?what, "it could not be recovered");
+            Ok(Came::Left)
+        }
+        Ok(came) => Ok(came),
+    }
+}
+
+/// The job that a file is named after.
+fn job(entry: &DirEntry) -> Option<JobId> {
+    entry.file_name().to_str()?.parse().ok()
+}
+
+/// When a file was written; `None` for one that is gone.
+async fn modified(entry: &DirEntry) -> Option<Timestamp> {
+    let modified = entry.metadata().await.ok()?.modified().ok()?;
+    Some(Timestamp::from_micros(0).plus(modified.duration_since(UNIX_EPOCH).unwrap_or_default()))
+}
+
+fn is_abandoned(modified: Option<Timestamp>, now: Timestamp) -> bool {
+    modified.is_some_and(|modified| now.since(modified) > ABANDONED)
+}

@@ -1,0 +1,227 @@
+//! What the parts of a node tell each other about jobs: that one came, that one changed, that one is to stop.
+
+use dalston_model::JobId;
+use dalston_store::Lease;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    time::timeout,
+};
+
+/// Who waits for jobs on this node, at most.
+const WATCHERS: usize = 1_000;
+/// What another node does with a job is seen so often.
+const LOOK: Duration = Duration::from_secs(1);
+/// Progress that is not known.
+const UNKNOWN: u16 = u16::MAX;
+
+/// Why the work on a job is stopped from this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// A caller cancelled it.
+    Cancelled,
+    /// Its lease does not count any more.
+    Lost,
+    /// The attempt took longer than it may.
+    TooLong,
+    /// The gateway stops.
+    Stopping,
+}
+
+/// The work on a job on this node.
+pub(crate) struct Run {
+    pub(crate) lease: Lease,
+    progress: AtomicU16,
+    why: OnceLock<Why>,
+    stop: watch::Sender<bool>,
+}
+
+impl Run {
+    /// How far it has come, in thousandths.
+    pub(crate) fn progress(&self) -> Option<u16> {
+        Some(self.progress.load(Ordering::Relaxed)).filter(|progress| *progress != UNKNOWN)
+    }
+
+    /// Notes how far it has come.
+    pub(crate) fn advance(&self, thousandths: u16) {
+        self.progress.store(thousandths.min(1_000), Ordering::Relaxed);
+    }
+
+    /// Stops it. The first reason counts.
+    pub(crate) fn stop(&self, why: Why) {
+        let _ = self.why.set(why);
+        self.stop.send_replace(true);
+    }
+
+    /// Why it was stopped, if it was.
+    pub(crate) fn why(&self) -> Option<Why> {
+        self.why.get().copied()
+    }
+
+    /// Tells when to stop.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+}
+
+/// The board.
+pub(crate) struct Board {
+    came: Notify,
+    orphaned: Notify,
+    runs: Mutex<HashMap<JobId, Arc<Run>>>,
+    watched: Mutex<HashMap<JobId, watch::Sender<()>>>,
+    watchers: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Board {
+    /// An empty one.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            came: Notify::new(),
+            orphaned: Notify::new(),
+            runs: Mutex::default(),
+            watched: Mutex::default(),
+            watchers: Arc::new(Semaphore::new(WATCHERS)),
+            stopping: watch::channel(false).0,
+        })
+    }
+
+    /// Says that there may be something to do.
+    pub(crate) fn came(&self) {
+        self.came.notify_one();
+    }
+
+    /// Waits until somebody says so.
+    pub(crate) async fn coming(&self) {
+        self.came.notified().await;
+    }
+
+    /// Says that a key was revoked.
+    pub(crate) fn orphaned(&self) {
+        self.orphaned.notify_one();
+    }
+
+    /// Waits until somebody says so.
+    pub(crate) async fn orphans(&self) {
+        self.orphaned.notified().await;
+    }
+
+    /// Says that a job is not as it was.
+    pub(crate) fn changed(&self, id: JobId) {
+        if let Some(watched) = self.watched().get(&id) {
+            watched.send_replace(());
+        }
+    }
+
+    /// Begins the work under a lease.
+    pub(crate) fn begin(&self, lease: Lease) -> Arc<Run> {
+        let run = Run { lease, progress: AtomicU16::new(UNKNOWN), why: OnceLock::new(), stop: watch::channel(false).0 };
+        let run = Arc::new(run);
+        let mut runs = self.runs();
+        // An attempt that has lost its lease may still be on its way out: the new one takes its place.
+        if let Some(before) = runs.insert(run.lease.job, run.clone()) {
+            before.stop(Why::Lost);
+        }
+        run
+    }
+
+    /// Ends the work: there is room for more.
+    pub(crate) fn end(&self, run: &Arc<Run>) {
+        let mut runs = self.runs();
+        if runs.get(&run.lease.job).is_some_and(|current| Arc::ptr_eq(current, run)) {
+            runs.remove(&run.lease.job);
+        }
+        drop(runs);
+        self.changed(run.lease.job);
+        self.came();
+    }
+
+    /// All work of this node.
+    pub(crate) fn running(&self) -> Vec<Arc<Run>> {
+        self.runs().values().cloned().collect()
+    }
+
+    /// How much there is of it.
+    pub(crate) fn count(&self) -> usize {
+        self.runs().len()
+    }
+
+    /// Stops the work on a job, if this node works on it.
+    pub(crate) fn cancel(&self, id: JobId) {
+        if let Some(run) = self.runs().get(&id) {
+            run.stop(Why::Cancelled);
+        }
+    }
+
+    /// Says that the gateway stops: no work begins any more, and nobody waits.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Waits until somebody says so.
+    pub(crate) async fn stopped(&self) {
+        // Whoever asks holds the board, and with it the other end.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Whether somebody said so.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Looks at a job from now on. `None`: too many do.
+    pub(crate) fn watch(self: &Arc<Self>, id: JobId) -> Option<Watch> {
+        let place = self.watchers.clone().try_acquire_owned().ok()?;
+        let changes = self.watched().entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
+        Some(Watch { board: self.clone(), id, changes, _place: place })
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Run>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watched(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who looks at a job.
+pub struct Watch {
+    board: Arc<Board>,
+    id: JobId,
+    changes: watch::Receiver<()>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Watch {
+    /// Waits until the job is worth another look: it changed on this node, or a second has gone.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            () = self.board.stopped() => {}
+            _ = timeout(LOOK, self.changes.changed()) => {}
+        }
+    }
+
+    /// Whether there is nothing to wait for any more: the gateway stops.
+    pub fn is_over(&self) -> bool {
+        self.board.is_stopping()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watched = self.board.watched();
+        // This one is still counted.
+        if watched.get(&self.id).is_some_and(|sender| sender.receiver_count() <= 1) {
+            watched.remove(&self.id);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! An attempt at a job: the audio to the engine, what it finds into a file, and the word to the store.
+
+use super::{Dispatcher, LAST, draft::Draft};
+use crate::{
+    blobs::Blob,
+    board::{Board, Run, Why},
+    view,
+};
+use dalston_engine::{EngineError, Summary, Work};
+use dalston_model::{FileName, Job, JobStatus};
+use dalston_store::{FinishJob, Lease, Outcome};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+    time::{sleep, timeout},
+};
+
+/// How long a job waits after an attempt that failed; after further ones as long as after the last.
+const BACKOFF: [u64; 5] = [2, 8, 30, 120, 600];
+/// A store that is away is told again after this time.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What clients read.
+const UNAVAILABLE: &str = "The engine is not available";
+const TOO_LONG: &str = "The engine took too long";
+const BROKEN: &str = "The engine failed";
+const UNREADABLE: &str = "The audio or the result could not be read or written";
+const STOPPED: &str = "The gateway stopped while it ran";
+
+/// What came of the work.
+enum Done {
+    /// A transcript, kept under the lease.
+    Transcript(Summary),
+    /// Nothing, for good.
+    Never(&'static str),
+    /// Nothing this time.
+    NotNow(&'static str),
+    /// It was stopped.
+    Stopped(Why),
+}
+
+/// The place of a run on the board, which is free again when this is dropped.
+struct Place {
+    board: Arc<Board>,
+    run: Arc<Run>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.board.end(&self.run);
+    }
+}
+
+impl Dispatcher {
+    /// Works on a job under its lease, to the end.
+    pub(super) async fn attempt(self: Arc<Self>, job: Job, run: Arc<Run>) {
+        let place = Place { board: self.board.clone(), run: run.clone() };
+        self.board.changed(job.id);
+        tracing::debug!(job = %job.id, tenant = %job.tenant, attempt = run.lease.fence, "a job begins");
+        let done = if self.is_orphan(&job).await { Done::Stopped(Why::Cancelled) } else { self.work(&job, &run).await };
+        if let Some(outcome) = self.outcome(&job, &run.lease, done) {
+            self.finish(&run.lease, &outcome).await;
+        }
+        drop(place);
+    }
+
+    /// Whether the key that made it is revoked: what it left behind is not begun.
+    async fn is_orphan(&self, job: &Job) -> bool {
+        let Some(key) = job.key() else { return false };
+        match self.store.key(&job.tenant, key).await {
+            Ok(used) => used.is_some_and(|used| used.key.revoked_at.is_some()),
+            Err(error) => {
+                tracing::warn!(%error, job = %job.id, "the key of a job could not be looked up");
+                false
+            }
+        }
+    }
+
+    /// Has the engine work, and keeps what it found.
+    async fn work(&self, job: &Job, run: &Arc<Run>) -> Done {
+        match self.transcribe(job, run).await {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, job = %job.id, "the files of a job");
+                Done::NotNow(UNREADABLE)
+            }
+        }
+    }
+
+    async fn transcribe(&self, job: &Job, run: &Arc<Run>) -> io::Result<Done> {
+        let desk = self.blobs.desk().await?;
+        let audio = self.blobs.audio(job.id, &desk).await?;
+        let path = desk.path().join("transcript");
+        let draft = create(path.clone(), run.clone()).await?;
+        let work = Work {
+            audio,
+            desk: desk.path().to_owned(),
+            filename: job.filename.as_ref().map(FileName::as_str).map(str::to_owned),
+            model: job.model.clone(),
+            language: job.language.clone(),
+            options: job.options.clone(),
+        };
+        let (mut stop, engine) = (run.stopping(), self.engine.clone());
+        let heard = stop.clone();
+        // A task of its own: an engine that panics ends its job and nothing else.
+        let mut task = tokio::spawn(async move {
+            let mut draft = draft;
+            let summary = engine.transcribe(&work, &mut draft, heard).await?;
+            Ok(spawn_blocking(move || draft.finish(summary)).await.map_err(io::Error::other)??)
+        });
+        let ended = tokio::select! {
+            ended = &mut task => ended,
+            () = sleep(self.terms.patience) => {
+                run.stop(Why::TooLong);
+                last(&mut task).await
+            }
+            () = told(&mut stop) => last(&mut task).await,
+        };
+        let ended = ended.unwrap_or_else(|error| {
+            tracing::error!(%error, job = %job.id, "an engine ended without a word");
+            Err(EngineError::Unavailable("it panicked, or did not stop".to_owned()))
+        });
+        match (run.why(), ended) {
+            (Some(why @ (Why::Cancelled | Why::Lost)), _) => Ok(Done::Stopped(why)),
+            (_, Ok(summary)) => {
+                self.blobs.publish(&path, &run.lease).await?;
+                Ok(Done::Transcript(summary))
+            }
+            (Some(Why::TooLong), Err(_)) => Ok(Done::NotNow(TOO_LONG)),
+            (Some(why), Err(_)) => Ok(Done::Stopped(why)),
+            (None, Err(error)) => failed(job, error),
+        }
+    }
+
+    /// What the store is told; `None`: nothing.
+    fn outcome(&self, job: &Job, lease: &Lease, done: Done) -> Option<Outcome> {
+        let has_more = lease.fence < u64::from(self.terms.attempts.get());
+        let waits = usize::try_from(lease.fence).unwrap_or(usize::MAX).saturating_sub(1).min(BACKOFF.len() - 1);
+        match done {
+            Done::Transcript(summary) => {
+                let audio_ms = millis(summary.duration).unwrap_or_else(|| job.audio_ms());
+                Some(Outcome::Completed { result: view::result(&summary, lease.fence), audio_ms })
+            }
+            Done::NotNow(error) if has_more => {
+                Some(Outcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
+            }
+            Done::NotNow(error) | Done::Never(error) => Some(Outcome::Failed { error: error.to_owned() }),
+            Done::Stopped(Why::Lost) => None,
+            Done::Stopped(Why::Cancelled) => Some(Outcome::Cancelled),
+            // Handed back, whatever the number of the attempt: it failed at nothing.
+            Done::Stopped(Why::Stopping | Why::TooLong) => {
+                Some(Outcome::Retry { error: STOPPED.to_owned(), after: Duration::ZERO })
+            }
+        }
+    }
+
+    /// Tells the store, until it answers.
+    async fn finish(&self, lease: &Lease, outcome: &Outcome) {
+        loop {
+            match self.store.finish_job(lease, outcome, self.clock.now()).await {
+                Ok(FinishJob::Finished(job)) => {
+                    tracing::info!(job = %job.id, tenant = %job.tenant, status = %job.status, "a job");
+                    self.deliveries.wake();
+                    if job.status != JobStatus::Completed {
+                        self.discard(lease, outcome).await;
+                    }
+                    return;
+                }
+                Ok(FinishJob::Lost) => return self.lost(lease, outcome).await,
+                Err(error) => tracing::warn!(%error, job = %lease.job, "the end of a job is told again"),
+            }
+            tokio::select! {
+                // The lease lapses, and another node takes the job.
+                () = self.board.stopped() => {
+                    sleep(AGAIN).await;
+                    if self.store.finish_job(lease, outcome, self.clock.now()).await.is_err() {
+                        tracing::warn!(job = %lease.job, "the end of a job was not told");
+                    }
+                    return;
+                }
+                () = sleep(AGAIN) => {}
+            }
+        }
+    }
+
+    /// The lease did not count any more. It may have been this very word that ended it, when the answer to the first one
+    /// was lost.
+    async fn lost(&self, lease: &Lease, outcome: &Outcome) {
+        match self.store.job(&lease.tenant, lease.job).await {
+            Ok(job) => {
+                if job.as_ref().and_then(view::fence) != Some(lease.fence) {
+                    tracing::info!(job = %lease.job, attempt = lease.fence, "a lease was lost");
+                    self.discard(lease, outcome).await;
+                }
+            }
+            // Recovery will find out.
+            Err(error) => tracing::warn!(%error, job = %lease.job, "what became of a job is not known"),
+        }
+    }
+
+    /// Deletes a transcript that no job has.
+    async fn discard(&self, lease: &Lease, outcome: &Outcome) {
+        if !matches!(outcome, Outcome::Completed { .. }) {
+            return;
+        }
+        if let Err(error) = self.blobs.delete(&Blob::Transcript(lease.clone())).await {
+            tracing::warn!(%error, job = %lease.job, "a transcript is left to recovery");
+        }
+    }
+}
+
+async fn create(path: PathBuf, run: Arc<Run>) -> io::Result<Draft> {
+    spawn_blocking(move || Draft::create(&path, run)).await.map_err(io::Error::other)?
+}
+
+/// Waits until the run is to stop.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    // Whoever waits holds the run, and with it the other end.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+/// What a task that was told to stop still says.
+async fn last<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> {
+    if let Ok(ended) = timeout(LAST, &mut *task).await {
+        return ended;
+    }
+    task.abort();
+    task.await
+}
+
+/// What an error of the engine means for the job.
+fn failed(job: &Job, error: EngineError) -> io::Result<Done> {
+    tracing::warn!(%error, job = %job.id, "an attempt failed");
+    match error {
+        EngineError::Rejected(text, _) => Ok(Done::Never(text)),
+        EngineError::Unavailable(_) => Ok(Done::NotNow(UNAVAILABLE)),
+        EngineError::Stopped => Ok(Done::NotNow(BROKEN)),
+        EngineError::Io(error) => Err(error),
+    }
+}
+
+/// Seconds as milliseconds, rounded up. `None`: they are not known.
+fn millis(seconds: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    let millis = (seconds * 1_000.0).ceil() as u64;
+    (seconds > 0.0).then(|| millis.min(u64::from(u32::MAX)))
+}

@@ -1,0 +1,46 @@
+//! A transcript that is being written: a line of JSON for each segment.
+
+use crate::board::Run;
+use dalston_engine::{Segment, Sink, Summary};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::Path,
+    sync::Arc,
+};
+
+/// The file, and the run whose progress is noted.
+pub(super) struct Draft {
+    file: BufWriter<File>,
+    run: Arc<Run>,
+    segments: u64,
+    speech: f64,
+}
+
+impl Draft {
+    /// A new file. Blocks.
+    pub(super) fn create(path: &Path, run: Arc<Run>) -> io::Result<Self> {
+        let file = BufWriter::new(File::create_new(path)?);
+        Ok(Self { file, run, segments: 0, speech: 0.0 })
+    }
+
+    /// The last of it; the summary says what was counted here. Blocks.
+    pub(super) fn finish(mut self, summary: Summary) -> io::Result<Summary> {
+        self.file.flush()?;
+        Ok(Summary { segments: self.segments, speech_duration: self.speech, ..summary })
+    }
+}
+
+impl Sink for Draft {
+    fn segment(&mut self, segment: &Segment) -> io::Result<()> {
+        serde_json::to_writer(&mut self.file, segment)?;
+        self.file.write_all(b"\n")?;
+        self.segments += 1;
+        self.speech += (segment.end - segment.start).max(0.0);
+        Ok(())
+    }
+
+    fn progress(&mut self, thousandths: u16) {
+        self.run.advance(thousandths);
+    }
+}

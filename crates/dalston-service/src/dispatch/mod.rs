@@ -1,0 +1,210 @@
+//! The dispatcher: leases jobs for this node, has its engine work on them, and keeps the queue in order.
+//!
+//! A job is this node's for as long as its lease is kept by heartbeats. Whoever finishes under a lease that does not
+//! count any more changes nothing, so a job ends once, however many nodes worked on it.
+
+mod attempt;
+mod draft;
+mod tidy;
+
+use crate::{
+    Blobs, Deliveries,
+    board::{Board, Why},
+};
+use dalston_engine::Engine;
+use dalston_model::{SharedClock, SharedEntropy, Timestamp};
+use dalston_store::{Beat, Lease, LeaseJobs, SharedStore};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+/// A lease lasts so long without a heartbeat.
+const TTL: Duration = Duration::from_secs(30);
+/// Heartbeats go so often: with them a cancel on another node arrives here.
+const BEAT: Duration = Duration::from_secs(1);
+/// The queue is asked so often when nobody says that a job came: jobs come to other nodes too. Give or take a fifth, so
+/// that nodes do not ask all at once.
+const POLL: Duration = Duration::from_secs(1);
+/// When the gateway stops, work under way has so long to come to its end; then it is handed back.
+const GRACE: Duration = Duration::from_secs(10);
+/// Then an engine has so long to stop.
+const LAST: Duration = Duration::from_secs(5);
+
+/// How much work there is at once, and how often it is tried.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Jobs of this node at once.
+    pub per_node: u32,
+    /// Jobs of a tenant at once, on all nodes.
+    pub per_tenant: u32,
+    /// How often a job is tried.
+    pub attempts: NonZeroU32,
+    /// How long an attempt may take.
+    pub patience: Duration,
+    /// For how many days ended jobs are kept, unless their tenant says otherwise.
+    pub retention_days: Option<u32>,
+}
+
+/// The dispatcher of this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DispatcherReport {
+    /// Who transcribes jobs: `vad`, `openai` or `command`.
+    pub engine: String,
+    /// Jobs that run on this node.
+    pub running: usize,
+    /// How many may run on this node at once.
+    pub most: u32,
+    /// Of the queue: `ok`, or `behind` when it could not be asked the last time; null before the first.
+    pub state: Option<String>,
+    /// When the queue was last asked; null before the first time.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub asked_at: Option<Timestamp>,
+}
+
+/// What a dispatcher is made of.
+pub(crate) struct DispatcherParts {
+    pub(crate) store: SharedStore,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) clock: SharedClock,
+    pub(crate) entropy: SharedEntropy,
+    pub(crate) terms: Terms,
+}
+
+/// The dispatcher.
+pub struct Dispatcher {
+    store: SharedStore,
+    blobs: Arc<Blobs>,
+    board: Arc<Board>,
+    deliveries: Arc<Deliveries>,
+    engine: Arc<dyn Engine>,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    terms: Terms,
+    /// When the queue was asked, and whether it answered.
+    asked: Mutex<Option<(Timestamp, bool)>>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
+        let DispatcherParts { store, blobs, board, deliveries, engine, clock, entropy, terms } = parts;
+        Arc::new(Self { store, blobs, board, deliveries, engine, clock, entropy, terms, asked: Mutex::default() })
+    }
+
+    /// Works until the gateway stops ([`crate::Jobs::stop`]), and until what is under way then has ended or was handed
+    /// back.
+    pub async fn run(self: Arc<Self>) {
+        tokio::select! {
+            () = self.lease() => {}
+            () = self.beat() => {}
+            () = self.keep_order() => {}
+        }
+    }
+
+    /// How it is.
+    pub fn report(&self) -> DispatcherReport {
+        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        DispatcherReport {
+            engine: self.engine.kind().to_owned(),
+            running: self.board.count(),
+            most: self.terms.per_node,
+            state: asked.map(|(_, answered)| if answered { "ok" } else { "behind" }.to_owned()),
+            asked_at: asked.map(|(at, _)| at),
+        }
+    }
+
+    /// Leases jobs whenever there is room and one may have come.
+    async fn lease(self: &Arc<Self>) {
+        let mut attempts = JoinSet::new();
+        while !self.board.is_stopping() {
+            self.fill(&mut attempts).await;
+            while attempts.try_join_next().is_some() {}
+            tokio::select! {
+                biased;
+                () = self.board.stopped() => {}
+                () = self.board.coming() => {}
+                () = sleep(self.jittered(POLL)) => {}
+            }
+        }
+        if timeout(GRACE, ended(&mut attempts)).await.is_err() {
+            for run in self.board.running() {
+                run.stop(Why::Stopping);
+            }
+            // What does not stop either is another node's once its lease has lapsed.
+            let _ = timeout(LAST + LAST, ended(&mut attempts)).await;
+        }
+    }
+
+    /// Begins as many attempts as there is room for.
+    async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
+        let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
+        let limit = self.terms.per_node.saturating_sub(busy);
+        if limit == 0 {
+            return;
+        }
+        let leased = self.store.lease_jobs(&LeaseJobs { limit, per_tenant: self.terms.per_tenant, ttl: TTL }).await;
+        let answered = leased.is_ok();
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.clock.now(), answered));
+        match leased {
+            Ok(leased) => {
+                for leased in leased {
+                    let run = self.board.begin(leased.lease.clone());
+                    attempts.spawn(self.clone().attempt(leased.job, run));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the queue could not be asked"),
+        }
+    }
+
+    /// Keeps the leases of this node, and hears what became of them.
+    async fn beat(&self) {
+        let mut beats = interval(BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beats.tick().await;
+            let runs = self.board.running();
+            if runs.is_empty() {
+                continue;
+            }
+            let leases: Vec<(Lease, Option<u16>)> =
+                runs.iter().map(|run| (run.lease.clone(), run.progress())).collect();
+            let answers = match self.store.beat_jobs(&leases, TTL).await {
+                Ok(answers) => answers,
+                Err(error) => {
+                    tracing::warn!(%error, "leases could not be kept");
+                    continue;
+                }
+            };
+            for (run, answer) in runs.iter().zip(answers) {
+                match answer {
+                    Beat::Held => self.board.changed(run.lease.job),
+                    Beat::Cancelling => run.stop(Why::Cancelled),
+                    Beat::Lost => run.stop(Why::Lost),
+                }
+            }
+        }
+    }
+
+    /// A time, give or take a fifth.
+    fn jittered(&self, time: Duration) -> Duration {
+        let mut chance = [128];
+        // Without chance nodes ask in step, which does no harm.
+        let _ = self.entropy.fill(&mut chance);
+        time * (4 * 255 + 2 * u32::from(chance[0])) / (5 * 255)
+    }
+}
+
+/// Waits until all have ended.
+async fn ended(attempts: &mut JoinSet<()>) {
+    while attempts.join_next().await.is_some() {}
+}

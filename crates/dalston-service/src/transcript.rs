@@ -1,0 +1,206 @@
+//! The transcript of a completed job, read piece by piece: its length costs no memory.
+
+use crate::{Jobs, ServiceError, ServiceResult, jobs::NOUN, view};
+use bytes::{Bytes, BytesMut};
+use dalston_auth::Permit;
+use dalston_engine::{Format, Layout, Segment, Summary, TranscriptReader, render};
+use dalston_model::{Job, JobStatus};
+use dalston_store::Lease;
+use futures_util::{Stream, stream::unfold};
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    io::{self, BufReader, Seek},
+    iter,
+};
+use tokio::task::spawn_blocking;
+
+/// A result of at most so many bytes stands in the job at every door.
+const SHORT: usize = 64 * 1024;
+/// What a reader is given at once, at least, unless it is the last.
+const PIECE: usize = 32 * 1024;
+
+/// A transcript, and what is said of it in short.
+#[derive(Debug)]
+pub struct Transcript {
+    file: File,
+    summary: Summary,
+}
+
+/// The result of a job, as doors give it.
+#[derive(Debug)]
+pub struct JobResult {
+    /// The whole of it; what is said of it in short, where it is too long; null before the job is completed.
+    pub value: Value,
+    /// The whole, where it is too long to stand in an answer.
+    pub long: Option<Transcript>,
+}
+
+/// Pieces of a text, as they are rendered. Making one blocks.
+pub type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
+
+impl Jobs {
+    /// The transcript of a job. Before it is completed: a conflict.
+    pub async fn transcript(&self, _permit: &Permit, job: &Job) -> ServiceResult<Transcript> {
+        let known = view::summary(job).zip(view::fence(job)).filter(|_| job.status == JobStatus::Completed);
+        let Some((summary, fence)) = known else {
+            return Err(ServiceError::Conflict("The job is not completed".into()));
+        };
+        let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
+        match self.blobs.transcript(&lease).await {
+            Ok(file) => Ok(Transcript { file, summary }),
+            // It was purged meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ServiceError::NotFound(NOUN)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The result of a job.
+    pub async fn result(&self, permit: &Permit, job: &Job) -> ServiceResult<JobResult> {
+        if job.status != JobStatus::Completed {
+            return Ok(JobResult { value: Value::Null, long: None });
+        }
+        let transcript = self.transcript(permit, job).await?;
+        let file = transcript.file.try_clone()?;
+        let (short, summary) =
+            spawn_blocking(move || (short(&transcript), transcript.summary)).await.map_err(io::Error::other)?;
+        if let Some(value) = short? {
+            return Ok(JobResult { value, long: None });
+        }
+        let mut value = view::brief(summary.clone());
+        value["hint"] = format!("The transcript is long: GET /v1/audio/transcriptions/{}/export/json", job.id).into();
+        Ok(JobResult { value, long: Some(Transcript { file, summary }) })
+    }
+}
+
+impl Transcript {
+    /// As subtitles or plain text.
+    pub fn render(self, format: Format, layout: Layout) -> io::Result<Pieces> {
+        Ok(Box::new(render(format, layout, Segments::of(&self.file)?)))
+    }
+
+    /// The whole as JSON: `text`, `segments`, `words`, and what is said of it in short.
+    pub fn json(self) -> io::Result<Pieces> {
+        // A pass over the file for each member: none of them is ever whole in memory.
+        let text = pass(&self.file, |segment, first| {
+            let text = segment.text.trim();
+            let quoted = json!(text).to_string();
+            let space = if first || text.is_empty() { "" } else { " " };
+            (format!("{space}{}", &quoted[1..quoted.len() - 1]), first && text.is_empty())
+        })?;
+        let segments = pass(&self.file, |mut segment, first| {
+            segment.words.clear();
+            (listed(first, &json!(segment)), false)
+        })?;
+        let words = pass(&self.file, |segment, first| {
+            let words = segment.words.iter().enumerate();
+            let text: String = words.map(|(at, word)| listed(first && at == 0, &json!(word))).collect();
+            (text, first && segment.words.is_empty())
+        })?;
+        let mut rest = view::brief(self.summary).to_string();
+        rest.replace_range(..1, "],");
+        let pieces = said("{\"text\":\"").chain(text);
+        let pieces = pieces.chain(said("\",\"segments\":[")).chain(segments);
+        let pieces = pieces.chain(said("],\"words\":[")).chain(words);
+        Ok(Box::new(pieces.chain(iter::once(Ok(Bytes::from(rest))))))
+    }
+}
+
+/// One pass over a file of segments, each of which becomes a text. What draws it is told whether it is the first with
+/// anything to draw, and tells whether there was nothing.
+fn pass(
+    file: &File,
+    draw: impl Fn(Segment, bool) -> (String, bool) + Send + 'static,
+) -> io::Result<impl Iterator<Item = io::Result<Bytes>> + Send + 'static> {
+    let mut first = true;
+    Ok(Segments::of(file)?.map(move |segment| {
+        let (text, was_nothing) = draw(segment?, first);
+        first = was_nothing;
+        Ok(Bytes::from(text))
+    }))
+}
+
+/// The segments of a file, from its beginning whenever the first is asked for: all passes over a file share the place in
+/// it, and one ends before the next begins.
+enum Segments {
+    Before(File),
+    Within(TranscriptReader<BufReader<File>>),
+}
+
+impl Segments {
+    fn of(file: &File) -> io::Result<Self> {
+        file.try_clone().map(Self::Before)
+    }
+
+    fn open(file: &File) -> io::Result<TranscriptReader<BufReader<File>>> {
+        let mut file = file.try_clone()?;
+        file.rewind()?;
+        Ok(TranscriptReader::new(BufReader::with_capacity(PIECE, file)))
+    }
+}
+
+impl Iterator for Segments {
+    type Item = io::Result<Segment>;
+
+    fn next(&mut self) -> Option<io::Result<Segment>> {
+        if let Self::Before(file) = self {
+            match Self::open(file) {
+                Ok(reader) => *self = Self::Within(reader),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        match self {
+            Self::Before(_) => None,
+            Self::Within(reader) => reader.next(),
+        }
+    }
+}
+
+fn said(text: &'static str) -> impl Iterator<Item = io::Result<Bytes>> + Send {
+    iter::once(Ok(Bytes::from_static(text.as_bytes())))
+}
+
+/// An element of a list.
+fn listed(first: bool, value: &Value) -> String {
+    if first { value.to_string() } else { format!(",{value}") }
+}
+
+/// The pieces as a stream. Each is made off the event loop, and no thread waits for whoever reads slowly.
+pub fn streamed(pieces: Pieces) -> impl Stream<Item = io::Result<Bytes>> {
+    unfold(Some(pieces), |pieces| async move {
+        let mut pieces = pieces?;
+        let made = spawn_blocking(move || {
+            let piece = gather(&mut pieces);
+            (pieces, piece)
+        });
+        match made.await {
+            Ok((pieces, Ok(piece))) if !piece.is_empty() => Some((Ok(piece), Some(pieces))),
+            Ok((_, Ok(_))) => None,
+            Ok((_, Err(error))) => Some((Err(error), None)),
+            Err(error) => Some((Err(io::Error::other(error)), None)),
+        }
+    })
+}
+
+/// The next pieces as one.
+fn gather(pieces: &mut Pieces) -> io::Result<Bytes> {
+    let mut gathered = BytesMut::with_capacity(PIECE);
+    while gathered.len() < PIECE
+        && let Some(piece) = pieces.next()
+    {
+        gathered.extend_from_slice(&piece?);
+    }
+    Ok(gathered.freeze())
+}
+
+fn short(transcript: &Transcript) -> io::Result<Option<Value>> {
+    let whole = Transcript { file: transcript.file.try_clone()?, summary: transcript.summary.clone() };
+    let mut text = Vec::new();
+    for piece in whole.json()? {
+        text.extend_from_slice(&piece?);
+        if text.len() > SHORT {
+            return Ok(None);
+        }
+    }
+    Ok(Some(serde_json::from_slice(&text)?))
+}

@@ -1,0 +1,127 @@
+//! An OpenAI-compatible server as the engine.
+
+use super::{Desk, Kept};
+use dalston_engine::{Engine, EngineError, OpenAi};
+use kit::{
+    engine_server::{Answers, EngineServer, KEY, MODELS, TEXT},
+    wav,
+};
+use std::net::TcpListener;
+use tokio::sync::watch;
+
+fn engine(server: &EngineServer, model: Option<&str>) -> OpenAi {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    OpenAi::new(&server.url, model, Some(KEY)).unwrap()
+}
+
+#[tokio::test]
+async fn the_file_and_the_options_reach_the_server_and_segments_and_words_come_back() {
+    let server = EngineServer::start();
+    let audio = wav::tone(2);
+    let desk = Desk::new(&audio);
+    let mut work = desk.work();
+    (work.filename, work.language) = (Some("talk".to_owned()), Some("en".to_owned()));
+    work.options.words = true;
+    work.options.prompt = Some("Dalston".to_owned());
+    work.options.temperature = Some(0.25);
+    let (summary, kept) = desk.transcribe(&engine(&server, None), &work).await;
+    let summary = summary.unwrap();
+    let heard = server.last();
+    assert_eq!(heard.audio, audio);
+    assert_eq!((heard.filename.as_str(), heard.task.as_str()), ("talk.wav", "transcriptions"));
+    assert_eq!(heard.authorization, format!("Bearer {KEY}"));
+    assert_eq!(heard.all("timestamp_granularities[]"), ["segment", "word"]);
+    for (field, value) in [("model", "whisper-1"), ("language", "en"), ("prompt", "Dalston"), ("temperature", "0.25")] {
+        assert_eq!(heard.all(field), [value]);
+    }
+    assert_eq!(kept.texts(), ["Good morning.", "Nobody knows <what> happens & why."]);
+    assert_eq!(kept.times(), [(1.0005, 2.25), (3.5, 5.0)]);
+    let words: Vec<Vec<&str>> =
+        kept.segments.iter().map(|segment| segment.words.iter().map(|word| word.word.as_str()).collect()).collect();
+    assert_eq!(words, [["Good", "morning"], ["Nobody", "knows"]]);
+    assert!((kept.segments[0].confidence.unwrap() - (-0.25_f64).exp()).abs() < 1e-9);
+    assert_eq!((summary.engine.as_str(), summary.segments, summary.duration), ("openai", 2, 5.5));
+    assert_eq!((summary.language.as_deref(), summary.model.as_deref()), (Some("english"), Some("whisper-1")));
+}
+
+#[tokio::test]
+async fn a_translation_has_no_language_and_a_server_without_segments_gives_the_text() {
+    let server = EngineServer::start();
+    server.forget_verbose();
+    let desk = Desk::new(&wav::tone(2));
+    let mut work = desk.work();
+    work.language = Some("de".to_owned());
+    work.options.translate = true;
+    let (summary, kept) = desk.transcribe(&engine(&server, Some("large")), &work).await;
+    assert_eq!(kept.texts(), [TEXT]);
+    assert_eq!(kept.times(), [(0.0, 2.0)]);
+    assert_eq!(summary.unwrap().duration, 2.0);
+    let heard = server.heard();
+    assert_eq!(heard.len(), 2);
+    for request in &heard {
+        assert_eq!((request.task.as_str(), request.all("model")), ("translations", vec!["large"]));
+        assert!(request.all("language").is_empty());
+    }
+    assert_eq!(heard[1].all("response_format"), ["json"]);
+}
+
+#[tokio::test]
+async fn a_model_of_the_client_is_asked_for_where_the_server_has_it() {
+    let server = EngineServer::start();
+    let desk = Desk::new(&wav::tone(1));
+    for (setting, wanted, asked) in [
+        (Some("large"), Some(MODELS[1]), MODELS[1]),
+        (Some("large"), Some("gpt-4o-transcribe"), "large"),
+        (None, Some("gpt-4o-transcribe"), "gpt-4o-transcribe"),
+        (Some("large"), None, "large"),
+    ] {
+        let mut work = desk.work();
+        work.model = wanted.map(str::to_owned);
+        desk.transcribe(&engine(&server, setting), &work).await.0.unwrap();
+        assert_eq!(server.last().all("model"), [asked], "{setting:?}, {wanted:?}");
+    }
+    assert_eq!(engine(&server, None).models().await, MODELS);
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_what_will_not_is_refused_without_a_word_of_the_server() {
+    let server = EngineServer::start();
+    let desk = Desk::new(&wav::tone(1));
+    let engine = engine(&server, None);
+    for status in [408, 429, 500, 502, 503] {
+        server.answers([Answers::Raw(status, "secret".to_owned())]);
+        let (summary, _) = desk.transcribe(&engine, &desk.work()).await;
+        assert!(matches!(summary, Err(EngineError::Unavailable(_))), "{status}: {summary:?}");
+    }
+    for status in [301, 401, 404, 413, 422] {
+        server.answers([Answers::Raw(status, "secret".to_owned())]);
+        let Err(EngineError::Rejected(said, _)) = desk.transcribe(&engine, &desk.work()).await.0 else {
+            panic!("{status}")
+        };
+        assert!(!said.contains("secret"));
+    }
+    for body in ["", "no JSON", "[]", "{\"segments\": [{\"start\": \"x\"}]}", "{\"segments\": ["] {
+        server.answers([Answers::Raw(200, body.to_owned())]);
+        let (summary, _) = desk.transcribe(&engine, &desk.work()).await;
+        assert!(matches!(summary, Err(EngineError::Rejected(..))), "{body}: {summary:?}");
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = OpenAi::new(&format!("http://{nobody}/v1"), None, None).unwrap();
+    let (summary, _) = desk.transcribe(&away, &desk.work()).await;
+    assert!(matches!(summary, Err(EngineError::Unavailable(_))), "{summary:?}");
+    assert!(away.models().await.is_empty());
+}
+
+#[tokio::test]
+async fn it_stops_while_the_server_thinks() {
+    let server = EngineServer::start();
+    server.answers([Answers::Slowly]);
+    let desk = Desk::new(&wav::tone(1));
+    let (stop, told) = watch::channel(false);
+    let (engine, work, mut kept) = (engine(&server, None), desk.work(), Kept::default());
+    let (stopped, ()) = tokio::join!(engine.transcribe(&work, &mut kept, told), async {
+        server.asked(1).await;
+        stop.send_replace(true);
+    });
+    assert!(matches!(stopped, Err(EngineError::Stopped)), "{stopped:?}");
+}

@@ -1,0 +1,148 @@
+//! `?wait=SECONDS`, and the events of a job.
+
+use super::{PATH, upload, working, working_with};
+use kit::{
+    app::{App, Start},
+    client::{Answer, Client},
+    process::eventually,
+    scribe::Turn,
+    wav,
+};
+use reqwest::{
+    Method, Response,
+    multipart::{Form, Part},
+};
+use serde_json::{Value, json};
+
+/// The events of a job, as they come.
+struct Events(Response, String);
+
+impl Events {
+    async fn of(client: &Client, job: &str) -> Self {
+        let response = client.request(Method::GET, &format!("{job}/events")).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self(response, String::new())
+    }
+
+    /// The next event; `None` at the end.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some((event, rest)) = self.1.split_once("\n\n") {
+                let data = event.strip_prefix("event: job\ndata: ").map(|data| serde_json::from_str(data).unwrap());
+                self.1 = rest.to_owned();
+                if data.is_some() {
+                    return data;
+                }
+                continue;
+            }
+            let piece = self.0.chunk().await.unwrap()?;
+            self.1.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_create_that_waits_answers_with_the_result() {
+    let (_app, _, client) = working(&[Turn::Writes(1)]).await;
+    let file = Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"));
+    let asked = client.request(Method::POST, &format!("{PATH}?wait=60")).multipart(file);
+    let made = Answer::of(asked).await.expect(201);
+    assert_eq!((&made.json["status"], &made.json["result"]["text"]), (&json!("completed"), &json!("word 0")));
+    assert_eq!(made.header("location"), format!("{PATH}/{}", made.json["id"].as_str().unwrap()));
+    for wrong in ["61", "-1", "%2B5", "x", "", "1&wait=1"] {
+        let asked = client.request(Method::POST, &format!("{PATH}?wait={wrong}"));
+        let answer = Answer::of(asked.multipart(Form::new().text("a", "b"))).await.expect(422);
+        assert_eq!(answer.fields(), ["wait"], "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_its_time_or_with_the_gateway() {
+    let (app, scribe, client) = working(&[Turn::Holds]).await;
+    let job = upload(&client).await;
+    eventually("it runs", async || scribe.count() == 1).await;
+    assert_eq!(client.get(&format!("{job}?wait=0")).await.expect(200).json["status"], "running");
+    assert_eq!(client.get(&format!("{job}?wait=1")).await.expect(200).json["status"], "running");
+    for wrong in ["61", "-1", "x"] {
+        assert_eq!(client.get(&format!("{job}?wait={wrong}")).await.expect(422).fields(), ["wait"], "{wrong}");
+    }
+    let path = format!("{job}?wait=60");
+    let waits = tokio::spawn({
+        let client = client.clone();
+        async move { client.get(&path).await }
+    });
+    app.runtime.wind_down();
+    assert_ne!(waits.await.unwrap().expect(200).json["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_wait_hears_of_a_job_that_another_node_works_on() {
+    let fixture = kit::stores::memory().await;
+    let near = Start::default().on(kit::stores::shared(&fixture)).start().await;
+    let folder = near.data.path().to_str().unwrap().to_owned();
+    let start = Start::default().set("DALSTON_DATA_DIR", &folder).on(fixture);
+    let (_far, scribe, _) = working_with(start, &[Turn::Holds]).await;
+    let client = near.key("jobs:read,jobs:write").await;
+    let job = upload(&client).await;
+    eventually("it runs", async || scribe.count() == 1).await;
+    scribe.let_go_on(1);
+    let shown = client.get(&format!("{job}?wait=60")).await.expect(200);
+    assert_eq!(shown.json["result"]["text"], "word 0 word 1");
+}
+
+#[tokio::test]
+async fn events_tell_each_change_of_a_job_and_end_with_it() {
+    let (_app, scribe, client) = working(&[Turn::Holds]).await;
+    let job = upload(&client).await;
+    eventually("it runs", async || scribe.count() == 1).await;
+    let mut events = Events::of(&client, &job).await;
+    let mut seen = Vec::new();
+    while let Some(event) = events.next().await {
+        if event["progress"] == 0.5 {
+            scribe.let_go_on(1);
+        }
+        let told = (event["status"].as_str().unwrap().to_owned(), event["progress"].clone());
+        assert!(!seen.contains(&told), "told twice: {told:?}");
+        seen.push(told);
+    }
+    let last = seen.last().unwrap();
+    assert_eq!(*last, ("completed".to_owned(), json!(1.0)), "{seen:?}");
+    assert!(seen.contains(&("running".to_owned(), json!(0.5))), "{seen:?}");
+    // A job that has ended is told once.
+    let mut events = Events::of(&client, &job).await;
+    let event = events.next().await.unwrap();
+    assert_eq!((&event["status"], &event["result"]["segment_count"]), (&json!("completed"), &json!(2)));
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn events_end_with_the_key_on_every_node() {
+    let fixture = kit::stores::memory().await;
+    let other = Start::default().on(kit::stores::shared(&fixture)).start().await;
+    let app = Start::default().on(fixture).start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    let job = upload(&client).await;
+    let mut near = Events::of(&client, &job).await;
+    let mut far = Events::of(&other.with(client.secret.as_ref().unwrap()), &job).await;
+    for events in [&mut near, &mut far] {
+        assert_eq!(events.next().await.unwrap()["status"], "pending");
+    }
+    app.master().delete(&format!("/auth/keys/{}", client.id.unwrap())).await.expect(200);
+    for events in [&mut near, &mut far] {
+        assert_eq!(events.next().await, None);
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_purged_job_end() {
+    let app = App::start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    let job = upload(&client).await;
+    client.delete(&job).await.expect(200);
+    let mut events = Events::of(&client, &job).await;
+    assert_eq!(events.next().await.unwrap()["status"], "cancelled");
+    assert_eq!(events.next().await, None);
+    client.delete(&format!("{job}?purge=true")).await.expect(200);
+    client.get(&format!("{job}/events")).await.expect(404);
+}
