@@ -214,6 +214,7 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-chat/src/telegram/webhook.rs",
             "crates/dalston-runtime/src/first_key.rs",
             "crates/dalston-runtime/src/first_key.rs",
+            "crates/dalston-runtime/src/work.rs",
             "crates/dalston-service/src/blobs/bucket.rs",
             "crates/dalston-service/src/claims.rs",
             "crates/dalston-service/src/secret.rs",

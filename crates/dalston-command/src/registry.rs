@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, Arguments, Command, Context, Row,
-    commands::{audit, help, jobs, keys, nudge, status, tenants, usage, webhooks, whoami},
+    commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
 use dalston_auth::Caller;
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
@@ -46,6 +46,10 @@ impl Registry {
                 Row::of::<webhooks::delete::Delete>(),
                 Row::of::<webhooks::deliveries::Deliveries>(),
                 Row::of::<webhooks::retry::Retry>(),
+                Row::of::<tickets::create::Create>(),
+                Row::of::<workers::register::Register>(),
+                Row::of::<workers::list::List>(),
+                Row::of::<workers::remove::Remove>(),
                 Row::of::<nudge::Nudge>(),
             ],
         }

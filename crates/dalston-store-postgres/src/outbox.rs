@@ -22,8 +22,9 @@ const PUT: &str = "
 /// Whoever holds it takes deliveries: what one leaves is there for the next.
 const LOCK: &str = "SELECT value FROM meta WHERE name = 'outbox' FOR UPDATE";
 
-/// Deliveries that are due at $1, up to $2, but those of $3. By the time of the statement, which an index takes for a
-/// bound. Steps from webhook to webhook by the index: those of a disabled one are not read, however many they are.
+/// Deliveries that are due at $1, up to $2, but those of the webhooks $3. By the time of the statement, which an index
+/// takes for a bound. Steps from webhook to webhook by the index: those of a disabled one are not
+/// read, however many they are.
 const DUE: &str = "
     WITH RECURSIVE waiting AS (
         (SELECT webhook_id FROM deliveries WHERE next_at IS NOT NULL ORDER BY webhook_id LIMIT 1)
