@@ -10,6 +10,7 @@ mod me;
 mod patch;
 mod privilege;
 mod query;
+mod quota;
 mod repeat;
 mod revoke;
 mod rotate;

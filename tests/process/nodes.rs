@@ -28,8 +28,8 @@ impl Nodes {
             clock: fixture.clock.clone(),
             keep: Box::new(()),
         };
-        let here = Start::default().workers(Echo).on(fixture).start().await;
-        let there = Start::default().workers(Echo).on(other).start().await;
+        let here = Start::default().worker(Echo).on(fixture).start().await;
+        let there = Start::default().worker(Echo).on(other).start().await;
         let admin = here.key("admin").await;
         Self { here, there, admin }
     }

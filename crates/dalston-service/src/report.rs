@@ -1,7 +1,7 @@
 //! The status report: one struct for every door. A figure is measured, or null.
 
 use crate::{ChatState, DispatcherReport, Process};
-use dalston_model::Timestamp;
+use dalston_model::{Timestamp, Webhook};
 use dalston_store::KeyFigures;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,8 +78,8 @@ pub struct AdminReport {
     pub workers: Value,
     /// How requests are counted: `local`, `shared` or `degraded`.
     pub limiter: String,
-    /// Deliveries of webhooks; null: there are no webhooks.
-    pub webhook: Value,
+    /// The tenant's webhooks; null while the store is down.
+    pub webhook: Option<WebhooksReport>,
     /// The chat; null: none is configured.
     pub telegram: Option<ChatState>,
     /// Keys of the tenant that were used lately; null while the store is down.
@@ -142,6 +142,33 @@ impl KeysReport {
     pub const SOON: Duration = KeyFigures::SOON;
     /// Keys are unused that were not used for this time.
     pub const IDLE: Duration = KeyFigures::IDLE;
+}
+
+/// The tenant's webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WebhooksReport {
+    /// Webhooks that are switched on.
+    pub enabled: u64,
+    /// Webhooks that are switched off.
+    pub disabled: u64,
+    /// Those of them that were switched off because deliveries failed.
+    pub failed: u64,
+    /// When a delivery of any last arrived; null before the first.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub last_success_at: Option<Timestamp>,
+}
+
+impl WebhooksReport {
+    /// Of these webhooks.
+    pub(crate) fn of(webhooks: &[Webhook]) -> Self {
+        let count = |which: fn(&Webhook) -> bool| webhooks.iter().filter(|it| which(it)).count() as u64;
+        Self {
+            enabled: count(|it| it.enabled),
+            disabled: count(|it| !it.enabled),
+            failed: count(|it| it.disabled_at.is_some()),
+            last_success_at: webhooks.iter().filter_map(|it| it.last_success_at).max(),
+        }
+    }
 }
 
 /// Keys that were used lately.

@@ -2,10 +2,10 @@
 
 use crate::{
     ActiveCallers, AdminReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process, Report, Requests,
-    StoreReport, Streams, UnfinishedJobs, Voice,
+    StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport,
 };
 use dalston_auth::{Gate, Need, Permit};
-use dalston_model::{Scope, SharedClock, Timestamp};
+use dalston_model::{PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp};
 use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
 use std::{
@@ -117,6 +117,12 @@ impl Status {
         };
         let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
         let tenants = if is_platform && latency.is_some() { self.store.tenant_count().await.ok() } else { None };
+        // A tenant has few of them: one page.
+        let page = PageRequest { limit: PageLimit::default(), start: Start::Newest };
+        let webhooks = match latency {
+            Some(_) => self.store.webhooks(permit.tenant(), &page).await.ok(),
+            None => None,
+        };
         AdminReport {
             process: Process::read(),
             store: StoreReport {
@@ -136,7 +142,7 @@ impl Status {
             dispatcher: self.dispatcher.report(),
             workers: Value::Null,
             limiter: self.gate.limiter_mode().as_str().to_owned(),
-            webhook: Value::Null,
+            webhook: webhooks.map(|page| WebhooksReport::of(&page.items)),
             telegram: chat,
             active_callers: figures
                 .map(|it| ActiveCallers { last_hour: it.used_last_hour, last_day: it.used_last_day }),

@@ -6,7 +6,7 @@ use crate::{
     text,
 };
 use dalston_model::Timestamp;
-use dalston_service::{AdminReport, ChatState, FeedReport, KeysReport, Report, StoreReport};
+use dalston_service::{AdminReport, ChatState, FeedReport, KeysReport, Report, StoreReport, WebhooksReport};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Li
         ("tenants", known(admin.tenants.map(|count| plain(grouped(count))))),
         ("workers", value(&admin.workers)),
         ("limiter", vec![Span::new(limiter, &admin.limiter)]),
-        ("webhooks", value(&admin.webhook)),
+        ("webhooks", known(admin.webhook.map(|it| webhooks(it, time)))),
         ("telegram", known(admin.telegram.as_ref().map(|chat| telegram(chat, time)))),
         ("active keys", known(active)),
         ("commit", known(commit.map(|commit| vec![Span::new(Tone::Code, &commit)]))),
@@ -123,6 +123,16 @@ fn keys(keys: KeysReport) -> Line {
         counted(keys.expiring, &format!("expiring within {}", about(KeysReport::SOON)), Tone::Warning),
         counted(keys.unused, &format!("unused for {}", about(KeysReport::IDLE)), Tone::Warning),
     ])
+}
+
+fn webhooks(webhooks: WebhooksReport, time: Timestamp) -> Line {
+    let last = webhooks.last_success_at.map(|at| Span::plain(&format!("last delivery {}", ago(at, time))));
+    let counts = [
+        counted(webhooks.enabled, "on", Tone::Plain),
+        counted(webhooks.disabled, "off", Tone::Plain),
+        counted(webhooks.failed, "of them because deliveries failed", Tone::Warning),
+    ];
+    joined(counts.into_iter().chain(last).collect())
 }
 
 fn telegram(chat: &ChatState, time: Timestamp) -> Line {
