@@ -63,7 +63,11 @@ async fn what_is_not_completed_or_not_there_is_not_exported() {
 async fn times_of_words_and_other_wishes_reach_the_engine() {
     let (_app, scribe, client) = working(&[Turn::Writes(1)]).await;
     let file = || Part::bytes(kit::wav::tone(1)).file_name("vidéo.final.wav");
-    let form = Form::new().part("file", file()).text("timestamps", "word").text("prompt", "Dalston").text("temperature", "0.5");
+    let form = Form::new()
+        .part("file", file())
+        .text("timestamps", "word")
+        .text("prompt", "Dalston")
+        .text("temperature", "0.5");
     let asked = client.request(reqwest::Method::POST, super::PATH).multipart(form.text("language", "de"));
     let made = kit::client::Answer::of(asked).await.expect(201);
     let job = format!("{}/{}", super::PATH, made.json["id"].as_str().unwrap());
