@@ -47,16 +47,28 @@ fn texts<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
 async fn a_caller_reads_what_it_may_do_and_nothing_else() {
     let app = App::start().await;
     let always = ["help", "status", "whoami"];
-    let keys = ["keys.create", "keys.list", "keys.get", "keys.update", "keys.rotate", "keys.revoke", "keys.usage"];
+    let keys = [
+        "keys.create",
+        "keys.list",
+        "keys.get",
+        "keys.update",
+        "keys.rotate",
+        "keys.revoke",
+        "keys.usage",
+        "keys.quota",
+    ];
     let audit = ["audit.list", "audit.verify"];
-    let tenants = ["tenants.create", "tenants.list", "tenants.update"];
+    let tenants = ["tenants.create", "tenants.list", "tenants.update", "tenants.quota"];
     for (scopes, more) in [
         ("webhooks", vec![]),
         ("nudge", vec!["nudge"]),
         ("jobs:read", vec!["jobs.list", "jobs.get"]),
         ("jobs:write", vec!["jobs.cancel"]),
-        ("admin", [&keys[..], &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat()),
-        ("platform", [&keys[..], &tenants, &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat()),
+        ("admin", [&keys[..], &["usage"], &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat()),
+        (
+            "platform",
+            [&keys[..], &tenants, &["usage"], &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat(),
+        ),
     ] {
         let help = app.key(scopes).await.get("/help").await.expect(200);
         assert_eq!(texts(&help.json["commands"], "name"), [&always[..], &more].concat(), "AUTHZ-06 {scopes}");

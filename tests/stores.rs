@@ -3,6 +3,7 @@
 mod postgres_plans;
 mod postgres_server;
 mod python_seed;
+mod redis_jobs;
 mod redis_records;
 mod redis_server;
 

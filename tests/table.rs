@@ -24,7 +24,7 @@ async fn gateway() -> (App, SharedStore) {
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
     // The table fails more often than one address may.
-    let start = Start::default().set("DALSTON_AUTH_FAILURES_PER_MINUTE", "1000000");
+    let start = Start::default().delivers().set("DALSTON_AUTH_FAILURES_PER_MINUTE", "1000000");
     // A nudge reaches somebody, and the chat brings updates.
     let api = BotApi::start();
     let start = api.configure(start).set("DALSTON_ADMIN_IDS", "1").set("TELEGRAM_UPDATES", "webhook");

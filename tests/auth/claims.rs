@@ -1,6 +1,7 @@
 //! `/auth/claims/{token}`: a secret that waits, once, for five minutes.
 
-use dalston_model::TenantId;
+use dalston_model::{Target, TenantId};
+use dalston_service::Secret;
 use dalston_store::{SharedStore, contract::Fixture};
 use futures_util::future::join_all;
 use kit::{
@@ -21,7 +22,7 @@ async fn waiting(app: &App) -> (Client, String) {
     let key = app.key("jobs:read").await;
     let secret = dalston_auth::KeyFormat::default().parse(key.secret.as_ref().unwrap()).unwrap();
     let claims = &app.runtime.services.claims;
-    let token = claims.offer(&TenantId::default(), key.id.unwrap(), &secret).await.unwrap();
+    let token = claims.offer(&TenantId::default(), &Target::Key(key.id.unwrap()), &Secret::Key(secret)).await.unwrap();
     log::guard(&token);
     (key, format!("/auth/claims/{token}"))
 }

@@ -9,6 +9,11 @@ async fn usage(app: &App, key: &Client) -> Value {
     app.master().get(&format!("/auth/keys/{}/usage", key.id.unwrap())).await.expect(200).json
 }
 
+/// No audio.
+fn none() -> serde_json::Value {
+    json!({"jobs": 0.0, "streams": 0.0})
+}
+
 #[tokio::test]
 async fn a_key_that_was_never_used_has_no_use() {
     let app = App::start().await;
@@ -20,6 +25,9 @@ async fn a_key_that_was_never_used_has_no_use() {
         "last_used_from": null,
         "refused": {"rate_limited": 0, "insufficient_scope": 0},
         "days": [],
+        "quota": {
+            "seconds_per_day": null, "seconds_left_today": null, "concurrent_jobs": null, "concurrent_streams": null,
+        },
     });
     assert_eq!(usage(&app, &key).await, expected);
 }
@@ -44,7 +52,7 @@ async fn admitted_and_refused_requests_are_counted_apart() {
     let usage = usage(&app, &key).await;
     assert_eq!(usage["usage_count"], 3);
     assert_eq!(usage["refused"], json!({"rate_limited": 2, "insufficient_scope": 1}));
-    assert_eq!(usage["days"], json!([{"date": "2026-01-01", "requests": 3}]));
+    assert_eq!(usage["days"], json!([{"date": "2026-01-01", "requests": 3, "audio_seconds": none()}]));
     assert_eq!(usage["last_used_at"], "2026-01-01T00:00:00Z");
 }
 
@@ -60,9 +68,9 @@ async fn requests_are_counted_by_day_and_the_last_thirty_days_are_shown() {
     }
     let counted = usage(&app, &key).await;
     let expected = json!([
-        {"date": "2026-01-01", "requests": 1},
-        {"date": "2026-01-02", "requests": 2},
-        {"date": "2026-01-03", "requests": 3},
+        {"date": "2026-01-01", "requests": 1, "audio_seconds": none()},
+        {"date": "2026-01-02", "requests": 2, "audio_seconds": none()},
+        {"date": "2026-01-03", "requests": 3, "audio_seconds": none()},
     ]);
     let mut days = counted["days"].as_array().unwrap().clone();
     days.sort_by_key(|day| day["date"].as_str().unwrap().to_owned());
@@ -71,7 +79,7 @@ async fn requests_are_counted_by_day_and_the_last_thirty_days_are_shown() {
     assert_eq!(counted["last_used_at"], "2026-01-03T00:00:00Z");
     app.clock.advance(Duration::from_secs(86_400 * 28));
     let later = usage(&app, &key).await;
-    assert_eq!(later["days"], json!([{"date": "2026-01-03", "requests": 3}]));
+    assert_eq!(later["days"], json!([{"date": "2026-01-03", "requests": 3, "audio_seconds": none()}]));
     assert_eq!(later["usage_count"], 6);
 }
 

@@ -13,8 +13,9 @@ use dalston_engine::Engine;
 use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
-use dalston_service::{CreateKey, Ends, NoWorkers, Workers};
+use dalston_service::{CreateKey, Ends};
 use dalston_store::{MemoryStore, contract::Fixture};
+use dalston_stream::{OwnWorker, Vad};
 use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},
@@ -22,6 +23,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// The master key of every gateway of the kit.
 pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
@@ -29,7 +31,7 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 /// How a gateway is started.
 pub struct Start {
     settings: Vec<(&'static str, String)>,
-    workers: Arc<dyn Workers>,
+    worker: Option<Arc<dyn OwnWorker>>,
     engine: Option<Arc<dyn Engine>>,
     works: bool,
     pace: Pace,
@@ -37,6 +39,7 @@ pub struct Start {
     registry: Arc<Registry>,
     tempo: Tempo,
     patience: Option<Duration>,
+    delivers: bool,
 }
 
 /// A gateway that serves.
@@ -53,6 +56,7 @@ pub struct App {
     pub data: TempDir,
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
+    ending: Option<watch::Sender<()>>,
     _keep: Option<Fixture>,
 }
 
@@ -60,7 +64,7 @@ impl Default for Start {
     fn default() -> Self {
         Self {
             settings: Vec::new(),
-            workers: Arc::new(NoWorkers),
+            worker: None,
             engine: None,
             works: false,
             pace: Pace::default(),
@@ -68,6 +72,7 @@ impl Default for Start {
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
             patience: None,
+            delivers: false,
         }
     }
 }
@@ -76,14 +81,15 @@ impl Start {
     /// With a setting, by its variable.
     #[must_use]
     pub fn set(mut self, variable: &'static str, value: &str) -> Self {
+        self.settings.retain(|(name, _)| *name != variable);
         self.settings.push((variable, value.to_owned()));
         self
     }
 
-    /// With workers for streams.
+    /// With a worker for streams in the place of the built-in one. Without any the built-in one has no room.
     #[must_use]
-    pub fn workers(self, workers: impl Workers + 'static) -> Self {
-        Self { workers: Arc::new(workers), ..self }
+    pub fn worker(self, worker: impl OwnWorker + 'static) -> Self {
+        Self { worker: Some(Arc::new(worker)), ..self }
     }
 
     /// With the engine of its settings at work on its jobs.
@@ -122,6 +128,12 @@ impl Start {
         Self { patience: Some(patience), ..self }
     }
 
+    /// With deliveries of webhooks, also to this machine.
+    #[must_use]
+    pub fn delivers(self) -> Self {
+        Self { delivers: true, ..self.set("DALSTON_WEBHOOK_NETWORKS", "127.0.0.0/8") }
+    }
+
     /// On this store, with its clock and its counter.
     #[must_use]
     pub fn on(self, fixture: Fixture) -> Self {
@@ -136,6 +148,9 @@ impl Start {
         let mut settings = self.settings;
         settings.push(("DALSTON_DATA_DIR", data.path().to_str().unwrap().to_owned()));
         settings.push(("DALSTON_MASTER_KEY", MASTER.to_owned()));
+        if self.worker.is_none() {
+            settings.push(("DALSTON_OWN_STREAMS", "0".to_owned()));
+        }
         let mut settings = Settings::read(&|variable| {
             settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })
@@ -154,7 +169,7 @@ impl Start {
         let seams = Seams {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
-            workers: self.workers,
+            worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
             engine: self.engine,
             registry: self.registry,
             tempo: self.tempo,
@@ -166,6 +181,8 @@ impl Start {
         let address = listener.local_addr().unwrap();
         let (send, started) = mpsc::channel();
         let dispatcher = self.works.then(|| runtime.services.dispatcher.clone());
+        let (end, ending) = watch::channel(());
+        let delivering = self.delivers.then(|| runtime.deliver(ending).unwrap());
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let dispatching = dispatcher.map(|dispatcher| spawn(dispatcher.run()));
@@ -179,15 +196,29 @@ impl Start {
                     .unwrap()
                     .run();
                 send.send(server.handle()).unwrap();
+                let delivering = delivering.map(spawn);
                 server.await.unwrap();
                 if let Some(dispatching) = dispatching {
                     dispatching.await.unwrap();
                 }
+                if let Some(delivering) = delivering {
+                    delivering.await.unwrap();
+                }
             });
         });
         let server = started.recv().unwrap();
-        let thread = Some(thread);
-        App { url: format!("http://{address}"), address, runtime, clock, data, server, thread, _keep: self.fixture }
+        let (thread, ending) = (Some(thread), Some(end));
+        App {
+            url: format!("http://{address}"),
+            address,
+            runtime,
+            clock,
+            data,
+            server,
+            thread,
+            ending,
+            _keep: self.fixture,
+        }
     }
 }
 
@@ -200,6 +231,16 @@ impl App {
     /// The time by its clock.
     pub fn clock_now(&self) -> Timestamp {
         Clock::now(&*self.clock)
+    }
+
+    /// Lets time pass, with a tick at least every ten seconds.
+    pub async fn pass(&self, mut time: Duration) {
+        while !time.is_zero() {
+            let step = time.min(Duration::from_secs(10));
+            self.clock.advance(step);
+            self.runtime.tick().await;
+            time -= step;
+        }
     }
 
     /// Somebody without a key.
@@ -244,6 +285,7 @@ impl App {
 
     /// Stops the gateway; what it keeps lives on. Also done when it is dropped.
     pub fn stop(&mut self) {
+        drop(self.ending.take());
         if let Some(thread) = self.thread.take() {
             self.runtime.services.jobs.stop();
             drop(self.server.stop(false));

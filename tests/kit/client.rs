@@ -86,6 +86,11 @@ impl Client {
         Answer::of(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// PUT of JSON.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(&body)).await
+    }
+
     /// PATCH of JSON.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::PATCH, path).json(&body)).await
@@ -170,10 +175,13 @@ impl Answer {
         items.iter().map(|item| item["id"].as_str().unwrap()).collect()
     }
 
-    /// The secret of a key that was made or rotated. No line of the log may hold it.
+    /// The secret of a key or a webhook that was made or rotated. No line of the log may hold it.
     #[track_caller]
     pub fn secret(&self) -> String {
-        let secret = self.json["key"].as_str().unwrap_or_else(|| panic!("no secret: {}", self.text));
+        let secret = self.json["key"]
+            .as_str()
+            .or(self.json["secret"].as_str())
+            .unwrap_or_else(|| panic!("no secret: {}", self.text));
         log::guard(secret);
         secret.to_owned()
     }

@@ -1,6 +1,6 @@
 //! The official client from PyPI, in a process of its own.
 
-use kit::{app::App, log, python::python};
+use kit::{app::App, foreign::python, log};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::process::Command;

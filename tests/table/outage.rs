@@ -19,7 +19,7 @@ use std::time::Duration;
 /// A gateway whose store was killed, and keys with every scope that were live.
 async fn stopped() -> (App, Redis, Things) {
     let server = Redis::start(&[]);
-    let app = Start::default().on(stores::redis_at(server.url()).await).start().await;
+    let app = Start::default().delivers().on(stores::redis_at(server.url()).await).start().await;
     let things = Things::new(&app).await;
     (app, server, things)
 }

@@ -6,3 +6,4 @@ mod stream;
 mod tenants;
 mod transcriptions;
 mod upload;
+mod webhooks;

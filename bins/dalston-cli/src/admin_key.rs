@@ -24,7 +24,7 @@ pub(crate) async fn create(
     let arguments = Arguments::from_iter([("name".to_owned(), json!(name)), ("scopes".to_owned(), json!([scope]))]);
     let answer = door.invoke(registry, row, arguments).await?;
     match (style, &answer.secret) {
-        (Style::Terminal(_) | Style::Plain, Some(secret)) => {
+        (Style::Terminal(_) | Style::Plain, Some((_, secret))) => {
             let shown = |field: &str| text(&answer.data[field]);
             Ok(out.write_all(admin_box(&shown("id"), &shown("name"), scope, secret).as_bytes())?)
         }

@@ -8,8 +8,8 @@ use serde_json::Value;
 pub(crate) struct Drawn {
     /// The JSON of the command, without the secret.
     pub(crate) data: Value,
-    /// The secret of a key that was made or rotated.
-    pub(crate) secret: Option<String>,
+    /// The secret that was made, by its name.
+    pub(crate) secret: Option<(&'static str, String)>,
     /// The cursor of the next page.
     pub(crate) next: Option<String>,
 }

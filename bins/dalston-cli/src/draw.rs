@@ -36,15 +36,15 @@ pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Writ
 
 fn json(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     let mut data = drawn.data.clone();
-    if let Some(secret) = &drawn.secret {
-        data["key"] = secret.as_str().into();
+    if let Some((name, secret)) = &drawn.secret {
+        data[*name] = secret.as_str().into();
     }
     writeln!(out, "{data:#}")
 }
 
 fn quiet(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     match (&drawn.secret, &drawn.data) {
-        (Some(secret), _) => writeln!(out, "{secret}"),
+        (Some((_, secret)), _) => writeln!(out, "{secret}"),
         (None, Value::Array(items)) => items.iter().try_for_each(|item| writeln!(out, "{}", text(&item["id"]))),
         _ => Ok(()),
     }
@@ -65,8 +65,8 @@ fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
             }
         }
     }
-    if let Some(secret) = &drawn.secret {
-        writeln!(out, "key\t{secret}")?;
+    if let Some((name, secret)) = &drawn.secret {
+        writeln!(out, "{name}\t{secret}")?;
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
 fn for_people(row: &Row, drawn: &Drawn, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
     out.write_all(terminal.draw(&row.draw(&drawn.data, SystemClock.now())).as_bytes())?;
     match &drawn.secret {
-        Some(secret) => writeln!(out, "\n  🔑 The secret (save this - shown only once!):\n\n     {secret}\n"),
+        Some((_, secret)) => writeln!(out, "\n  🔑 The secret (save this - shown only once!):\n\n     {secret}\n"),
         None => Ok(()),
     }
 }

@@ -42,7 +42,7 @@ impl Local {
         let answer = registry.invoke(&self.runtime.services, &self.caller, row.name, arguments, None).await?;
         Ok(Drawn {
             data: answer.data,
-            secret: answer.secret.map(|secret| secret.expose().to_owned()),
+            secret: answer.secret.map(|secret| (secret.name(), secret.expose().to_owned())),
             next: answer.next.map(|cursor| cursor.to_string()),
         })
     }

@@ -8,7 +8,7 @@ use actix_web::{
 use dalston_actix::{Permitted, Problem};
 use dalston_chat::{Reply, Said};
 use dalston_command::{Arguments, unknown_field};
-use dalston_service::{FieldError, ServiceError, ServiceResult};
+use dalston_service::{FieldError, Secret, ServiceError, ServiceResult};
 use serde_json::{Value, json};
 
 /// The longest message in characters.
@@ -78,12 +78,15 @@ fn drawn(reply: &Reply) -> Value {
         "data": reply.data,
         "command_handled": reply.command,
     });
-    let secrets: Vec<Value> = reply.secrets.iter().map(|secret| secret.expose().into()).collect();
-    match secrets.as_slice() {
-        [] => {}
-        [secret] => drawn["secrets"] = json!({"key": secret}),
-        // Each begins with the prefix of its key: no one of them is that of `data`.
-        secrets => drawn["secrets"] = json!({"keys": secrets}),
+    for name in Secret::NAMES {
+        let made = reply.secrets.iter().filter(|secret| secret.name() == name);
+        let made: Vec<Value> = made.map(|secret| secret.expose().into()).collect();
+        match made.as_slice() {
+            [] => {}
+            [secret] => drawn["secrets"][name] = secret.clone(),
+            // A key begins with its prefix: no one of them is that of `data`.
+            secrets => drawn["secrets"][format!("{name}s")] = secrets.into(),
+        }
     }
     if let Some(proposal) = &reply.proposal {
         drawn["confirm"] = json!({

@@ -9,7 +9,7 @@ use actix_web::{
 use dalston_actix::{Problem, RequestInfo};
 use dalston_auth::{Denied, Refusal};
 use dalston_model::{Actor, Door, Source};
-use dalston_service::ServiceError;
+use dalston_service::{Claimed, ServiceError};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -24,8 +24,8 @@ const POLICY: &str = "default-src 'none'; style-src 'sha256-ITUGJaMH9Vk/gRLG/ugN
                       base-uri 'none'";
 const STYLE: &str = "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}\
                      code{overflow-wrap:anywhere;user-select:all}button{font:inherit;padding:.4rem 1.2rem}";
-const WAITS: &str = "<h1>An API key waits for you</h1><p>It is shown once. Have a place ready to keep it.</p>\
-                     <form method=\"post\"><button>Show the key</button></form>";
+const WAITS: &str = "<h1>A secret waits for you</h1><p>It is shown once. Have a place ready to keep it.</p>\
+                     <form method=\"post\"><button>Show it</button></form>";
 
 /// The page of a claim that waits.
 pub(crate) async fn show(
@@ -47,13 +47,13 @@ pub(crate) async fn open(
     let RequestInfo { id, address } = RequestInfo::of(&request);
     let source = Source { actor: Actor::Gateway, door: Door::Http, address, request_id: Some(id) };
     let opened = gateway.runtime.services.claims.open(&token, source).await;
-    let secret = opened.map_err(|error| refused(&gateway, address, error))?;
+    let Claimed { name, secret } = opened.map_err(|error| refused(&gateway, address, error))?;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(if accept.contains("text/html") {
-        let key = escaped(secret.expose());
-        page(&format!("<h1>Your API key</h1><p><code>{key}</code></p><p>It will not be shown again.</p>"))
+        let secret = escaped(secret.expose());
+        page(&format!("<h1>Your secret</h1><p><code>{secret}</code></p><p>It will not be shown again.</p>"))
     } else {
-        answer().json(json!({"key": secret.expose()}))
+        answer().json(json!({name: secret.expose()}))
     })
 }
 

@@ -89,7 +89,7 @@ fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: Answer
         response.insert_header((header::LINK, next_link(request, cursor)));
     }
     if let Some(secret) = &answer.secret {
-        data["key"] = secret.expose().into();
+        data[secret.name()] = secret.expose().into();
     }
     spliced(response, &data, answer.long)
 }

@@ -13,8 +13,9 @@ pub(crate) fn problem(error: ServiceError) -> Problem {
         ServiceError::Refused(refusal) => Denied::from(refusal).into(),
         ServiceError::Malformed(detail) => Problem::malformed(detail),
         ServiceError::Invalid(errors) => Problem::new(code, detail).with_errors(json!(errors)),
-        // A day's audio comes back with the day, a job or a stream whenever one ends: a minute is a fair guess.
-        ServiceError::Excess(_) => Problem::new(code, detail).with_header(header::RETRY_AFTER, "60"),
+        ServiceError::Excess { retry_after, .. } => {
+            Problem::new(code, detail).with_header(header::RETRY_AFTER, retry_after.to_string())
+        }
         ServiceError::Undelivered(result) => Problem::new(code, detail).with_result(result),
         _ => Problem::new(code, detail),
     }

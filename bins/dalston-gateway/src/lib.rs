@@ -1,5 +1,6 @@
 //! The gateway: an app factory, and how it is served.
 
+mod alive;
 mod body;
 mod call;
 mod claims;
@@ -8,6 +9,7 @@ mod events;
 mod export;
 mod fault;
 mod frames;
+mod handshake;
 mod head;
 mod health;
 mod hosts;
@@ -15,6 +17,7 @@ mod mcp;
 mod openai;
 mod origins;
 mod paced;
+mod realtime;
 mod repeat;
 mod routes;
 mod serve;

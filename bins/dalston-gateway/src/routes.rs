@@ -1,7 +1,8 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
 use crate::{
-    Gateway, call, claims, commands, events, export, head, health, hosts, mcp, openai, stream, telegram, upload,
+    Gateway, call, claims, commands, events, export, head, health, hosts, mcp, openai, realtime, stream, telegram,
+    upload,
 };
 use actix_web::{
     App, Error, HttpRequest,
@@ -129,7 +130,7 @@ fn resource(
 /// The door that a resource is.
 fn door(rows: &[Route]) -> Door {
     match rows.first().map(|row| row.serves) {
-        Some(Serves::Data(Handler::Stream)) => Door::Stream,
+        Some(Serves::Data(Handler::Stream | Handler::Realtime)) => Door::Stream,
         Some(Serves::Data(Handler::Call)) => Door::Call,
         Some(Serves::Data(Handler::Mcp)) => Door::Mcp,
         _ => Door::Http,
@@ -156,6 +157,7 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::OpenAiModels) => route.to(openai::models),
         Serves::Data(Handler::OpenAiModel) => route.to(openai::model),
         Serves::Data(Handler::Stream) => route.to(stream::open),
+        Serves::Data(Handler::Realtime) => route.to(realtime::open),
         Serves::Data(Handler::Telegram) => route.to(telegram::take),
         Serves::Data(Handler::Mcp) => route.to(mcp::answer),
         Serves::Data(Handler::Claim) => route.to(claims::show),

@@ -41,6 +41,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     let (end, ending) = watch::channel(());
     let ticking = rt::spawn(tick(runtime.clone(), ending.clone()));
     let recovering = rt::spawn(recover(runtime.clone(), ending.clone()));
+    let delivering = rt::spawn(runtime.deliver(ending.clone()).map_err(io::Error::other)?);
     let hearing = rt::spawn(hear(runtime.clone(), ending));
     let dispatching = rt::spawn(runtime.services.dispatcher.clone().run());
     let mut serving = rt::spawn(server);
@@ -56,7 +57,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     runtime.wind_down();
     drop(end);
     // A tick under way has usage in its hands: what it has taken is written before the last of it is.
-    let _ = tokio::join!(ticking, recovering, hearing, dispatching);
+    let _ = tokio::join!(ticking, recovering, delivering, hearing, dispatching);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }

@@ -1,10 +1,10 @@
 //! What a caller says, and what they are told: the same for `POST /call` and for the chat.
 
 use crate::model::{Conversations, Model};
-use dalston_auth::{Caller, PlainKey};
+use dalston_auth::Caller;
 use dalston_command::{Answer, Arguments, Block, Drawing, Effect, Registry, Row, Span, Tone, fields};
 use dalston_model::{Cursor, SharedClock};
-use dalston_service::{Proposal, Repeat, ServiceError, ServiceResult, Services};
+use dalston_service::{Proposal, Repeat, Secret, ServiceError, ServiceResult, Services};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub struct Reply {
     /// The command that ran or is proposed.
     pub command: Option<String>,
     /// The secrets that were made: beside the text, never in it.
-    pub secrets: Vec<PlainKey>,
+    pub secrets: Vec<Secret>,
     /// Where the next page begins.
     pub next: Option<Cursor>,
     /// Whether only a part of what was asked for was done.

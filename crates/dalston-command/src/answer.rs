@@ -1,8 +1,7 @@
 //! What a command answers: data, and beside it what does not belong into data.
 
-use dalston_auth::PlainKey;
 use dalston_model::Cursor;
-use dalston_service::Transcript;
+use dalston_service::{Secret, Transcript};
 use serde_json::Value;
 
 /// An answer. A secret is never part of the data: each door hands it over in its own way, or not at all.
@@ -10,8 +9,8 @@ use serde_json::Value;
 pub struct Answer {
     /// The JSON that every door gives.
     pub data: Value,
-    /// The secret of a key that was made or rotated.
-    pub secret: Option<PlainKey>,
+    /// The secret that was made: of a key, or of a webhook.
+    pub secret: Option<Secret>,
     /// Where the next page begins.
     pub next: Option<Cursor>,
     /// Whether only a part of what was asked for was done.

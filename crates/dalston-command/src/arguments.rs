@@ -2,7 +2,10 @@
 
 use crate::Row;
 use dalston_service::{FieldError, ServiceError, ServiceResult};
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt};
 
@@ -62,6 +65,11 @@ pub(crate) fn parse<T: DeserializeOwned>(row: &Row, arguments: Arguments) -> Ser
         };
         ServiceError::invalid(field, detail)
     })
+}
+
+/// Reads a value that is given, be it null: a field that is left out stays `None`.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// The error of a field that nobody asked for: by its name, unless somebody pasted something else there.

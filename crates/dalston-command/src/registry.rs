@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, Arguments, Command, Context, Row,
-    commands::{audit, help, jobs, keys, nudge, status, tenants, whoami},
+    commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
 use dalston_auth::Caller;
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
@@ -27,14 +27,29 @@ impl Registry {
                 Row::of::<keys::rotate::Rotate>(),
                 Row::of::<keys::revoke::Revoke>(),
                 Row::of::<keys::usage::Usage>(),
+                Row::of::<keys::quota::SetQuota>(),
                 Row::of::<tenants::create::Create>(),
                 Row::of::<tenants::list::List>(),
                 Row::of::<tenants::update::Update>(),
+                Row::of::<tenants::quota::SetQuota>(),
+                Row::of::<usage::Usage>(),
                 Row::of::<audit::list::List>(),
                 Row::of::<audit::verify::Verify>(),
                 Row::of::<jobs::list::List>(),
                 Row::of::<jobs::get::Get>(),
                 Row::of::<jobs::cancel::Cancel>(),
+                Row::of::<tickets::create::Create>(),
+                Row::of::<workers::register::Register>(),
+                Row::of::<workers::list::List>(),
+                Row::of::<workers::remove::Remove>(),
+                Row::of::<webhooks::create::Create>(),
+                Row::of::<webhooks::list::List>(),
+                Row::of::<webhooks::get::Get>(),
+                Row::of::<webhooks::update::Update>(),
+                Row::of::<webhooks::rotate::Rotate>(),
+                Row::of::<webhooks::delete::Delete>(),
+                Row::of::<webhooks::deliveries::Deliveries>(),
+                Row::of::<webhooks::retry::Retry>(),
                 Row::of::<nudge::Nudge>(),
             ],
         }

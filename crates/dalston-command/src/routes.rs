@@ -30,6 +30,8 @@ pub enum Handler {
     OpenAiModel,
     /// The stream's WebSocket.
     Stream,
+    /// The WebSocket of OpenAI's realtime protocol.
+    Realtime,
     /// The bot's webhook.
     Telegram,
     /// The Model Context Protocol.
@@ -146,6 +148,14 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         need: Some(Need::Scope(Scope::Realtime)),
         summary: "Open a transcription stream: a WebSocket; language, model, encoding, sample_rate in the query.",
         example: "websocat \"ws://localhost:8000/v1/audio/transcriptions/stream?api_key=$DALSTON_API_KEY&language=en\"",
+    },
+    DataRoute {
+        handler: Handler::Realtime,
+        method: Method::Get,
+        pattern: "/openai/v1/realtime",
+        need: Some(Need::Scope(Scope::Realtime)),
+        summary: "Open a transcription stream as with OpenAI: a WebSocket; intent=transcription in the query.",
+        example: "websocat -H \"Authorization: Bearer $DALSTON_API_KEY\" \"ws://localhost:8000/openai/v1/realtime?intent=transcription\"",
     },
     DataRoute {
         handler: Handler::Telegram,

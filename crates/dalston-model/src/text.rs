@@ -145,12 +145,15 @@ fn is_invisible(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Whether a key was pasted where a text belongs: `dk_` and at least twenty characters of a key behind it.
+/// Whether a secret was pasted where a text belongs: `dk_` or `whsec_`, and at least twenty of its characters behind it.
 pub(crate) fn looks_secret(text: &str) -> bool {
-    text.match_indices("dk_").any(|(at, mark)| {
-        let rest = &text.as_bytes()[at + mark.len()..];
-        rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')).count() >= 20
-    })
+    let holds = |mark: &str, signs: &[u8]| {
+        text.match_indices(mark).any(|(at, mark)| {
+            let rest = &text.as_bytes()[at + mark.len()..];
+            rest.iter().take_while(|b| b.is_ascii_alphanumeric() || signs.contains(b)).count() >= 20
+        })
+    };
+    holds("dk_", b"-_") || holds("whsec_", b"+/=-_")
 }
 
 #[cfg(test)]

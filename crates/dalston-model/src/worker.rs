@@ -101,6 +101,7 @@ mod as_text_option {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use std::{fmt::Display, str::FromStr};
 
+    #[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
     pub(super) fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         value.as_ref().map(ToString::to_string).serialize(serializer)
     }

@@ -8,8 +8,10 @@ use dalston_command::Registry;
 use dalston_engine::Engine;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{Messenger, NoWorkers, Services, ServicesParts, Voice, Workers, Writer};
+use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::SharedStore;
+use dalston_stream::{OwnWorker, Vad};
+use dalston_webhook::{Networks, Sender};
 use std::{
     io::Write,
     sync::{
@@ -18,7 +20,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 /// The last flush takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -33,8 +35,8 @@ pub struct Seams {
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
-    /// Whoever transcribes streams.
-    pub workers: Arc<dyn Workers>,
+    /// The built-in worker of streams.
+    pub worker: Arc<dyn OwnWorker>,
     /// Whoever transcribes jobs, if not the engine of the settings.
     pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
@@ -49,7 +51,7 @@ impl Default for Seams {
         Self {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
-            workers: Arc::new(NoWorkers),
+            worker: Arc::new(Vad),
             engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
@@ -73,6 +75,7 @@ pub struct Runtime {
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
+    webhook_networks: Networks,
     store: SharedStore,
     seen: AtomicU64,
 }
@@ -90,7 +93,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, workers, engine, registry, tempo } = seams;
+        let Seams { clock, entropy, worker, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let nodes = settings.nodes;
         let gate = Arc::new(Gate::new(GateParts {
@@ -116,13 +119,19 @@ impl Runtime {
             }
             None => None,
         };
+        let webhook_networks = Networks::new(settings.workload.webhook_networks.clone());
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
             blobs,
             engine,
             terms: work::terms(settings),
-            workers,
+            router: RouterParts {
+                own: worker,
+                own_streams: settings.workload.own_streams,
+                fixed: settings.workload.workers.clone(),
+            },
+            webhook_networks: webhook_networks.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
@@ -142,7 +151,7 @@ impl Runtime {
             Arc::new(Bot::new(parts))
         });
         let seen = AtomicU64::new(store.last_seq().await?);
-        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, store, seen })
+        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, webhook_networks, store, seen })
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
@@ -165,10 +174,14 @@ impl Runtime {
             }
         }
         self.services.streams.expire(self.clock.now());
+        if let Err(error) = self.services.streams.keep().await {
+            tracing::warn!(%error, "the slots of streams are kept alive the next time");
+        }
     }
 
     /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted, and messages with
-    /// secrets that it left in a chat are deleted; jobs whose node or key is lost, or whose time is over, are seen to.
+    /// secrets that it left in a chat are deleted; jobs whose node or key is lost, or whose time is over, are seen to; old
+    /// deliveries of webhooks go.
     pub async fn recover(&self) {
         if let Some(bot) = &self.bot {
             bot.sweep().await;
@@ -179,6 +192,15 @@ impl Runtime {
         if let Err(error) = self.services.dispatcher.tidy().await {
             tracing::warn!(%error, "the queue could not be kept in order");
         }
+        if let Err(error) = self.services.deliveries.sweep().await {
+            tracing::warn!(%error, "old deliveries of webhooks could not be deleted");
+        }
+    }
+
+    /// Makes deliveries of webhooks until the other end of `ending` is dropped. Fails where no TLS can be set up.
+    pub fn deliver(&self, ending: watch::Receiver<()>) -> Result<impl Future<Output = ()> + use<>> {
+        let sender = Sender::new(self.webhook_networks.clone()).context("webhooks have no HTTP client")?;
+        Ok(self.services.deliveries.clone().run(sender, ending))
     }
 
     /// What is done at once when the gateway is to stop: no job begins, nobody waits for one, streams end.
@@ -194,6 +216,11 @@ impl Runtime {
             && timeout(LAST_WORDS, bot.finish()).await.is_err()
         {
             tracing::warn!("messages with secrets are deleted by another node, or at the next start");
+        }
+        match timeout(LAST_FLUSH, self.services.streams.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the slots of streams lapse by themselves"),
+            Err(_) => tracing::warn!("the slots of streams lapse by themselves"),
         }
         if let Err(error) = timeout(LAST_FLUSH, self.flush_last()).await.map_err(Into::into).flatten() {
             tracing::error!(%error, "usage of the last second is lost");

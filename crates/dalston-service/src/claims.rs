@@ -1,9 +1,9 @@
 //! Claims: a secret that waits, sealed, for whoever holds its link. For doors that must not carry a secret themselves.
 
-use crate::{ServiceError, ServiceResult, token};
+use crate::{Secret, ServiceError, ServiceResult, token};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, aead::Aead};
-use dalston_auth::{PlainKey, SecretText};
-use dalston_model::{Action, AuditEntry, KeyId, SharedClock, SharedEntropy, Source, Target, TenantId};
+use dalston_auth::SecretText;
+use dalston_model::{Action, AuditEntry, SharedClock, SharedEntropy, Source, Target, TenantId};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,8 +16,20 @@ const NOUN: &str = "Claim";
 #[derive(Serialize, Deserialize)]
 struct Waiting {
     tenant: String,
+    /// What doors of JSON call it.
+    name: String,
+    /// The id of what it is the secret of.
     key: String,
     sealed: String,
+}
+
+/// A secret that was claimed.
+#[derive(Debug)]
+pub struct Claimed {
+    /// What doors of JSON call it.
+    pub name: &'static str,
+    /// The secret.
+    pub secret: SecretText,
 }
 
 /// The use cases on claims.
@@ -35,11 +47,13 @@ impl Claims {
         Self { store, clock, entropy }
     }
 
-    /// Lets the secret of a tenant's key wait. Gives the token, which opens it once; the store has neither.
-    pub async fn offer(&self, tenant: &TenantId, key: KeyId, secret: &PlainKey) -> ServiceResult<String> {
+    /// Lets the secret of a tenant's key or webhook wait. Gives the token, which opens it once; the store has neither.
+    pub async fn offer(&self, tenant: &TenantId, of: &Target, secret: &Secret) -> ServiceResult<String> {
         let token = token::mint::<32>(&*self.entropy)?;
         let sealed = seal(&token, secret)?;
-        let text = json!(Waiting { tenant: tenant.to_string(), key: key.to_string(), sealed }).to_string();
+        let text =
+            json!(Waiting { tenant: tenant.to_string(), name: secret.name().to_owned(), key: of.to_string(), sealed })
+                .to_string();
         let kept = self.store.put_note(&name(&token)?, None, &text, Self::LIFE).await?;
         if kept { Ok(token) } else { Err(ServiceError::Internal) }
     }
@@ -51,17 +65,22 @@ impl Claims {
     }
 
     /// The secret, once, to whoever asks first. The source says from where, for the record.
-    pub async fn open(&self, token: &str, source: Source) -> ServiceResult<SecretText> {
+    pub async fn open(&self, token: &str, source: Source) -> ServiceResult<Claimed> {
         let note = self.store.take_note(&name(token)?).await?;
         let text = note.ok_or(ServiceError::NotFound(NOUN))?;
-        let Waiting { tenant, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        let Waiting { tenant, name, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         let secret = unseal(token, &sealed).ok_or(ServiceError::Internal)?;
         let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
-        let target = Target::Key(key.parse().map_err(|_| ServiceError::Internal)?);
+        let name = Secret::NAMES.into_iter().find(|known| *known == name).ok_or(ServiceError::Internal)?;
+        let target = match (key.parse(), key.parse()) {
+            (Ok(key), _) => Target::Key(key),
+            (_, Ok(webhook)) => Target::Webhook(webhook),
+            _ => return Err(ServiceError::Internal),
+        };
         let time = self.clock.now();
         let entry = AuditEntry { time, tenant, source, action: Action::SecretClaimed, target, detail: json!({}) };
         self.store.record(&entry).await?;
-        Ok(secret)
+        Ok(Claimed { name, secret })
     }
 }
 
@@ -77,7 +96,7 @@ fn cipher(token: &str) -> (ChaCha20Poly1305, Nonce) {
     (ChaCha20Poly1305::new(&Key::from(key)), Nonce::default())
 }
 
-fn seal(token: &str, secret: &PlainKey) -> ServiceResult<String> {
+fn seal(token: &str, secret: &Secret) -> ServiceResult<String> {
     let (cipher, nonce) = cipher(token);
     let sealed = cipher.encrypt(&nonce, secret.expose().as_bytes()).map_err(|_| ServiceError::Internal)?;
     Ok(token::hex(&sealed))

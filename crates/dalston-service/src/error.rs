@@ -1,7 +1,7 @@
 //! What a use case says when it does not do what it was asked.
 
 use dalston_auth::Refusal;
-use dalston_model::{EntropyError, ErrorCode, Excess};
+use dalston_model::{EntropyError, ErrorCode, Excess, Limited, Timestamp};
 use dalston_store::StoreError;
 use std::borrow::Cow;
 use thiserror::Error;
@@ -50,8 +50,13 @@ pub enum ServiceError {
     #[error("No room to store this")]
     StorageFull,
     /// A limit on audio, jobs or streams was reached.
-    #[error("{0}")]
-    Excess(Excess),
+    #[error("{excess}")]
+    Excess {
+        /// Which.
+        excess: Excess,
+        /// Seconds after which there may be room.
+        retry_after: u64,
+    },
     /// The store cannot be asked.
     #[error("The store is not available")]
     Unavailable,
@@ -84,10 +89,18 @@ impl ServiceError {
             Self::TooLarge => ErrorCode::TooLarge,
             Self::StorageFull => ErrorCode::StorageFull,
             Self::Unavailable | Self::Unconfigured(_) | Self::Unreachable(_) => ErrorCode::Unavailable,
-            Self::Excess(_) => ErrorCode::RateLimited,
+            Self::Excess { .. } => ErrorCode::RateLimited,
             Self::Undelivered(_) => ErrorCode::Undelivered,
             Self::Internal => ErrorCode::Internal,
         }
+    }
+
+    /// A limit that was reached at the time `now`. A day's audio comes back with the next day; a job or a stream may end at
+    /// any time, and a minute is a fair guess.
+    pub fn excess(excess: Excess, now: Timestamp) -> Self {
+        let of_day = now.as_secs().rem_euclid(86_400).unsigned_abs();
+        let retry_after = if excess.limit == Limited::Seconds { 86_400 - of_day } else { 60 };
+        Self::Excess { excess, retry_after }
     }
 
     /// One field that is not acceptable.
@@ -99,6 +112,13 @@ impl ServiceError {
 impl From<Refusal> for ServiceError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+/// Where no time is at hand: a close of a stream carries none.
+impl From<Excess> for ServiceError {
+    fn from(excess: Excess) -> Self {
+        Self::Excess { excess, retry_after: 60 }
     }
 }
 

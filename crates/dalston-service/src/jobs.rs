@@ -1,7 +1,7 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, FieldError, Repeat, ServiceError, ServiceResult, Staged, Watch, blobs::Blob, board::Board,
+    Blobs, Deliveries, FieldError, Repeat, ServiceError, ServiceResult, Staged, Watch, blobs::Blob, board::Board,
     keys::other_payload, probe::probe, view,
 };
 use dalston_auth::Permit;
@@ -47,6 +47,7 @@ pub struct Jobs {
     store: SharedStore,
     pub(crate) blobs: Arc<Blobs>,
     board: Arc<Board>,
+    deliveries: Arc<Deliveries>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
@@ -56,10 +57,11 @@ impl Jobs {
         store: SharedStore,
         blobs: Arc<Blobs>,
         board: Arc<Board>,
+        deliveries: Arc<Deliveries>,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Self {
-        Self { store, blobs, board, clock, entropy }
+        Self { store, blobs, board, deliveries, clock, entropy }
     }
 
     /// The greatest length of an upload in bytes.
@@ -138,7 +140,7 @@ impl Jobs {
                 Ok(job)
             }
             InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
-            InsertJob::Excess(excess) => Err(ServiceError::Excess(excess)),
+            InsertJob::Excess(excess) => Err(ServiceError::excess(excess, now)),
             InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(other_payload()),
             InsertJob::Repeated(Repeated { target, .. }) => {
                 let id = target.parse().map_err(|_| ServiceError::Internal)?;
@@ -189,6 +191,7 @@ impl Jobs {
         match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
             CancelJob::Cancelled => {
                 self.board.changed(id);
+                self.deliveries.wake();
                 Ok(Cancelled::Cancelled)
             }
             CancelJob::Cancelling => {

@@ -1,7 +1,7 @@
 //! The status report: one struct for every door. A figure is measured, or null.
 
 use crate::{ChatState, DispatcherReport, Process};
-use dalston_model::Timestamp;
+use dalston_model::{Timestamp, Webhook};
 use dalston_store::KeyFigures;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,12 +74,12 @@ pub struct AdminReport {
     pub tenants: Option<u64>,
     /// The dispatcher of jobs on this node.
     pub dispatcher: DispatcherReport,
-    /// Workers and their load; null: none are known.
-    pub workers: Value,
+    /// Workers of streams and their load; null while the store is down.
+    pub workers: Option<WorkersReport>,
     /// How requests are counted: `local`, `shared` or `degraded`.
     pub limiter: String,
-    /// Deliveries of webhooks; null: there are no webhooks.
-    pub webhook: Value,
+    /// The tenant's webhooks; null while the store is down.
+    pub webhook: Option<WebhooksReport>,
     /// The chat; null: none is configured.
     pub telegram: Option<ChatState>,
     /// Keys of the tenant that were used lately; null while the store is down.
@@ -112,6 +112,33 @@ pub struct PoolReport {
     pub max: u32,
 }
 
+/// Workers of streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkersReport {
+    /// Streams of all tenants that the built-in worker of this node serves.
+    pub own_streams: usize,
+    /// How many it serves at most.
+    pub own_capacity: usize,
+    /// Workers that serve the tenant: those of the settings, and those that register.
+    pub registered: Vec<WorkerReport>,
+}
+
+/// A worker of streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkerReport {
+    /// Its name.
+    pub id: String,
+    /// Whether it serves every tenant.
+    pub shared: bool,
+    /// Streams that it serves.
+    pub sessions: u32,
+    /// How many it serves at most.
+    pub capacity: u32,
+    /// When it is forgotten unless it is heard again.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub lapses_at: Timestamp,
+}
+
 /// The feed of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeedReport {
@@ -142,6 +169,33 @@ impl KeysReport {
     pub const SOON: Duration = KeyFigures::SOON;
     /// Keys are unused that were not used for this time.
     pub const IDLE: Duration = KeyFigures::IDLE;
+}
+
+/// The tenant's webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WebhooksReport {
+    /// Webhooks that are switched on.
+    pub enabled: u64,
+    /// Webhooks that are switched off.
+    pub disabled: u64,
+    /// Those of them that were switched off because deliveries failed.
+    pub failed: u64,
+    /// When a delivery of any last arrived; null before the first.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub last_success_at: Option<Timestamp>,
+}
+
+impl WebhooksReport {
+    /// Of these webhooks.
+    pub(crate) fn of(webhooks: &[Webhook]) -> Self {
+        let count = |which: fn(&Webhook) -> bool| webhooks.iter().filter(|it| which(it)).count() as u64;
+        Self {
+            enabled: count(|it| it.enabled),
+            disabled: count(|it| !it.enabled),
+            failed: count(|it| it.disabled_at.is_some()),
+            last_success_at: webhooks.iter().filter_map(|it| it.last_success_at).max(),
+        }
+    }
 }
 
 /// Keys that were used lately.

@@ -1,13 +1,15 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    Audits, Blobs, Claims, Dispatcher, Jobs, Keys, Nudges, Proposals, Settings, Status, Streams, Tenants, Terms, Voice,
-    Workers, board::Board, dispatch::DispatcherParts, status::StatusParts,
+    Audits, Blobs, Claims, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, RouterParts, Settings,
+    Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board, dispatch::DispatcherParts,
+    status::StatusParts,
 };
 use dalston_auth::Gate;
 use dalston_engine::Engine;
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
+use dalston_webhook::Networks;
 use std::sync::Arc;
 
 /// What the use cases are made of.
@@ -22,8 +24,10 @@ pub struct ServicesParts {
     pub engine: Arc<dyn Engine>,
     /// How much of that is done at once.
     pub terms: Terms,
-    /// Whoever transcribes streams.
-    pub workers: Arc<dyn Workers>,
+    /// Whoever serves streams.
+    pub router: RouterParts,
+    /// Networks that webhooks may reach beside the public ones.
+    pub webhook_networks: Networks,
     /// The node's clock.
     pub clock: SharedClock,
     /// The node's chance.
@@ -40,6 +44,8 @@ pub struct ServicesParts {
 pub struct Services {
     /// On keys.
     pub keys: Keys,
+    /// On meters.
+    pub meters: Meters,
     /// On tenants.
     pub tenants: Tenants,
     /// On jobs.
@@ -48,12 +54,20 @@ pub struct Services {
     pub dispatcher: Arc<Dispatcher>,
     /// On streams.
     pub streams: Arc<Streams>,
+    /// On workers of streams.
+    pub workers: Workers,
+    /// On tickets for streams.
+    pub tickets: Tickets,
     /// The report.
     pub status: Status,
     /// On the audit log.
     pub audits: Audits,
     /// On nudges.
     pub nudges: Nudges,
+    /// On webhooks.
+    pub webhooks: Webhooks,
+    /// Deliveries to them. None goes out until it is run.
+    pub deliveries: Arc<Deliveries>,
     /// On claims.
     pub claims: Claims,
     /// On proposals.
@@ -65,14 +79,28 @@ pub struct Services {
 impl Services {
     /// Of these parts.
     pub fn new(parts: ServicesParts) -> Self {
-        let ServicesParts { store, gate, blobs, engine, terms, workers, clock, entropy, settings, voice, commit } =
-            parts;
-        let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
+        let ServicesParts {
+            store,
+            gate,
+            blobs,
+            engine,
+            terms,
+            router,
+            webhook_networks,
+            clock,
+            entropy,
+            settings,
+            voice,
+            commit,
+        } = parts;
+        let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
+        let streams = Streams::new(store.clone(), router, clock.clone(), entropy.clone());
         let (blobs, board) = (Arc::new(blobs), Board::new());
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
             board: board.clone(),
+            deliveries: deliveries.clone(),
             engine,
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -80,10 +108,21 @@ impl Services {
         });
         Self {
             keys: Keys::new(store.clone(), gate.clone(), streams.clone(), board.clone(), entropy.clone()),
+            meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
-            jobs: Jobs::new(store.clone(), blobs, board, clock.clone(), entropy.clone()),
+            workers: Workers::new(store.clone(), clock.clone()),
+            tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
+            jobs: Jobs::new(store.clone(), blobs, board, deliveries.clone(), clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
+            webhooks: Webhooks::new(
+                store.clone(),
+                deliveries.clone(),
+                webhook_networks,
+                clock.clone(),
+                entropy.clone(),
+            ),
+            deliveries,
             claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
             status: Status::new(StatusParts {

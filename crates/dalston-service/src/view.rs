@@ -1,9 +1,11 @@
 //! How things look to clients: the JSON of API.md §5, the same at every door.
 
+use crate::Meter;
 use dalston_engine::Summary;
-use dalston_model::{AuditRecord, Job, Tenant, Usage};
+use dalston_model::{AuditRecord, Day, Delivery, EventKind, Job, MeteredDay, Quota, Tenant, Usage, Webhook};
 use dalston_store::UsedKey;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Where the row of a job says which transcript is its own.
 const FENCE: &str = "fence";
@@ -29,10 +31,15 @@ pub fn key(used: &UsedKey) -> Value {
     })
 }
 
-/// What is known of a key's use.
-pub fn usage(id: &str, usage: &Usage) -> Value {
-    let days: Vec<Value> =
-        usage.days.iter().map(|(day, requests)| json!({"date": day.to_string(), "requests": requests})).collect();
+/// What is known of a key's use: requests and audio of each day that had any.
+pub fn usage(id: &str, usage: &Usage, meter: &Meter) -> Value {
+    let mut days: BTreeMap<Day, (u64, Option<&MeteredDay>)> =
+        usage.days.iter().map(|(day, requests)| (*day, (*requests, None))).collect();
+    for metered in &meter.days {
+        days.entry(metered.day).or_default().1 = Some(metered);
+    }
+    let day = |(day, (requests, metered)): (Day, (u64, Option<&MeteredDay>))| json!({"date": day.to_string(), "requests": requests, "audio_seconds": audio_seconds(metered)});
+    let days: Vec<Value> = days.into_iter().rev().map(day).collect();
     json!({
         "id": id,
         "usage_count": usage.usage_count,
@@ -40,7 +47,32 @@ pub fn usage(id: &str, usage: &Usage) -> Value {
         "last_used_from": usage.last_used_from,
         "refused": usage.refused,
         "days": days,
+        "quota": quota(meter),
     })
+}
+
+/// The audio of a tenant.
+pub fn meter(meter: &Meter) -> Value {
+    let day = |day: &MeteredDay| json!({"date": day.day.to_string(), "audio_seconds": audio_seconds(Some(day))});
+    json!({"quota": quota(meter), "days": meter.days.iter().map(day).collect::<Value>()})
+}
+
+/// What a key or a tenant may, and what is left of it today.
+pub fn quota(meter: &Meter) -> Value {
+    let Quota { seconds_per_day, concurrent_jobs, concurrent_streams } = meter.quota;
+    json!({
+        "seconds_per_day": seconds_per_day,
+        "seconds_left_today": meter.seconds_left(),
+        "concurrent_jobs": concurrent_jobs,
+        "concurrent_streams": concurrent_streams,
+    })
+}
+
+fn audio_seconds(day: Option<&MeteredDay>) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
+    let seconds = |ms: u64| ms as f64 / 1_000.0;
+    let (jobs, streams) = day.map_or((0, 0), |day| (day.jobs_ms, day.streams_ms));
+    json!({"jobs": seconds(jobs), "streams": seconds(streams)})
 }
 
 /// A tenant.
@@ -50,6 +82,42 @@ pub fn tenant(tenant: &Tenant) -> Value {
         "name": tenant.name,
         "created_at": tenant.created_at,
         "retention_days": tenant.retention_days,
+    })
+}
+
+/// A webhook without its secrets.
+pub fn webhook(webhook: &Webhook) -> Value {
+    let events: Vec<&str> = webhook.events.iter().copied().map(EventKind::as_str).collect();
+    json!({
+        "id": webhook.id.to_string(),
+        "tenant_id": webhook.tenant.as_str(),
+        "url": webhook.url,
+        "description": webhook.description,
+        "events": events,
+        "enabled": webhook.enabled,
+        "disabled_at": webhook.disabled_at,
+        "created_at": webhook.created_at,
+        "created_by": webhook.created_by.map(|actor| actor.to_string()),
+        "last_success_at": webhook.last_success_at,
+        "failed_deliveries": webhook.exhausted,
+    })
+}
+
+/// A delivery, with what it is about but not all that is sent.
+pub fn delivery(delivery: &Delivery) -> Value {
+    let body: Value = serde_json::from_str(&delivery.body).unwrap_or_default();
+    json!({
+        "id": delivery.id.to_string(),
+        "webhook_id": delivery.webhook.to_string(),
+        "type": delivery.kind.as_str(),
+        "transcription_id": body["data"]["transcription_id"],
+        "status": delivery.status.as_str(),
+        "attempts": delivery.attempts,
+        "created_at": delivery.created_at,
+        "next_at": delivery.next_at,
+        "last_at": delivery.last_at,
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
     })
 }
 

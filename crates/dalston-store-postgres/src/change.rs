@@ -36,4 +36,10 @@ impl<'c> Change<'c> {
         crate::feed::insert(self.conn(), &record).await?;
         self.transaction.commit().await
     }
+
+    /// Commits what is worth no record, and gives the number back, which nobody has seen.
+    pub(crate) async fn commit_unrecorded(mut self) -> sqlx::Result<()> {
+        sqlx::query("UPDATE meta SET value = value - 1 WHERE name = 'seq'").execute(self.conn()).await?;
+        self.transaction.commit().await
+    }
 }

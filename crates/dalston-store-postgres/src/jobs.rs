@@ -1,9 +1,14 @@
 //! The steps on jobs, in Postgres.
 
-use crate::{PostgresStore, change::Change, claims, moment::Moment, page::Bounds, row, row::job_columns, tenants};
+use crate::{
+    PostgresStore, change::Change, claims, ending, meter::Quotas, moment::Moment, page::Bounds, row, row::job_columns,
+    tenants,
+};
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, Cursor, Job, JobId, JobStatus, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, StoreResult};
+use dalston_model::{
+    AuditEntry, Cursor, Excess, Job, JobId, JobStatus, Limited, Page, PageRequest, TenantId, Timestamp,
+};
+use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, Outcome, Reserve, StoreResult};
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
 
@@ -17,6 +22,16 @@ macro_rules! page_sql {
     };
 }
 
+/// How many jobs have not ended, up to $2.
+macro_rules! open_sql {
+    ($($and:literal)?) => {
+        concat!(
+            "SELECT count(*) FROM (SELECT FROM jobs WHERE tenant_id = $1 AND status IN ('pending', 'running', \
+             'cancelling')", $($and,)? " LIMIT $2) AS open"
+        )
+    };
+}
+
 const SELECT: &str = concat!("SELECT ", job_columns!(), " FROM jobs WHERE tenant_id = $1 AND id = $2");
 
 async fn find(conn: &mut PgConnection, tenant: &TenantId, id: JobId) -> sqlx::Result<Option<Job>> {
@@ -24,14 +39,29 @@ async fn find(conn: &mut PgConnection, tenant: &TenantId, id: JobId) -> sqlx::Re
     query.try_map(|row| row::job(&row)).fetch_optional(conn).await
 }
 
-async fn insert(conn: &mut PgConnection, job: &Job) -> sqlx::Result<()> {
+/// The first limit of jobs at once that has no room. Counts no further than the limit.
+async fn crowded(conn: &mut PgConnection, job: &Job, quotas: &Quotas) -> sqlx::Result<Option<Excess>> {
+    for (key, excess) in quotas.at_once(Limited::Jobs) {
+        let sql = if key.is_some() { open_sql!(" AND created_by = $3") } else { open_sql!() };
+        let query = sqlx::query_scalar::<_, i64>(sql).bind(job.tenant.as_str()).bind(i64::from(excess.most));
+        let query = if let Some(key) = key { query.bind(key.to_string()) } else { query };
+        if query.fetch_one(&mut *conn).await? >= i64::from(excess.most) {
+            return Ok(Some(excess));
+        }
+    }
+    Ok(None)
+}
+
+async fn insert(conn: &mut PgConnection, job: &Job, reserved_ms: u64, now: Option<Moment>) -> sqlx::Result<()> {
     let sql = concat!(
         "INSERT INTO jobs (",
         job_columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10::text::json, $11, $12, $13, $14, $15, \
-         $16::text::json)"
+        ", reserved_ms, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10::text::json, $11, $12, \
+         $13, $14, $15, $16::text::json, $17::text::json, $18, $19, coalesce($20, clock_timestamp()))"
     );
-    let audio = serde_json::to_string(&job.audio).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let json = |error: serde_json::Error| sqlx::Error::Encode(error.into());
+    let audio = serde_json::to_string(&job.audio).map_err(json)?;
+    let options = serde_json::to_string(&job.options).map_err(json)?;
     sqlx::query(sql)
         .bind(job.id.as_uuid())
         .bind(job.tenant.as_str())
@@ -49,6 +79,10 @@ async fn insert(conn: &mut PgConnection, job: &Job) -> sqlx::Result<()> {
         .bind(job.completed_at.map(Moment))
         .bind(&job.error)
         .bind(job.result.as_ref().map(ToString::to_string))
+        .bind(options)
+        .bind(job.progress.map(i32::from))
+        .bind(row::bigint(reserved_ms)?)
+        .bind(now)
         .execute(conn)
         .await?;
     Ok(())
@@ -67,8 +101,16 @@ impl JobStore for PostgresStore {
             if !tenants::exists(change.conn(), &job.tenant).await? {
                 return Ok(InsertJob::UnknownTenant);
             }
+            let quotas = Quotas::read(change.conn(), &job.tenant, job.key()).await?;
+            if let Some(excess) = crowded(change.conn(), job, &quotas).await? {
+                return Ok(InsertJob::Excess(excess));
+            }
+            let reserved_ms = match quotas.reserve(change.conn(), &job.account(), job.audio_ms(), true).await? {
+                Reserve::Granted(ms) => ms,
+                Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
+            };
             claims::make(change.conn(), claim, &job.id.to_string(), now).await?;
-            insert(change.conn(), job).await?;
+            insert(change.conn(), job, reserved_ms, now).await?;
             change.commit(entry).await?;
             Ok(InsertJob::Inserted)
         })
@@ -132,15 +174,19 @@ impl JobStore for PostgresStore {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
-            let Some(job) = find(change.conn(), tenant, id).await? else { return Ok(CancelJob::Unknown) };
-            let Some(after) = job.status.cancelled() else { return Ok(CancelJob::Ended(job.status)) };
-            if after != job.status {
-                let ended = after.is_ended().then_some(Moment(at));
-                let query = sqlx::query("UPDATE jobs SET status = $2, completed_at = $3 WHERE id = $1");
-                query.bind(id.as_uuid()).bind(after.as_str()).bind(ended).execute(change.conn()).await?;
+            let Some(queued) = ending::lock(change.conn(), tenant, id).await? else { return Ok(CancelJob::Unknown) };
+            let before = queued.job.status;
+            let Some(after) = before.cancelled() else { return Ok(CancelJob::Ended(before)) };
+            if after.is_ended() {
+                ending::moved(change, queued, &Outcome::Cancelled, self.now(), at, Some(entry)).await?;
+                return Ok(CancelJob::Cancelled);
+            }
+            if after != before {
+                let query = sqlx::query("UPDATE jobs SET status = $2 WHERE id = $1");
+                query.bind(id.as_uuid()).bind(after.as_str()).execute(change.conn()).await?;
                 change.commit(entry).await?;
             }
-            Ok(if after.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling })
+            Ok(CancelJob::Cancelling)
         })
         .await
     }

@@ -6,6 +6,7 @@
 mod audit;
 mod change;
 mod claims;
+mod ending;
 mod error;
 mod feed;
 mod figures;
@@ -17,14 +18,17 @@ mod meter;
 mod migrations;
 mod moment;
 mod notes;
+mod outbox;
 mod page;
 mod queue;
 mod row;
 mod session;
 mod sessions;
 mod tenants;
+mod turns;
 mod usage;
 mod webhooks;
+mod workers;
 
 use async_trait::async_trait;
 use dalston_model::SharedClock;

@@ -1,29 +1,220 @@
-//! Stands in until the engine has it.
+//! Quotas and the meter, in Postgres. Only what sets a quota is a change; a reservation stands in the line of its key
+//! and of its tenant, whose rows it locks in this order, as all do that write them.
 
-use crate::PostgresStore;
+use crate::{PostgresStore, change::Change, row, tenants};
 use async_trait::async_trait;
-use dalston_model::{Account, AuditEntry, Day, MeteredDay, Quota, Subject};
-use dalston_store::{MeterStore, Reserve, StoreError, StoreResult};
+use dalston_model::{Account, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId};
+use dalston_store::{MeterStore, Reserve, StoreResult};
+use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// $1 tenant, $2 its keys. Locked when a count is held against them: the key's row before the tenant's, as nil is less
+/// than any.
+macro_rules! quotas_sql {
+    ($($and:literal)?) => {
+        concat!(
+            "SELECT key_id, seconds_per_day, concurrent_jobs, concurrent_streams FROM quotas \
+             WHERE tenant_id = $1 AND key_id = ANY ($2)", $($and,)?
+        )
+    };
+}
+const QUOTAS: &str = quotas_sql!();
+const LOCK_STREAMS: &str = quotas_sql!(" AND concurrent_streams IS NOT NULL ORDER BY key_id DESC FOR UPDATE");
+
+/// $1 tenant, $2 its keys in the order of the locks, $3 day. What is used; rows that are not there yet are made.
+const LOCK: &str = "
+    INSERT INTO meter AS kept (tenant_id, key_id, day, jobs_ms, streams_ms)
+    SELECT $1, key_id, $3, 0, 0 FROM unnest($2::uuid[]) AS key_id
+    ON CONFLICT (tenant_id, key_id, day) DO UPDATE SET jobs_ms = kept.jobs_ms
+    RETURNING key_id, jobs_ms, streams_ms";
+
+/// The same with $4 of jobs and $5 of streams, which are added; between none and all that there is room for.
+const ADD: &str = "
+    INSERT INTO meter AS kept (tenant_id, key_id, day, jobs_ms, streams_ms)
+    SELECT $1, key_id, $3, greatest($4::bigint, 0), greatest($5::bigint, 0) FROM unnest($2::uuid[]) AS key_id
+    ON CONFLICT (tenant_id, key_id, day) DO UPDATE SET
+        jobs_ms = greatest(0, least(kept.jobs_ms::numeric + $4, 9223372036854775807))::bigint,
+        streams_ms = greatest(0, least(kept.streams_ms::numeric + $5, 9223372036854775807))::bigint";
+
+const SET: &str = "
+    INSERT INTO quotas (tenant_id, key_id, seconds_per_day, concurrent_jobs, concurrent_streams)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (tenant_id, key_id) DO UPDATE SET seconds_per_day = excluded.seconds_per_day,
+        concurrent_jobs = excluded.concurrent_jobs, concurrent_streams = excluded.concurrent_streams";
+
+const DAYS: &str = "
+    SELECT day, jobs_ms, streams_ms FROM meter
+    WHERE tenant_id = $1 AND key_id = $2 AND day >= $3 AND (jobs_ms > 0 OR streams_ms > 0) ORDER BY day DESC";
+
+/// The quotas of a key and of its tenant, in the order in which they are asked: that of the key first.
+pub(crate) struct Quotas(Vec<(Option<KeyId>, Quota)>);
+
+impl Quotas {
+    /// As they are.
+    pub(crate) async fn read(conn: &mut PgConnection, tenant: &TenantId, key: Option<KeyId>) -> sqlx::Result<Self> {
+        Self::select(conn, QUOTAS, tenant, key).await
+    }
+
+    /// Those that limit streams, locked: until the end of the transaction nobody else counts under them.
+    pub(crate) async fn lock_streams(
+        conn: &mut PgConnection,
+        tenant: &TenantId,
+        key: Option<KeyId>,
+    ) -> sqlx::Result<Self> {
+        Self::select(conn, LOCK_STREAMS, tenant, key).await
+    }
+
+    async fn select(
+        conn: &mut PgConnection,
+        sql: &'static str,
+        tenant: &TenantId,
+        key: Option<KeyId>,
+    ) -> sqlx::Result<Self> {
+        let query = sqlx::query(sql).bind(tenant.as_str()).bind(ids(key));
+        let query = query.try_map(|row: PgRow| Ok((row.try_get("key_id")?, quota(&row)?)));
+        let set: HashMap<Uuid, Quota> = query.fetch_all(conn).await?.into_iter().collect();
+        let of = |key: Option<KeyId>| Some((key, set.get(&id(key)).copied()?));
+        Ok(Self(key.map(Some).into_iter().chain([None]).filter_map(of).collect()))
+    }
+
+    /// Limits of so many jobs or streams at once: whose they are, and how high.
+    pub(crate) fn at_once(&self, limit: Limited) -> impl Iterator<Item = (Option<KeyId>, Excess)> {
+        self.0.iter().filter_map(move |(key, quota)| {
+            let most = match limit {
+                Limited::Jobs => quota.concurrent_jobs,
+                Limited::Streams => quota.concurrent_streams,
+                Limited::Seconds => None,
+            }?;
+            Some((*key, Excess { limit, of_key: key.is_some(), most }))
+        })
+    }
+
+    /// Reserves audio in a transaction that is dropped when it is refused.
+    pub(crate) async fn reserve(
+        &self,
+        conn: &mut PgConnection,
+        account: &Account,
+        ms: u64,
+        whole: bool,
+    ) -> sqlx::Result<Reserve> {
+        let mut granted = ms;
+        if self.0.iter().any(|(_, quota)| quota.seconds_per_day.is_some()) {
+            let query = sqlx::query(LOCK).bind(account.tenant.as_str()).bind(ids(account.key));
+            let used = |row: PgRow| {
+                let used = row::count(&row, "jobs_ms")?.saturating_add(row::count(&row, "streams_ms")?);
+                Ok((row.try_get("key_id")?, used))
+            };
+            let used: HashMap<Uuid, u64> =
+                query.bind(account.day.number()).try_map(used).fetch_all(&mut *conn).await?.into_iter().collect();
+            for (key, quota) in &self.0 {
+                let Some(most) = quota.seconds_per_day else { continue };
+                let used = used.get(&id(*key)).copied().unwrap_or_default();
+                let left = (u64::from(most) * 1_000).saturating_sub(used);
+                if left == 0 || (whole && left < ms) {
+                    return Ok(Reserve::Exhausted(Excess { limit: Limited::Seconds, of_key: key.is_some(), most }));
+                }
+                granted = granted.min(left);
+            }
+        }
+        settle(conn, account, i64::try_from(granted).unwrap_or(i64::MAX)).await?;
+        Ok(Reserve::Granted(granted))
+    }
+}
+
+/// Adds to the account, or takes from it.
+pub(crate) async fn settle(conn: &mut PgConnection, account: &Account, ms: i64) -> sqlx::Result<()> {
+    if ms == 0 {
+        return Ok(());
+    }
+    let (jobs, streams) = if account.of == Metered::Jobs { (ms, 0) } else { (0, ms) };
+    let query = sqlx::query(ADD).bind(account.tenant.as_str()).bind(ids(account.key));
+    query.bind(account.day.number()).bind(jobs).bind(streams).execute(conn).await?;
+    Ok(())
+}
+
+/// The rows of a key and its tenant, in the order of their locks.
+fn ids(key: Option<KeyId>) -> Vec<Uuid> {
+    key.map(|key| *key.as_uuid()).into_iter().chain([Uuid::nil()]).collect()
+}
+
+/// How a row names its key; nil stands for the tenant.
+fn id(key: Option<KeyId>) -> Uuid {
+    key.map_or(Uuid::nil(), |key| *key.as_uuid())
+}
+
+fn quota(row: &PgRow) -> sqlx::Result<Quota> {
+    Ok(Quota {
+        seconds_per_day: row::narrow_option(row, "seconds_per_day")?,
+        concurrent_jobs: row::narrow_option(row, "concurrent_jobs")?,
+        concurrent_streams: row::narrow_option(row, "concurrent_streams")?,
+    })
+}
+
+async fn exists(conn: &mut PgConnection, subject: &Subject) -> sqlx::Result<bool> {
+    let Some(key) = subject.key() else { return tenants::exists(conn, subject.tenant()).await };
+    let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM keys WHERE id = $1 AND tenant_id = $2)");
+    query.bind(key.as_uuid()).bind(subject.tenant().as_str()).fetch_one(conn).await
+}
 
 #[async_trait]
 impl MeterStore for PostgresStore {
-    async fn quota(&self, _: &Subject) -> StoreResult<Quota> {
-        Err(StoreError::unavailable("not built"))
+    async fn quota(&self, subject: &Subject) -> StoreResult<Quota> {
+        self.call(async {
+            let query = sqlx::query(QUOTAS).bind(subject.tenant().as_str()).bind(vec![id(subject.key())]);
+            let set = query.try_map(|row| quota(&row)).fetch_optional(&mut *self.lease().await?).await?;
+            Ok(set.unwrap_or_default())
+        })
+        .await
     }
 
-    async fn set_quota(&self, _: &Subject, _: &Quota, _: &AuditEntry) -> StoreResult<bool> {
-        Err(StoreError::unavailable("not built"))
+    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut change = Change::begin(&mut lease).await?;
+            let known = exists(change.conn(), subject).await?;
+            if known {
+                let query = sqlx::query(SET).bind(subject.tenant().as_str()).bind(id(subject.key()));
+                let query = query.bind(quota.seconds_per_day.map(i64::from));
+                let query = query.bind(quota.concurrent_jobs.map(i64::from));
+                query.bind(quota.concurrent_streams.map(i64::from)).execute(change.conn()).await?;
+                change.commit(entry).await?;
+            }
+            Ok(known)
+        })
+        .await
     }
 
-    async fn reserve_audio(&self, _: &Account, _: u64, _: bool) -> StoreResult<Reserve> {
-        Err(StoreError::unavailable("not built"))
+    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut transaction = lease.begin().await?;
+            let quotas = Quotas::read(&mut transaction, &account.tenant, account.key).await?;
+            let reserve = quotas.reserve(&mut transaction, account, ms, whole).await?;
+            if matches!(reserve, Reserve::Granted(_)) {
+                transaction.commit().await?;
+            }
+            Ok(reserve)
+        })
+        .await
     }
 
-    async fn settle_audio(&self, _: &Account, _: i64) -> StoreResult<()> {
-        Err(StoreError::unavailable("not built"))
+    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {
+        self.call(async { settle(&mut *self.lease().await?, account, ms).await }).await
     }
 
-    async fn metered(&self, _: &Subject, _: Day) -> StoreResult<Vec<MeteredDay>> {
-        Err(StoreError::unavailable("not built"))
+    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>> {
+        self.call(async {
+            let day = |row: PgRow| {
+                Ok(MeteredDay {
+                    day: Day::from_number(row.try_get("day")?),
+                    jobs_ms: row::count(&row, "jobs_ms")?,
+                    streams_ms: row::count(&row, "streams_ms")?,
+                })
+            };
+            let query = sqlx::query(DAYS).bind(subject.tenant().as_str()).bind(id(subject.key()));
+            query.bind(since.number()).try_map(day).fetch_all(&mut *self.lease().await?).await
+        })
+        .await
     }
 }

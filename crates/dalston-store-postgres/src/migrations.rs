@@ -8,10 +8,11 @@ use sqlx::{
 };
 use std::time::Duration;
 
-const STEPS: [(i64, &str, &str); 3] = [
+const STEPS: [(i64, &str, &str); 4] = [
     (1, "store", include_str!("../../../migrations/postgres/0001_store.sql")),
     (2, "limits", include_str!("../../../migrations/postgres/0002_limits.sql")),
     (3, "audit and notes", include_str!("../../../migrations/postgres/0003_audit_and_notes.sql")),
+    (4, "work", include_str!("../../../migrations/postgres/0004_work.sql")),
 ];
 
 /// How long the steps may take, with the wait for another node that takes them.

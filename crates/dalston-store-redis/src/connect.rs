@@ -10,7 +10,11 @@ use dalston_model::{SharedClock, TenantId};
 use dalston_store::{StoreError, StoreResult};
 use deadpool_redis::{Manager, Pool};
 use redis::{Client, InfoDict};
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Mutex as SyncMutex, atomic::AtomicBool},
+    time::Duration,
+};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
@@ -57,13 +61,14 @@ impl RedisStore {
     /// [`ConnectError::Volatile`] unless the server has an append-only file and never evicts, or the options allow it;
     /// [`ConnectError::Store`] when it does not answer.
     pub async fn connect(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
-        let store = Self { link: link(options).map_err(|error| error::connecting(&error))?, clock };
+        let link = link(options).map_err(|error| error::connecting(&error))?;
+        let store = Self { link, clock, filed: AtomicBool::new(false), seen: SyncMutex::default() };
         let call = store.link.call();
         if !options.allow_volatile {
             durable(&call).await?;
         }
         let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &TenantId::default());
-        call.run::<u8>(script.arg(&["", "", "", &store.now()])).await?;
+        call.run::<u8>(script.arg(&["", "", "", &store.now(), ""])).await?;
         Ok(store)
     }
 }

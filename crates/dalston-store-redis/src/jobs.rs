@@ -4,14 +4,16 @@ use crate::{
     RedisStore,
     audit::AuditArgument,
     call::Call,
-    job::{self, JobRow},
+    excess,
+    job::{self, JobRow, QueuedJob},
+    moving::Move,
     page,
     row::argument,
     scripts::{self, ClaimArgument, SCRIPTS},
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Job, JobId, JobStatus, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, StoreResult};
+use dalston_store::{ActiveJobs, CancelJob, Claim, DeleteJob, InsertJob, JobStore, StoreResult, ended_event};
 
 #[async_trait]
 impl JobStore for RedisStore {
@@ -23,12 +25,13 @@ impl JobStore for RedisStore {
         match answer.as_slice() {
             [word] if word == "inserted" => Ok(InsertJob::Inserted),
             [word] if word == "unknown_tenant" => Ok(InsertJob::UnknownTenant),
+            [word, excess @ ..] if word == "excess" => excess::read(excess).map(InsertJob::Excess),
             answer => scripts::repeated(claim, answer).map(InsertJob::Repeated),
         }
     }
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>> {
-        self.read(&self.link.call(), tenant, id).await
+        Ok(self.queued(&self.link.call(), tenant, id).await?.map(|queued| queued.job))
     }
 
     async fn job_exists(&self, id: JobId) -> StoreResult<bool> {
@@ -64,28 +67,23 @@ impl JobStore for RedisStore {
         entry: &AuditEntry,
     ) -> StoreResult<CancelJob> {
         let call = self.link.call();
-        // A job moves at most four times: this ends.
+        // Ends with the deadline of the call at the latest.
         loop {
-            let Some(job) = self.read(&call, tenant, id).await? else { return Ok(CancelJob::Unknown) };
-            let Some(after) = job.status.cancelled() else { return Ok(CancelJob::Ended(job.status)) };
-            let ended = if after.is_ended() { at.as_micros().to_string() } else { String::new() };
-            let mut script = SCRIPTS.change_job.key(scripts::job(id));
-            script.key(scripts::jobs(tenant, Some(job.status))).key(scripts::jobs(tenant, Some(after)));
-            script
-                .arg(id.to_string())
-                .arg(job.status.as_str())
-                .arg(after.as_str())
-                .arg(ended)
-                .arg(argument(&AuditArgument::new(entry)?)?);
-            if job.status == after || call.run::<u8>(&script).await? == 1 {
-                return Ok(if after.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling });
+            let Some(before) = self.queued(&call, tenant, id).await? else { return Ok(CancelJob::Unknown) };
+            let Some(status) = before.job.status.cancelled() else { return Ok(CancelJob::Ended(before.job.status)) };
+            let completed_at = if status.is_ended() { Some(at) } else { before.job.completed_at };
+            let after = Job { status, completed_at, ..before.job.clone() };
+            let event = ended_event(&after, at);
+            let made = Move::new(&before, &after).recorded(Some(entry)).told(event);
+            if before.job.status == status || self.moved(&call, made).await? {
+                return Ok(if status.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling });
             }
         }
     }
 
     async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob> {
         let call = self.link.call();
-        let Some(job) = self.read(&call, tenant, id).await? else { return Ok(DeleteJob::Unknown) };
+        let Some(QueuedJob { job, .. }) = self.queued(&call, tenant, id).await? else { return Ok(DeleteJob::Unknown) };
         if !job.status.is_ended() {
             return Ok(DeleteJob::NotEnded);
         }
@@ -93,15 +91,15 @@ impl JobStore for RedisStore {
         script.key(scripts::jobs(tenant, None)).key(scripts::jobs(tenant, Some(job.status)));
         script.arg(id.to_string()).arg(job.status.as_str()).arg(argument(&AuditArgument::new(entry)?)?);
         // An ended job changes no more: when it is not as it was, it is gone.
-        Ok(if call.run::<u8>(&script).await? == 1 { DeleteJob::Deleted } else { DeleteJob::Unknown })
+        let gone = call.run::<u8>(script.arg(tenant.as_str())).await? == 1;
+        Ok(if gone { DeleteJob::Deleted } else { DeleteJob::Unknown })
     }
 }
 
 impl RedisStore {
-    async fn read(&self, call: &Call<'_>, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>> {
-        let mut read = redis::cmd("HMGET");
-        read.arg(scripts::job(id)).arg(&job::FIELDS);
-        let row = JobRow::new(id, call.ask(&read).await?);
-        Ok(row.map(JobRow::job).transpose()?.filter(|job| job.tenant == *tenant))
+    /// The job of this id in this tenant, with what the queue knows of it.
+    pub(crate) async fn queued(&self, call: &Call<'_>, tenant: &TenantId, id: JobId) -> StoreResult<Option<QueuedJob>> {
+        let row: JobRow = call.run(&SCRIPTS.read_job.arg(id.to_string())).await?;
+        Ok(row.queued()?.filter(|queued| queued.job.tenant == *tenant))
     }
 }

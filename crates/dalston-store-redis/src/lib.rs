@@ -15,6 +15,18 @@
 //! | `dalston:keys:ended` | digests that a rotation ended, by when |
 //! | `dalston:tenants`, `dalston:tenants:{id}` | ids by creation, a tenant |
 //! | `dalston:jobs:{id}`, `dalston:jobs:index:{tenant}[:{status}]` | a job, ids by creation |
+//! | `dalston:work:due:{tenant}`, `dalston:work:waiting` | its pending jobs that are due, by creation; those that are not, by when |
+//! | `dalston:work:{tenants,served,turn}` | tenants with due jobs in their order, the last turn of each, turns so far |
+//! | `dalston:work:leases` | jobs that are worked on, by the end of the lease |
+//! | `dalston:work:open:{key}`, `dalston:work:keys` | a key's jobs that have not ended, by creation; keys that have some |
+//! | `dalston:work:ended[:{tenant}]`, `dalston:work:filed` | ended jobs by their end, tenants that have some; set once old jobs are filed |
+//! | `dalston:quotas:{tenant}[:{key}]`, `dalston:meter:{tenant}[:{key}]` | limits, milliseconds of jobs and streams by day |
+//! | `dalston:workers[:id:{id}]`, `dalston:workers:version` | workers by when they lapse, a worker, the number of changes |
+//! | `dalston:sessions[:{id}]`, `dalston:sessions:{tenant,key,worker}:{id}` | sessions by when they lapse, a session, those of one |
+//! | `dalston:webhooks:{id}`, `dalston:webhooks:of:{tenant}` | a webhook with its secrets, ids by creation |
+//! | `dalston:deliveries:{id}`, `dalston:deliveries:of:{webhook}` | a delivery, ids by creation |
+//! | `dalston:deliveries:due[:{webhook}]` | pending deliveries by when they are due, enabled webhooks by the first of them |
+//! | `dalston:deliveries:{ended,left}` | ended ones by creation, deleted webhooks that still have some |
 //! | `dalston:usage:{id}`, `dalston:window:{id}` | counts of a key, its last minute |
 //! | `dalston:claims:…`, `dalston:notes:{name}` | an `Idempotency-Key`, a note |
 //! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
@@ -29,14 +41,18 @@ mod audit;
 mod call;
 mod change;
 mod connect;
+mod delivery;
 mod error;
+mod excess;
 mod feed;
 mod figures;
+mod filing;
 mod job;
 mod jobs;
 mod keys;
 mod limits;
 mod meter;
+mod moving;
 mod notes;
 mod page;
 mod queue;
@@ -46,6 +62,7 @@ mod scripts;
 mod sessions;
 mod tenants;
 mod usage;
+mod webhook;
 mod webhooks;
 
 pub use connect::{ConnectError, RedisOptions};
@@ -54,11 +71,16 @@ use async_trait::async_trait;
 use call::Link;
 use dalston_model::SharedClock;
 use dalston_store::{PoolFigures, Store, StoreResult};
+use sessions::SeenWorkers;
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 /// A store on a Redis server.
 pub struct RedisStore {
     link: Link,
     clock: Option<SharedClock>,
+    /// Whether the jobs of an earlier version are filed.
+    filed: AtomicBool,
+    seen: Mutex<Arc<SeenWorkers>>,
 }
 
 impl RedisStore {

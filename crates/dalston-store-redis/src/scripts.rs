@@ -1,32 +1,52 @@
 //! The Lua scripts, and the names of the keys that they are given.
 
-use dalston_model::{JobId, JobStatus, KeyDigest, KeyId, TenantId};
+use dalston_model::{JobId, JobStatus, KeyDigest, KeyId, Subject, TenantId};
 use dalston_store::{Claim, Repeated, StoreError, StoreResult};
 use redis::{Script, ScriptInvocation};
 use serde::Serialize;
 use std::sync::LazyLock;
 
-/// Declares the scripts: a field each, made of the file of that name behind what scripts share.
+/// What stands before the scripts of a group.
+macro_rules! shared {
+    (keys) => {
+        concat!(
+            include_str!("scripts/sha256.lua"),
+            include_str!("scripts/common.lua"),
+            include_str!("scripts/keys.lua")
+        )
+    };
+    (work) => {
+        concat!(shared!(keys), include_str!("scripts/work.lua"), include_str!("scripts/outbox.lua"))
+    };
+    (slots) => {
+        concat!(shared!(keys), include_str!("scripts/work.lua"), include_str!("scripts/slots.lua"))
+    };
+}
+
+/// Declares the scripts: a field each, made of the file of that name behind what the scripts of its group share.
 macro_rules! scripts {
-    ($($name:ident),+ $(,)?) => {
+    ($($group:tt: $($name:ident),+;)+) => {
         /// Every script. The client sends the digest of one, and the text when the server does not know it.
-        pub(crate) struct Scripts { $(pub(crate) $name: Script),+ }
+        pub(crate) struct Scripts { $($(pub(crate) $name: Script),+),+ }
 
         pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-            $($name: Script::new(concat!(
-                include_str!("scripts/sha256.lua"),
-                include_str!("scripts/common.lua"),
-                include_str!("scripts/keys.lua"),
+            $($($name: Script::new(concat!(
+                shared!($group),
                 include_str!(concat!("scripts/", stringify!($name), ".lua")),
-            ))),+
+            ))),+),+
         });
     };
 }
 
 scripts! {
-    add_usage, adopt_keys, audit_page, change_job, change_key, count_jobs, delete_job, file_keys, find_key, insert_job,
-    insert_key, insert_tenant, key_changes, key_figures, list_jobs, list_keys, list_tenants, put_note, read_claim,
-    read_key, read_note, read_tenant, record, take, take_note,
+    keys: add_usage, adopt_keys, audit_page, change_key, count_jobs, file_keys, find_key, insert_key, insert_tenant,
+        key_changes, key_figures, list_keys, list_tenants, put_note, read_claim, read_key, read_note, read_tenant,
+        record, set_quota, set_retention, take, take_note;
+    work: beat_jobs, change_webhook, delete_job, delete_webhook, expired_jobs, file_jobs, finish_delivery, insert_job,
+        insert_webhook, lapsed_jobs, lease_jobs, list_deliveries, list_jobs, list_webhooks, move_job, orphaned_jobs,
+        read_delivery, read_job, read_webhook, reserve_audio, retry_delivery, rotate_webhook, settle_audio,
+        sweep_deliveries, take_deliveries;
+    slots: close_session, count_sessions, list_workers, open_session, put_worker, remove_worker, renew_sessions;
 }
 
 /// The numbers of keys' last changes.
@@ -37,6 +57,10 @@ pub(crate) const AUDIT: &str = "dalston:audit";
 pub(crate) const SEQ: &str = "dalston:seq";
 /// The index of tenants.
 pub(crate) const TENANTS: &str = "dalston:tenants";
+/// What stands before the tenant in the name of an index of jobs.
+pub(crate) const JOBS: &str = "dalston:jobs:index:";
+/// Set once the jobs of an earlier version are filed.
+pub(crate) const FILED: &str = "dalston:work:filed";
 /// Digests whose secret a rotation ended.
 pub(crate) const ENDED: &str = "dalston:keys:ended";
 
@@ -83,9 +107,37 @@ pub(crate) fn job(id: JobId) -> String {
 /// A tenant's jobs, of one status when it is given.
 pub(crate) fn jobs(tenant: &TenantId, status: Option<JobStatus>) -> String {
     match status {
-        Some(status) => format!("dalston:jobs:index:{tenant}:{status}"),
-        None => format!("dalston:jobs:index:{tenant}"),
+        Some(status) => format!("{JOBS}{tenant}:{status}"),
+        None => format!("{JOBS}{tenant}"),
     }
+}
+
+/// The quota of a tenant or of a key.
+pub(crate) fn quota(subject: &Subject) -> String {
+    format!("dalston:quotas:{}", subject_name(subject))
+}
+
+/// The meter of a tenant or of a key.
+pub(crate) fn meter(subject: &Subject) -> String {
+    format!("dalston:meter:{}", subject_name(subject))
+}
+
+/// As the scripts make it: no tenant has the sign that stands between.
+fn subject_name(subject: &Subject) -> String {
+    match subject {
+        Subject::Tenant(tenant) => tenant.to_string(),
+        Subject::Key(tenant, key) => format!("{tenant}:{key}"),
+    }
+}
+
+/// The sessions of a tenant.
+pub(crate) fn sessions(tenant: &TenantId) -> String {
+    format!("dalston:sessions:tenant:{tenant}")
+}
+
+/// The webhooks of a tenant.
+pub(crate) fn webhooks(tenant: &TenantId) -> String {
+    format!("dalston:webhooks:of:{tenant}")
 }
 
 /// A script on a tenant, with its keys and its id.

@@ -5,7 +5,7 @@ use crate::{
     row,
     webhooks::{self, webhook_columns},
 };
-use dalston_model::{Delivery, DeliveryStatus, Event, Timestamp, WebhookSecret};
+use dalston_model::{Delivery, DeliveryStatus, Event, Timestamp, WebhookId, WebhookSecret};
 use dalston_store::{Attempted, DueDelivery};
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -136,9 +136,10 @@ pub(crate) async fn take(
     change: &mut SqliteConnection,
     limit: u32,
     ttl: Duration,
+    but: &[WebhookId],
     now: Timestamp,
 ) -> sqlx::Result<Vec<DueDelivery>> {
-    let mut open = first_due(change, limit, now).await?;
+    let mut open = first_due(change, limit, but, now).await?;
     let mut taken = Vec::new();
     for _ in 0..limit {
         let Some(Due { next_at, id, webhook }) = open.pop_first() else { break };
@@ -158,10 +159,19 @@ pub(crate) async fn take(
 }
 
 /// The first due delivery of each webhook, of those that come first. More webhooks than deliveries cannot have one.
-async fn first_due(change: &mut SqliteConnection, limit: u32, now: Timestamp) -> sqlx::Result<BTreeSet<Due>> {
+async fn first_due(
+    change: &mut SqliteConnection,
+    limit: u32,
+    but: &[WebhookId],
+    now: Timestamp,
+) -> sqlx::Result<BTreeSet<Due>> {
+    let but: Vec<String> = but.iter().map(ToString::to_string).collect();
     let mut firsts = BTreeSet::new();
     let mut rows = sqlx::query(DUE).bind(now.as_micros()).try_map(|row| due(&row)).fetch(change);
     while let Some(due) = rows.try_next().await? {
+        if but.contains(&due.webhook) {
+            continue;
+        }
         firsts.insert(due);
         if firsts.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
             firsts.pop_last();

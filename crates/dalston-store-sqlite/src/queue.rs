@@ -7,7 +7,7 @@ use crate::{
     turns,
 };
 use async_trait::async_trait;
-use dalston_model::{Job, JobId, JobStatus, Timestamp};
+use dalston_model::{Job, JobId, JobStatus, TenantId, Timestamp};
 use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult};
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -16,7 +16,7 @@ use std::{collections::HashMap, time::Duration};
 /// The batch is one JSON parameter: one statement for all of it, however many leases it names. ?1 the batch, ?2 the end.
 pub(crate) const BEAT: &str = "UPDATE jobs SET lease_ends = ?2, progress = ifnull(beat.value ->> 'progress', progress) \
      FROM json_each(?1) AS beat WHERE jobs.id = beat.value ->> 'job' AND tenant_id = beat.value ->> 'tenant' \
-     AND fence = beat.value ->> 'fence' AND status IN ('running', 'cancelling') RETURNING id, fence, status";
+     AND fence = beat.value ->> 'fence' AND status IN ('running', 'cancelling') RETURNING tenant_id, id, fence, status";
 
 pub(crate) const HELD: &str = concat!(
     "SELECT ",
@@ -66,8 +66,9 @@ fn batched((lease, progress): &(Lease, Option<u16>)) -> Value {
 }
 
 /// A lease that goes on, and where its job is.
-fn beating(row: &SqliteRow) -> sqlx::Result<((JobId, u64), JobStatus)> {
-    Ok(((row::parsed(row, "id")?, row.try_get("fence")?), row::parsed(row, "status")?))
+fn beating(row: &SqliteRow) -> sqlx::Result<((TenantId, JobId, u64), JobStatus)> {
+    let lease = (row::parsed(row, "tenant_id")?, row::parsed(row, "id")?, row.try_get("fence")?);
+    Ok((lease, row::parsed(row, "status")?))
 }
 
 #[async_trait]
@@ -97,7 +98,7 @@ impl QueueStore for SqliteStore {
             let beat = sqlx::query(BEAT).bind(batch).bind(ends.as_micros()).try_map(|row| beating(&row));
             let beating: HashMap<_, _> = beat.fetch_all(&mut *change).await?.into_iter().collect();
             change.commit().await?;
-            let beat = |(lease, _): &(Lease, _)| match beating.get(&(lease.job, lease.fence)) {
+            let beat = |(lease, _): &(Lease, _)| match beating.get(&(lease.tenant.clone(), lease.job, lease.fence)) {
                 None => Beat::Lost,
                 Some(JobStatus::Cancelling) => Beat::Cancelling,
                 Some(_) => Beat::Held,

@@ -195,10 +195,10 @@ impl WebhookStore for SqliteStore {
         .await
     }
 
-    async fn take_deliveries(&self, limit: u32, ttl: Duration) -> StoreResult<Vec<DueDelivery>> {
+    async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
         self.call(async {
             let mut change = self.change().await?;
-            let taken = outbox::take(&mut change, limit, ttl, self.clock.now()).await?;
+            let taken = outbox::take(&mut change, limit, ttl, but, self.clock.now()).await?;
             change.commit().await?;
             Ok(taken)
         })

@@ -20,7 +20,7 @@ pub struct LeaseJobs {
 }
 
 /// The right to work on a job. Of all that were ever given for a job only the last counts: its fence is the greatest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The tenant.
     pub tenant: TenantId,
@@ -46,7 +46,8 @@ pub enum Beat {
     Held,
     /// The lease goes on, and the job is to stop.
     Cancelling,
-    /// The lease is another's, or the job has ended or is gone: nothing that is done for it counts any more.
+    /// The lease was taken back or is another's, or the job has ended or is gone: nothing that is done for it counts any
+    /// more. One that has lapsed counts until [`QueueStore::reclaim_jobs`] takes it back.
     Lost,
 }
 
@@ -155,11 +156,12 @@ pub fn ended_event(job: &Job, at: Timestamp) -> Option<Event> {
 pub trait QueueStore: Send + Sync {
     /// Leases pending jobs that are due: `pending → running`, `started_at` set when it is the first time. Fair between
     /// tenants: of those that have a due job and fewer than `per_tenant` running or cancelling, the one with the fewest
-    /// running comes next; of several, the one that was served longest ago; and of its jobs the oldest. So a tenant
+    /// of these comes next; of several, the one that was served longest ago; and of its jobs the oldest. So a tenant
     /// waits for one job of another at most, however many that one has.
     async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>>;
 
-    /// Prolongs leases and notes progress in thousandths (`None`: not known). An answer for each, in order.
+    /// Prolongs leases and notes progress in thousandths (`None`: not known, so the last one stays). An answer for each,
+    /// in order.
     async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>>;
 
     /// Ends the work on a job, if the lease still counts.

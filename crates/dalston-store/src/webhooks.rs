@@ -94,10 +94,10 @@ pub trait WebhookStore: Send + Sync {
 
     /// Takes up to `limit` deliveries that are due, oldest due first, of webhooks that are enabled: counts the attempt and
     /// puts the next one off by `ttl`, so that another node takes it when this one dies. Those of a disabled webhook
-    /// stay.
-    async fn take_deliveries(&self, limit: u32, ttl: Duration) -> StoreResult<Vec<DueDelivery>>;
+    /// stay, and so do those of the webhooks in `but`, which have enough under way: a slow endpoint holds up no other.
+    async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>>;
 
-    /// Notes how an attempt went, unless another one began since or the delivery is gone. A delivery that arrived is
+    /// Notes how an attempt went, unless another one began since, or the delivery has ended or is gone. A delivery that arrived is
     /// [`dalston_model::DeliveryStatus::Delivered`], and the webhook's `last_success_at` and `exhausted` follow; one that
     /// is given up is `Failed`, `exhausted` counts it, and a webhook that [`Webhook::is_dead`] then is switched off
     /// (`disabled_at`), with the record `disabled`. Tells whether it was switched off.

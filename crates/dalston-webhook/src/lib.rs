@@ -1,1 +1,18 @@
 //! Signs deliveries of webhooks and sends them, to no address that is not public.
+//!
+//! Whoever may register a webhook chooses where this process connects to. So the address that is connected to is what
+//! counts: literal ones are read as the URL standard reads them, names are resolved here and lose every address that is
+//! not public, and no redirect leads on.
+
+mod fault;
+mod networks;
+mod resolver;
+mod sender;
+mod signature;
+mod target;
+
+pub use fault::Fault;
+pub use networks::Networks;
+pub use sender::{Letter, Sender};
+pub use signature::signatures;
+pub use target::TargetError;

@@ -27,7 +27,7 @@ fn line(slash: &str, arguments: &Map<String, Value>) -> String {
 #[tokio::test]
 async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
     let api = BotApi::start();
-    let start = Start::default().set("DALSTON_ADMIN_IDS", &ADMIN.to_string());
+    let start = Start::default().delivers().set("DALSTON_ADMIN_IDS", &ADMIN.to_string());
     let app = api.configure(start).on(stores::memory().await).start().await;
     let bot = app.runtime.bot.clone().unwrap();
     let (end, ending) = watch::channel(());
@@ -76,6 +76,9 @@ async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
                             }
                             "keys.create" | "keys.rotate" => {
                                 assert!(api.told(user).await.text().contains("dk_"), "{what}");
+                            }
+                            "webhooks.create" | "webhooks.rotate" => {
+                                assert!(api.told(user).await.text().contains("whsec_"), "{what}");
                             }
                             // The nudge itself came first.
                             "nudge" => assert!(api.told(user).await.text().contains("success"), "{what}"),

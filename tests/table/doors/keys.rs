@@ -45,6 +45,7 @@ impl Doors {
         let (model, bot, fixture) = (ModelServer::start(), BotApi::start(), stores::memory().await);
         let store = fixture.store.clone();
         let start = Start::default()
+            .delivers()
             .set("DALSTON_LLM_URL", &model.url)
             .set("DALSTON_LLM_MODEL", MODEL)
             .set("DALSTON_LLM_API_KEY", KEY)
@@ -78,10 +79,10 @@ impl Holder<'_> {
 
     async fn http(&self, row: &Row, mut arguments: Map<String, Value>) -> Outcome {
         let mut path = row.route.pattern.to_owned();
-        for name in ["key_id", "job_id"] {
-            let brace = format!("{{{name}}}");
+        for parameter in &row.parameters {
+            let brace = format!("{{{}}}", parameter.name);
             if path.contains(&brace) {
-                path = path.replace(&brace, arguments.remove(name).unwrap().as_str().unwrap());
+                path = path.replace(&brace, arguments.remove(&parameter.name).unwrap().as_str().unwrap());
             }
         }
         let is_read = matches!(row.route.method, Method::Get | Method::Delete);
@@ -94,7 +95,9 @@ impl Holder<'_> {
         let request = self.client.request(row.route.method.as_str().parse().unwrap(), &path);
         let request = if is_read { request } else { request.json(&arguments) };
         let mut answer = Answer::of(request).await;
-        if let Some(secret) = answer.json.as_object_mut().and_then(|object| object.remove("key")) {
+        if let Some(secret) =
+            answer.json.as_object_mut().and_then(|object| object.remove("key").or_else(|| object.remove("secret")))
+        {
             log::guard(secret.as_str().unwrap());
         }
         told(&answer, |it| it.clone())
@@ -169,7 +172,9 @@ impl Holder<'_> {
             return Err(typed.code);
         }
         let mut data = typed.json();
-        if let Some(secret) = data.as_object_mut().and_then(|object| object.remove("key")) {
+        if let Some(secret) =
+            data.as_object_mut().and_then(|object| object.remove("key").or_else(|| object.remove("secret")))
+        {
             log::guard(secret.as_str().unwrap());
         }
         Ok(Outcome::ok(data))
@@ -182,7 +187,7 @@ fn told(answer: &Answer, data: impl Fn(&Value) -> Value) -> Outcome {
 
 /// No log and no transcript may hold the secrets beside an answer.
 fn guard(answer: &Answer) {
-    if let Some(secret) = answer.json["secrets"]["key"].as_str() {
+    for secret in ["key", "secret"].iter().filter_map(|name| answer.json["secrets"][name].as_str()) {
         log::guard(secret);
     }
 }

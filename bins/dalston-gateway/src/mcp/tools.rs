@@ -2,11 +2,11 @@
 
 use super::message::SPOKEN;
 use crate::fault::detail;
-use dalston_auth::Permit;
+use dalston_auth::{Caller, Permit};
 use dalston_command::{Answer, Arguments, Block, Effect, Method, Row, Span};
-use dalston_model::{KeyId, TenantId};
+use dalston_model::{Target, TenantId};
 use dalston_runtime::Runtime;
-use dalston_service::{ServiceError, ServiceResult};
+use dalston_service::{Secret, ServiceError, ServiceResult};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -50,8 +50,8 @@ impl Tools {
         let (runtime, caller) = (&self.runtime, asker.permit.caller());
         let answer = runtime.registry.invoke(&runtime.services, caller, row.name, arguments, None).await?;
         if let Some(secret) = &answer.secret {
-            let (tenant, key) = made(&answer.data).ok_or(ServiceError::Internal)?;
-            let token = runtime.services.claims.offer(&tenant, key, secret).await?;
+            let (tenant, of) = made(&answer.data, secret, caller).ok_or(ServiceError::Internal)?;
+            let token = runtime.services.claims.offer(&tenant, &of, secret).await?;
             asker.claim.set(token).map_err(|_| ServiceError::Internal)?;
         }
         Ok(result(row, answer, runtime.clock.now()))
@@ -126,9 +126,16 @@ fn tool(row: &Row) -> Tool {
     Tool::new(row.tool, row.summary.clone(), schema).with_title(row.name).with_annotations(hints)
 }
 
-/// The key that was made, and its tenant.
-fn made(data: &Value) -> Option<(TenantId, KeyId)> {
-    Some((data["tenant_id"].as_str()?.parse().ok()?, data["id"].as_str()?.parse().ok()?))
+/// What was made with the secret, and its tenant.
+fn made(data: &Value, secret: &Secret, caller: &Caller) -> Option<(TenantId, Target)> {
+    let id = data["id"].as_str().unwrap_or_default();
+    let of = match secret {
+        Secret::Key(_) => Target::Key(id.parse().ok()?),
+        Secret::Webhook(_) => Target::Webhook(id.parse().ok()?),
+        // A ticket is one of the caller's own key.
+        Secret::Ticket(_) => return caller.key().map(|key| (key.tenant.clone(), Target::Key(key.id))),
+    };
+    Some((data["tenant_id"].as_str()?.parse().ok()?, of))
 }
 
 /// What came of a command: drawn, and as the JSON of its HTTP route; a list with its cursor beside.

@@ -88,8 +88,8 @@ impl<'a> Conversation<'a> {
             Some(next) => json!({"items": data, "next_cursor": next.to_string()}),
             None => data.clone(),
         };
-        if let (Some(_), Some(object)) = (&secret, result.as_object_mut()) {
-            object.insert("key".to_owned(), "(shown to the user, not to you)".into());
+        if let (Some(secret), Some(object)) = (&secret, result.as_object_mut()) {
+            object.insert(secret.name().to_owned(), "(shown to the user, not to you)".into());
         }
         self.ran.push(row.name);
         self.reply.secrets.extend(secret);

@@ -2,9 +2,8 @@
 
 use super::{bot::Bot, client::Outgoing, fault::Fault, markup::markup};
 use crate::Reply;
-use dalston_auth::PlainKey;
 use dalston_command::{Block, Drawing, Span, Tone};
-use dalston_service::ServiceError;
+use dalston_service::{Secret, ServiceError};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -67,15 +66,15 @@ impl Bot {
 
     /// Sends a secret in a message of its own, which goes after a while. Once: of a message that may have arrived
     /// nobody knows the id, so nobody could delete it.
-    async fn hand_over(&self, user: i64, secret: &PlainKey) {
-        // Of letters, digits, hyphens and underscores: nothing to escape.
+    async fn hand_over(&self, user: i64, secret: &Secret) {
+        // Of letters, digits and signs of base64: nothing to escape.
         let text = format!("🔑 <code>{}</code>\n\nSave it now: this message is deleted in a minute.", secret.expose());
         let message = Outgoing { chat: user, text: &text, is_html: true, buttons: &Value::Null };
         match self.telegram.send_message(message).await {
             Ok(sent) => self.erasures.plan(user, sent).await,
             Err(fault) => {
                 tracing::warn!(%fault, "a secret was not delivered");
-                let lost = "The secret could not be delivered. Rotate the key for another one.";
+                let lost = "The secret could not be delivered. Rotate it for another one.";
                 self.tell(user, &warning(lost), &Value::Null).await;
             }
         }

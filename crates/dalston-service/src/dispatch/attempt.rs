@@ -161,6 +161,7 @@ impl Dispatcher {
             match self.store.finish_job(lease, outcome, self.clock.now()).await {
                 Ok(FinishJob::Finished(job)) => {
                     tracing::info!(job = %job.id, tenant = %job.tenant, status = %job.status, "a job");
+                    self.deliveries.wake();
                     if job.status != JobStatus::Completed {
                         self.discard(lease, outcome).await;
                     }

@@ -8,7 +8,7 @@ mod draft;
 mod tidy;
 
 use crate::{
-    Blobs,
+    Blobs, Deliveries,
     board::{Board, Why},
 };
 use dalston_engine::Engine;
@@ -74,6 +74,7 @@ pub(crate) struct DispatcherParts {
     pub(crate) store: SharedStore,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) board: Arc<Board>,
+    pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
@@ -85,6 +86,7 @@ pub struct Dispatcher {
     store: SharedStore,
     blobs: Arc<Blobs>,
     board: Arc<Board>,
+    deliveries: Arc<Deliveries>,
     engine: Arc<dyn Engine>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -95,8 +97,8 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
-        let DispatcherParts { store, blobs, board, engine, clock, entropy, terms } = parts;
-        Arc::new(Self { store, blobs, board, engine, clock, entropy, terms, asked: Mutex::default() })
+        let DispatcherParts { store, blobs, board, deliveries, engine, clock, entropy, terms } = parts;
+        Arc::new(Self { store, blobs, board, deliveries, engine, clock, entropy, terms, asked: Mutex::default() })
     }
 
     /// Works until the gateway stops ([`crate::Jobs::stop`]), and until what is under way then has ended or was handed

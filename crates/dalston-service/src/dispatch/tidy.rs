@@ -48,6 +48,7 @@ impl Dispatcher {
                 tracing::warn!(job = %job.id, tenant = %job.tenant, status = %job.status, "a lease had lapsed");
                 self.board.changed(job.id);
                 self.board.came();
+                self.deliveries.wake();
             }
             if moved.len() < BATCH as usize {
                 return Ok(());
@@ -62,6 +63,7 @@ impl Dispatcher {
             for job in &cancelled {
                 tracing::info!(job = %job.id, tenant = %job.tenant, "the key of a job is revoked");
                 self.board.changed(job.id);
+                self.deliveries.wake();
             }
             if cancelled.len() < BATCH as usize {
                 return Ok(());

@@ -5,7 +5,7 @@ use super::{
     hand::{Hand, metadata, page},
 };
 use crate::{ActiveJobs, CancelJob, DeleteJob, InsertJob};
-use dalston_model::{Action, Actor, Audio, FileName, Job, JobStatus, Start, Target, Timestamp};
+use dalston_model::{Action, Actor, Audio, FileName, Job, JobOptions, JobStatus, Start, Target, Timestamp};
 use serde_json::json;
 
 async fn cancel(hand: &Hand, job: &Job, at: Timestamp) -> CancelJob {
@@ -45,11 +45,18 @@ pub async fn every_field_of_a_job_survives(fixture: &Fixture) {
         },
         model: Some("fast\n'".to_owned()),
         language: Some("ру".to_owned()),
+        options: JobOptions {
+            translate: true,
+            words: true,
+            prompt: Some("Ünï 'quo\"te'\n🎉".to_owned()),
+            temperature: Some(0.1 + 0.2),
+        },
         metadata: metadata(),
         created_at: Timestamp::from_micros(1),
         created_by: Some(Actor::Key(hand.key_id())),
         started_at: Some(Timestamp::from_micros(1_767_225_600_000_001)),
         completed_at: Some(Timestamp::from_micros(253_402_300_799_999_999)),
+        progress: Some(1_000),
         error: Some("it 'failed'\r\n\t\"badly\"".to_owned()),
         result: Some(json!({"segments": [], "words": {}, "text": "日本", "start": 0.25, "n": u64::MAX})),
         ..hand.new_job()

@@ -101,10 +101,11 @@ impl WebhookStore for MemoryStore {
         Ok(true)
     }
 
-    async fn take_deliveries(&self, limit: u32, ttl: Duration) -> StoreResult<Vec<DueDelivery>> {
+    async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
         let now = self.clock.now();
         let mut state = self.state();
-        let enabled = |id: WebhookId| state.webhooks.get(&id).is_some_and(|row| row.webhook.enabled);
+        let enabled =
+            |id: WebhookId| state.webhooks.get(&id).is_some_and(|row| row.webhook.enabled && !but.contains(&id));
         let due = state.deliveries.values().filter(|delivery| delivery.next_at.is_some_and(|at| at <= now));
         let mut due: Vec<_> = due.filter(|it| enabled(it.webhook)).map(|it| (it.next_at, it.id)).collect();
         due.sort();
@@ -126,6 +127,10 @@ impl WebhookStore for MemoryStore {
     async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {
         let now = self.clock.now();
         let mut state = self.state();
+        let Some(id) = state.deliveries.get(&attempted.delivery).map(|it| it.webhook) else { return Ok(false) };
+        if state.webhook_row(&attempted.tenant, id).is_none() {
+            return Ok(false);
+        }
         let Some(delivery) = state.deliveries.get_mut(&attempted.delivery) else { return Ok(false) };
         if delivery.status != DeliveryStatus::Pending || delivery.attempts != attempted.attempt {
             return Ok(false);
@@ -142,7 +147,7 @@ impl WebhookStore for MemoryStore {
         if delivery.status == DeliveryStatus::Delivered {
             delivery.next_at = None;
         }
-        let (id, status) = (delivery.webhook, delivery.status);
+        let status = delivery.status;
         let Some(row) = state.webhook_row(&attempted.tenant, id) else { return Ok(false) };
         match status {
             DeliveryStatus::Pending => return Ok(false),

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
 use dalston_auth::Need;
 use dalston_model::{Description, Metadata, Name, RateLimit, Scope, ScopeSet, TenantId, Timestamp};
-use dalston_service::{CreateKey, Ends, ServiceError, ServiceResult, key_view};
+use dalston_service::{CreateKey, Ends, Secret, ServiceError, ServiceResult, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -72,6 +72,6 @@ impl Command for Create {
             tenant: tenant.map_err(|_| ServiceError::NotFound("Tenant"))?,
         };
         let minted = context.services.keys.create(&context.permit, ask, context.repeat.as_ref()).await?;
-        Ok(Answer { secret: Some(minted.secret), ..Answer::new(key_view(&minted.key)) })
+        Ok(Answer { secret: Some(Secret::Key(minted.secret)), ..Answer::new(key_view(&minted.key)) })
     }
 }

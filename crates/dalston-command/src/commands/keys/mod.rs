@@ -4,6 +4,7 @@ pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod list;
 mod notes;
+pub(crate) mod quota;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod update;

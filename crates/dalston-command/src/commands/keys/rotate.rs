@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{ServiceError, ServiceResult, key_view};
+use dalston_service::{Secret, ServiceError, ServiceResult, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -35,6 +35,6 @@ impl Command for Rotate {
         let id = super::key_id(&self.key_id)?;
         let overlap = Duration::from_secs(self.overlap_seconds.into());
         let minted = context.services.keys.rotate(&context.permit, id, overlap, context.repeat.as_ref()).await?;
-        Ok(Answer { secret: Some(minted.secret), ..Answer::new(key_view(&minted.key)) })
+        Ok(Answer { secret: Some(Secret::Key(minted.secret)), ..Answer::new(key_view(&minted.key)) })
     }
 }

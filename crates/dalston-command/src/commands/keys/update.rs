@@ -1,9 +1,9 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::Need;
 use dalston_model::{Description, KeyPatch, Metadata, Name, RateLimit, Scope, ScopeSet, Timestamp};
 use dalston_service::{ServiceResult, key_view};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 /// Change an API key. Fields that are left out stay as they are; null clears.
 #[derive(Deserialize, JsonSchema)]
@@ -39,11 +39,6 @@ pub(crate) struct Update {
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", extend("type" = "object"))]
     #[serde(default, deserialize_with = "given")]
     metadata: Option<Metadata>,
-}
-
-/// A value that is given, be it null: a field that is left out stays `None`.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl Command for Update {

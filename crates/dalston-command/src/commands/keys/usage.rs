@@ -1,6 +1,7 @@
 use super::notes;
 use crate::{
     Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone,
+    commands::usage::{quota_fields, seconds},
     measure::{bar, grouped},
     text,
 };
@@ -11,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Show how an API key is used: requests admitted and refused, the last use, the last thirty days.
+/// Show how an API key is used: requests admitted and refused, the last use, the last thirty days, and the audio of them.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Usage {
     /// The id of the key.
@@ -45,17 +46,21 @@ impl Command for Usage {
         let busiest = days.iter().map(|day| count(&day["requests"])).max().unwrap_or_default();
         let row = |day: &Value| {
             let requests = count(&day["requests"]);
-            [text(&day["date"]), grouped(requests), bar(requests, busiest)].map(|cell| vec![Span::plain(&cell)]).into()
+            let audio = seconds(&day["audio_seconds"]["jobs"]) + seconds(&day["audio_seconds"]["streams"]);
+            let cells = [text(&day["date"]), grouped(requests), bar(requests, busiest), grouped(audio)];
+            cells.map(|cell| vec![Span::plain(&cell)]).into()
         };
-        let fields = fields.into_iter().map(|(name, line)| (name.to_owned(), line)).collect();
-        let table = Drawing::table(&["day", "requests", ""], days.iter().map(row).collect());
+        let fields = fields.into_iter().map(|(name, line)| (name.to_owned(), line));
+        let fields = fields.chain(quota_fields(&data["quota"])).collect();
+        let table = Drawing::table(&["day", "requests", "", "seconds of audio"], days.iter().map(row).collect());
         Drawing { blocks: [Block::Fields(fields)].into_iter().chain(table.blocks).collect() }
     }
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let id = super::key_id(&self.key_id)?;
         let usage = context.services.keys.usage(&context.permit, id).await?;
-        Ok(Answer::new(usage_view(&id.to_string(), &usage)))
+        let meter = context.services.meters.of_key(&context.permit, id).await?;
+        Ok(Answer::new(usage_view(&id.to_string(), &usage, &meter)))
     }
 }
 

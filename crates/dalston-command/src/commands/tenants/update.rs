@@ -35,7 +35,7 @@ impl Command for Update {
     const EXAMPLE: &'static str = "tenant_id=acme retention_days=30";
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
-        let id = self.tenant_id.parse().map_err(|_| ServiceError::NotFound("Tenant"))?;
+        let id = super::tenant_id(&self.tenant_id)?;
         let Some(days) = self.retention_days else {
             return Err(ServiceError::invalid("body", "must change at least one field"));
         };

@@ -1,5 +1,9 @@
 //! What the rules work with: samples, and the steps with the least said.
 
+pub(in crate::contract) mod hooks;
+pub(in crate::contract) mod rooms;
+pub(in crate::contract) mod work;
+
 use super::Fixture;
 use crate::{ChangeKey, Claim, Found, Guard, InsertJob, InsertKey, NewKey, RevokeKey, Rotation, SharedStore, UsedKey};
 use dalston_model::{
@@ -13,30 +17,30 @@ use tokio::task::JoinSet;
 
 /// The store and its clock, in the hand of one task.
 #[derive(Clone)]
-pub(super) struct Hand {
-    pub(super) store: SharedStore,
-    pub(super) clock: Arc<ManualClock>,
+pub(in crate::contract) struct Hand {
+    pub(in crate::contract) store: SharedStore,
+    pub(in crate::contract) clock: Arc<ManualClock>,
 }
 
 /// A new digest.
-pub(super) fn digest() -> KeyDigest {
+pub(in crate::contract) fn digest() -> KeyDigest {
     let mut bytes = [0; 32];
     OsEntropy.fill(&mut bytes).unwrap();
     KeyDigest::new(bytes)
 }
 
 /// The scopes of these names.
-pub(super) fn scopes(names: &[&str]) -> ScopeSet {
+pub(in crate::contract) fn scopes(names: &[&str]) -> ScopeSet {
     ScopeSet::parse(names.iter().copied()).unwrap()
 }
 
 /// The page of so many items from there on.
-pub(super) fn page(items: u32, start: Start) -> PageRequest {
+pub(in crate::contract) fn page(items: u32, start: Start) -> PageRequest {
     PageRequest { limit: PageLimit::new(items).unwrap(), start }
 }
 
 /// Does `step` so many times at once, and gives what came of it.
-pub(super) async fn at_once<T, F>(times: usize, step: impl Fn(usize) -> F) -> Vec<T>
+pub(in crate::contract) async fn at_once<T, F>(times: usize, step: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -49,7 +53,7 @@ where
 }
 
 /// JSON that a store may not bend: empty arrays are no objects, large integers no floats.
-pub(super) fn metadata() -> Metadata {
+pub(in crate::contract) fn metadata() -> Metadata {
     let object = json!({
         "": null, "list": [], "object": {}, "text": "'q\"uote\\ \u{1f389} \u{1} ${x}", "ключ": [true, 1, -1.5, 0.1],
         "most": u64::MAX, "least": i64::MIN, "beyond a double": 9_007_199_254_740_993_u64,
@@ -59,20 +63,20 @@ pub(super) fn metadata() -> Metadata {
 }
 
 impl Hand {
-    pub(super) fn of(fixture: &Fixture) -> Self {
+    pub(in crate::contract) fn of(fixture: &Fixture) -> Self {
         Self { store: fixture.store.clone(), clock: fixture.clock.clone() }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(in crate::contract) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    pub(super) fn key_id(&self) -> KeyId {
+    pub(in crate::contract) fn key_id(&self) -> KeyId {
         KeyId::new(self.now(), &OsEntropy).unwrap()
     }
 
     /// A key of `default` that is not in the store yet.
-    pub(super) fn new_key(&self) -> NewKey {
+    pub(in crate::contract) fn new_key(&self) -> NewKey {
         let key = Key {
             id: self.key_id(),
             tenant: TenantId::default(),
@@ -92,7 +96,7 @@ impl Hand {
     }
 
     /// A pending job of `default` that is not in the store yet.
-    pub(super) fn new_job(&self) -> Job {
+    pub(in crate::contract) fn new_job(&self) -> Job {
         Job {
             id: JobId::new(self.now(), &OsEntropy).unwrap(),
             tenant: TenantId::default(),
@@ -115,23 +119,23 @@ impl Hand {
         }
     }
 
-    pub(super) fn entry(&self, action: Action, tenant: &TenantId, target: Target) -> AuditEntry {
+    pub(in crate::contract) fn entry(&self, action: Action, tenant: &TenantId, target: Target) -> AuditEntry {
         let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
         AuditEntry { time: self.now(), tenant: tenant.clone(), source, action, target, detail: json!({}) }
     }
 
     /// A guard that objects to nothing.
-    pub(super) fn guard(&self) -> Guard {
+    pub(in crate::contract) fn guard(&self) -> Guard {
         Guard { at: self.now(), within: None, keep_admin: false }
     }
 
     /// A new secret, the old one living on for `overlap`.
-    pub(super) fn rotation(overlap: Duration) -> Rotation {
+    pub(in crate::contract) fn rotation(overlap: Duration) -> Rotation {
         Rotation { digest: digest(), prefix: "dk_rotated".to_owned(), overlap }
     }
 
     /// A claim for an hour.
-    pub(super) fn claim(&self, key: &str) -> Claim {
+    pub(in crate::contract) fn claim(&self, key: &str) -> Claim {
         Claim {
             scope: "default/master/keys".to_owned(),
             key: key.to_owned(),
@@ -141,29 +145,29 @@ impl Hand {
     }
 
     /// One admitted request, now.
-    pub(super) fn delta(&self, key: KeyId) -> UsageDelta {
+    pub(in crate::contract) fn delta(&self, key: KeyId) -> UsageDelta {
         let now = self.now();
         UsageDelta { key, day: Day::of(now), admitted: 1, refused: Refused::default(), last_used: Some((now, None)) }
     }
 
-    pub(super) async fn try_insert(&self, new: &NewKey, claim: Option<&Claim>) -> InsertKey {
+    pub(in crate::contract) async fn try_insert(&self, new: &NewKey, claim: Option<&Claim>) -> InsertKey {
         let entry = self.entry(Action::KeyCreated, &new.key.tenant, Target::Key(new.key.id));
         self.store.insert_key(new, claim, &entry).await.unwrap()
     }
 
-    pub(super) async fn insert(&self, new: &NewKey) {
+    pub(in crate::contract) async fn insert(&self, new: &NewKey) {
         assert_eq!(self.try_insert(new, None).await, InsertKey::Inserted);
     }
 
     /// A key of `default` in the store.
-    pub(super) async fn key(&self) -> NewKey {
+    pub(in crate::contract) async fn key(&self) -> NewKey {
         let new = self.new_key();
         self.insert(&new).await;
         new
     }
 
     /// A key of the tenant with these scopes, in the store.
-    pub(super) async fn key_of(&self, tenant: &TenantId, names: &[&str]) -> NewKey {
+    pub(in crate::contract) async fn key_of(&self, tenant: &TenantId, names: &[&str]) -> NewKey {
         let mut new = self.new_key();
         new.key.tenant = tenant.clone();
         new.key.scopes = scopes(names);
@@ -172,7 +176,7 @@ impl Hand {
     }
 
     /// A tenant in the store.
-    pub(super) async fn tenant(&self, id: &str) -> TenantId {
+    pub(in crate::contract) async fn tenant(&self, id: &str) -> TenantId {
         let id: TenantId = id.parse().unwrap();
         let tenant = Tenant { id: id.clone(), name: None, created_at: self.now(), retention_days: None };
         let entry = self.entry(Action::TenantCreated, &id, Target::Tenant(id.clone()));
@@ -180,47 +184,47 @@ impl Hand {
         id
     }
 
-    pub(super) async fn try_insert_job(&self, job: &Job, claim: Option<&Claim>) -> InsertJob {
+    pub(in crate::contract) async fn try_insert_job(&self, job: &Job, claim: Option<&Claim>) -> InsertJob {
         let entry = self.entry(Action::JobCreated, &job.tenant, Target::Job(job.id));
         self.store.insert_job(job, claim, &entry).await.unwrap()
     }
 
     /// A job of `default` in the store.
-    pub(super) async fn job(&self, status: JobStatus) -> Job {
+    pub(in crate::contract) async fn job(&self, status: JobStatus) -> Job {
         let job = Job { status, ..self.new_job() };
         assert_eq!(self.try_insert_job(&job, None).await, InsertJob::Inserted);
         job
     }
 
-    pub(super) async fn find(&self, digest: &KeyDigest) -> Found {
+    pub(in crate::contract) async fn find(&self, digest: &KeyDigest) -> Found {
         self.store.find_key(digest).await.unwrap().unwrap()
     }
 
     /// Whether the secret leads to its key and has not ended.
-    pub(super) async fn lives(&self, digest: &KeyDigest) -> bool {
+    pub(in crate::contract) async fn lives(&self, digest: &KeyDigest) -> bool {
         let found = self.store.find_key(digest).await.unwrap();
         found.is_some_and(|found| found.secret_expires_at.is_none_or(|end| end > found.now))
     }
 
     /// The key as it is now.
-    pub(super) async fn look(&self, key: &Key) -> UsedKey {
+    pub(in crate::contract) async fn look(&self, key: &Key) -> UsedKey {
         self.store.key(&key.tenant, key.id).await.unwrap().unwrap()
     }
 
-    pub(super) async fn update(&self, key: &Key, patch: &KeyPatch, guard: &Guard) -> ChangeKey {
+    pub(in crate::contract) async fn update(&self, key: &Key, patch: &KeyPatch, guard: &Guard) -> ChangeKey {
         let entry = self.entry(Action::KeyUpdated, &key.tenant, Target::Key(key.id));
         self.store.update_key(&key.tenant, key.id, patch, guard, &entry).await.unwrap()
     }
 
     /// Rotates and gives the key as it is then.
-    pub(super) async fn rotate(&self, key: &Key, rotation: &Rotation) -> UsedKey {
+    pub(in crate::contract) async fn rotate(&self, key: &Key, rotation: &Rotation) -> UsedKey {
         match self.try_rotate(key, rotation, &self.guard(), None).await {
             ChangeKey::Changed(used) => *used,
             other => panic!("not rotated: {other:?}"),
         }
     }
 
-    pub(super) async fn try_rotate(
+    pub(in crate::contract) async fn try_rotate(
         &self,
         key: &Key,
         rotation: &Rotation,
@@ -231,17 +235,17 @@ impl Hand {
         self.store.rotate_key(&key.tenant, key.id, rotation, guard, claim, &entry).await.unwrap()
     }
 
-    pub(super) async fn revoke(&self, key: &Key) -> RevokeKey {
+    pub(in crate::contract) async fn revoke(&self, key: &Key) -> RevokeKey {
         self.try_revoke(key, &self.guard()).await
     }
 
-    pub(super) async fn try_revoke(&self, key: &Key, guard: &Guard) -> RevokeKey {
+    pub(in crate::contract) async fn try_revoke(&self, key: &Key, guard: &Guard) -> RevokeKey {
         let entry = self.entry(Action::KeyRevoked, &key.tenant, Target::Key(key.id));
         self.store.revoke_key(&key.tenant, key.id, guard, &entry).await.unwrap()
     }
 
     /// All records.
-    pub(super) async fn audit(&self) -> Vec<AuditRecord> {
+    pub(in crate::contract) async fn audit(&self) -> Vec<AuditRecord> {
         self.store.audit_after(0, 10_000).await.unwrap()
     }
 }

@@ -1,0 +1,47 @@
+use crate::{
+    Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method,
+    commands::usage::{Limit, quota, quota_fields},
+};
+use dalston_auth::Need;
+use dalston_model::{Scope, Timestamp};
+use dalston_service::{ServiceResult, quota_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Set how much an API key may use: all limits at once, and what is left out or null has none.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct SetQuota {
+    /// The id of the key.
+    key_id: String,
+    /// Seconds of audio a day (UTC), of jobs and streams together.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    seconds_per_day: Option<Limit>,
+    /// Jobs that have not ended, at once.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    concurrent_jobs: Option<Limit>,
+    /// Open streams, at once.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    concurrent_streams: Option<Limit>,
+}
+
+impl Command for SetQuota {
+    const NAME: &'static str = "keys.quota";
+    const TOOL: &'static str = "limit_api_key";
+    const NEED: Need = Need::Scope(Scope::Admin);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/auth/keys/{key_id}/quota");
+    const EXAMPLE: &'static str =
+        "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d seconds_per_day=3600 concurrent_streams=2";
+
+    fn draw(data: &Value, _: Timestamp) -> Drawing {
+        Drawing { blocks: vec![Block::Fields(quota_fields(data))] }
+    }
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let quota = quota(self.seconds_per_day, self.concurrent_jobs, self.concurrent_streams);
+        let id = super::key_id(&self.key_id)?;
+        let meter = context.services.meters.limit_key(&context.permit, id, &quota).await?;
+        Ok(Answer::new(quota_view(&meter)))
+    }
+}

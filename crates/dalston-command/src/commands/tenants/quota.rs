@@ -1,0 +1,46 @@
+use crate::{
+    Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method,
+    commands::usage::{Limit, quota, quota_fields},
+};
+use dalston_auth::Need;
+use dalston_model::{Scope, Timestamp};
+use dalston_service::{ServiceResult, quota_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Set how much a tenant may use: all limits at once, and what is left out or null has none.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct SetQuota {
+    /// The id of the tenant.
+    tenant_id: String,
+    /// Seconds of audio a day (UTC), of jobs and streams together.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    seconds_per_day: Option<Limit>,
+    /// Jobs that have not ended, at once.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    concurrent_jobs: Option<Limit>,
+    /// Open streams, at once.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    concurrent_streams: Option<Limit>,
+}
+
+impl Command for SetQuota {
+    const NAME: &'static str = "tenants.quota";
+    const TOOL: &'static str = "limit_tenant";
+    const NEED: Need = Need::Scope(Scope::Platform);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/v1/tenants/{tenant_id}/quota");
+    const EXAMPLE: &'static str = "tenant_id=acme seconds_per_day=36000 concurrent_jobs=100";
+
+    fn draw(data: &Value, _: Timestamp) -> Drawing {
+        Drawing { blocks: vec![Block::Fields(quota_fields(data))] }
+    }
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let quota = quota(self.seconds_per_day, self.concurrent_jobs, self.concurrent_streams);
+        let id = super::tenant_id(&self.tenant_id)?;
+        let meter = context.services.meters.limit_tenant(&context.permit, id, &quota).await?;
+        Ok(Answer::new(quota_view(&meter)))
+    }
+}

@@ -1,0 +1,37 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute};
+use dalston_auth::Need;
+use dalston_model::{Description, Scope};
+use dalston_service::{CreateWebhook, Secret, ServiceResult, webhook_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Make a webhook: whenever a transcription job ends, its URL is told, signed (Standard Webhooks). Its secret is shown once.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Create {
+    /// Where deliveries go: https, to a public address.
+    #[schemars(length(min = 1, max = 2048), extend("format" = "uri"))]
+    url: String,
+    /// What it hears. Unless told: everything.
+    #[serde(default)]
+    #[schemars(with = "super::Events")]
+    events: Vec<String>,
+    /// What it is for: up to 1000 characters.
+    #[schemars(with = "Option<String>", length(max = 1000))]
+    description: Option<Description>,
+}
+
+impl Command for Create {
+    const NAME: &'static str = "webhooks.create";
+    const TOOL: &'static str = "create_webhook";
+    const NEED: Need = Need::Scope(Scope::Webhooks);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::creating("/v1/webhooks");
+    const EXAMPLE: &'static str = "url=https://example.com/hook events=transcription.completed";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let events = super::events(&self.events)?;
+        let ask = CreateWebhook { url: self.url, events, description: self.description };
+        let (webhook, secret) = context.services.webhooks.create(&context.permit, ask).await?;
+        Ok(Answer { secret: Some(Secret::Webhook(secret)), ..Answer::new(webhook_view(&webhook)) })
+    }
+}

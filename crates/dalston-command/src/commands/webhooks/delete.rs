@@ -1,0 +1,28 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::ServiceResult;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+/// Delete a webhook with its secret and its deliveries.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Delete {
+    /// The id of the webhook.
+    webhook_id: String,
+}
+
+impl Command for Delete {
+    const NAME: &'static str = "webhooks.delete";
+    const TOOL: &'static str = "delete_webhook";
+    const NEED: Need = Need::Scope(Scope::Webhooks);
+    const EFFECT: Effect = Effect::Irreversible;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/webhooks/{webhook_id}");
+    const EXAMPLE: &'static str = "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        context.services.webhooks.delete(&context.permit, super::webhook_id(&self.webhook_id)?).await?;
+        Ok(Answer::new(json!({"status": "deleted"})))
+    }
+}

@@ -1,0 +1,38 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use dalston_auth::Need;
+use dalston_model::{PageLimit, Scope};
+use dalston_service::{ServiceResult, delivery_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// List the deliveries of a webhook, newest first, with what came of the last attempt.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Deliveries {
+    /// The id of the webhook.
+    webhook_id: String,
+    /// How many items: 1 to 100.
+    #[serde(default, deserialize_with = "page::limit")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    limit: Option<PageLimit>,
+    /// Where the page begins: the cursor that the page before gave.
+    #[schemars(length(max = 100))]
+    cursor: Option<String>,
+}
+
+impl Command for Deliveries {
+    const NAME: &'static str = "webhooks.deliveries";
+    const TOOL: &'static str = "list_webhook_deliveries";
+    const NEED: Need = Need::Scope(Scope::Webhooks);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/webhooks/{webhook_id}/deliveries");
+    const COLUMNS: &'static [&'static str] =
+        &["id", "type", "transcription_id", "status", "attempts", "next_at", "last_at", "last_status", "last_error"];
+    const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d limit=50";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let id = super::webhook_id(&self.webhook_id)?;
+        let request = page::request(self.limit, self.cursor.as_deref(), None)?;
+        let page = context.services.webhooks.deliveries(&context.permit, id, &request).await?;
+        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(delivery_view).collect()) })
+    }
+}

@@ -1,0 +1,35 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use dalston_auth::Need;
+use dalston_model::{PageLimit, Scope};
+use dalston_service::{ServiceResult, webhook_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// List the tenant's webhooks, newest first.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct List {
+    /// How many items: 1 to 100.
+    #[serde(default, deserialize_with = "page::limit")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    limit: Option<PageLimit>,
+    /// Where the page begins: the cursor that the page before gave.
+    #[schemars(length(max = 100))]
+    cursor: Option<String>,
+}
+
+impl Command for List {
+    const NAME: &'static str = "webhooks.list";
+    const TOOL: &'static str = "list_webhooks";
+    const NEED: Need = Need::Scope(Scope::Webhooks);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/webhooks");
+    const COLUMNS: &'static [&'static str] =
+        &["id", "url", "events", "enabled", "last_success_at", "failed_deliveries"];
+    const EXAMPLE: &'static str = "limit=50";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let request = page::request(self.limit, self.cursor.as_deref(), None)?;
+        let page = context.services.webhooks.list(&context.permit, &request).await?;
+        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(webhook_view).collect()) })
+    }
+}

@@ -1,0 +1,46 @@
+//! The commands on webhooks.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod deliveries;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod retry;
+pub(crate) mod rotate;
+pub(crate) mod update;
+
+use dalston_model::{EventKind, WebhookId};
+use dalston_service::{ServiceError, ServiceResult};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+/// The schema of a list of events.
+pub(crate) struct Events;
+
+impl JsonSchema for Events {
+    fn schema_name() -> Cow<'static, str> {
+        "Events".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = EventKind::ALL.map(EventKind::as_str);
+        json_schema!({"type": "array", "items": {"type": "string", "enum": names}, "uniqueItems": true})
+    }
+}
+
+/// The events of these names, each once.
+pub(crate) fn events(names: &[String]) -> ServiceResult<Vec<EventKind>> {
+    let parsed: Result<Vec<EventKind>, _> = names.iter().map(|name| name.parse()).collect();
+    let mut events = parsed.map_err(|_| {
+        let known = EventKind::ALL.map(EventKind::as_str).join(", ");
+        ServiceError::invalid("events", format!("must be among {known}; none named: all of them"))
+    })?;
+    events.sort();
+    events.dedup();
+    Ok(events)
+}
+
+/// The id that a text stands for. One that is no id belongs to no webhook.
+pub(crate) fn webhook_id(text: &str) -> ServiceResult<WebhookId> {
+    text.parse().map_err(|_| ServiceError::NotFound("Webhook"))
+}

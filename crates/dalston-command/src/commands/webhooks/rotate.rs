@@ -1,0 +1,44 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::{Secret, ServiceError, ServiceResult, webhook_view};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The longest overlap: a week.
+const LONGEST: u32 = 604_800;
+
+/// Give a webhook a new secret, shown once. Deliveries are signed with the old one too for a while.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Rotate {
+    /// The id of the webhook.
+    webhook_id: String,
+    /// For how many seconds the old secret signs too: 0 to 604800. Unless told a day.
+    #[serde(default = "day")]
+    #[schemars(range(min = 0, max = 604_800))]
+    overlap_seconds: u32,
+}
+
+const fn day() -> u32 {
+    86_400
+}
+
+impl Command for Rotate {
+    const NAME: &'static str = "webhooks.rotate";
+    const TOOL: &'static str = "rotate_webhook_secret";
+    const NEED: Need = Need::Scope(Scope::Webhooks);
+    const EFFECT: Effect = Effect::Irreversible;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/v1/webhooks/{webhook_id}/rotate");
+    const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d overlap_seconds=3600";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        if self.overlap_seconds > LONGEST {
+            return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
+        }
+        let id = super::webhook_id(&self.webhook_id)?;
+        let overlap = Duration::from_secs(self.overlap_seconds.into());
+        let (webhook, secret) = context.services.webhooks.rotate(&context.permit, id, overlap).await?;
+        Ok(Answer { secret: Some(Secret::Webhook(secret)), ..Answer::new(webhook_view(&webhook)) })
+    }
+}

@@ -1,0 +1,92 @@
+//! Meters: how much audio a key and a tenant used, and how much they may.
+
+use crate::{ServiceError, ServiceResult};
+use dalston_auth::{Permit, Refusal};
+use dalston_model::{Action, Day, KeyId, MeteredDay, Quota, Scope, SharedClock, Subject, Target, TenantId};
+use dalston_store::SharedStore;
+use serde_json::json;
+
+/// Audio is shown for so many days.
+const DAYS_SHOWN: i32 = 30;
+
+/// The audio of a key or a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meter {
+    /// What it may.
+    pub quota: Quota,
+    /// Today, by the node's clock.
+    pub today: Day,
+    /// What it used, newest day first; days without audio are left out.
+    pub days: Vec<MeteredDay>,
+}
+
+impl Meter {
+    /// Whole seconds that are left today; `None` without a limit.
+    pub fn seconds_left(&self) -> Option<u64> {
+        let today = self.days.iter().find(|day| day.day == self.today);
+        let used = today.map_or(0, |day| day.jobs_ms + day.streams_ms);
+        self.quota.seconds_per_day.map(|most| (u64::from(most) * 1_000).saturating_sub(used) / 1_000)
+    }
+}
+
+/// The use cases on meters.
+pub struct Meters {
+    store: SharedStore,
+    clock: SharedClock,
+}
+
+impl Meters {
+    pub(crate) fn new(store: SharedStore, clock: SharedClock) -> Self {
+        Self { store, clock }
+    }
+
+    /// The audio of the caller's tenant.
+    pub async fn of_tenant(&self, permit: &Permit) -> ServiceResult<Meter> {
+        self.read(&Subject::Tenant(permit.tenant().clone())).await
+    }
+
+    /// The audio of a key of the caller's tenant; an empty meter for one that is not there.
+    pub async fn of_key(&self, permit: &Permit, id: KeyId) -> ServiceResult<Meter> {
+        self.read(&Subject::Key(permit.tenant().clone(), id)).await
+    }
+
+    /// Sets what a key may, that does not go beyond the caller.
+    pub async fn limit_key(&self, permit: &Permit, id: KeyId, quota: &Quota) -> ServiceResult<Meter> {
+        let unknown = || ServiceError::NotFound("API key");
+        let key = self.store.key(permit.tenant(), id).await?.ok_or_else(unknown)?.key;
+        if let Some(beyond) = key.scopes.iter().find(|scope| !permit.scopes().grants(*scope)) {
+            return Err(Refusal::InsufficientScope(beyond).into());
+        }
+        let subject = Subject::Key(key.tenant, id);
+        if self.set(permit, &subject, Target::Key(id), quota).await? {
+            self.read(&subject).await
+        } else {
+            Err(unknown())
+        }
+    }
+
+    /// Sets what a tenant may: the platform's business, not its own.
+    pub async fn limit_tenant(&self, permit: &Permit, tenant: TenantId, quota: &Quota) -> ServiceResult<Meter> {
+        if !permit.scopes().grants(Scope::Platform) {
+            return Err(Refusal::InsufficientScope(Scope::Platform).into());
+        }
+        let subject = Subject::Tenant(tenant.clone());
+        match self.set(permit, &subject, Target::Tenant(tenant), quota).await? {
+            true => self.read(&subject).await,
+            false => Err(ServiceError::NotFound("Tenant")),
+        }
+    }
+
+    async fn set(&self, permit: &Permit, subject: &Subject, target: Target, quota: &Quota) -> ServiceResult<bool> {
+        let mut entry = permit.entry(self.clock.now(), Action::QuotaChanged, target, json!(quota));
+        entry.tenant = subject.tenant().clone();
+        Ok(self.store.set_quota(subject, quota, &entry).await?)
+    }
+
+    async fn read(&self, subject: &Subject) -> ServiceResult<Meter> {
+        let today = Day::of(self.clock.now());
+        let quota = self.store.quota(subject).await?;
+        let days = self.store.metered(subject, today.back(DAYS_SHOWN - 1)).await?;
+        Ok(Meter { quota, today, days })
+    }
+}

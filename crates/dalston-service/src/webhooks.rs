@@ -1,0 +1,190 @@
+//! Webhooks: create, list, get, update, rotate, delete, and their deliveries.
+
+use crate::{Deliveries, ServiceError, ServiceResult};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use dalston_auth::{Permit, masked_text};
+use dalston_model::{
+    Action, Delivery, DeliveryId, Description, EventKind, Page, PageRequest, SharedClock, SharedEntropy, Target,
+    Webhook, WebhookId, WebhookPatch, WebhookSecret,
+};
+use dalston_store::{InsertWebhook, SharedStore};
+use dalston_webhook::Networks;
+use serde_json::{Map, Value, json};
+use std::{borrow::Cow, sync::Arc, time::Duration};
+use zeroize::Zeroizing;
+
+const NOUN: &str = "Webhook";
+
+/// The webhook that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateWebhook {
+    /// Where deliveries go.
+    pub url: String,
+    /// What it hears; none named: everything.
+    pub events: Vec<EventKind>,
+    /// What it is for.
+    pub description: Option<Description>,
+}
+
+/// The use cases on webhooks.
+pub struct Webhooks {
+    store: SharedStore,
+    deliveries: Arc<Deliveries>,
+    networks: Networks,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Webhooks {
+    pub(crate) fn new(
+        store: SharedStore,
+        deliveries: Arc<Deliveries>,
+        networks: Networks,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Self {
+        Self { store, deliveries, networks, clock, entropy }
+    }
+
+    /// Makes a webhook, with the secret that signs its deliveries, which nobody will see again.
+    pub async fn create(&self, permit: &Permit, ask: CreateWebhook) -> ServiceResult<(Webhook, WebhookSecret)> {
+        let now = self.clock.now();
+        let webhook = Webhook {
+            id: WebhookId::new(now, &*self.entropy)?,
+            tenant: permit.tenant().clone(),
+            url: self.target(&ask.url)?,
+            description: ask.description,
+            events: ask.events,
+            enabled: true,
+            disabled_at: None,
+            created_at: now,
+            created_by: Some(permit.actor()),
+            last_success_at: None,
+            exhausted: 0,
+        };
+        let secret = self.mint()?;
+        let detail = json!({"host": host(&webhook.url), "events": names(&webhook.events)});
+        let entry = permit.entry(now, Action::WebhookCreated, Target::Webhook(webhook.id), detail);
+        match self.store.insert_webhook(&webhook, &secret, &entry).await? {
+            InsertWebhook::Inserted => Ok((webhook, secret)),
+            InsertWebhook::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
+            InsertWebhook::TooMany => {
+                let most = format!("A tenant has at most {} webhooks", Webhook::MOST);
+                Err(ServiceError::Conflict(Cow::Owned(most)))
+            }
+        }
+    }
+
+    /// A page of the tenant's webhooks.
+    pub async fn list(&self, permit: &Permit, page: &PageRequest) -> ServiceResult<Page<Webhook>> {
+        Ok(self.store.webhooks(permit.tenant(), page).await?)
+    }
+
+    /// The webhook of this id.
+    pub async fn get(&self, permit: &Permit, id: WebhookId) -> ServiceResult<Webhook> {
+        self.store.webhook(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// Changes fields of a webhook.
+    pub async fn update(&self, permit: &Permit, id: WebhookId, mut patch: WebhookPatch) -> ServiceResult<Webhook> {
+        if patch == WebhookPatch::default() {
+            return Err(ServiceError::invalid("body", "must change at least one field"));
+        }
+        patch.url = patch.url.map(|url| self.target(&url)).transpose()?;
+        let entry = permit.entry(self.clock.now(), Action::WebhookUpdated, Target::Webhook(id), changes(&patch));
+        let updated = self.store.update_webhook(permit.tenant(), id, &patch, &entry).await?;
+        // What waited while it was off is due.
+        self.deliveries.wake();
+        updated.ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// Gives the webhook a new secret. The one before signs too for `overlap`.
+    pub async fn rotate(
+        &self,
+        permit: &Permit,
+        id: WebhookId,
+        overlap: Duration,
+    ) -> ServiceResult<(Webhook, WebhookSecret)> {
+        let secret = self.mint()?;
+        let detail = json!({"overlap_seconds": overlap.as_secs()});
+        let entry = permit.entry(self.clock.now(), Action::WebhookRotated, Target::Webhook(id), detail);
+        let rotated = self.store.rotate_webhook(permit.tenant(), id, &secret, overlap, &entry).await?;
+        rotated.map(|webhook| (webhook, secret)).ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// Deletes the webhook with its secrets and its deliveries.
+    pub async fn delete(&self, permit: &Permit, id: WebhookId) -> ServiceResult<()> {
+        let entry = permit.entry(self.clock.now(), Action::WebhookDeleted, Target::Webhook(id), json!({}));
+        let deleted = self.store.delete_webhook(permit.tenant(), id, &entry).await?;
+        if deleted { Ok(()) } else { Err(ServiceError::NotFound(NOUN)) }
+    }
+
+    /// A page of a webhook's deliveries.
+    pub async fn deliveries(
+        &self,
+        permit: &Permit,
+        id: WebhookId,
+        page: &PageRequest,
+    ) -> ServiceResult<Page<Delivery>> {
+        self.get(permit, id).await?;
+        Ok(self.store.deliveries(permit.tenant(), id, page).await?)
+    }
+
+    /// Starts an ended delivery again.
+    pub async fn retry(&self, permit: &Permit, id: WebhookId, delivery: DeliveryId) -> ServiceResult<Delivery> {
+        self.get(permit, id).await?;
+        let now = self.clock.now();
+        let detail = json!({"webhook": id.to_string()});
+        let entry = permit.entry(now, Action::DeliveryRetried, Target::Delivery(delivery), detail);
+        let retried = self.store.retry_delivery(permit.tenant(), id, delivery, now, &entry).await?;
+        self.deliveries.wake();
+        retried.ok_or(ServiceError::NotFound("Delivery that has ended"))
+    }
+
+    /// The canonical form of a URL that deliveries may go to.
+    fn target(&self, url: &str) -> ServiceResult<String> {
+        if matches!(masked_text(url), Cow::Owned(_)) {
+            return Err(ServiceError::invalid("url", "must not hold a key"));
+        }
+        match self.networks.target(url) {
+            Ok(url) => Ok(url.into()),
+            Err(error) => Err(ServiceError::invalid("url", error.to_string())),
+        }
+    }
+
+    /// A secret of 256 random bits.
+    fn mint(&self) -> ServiceResult<WebhookSecret> {
+        let mut random = Zeroizing::new([0; 32]);
+        self.entropy.fill(&mut *random)?;
+        let mut text = "whsec_".to_owned();
+        STANDARD.encode_string(&*random, &mut text);
+        Ok(WebhookSecret::new(text))
+    }
+}
+
+/// The host of a URL: its path may hold a token of the receiver's, which is nothing for a record.
+fn host(url: &str) -> &str {
+    url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default()
+}
+
+fn names(events: &[EventKind]) -> Vec<&'static str> {
+    events.iter().map(|event| event.as_str()).collect()
+}
+
+/// What the record says of an update: the new values, of the URL the host, of the description only that it changed.
+fn changes(patch: &WebhookPatch) -> Value {
+    let mut detail = Map::new();
+    if let Some(url) = &patch.url {
+        detail.insert("host".to_owned(), host(url).into());
+    }
+    if let Some(events) = &patch.events {
+        detail.insert("events".to_owned(), json!(names(events)));
+    }
+    if let Some(enabled) = patch.enabled {
+        detail.insert("enabled".to_owned(), enabled.into());
+    }
+    if patch.description.is_some() {
+        detail.insert("fields".to_owned(), json!(["description"]));
+    }
+    detail.into()
+}

@@ -1,0 +1,141 @@
+//! Workers of streams, and which of them serves a session.
+
+use crate::{
+    change::Change,
+    moment::{Moment, micros},
+    row,
+};
+use dalston_model::{AuditEntry, NewSession, TenantId, Worker, WorkerId, WorkerLoad};
+use sqlx::{Connection, PgConnection, Row, postgres::PgRow, types::Json};
+use std::{collections::HashMap, time::Duration};
+
+/// Whoever holds it chooses a worker: slots are counted and taken by one at a time.
+const LOCK_SLOTS: &str = "SELECT value FROM meta WHERE name = 'slot' FOR UPDATE";
+
+const LIVE: &str = "SELECT worker FROM workers WHERE lapses_at > coalesce($1, clock_timestamp()) ORDER BY id";
+
+const LOADS: &str = "
+    SELECT worker, lapses_at, (
+        SELECT count(*) FROM sessions WHERE worker_id = workers.id AND lapses_at > coalesce($1, clock_timestamp())
+    ) AS sessions
+    FROM workers WHERE lapses_at > coalesce($1, clock_timestamp()) ORDER BY id COLLATE \"C\"";
+
+const SLOTS: &str = "
+    SELECT worker_id, count(*) FROM sessions
+    WHERE worker_id = ANY ($1) AND lapses_at > coalesce($2, clock_timestamp()) GROUP BY worker_id";
+
+const LOCK: &str = "
+    SELECT worker FROM workers WHERE id = $1 AND lapses_at > coalesce($2, clock_timestamp()) FOR UPDATE";
+
+const PUT: &str = "
+    INSERT INTO workers (id, worker, lapses_at)
+    VALUES ($1, $2::text::json, coalesce($3, clock_timestamp()) + $4 * interval '1 microsecond')
+    ON CONFLICT (id) DO UPDATE SET worker = excluded.worker, lapses_at = excluded.lapses_at";
+
+/// A few more than come, so that lapsed ones never pile up. Those that others are at are left to them.
+const SWEEP: &str = "
+    DELETE FROM workers WHERE id = ANY (ARRAY(
+        SELECT id FROM workers WHERE lapses_at <= coalesce($1, statement_timestamp())
+        ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
+
+/// Registers the worker, or prolongs its registration. That of one as it was is no change.
+pub(crate) async fn put(
+    conn: &mut PgConnection,
+    worker: &Worker,
+    ttl: Duration,
+    now: Option<Moment>,
+    entry: &AuditEntry,
+) -> sqlx::Result<bool> {
+    let mut transaction = conn.begin().await?;
+    if lock(&mut transaction, &worker.id, now).await?.as_ref() == Some(worker) {
+        write(&mut transaction, worker, ttl, now).await?;
+        transaction.commit().await?;
+        return Ok(true);
+    }
+    transaction.rollback().await?;
+    let mut change = Change::begin(conn).await?;
+    let before = lock(change.conn(), &worker.id, now).await?;
+    if before.as_ref().is_some_and(|before| before.tenant != worker.tenant) {
+        return Ok(false);
+    }
+    write(change.conn(), worker, ttl, now).await?;
+    if before.as_ref() == Some(worker) {
+        change.commit_unrecorded().await?;
+    } else {
+        sqlx::query(SWEEP).bind(now).execute(change.conn()).await?;
+        change.commit(entry).await?;
+    }
+    Ok(true)
+}
+
+/// Takes the worker away.
+pub(crate) async fn remove(
+    conn: &mut PgConnection,
+    id: &WorkerId,
+    tenant: Option<&TenantId>,
+    now: Option<Moment>,
+    entry: &AuditEntry,
+) -> sqlx::Result<bool> {
+    let mut change = Change::begin(conn).await?;
+    let own = |worker: &Worker| tenant.is_none() || worker.tenant.as_ref() == tenant;
+    if !lock(change.conn(), id, now).await?.as_ref().is_some_and(own) {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM workers WHERE id = $1").bind(id.as_str()).execute(change.conn()).await?;
+    change.commit(entry).await?;
+    Ok(true)
+}
+
+/// The workers that are registered, by name.
+pub(crate) async fn loads(conn: &mut PgConnection, now: Option<Moment>) -> sqlx::Result<Vec<WorkerLoad>> {
+    let load = |row: PgRow| {
+        let (worker, lapses_at) = (worker(&row)?, row::time(&row, "lapses_at")?);
+        Ok(WorkerLoad { worker, sessions: row::narrow(&row, "sessions")?, lapses_at })
+    };
+    sqlx::query(LOADS).bind(now).try_map(load).fetch_all(conn).await
+}
+
+/// The worker with the least load that serves the session and has room. Until the end of the transaction nobody else
+/// takes a slot of any.
+pub(crate) async fn choose(
+    conn: &mut PgConnection,
+    session: &NewSession,
+    except: &[WorkerId],
+    now: Option<Moment>,
+) -> sqlx::Result<Option<Worker>> {
+    let query = sqlx::query(LIVE).bind(now).try_map(|row| worker(&row));
+    let mut workers = query.fetch_all(&mut *conn).await?;
+    workers.retain(|worker| {
+        worker.serves(&session.tenant, &session.model, &session.language) && !except.contains(&worker.id)
+    });
+    if workers.is_empty() {
+        return Ok(None);
+    }
+    sqlx::query(LOCK_SLOTS).execute(&mut *conn).await?;
+    let query = sqlx::query(SLOTS).bind(workers.iter().map(|worker| worker.id.as_str()).collect::<Vec<_>>()).bind(now);
+    let slots = |row: PgRow| Ok((row.try_get("worker_id")?, row::count(&row, "count")?));
+    let taken: HashMap<String, u64> = query.try_map(slots).fetch_all(conn).await?.into_iter().collect();
+    let load = |worker: &Worker| taken.get(worker.id.as_str()).copied().unwrap_or_default();
+    workers.retain(|worker| load(worker) < u64::from(worker.capacity));
+    // a/b < c/d without fractions.
+    Ok(workers.into_iter().min_by(|a, b| {
+        let (left, right) = (load(a) * u64::from(b.capacity), load(b) * u64::from(a.capacity));
+        left.cmp(&right).then_with(|| a.id.cmp(&b.id))
+    }))
+}
+
+async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<Moment>) -> sqlx::Result<Option<Worker>> {
+    let query = sqlx::query(LOCK).bind(id.as_str()).bind(now);
+    query.try_map(|row| worker(&row)).fetch_optional(conn).await
+}
+
+async fn write(conn: &mut PgConnection, worker: &Worker, ttl: Duration, now: Option<Moment>) -> sqlx::Result<()> {
+    let text = serde_json::to_string(worker).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let query = sqlx::query(PUT).bind(worker.id.as_str()).bind(text).bind(now).bind(micros(ttl));
+    query.execute(conn).await?;
+    Ok(())
+}
+
+fn worker(row: &PgRow) -> sqlx::Result<Worker> {
+    row.try_get("worker").map(|Json(worker)| worker)
+}

@@ -1,0 +1,34 @@
+-- Leases jobs that are due: their rows. ARGV: how many, how many of a tenant at once, for how long, the clock.
+local limit, most, ttl, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), clock(ARGV[4])
+-- Those that waited join those that are due; the longest overdue of a great many first.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'dalston:work:waiting', '-inf', whole(now), 'LIMIT', 0, 1000)) do
+  local tenant = redis.call('HGET', 'dalston:jobs:' .. id, 'tenant')
+  local created = tenant and redis.call('ZSCORE', jobs_of(tenant, 'pending'), id)
+  redis.call('ZREM', 'dalston:work:waiting', id)
+  if created then
+    redis.call('ZADD', 'dalston:work:due:' .. tenant, created, id)
+    line_up(tenant)
+  end
+end
+local leased = {}
+while #leased < limit do
+  local first = redis.call('ZRANGE', 'dalston:work:tenants', 0, 0, 'WITHSCORES')
+  local tenant = first[1]
+  if not tenant or math.floor(tonumber(first[2]) / TURNS) >= most then
+    break
+  end
+  local taken = redis.call('ZPOPMIN', 'dalston:work:due:' .. tenant)
+  local id, name = taken[1], 'dalston:jobs:' .. (taken[1] or '')
+  if id and redis.call('ZREM', jobs_of(tenant, 'pending'), id) == 1 then
+    redis.call('HSET', name, 'status', 'running')
+    redis.call('HSETNX', name, 'started', whole(now))
+    redis.call('HDEL', name, 'progress')
+    redis.call('HINCRBY', name, 'fence', 1)
+    redis.call('ZADD', jobs_of(tenant, 'running'), taken[2], id)
+    redis.call('ZADD', 'dalston:work:leases', whole(now + ttl), id)
+    redis.call('HSET', 'dalston:work:served', tenant, whole(redis.call('INCR', 'dalston:work:turn')))
+    leased[#leased + 1] = job_row(id)
+  end
+  line_up(tenant)
+end
+return leased

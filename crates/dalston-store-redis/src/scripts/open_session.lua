@@ -1,0 +1,42 @@
+-- Opens a session with the least loaded of the workers that fit. The caller says which those are; when it does not know
+-- the workers as they are now, it is told: {'workers', version, records}.
+-- ARGV: {id, tenant, key, ttl, own, version, workers}, the clock. A worker: its id and its capacity.
+local asked, now = cjson.decode(ARGV[1]), clock(ARGV[2])
+forget_lapsed(now)
+local version = redis.call('GET', 'dalston:workers:version') or '0'
+if version ~= asked.version then
+  local records = {}
+  for i, id in ipairs(redis.call('ZRANGE', 'dalston:workers', 0, -1)) do
+    records[i] = redis.call('HGET', 'dalston:workers:id:' .. id, 'record')
+  end
+  return {'workers', version, cjson.encode(records)}
+end
+local id, tenant, key = asked.id, asked.tenant, asked.key
+local full = crowded(tenant, key, 'streams', function(of_key)
+  return redis.call('SCARD', 'dalston:sessions:' .. (of_key and 'key:' .. key or 'tenant:' .. tenant))
+end)
+if full then
+  return full
+end
+local best, share
+for _, worker in ipairs(asked.workers) do
+  local load = redis.call('SCARD', 'dalston:sessions:worker:' .. worker[1])
+  -- In the order of their names, so the first of equals is it. a/b < c/d without fractions.
+  if load < worker[2] and (not best or load * share[2] < share[1] * worker[2]) then
+    best, share = worker[1], {load, worker[2]}
+  end
+end
+if not best and not asked.own then
+  return {'no_capacity'}
+end
+forget_session(id)
+redis.call('HSET', 'dalston:sessions:' .. id, 'tenant', tenant, 'key', key or '', 'worker', best or '')
+redis.call('ZADD', 'dalston:sessions', whole(now + tonumber(asked.ttl)), id)
+redis.call('SADD', 'dalston:sessions:tenant:' .. tenant, id)
+if key then
+  redis.call('SADD', 'dalston:sessions:key:' .. key, id)
+end
+if best then
+  redis.call('SADD', 'dalston:sessions:worker:' .. best, id)
+end
+return {best and 'worker' or 'own', best or ''}

@@ -1,0 +1,2 @@
+-- A job. ARGV: its id.
+return job_row(ARGV[1])

@@ -1,0 +1,32 @@
+//! Names become addresses here, and those that may not be reached are dropped: whoever connects never sees them.
+
+use crate::Networks;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::{IpAddr, SocketAddr};
+use thiserror::Error;
+use tokio::net::lookup_host;
+
+/// A name has no address that may be reached.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("no address of the name may be reached")]
+pub(crate) struct Unreached;
+
+/// Resolves names to the addresses that `admits` them.
+pub(crate) struct Resolver {
+    pub(crate) networks: Networks,
+    pub(crate) admits: fn(&Networks, IpAddr) -> bool,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (networks, admits) = (self.networks.clone(), self.admits);
+        Box::pin(async move {
+            let found = lookup_host((name.as_str(), 0)).await?;
+            let reached: Vec<SocketAddr> = found.filter(|address| admits(&networks, address.ip())).collect();
+            if reached.is_empty() {
+                return Err(Unreached.into());
+            }
+            Ok(Box::new(reached.into_iter()) as Addrs)
+        })
+    }
+}

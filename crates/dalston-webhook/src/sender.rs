@@ -1,0 +1,95 @@
+//! Sends deliveries.
+
+use crate::{Fault, Networks, resolver::Resolver, signature::signatures};
+use dalston_model::{DeliveryId, Timestamp, WebhookSecret};
+use reqwest::{Client, header, redirect};
+use std::{net::IpAddr, time::Duration};
+
+/// A connection is there in this time.
+const CONNECT: Duration = Duration::from_secs(5);
+/// And all is over in this.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// So much of an answer is read, and thrown away: a connection whose answer was read can be used again.
+const ANSWER: usize = 16 * 1024;
+/// An idle connection is kept for so long.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// A delivery as it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Letter<'a> {
+    /// Its id: the same for each attempt, so that receivers know it again.
+    pub id: DeliveryId,
+    /// The time of the attempt.
+    pub at: Timestamp,
+    /// Where it goes.
+    pub url: &'a str,
+    /// The JSON, to the byte.
+    pub body: &'a str,
+    /// The secrets that sign it.
+    pub secrets: &'a [WebhookSecret],
+}
+
+/// Sends deliveries to addresses that may be reached.
+pub struct Sender {
+    networks: Networks,
+    /// With TLS, to public addresses and to allowed ones.
+    encrypted: Client,
+    /// Without, to allowed ones only.
+    plain: Client,
+}
+
+impl Sender {
+    /// To public addresses, and to these networks. Fails where no TLS can be set up.
+    pub fn new(networks: Networks) -> Result<Self, reqwest::Error> {
+        // A second call finds the first provider in place.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let encrypted = client(&networks, Networks::admit)?;
+        let plain = client(&networks, Networks::hold)?;
+        Ok(Self { networks, encrypted, plain })
+    }
+
+    /// Sends a delivery once. Gives what the endpoint answered when that is success: 200 to 299.
+    pub async fn send(&self, letter: &Letter<'_>) -> Result<u16, Fault> {
+        let url = self.networks.target(letter.url)?;
+        let signature = signatures(letter.id, letter.at, letter.body, letter.secrets)?;
+        let client = if url.scheme() == "https" { &self.encrypted } else { &self.plain };
+        let request = client
+            .post(url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("webhook-id", letter.id.to_string())
+            .header("webhook-timestamp", letter.at.as_secs().to_string())
+            .header("webhook-signature", signature)
+            .body(letter.body.to_owned());
+        let mut response = request.send().await.map_err(|error| {
+            let fault = Fault::unanswered(&error);
+            // The URL may hold a token of the receiver's.
+            tracing::debug!(delivery = %letter.id, error = ?error.without_url(), "a delivery was not answered");
+            fault
+        })?;
+        let status = response.status();
+        let mut read = 0;
+        // What it says is nothing to us: it has answered.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            read += chunk.len();
+            if read >= ANSWER {
+                break;
+            }
+        }
+        if status.is_success() { Ok(status.as_u16()) } else { Err(Fault::Answered(status.as_u16())) }
+    }
+}
+
+/// No proxy of the environment, which would connect for us to wherever it likes; no redirect.
+fn client(networks: &Networks, admits: fn(&Networks, IpAddr) -> bool) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .user_agent(concat!("Dalston/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(Resolver { networks: networks.clone(), admits })
+        .no_proxy()
+        .referer(false)
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .timeout(PATIENCE)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(2)
+        .build()
+}
