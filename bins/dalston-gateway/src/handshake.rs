@@ -101,7 +101,7 @@ impl Opened {
                 return Ok(response);
             }
             (Ok(_), Ok(None)) => (Some(Fault::no_capacity()), CloseCode::Again, "No workers available".to_owned()),
-            (Ok(_), Err(ServiceError::Excess(excess))) => (None, CloseCode::Other(4029), excess.to_string()),
+            (Ok(_), Err(ServiceError::Excess { excess, .. })) => (None, CloseCode::Other(4029), excess.to_string()),
             (Ok(_), Err(error)) => return Err(problem(error)),
             (Err(fault), _) => (Some(fault), CloseCode::Policy, "Invalid parameters".to_owned()),
         };

@@ -207,7 +207,7 @@ impl<D: Dialect> Carrier<D> {
                     self.dialect.fault(&Fault::no_capacity(), &mut self.say);
                     Some(End::closed(CloseCode::Again, "No workers available"))
                 }
-                Err(ServiceError::Excess(excess)) => {
+                Err(ServiceError::Excess { excess, .. }) => {
                     self.is_deaf = true;
                     Some(End::Closed(CloseCode::Other(4029), excess.to_string().into()))
                 }
@@ -218,7 +218,7 @@ impl<D: Dialect> Carrier<D> {
 
     /// The audio cannot be afforded: what was passed on already comes to its end.
     fn refused(&mut self, error: ServiceError) -> Option<End> {
-        let ServiceError::Excess(excess) = error else {
+        let ServiceError::Excess { excess, .. } = error else {
             return Some(End::closed(CloseCode::Error, "Internal error"));
         };
         let message = excess.to_string();

@@ -15,6 +15,7 @@ pub(super) struct Budget {
     store: SharedStore,
     account: Account,
     config: StreamConfig,
+    began: Timestamp,
     bytes: u64,
     /// Milliseconds that the store has reserved.
     reserved: u64,
@@ -32,14 +33,14 @@ impl Budget {
     ) -> ServiceResult<Self> {
         let account =
             Account { tenant: session.tenant.clone(), key: session.key, day: Day::of(now), of: Metered::Streams };
-        let mut budget = Self { store, account, config: config.clone(), bytes: 0, reserved: 0, allowed: 0 };
+        let mut budget = Self { store, account, config: config.clone(), began: now, bytes: 0, reserved: 0, allowed: 0 };
         match budget.store.reserve_audio(&budget.account, SLICE, false).await? {
             Reserve::Granted(millis) => {
                 budget.reserved = millis;
                 budget.allowed = millis;
                 Ok(budget)
             }
-            Reserve::Exhausted(excess) => Err(ServiceError::Excess(excess)),
+            Reserve::Exhausted(excess) => Err(ServiceError::excess(excess, now)),
         }
     }
 
@@ -58,7 +59,7 @@ impl Budget {
                         return Err(ServiceError::Internal);
                     }
                 }
-                Ok(Reserve::Exhausted(excess)) => return Err(ServiceError::Excess(excess)),
+                Ok(Reserve::Exhausted(excess)) => return Err(ServiceError::excess(excess, self.began)),
                 Err(error) => {
                     tracing::warn!(%error, "audio is passed on unreserved");
                     self.allowed += CREDIT.max(slice);

@@ -107,7 +107,9 @@ impl Router {
                     own = false;
                 }
                 OpenSession::NoCapacity => return Ok(None),
-                OpenSession::Excess(excess) => return Err(ServiceError::Excess(excess)),
+                OpenSession::Excess(excess) => {
+                    return Err(ServiceError::excess(excess, self.clock.now()));
+                }
             }
             if except.len() == TRIES {
                 except = self.store.workers().await?.into_iter().map(|load| load.worker.id).collect();
