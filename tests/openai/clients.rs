@@ -28,7 +28,7 @@ async fn told(client: Official, app: &App, secret: &str, mode: &str) -> Value {
 async fn they_transcribe_and_translate_in_every_format_with_a_key_of_ours() {
     let server = EngineServer::start();
     let app = gateway(&server).await;
-    let key = app.key("jobs:read jobs:write").await;
+    let key = app.key("jobs:read,jobs:write").await;
     for client in CLIENTS {
         let told = told(client, &app, key.secret.as_ref().unwrap(), "everything").await;
         assert_eq!(told["json"]["text"], TEXT, "{client:?}");

@@ -14,7 +14,7 @@ use serde_json::json;
 #[tokio::test]
 async fn whatever_is_no_route_is_refused_in_that_shape_too() {
     let app = App::start().await;
-    let client = app.key("jobs:read jobs:write").await;
+    let client = app.key("jobs:read,jobs:write").await;
     for (method, path, status, code) in [
         (Method::GET, "/openai/v1", 404, "not_found"),
         (Method::POST, "/openai/v1/chat/completions", 404, "not_found"),
@@ -36,7 +36,7 @@ async fn whatever_is_no_route_is_refused_in_that_shape_too() {
 #[tokio::test]
 async fn a_field_that_is_not_acceptable_is_named() {
     let app = App::start().await;
-    let client = app.key("jobs:read jobs:write").await;
+    let client = app.key("jobs:read,jobs:write").await;
     for (path, field, value) in [
         ("transcriptions", "response_format", "diarized_json"),
         ("transcriptions", "temperature", "2"),

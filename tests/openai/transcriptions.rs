@@ -28,7 +28,7 @@ async fn send(client: &Client, form: Form) -> Answer {
 async fn a_transcript_is_a_job_of_the_tenant_with_all_that_a_job_has() {
     let server = EngineServer::start();
     let app = gateway(&server).await;
-    let client = app.key_of("acme", "jobs:read jobs:write", |ask| ask).await;
+    let client = app.key_of("acme", "jobs:read,jobs:write", |ask| ask).await;
     let answer = send(&client, form().text("response_format", "verbose_json")).await.expect(200);
     assert_eq!(answer.json["text"], TEXT);
     let job = client.get(&format!("/v1/audio/transcriptions/{}", answer.header("x-dalston-job"))).await.expect(200);
@@ -37,14 +37,14 @@ async fn a_transcript_is_a_job_of_the_tenant_with_all_that_a_job_has() {
     let admin = app.key_of("acme", "admin", |ask| ask).await;
     let audit = admin.get("/v1/audit?action=job.created").await.expect(200);
     assert_eq!(audit.json[0]["target"]["id"], answer.header("x-dalston-job"));
-    let stranger = app.key("jobs:read jobs:write").await;
+    let stranger = app.key("jobs:read,jobs:write").await;
     stranger.get(&format!("/v1/audio/transcriptions/{}", answer.header("x-dalston-job"))).await.expect(404);
 }
 
 #[tokio::test]
 async fn without_an_engine_the_segments_come_without_text_and_say_so() {
     let app = Start::default().working().start().await;
-    let client = app.key("jobs:read jobs:write").await;
+    let client = app.key("jobs:read,jobs:write").await;
     let part = Part::bytes(wav::spoken().0).file_name("a.wav");
     let asked = Form::new().part("file", part).text("model", "any").text("response_format", "verbose_json");
     let answer = send(&client, asked).await.expect(200);
@@ -59,7 +59,7 @@ async fn a_client_that_goes_away_cancels_its_job() {
     let server = EngineServer::start();
     server.answers([Answers::Slowly]);
     let app = gateway(&server).await;
-    let client = app.key("jobs:read jobs:write").await;
+    let client = app.key("jobs:read,jobs:write").await;
     let request = tokio::spawn(client.request(Method::POST, PATH).multipart(form()).send());
     server.asked(1).await;
     request.abort();
@@ -72,7 +72,7 @@ async fn a_refusal_of_the_engine_is_told_and_not_to_be_tried_again() {
     let server = EngineServer::start();
     server.answers([Answers::Raw(422, "a secret of the engine".to_owned())]);
     let app = gateway(&server).await;
-    let client = app.key("jobs:read jobs:write").await;
+    let client = app.key("jobs:read,jobs:write").await;
     let answer = send(&client, form()).await.expect(500);
     let error = json!({"message": "The engine refused the audio or its options", "type": "server_error", "param": null,
         "code": "internal"});

@@ -129,7 +129,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
         store.expired_jobs(Some(1), now, limit).await.unwrap();
         expect_of("jobs", "jobs_ended");
         assert_eq!(
-            store.take_deliveries(limit, Duration::from_secs(9)).await.unwrap().len(),
+            store.take_deliveries(limit, Duration::from_secs(9), &[]).await.unwrap().len(),
             usize::try_from(limit).unwrap()
         );
         expect_of("deliveries", "deliveries_due");

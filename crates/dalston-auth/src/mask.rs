@@ -1,4 +1,5 @@
-//! Whatever looks like a secret, masked: the last line of defence of logs, chats and language models.
+//! Whatever looks like a key, a ticket or the secret of a webhook, masked: the last line of defence of logs, chats and
+//! language models.
 
 use std::borrow::Cow;
 

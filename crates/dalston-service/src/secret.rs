@@ -10,11 +10,14 @@ pub enum Secret {
     Key(PlainKey),
     /// Of a webhook.
     Webhook(WebhookSecret),
-    /// Of a ticket.
+    /// A ticket.
     Ticket(PlainKey),
 }
 
 impl Secret {
+    /// All that [`Secret::name`] may give.
+    pub const NAMES: [&str; 3] = ["key", "secret", "ticket"];
+
     /// What doors of JSON call it.
     pub const fn name(&self) -> &'static str {
         match self {

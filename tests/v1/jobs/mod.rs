@@ -4,8 +4,10 @@ mod attempts;
 mod bucket;
 mod cancel;
 mod export;
+mod overhead;
 mod retention;
 mod share;
+mod speech;
 mod wait;
 
 use kit::{

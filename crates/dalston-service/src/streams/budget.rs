@@ -40,7 +40,11 @@ impl Budget {
                 budget.allowed = millis;
                 Ok(budget)
             }
+<<<<<<< HEAD
             Reserve::Exhausted(excess) => Err(ServiceError::excess(excess, now)),
+=======
+            Reserve::Exhausted(excess) => Err(excess.into()),
+>>>>>>> main
         }
     }
 
@@ -59,7 +63,11 @@ impl Budget {
                         return Err(ServiceError::Internal);
                     }
                 }
+<<<<<<< HEAD
                 Ok(Reserve::Exhausted(excess)) => return Err(ServiceError::excess(excess, self.began)),
+=======
+                Ok(Reserve::Exhausted(excess)) => return Err(excess.into()),
+>>>>>>> main
                 Err(error) => {
                     tracing::warn!(%error, "audio is passed on unreserved");
                     self.allowed += CREDIT.max(slice);

@@ -1,6 +1,6 @@
 //! The router: a slot of the worker that has the least to do, in one step of the store.
 
-use crate::{ServiceError, ServiceResult, token};
+use crate::{ServiceResult, token};
 use dalston_model::{
     Action, Actor, AuditEntry, Door, NewSession, SessionId, SharedClock, Source, Target, TenantId, Timestamp, Worker,
     WorkerId,
@@ -107,9 +107,7 @@ impl Router {
                     own = false;
                 }
                 OpenSession::NoCapacity => return Ok(None),
-                OpenSession::Excess(excess) => {
-                    return Err(ServiceError::excess(excess, self.clock.now()));
-                }
+                OpenSession::Excess(excess) => return Err(excess.into()),
             }
             if except.len() == TRIES {
                 except = self.store.workers().await?.into_iter().map(|load| load.worker.id).collect();
