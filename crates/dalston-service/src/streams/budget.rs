@@ -15,7 +15,6 @@ pub(super) struct Budget {
     store: SharedStore,
     account: Account,
     config: StreamConfig,
-    began: Timestamp,
     bytes: u64,
     /// Milliseconds that the store has reserved.
     reserved: u64,
@@ -33,18 +32,14 @@ impl Budget {
     ) -> ServiceResult<Self> {
         let account =
             Account { tenant: session.tenant.clone(), key: session.key, day: Day::of(now), of: Metered::Streams };
-        let mut budget = Self { store, account, config: config.clone(), began: now, bytes: 0, reserved: 0, allowed: 0 };
+        let mut budget = Self { store, account, config: config.clone(), bytes: 0, reserved: 0, allowed: 0 };
         match budget.store.reserve_audio(&budget.account, SLICE, false).await? {
             Reserve::Granted(millis) => {
                 budget.reserved = millis;
                 budget.allowed = millis;
                 Ok(budget)
             }
-<<<<<<< HEAD
-            Reserve::Exhausted(excess) => Err(ServiceError::excess(excess, now)),
-=======
             Reserve::Exhausted(excess) => Err(excess.into()),
->>>>>>> main
         }
     }
 
@@ -63,11 +58,7 @@ impl Budget {
                         return Err(ServiceError::Internal);
                     }
                 }
-<<<<<<< HEAD
-                Ok(Reserve::Exhausted(excess)) => return Err(ServiceError::excess(excess, self.began)),
-=======
                 Ok(Reserve::Exhausted(excess)) => return Err(excess.into()),
->>>>>>> main
                 Err(error) => {
                     tracing::warn!(%error, "audio is passed on unreserved");
                     self.allowed += CREDIT.max(slice);
