@@ -219,6 +219,8 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-service/src/claims.rs",
             "crates/dalston-service/src/secret.rs",
             "crates/dalston-service/src/secret.rs",
+            "crates/dalston-store-postgres/src/webhooks.rs",
+            "crates/dalston-store-postgres/src/webhooks.rs",
             "crates/dalston-store-redis/src/webhook.rs",
             "crates/dalston-store-redis/src/webhooks.rs",
             "crates/dalston-store-sqlite/src/webhooks.rs",

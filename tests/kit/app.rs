@@ -190,6 +190,7 @@ impl Start {
                 let server = HttpServer::new(move || app(gateway.clone()))
                     .workers(1)
                     .shutdown_timeout(1)
+                    .h1_allow_half_closed(false)
                     .disable_signals()
                     .listen(listener)
                     .unwrap()
@@ -230,6 +231,16 @@ impl App {
     /// The time by its clock.
     pub fn clock_now(&self) -> Timestamp {
         Clock::now(&*self.clock)
+    }
+
+    /// Lets time pass, with a tick at least every ten seconds.
+    pub async fn pass(&self, mut time: Duration) {
+        while !time.is_zero() {
+            let step = time.min(Duration::from_secs(10));
+            self.clock.advance(step);
+            self.runtime.tick().await;
+            time -= step;
+        }
     }
 
     /// Somebody without a key.

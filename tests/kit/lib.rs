@@ -19,4 +19,5 @@ pub mod shell;
 pub mod socket;
 pub mod stores;
 pub mod wav;
+pub mod worker_server;
 pub mod workers;

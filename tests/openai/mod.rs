@@ -2,6 +2,7 @@
 
 mod clients;
 mod faults;
+mod realtime;
 mod transcriptions;
 
 use kit::{

@@ -44,6 +44,7 @@ pub(super) struct Things {
     pub(super) tenant: String,
     pub(super) key: String,
     pub(super) job: String,
+    pub(super) worker: String,
     pub(super) webhook: String,
     pub(super) delivery: String,
 }
@@ -53,9 +54,11 @@ impl Things {
     pub(super) async fn new(app: &App) -> Self {
         let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
         let key = app.key("jobs:read").await.id.unwrap().to_string();
+        let worker = "gpu-1".to_owned();
+        app.master().put(&format!("/v1/workers/{worker}"), about_worker()).await.expect(200);
         let (webhook, delivery) = told(app).await;
         let tenant = "default".to_owned();
-        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned(), webhook, delivery }
+        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned(), webhook, delivery, worker }
     }
 
     /// Those of nobody.
@@ -64,19 +67,21 @@ impl Things {
             tenant: "nobody".to_owned(),
             key: "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d".to_owned(),
             job: "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
+            worker: "gpu-2".to_owned(),
             webhook: "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
             delivery: "msg_0192f0c12b7a8c3e9d415f6e7a8b9c0d".to_owned(),
         }
     }
 
     /// Their ids, by the parameters that name them.
-    fn named(&self) -> [(&'static str, &String); 5] {
+    fn named(&self) -> [(&'static str, &String); 6] {
         [
             ("tenant_id", &self.tenant),
             ("key_id", &self.key),
             ("job_id", &self.job),
             ("webhook_id", &self.webhook),
             ("delivery_id", &self.delivery),
+            ("worker_id", &self.worker),
         ]
     }
 }
@@ -95,7 +100,7 @@ impl Example {
                 (Body::None, 200)
             }
             // Without an upgrade; the tests of the stream make one.
-            ("GET", "/v1/audio/transcriptions/stream") => (Body::None, 426),
+            ("GET", "/v1/audio/transcriptions/stream" | "/openai/v1/realtime") => (Body::None, 426),
             // Nothing waits; the tests of claims let something wait.
             ("GET" | "POST", "/auth/claims/{token}") => (Body::None, 404),
             ("POST", "/mcp") => (Body::Json(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})), 200),
@@ -110,6 +115,9 @@ impl Example {
             ("PATCH", "/v1/tenants/{tenant_id}") => (Body::Json(json!({"retention_days": 30})), 200),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
+            ("POST", "/auth/tickets") => (Body::Json(json!({"path": "/v1/audio/transcriptions/stream"})), 201),
+            ("PUT", "/v1/workers/{worker_id}") => (Body::Json(about_worker()), 200),
+            ("GET", "/v1/workers") | ("DELETE", "/v1/workers/{worker_id}") => (Body::None, 200),
             ("GET", "/v1/webhooks" | "/v1/webhooks/{webhook_id}/deliveries")
             | ("GET" | "DELETE", "/v1/webhooks/{webhook_id}") => (Body::None, 200),
             ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry") => (Body::Json(json!({})), 200),
@@ -150,7 +158,7 @@ impl Example {
         };
         let answer = Answer::of(request).await;
         let answer = if self.pattern.starts_with("/openai/") { in_our_words(answer) } else { answer };
-        for secret in ["key", "secret"].iter().filter_map(|name| answer.json[name].as_str()) {
+        for secret in ["key", "secret", "ticket"].iter().filter_map(|name| answer.json[name].as_str()) {
             log::guard(secret);
         }
         answer
@@ -169,6 +177,11 @@ impl Example {
         }
         arguments
     }
+}
+
+/// What a worker says of itself.
+fn about_worker() -> Value {
+    json!({"url": "ws://127.0.0.1:9/session", "capacity": 4})
 }
 
 /// A webhook of tenant `default`, and a delivery that it was made. A tenant has few webhooks: the oldest go.

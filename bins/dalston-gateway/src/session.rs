@@ -52,17 +52,17 @@ pub(crate) enum Wish {
 pub(crate) struct Fault {
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
-    /// Whether another stream may fare better.
-    pub(crate) recoverable: bool,
+    /// Whether another stream may fare better; `None` goes without saying.
+    pub(crate) recoverable: Option<bool>,
 }
 
 impl Fault {
     pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>, recoverable: bool) -> Self {
-        Self { code, message: message.into(), recoverable }
+        Self { code, message: message.into(), recoverable: Some(recoverable) }
     }
 
     pub(crate) fn no_capacity() -> Self {
-        Self::new("no_capacity", "No workers available", true)
+        Self { recoverable: None, ..Self::new("no_capacity", "No workers available", true) }
     }
 }
 

@@ -90,7 +90,11 @@ impl Dialect for Native {
 
     fn fault(&mut self, fault: &Fault, say: &mut Texts) {
         let Fault { code, message, recoverable } = fault;
-        push(say, &json!({"type": "error", "code": code, "message": message, "recoverable": recoverable}));
+        let mut error = json!({"type": "error", "code": code, "message": message});
+        if let Some(recoverable) = recoverable {
+            error["recoverable"] = (*recoverable).into();
+        }
+        push(say, &error);
     }
 }
 

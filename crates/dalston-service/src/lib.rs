@@ -47,7 +47,7 @@ pub use process::Process;
 pub use proposals::{Proposal, Proposals};
 pub use report::{
     ActiveCallers, AdminReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport, UnfinishedJobs,
-    WebhooksReport,
+    WebhooksReport, WorkerReport, WorkersReport,
 };
 pub use secret::Secret;
 pub use services::{Services, ServicesParts};

@@ -145,8 +145,7 @@ async fn a_stream_ends_when_its_key_does() {
         .await;
     let mut unending = Socket::begun(app.address, &secret).await;
     let mut socket = Socket::begun(app.address, ending.secret.as_ref().unwrap()).await;
-    app.clock.advance(Duration::from_secs(60));
-    app.runtime.tick().await;
+    app.pass(Duration::from_secs(60)).await;
     assert_eq!(socket.closed().await.0, 4001, "KEY-08");
     unending.play(&[0; 5]).await;
     assert_eq!(unending.hear().await["text"], "5");

@@ -159,7 +159,7 @@ impl Dialect for Realtime {
 
     fn fault(&mut self, fault: &Fault, say: &mut Texts) {
         let Fault { code, message, recoverable } = fault;
-        let kind = if *recoverable { "server_error" } else { "invalid_request_error" };
+        let kind = if recoverable.unwrap_or(true) { "server_error" } else { "invalid_request_error" };
         let error = json!({"type": kind, "code": code, "message": message, "param": null, "event_id": null});
         self.items.say(say, "error", json!({"error": error}));
     }

@@ -32,6 +32,8 @@ struct Open {
     expires_at: Option<Timestamp>,
     /// When its time is up.
     ends_at: Option<Timestamp>,
+    /// Whether it is over for everybody but its worker, which says the rest.
+    is_over: bool,
     end: watch::Sender<Option<Ending>>,
 }
 
@@ -84,6 +86,7 @@ impl Streams {
             tenant: asked.tenant,
             expires_at: key.and_then(|key| key.expires_at),
             ends_at: permit.caller().session_limit().map(|limit| now.plus(limit)),
+            is_over: false,
             end,
         };
         self.open().insert(id, open);
@@ -131,7 +134,7 @@ impl Streams {
 
     /// How many streams a tenant has open on this node.
     pub fn count(&self, tenant: &TenantId) -> usize {
-        self.open().values().filter(|open| open.tenant == *tenant).count()
+        self.open().values().filter(|open| open.tenant == *tenant && !open.is_over).count()
     }
 
     /// How many of them the built-in worker serves, of all tenants, and how many it could.

@@ -85,7 +85,9 @@ impl Stream {
 
     /// It is over for everybody but its worker: it counts no more, and nothing ends it.
     pub fn leave(&self) {
-        self.streams.open().remove(&self.id);
+        if let Some(open) = self.streams.open().get_mut(&self.id) {
+            open.is_over = true;
+        }
     }
 
     /// Frees its slot and settles its audio. What the store does not take now it takes later.
@@ -100,6 +102,7 @@ impl Stream {
             tracing::warn!(session = %self.id, %error, "a session is settled later");
             self.streams.left().push(left);
         }
+        self.streams.open().remove(&self.id);
         self.is_settled = true;
     }
 
@@ -112,8 +115,8 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         if !self.is_settled {
-            self.leave();
             self.streams.left().push(self.left());
+            self.streams.open().remove(&self.id);
         }
     }
 }
