@@ -26,7 +26,7 @@ const DAMAGED: &str = "The audio is damaged";
 /// An audio file that is being decoded.
 pub(crate) struct Decoder {
     format: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
+    codec: Box<dyn AudioDecoder>,
     track: u32,
     /// Its length as its headers tell it, in seconds.
     pub(crate) seconds: Option<f64>,
@@ -49,10 +49,10 @@ impl Decoder {
         let track = format.default_track(TrackType::Audio).ok_or_else(|| unknown("no track"))?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
         let params = params.ok_or_else(|| unknown("no codec"))?;
-        let decoder = symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default());
-        let decoder = decoder.map_err(|error| unknown(&error.to_string()))?;
+        let codec = symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default());
+        let codec = codec.map_err(|error| unknown(&error.to_string()))?;
         let (track, seconds) = (track.id, seconds(&*format));
-        Ok(Self { format, decoder, track, seconds, samples: Vec::new() })
+        Ok(Self { format, codec, track, seconds, samples: Vec::new() })
     }
 
     /// The next piece; `None` at the end.
@@ -68,7 +68,7 @@ impl Decoder {
                 Err(Error::IoError(error)) => return Err(error.into()),
                 Err(error) => return Err(EngineError::Rejected(DAMAGED, error.to_string())),
             };
-            match self.decoder.decode(&packet) {
+            match self.codec.decode(&packet) {
                 Ok(audio) if audio.frames() > 0 => {
                     audio.copy_to_vec_interleaved(&mut self.samples);
                     let (rate, channels) = (audio.spec().rate(), audio.spec().channels().count());

@@ -28,7 +28,7 @@ use tokio::{
 const CONNECT: Duration = Duration::from_secs(10);
 /// The list of models comes within this time, and is asked for again after the other.
 const LIST: Duration = Duration::from_secs(5);
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 /// Bytes of that list, and of the body of a refusal that the log shows.
 const MOST_LIST: usize = 1024 * 1024;
 const MOST_REFUSAL: usize = 1024;

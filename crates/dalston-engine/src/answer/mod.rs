@@ -42,13 +42,13 @@ pub(crate) fn document(
     file.rewind()?;
     if said.segments > 0 {
         // One is held back: the last takes all words that are left.
-        let mut held: Option<Segment> = None;
+        let mut back: Option<Segment> = None;
         pass(
             &mut *file,
             Pass::Segments(&mut |raw| {
-                if let Some(held) = held.replace(raw.into()) {
-                    let end = held.end;
-                    give(held, &mut words, end, relay)?;
+                if let Some(segment) = back.replace(raw.into()) {
+                    let end = segment.end;
+                    give(segment, &mut words, end, relay)?;
                     if let Some(whole) = head.duration {
                         relay.progress(thousandths(end, whole))?;
                     }
@@ -56,8 +56,8 @@ pub(crate) fn document(
                 Ok(())
             }),
         )?;
-        if let Some(held) = held {
-            give(held, &mut words, f64::INFINITY, relay)?;
+        if let Some(segment) = back {
+            give(segment, &mut words, f64::INFINITY, relay)?;
         }
     } else {
         let text = pass(&mut *file, Pass::Text)?.text.unwrap_or_default();
