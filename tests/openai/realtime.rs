@@ -148,6 +148,14 @@ async fn a_client_that_commits_itself_gets_what_stands_by_then() {
         (&updated["type"], &updated["session"]["turn_detection"]),
         (&json!("transcription_session.updated"), &json!(null))
     );
+    let commit = r#"{"type":"input_audio_buffer.commit"}"#;
+    socket.say(&append(&[0; 4_800])).await;
+    socket.say(commit).await;
+    let heard = socket.until(COMPLETED).await;
+    let kinds: Vec<&str> = heard.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds[..2], ["input_audio_buffer.committed", "conversation.item.created"], "no event of voice");
+    let deltas: String = heard.iter().filter_map(|event| event["delta"].as_str()).collect();
+    assert_eq!((deltas.as_str(), &heard.last().unwrap()["transcript"]), ("hello world.", &json!("hello world.")));
     socket.say(&append(&[0; 4_800])).await;
     socket.say(r#"{"type":"input_audio_buffer.clear"}"#).await;
     assert_eq!(socket.hear().await["type"], "input_audio_buffer.cleared");
@@ -158,7 +166,8 @@ async fn a_client_that_commits_itself_gets_what_stands_by_then() {
         (&refused["error"]["code"], &refused["error"]["event_id"]),
         (&json!("input_audio_buffer_commit_empty"), &json!("mine_1"))
     );
-    assert_eq!(*scribe.0.lock().unwrap(), ["auto fast pcm_s16le 24000", r#"{"type":"clear"}"#]);
+    let seen = ["auto fast pcm_s16le 24000", r#"{"type":"flush"}"#, r#"{"type":"clear"}"#];
+    assert_eq!(*scribe.0.lock().unwrap(), seen);
 }
 
 #[tokio::test]
