@@ -6,3 +6,4 @@ mod nodes;
 mod outage;
 mod start;
 mod stop;
+mod webhooks;
