@@ -18,6 +18,7 @@ test *words:
 
 # Measure what the README claims.
 bench:
+    cargo build --release --bin dalston-gateway
     cargo bench -p dalston-benches
 
 # Write all code the same way.

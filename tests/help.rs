@@ -59,6 +59,7 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
     ];
     let audit = ["audit.list", "audit.verify"];
     let jobs = ["jobs.list", "jobs.get", "jobs.cancel"];
+    let workers = ["workers.register", "workers.list", "workers.remove"];
     let webhooks = [
         "webhooks.create",
         "webhooks.list",
@@ -75,8 +76,8 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
         ("nudge", vec!["nudge"]),
         ("jobs:read", vec!["jobs.list", "jobs.get"]),
         ("jobs:write", vec!["jobs.cancel"]),
-        ("admin", [&keys[..], &["usage"], &audit, &jobs, &webhooks, &["nudge"]].concat()),
-        ("platform", [&keys[..], &tenants, &["usage"], &audit, &jobs, &webhooks, &["nudge"]].concat()),
+        ("admin", [&keys[..], &["usage"], &audit, &jobs, &["tickets.create"], &webhooks, &["nudge"]].concat()),
+        ("platform", [&keys[..], &tenants, &["usage"], &audit, &jobs, &["tickets.create"], &workers, &webhooks, &["nudge"]].concat()),
     ] {
         let help = app.key(scopes).await.get("/help").await.expect(200);
         assert_eq!(texts(&help.json["commands"], "name"), [&always[..], &more].concat(), "AUTHZ-06 {scopes}");

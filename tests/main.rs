@@ -10,6 +10,7 @@ mod help;
 mod house;
 mod mcp;
 mod nudge;
+mod openai;
 mod process;
 mod seed;
 mod servers;

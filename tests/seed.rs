@@ -51,7 +51,7 @@ async fn first_word(app: &App, query: &str) -> Result<Value, (u16, String)> {
 
 /// An app that can stream, and its admin.
 async fn streaming() -> (App, Client) {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let admin = app.key("admin").await;
     (app, admin)
 }

@@ -15,4 +15,5 @@ mod repeat;
 mod revoke;
 mod rotate;
 mod throttle;
+mod tickets;
 mod usage;

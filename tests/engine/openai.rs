@@ -10,7 +10,6 @@ use std::net::TcpListener;
 use tokio::sync::watch;
 
 fn engine(server: &EngineServer, model: Option<&str>) -> OpenAi {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     OpenAi::new(&server.url, model, Some(KEY)).unwrap()
 }
 

@@ -13,8 +13,9 @@ use dalston_engine::Engine;
 use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
-use dalston_service::{CreateKey, Ends, NoWorkers, Workers};
+use dalston_service::{CreateKey, Ends};
 use dalston_store::{MemoryStore, contract::Fixture};
+use dalston_stream::{OwnWorker, Vad};
 use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},
@@ -30,7 +31,7 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 /// How a gateway is started.
 pub struct Start {
     settings: Vec<(&'static str, String)>,
-    workers: Arc<dyn Workers>,
+    worker: Option<Arc<dyn OwnWorker>>,
     engine: Option<Arc<dyn Engine>>,
     works: bool,
     pace: Pace,
@@ -63,7 +64,7 @@ impl Default for Start {
     fn default() -> Self {
         Self {
             settings: Vec::new(),
-            workers: Arc::new(NoWorkers),
+            worker: None,
             engine: None,
             works: false,
             pace: Pace::default(),
@@ -85,10 +86,10 @@ impl Start {
         self
     }
 
-    /// With workers for streams.
+    /// With a worker for streams in the place of the built-in one. Without any the built-in one has no room.
     #[must_use]
-    pub fn workers(self, workers: impl Workers + 'static) -> Self {
-        Self { workers: Arc::new(workers), ..self }
+    pub fn worker(self, worker: impl OwnWorker + 'static) -> Self {
+        Self { worker: Some(Arc::new(worker)), ..self }
     }
 
     /// With the engine of its settings at work on its jobs.
@@ -147,6 +148,9 @@ impl Start {
         let mut settings = self.settings;
         settings.push(("DALSTON_DATA_DIR", data.path().to_str().unwrap().to_owned()));
         settings.push(("DALSTON_MASTER_KEY", MASTER.to_owned()));
+        if self.worker.is_none() {
+            settings.push(("DALSTON_OWN_STREAMS", "0".to_owned()));
+        }
         let mut settings = Settings::read(&|variable| {
             settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })
@@ -165,7 +169,7 @@ impl Start {
         let seams = Seams {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
-            workers: self.workers,
+            worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
             engine: self.engine,
             registry: self.registry,
             tempo: self.tempo,
@@ -226,6 +230,16 @@ impl App {
     /// The time by its clock.
     pub fn clock_now(&self) -> Timestamp {
         Clock::now(&*self.clock)
+    }
+
+    /// Lets time pass, with a tick at least every ten seconds.
+    pub async fn pass(&self, mut time: Duration) {
+        while !time.is_zero() {
+            let step = time.min(Duration::from_secs(10));
+            self.clock.advance(step);
+            self.runtime.tick().await;
+            time -= step;
+        }
     }
 
     /// Somebody without a key.

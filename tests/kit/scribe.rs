@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 /// What the engine does with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub struct Scribe {
     turns: Mutex<VecDeque<Turn>>,
     always: Turn,
     heard: Mutex<Vec<Work>>,
+    asked: Mutex<Vec<Instant>>,
     stopped: AtomicUsize,
     go_on: Semaphore,
 }
@@ -45,6 +46,7 @@ impl Scribe {
             turns: Mutex::new(turns.iter().copied().collect()),
             always: turns.last().copied().unwrap_or(Turn::Writes(2)),
             heard: Mutex::default(),
+            asked: Mutex::default(),
             stopped: AtomicUsize::new(0),
             go_on: Semaphore::new(0),
         })
@@ -53,6 +55,11 @@ impl Scribe {
     /// What it was asked to do so far, in order.
     pub fn heard(&self) -> Vec<Work> {
         self.heards().clone()
+    }
+
+    /// When it was asked, in order.
+    pub fn asked(&self) -> Vec<Instant> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How often it was asked.
@@ -90,6 +97,7 @@ impl Engine for Scribe {
     }
 
     async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         assert!(fs::metadata(&work.audio)?.len() > 44, "there is no audio");
         self.heards().push(work.clone());
         let turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(self.always);

@@ -14,11 +14,21 @@ use tokio_tungstenite::{
     },
 };
 
+/// A message that is not taken for so long waits for somebody who is slow.
+const STUCK: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// The path of the stream.
 pub const STREAM: &str = "/v1/audio/transcriptions/stream";
 
+/// The path of the stream as with OpenAI.
+pub const REALTIME: &str = "/openai/v1/realtime?intent=transcription";
+
 /// An open stream.
-pub struct Socket(WebSocketStream<TcpStream>);
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// The subprotocol that was agreed on; empty: none.
+    pub protocol: String,
+}
 
 /// A handshake that was answered otherwise.
 #[derive(Debug)]
@@ -34,7 +44,12 @@ pub struct Refused {
 impl Socket {
     /// Opens a stream with this query and these headers.
     pub async fn open(address: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Result<Self, Refused> {
-        let mut request = format!("ws://{address}{STREAM}{query}").into_client_request().unwrap();
+        Self::at(address, &format!("{STREAM}{query}"), headers).await
+    }
+
+    /// Opens a stream at this path with these headers.
+    pub async fn at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, Refused> {
+        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             // What stands there already, like the version, is replaced.
@@ -47,7 +62,11 @@ impl Socket {
         }
         let stream = TcpStream::connect(address).await.unwrap();
         match patiently(client_async(request, stream)).await {
-            Ok((socket, _)) => Ok(Self(socket)),
+            Ok((stream, response)) => {
+                let protocol = response.headers().get("sec-websocket-protocol");
+                let protocol = protocol.map(|it| it.to_str().unwrap().to_owned()).unwrap_or_default();
+                Ok(Self { stream, protocol })
+            }
             Err(Error::Http(response)) => {
                 let (head, body) = response.into_parts();
                 let json = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
@@ -72,12 +91,12 @@ impl Socket {
 
     /// Sends a text.
     pub async fn say(&mut self, text: &str) {
-        patiently(self.0.send(Message::text(text))).await.unwrap();
+        patiently(self.stream.send(Message::text(text))).await.unwrap();
     }
 
     /// Sends audio.
     pub async fn play(&mut self, audio: &[u8]) {
-        patiently(self.0.send(Message::binary(audio.to_vec()))).await.unwrap();
+        patiently(self.stream.send(Message::binary(audio.to_vec()))).await.unwrap();
     }
 
     /// The next message.
@@ -96,9 +115,40 @@ impl Socket {
         }
     }
 
+    /// The next message, or the code with which the stream is closed.
+    pub async fn either(&mut self) -> Result<Value, u16> {
+        match self.next().await {
+            Message::Text(text) => Ok(serde_json::from_str(&text).unwrap()),
+            Message::Close(Some(frame)) => Err(frame.code.into()),
+            other => panic!("neither: {other:?}"),
+        }
+    }
+
+    /// The messages until one of this type, and that one.
+    pub async fn until(&mut self, kind: &str) -> Vec<Value> {
+        let mut heard = Vec::new();
+        loop {
+            heard.push(self.hear().await);
+            if heard.last().is_some_and(|last| last["type"] == kind) {
+                return heard;
+            }
+        }
+    }
+
+    /// Sends as long as it is taken: so many messages of this audio, until one is not taken for two seconds.
+    pub async fn pour(&mut self, audio: &[u8], most: usize) -> usize {
+        for sent in 0..most {
+            let sending = self.stream.send(Message::binary(audio.to_vec()));
+            if tokio::time::timeout(STUCK, sending).await.is_err() {
+                return sent;
+            }
+        }
+        most
+    }
+
     async fn next(&mut self) -> Message {
         loop {
-            match patiently(self.0.next()).await.unwrap().unwrap() {
+            match patiently(self.stream.next()).await.unwrap().unwrap() {
                 Message::Ping(_) => {}
                 message => return message,
             }

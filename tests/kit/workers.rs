@@ -1,39 +1,35 @@
 //! Workers of streams that hear and answer, so that a stream can be open.
 
-use async_trait::async_trait;
-use dalston_model::{SessionId, TenantId};
-use dalston_service::{ClientFrame, StreamConfig, WorkerLink, Workers};
+use dalston_model::SessionId;
+use dalston_stream::{ClientFrame, Kind, OwnWorker, Said, StreamConfig, WorkerEnd, WorkerLink};
 use serde_json::json;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use tokio::sync::mpsc;
 
 /// Always has room; answers each frame of audio with its length, and `end` with `session.end`.
 pub struct Echo;
 
-#[async_trait]
-impl Workers for Echo {
-    async fn acquire(&self, _: &TenantId, session: SessionId, _: &StreamConfig) -> Option<WorkerLink> {
-        let (to, mut heard) = mpsc::channel(4);
-        let (say, from) = mpsc::channel(4);
+impl OwnWorker for Echo {
+    fn serve(&self, session: SessionId, _: &StreamConfig) -> WorkerLink {
+        let (link, WorkerEnd { mut heard, say }) = WorkerLink::pair();
         tokio::spawn(async move {
             while let Some(frame) = heard.recv().await {
                 let (answer, ends) = match frame {
                     ClientFrame::Audio(audio) => {
-                        (json!({"type": "transcript.partial", "text": audio.len().to_string()}), false)
+                        (Said::new(Kind::Partial, json!({"text": audio.len().to_string()})), false)
                     }
                     ClientFrame::Control(text) => {
-                        (json!({"type": "session.end", "session_id": session.to_string()}), text.contains("end"))
+                        (Said::new(Kind::End, json!({"session_id": session.to_string()})), text.contains("end"))
                     }
                 };
-                if say.send(answer.to_string()).await.is_err() || ends {
+                if say.send(answer).await.is_err() || ends {
                     break;
                 }
             }
         });
-        Some(WorkerLink { to, from })
+        link
     }
 }
 
@@ -44,19 +40,17 @@ pub struct Flood {
     pub said: Arc<AtomicU64>,
 }
 
-#[async_trait]
-impl Workers for Flood {
-    async fn acquire(&self, _: &TenantId, _: SessionId, _: &StreamConfig) -> Option<WorkerLink> {
-        let (to, heard) = mpsc::channel(4);
-        let (say, from) = mpsc::channel(4);
+impl OwnWorker for Flood {
+    fn serve(&self, _: SessionId, _: &StreamConfig) -> WorkerLink {
+        let (link, WorkerEnd { heard, say }) = WorkerLink::pair();
         let said = self.said.clone();
         tokio::spawn(async move {
-            let message = json!({"type": "transcript.partial", "text": "x".repeat(64 * 1024)}).to_string();
+            let message = Said::new(Kind::Partial, json!({"text": "x".repeat(64 * 1024)}));
             while say.send(message.clone()).await.is_ok() {
                 said.fetch_add(1, Ordering::Relaxed);
             }
             drop(heard);
         });
-        Some(WorkerLink { to, from })
+        link
     }
 }

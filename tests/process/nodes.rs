@@ -28,8 +28,8 @@ impl Nodes {
             clock: fixture.clock.clone(),
             keep: Box::new(()),
         };
-        let here = Start::default().workers(Echo).on(fixture).start().await;
-        let there = Start::default().workers(Echo).on(other).start().await;
+        let here = Start::default().worker(Echo).on(fixture).start().await;
+        let there = Start::default().worker(Echo).on(other).start().await;
         let admin = here.key("admin").await;
         Self { here, there, admin }
     }
@@ -106,11 +106,9 @@ async fn an_open_stream_ends_when_its_key_expires(nodes: Nodes) {
     let ends = nodes.here.clock.now().plus(Duration::from_secs(90));
     nodes.admin.patch(&path, json!({"expires_at": ends})).await.expect(200);
     nodes.there.runtime.tick().await;
-    nodes.here.clock.advance(Duration::from_secs(89));
-    nodes.there.runtime.tick().await;
+    nodes.there.pass(Duration::from_secs(89)).await;
     carries(&mut socket).await;
-    nodes.here.clock.advance(Duration::from_secs(1));
-    nodes.there.runtime.tick().await;
+    nodes.there.pass(Duration::from_secs(1)).await;
     assert_eq!(socket.closed().await.0, 4001, "KEY-08");
     carries(&mut unended).await;
 }

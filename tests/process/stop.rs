@@ -93,7 +93,7 @@ async fn an_idle_gateway_stops_with_success_and_takes_no_more_connections() {
 
 #[tokio::test]
 async fn a_stop_tells_open_streams_that_the_gateway_goes_away() {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let key = app.key("realtime").await;
     let mut sockets = Vec::new();
     for _ in 0..3 {

@@ -1,8 +1,14 @@
 //! Lists read the rows of their page and no others. The server itself tells: `auto_explain` sends the plan of every
 //! statement as a notice, which sqlx logs.
 
-use dalston_model::{Action, Actor, Cursor, JobStatus, PageLimit, PageRequest, Start, TenantId, Timestamp};
-use dalston_store::{AuditQuery, FeedStore, JobStore, KeyStore, TenantStore};
+use dalston_model::{
+    Action, Actor, Clock, Cursor, Day, JobStatus, PageLimit, PageRequest, Start, Subject, SystemClock, TenantId,
+    Timestamp,
+};
+use dalston_store::{
+    AuditQuery, FeedStore, JobStore, KeyStore, LeaseJobs, MeterStore, QueueStore, SessionStore, TenantStore,
+    WebhookStore,
+};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::servers::postgres_url;
 use sqlx::{Connection, PgConnection};
@@ -25,6 +31,16 @@ const ROWS: &str = "
         FROM generate_series(1, 6000) AS n;
     INSERT INTO audit SELECT n, now(), 'default', 'master', NULL, 'http', 'key.created', 'key', '', NULL, NULL, '{}'
         FROM generate_series(1, 6000) AS n;
+    INSERT INTO webhooks SELECT gen_random_uuid(), (array['default', 't1'])[1 + n % 2], 'https://example.com', NULL,
+        '{}', true, NULL, now() - n * interval '1 s', NULL, NULL, 0, 'whsec_'
+        FROM generate_series(1, 3000) AS n;
+    INSERT INTO deliveries SELECT gen_random_uuid(), id, 'transcription.failed', '{}', created_at,
+        (array['pending', 'failed'])[1 + (n > 1)::integer], 0, CASE WHEN n = 1 THEN created_at END
+        FROM (SELECT id, created_at FROM webhooks ORDER BY created_at DESC LIMIT 30) AS webhooks,
+        generate_series(1, 300) AS n;
+    INSERT INTO sessions SELECT gen_random_uuid(), 't' || n % 100, NULL, 'w', now() + interval '1 h'
+        FROM generate_series(1, 6000) AS n;
+    INSERT INTO meter SELECT 't' || n % 100, gen_random_uuid(), n, 1, 0 FROM generate_series(1, 6000) AS n;
     ANALYZE";
 
 /// What was logged.
@@ -74,6 +90,11 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
         assert!(scans.iter().any(|scan| plan.contains(scan)), "{index}: {plan}");
         assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "{plan}");
     };
+    let expect_of = |table: &str, index: &str| {
+        let plan = log.take();
+        assert!([" using ", " Scan on "].iter().any(|by| plan.contains(&format!("{by}{index}"))), "{index}: {plan}");
+        assert!(!plan.contains(&format!("Seq Scan on {table}")), "{table}: {plan}");
+    };
     let tenant = TenantId::default();
     let middle = Timestamp::from_micros(i64::MAX / 32);
     let cursor = Cursor { created_at: middle, id: "550e8400-e29b-41d4-a716-446655440000".to_owned() };
@@ -90,6 +111,34 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
         expect("jobs_newest_of_status");
         store.tenants(&page).await.unwrap();
         expect("tenants_newest");
+    }
+    let hook = store.webhooks(&tenant, &PageRequest::default()).await.unwrap().items.remove(0).id;
+    expect("webhooks_newest");
+    store.deliveries(&tenant, hook, &PageRequest::default()).await.unwrap();
+    expect("deliveries_newest");
+    // The first call of each lot takes what there is.
+    let now = SystemClock.now();
+    for limit in [1, 2] {
+        let ask = LeaseJobs { limit, per_tenant: 1_000, ttl: Duration::from_secs(9) };
+        assert_eq!(store.lease_jobs(&ask).await.unwrap().len(), usize::try_from(limit).unwrap());
+        expect_of("jobs", "jobs_pending");
+        store.reclaim_jobs(3, "it", now, limit).await.unwrap();
+        expect_of("jobs", "jobs_leased");
+        store.cancel_orphans(now, limit).await.unwrap();
+        expect_of("jobs", "jobs_open_by_maker");
+        store.expired_jobs(Some(1), now, limit).await.unwrap();
+        expect_of("jobs", "jobs_ended");
+        assert_eq!(
+            store.take_deliveries(limit, Duration::from_secs(9), &[]).await.unwrap().len(),
+            usize::try_from(limit).unwrap()
+        );
+        expect_of("deliveries", "deliveries_due");
+        store.sweep_deliveries(middle, limit).await.unwrap();
+        expect_of("deliveries", "deliveries_ended");
+        store.session_count(&tenant).await.unwrap();
+        expect_of("sessions", "sessions_of_tenant");
+        store.metered(&Subject::Tenant(tenant.clone()), Day::of(now)).await.unwrap();
+        expect_of("meter", "meter_pkey");
     }
     store.key_changes(5_500, 100).await.unwrap();
     expect("keys_changed_key");

@@ -44,6 +44,7 @@ pub(super) struct Things {
     pub(super) tenant: String,
     pub(super) key: String,
     pub(super) job: String,
+    pub(super) worker: String,
     pub(super) webhook: String,
     pub(super) delivery: String,
 }
@@ -51,11 +52,18 @@ pub(super) struct Things {
 impl Things {
     /// New ones of tenant `default`.
     pub(super) async fn new(app: &App) -> Self {
+        let (webhook, delivery) = told(app).await;
+        Self { webhook, delivery, ..Self::without_webhook(app).await }
+    }
+
+    /// The same without the webhook, which takes its time.
+    pub(super) async fn without_webhook(app: &App) -> Self {
         let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
         let key = app.key("jobs:read").await.id.unwrap().to_string();
-        let (webhook, delivery) = told(app).await;
+        let worker = "gpu-1".to_owned();
+        app.master().put(&format!("/v1/workers/{worker}"), about_worker()).await.expect(200);
         let tenant = "default".to_owned();
-        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned(), webhook, delivery }
+        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned(), worker, ..Self::unknown() }
     }
 
     /// Those of nobody.
@@ -64,19 +72,21 @@ impl Things {
             tenant: "nobody".to_owned(),
             key: "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d".to_owned(),
             job: "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
+            worker: "gpu-2".to_owned(),
             webhook: "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d".to_owned(),
             delivery: "msg_0192f0c12b7a8c3e9d415f6e7a8b9c0d".to_owned(),
         }
     }
 
     /// Their ids, by the parameters that name them.
-    fn named(&self) -> [(&'static str, &String); 5] {
+    fn named(&self) -> [(&'static str, &String); 6] {
         [
             ("tenant_id", &self.tenant),
             ("key_id", &self.key),
             ("job_id", &self.job),
             ("webhook_id", &self.webhook),
             ("delivery_id", &self.delivery),
+            ("worker_id", &self.worker),
         ]
     }
 }
@@ -95,17 +105,24 @@ impl Example {
                 (Body::None, 200)
             }
             // Without an upgrade; the tests of the stream make one.
-            ("GET", "/v1/audio/transcriptions/stream") => (Body::None, 426),
+            ("GET", "/v1/audio/transcriptions/stream" | "/openai/v1/realtime") => (Body::None, 426),
             // Nothing waits; the tests of claims let something wait.
             ("GET" | "POST", "/auth/claims/{token}") => (Body::None, 404),
             ("POST", "/mcp") => (Body::Json(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})), 200),
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
+            // Nobody works on jobs here, and no model has that name; the tests of OpenAI's clients have both.
+            ("POST", "/openai/v1/audio/transcriptions" | "/openai/v1/audio/translations") => (Body::None, 400),
+            ("GET", "/openai/v1/models") => (Body::None, 200),
+            ("GET", "/openai/v1/models/{model}") => (Body::None, 404),
             // The job waits; the tests of jobs have one that is completed.
             ("GET", "/v1/audio/transcriptions/{job_id}/export/{format}") => (Body::None, 409),
             ("GET", "/v1/audio/transcriptions/{job_id}/events") => (Body::None, 200),
             ("PATCH", "/v1/tenants/{tenant_id}") => (Body::Json(json!({"retention_days": 30})), 200),
             ("PATCH", "/auth/keys/{key_id}") => (Body::Json(json!({"name": "renamed"})), 200),
             ("POST", "/auth/keys/{key_id}/rotate") => (Body::Json(json!({"overlap_seconds": 60})), 200),
+            ("POST", "/auth/tickets") => (Body::Json(json!({"path": "/v1/audio/transcriptions/stream"})), 201),
+            ("PUT", "/v1/workers/{worker_id}") => (Body::Json(about_worker()), 200),
+            ("GET", "/v1/workers") | ("DELETE", "/v1/workers/{worker_id}") => (Body::None, 200),
             ("GET", "/v1/webhooks" | "/v1/webhooks/{webhook_id}/deliveries")
             | ("GET" | "DELETE", "/v1/webhooks/{webhook_id}") => (Body::None, 200),
             ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry") => (Body::Json(json!({})), 200),
@@ -145,7 +162,8 @@ impl Example {
             Body::Audio => request.multipart(Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"))),
         };
         let answer = Answer::of(request).await;
-        for secret in ["key", "secret"].iter().filter_map(|name| answer.json[name].as_str()) {
+        let answer = if self.pattern.starts_with("/openai/") { in_our_words(answer) } else { answer };
+        for secret in ["key", "secret", "ticket"].iter().filter_map(|name| answer.json[name].as_str()) {
             log::guard(secret);
         }
         answer
@@ -164,6 +182,11 @@ impl Example {
         }
         arguments
     }
+}
+
+/// What a worker says of itself.
+fn about_worker() -> Value {
+    json!({"url": "ws://127.0.0.1:9/session", "capacity": 4})
 }
 
 /// A webhook of tenant `default`, and a delivery that it was made. A tenant has few webhooks: the oldest go.
@@ -190,4 +213,22 @@ async fn told(app: &App) -> (String, String) {
     let patch = WebhookPatch { events: Some(vec![EventKind::Failed]), ..WebhookPatch::default() };
     webhooks.update(&permit, webhook.id, patch).await.unwrap();
     (webhook.id.to_string(), delivery)
+}
+
+/// A refusal in OpenAI's shape, as it would be said elsewhere: the table asks the same of both.
+fn in_our_words(mut answer: Answer) -> Answer {
+    let Some(error) = answer.json["error"].as_object().cloned() else { return answer };
+    assert_eq!(error.keys().collect::<Vec<_>>(), ["message", "type", "param", "code"]);
+    assert_eq!(answer.header("content-type"), "application/json");
+    let code = match error["code"].as_str().unwrap() {
+        "invalid_api_key" if answer.header("www-authenticate").contains("error=") => "invalid_credential",
+        "invalid_api_key" => "missing_credential",
+        "rate_limit_exceeded" => "rate_limited",
+        "model_not_found" => "not_found",
+        other => other,
+    };
+    let request_id = answer.header("x-request-id").to_owned();
+    answer.json = json!({"status": answer.code(), "code": code, "detail": error["message"], "request_id": request_id});
+    answer.headers.insert("content-type", "application/problem+json".parse().unwrap());
+    answer
 }

@@ -3,6 +3,7 @@
 use crate::{args::variable, door::Drawn, fault::Fault};
 use dalston_command::{Arguments, Method, Registry, Row, shown};
 use dalston_model::{ErrorCode, TenantId};
+use dalston_service::Secret;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::{Client, Response, Url, header};
 use serde_json::Value;
@@ -111,8 +112,10 @@ async fn answer(response: Response) -> Result<Drawn, Fault> {
         let code: ErrorCode = data["code"].as_str().and_then(|code| code.parse().ok()).ok_or_else(not_ours)?;
         return Err(Fault::new(code, shown(&problem(&data))));
     }
-    let mut taken = |name| data.as_object_mut()?.shift_remove(name)?.as_str().map(|text| (name, text.to_owned()));
-    let secret = taken("key").or_else(|| taken("secret"));
+    // No answer has more than one of them.
+    let secret = Secret::NAMES
+        .into_iter()
+        .find_map(|name| data.as_object_mut()?.shift_remove(name)?.as_str().map(|text| (name, text.to_owned())));
     Ok(Drawn { data, secret, next })
 }
 

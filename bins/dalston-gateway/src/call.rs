@@ -8,7 +8,7 @@ use actix_web::{
 use dalston_actix::{Permitted, Problem};
 use dalston_chat::{Reply, Said};
 use dalston_command::{Arguments, unknown_field};
-use dalston_service::{FieldError, ServiceError, ServiceResult};
+use dalston_service::{FieldError, Secret, ServiceError, ServiceResult};
 use serde_json::{Value, json};
 
 /// The longest message in characters.
@@ -78,7 +78,7 @@ fn drawn(reply: &Reply) -> Value {
         "data": reply.data,
         "command_handled": reply.command,
     });
-    for name in ["key", "secret"] {
+    for name in Secret::NAMES {
         let made = reply.secrets.iter().filter(|secret| secret.name() == name);
         let made: Vec<Value> = made.map(|secret| secret.expose().into()).collect();
         match made.as_slice() {

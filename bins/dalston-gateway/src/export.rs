@@ -3,7 +3,7 @@
 use crate::{Gateway, body, fault::problem};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::header::{ContentDisposition, ContentType},
+    http::header::{Charset, ContentDisposition, ContentType, DispositionParam, DispositionType, ExtendedValue},
     web::{Bytes, Data, Path, Query},
 };
 use dalston_actix::{Permitted, Problem};
@@ -86,10 +86,22 @@ pub(crate) async fn download(
     let pieces = export.pieces(transcript, request.query_string())?;
     let stem = job.filename.as_ref().and_then(|name| std::path::Path::new(name.as_str()).file_stem()?.to_str());
     let name = format!("{}.{extension}", stem.map_or_else(|| id.to_string(), str::to_owned));
+    let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: named(name) };
     Ok(HttpResponse::Ok()
         .content_type(export.media_type())
-        .insert_header(ContentDisposition::attachment(name))
+        .insert_header(disposition)
         .streaming(Box::pin(streamed(pieces))))
+}
+
+/// The name of a file: one of more than ASCII is spelt out beside its plain form (RFC 6266 §4.3).
+fn named(name: String) -> Vec<DispositionParam> {
+    if name.is_ascii() {
+        return vec![DispositionParam::Filename(name)];
+    }
+    let plain = name.chars().map(|it| if it.is_ascii() { it } else { '_' }).collect();
+    let value = name.into_bytes();
+    let spelt = ExtendedValue { charset: Charset::Ext("UTF-8".to_owned()), language_tag: None, value };
+    vec![DispositionParam::Filename(plain), DispositionParam::FilenameExt(spelt)]
 }
 
 /// The layout that a query asks for: characters of a line, lines of a subtitle.

@@ -1,5 +1,6 @@
 //! The gateway: an app factory, and how it is served.
 
+mod alive;
 mod body;
 mod call;
 mod claims;
@@ -8,12 +9,15 @@ mod events;
 mod export;
 mod fault;
 mod frames;
+mod handshake;
 mod head;
 mod health;
 mod hosts;
 mod mcp;
+mod openai;
 mod origins;
 mod paced;
+mod realtime;
 mod repeat;
 mod routes;
 mod serve;

@@ -1,6 +1,9 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
-use crate::{Gateway, call, claims, commands, events, export, head, health, hosts, mcp, stream, telegram, upload};
+use crate::{
+    Gateway, call, claims, commands, events, export, head, health, hosts, mcp, openai, realtime, stream, telegram,
+    upload,
+};
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
@@ -84,6 +87,7 @@ pub fn app(
     )
     .wrap(from_fn(hosts::check))
     .wrap(from_fn(head::check))
+    .wrap(from_fn(openai::shape))
     .wrap(Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone()))
 }
 
@@ -126,7 +130,7 @@ fn resource(
 /// The door that a resource is.
 fn door(rows: &[Route]) -> Door {
     match rows.first().map(|row| row.serves) {
-        Some(Serves::Data(Handler::Stream)) => Door::Stream,
+        Some(Serves::Data(Handler::Stream | Handler::Realtime)) => Door::Stream,
         Some(Serves::Data(Handler::Call)) => Door::Call,
         Some(Serves::Data(Handler::Mcp)) => Door::Mcp,
         _ => Door::Http,
@@ -148,7 +152,12 @@ fn serve(row: Route) -> actix_web::Route {
         Serves::Data(Handler::Upload) => route.to(upload::create),
         Serves::Data(Handler::Export) => route.to(export::download),
         Serves::Data(Handler::Events) => route.to(events::follow),
+        Serves::Data(Handler::OpenAiTranscribe) => route.to(openai::transcribe),
+        Serves::Data(Handler::OpenAiTranslate) => route.to(openai::translate),
+        Serves::Data(Handler::OpenAiModels) => route.to(openai::models),
+        Serves::Data(Handler::OpenAiModel) => route.to(openai::model),
         Serves::Data(Handler::Stream) => route.to(stream::open),
+        Serves::Data(Handler::Realtime) => route.to(realtime::open),
         Serves::Data(Handler::Telegram) => route.to(telegram::take),
         Serves::Data(Handler::Mcp) => route.to(mcp::answer),
         Serves::Data(Handler::Claim) => route.to(claims::show),

@@ -1,178 +1,365 @@
 //! A session: frames both ways, until either side, the key, or the gateway ends it.
 
+use crate::alive::Alive;
 use actix_web::error::PayloadError;
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Closed, ProtocolError, Session};
-use dalston_service::{ClientFrame, Ending, Stream};
+use bytes::Bytes;
+use bytestring::ByteString;
+use dalston_service::{Ending, ServiceError, Stream};
+use dalston_stream::{ClientFrame, Kind, Said, StreamConfig};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
-use std::{future::Future, io::ErrorKind, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, future::Future, io::ErrorKind, time::Duration};
 use tokio::{
     sync::watch,
-    time::{Interval, MissedTickBehavior, interval, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
-/// A client is asked so often whether it still lives, and may be silent twice (WS-06).
-const PING: Duration = Duration::from_secs(20);
-const SILENT_PINGS: u8 = 2;
-/// A client that takes nothing for so long is given up.
+/// A client that takes nothing for so long is given up; and a worker that is to end has so long to say the rest.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Texts for the client, in order.
+pub(crate) type Texts = VecDeque<ByteString>;
+
+/// How clients speak: what they say becomes frames for the worker, what the worker says becomes texts for them.
+pub(crate) trait Dialect {
+    /// What the client reads first.
+    fn begin(&mut self, stream: &Stream, say: &mut Texts);
+    /// What a message of the client asks for. `has_heard`: audio was passed on already.
+    fn hear(&mut self, message: Heard, has_heard: bool, say: &mut Texts) -> Wish;
+    /// What the worker says.
+    fn tell(&mut self, said: Said, say: &mut Texts);
+    /// What went wrong.
+    fn fault(&mut self, fault: &Fault, say: &mut Texts);
+}
+
+/// A message of the client.
+pub(crate) enum Heard {
+    Audio(Bytes),
+    Text(ByteString),
+}
+
+/// What the client asks for.
+pub(crate) enum Wish {
+    /// Nothing, or it was answered.
+    Nothing,
+    /// To pass this on to the worker.
+    Pass(ClientFrame),
+    /// A worker for audio of another kind.
+    Replace(StreamConfig),
+}
+
+/// What went wrong, for the client.
+pub(crate) struct Fault {
+    pub(crate) code: &'static str,
+    pub(crate) message: Cow<'static, str>,
+    /// Whether another stream may fare better; `None` goes without saying.
+    pub(crate) recoverable: Option<bool>,
+}
+
+impl Fault {
+    pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>, recoverable: bool) -> Self {
+        Self { code, message: message.into(), recoverable: Some(recoverable) }
+    }
+
+    pub(crate) fn no_capacity() -> Self {
+        Self { recoverable: None, ..Self::new("no_capacity", "No workers available", true) }
+    }
+}
 
 /// How a session ended.
 enum End {
     /// With a close code of ours.
-    Closed(CloseCode, &'static str),
+    Closed(CloseCode, Cow<'static, str>),
     /// The client is gone, or has closed, or takes nothing.
     Gone,
 }
 
+impl End {
+    const fn closed(code: CloseCode, reason: &'static str) -> Self {
+        Self::Closed(code, Cow::Borrowed(reason))
+    }
+}
+
+/// A session under way.
+struct Carrier<D> {
+    session: Session,
+    stream: Stream,
+    dialect: D,
+    say: Texts,
+    /// What the worker has no room for yet. A worker that is slow makes the client wait: no more is read meanwhile.
+    held: VecDeque<ClientFrame>,
+    /// How and when it ends at the latest, once it is to end and the worker says the rest.
+    rest: Option<(End, Instant)>,
+    /// Whether the worker takes no more.
+    is_deaf: bool,
+    has_ended: bool,
+}
+
+/// What a session does next.
+enum Turn {
+    Told(Told),
+    /// The worker had room for what was held.
+    Passed,
+    Heard(Option<Result<AggregatedMessage, ProtocolError>>),
+    Said(Option<Said>),
+    /// The worker has not said the rest in time.
+    Late,
+    /// To ask whether the client still lives.
+    Ask,
+}
+
 /// Carries frames both ways until either side, the key, or the gateway ends the session.
-pub(crate) async fn carry(mut session: Session, mut messages: AggregatedMessageStream, mut stream: Stream) {
+pub(crate) async fn carry(
+    session: Session,
+    mut messages: AggregatedMessageStream,
+    stream: Stream,
+    mut dialect: impl Dialect,
+) {
+    let mut say = Texts::new();
+    dialect.begin(&stream, &mut say);
+    let (held, rest, is_deaf, has_ended) = (VecDeque::new(), None, false, false);
+    let mut carrier = Carrier { session, stream, dialect, say, held, rest, is_deaf, has_ended };
     let mut alive = Alive::new();
-    // What the worker has no room for yet. A worker that is slow makes the client wait: no more is read meanwhile.
-    let mut held: Option<ClientFrame> = None;
     let end = loop {
-        let end = tokio::select! {
-            biased;
-            end = told(&mut stream.ending) => Some(end),
-            room = stream.worker.to.reserve(), if held.is_some() => match room {
-                Ok(room) => {
-                    if let Some(frame) = held.take() {
-                        room.send(frame);
-                    }
-                    None
-                }
-                Err(_) => Some(End::Closed(CloseCode::Error, "The worker is gone")),
-            },
-            message = messages.next(), if held.is_none() => match message {
-                Some(Ok(message)) => {
-                    alive.silent = 0;
-                    hear(&mut session, &mut stream.ending, message, &mut held).await
-                }
-                Some(Err(error)) => Some(broken(&error)),
-                None => Some(End::Gone),
-            },
-            said = stream.worker.from.recv() => match said {
-                Some(text) => write(session.text(text), &mut stream.ending).await,
-                None => Some(End::Closed(CloseCode::Normal, "Session ended")),
-            },
-            _ = alive.pings.tick() => {
-                if alive.asks(held.is_none()) {
-                    write(session.ping(b""), &mut stream.ending).await
-                } else {
-                    Some(End::Gone)
-                }
-            }
-        };
-        if let Some(end) = end {
+        if let Some(end) = carrier.step(&mut messages, &mut alive).await {
             break end;
         }
     };
-    if matches!(end, End::Gone) {
-        // A worker that is not told would wait for more.
-        let _ = stream.worker.to.try_send(ClientFrame::Control(r#"{"type":"end"}"#.to_owned()));
-    }
-    // It is over, whether the client takes the close or not.
-    drop(stream);
-    match end {
-        End::Closed(code, reason) => close(session, code, reason).await,
-        End::Gone => {
-            let _ = timeout(PATIENCE, session.close(None)).await;
+    carrier.close(end).await;
+}
+
+impl<D: Dialect> Carrier<D> {
+    async fn step(&mut self, messages: &mut AggregatedMessageStream, alive: &mut Alive) -> Option<End> {
+        while let Some(text) = self.say.pop_front() {
+            if let Some(end) = write(self.session.text(text), &mut self.stream.ending).await {
+                return self.ends(end);
+            }
+        }
+        let listens = self.held.is_empty() && !self.is_deaf && self.rest.is_none();
+        let late = self.rest.as_ref().map_or_else(Instant::now, |(_, until)| *until);
+        let turn = tokio::select! {
+            biased;
+            told = told(&mut self.stream.ending) => Turn::Told(told),
+            room = self.stream.worker.to.reserve(), if !self.held.is_empty() => {
+                match (room, self.held.pop_front()) {
+                    (Ok(room), Some(frame)) => room.send(frame),
+                    // What it said before is still to be read.
+                    _ => self.is_deaf = true,
+                }
+                Turn::Passed
+            }
+            // Before more is heard: what is said makes room for it, and a client that takes nothing is given up.
+            said = self.stream.worker.from.recv() => Turn::Said(said),
+            message = messages.next(), if listens => Turn::Heard(message),
+            () = sleep_until(late), if self.rest.is_some() => Turn::Late,
+            () = alive.tick() => Turn::Ask,
+        };
+        match turn {
+            Turn::Passed => None,
+            Turn::Told(told) => self.ends(told),
+            Turn::Heard(Some(Ok(message))) => {
+                alive.heard();
+                self.hear(message).await
+            }
+            Turn::Heard(Some(Err(error))) => Some(broken(&error)),
+            Turn::Heard(None) => Some(End::Gone),
+            Turn::Said(Some(said)) => {
+                self.has_ended = said.kind == Kind::End;
+                self.dialect.tell(said, &mut self.say);
+                if self.has_ended { Some(self.ended()) } else { None }
+            }
+            Turn::Said(None) => Some(self.lost()),
+            Turn::Late => Some(self.ended()),
+            Turn::Ask if alive.asks(listens) => {
+                let told = write(self.session.ping(b""), &mut self.stream.ending).await;
+                told.and_then(|told| self.ends(told))
+            }
+            Turn::Ask => Some(End::Gone),
         }
     }
-}
 
-/// Whether a client still answers.
-struct Alive {
-    pings: Interval,
-    silent: u8,
-}
-
-impl Alive {
-    fn new() -> Self {
-        let mut pings = interval(PING);
-        // Those that were missed while a write had to wait do not count against the client.
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { pings, silent: 0 }
-    }
-
-    /// Whether to ask once more. A client to which nobody listens is not silent.
-    fn asks(&mut self, listening: bool) -> bool {
-        self.silent += u8::from(listening);
-        self.silent <= SILENT_PINGS
-    }
-}
-
-/// Takes a message of the client: what is for the worker is held.
-async fn hear(
-    session: &mut Session,
-    ending: &mut watch::Receiver<Option<Ending>>,
-    message: AggregatedMessage,
-    held: &mut Option<ClientFrame>,
-) -> Option<End> {
-    match message {
-        AggregatedMessage::Binary(audio) => *held = Some(ClientFrame::Audio(audio)),
-        AggregatedMessage::Text(text) if is_control(&text) => *held = Some(ClientFrame::Control(text.to_string())),
-        AggregatedMessage::Text(_) => {
-            let message = "A message is an object of type config, flush, clear or end";
-            let error = json!({"type": "error", "code": "invalid_message", "message": message, "recoverable": true});
-            return write(session.text(error.to_string()), ending).await;
+    /// Takes a message of the client: what is for the worker is held.
+    async fn hear(&mut self, message: AggregatedMessage) -> Option<End> {
+        let heard = match message {
+            AggregatedMessage::Binary(audio) => Heard::Audio(audio),
+            AggregatedMessage::Text(text) => Heard::Text(text),
+            AggregatedMessage::Ping(payload) => {
+                let end = write(self.session.pong(&payload), &mut self.stream.ending).await;
+                return end.and_then(|end| self.ends(end));
+            }
+            AggregatedMessage::Pong(_) => return None,
+            AggregatedMessage::Close(_) => return Some(End::Gone),
+        };
+        match self.dialect.hear(heard, self.stream.has_heard(), &mut self.say) {
+            Wish::Nothing => None,
+            Wish::Pass(frame) => {
+                if let ClientFrame::Audio(audio) = &frame
+                    && let Err(error) = self.stream.afford(audio.len()).await
+                {
+                    return self.refused(error);
+                }
+                self.held.push_back(frame);
+                None
+            }
+            Wish::Replace(config) => match self.stream.replace(&config).await {
+                Ok(true) => None,
+                Ok(false) => {
+                    self.dialect.fault(&Fault::no_capacity(), &mut self.say);
+                    Some(End::closed(CloseCode::Again, "No workers available"))
+                }
+                Err(ServiceError::Excess { excess, .. }) => {
+                    self.is_deaf = true;
+                    Some(End::Closed(CloseCode::Other(4029), excess.to_string().into()))
+                }
+                Err(_) => Some(End::closed(CloseCode::Error, "Internal error")),
+            },
         }
-        AggregatedMessage::Ping(payload) => return write(session.pong(&payload), ending).await,
-        AggregatedMessage::Pong(_) => {}
-        AggregatedMessage::Close(_) => return Some(End::Gone),
     }
-    None
+
+    /// The audio cannot be afforded: what was passed on already comes to its end.
+    fn refused(&mut self, error: ServiceError) -> Option<End> {
+        let ServiceError::Excess { excess, .. } = error else {
+            return Some(End::closed(CloseCode::Error, "Internal error"));
+        };
+        let message = excess.to_string();
+        self.dialect.fault(&Fault::new("limit_exceeded", message.clone(), false), &mut self.say);
+        self.wind_up(End::Closed(CloseCode::Other(4029), message.into()));
+        None
+    }
+
+    /// What is to be done when the stream was told to end.
+    fn ends(&mut self, ending: Told) -> Option<End> {
+        match ending {
+            Told::Gone => Some(End::Gone),
+            Told::Ending(Ending::KeyEnded) => Some(End::closed(CloseCode::Other(4001), "Invalid API key")),
+            Told::Ending(Ending::ScopeLost) => Some(End::closed(CloseCode::Other(4003), "Missing 'realtime' scope")),
+            Told::Ending(Ending::Stopping) => Some(End::closed(CloseCode::Away, "The gateway stops")),
+            Told::Ending(Ending::SlotLost) => {
+                let fault = Fault::new("session_lost", "The session's slot has lapsed", true);
+                self.dialect.fault(&fault, &mut self.say);
+                Some(End::closed(CloseCode::Again, "The session's slot has lapsed"))
+            }
+            Told::Ending(Ending::TimeUp) => {
+                self.wind_up(End::closed(CloseCode::Normal, "The session's time is up"));
+                None
+            }
+        }
+    }
+
+    /// Has the worker say the rest; then it ends like that.
+    fn wind_up(&mut self, end: End) {
+        if self.rest.is_none() {
+            self.held.push_back(ClientFrame::end());
+            self.rest = Some((end, Instant::now() + PATIENCE));
+        }
+    }
+
+    /// All was said, or nobody waits for it any more.
+    fn ended(&mut self) -> End {
+        self.rest.take().map_or(End::closed(CloseCode::Normal, "Session ended"), |(end, _)| end)
+    }
+
+    /// The worker is gone, with or without having said all.
+    fn lost(&mut self) -> End {
+        self.is_deaf = true;
+        if let Some((end, _)) = self.rest.take() {
+            return end;
+        }
+        self.dialect.fault(&Fault::new("worker_lost", "The worker is gone", true), &mut self.say);
+        End::closed(CloseCode::Error, "The worker is gone")
+    }
+
+    /// It is over, whether the client takes the close or not; the worker is heard out meanwhile, then its slot is freed.
+    async fn close(self, end: End) {
+        let Self { mut session, stream, mut say, held, is_deaf, has_ended, .. } = self;
+        stream.leave();
+        let closing = async move {
+            match end {
+                End::Closed(code, reason) => {
+                    let rest = async {
+                        while let Some(text) = say.pop_front() {
+                            session.text(text).await?;
+                        }
+                        Ok::<_, Closed>(())
+                    };
+                    // A client that does not take it may still take the close.
+                    let _ = timeout(PATIENCE, rest).await;
+                    close(session, code, reason).await;
+                }
+                End::Gone => {
+                    let _ = timeout(PATIENCE, session.close(None)).await;
+                }
+            }
+        };
+        let finishing = async move {
+            let mut stream = stream;
+            if !is_deaf && !has_ended {
+                let _ = timeout(PATIENCE, hear_out(&mut stream, held)).await;
+            }
+            stream.finish().await;
+        };
+        tokio::join!(closing, finishing);
+    }
+}
+
+/// Tells the worker that nothing comes any more, and waits until it has said the rest, to nobody.
+async fn hear_out(stream: &mut Stream, held: VecDeque<ClientFrame>) {
+    let worker = &mut stream.worker;
+    let ending = async {
+        // One that was told to end already hears it twice, which changes nothing.
+        for frame in held.into_iter().chain([ClientFrame::end()]) {
+            if worker.to.send(frame).await.is_err() {
+                return;
+            }
+        }
+    };
+    let listening = async { while worker.from.recv().await.is_some_and(|said| said.kind != Kind::End) {} };
+    tokio::join!(ending, listening);
+}
+
+/// What a stream was told.
+enum Told {
+    Ending(Ending),
+    /// Nobody is there to tell it anything, or the client takes nothing.
+    Gone,
+}
+
+/// Waits until the stream is told to end.
+async fn told(ending: &mut watch::Receiver<Option<Ending>>) -> Told {
+    let changed = ending.changed().await;
+    ending.borrow_and_update().filter(|_| changed.is_ok()).map_or(Told::Gone, Told::Ending)
 }
 
 /// Writes to the client, which may not read: neither the end of its key nor the session waits for it.
 async fn write(
     writing: impl Future<Output = Result<(), Closed>>,
     ending: &mut watch::Receiver<Option<Ending>>,
-) -> Option<End> {
+) -> Option<Told> {
     tokio::select! {
         biased;
-        end = told(ending) => Some(end),
-        written = timeout(PATIENCE, writing) => (!matches!(written, Ok(Ok(())))).then_some(End::Gone),
+        told = told(ending) => Some(told),
+        written = timeout(PATIENCE, writing) => (!matches!(written, Ok(Ok(())))).then_some(Told::Gone),
     }
-}
-
-/// Waits until the stream is to end.
-async fn told(ending: &mut watch::Receiver<Option<Ending>>) -> End {
-    let changed = ending.changed().await;
-    ending.borrow_and_update().filter(|_| changed.is_ok()).map_or(End::Gone, ended)
 }
 
 /// What is wrong with a client's frames (RFC 6455 §7.4.1).
 fn broken(error: &ProtocolError) -> End {
-    let ProtocolError::Io(error) = error else { return End::Closed(CloseCode::Protocol, "Protocol error") };
+    let ProtocolError::Io(error) = error else { return End::closed(CloseCode::Protocol, "Protocol error") };
     match error.get_ref().and_then(|cause| cause.downcast_ref::<PayloadError>()) {
         Some(PayloadError::Io(error)) if error.kind() == ErrorKind::FileTooLarge => {
-            End::Closed(CloseCode::Size, "Frame too large")
+            End::closed(CloseCode::Size, "Frame too large")
         }
         Some(PayloadError::Io(error)) if error.kind() == ErrorKind::InvalidInput => {
-            End::Closed(CloseCode::Protocol, "Protocol error")
+            End::closed(CloseCode::Protocol, "Protocol error")
         }
         Some(_) => End::Gone,
-        None if error.kind() == ErrorKind::InvalidData => End::Closed(CloseCode::Invalid, "Not UTF-8"),
-        None => End::Closed(CloseCode::Size, "Message too large"),
+        None if error.kind() == ErrorKind::InvalidData => End::closed(CloseCode::Invalid, "Not UTF-8"),
+        None => End::closed(CloseCode::Size, "Message too large"),
     }
-}
-
-fn ended(ending: Ending) -> End {
-    match ending {
-        Ending::KeyEnded => End::Closed(CloseCode::Other(4001), "Invalid API key"),
-        Ending::ScopeLost => End::Closed(CloseCode::Other(4003), "Missing 'realtime' scope"),
-        Ending::Stopping => End::Closed(CloseCode::Away, "The gateway stops"),
-    }
-}
-
-fn is_control(text: &str) -> bool {
-    let kind = serde_json::from_str::<Value>(text).map(|message| message["type"].clone()).unwrap_or_default();
-    matches!(kind.as_str(), Some("config" | "flush" | "clear" | "end"))
 }
 
 /// Closes a session with a code.
-pub(crate) async fn close(session: Session, code: CloseCode, reason: &'static str) {
-    let reason = CloseReason { code, description: Some(reason.to_owned()) };
+pub(crate) async fn close(session: Session, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
+    let reason = CloseReason { code, description: Some(reason.into().into_owned()) };
     let _ = timeout(PATIENCE, session.close(Some(reason))).await;
 }

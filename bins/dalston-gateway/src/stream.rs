@@ -1,28 +1,23 @@
-//! The stream's door: refusals that a browser can read, a session only after admission.
+//! The stream's own dialect (API.md §6): binary audio in, JSON both ways.
 
 use crate::{
     Gateway,
-    fault::{problem, upgrade_required},
-    frames::bounded,
-    session::{carry, close},
+    handshake::{Shaken, Terms, shake},
+    session::{Dialect, Fault, Heard, Texts, Wish},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
-    rt,
     web::{Data, Payload, Query},
 };
-use actix_ws::{CloseCode, Session};
+use bytestring::ByteString;
 use dalston_actix::{Entered, Problem};
-use dalston_auth::{Denied, Refusal};
-use dalston_model::ErrorCode;
-use dalston_service::StreamConfig;
+use dalston_service::Stream;
+use dalston_stream::{ClientFrame, Said, StreamConfig};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A frame has at most so many bytes, a message of several frames so many (WS-05).
-const FRAME_BYTES: u32 = 64 * 1024;
-const MESSAGE_BYTES: usize = 1024 * 1024;
+/// A frame has at most so many bytes (WS-05).
+const TERMS: Terms = Terms { frame_bytes: 64 * 1024, protocol: "dalston" };
 
 /// What the query asks for. Parameters of other versions are passed over.
 #[derive(Deserialize)]
@@ -44,85 +39,73 @@ pub(crate) async fn open(
     Entered(entered): Entered,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    if !gateway.origins.allow(&request) {
-        return Err(Problem::new(ErrorCode::OriginNotAllowed, "This origin may not open a stream"));
-    }
-    if !request.headers().contains_key(header::UPGRADE) {
-        entered?;
-        return Err(upgrade_required());
-    }
-    let payload = bounded(&request, payload, FRAME_BYTES.into()).await.map_err(|_| upgrade_required())?;
-    let (response, mut session, messages) = actix_ws::handle(&request, payload).map_err(|_| upgrade_required())?;
-    let permit = match entered {
-        Ok(permit) => permit,
-        Err(denied) => {
-            let (code, reason) = refused(denied)?;
-            close(session, code, reason).await;
-            return Ok(response);
-        }
-    };
-    let Some(config) = config(&request) else {
-        let message = "language, model, encoding or sample_rate cannot be served";
-        say(
-            &mut session,
-            &json!({"type": "error", "code": "invalid_parameters", "message": message, "recoverable": false}),
-        )
-        .await;
-        close(session, CloseCode::Policy, "Invalid parameters").await;
-        return Ok(response);
-    };
-    match gateway.runtime.services.streams.start(&permit, &config).await.map_err(problem)? {
-        None => {
-            say(&mut session, &json!({"type": "error", "code": "no_capacity", "message": "No workers available"}))
-                .await;
-            close(session, CloseCode::Again, "No workers available").await;
-        }
-        Some(stream) => {
-            let messages = messages
-                .max_frame_size(FRAME_BYTES as usize)
-                .aggregate_continuations()
-                .max_continuation_size(MESSAGE_BYTES);
-            say(&mut session, &json!({"type": "session.begin", "session_id": stream.id.to_string(), "config": config}))
-                .await;
-            rt::spawn(carry(session, messages, stream));
-        }
-    }
-    Ok(response)
-}
-
-/// The close code of a refusal.
-fn refused(denied: Denied) -> Result<(CloseCode, &'static str), Problem> {
-    match denied.refusal {
-        Refusal::MissingCredential | Refusal::InvalidCredential | Refusal::AmbiguousCredential => {
-            Ok((CloseCode::Other(4001), "Invalid API key"))
-        }
-        Refusal::InsufficientScope(_) => Ok((CloseCode::Other(4003), "Missing 'realtime' scope")),
-        Refusal::RateLimited(_) | Refusal::TooManyFailures { .. } => {
-            Ok((CloseCode::Other(4029), "Rate limit exceeded"))
-        }
-        Refusal::UnknownTenant | Refusal::Unavailable => Err(denied.into()),
+    match shake(&request, payload, entered, &gateway, &TERMS).await? {
+        Shaken::Open(opened) => opened.begin(&gateway, config(&request), Native).await,
+        Shaken::Closed(response) => Ok(response),
     }
 }
 
 /// What the query asks for, if it can be served.
-fn config(request: &HttpRequest) -> Option<StreamConfig> {
-    let asked = Query::<Asked>::from_query(request.query_string()).ok()?.into_inner();
-    let word = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let encoding = matches!(asked.encoding.as_str(), "pcm_s16le" | "pcm_f32le" | "mulaw" | "alaw");
-    let sound =
-        word(&asked.language) && word(&asked.model) && encoding && (8_000..=48_000).contains(&asked.sample_rate);
-    sound.then_some(StreamConfig {
-        language: asked.language,
-        model: asked.model,
-        encoding: asked.encoding,
-        sample_rate: asked.sample_rate,
-    })
+fn config(request: &HttpRequest) -> Result<StreamConfig, Fault> {
+    let message = "language, model, encoding or sample_rate cannot be served";
+    asked(request).ok_or_else(|| Fault::new("invalid_parameters", message, false))
 }
 
-/// Says something on a session that has just begun, where there is room.
-async fn say(session: &mut Session, message: &Value) {
-    // A client that is gone is noticed by whoever reads from it.
-    let _ = session.text(message.to_string()).await;
+fn asked(request: &HttpRequest) -> Option<StreamConfig> {
+    let Asked { language, model, encoding, sample_rate } =
+        Query::<Asked>::from_query(request.query_string()).ok()?.into_inner();
+    let sound = is_word(&language) && is_word(&model) && (8_000..=48_000).contains(&sample_rate);
+    let encoding = encoding.parse().ok()?;
+    sound.then_some(StreamConfig { language, model, encoding, sample_rate })
+}
+
+/// Whether a text can be the name of a language or a model.
+pub(crate) fn is_word(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What is said goes through as it is.
+struct Native;
+
+impl Dialect for Native {
+    fn begin(&mut self, stream: &Stream, say: &mut Texts) {
+        push(say, &json!({"type": "session.begin", "session_id": stream.id.to_string(), "config": stream.config}));
+    }
+
+    fn hear(&mut self, message: Heard, _: bool, say: &mut Texts) -> Wish {
+        match message {
+            Heard::Audio(audio) => Wish::Pass(ClientFrame::Audio(audio)),
+            Heard::Text(text) if is_control(&text) => Wish::Pass(ClientFrame::Control(text)),
+            Heard::Text(_) => {
+                let message = "A message is an object of type config, flush, clear or end";
+                self.fault(&Fault::new("invalid_message", message, true), say);
+                Wish::Nothing
+            }
+        }
+    }
+
+    fn tell(&mut self, said: Said, say: &mut Texts) {
+        say.push_back(said.text);
+    }
+
+    fn fault(&mut self, fault: &Fault, say: &mut Texts) {
+        let Fault { code, message, recoverable } = fault;
+        let mut error = json!({"type": "error", "code": code, "message": message});
+        if let Some(recoverable) = recoverable {
+            error["recoverable"] = (*recoverable).into();
+        }
+        push(say, &error);
+    }
+}
+
+/// Adds a message.
+pub(crate) fn push(say: &mut Texts, message: &Value) {
+    say.push_back(ByteString::from(message.to_string()));
+}
+
+fn is_control(text: &str) -> bool {
+    let kind = serde_json::from_str::<Value>(text).map(|message| message["type"].clone()).unwrap_or_default();
+    matches!(kind.as_str(), Some("config" | "flush" | "clear" | "end"))
 }
 
 fn auto() -> String {

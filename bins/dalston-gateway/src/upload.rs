@@ -66,7 +66,7 @@ fn patience(request: &HttpRequest) -> Result<Duration, Problem> {
 }
 
 /// What the headers tell before a byte of the body is read: its length, where they do.
-fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<u64, Problem> {
+pub(crate) fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<u64, Problem> {
     body::plain(request)?;
     if !body::has_media_type(request, "multipart/form-data") {
         return Err(Problem::new(ErrorCode::UnsupportedMedia, "Send a body of Content-Type multipart/form-data"));
@@ -79,13 +79,13 @@ fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<u64, Problem> {
 }
 
 /// What the body may weigh.
-const fn most(max_bytes: u64) -> u64 {
+pub(crate) const fn most(max_bytes: u64) -> u64 {
     max_bytes.saturating_add(FORM_BYTES)
 }
 
 /// The body, which ends with `Overflow` when it has more bytes: a chunked one has no length, and what stands between
 /// the parts of a form is in none of them.
-fn at_most<S>(most: u64, body: S) -> impl Stream<Item = Result<Bytes, PayloadError>>
+pub(crate) fn at_most<S>(most: u64, body: S) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, PayloadError>>,
 {
@@ -99,9 +99,9 @@ where
 
 /// A form, read part by part: each of its few names once, so it has no more parts (UPL-05).
 #[derive(Default)]
-struct Form {
-    staged: Option<Staged>,
-    upload: Upload,
+pub(crate) struct Form {
+    pub(crate) staged: Option<Staged>,
+    pub(crate) upload: Upload,
     seen: Vec<String>,
 }
 
@@ -116,10 +116,7 @@ impl Form {
             }
             match name.as_str() {
                 "file" => form.take_file(&mut field, permit, gateway, digest).await?,
-                "model" => form.upload.model = Some(word(&name, &mut field).await?),
-                "language" => form.upload.language = Some(word(&name, &mut field).await?),
-                "prompt" => form.upload.options.prompt = Some(prompt(&text(&mut field).await?)?),
-                "temperature" => form.upload.options.temperature = Some(temperature(&text(&mut field).await?)?),
+                "model" | "language" | "prompt" | "temperature" => form.take_option(&name, &mut field).await?,
                 "timestamps" => form.upload.options.words = timestamps(&text(&mut field).await?)?,
                 "metadata" => form.upload.metadata = metadata(&text(&mut field).await?)?,
                 _ => return Err(unknown(&name)),
@@ -129,7 +126,20 @@ impl Form {
         Ok(form)
     }
 
-    async fn take_file(
+    /// Takes a field that engines know.
+    pub(crate) async fn take_option(&mut self, name: &str, field: &mut Field) -> Result<(), Problem> {
+        match name {
+            "model" => self.upload.model = Some(word(name, field).await?),
+            "language" => self.upload.language = Some(word(name, field).await?),
+            "prompt" => self.upload.options.prompt = Some(prompt(&text(field).await?)?),
+            "temperature" => self.upload.options.temperature = Some(temperature(&text(field).await?)?),
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
+    /// Takes the file.
+    pub(crate) async fn take_file(
         &mut self,
         field: &mut Field,
         permit: &Permit,
@@ -163,7 +173,7 @@ fn file_name(part: &ContentDisposition) -> Option<FileName> {
 }
 
 /// The text of a part.
-async fn text(field: &mut Field) -> Result<String, Problem> {
+pub(crate) async fn text(field: &mut Field) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.next().await {
         bytes.extend_from_slice(&chunk.map_err(unread)?);
@@ -186,7 +196,7 @@ async fn word(name: &str, field: &mut Field) -> Result<String, Problem> {
 }
 
 /// Words that the audio may hold.
-fn prompt(text: &str) -> Result<String, Problem> {
+pub(crate) fn prompt(text: &str) -> Result<String, Problem> {
     let is_plain = !text.is_empty() && !text.chars().any(|it| it.is_control() && it != '\n');
     let wrong = || problem(ServiceError::invalid("prompt", "must be 1 to 4096 bytes without control characters"));
     is_plain.then(|| text.to_owned()).ok_or_else(wrong)
@@ -212,14 +222,14 @@ fn metadata(text: &str) -> Result<Metadata, Problem> {
     metadata.ok_or_else(|| problem(ServiceError::invalid("metadata", "must be a JSON object of at most 4096 bytes")))
 }
 
-fn unknown(name: &str) -> Problem {
+pub(crate) fn unknown(name: &str) -> Problem {
     let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     let shown = if plain { name } else { "(unreadable name)" };
     problem(ServiceError::Invalid(vec![FieldError::new(shown, "is not a field of this form")]))
 }
 
 /// Why a form could not be read on.
-fn unread(error: MultipartError) -> Problem {
+pub(crate) fn unread(error: MultipartError) -> Problem {
     match error {
         MultipartError::Payload(error) => body::unread(&error),
         _ => Problem::malformed("The form is not well-formed, or ends too soon"),

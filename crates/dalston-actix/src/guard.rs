@@ -3,7 +3,7 @@
 use crate::{
     Problem, QueryKeys, RequestInfo,
     extract::Decision,
-    presented::{presented, query_keys},
+    presented::{in_query, presented},
     problem::{header_value, limit_headers},
 };
 use actix_web::{
@@ -103,8 +103,8 @@ impl Guard {
             QueryKeys::Stream => self.door == Door::Stream,
             QueryKeys::Off => false,
         };
-        let in_query = query_keys(request.query_string());
-        let credential = presented(request, &in_query, taken);
+        let in_query = in_query(request.query_string());
+        let credential = presented(request, &in_query, taken, self.door == Door::Stream);
         // Two tenants are none, as is one of other characters: no tenant has an empty name.
         let mut tenants = request.headers().get_all("x-dalston-tenant");
         let tenant = tenants.next().map(|value| value.to_str().ok().filter(|_| tenants.next().is_none()).unwrap_or(""));
@@ -116,7 +116,8 @@ impl Guard {
         };
         let asked = Asked { method: request.method().as_str(), route: self.route };
         let (address, request_id) = (info.address, Some(info.id.clone()));
-        self.gate.enter(Attempt { credential, tenant, door, asked, address, request_id }, need).await
+        let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        self.gate.enter(Attempt { credential, tenant, door, asked, origin, address, request_id }, need).await
     }
 
     /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.

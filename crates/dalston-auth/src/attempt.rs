@@ -15,6 +15,8 @@ pub struct Attempt<'a> {
     pub door: Door,
     /// What is asked for, for the record of the master key's uses.
     pub asked: Asked<'a>,
+    /// The origin of the page that asks, if there is one.
+    pub origin: Option<&'a str>,
     /// The client's address, if the door has one.
     pub address: Option<IpAddr>,
     /// The request, if the door has ids.

@@ -1,10 +1,10 @@
 //! Who is asking, whichever door they came through, and the proof that they may.
 
-use crate::Refusal;
+use crate::{Refusal, Ticket};
 use dalston_limit::Verdict;
 use dalston_model::{Action, Actor, AuditEntry, Door, Key, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What somebody proved to be.
 #[derive(Debug, Clone)]
@@ -39,6 +39,7 @@ pub struct Caller {
     tenant: TenantId,
     source: Source,
     room: Option<Verdict>,
+    session_limit: Option<Duration>,
 }
 
 impl Caller {
@@ -54,13 +55,19 @@ impl Caller {
             Identity::Operator => (Actor::Operator, TenantId::default()),
             Identity::Gateway => (Actor::Gateway, TenantId::default()),
         };
-        Self { identity, tenant, source: Source { actor, ..source }, room: None }
+        Self { identity, tenant, source: Source { actor, ..source }, room: None, session_limit: None }
     }
 
     /// The same caller, with what the limiter said of this request.
     #[must_use]
     pub fn with_room(self, room: Option<Verdict>) -> Self {
         Self { room, ..self }
+    }
+
+    /// The same caller, who came with a ticket: in its tenant, as long as the key may work there.
+    pub(crate) fn with_ticket(self, ticket: Ticket) -> Result<Self, Refusal> {
+        let placed = if ticket.tenant == self.tenant { self } else { self.in_tenant(ticket.tenant)? };
+        Ok(Self { session_limit: ticket.session_limit, ..placed })
     }
 
     /// The same caller, one door further in: a language model acts for whoever talks to it.
@@ -135,6 +142,11 @@ impl Caller {
     /// How much of the minute is left, for a limited key.
     pub const fn room(&self) -> Option<&Verdict> {
         self.room.as_ref()
+    }
+
+    /// How long what the caller opens may last, for one who came with a ticket that says so.
+    pub const fn session_limit(&self) -> Option<Duration> {
+        self.session_limit
     }
 
     /// Who, through which door, from where, in which request.

@@ -1,6 +1,6 @@
 //! The one credential of a request, chosen from all the places where one may be.
 
-use crate::Refusal;
+use crate::{Refusal, Ticket};
 
 /// Where a request carries a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub enum Place {
         /// Whether this route takes it.
         taken: bool,
     },
+    /// Where a ticket may come: the parameter `ticket` of a stream's query, or its subprotocol.
+    Ticket,
+    /// The subprotocol in which clients of OpenAI's carry a key; a ticket too.
+    Protocol,
 }
 
 /// Something in one of those places, as it came.
@@ -25,13 +29,15 @@ pub struct Candidate<'a> {
     pub value: &'a [u8],
 }
 
-/// The one credential: the text a client sent, and whether it may be the master key.
+/// The one credential: the text a client sent, and what it may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credential<'a> {
     /// The secret, not checked yet.
     pub token: &'a str,
     /// Whether it came where the master key may come.
     pub may_be_master: bool,
+    /// Whether it is a ticket, and not a key.
+    pub is_ticket: bool,
 }
 
 impl<'a> Credential<'a> {
@@ -45,13 +51,18 @@ impl<'a> Credential<'a> {
         let value = std::str::from_utf8(candidate.value).map_err(|_| Refusal::AmbiguousCredential)?;
         let (token, may_be_master) = match candidate.place {
             Place::Authorization => (bearer(value)?, true),
-            Place::ApiKey | Place::Query { taken: true } => (value, false),
+            Place::ApiKey | Place::Query { taken: true } | Place::Ticket | Place::Protocol => (value, false),
             Place::Query { taken: false } => return Err(Refusal::MissingCredential),
         };
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Refusal::AmbiguousCredential);
         }
-        Ok(Self { token, may_be_master })
+        let is_ticket = match candidate.place {
+            Place::Ticket => true,
+            Place::Protocol => Ticket::is_meant(token),
+            Place::Authorization | Place::ApiKey | Place::Query { .. } => false,
+        };
+        Ok(Self { token, may_be_master, is_ticket })
     }
 }
 
@@ -86,6 +97,20 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_is_one_only_where_tickets_come() {
+        let is_ticket = |place, value: &str| {
+            let candidate = Candidate { place, value: value.as_bytes() };
+            Credential::choose([candidate].into_iter()).unwrap().is_ticket
+        };
+        assert!(is_ticket(Place::Ticket, "dt_1") && is_ticket(Place::Ticket, "dk_1"));
+        assert!(is_ticket(Place::Protocol, "dt_1") && !is_ticket(Place::Protocol, "dk_1"));
+        for place in [Place::ApiKey, TAKEN] {
+            assert!(!is_ticket(place, "dt_1"), "{place:?}");
+        }
+        assert!(!is_ticket(Place::Authorization, "Bearer dt_1"));
+    }
+
+    #[test]
     fn no_credential_is_missing() {
         for none in [&[][..], &[(NOT_TAKEN, "t")], &[(Place::Authorization, "Basic dTpw")]] {
             assert_eq!(choose(none), Err(Refusal::MissingCredential));
@@ -94,7 +119,7 @@ mod tests {
 
     #[test]
     fn two_credentials_are_ambiguous_even_twice_the_same() {
-        for second in [Place::Authorization, Place::ApiKey, TAKEN, NOT_TAKEN] {
+        for second in [Place::Authorization, Place::ApiKey, TAKEN, NOT_TAKEN, Place::Ticket, Place::Protocol] {
             let two = [(Place::Authorization, "Bearer t"), (second, "t")];
             assert_eq!(choose(&two), Err(Refusal::AmbiguousCredential), "AUTH-03 {second:?}");
         }

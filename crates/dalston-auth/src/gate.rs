@@ -2,7 +2,7 @@
 
 use crate::{
     Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Identity, KeyFormat, MasterKeys,
-    Need, Pepper, Refusal, UsageBuffer,
+    Need, Pepper, Refusal, Ticket, UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Verdict};
 use dalston_model::{Action, Actor, ErrorCode, Key, KeyState, Scope, SharedClock, Source, Target, TenantId, Timestamp};
@@ -57,6 +57,13 @@ pub struct Totals {
     pub refused: u64,
 }
 
+/// Who was admitted.
+struct Admitted {
+    identity: Identity,
+    verdict: Option<Verdict>,
+    ticket: Option<Ticket>,
+}
+
 impl Gate {
     /// A gate of these parts.
     pub fn new(parts: GateParts) -> Self {
@@ -85,7 +92,7 @@ impl Gate {
     }
 
     async fn decide(&self, attempt: Attempt<'_>, need: Need) -> Result<Entry, Denied> {
-        let (identity, verdict) = self.admit(&attempt).await?;
+        let Admitted { identity, verdict, ticket } = self.admit(&attempt).await?;
         let source = Source {
             actor: Actor::Gateway,
             door: attempt.door,
@@ -97,9 +104,10 @@ impl Gate {
         if caller.source().actor == Actor::Master {
             self.master_used(&caller, attempt.asked, attempt.tenant).await?;
         }
-        let placed = match attempt.tenant {
-            None => Ok(caller),
-            Some(tenant) => self.in_tenant(caller, tenant).await,
+        let placed = match (ticket, attempt.tenant) {
+            (Some(ticket), _) => caller.with_ticket(ticket),
+            (None, None) => Ok(caller),
+            (None, Some(tenant)) => self.in_tenant(caller, tenant).await,
         };
         let permitted = placed.and_then(|caller| caller.permit(need));
         if let Some(id) = id {
@@ -118,20 +126,49 @@ impl Gate {
     }
 
     /// Who it is, and whether there is room in the minute: one unit, taken here and nowhere else.
-    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(Identity, Option<Verdict>), Refusal> {
+    async fn admit(&self, attempt: &Attempt<'_>) -> Result<Admitted, Refusal> {
         let credential = attempt.credential?;
         if credential.may_be_master && self.masters.holds(credential.token) {
-            return Ok((Identity::Master, None));
+            return Ok(Admitted { identity: Identity::Master, verdict: None, ticket: None });
         }
-        let Some(key) = self.live_key(credential).await? else { return Err(self.failed(attempt.address)) };
-        let Some(limit) = key.rate_limit else { return Ok((Identity::Key(Arc::new(key)), None)) };
-        let verdict = self.limiter.take(key.id, limit).await;
-        if verdict.admitted {
-            Ok((Identity::Key(Arc::new(key)), Some(verdict)))
+        let found = if credential.is_ticket {
+            self.redeemed(credential, attempt).await?.map(|(key, ticket)| (key, Some(ticket)))
         } else {
+            self.live_key(credential).await?.map(|key| (key, None))
+        };
+        let Some((key, ticket)) = found else { return Err(self.failed(attempt.address)) };
+        let verdict = match key.rate_limit {
+            None => None,
+            Some(limit) => Some(self.limiter.take(key.id, limit).await),
+        };
+        if let Some(verdict) = verdict
+            && !verdict.admitted
+        {
             self.usage.rate_limited(key.id, self.clock.now());
-            Err(Refusal::RateLimited(verdict))
+            return Err(Refusal::RateLimited(verdict));
         }
+        Ok(Admitted { identity: Identity::Key(Arc::new(key)), verdict, ticket })
+    }
+
+    /// The key behind a ticket if both are live, and the ticket, which is used up: also when it was not good for this.
+    async fn redeemed(
+        &self,
+        credential: Credential<'_>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Option<(Key, Ticket)>, Refusal> {
+        let unavailable = |error| {
+            tracing::error!(%error, "a ticket could not be looked up");
+            Refusal::Unavailable
+        };
+        let Some(secret) = Ticket::parse(credential.token) else { return Ok(None) };
+        let note = self.store.take_note(&Ticket::name(&self.digester, &secret)).await.map_err(unavailable)?;
+        let ticket = note.and_then(|note| Ticket::from_note(&note));
+        // It says itself in which tenant it works.
+        let fits = |ticket: &Ticket| attempt.tenant.is_none() && ticket.opens(attempt.asked.route, attempt.origin);
+        let Some(ticket) = ticket.filter(fits) else { return Ok(None) };
+        let found = self.store.key(&ticket.key_tenant, ticket.key).await.map_err(unavailable)?;
+        let active = found.map(|used| used.key).filter(|key| key.state(self.clock.now()) == KeyState::Active);
+        Ok(active.map(|key| (key, ticket)))
     }
 
     /// The key behind the credential if it is live, by the store's time. A secret of the wrong shape asks no store.

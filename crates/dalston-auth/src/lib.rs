@@ -14,6 +14,7 @@ mod mask;
 mod master;
 mod refusal;
 mod secret;
+mod ticket;
 mod token;
 mod usage;
 
@@ -28,5 +29,6 @@ pub use mask::{masked, masked_text};
 pub use master::{MasterKeyError, MasterKeys};
 pub use refusal::Refusal;
 pub use secret::{KeyFormat, KeyFormatError, PlainKey};
+pub use ticket::Ticket;
 pub use token::SecretText;
 pub use usage::UsageBuffer;

@@ -1,9 +1,10 @@
-//! Whatever looks like a key or the secret of a webhook, masked: the last line of defence of logs, chats and language models.
+//! Whatever looks like a key, a ticket or the secret of a webhook, masked: the last line of defence of logs, chats and
+//! language models.
 
 use std::borrow::Cow;
 
-/// How secrets begin, of keys and of webhooks, and which characters they hold beside letters and digits.
-const MARKS: [(&[u8], &[u8]); 2] = [(b"dk_", b"-_"), (b"whsec_", b"+/=-_")];
+/// How secrets begin, of keys, tickets and webhooks, and which characters they hold beside letters and digits.
+const MARKS: [(&[u8], &[u8]); 3] = [(b"dk_", b"-_"), (b"dt_", b"-_"), (b"whsec_", b"+/=-_")];
 /// So many of its characters make it one.
 const LEAST: usize = 20;
 
@@ -40,7 +41,8 @@ mod tests {
     #[test]
     fn whatever_looks_like_a_key_is_masked() {
         let key = format!("dk_{}", "aB3".repeat(16));
-        let line = format!("x={key} y=dk_short dk_{key}");
+        let ticket = key.replace("dk_", "dt_");
+        let line = format!("x={key} y=dk_short dk_{key} dalston.ticket.{ticket}");
         let out = String::from_utf8(masked(line.as_bytes()).into_owned()).unwrap();
         assert!(!out.contains("aB3") && out.contains("dk_short"), "LOG-02 {out}");
         assert!(matches!(masked(b"nothing here"), Cow::Borrowed(_)));

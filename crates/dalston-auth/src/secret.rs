@@ -6,6 +6,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// How tickets begin.
+pub(crate) const TICKET: &str = "dt_";
 /// Characters of 256 random bits in base 62, and in base64url.
 const RANDOM: usize = 43;
 /// Characters of a CRC-32 in base 62.
@@ -42,6 +44,11 @@ impl KeyFormat {
         } else {
             Err(KeyFormatError)
         }
+    }
+
+    /// The secrets of tickets.
+    pub(crate) fn tickets() -> Self {
+        Self { prefix: TICKET.to_owned() }
     }
 
     /// A new secret of 256 bits.

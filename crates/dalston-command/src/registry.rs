@@ -2,7 +2,7 @@
 
 use crate::{
     Answer, Arguments, Command, Context, Row,
-    commands::{audit, help, jobs, keys, nudge, status, tenants, usage, webhooks, whoami},
+    commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
 use dalston_auth::Caller;
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
@@ -38,6 +38,10 @@ impl Registry {
                 Row::of::<jobs::list::List>(),
                 Row::of::<jobs::get::Get>(),
                 Row::of::<jobs::cancel::Cancel>(),
+                Row::of::<tickets::create::Create>(),
+                Row::of::<workers::register::Register>(),
+                Row::of::<workers::list::List>(),
+                Row::of::<workers::remove::Remove>(),
                 Row::of::<webhooks::create::Create>(),
                 Row::of::<webhooks::list::List>(),
                 Row::of::<webhooks::get::Get>(),

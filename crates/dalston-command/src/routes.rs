@@ -20,8 +20,18 @@ pub enum Handler {
     Export,
     /// What becomes of a job, as it happens.
     Events,
+    /// A transcript, as OpenAI gives it.
+    OpenAiTranscribe,
+    /// A translation into English, as OpenAI gives it.
+    OpenAiTranslate,
+    /// The models, as OpenAI lists them.
+    OpenAiModels,
+    /// A model, as OpenAI tells of it.
+    OpenAiModel,
     /// The stream's WebSocket.
     Stream,
+    /// The WebSocket of OpenAI's realtime protocol.
+    Realtime,
     /// The bot's webhook.
     Telegram,
     /// The Model Context Protocol.
@@ -100,12 +110,52 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         example: "curl -N -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/audio/transcriptions/job_0192f0c12b7a7c3e9d415f6e7a8b9c0d/events",
     },
     DataRoute {
+        handler: Handler::OpenAiTranscribe,
+        method: Method::Post,
+        pattern: "/openai/v1/audio/transcriptions",
+        need: Some(Need::Scope(Scope::JobsWrite)),
+        summary: "Transcribe audio as OpenAI does, for its clients: json, text, srt, verbose_json or vtt; it waits for the transcript.",
+        example: "OPENAI_BASE_URL=http://localhost:8000/openai/v1 OPENAI_API_KEY=$DALSTON_API_KEY openai api audio.transcriptions.create -m whisper-1 -f audio.wav",
+    },
+    DataRoute {
+        handler: Handler::OpenAiTranslate,
+        method: Method::Post,
+        pattern: "/openai/v1/audio/translations",
+        need: Some(Need::Scope(Scope::JobsWrite)),
+        summary: "Translate audio into English as OpenAI does, for its clients.",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" -F file=@audio.wav -F model=whisper-1 http://localhost:8000/openai/v1/audio/translations",
+    },
+    DataRoute {
+        handler: Handler::OpenAiModels,
+        method: Method::Get,
+        pattern: "/openai/v1/models",
+        need: Some(Need::Scope(Scope::JobsRead)),
+        summary: "List the models of the engine as OpenAI does.",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/openai/v1/models",
+    },
+    DataRoute {
+        handler: Handler::OpenAiModel,
+        method: Method::Get,
+        pattern: "/openai/v1/models/{model}",
+        need: Some(Need::Scope(Scope::JobsRead)),
+        summary: "Show a model of the engine as OpenAI does.",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/openai/v1/models/whisper-1",
+    },
+    DataRoute {
         handler: Handler::Stream,
         method: Method::Get,
         pattern: "/v1/audio/transcriptions/stream",
         need: Some(Need::Scope(Scope::Realtime)),
         summary: "Open a transcription stream: a WebSocket; language, model, encoding, sample_rate in the query.",
         example: "websocat \"ws://localhost:8000/v1/audio/transcriptions/stream?api_key=$DALSTON_API_KEY&language=en\"",
+    },
+    DataRoute {
+        handler: Handler::Realtime,
+        method: Method::Get,
+        pattern: "/openai/v1/realtime",
+        need: Some(Need::Scope(Scope::Realtime)),
+        summary: "Open a transcription stream as with OpenAI: a WebSocket; intent=transcription in the query.",
+        example: "websocat -H \"Authorization: Bearer $DALSTON_API_KEY\" \"ws://localhost:8000/openai/v1/realtime?intent=transcription\"",
     },
     DataRoute {
         handler: Handler::Telegram,

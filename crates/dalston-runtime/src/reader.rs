@@ -23,6 +23,11 @@ impl<'a> Reader<'a> {
         self.set(variable).map(|(_, text)| text)
     }
 
+    /// A variable of the environment that is no setting.
+    pub(crate) fn raw(&self, variable: &str) -> Option<String> {
+        (self.lookup)(variable)
+    }
+
     /// The variable that holds the setting, and its text.
     fn set(&self, variable: &str) -> Option<(&'static str, String)> {
         let setting = SETTINGS.iter().find(|setting| setting.variable() == variable)?;

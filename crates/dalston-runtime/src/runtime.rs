@@ -8,8 +8,9 @@ use dalston_command::Registry;
 use dalston_engine::Engine;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{Messenger, NoWorkers, Services, ServicesParts, Voice, Workers, Writer};
+use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::SharedStore;
+use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
 use std::{
     io::Write,
@@ -34,8 +35,8 @@ pub struct Seams {
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
-    /// Whoever transcribes streams.
-    pub workers: Arc<dyn Workers>,
+    /// The built-in worker of streams.
+    pub worker: Arc<dyn OwnWorker>,
     /// Whoever transcribes jobs, if not the engine of the settings.
     pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
@@ -50,7 +51,7 @@ impl Default for Seams {
         Self {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
-            workers: Arc::new(NoWorkers),
+            worker: Arc::new(Vad),
             engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
@@ -92,7 +93,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, workers, engine, registry, tempo } = seams;
+        let Seams { clock, entropy, worker, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let nodes = settings.nodes;
         let gate = Arc::new(Gate::new(GateParts {
@@ -125,7 +126,11 @@ impl Runtime {
             blobs,
             engine,
             terms: work::terms(settings),
-            workers,
+            router: RouterParts {
+                own: worker,
+                own_streams: settings.workload.own_streams,
+                fixed: settings.workload.workers.clone(),
+            },
             webhook_networks: webhook_networks.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -169,6 +174,9 @@ impl Runtime {
             }
         }
         self.services.streams.expire(self.clock.now());
+        if let Err(error) = self.services.streams.keep().await {
+            tracing::warn!(%error, "the slots of streams are kept alive the next time");
+        }
     }
 
     /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted, and messages with
@@ -208,6 +216,11 @@ impl Runtime {
             && timeout(LAST_WORDS, bot.finish()).await.is_err()
         {
             tracing::warn!("messages with secrets are deleted by another node, or at the next start");
+        }
+        match timeout(LAST_FLUSH, self.services.streams.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the slots of streams lapse by themselves"),
+            Err(_) => tracing::warn!("the slots of streams lapse by themselves"),
         }
         if let Err(error) = timeout(LAST_FLUSH, self.flush_last()).await.map_err(Into::into).flatten() {
             tracing::error!(%error, "usage of the last second is lost");

@@ -1,8 +1,9 @@
 //! From the settings of the work to its parts.
 
 use crate::{BucketSettings, EngineSettings, Settings};
-use anyhow::{Context, Result, bail};
-use dalston_engine::{Engine, Vad};
+use anyhow::{Context, Result};
+use dalston_auth::SecretText;
+use dalston_engine::{Command, Engine, OpenAi, Vad};
 use dalston_service::{Blobs, Bucket, BucketParts, Terms};
 use std::sync::Arc;
 
@@ -36,6 +37,13 @@ pub(crate) fn terms(settings: &Settings) -> Terms {
 pub(crate) fn engine(settings: &Settings) -> Result<Arc<dyn Engine>> {
     match &settings.workload.engine {
         EngineSettings::Vad => Ok(Arc::new(Vad)),
-        EngineSettings::OpenAi { .. } | EngineSettings::Command { .. } => bail!("no such engine"),
+        EngineSettings::OpenAi { url, model, key } => {
+            let key = key.as_ref().map(SecretText::expose);
+            let engine = OpenAi::new(url, model.as_deref(), key).context("no HTTP client for the engine")?;
+            Ok(Arc::new(engine))
+        }
+        EngineSettings::Command { words, memory, environment } => {
+            Ok(Arc::new(Command::new(words.clone(), *memory, environment.clone())))
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::reader::{Reader, base_url};
 use dalston_auth::SecretText;
+use dalston_service::FixedWorker;
 use ipnet::IpNet;
 use std::{num::NonZeroU32, time::Duration};
 
@@ -22,8 +23,8 @@ pub struct Workload {
     pub retention_days: Option<u32>,
     /// Where audio and results are, if not in the data folder.
     pub bucket: Option<BucketSettings>,
-    /// Workers that are always there: their URLs and capacities.
-    pub workers: Vec<(String, u32)>,
+    /// Workers of streams that are always there.
+    pub workers: Vec<FixedWorker>,
     /// Streams that the built-in worker serves at once.
     pub own_streams: u32,
     /// Networks that webhooks may reach beside the public ones.
@@ -50,6 +51,8 @@ pub enum EngineSettings {
         words: Vec<String>,
         /// The memory that it may use.
         memory: Option<u64>,
+        /// Its environment.
+        environment: Vec<(String, String)>,
     },
 }
 
@@ -92,8 +95,7 @@ impl Reader<'_> {
         let bucket = self.bucket();
         let workers = self.list("DALSTON_WORKERS", "must be URLs: ws://host:port/session#4", |text| {
             let (url, capacity) = text.split_once('#').unwrap_or((text, "1"));
-            let plain = url.starts_with("ws://") || url.starts_with("wss://");
-            Some((url.to_owned(), capacity.parse().ok().filter(|capacity| *capacity > 0 && plain)?))
+            FixedWorker::new(url, capacity.parse().ok().filter(|capacity| *capacity > 0)?)
         });
         let own_streams = self.read("DALSTON_OWN_STREAMS", count, number);
         let webhook_networks =
@@ -123,7 +125,7 @@ impl Reader<'_> {
         });
         match (url, command) {
             (Some(url), None) => Some(EngineSettings::OpenAi { url, model: self.value("DALSTON_ENGINE_MODEL"), key }),
-            (None, Some(words)) => Some(EngineSettings::Command { words, memory }),
+            (None, Some(words)) => Some(EngineSettings::Command { words, memory, environment: self.environment() }),
             (None, None) => Some(EngineSettings::Vad),
             (Some(_), Some(_)) => {
                 self.refuse(
@@ -133,6 +135,11 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// What a command is given of this program's environment: nothing that is a setting.
+    fn environment(&self) -> Vec<(String, String)> {
+        ["PATH", "HOME", "LANG"].into_iter().filter_map(|name| Some((name.to_owned(), self.raw(name)?))).collect()
     }
 
     fn bucket(&mut self) -> Option<BucketSettings> {

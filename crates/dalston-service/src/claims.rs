@@ -16,6 +16,8 @@ const NOUN: &str = "Claim";
 #[derive(Serialize, Deserialize)]
 struct Waiting {
     tenant: String,
+    /// What doors of JSON call it.
+    name: String,
     /// The id of what it is the secret of.
     key: String,
     sealed: String,
@@ -49,7 +51,9 @@ impl Claims {
     pub async fn offer(&self, tenant: &TenantId, of: &Target, secret: &Secret) -> ServiceResult<String> {
         let token = token::mint::<32>(&*self.entropy)?;
         let sealed = seal(&token, secret)?;
-        let text = json!(Waiting { tenant: tenant.to_string(), key: of.to_string(), sealed }).to_string();
+        let text =
+            json!(Waiting { tenant: tenant.to_string(), name: secret.name().to_owned(), key: of.to_string(), sealed })
+                .to_string();
         let kept = self.store.put_note(&name(&token)?, None, &text, Self::LIFE).await?;
         if kept { Ok(token) } else { Err(ServiceError::Internal) }
     }
@@ -64,12 +68,13 @@ impl Claims {
     pub async fn open(&self, token: &str, source: Source) -> ServiceResult<Claimed> {
         let note = self.store.take_note(&name(token)?).await?;
         let text = note.ok_or(ServiceError::NotFound(NOUN))?;
-        let Waiting { tenant, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        let Waiting { tenant, name, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         let secret = unseal(token, &sealed).ok_or(ServiceError::Internal)?;
         let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
-        let (name, target) = match (key.parse(), key.parse()) {
-            (Ok(key), _) => ("key", Target::Key(key)),
-            (_, Ok(webhook)) => ("secret", Target::Webhook(webhook)),
+        let name = Secret::NAMES.into_iter().find(|known| *known == name).ok_or(ServiceError::Internal)?;
+        let target = match (key.parse(), key.parse()) {
+            (Ok(key), _) => Target::Key(key),
+            (_, Ok(webhook)) => Target::Webhook(webhook),
             _ => return Err(ServiceError::Internal),
         };
         let time = self.clock.now();

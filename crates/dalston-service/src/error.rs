@@ -115,6 +115,13 @@ impl From<Refusal> for ServiceError {
     }
 }
 
+/// Where no time is at hand: a close of a stream carries none.
+impl From<Excess> for ServiceError {
+    fn from(excess: Excess) -> Self {
+        Self::Excess { excess, retry_after: 60 }
+    }
+}
+
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a store call failed");

@@ -13,6 +13,7 @@ mod jobs;
 mod keys;
 mod meters;
 mod nudges;
+mod openai;
 mod probe;
 mod process;
 mod proposals;
@@ -22,11 +23,13 @@ mod services;
 mod status;
 mod streams;
 mod tenants;
+mod tickets;
 mod token;
 mod transcript;
 mod view;
 mod voice;
 mod webhooks;
+mod workers;
 
 pub use audits::{AuditFilter, Audits, Head, Verified};
 pub use blobs::{Blobs, Bucket, BucketParts, Desk, Staged};
@@ -39,17 +42,19 @@ pub use jobs::{Cancelled, Jobs, Upload};
 pub use keys::{CreateKey, Ends, Keys, Minted, Repeat};
 pub use meters::{Meter, Meters};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
+pub use openai::Shape;
 pub use process::Process;
 pub use proposals::{Proposal, Proposals};
 pub use report::{
     ActiveCallers, AdminReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport, UnfinishedJobs,
-    WebhooksReport,
+    WebhooksReport, WorkerReport, WorkersReport,
 };
 pub use secret::Secret;
 pub use services::{Services, ServicesParts};
 pub use status::{Settings, Status};
-pub use streams::{ClientFrame, Ending, NoWorkers, Stream, StreamConfig, Streams, WorkerLink, Workers};
+pub use streams::{Ending, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;
+pub use tickets::{TicketAsk, Tickets};
 pub use transcript::{JobResult, Pieces, Transcript, streamed};
 pub use view::{
     audit as audit_view, delivery as delivery_view, job as job_view, key as key_view, meter as meter_view,
@@ -57,3 +62,4 @@ pub use view::{
 };
 pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};
 pub use webhooks::{CreateWebhook, Webhooks};
+pub use workers::{WorkerAsk, Workers};

@@ -74,8 +74,8 @@ pub struct AdminReport {
     pub tenants: Option<u64>,
     /// The dispatcher of jobs on this node.
     pub dispatcher: DispatcherReport,
-    /// Workers and their load; null: none are known.
-    pub workers: Value,
+    /// Workers of streams and their load; null while the store is down.
+    pub workers: Option<WorkersReport>,
     /// How requests are counted: `local`, `shared` or `degraded`.
     pub limiter: String,
     /// The tenant's webhooks; null while the store is down.
@@ -110,6 +110,33 @@ pub struct PoolReport {
     pub idle: u32,
     /// How many may be open.
     pub max: u32,
+}
+
+/// Workers of streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkersReport {
+    /// Streams of all tenants that the built-in worker of this node serves.
+    pub own_streams: usize,
+    /// How many it serves at most.
+    pub own_capacity: usize,
+    /// Workers that serve the tenant: those of the settings, and those that register.
+    pub registered: Vec<WorkerReport>,
+}
+
+/// A worker of streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkerReport {
+    /// Its name.
+    pub id: String,
+    /// Whether it serves every tenant.
+    pub shared: bool,
+    /// Streams that it serves.
+    pub sessions: u32,
+    /// How many it serves at most.
+    pub capacity: u32,
+    /// When it is forgotten unless it is heard again.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub lapses_at: Timestamp,
 }
 
 /// The feed of changes.

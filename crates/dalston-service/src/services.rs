@@ -1,8 +1,9 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    Audits, Blobs, Claims, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, Settings, Status, Streams,
-    Tenants, Terms, Voice, Webhooks, Workers, board::Board, dispatch::DispatcherParts, status::StatusParts,
+    Audits, Blobs, Claims, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, RouterParts, Settings,
+    Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board, dispatch::DispatcherParts,
+    status::StatusParts,
 };
 use dalston_auth::Gate;
 use dalston_engine::Engine;
@@ -23,8 +24,8 @@ pub struct ServicesParts {
     pub engine: Arc<dyn Engine>,
     /// How much of that is done at once.
     pub terms: Terms,
-    /// Whoever transcribes streams.
-    pub workers: Arc<dyn Workers>,
+    /// Whoever serves streams.
+    pub router: RouterParts,
     /// Networks that webhooks may reach beside the public ones.
     pub webhook_networks: Networks,
     /// The node's clock.
@@ -53,6 +54,10 @@ pub struct Services {
     pub dispatcher: Arc<Dispatcher>,
     /// On streams.
     pub streams: Arc<Streams>,
+    /// On workers of streams.
+    pub workers: Workers,
+    /// On tickets for streams.
+    pub tickets: Tickets,
     /// The report.
     pub status: Status,
     /// On the audit log.
@@ -80,7 +85,7 @@ impl Services {
             blobs,
             engine,
             terms,
-            workers,
+            router,
             webhook_networks,
             clock,
             entropy,
@@ -89,7 +94,7 @@ impl Services {
             commit,
         } = parts;
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
-        let streams = Streams::new(store.clone(), workers, clock.clone(), entropy.clone());
+        let streams = Streams::new(store.clone(), router, clock.clone(), entropy.clone());
         let (blobs, board) = (Arc::new(blobs), Board::new());
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
@@ -105,6 +110,8 @@ impl Services {
             keys: Keys::new(store.clone(), gate.clone(), streams.clone(), board.clone(), entropy.clone()),
             meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
+            workers: Workers::new(store.clone(), clock.clone()),
+            tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             jobs: Jobs::new(store.clone(), blobs, board, deliveries.clone(), clock.clone(), entropy.clone()),
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),

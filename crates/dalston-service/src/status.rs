@@ -2,10 +2,10 @@
 
 use crate::{
     ActiveCallers, AdminReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process, Report, Requests,
-    StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport,
+    StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
 };
 use dalston_auth::{Gate, Need, Permit};
-use dalston_model::{PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp};
+use dalston_model::{PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp, WorkerLoad};
 use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
 use std::{
@@ -117,6 +117,7 @@ impl Status {
         };
         let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
         let tenants = if is_platform && latency.is_some() { self.store.tenant_count().await.ok() } else { None };
+        let workers = if latency.is_some() { self.workers(permit).await } else { None };
         // A tenant has few of them: one page.
         let page = PageRequest { limit: PageLimit::default(), start: Start::Newest };
         let webhooks = match latency {
@@ -140,7 +141,7 @@ impl Status {
             }),
             tenants,
             dispatcher: self.dispatcher.report(),
-            workers: Value::Null,
+            workers,
             limiter: self.gate.limiter_mode().as_str().to_owned(),
             webhook: webhooks.map(|page| WebhooksReport::of(&page.items)),
             telegram: chat,
@@ -149,6 +150,20 @@ impl Status {
             commit: self.commit.clone(),
             settings: self.settings.clone(),
         }
+    }
+
+    async fn workers(&self, permit: &Permit) -> Option<WorkersReport> {
+        let registered = self.store.workers().await.ok()?.into_iter();
+        let serves = |it: &WorkerLoad| it.worker.tenant.as_ref().is_none_or(|tenant| tenant == permit.tenant());
+        let (own_streams, own_capacity) = self.streams.own_load();
+        let report = |it: WorkerLoad| WorkerReport {
+            id: it.worker.id.to_string(),
+            shared: it.worker.tenant.is_none(),
+            sessions: it.sessions,
+            capacity: it.worker.capacity,
+            lapses_at: it.lapses_at,
+        };
+        Some(WorkersReport { own_streams, own_capacity, registered: registered.filter(serves).map(report).collect() })
     }
 
     /// Notes how far the feed of changes was read; `None`: it could not be.

@@ -23,8 +23,8 @@ const PIECE: usize = 32 * 1024;
 /// A transcript, and what is said of it in short.
 #[derive(Debug)]
 pub struct Transcript {
-    file: File,
-    summary: Summary,
+    pub(crate) file: File,
+    pub(crate) summary: Summary,
 }
 
 /// The result of a job, as doors give it.
@@ -82,12 +82,7 @@ impl Transcript {
     /// The whole as JSON: `text`, `segments`, `words`, and what is said of it in short.
     pub fn json(self) -> io::Result<Pieces> {
         // A pass over the file for each member: none of them is ever whole in memory.
-        let text = pass(&self.file, |segment, first| {
-            let text = segment.text.trim();
-            let quoted = json!(text).to_string();
-            let space = if first || text.is_empty() { "" } else { " " };
-            (format!("{space}{}", &quoted[1..quoted.len() - 1]), first && text.is_empty())
-        })?;
+        let text = text(&self.file)?;
         let segments = pass(&self.file, |mut segment, first| {
             segment.words.clear();
             (listed(first, &json!(segment)), false)
@@ -106,9 +101,19 @@ impl Transcript {
     }
 }
 
+/// The text, as it stands within the quotes of JSON.
+pub(crate) fn text(file: &File) -> io::Result<impl Iterator<Item = io::Result<Bytes>> + Send + 'static> {
+    pass(file, |segment, first| {
+        let text = segment.text.trim();
+        let quoted = json!(text).to_string();
+        let space = if first || text.is_empty() { "" } else { " " };
+        (format!("{space}{}", &quoted[1..quoted.len() - 1]), first && text.is_empty())
+    })
+}
+
 /// One pass over a file of segments, each of which becomes a text. What draws it is told whether it is the first with
 /// anything to draw, and tells whether there was nothing.
-fn pass(
+pub(crate) fn pass(
     file: &File,
     draw: impl Fn(Segment, bool) -> (String, bool) + Send + 'static,
 ) -> io::Result<impl Iterator<Item = io::Result<Bytes>> + Send + 'static> {
@@ -156,12 +161,12 @@ impl Iterator for Segments {
     }
 }
 
-fn said(text: &'static str) -> impl Iterator<Item = io::Result<Bytes>> + Send {
+pub(crate) fn said(text: &'static str) -> impl Iterator<Item = io::Result<Bytes>> + Send {
     iter::once(Ok(Bytes::from_static(text.as_bytes())))
 }
 
 /// An element of a list.
-fn listed(first: bool, value: &Value) -> String {
+pub(crate) fn listed(first: bool, value: &Value) -> String {
     if first { value.to_string() } else { format!(",{value}") }
 }
 

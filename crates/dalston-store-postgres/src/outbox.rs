@@ -22,7 +22,8 @@ const PUT: &str = "
 /// Whoever holds it takes deliveries: what one leaves is there for the next.
 const LOCK: &str = "SELECT value FROM meta WHERE name = 'outbox' FOR UPDATE";
 
-/// Deliveries that are due at $1, up to $2, but those of $3. Steps from webhook to webhook by the index: those of a disabled one are not
+/// Deliveries that are due at $1, up to $2, but those of the webhooks $3. By the time of the statement, which an index
+/// takes for a bound. Steps from webhook to webhook by the index: those of a disabled one are not
 /// read, however many they are.
 const DUE: &str = "
     WITH RECURSIVE waiting AS (
@@ -36,7 +37,7 @@ const DUE: &str = "
     SELECT due.id FROM waiting JOIN webhooks ON webhooks.id = waiting.webhook_id
     CROSS JOIN LATERAL (
         SELECT id, next_at FROM deliveries
-        WHERE webhook_id = waiting.webhook_id AND next_at <= coalesce($1, clock_timestamp())
+        WHERE webhook_id = waiting.webhook_id AND next_at <= coalesce($1, statement_timestamp())
         ORDER BY next_at, id LIMIT $2
     ) AS due
     WHERE webhooks.enabled AND webhooks.id <> ALL ($3) ORDER BY due.next_at, due.id LIMIT $2";
@@ -149,9 +150,9 @@ pub(crate) async fn finish(
     let mut change = Change::begin(conn).await?;
     let dead = note(change.conn(), attempted, status, now).await?;
     if dead {
-        change.commit(disabled).await?
+        change.commit(disabled).await?;
     } else {
-        change.commit_unrecorded().await?
+        change.commit_unrecorded().await?;
     }
     Ok(dead)
 }

@@ -28,7 +28,7 @@ const BEAT: &str = "
     FROM given WHERE jobs.id = given.id RETURNING jobs.id, tenant_id, fence, status";
 
 const LAPSED: &str = "
-    SELECT tenant_id, id FROM jobs WHERE lease_ends <= coalesce($1, clock_timestamp())
+    SELECT tenant_id, id FROM jobs WHERE lease_ends <= coalesce($1, statement_timestamp())
     ORDER BY created_at, id LIMIT $2";
 
 const IS_LAPSED: &str = "SELECT lease_ends <= coalesce($2, clock_timestamp()) FROM jobs WHERE id = $1";

@@ -43,7 +43,7 @@ const CLOSE: &str = "DELETE FROM sessions WHERE id = $1 RETURNING lapses_at > co
 /// A few more than are opened, so that lapsed ones never pile up. Those that others are at are left to them.
 const SWEEP: &str = "
     DELETE FROM sessions WHERE id = ANY (ARRAY(
-        SELECT id FROM sessions WHERE lapses_at <= coalesce($1, clock_timestamp())
+        SELECT id FROM sessions WHERE lapses_at <= coalesce($1, statement_timestamp())
         ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
 
 /// The first limit of streams at once that has no room. Until the end of the transaction nobody else counts under them.

@@ -35,7 +35,7 @@ const PUT: &str = "
 /// A few more than come, so that lapsed ones never pile up. Those that others are at are left to them.
 const SWEEP: &str = "
     DELETE FROM workers WHERE id = ANY (ARRAY(
-        SELECT id FROM workers WHERE lapses_at <= coalesce($1, clock_timestamp())
+        SELECT id FROM workers WHERE lapses_at <= coalesce($1, statement_timestamp())
         ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
 
 /// Registers the worker, or prolongs its registration. That of one as it was is no change.

@@ -1,1 +1,18 @@
 //! Live audio: the connection to a worker, and the built-in worker.
+//!
+//! A session has a [`WorkerLink`]: frames of the client go in, messages for the client come out, both through channels of
+//! a few places, so whoever is slow slows whoever sends. Audio and text are passed on as they came: only the two sockets
+//! copy them.
+
+mod config;
+mod frame;
+mod link;
+mod own;
+mod remote;
+mod samples;
+
+pub use config::{Encoding, StreamConfig};
+pub use frame::{ClientFrame, Kind, Said};
+pub use link::{WorkerEnd, WorkerLink};
+pub use own::{OwnWorker, Vad};
+pub use remote::{LinkError, connect};

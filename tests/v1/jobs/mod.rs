@@ -1,8 +1,13 @@
 //! What becomes of a job: `/v1/audio/transcriptions/{job_id}` once an engine works.
 
 mod attempts;
+mod bucket;
 mod cancel;
+mod export;
+mod overhead;
 mod retention;
+mod share;
+mod speech;
 mod wait;
 
 use kit::{

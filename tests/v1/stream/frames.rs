@@ -13,7 +13,7 @@ const FRAME: usize = 64 * 1024;
 const MESSAGE: usize = 1024 * 1024;
 
 async fn streaming() -> (App, String) {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     (app, secret)
 }

@@ -13,7 +13,7 @@ use kit::{
 use std::{sync::Arc, time::Duration};
 
 async fn streaming() -> (App, String) {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     (app, secret)
 }
@@ -72,7 +72,7 @@ async fn a_handshake_that_lacks_something_is_answered_as_http_and_the_gateway_li
 
 #[tokio::test]
 async fn a_page_of_another_site_may_not_open_a_stream() {
-    let start = Start::default().workers(Echo).set("DALSTON_ALLOWED_ORIGINS", "https://app.example.com");
+    let start = Start::default().worker(Echo).set("DALSTON_ALLOWED_ORIGINS", "https://app.example.com");
     let app = start.start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     let own = format!("http://{}", app.address);
@@ -100,7 +100,7 @@ async fn a_store_that_is_away_refuses_the_handshake_as_an_outage() {
     let clock = stores::memory().await.clock;
     let store = Arc::new(RedisStore::connect(&options, Some(clock.clone())).await.unwrap());
     let fixture = Fixture { store: store.clone(), limits: Some(store), clock, keep: Box::new(()) };
-    let app = Start::default().workers(Echo).on(fixture).start().await;
+    let app = Start::default().worker(Echo).on(fixture).start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     let mut open = Socket::begun(app.address, &secret).await;
     server.kill();

@@ -1,8 +1,8 @@
 //! Refusals that a browser can read: 101, then a close code, and nothing else.
 
-use async_trait::async_trait;
 use dalston_model::{Clock, RateLimit, SessionId, TenantId};
-use dalston_service::{CreateKey, Ends, StreamConfig, WorkerLink, Workers};
+use dalston_service::{CreateKey, Ends};
+use dalston_stream::{OwnWorker, StreamConfig, WorkerLink};
 use kit::{
     app::{App, MASTER, Start},
     log,
@@ -22,11 +22,10 @@ use std::{
 #[derive(Clone, Default)]
 struct Counted(Arc<AtomicUsize>);
 
-#[async_trait]
-impl Workers for Counted {
-    async fn acquire(&self, tenant: &TenantId, session: SessionId, config: &StreamConfig) -> Option<WorkerLink> {
+impl OwnWorker for Counted {
+    fn serve(&self, session: SessionId, config: &StreamConfig) -> WorkerLink {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Echo.acquire(tenant, session, config).await
+        Echo.serve(session, config)
     }
 }
 
@@ -39,7 +38,7 @@ struct Unasked {
 impl Unasked {
     async fn start(start: Start) -> Self {
         let workers = Counted::default();
-        Self { app: start.workers(workers.clone()).start().await, workers }
+        Self { app: start.worker(workers.clone()).start().await, workers }
     }
 
     /// The close code and its reason after this handshake.
@@ -157,7 +156,7 @@ async fn frames_behind_a_refused_handshake_change_nothing() {
 
 #[tokio::test]
 async fn what_was_refused_is_counted_and_what_was_admitted_too() {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let (admin, key) = (app.key("admin").await, app.key("realtime").await);
     let reader = app.key("jobs:read").await;
     drop(Socket::begun(app.address, key.secret.as_ref().unwrap()).await);

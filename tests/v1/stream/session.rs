@@ -10,7 +10,7 @@ use serde_json::json;
 use std::{sync::atomic::Ordering, time::Duration};
 
 async fn streaming() -> (App, String) {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     (app, secret)
 }
@@ -104,7 +104,7 @@ async fn a_message_that_is_none_is_an_error_and_the_session_goes_on() {
 
 #[tokio::test]
 async fn a_revocation_on_the_same_node_ends_the_stream_at_once() {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let (admin, key) = (app.key("admin").await, app.key("realtime").await);
     let mut sockets = Vec::new();
     for _ in 0..3 {
@@ -118,7 +118,7 @@ async fn a_revocation_on_the_same_node_ends_the_stream_at_once() {
 
 #[tokio::test]
 async fn a_change_of_the_key_on_the_same_node_reaches_the_stream_at_once() {
-    let app = Start::default().workers(Echo).start().await;
+    let app = Start::default().worker(Echo).start().await;
     let admin = app.key("admin").await;
     for (change, code) in [(json!({"enabled": false}), 4001), (json!({"scopes": ["jobs:read"]}), 4003)] {
         let key = app.key("realtime").await;
@@ -145,8 +145,7 @@ async fn a_stream_ends_when_its_key_does() {
         .await;
     let mut unending = Socket::begun(app.address, &secret).await;
     let mut socket = Socket::begun(app.address, ending.secret.as_ref().unwrap()).await;
-    app.clock.advance(Duration::from_secs(60));
-    app.runtime.tick().await;
+    app.pass(Duration::from_secs(60)).await;
     assert_eq!(socket.closed().await.0, 4001, "KEY-08");
     unending.play(&[0; 5]).await;
     assert_eq!(unending.hear().await["text"], "5");
@@ -167,7 +166,7 @@ async fn a_client_that_goes_leaves_no_session_behind() {
 async fn a_client_that_does_not_read_keeps_no_stream_of_a_revoked_key() {
     let flood = Flood::default();
     let said = flood.said.clone();
-    let app = Start::default().workers(flood).start().await;
+    let app = Start::default().worker(flood).start().await;
     let (admin, key) = (app.key("admin").await, app.key("realtime").await);
     let tenant = dalston_model::TenantId::default();
     let streams = &app.runtime.services.streams;

@@ -2,7 +2,7 @@
 
 use super::message::SPOKEN;
 use crate::fault::detail;
-use dalston_auth::Permit;
+use dalston_auth::{Caller, Permit};
 use dalston_command::{Answer, Arguments, Block, Effect, Method, Row, Span};
 use dalston_model::{Target, TenantId};
 use dalston_runtime::Runtime;
@@ -50,7 +50,7 @@ impl Tools {
         let (runtime, caller) = (&self.runtime, asker.permit.caller());
         let answer = runtime.registry.invoke(&runtime.services, caller, row.name, arguments, None).await?;
         if let Some(secret) = &answer.secret {
-            let (tenant, of) = made(&answer.data, secret).ok_or(ServiceError::Internal)?;
+            let (tenant, of) = made(&answer.data, secret, caller).ok_or(ServiceError::Internal)?;
             let token = runtime.services.claims.offer(&tenant, &of, secret).await?;
             asker.claim.set(token).map_err(|_| ServiceError::Internal)?;
         }
@@ -127,11 +127,13 @@ fn tool(row: &Row) -> Tool {
 }
 
 /// What was made with the secret, and its tenant.
-fn made(data: &Value, secret: &Secret) -> Option<(TenantId, Target)> {
-    let id = data["id"].as_str()?;
+fn made(data: &Value, secret: &Secret, caller: &Caller) -> Option<(TenantId, Target)> {
+    let id = data["id"].as_str().unwrap_or_default();
     let of = match secret {
         Secret::Key(_) => Target::Key(id.parse().ok()?),
         Secret::Webhook(_) => Target::Webhook(id.parse().ok()?),
+        // A ticket is one of the caller's own key.
+        Secret::Ticket(_) => return caller.key().map(|key| (key.tenant.clone(), Target::Key(key.id))),
     };
     Some((data["tenant_id"].as_str()?.parse().ok()?, of))
 }

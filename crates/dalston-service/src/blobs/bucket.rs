@@ -71,6 +71,8 @@ impl Bucket {
             .with_region(parts.region)
             .with_access_key_id(parts.access_key)
             .with_secret_access_key(parts.secret_key.expose())
+            // Not every server deletes many at once.
+            .with_disable_bulk_delete(true)
             .with_client_options(options)
             .with_retry(retry);
         if let Some(endpoint) = parts.endpoint {

@@ -111,6 +111,11 @@ impl Dispatcher {
         }
     }
 
+    /// What its engine is, and the models that it lists.
+    pub async fn models(&self) -> (&'static str, Vec<String>) {
+        (self.engine.kind(), self.engine.models().await)
+    }
+
     /// How it is.
     pub fn report(&self) -> DispatcherReport {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);

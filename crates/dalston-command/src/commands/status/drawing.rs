@@ -6,7 +6,9 @@ use crate::{
     text,
 };
 use dalston_model::Timestamp;
-use dalston_service::{AdminReport, ChatState, FeedReport, KeysReport, Report, StoreReport, WebhooksReport};
+use dalston_service::{
+    AdminReport, ChatState, FeedReport, KeysReport, Report, StoreReport, WebhooksReport, WorkersReport,
+};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -91,7 +93,7 @@ fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Li
         ("feed", feed(&admin.feed, time)),
         ("keys", known(admin.keys.map(keys))),
         ("tenants", known(admin.tenants.map(|count| plain(grouped(count))))),
-        ("workers", value(&admin.workers)),
+        ("workers", known(admin.workers.as_ref().map(workers))),
         ("limiter", vec![Span::new(limiter, &admin.limiter)]),
         ("webhooks", known(admin.webhook.map(|it| webhooks(it, time)))),
         ("telegram", known(admin.telegram.as_ref().map(|chat| telegram(chat, time)))),
@@ -123,6 +125,18 @@ fn keys(keys: KeysReport) -> Line {
         counted(keys.expiring, &format!("expiring within {}", about(KeysReport::SOON)), Tone::Warning),
         counted(keys.unused, &format!("unused for {}", about(KeysReport::IDLE)), Tone::Warning),
     ])
+}
+
+fn workers(workers: &WorkersReport) -> Line {
+    let load = |name: &str, sessions: u64, capacity: u64| {
+        let tone = if sessions >= capacity { Tone::Warning } else { Tone::Plain };
+        Span::new(tone, &format!("{name} {sessions} of {capacity}"))
+    };
+    let own =
+        (workers.own_capacity > 0).then(|| load("built-in", workers.own_streams as u64, workers.own_capacity as u64));
+    let registered = workers.registered.iter().map(|it| load(&it.id, it.sessions.into(), it.capacity.into()));
+    let all: Vec<Span> = own.into_iter().chain(registered).collect();
+    if all.is_empty() { vec![Span::new(Tone::Warning, "none")] } else { joined(all) }
 }
 
 fn webhooks(webhooks: WebhooksReport, time: Timestamp) -> Line {

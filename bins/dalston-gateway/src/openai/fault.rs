@@ -1,0 +1,70 @@
+//! Refusals in OpenAI's shape, on its routes: those of the gate too, and whatever is no route below its base URL.
+
+use actix_web::{
+    Error, HttpResponse,
+    body::{BoxBody, MessageBody, to_bytes_limited},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{StatusCode, header},
+    middleware::Next,
+};
+use serde_json::{Value, json};
+
+/// A refusal is shorter.
+const MOST: usize = 64 * 1024;
+/// What a client reads when a refusal cannot be.
+const UNKNOWN: &str = "Internal error";
+
+/// Draws what is refused below the base URL as OpenAI does.
+pub(crate) async fn shape(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let is_ours = request.path() == "/openai/v1" || request.path().starts_with("/openai/v1/");
+    let response = next.call(request).await?;
+    if !is_ours || response.status().as_u16() < 400 {
+        return Ok(response.map_into_left_body());
+    }
+    let (request, response) = response.into_parts();
+    let (head, body) = response.into_parts();
+    let body = to_bytes_limited(body, MOST).await.ok().and_then(Result::ok).unwrap_or_default();
+    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+    Ok(ServiceResponse::new(request, redrawn(&head, &problem)).map_into_right_body())
+}
+
+/// The refusal with its headers, in the other shape.
+fn redrawn(head: &HttpResponse<()>, problem: &Value) -> HttpResponse<BoxBody> {
+    let status = match head.status() {
+        // There what is not acceptable is not well-formed either.
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,
+        other => other,
+    };
+    let mut response = HttpResponse::build(status).json(json!({"error": error(status, problem)}));
+    for (name, value) in head.headers() {
+        if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) {
+            response.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response
+}
+
+fn error(status: StatusCode, problem: &Value) -> Value {
+    let detail = problem["detail"].as_str().unwrap_or(UNKNOWN);
+    let first = &problem["errors"][0];
+    let message = match (first["field"].as_str(), first["detail"].as_str()) {
+        (Some(field), Some(wrong)) => format!("{detail}: {field} {wrong}"),
+        _ => detail.to_owned(),
+    };
+    let code = match problem["code"].as_str() {
+        Some("missing_credential" | "invalid_credential") => "invalid_api_key",
+        Some("rate_limited") => "rate_limit_exceeded",
+        Some("not_found") if detail == super::models::UNKNOWN => "model_not_found",
+        Some(code) => code,
+        None => "internal",
+    };
+    let kind = match status.as_u16() {
+        429 => "requests",
+        500.. => "server_error",
+        _ => "invalid_request_error",
+    };
+    json!({"message": message, "type": kind, "param": first["field"], "code": code})
+}

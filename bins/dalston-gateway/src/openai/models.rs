@@ -1,0 +1,48 @@
+//! The models, as OpenAI lists them. Any other name may be asked for too: the engine does with it what it can.
+
+use crate::{Gateway, body};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path},
+};
+use dalston_actix::{Permitted, Problem};
+use dalston_model::ErrorCode;
+use serde_json::{Value, json};
+
+/// What the client reads of a model that is not listed.
+pub(super) const UNKNOWN: &str = "Model not found";
+
+/// All of them.
+pub(crate) async fn models(
+    request: HttpRequest,
+    Permitted(_permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    body::none(&request)?;
+    let models = listed(&gateway).await;
+    Ok(HttpResponse::Ok().json(json!({"object": "list", "data": models})))
+}
+
+/// One of them.
+pub(crate) async fn model(
+    request: HttpRequest,
+    path: Path<String>,
+    Permitted(_permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    body::none(&request)?;
+    let mut models = listed(&gateway).await.into_iter();
+    let model = models.find(|model| model["id"] == path.as_str());
+    model.map(|model| HttpResponse::Ok().json(model)).ok_or_else(|| Problem::new(ErrorCode::NotFound, UNKNOWN))
+}
+
+/// What the engine lists; an engine that lists nothing is a model itself.
+async fn listed(gateway: &Gateway) -> Vec<Value> {
+    let (engine, mut models) = gateway.runtime.services.dispatcher.models().await;
+    if models.is_empty() {
+        models.push(engine.to_owned());
+    }
+    // When a model was made is not known here.
+    let drawn = |id| json!({"id": id, "object": "model", "created": 0, "owned_by": engine});
+    models.into_iter().map(drawn).collect()
+}

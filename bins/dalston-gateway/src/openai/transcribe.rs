@@ -1,0 +1,114 @@
+//! A transcript while the client waits: a job like any other, made, waited for, and given in the shape that is wanted.
+
+use super::form::Asked;
+use crate::{
+    Gateway,
+    fault::problem,
+    paced::paced,
+    upload::{acceptable, at_most, most},
+};
+use actix_multipart::Multipart;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::HeaderName,
+    rt,
+    web::{Data, Payload},
+};
+use dalston_actix::{Permitted, Problem};
+use dalston_auth::Permit;
+use dalston_model::{ErrorCode, Job, JobId, JobStatus};
+use dalston_service::{ServiceError, Shape, streamed};
+use std::time::Duration;
+
+/// How long a client is kept waiting. OpenAI's own wait ten minutes for an answer; this comes before.
+const PATIENCE: Duration = Duration::from_secs(590);
+/// OpenAI's clients try again unless they are told not to: that would make the job a second time.
+const ONCE: HeaderName = HeaderName::from_static("x-should-retry");
+/// The job behind an answer.
+const JOB: HeaderName = HeaderName::from_static("x-dalston-job");
+
+/// Transcribes the file of a form.
+pub(crate) async fn transcribe(
+    request: HttpRequest,
+    payload: Payload,
+    Permitted(permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    answer(&request, payload, permit, gateway, false).await
+}
+
+/// Translates the file of a form into English.
+pub(crate) async fn translate(
+    request: HttpRequest,
+    payload: Payload,
+    Permitted(permit): Permitted,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    answer(&request, payload, permit, gateway, true).await
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: Payload,
+    permit: Permit,
+    gateway: Data<Gateway>,
+    translate: bool,
+) -> Result<HttpResponse, Problem> {
+    let jobs = &gateway.runtime.services.jobs;
+    jobs.room(&permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
+    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
+    let multipart = Multipart::new(request.headers(), Box::pin(body));
+    let Asked { staged, upload, shape } = Asked::read(multipart, translate, &permit, &gateway).await?;
+    let job = jobs.create(&permit, staged, upload, None).await.map_err(problem)?;
+    let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: Some(job.id) };
+    let job = jobs.ended(&permit, job.id, PATIENCE).await.map_err(problem)?;
+    waiting.job = None;
+    if let Some(refusal) = refused(&job) {
+        return Err(refusal.with_header(ONCE, "false").with_header(JOB, job.id.to_string()));
+    }
+    let transcript = jobs.transcript(&permit, &job).await.map_err(problem)?;
+    let pieces = transcript.shaped(shape).map_err(|error| problem(error.into()))?;
+    let kind = match shape {
+        Shape::Json | Shape::Verbose { .. } => "application/json",
+        Shape::Text | Shape::Srt | Shape::Vtt => "text/plain; charset=utf-8",
+        Shape::Events => "text/event-stream",
+    };
+    let id = job.id.to_string();
+    Ok(HttpResponse::Ok().content_type(kind).insert_header((JOB, id)).streaming(Box::pin(streamed(pieces))))
+}
+
+/// What a client reads of a job without a transcript.
+fn refused(job: &Job) -> Option<Problem> {
+    match job.status {
+        JobStatus::Completed => None,
+        JobStatus::Failed => {
+            let error = job.error.clone().unwrap_or_else(|| "The job failed".to_owned());
+            Some(Problem::new(ErrorCode::Internal, error))
+        }
+        JobStatus::Cancelled => Some(problem(ServiceError::Conflict("The job was cancelled".into()))),
+        JobStatus::Pending | JobStatus::Running | JobStatus::Cancelling => {
+            let later = format!("The job goes on: GET /v1/audio/transcriptions/{}", job.id);
+            Some(Problem::new(ErrorCode::Timeout, later))
+        }
+    }
+}
+
+/// A client that waits for its job. When it goes, nobody will ask for the transcript: the job is cancelled.
+struct Waiting {
+    gateway: Data<Gateway>,
+    permit: Permit,
+    job: Option<JobId>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(id) = self.job.take() else { return };
+        let (gateway, permit) = (self.gateway.clone(), self.permit.clone());
+        rt::spawn(async move {
+            // It may have ended meanwhile.
+            if let Err(error) = gateway.runtime.services.jobs.cancel(&permit, id).await {
+                tracing::debug!(%error, job = %id, "a job whose client has gone goes on");
+            }
+        });
+    }
+}

@@ -1,0 +1,3 @@
+//! The command on tickets.
+
+pub(crate) mod create;

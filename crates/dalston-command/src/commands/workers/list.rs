@@ -1,0 +1,24 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::ServiceResult;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// List the workers that serve your tenant's streams, with their load.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct List {}
+
+impl Command for List {
+    const NAME: &'static str = "workers.list";
+    const TOOL: &'static str = "list_workers";
+    const NEED: Need = Need::Scope(Scope::Worker);
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/workers");
+    const COLUMNS: &'static [&'static str] = &["id", "tenant_id", "url", "sessions", "capacity", "lapses_at"];
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let workers = context.services.workers.list(&context.permit).await?;
+        Ok(Answer::new(workers.iter().map(super::view).collect()))
+    }
+}

@@ -1,0 +1,29 @@
+use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use dalston_auth::Need;
+use dalston_model::Scope;
+use dalston_service::ServiceResult;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+/// Take a worker of streams away. Its sessions go on; new ones go elsewhere, unless it registers again.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Remove {
+    /// The name of the worker.
+    worker_id: String,
+}
+
+impl Command for Remove {
+    const NAME: &'static str = "workers.remove";
+    const TOOL: &'static str = "remove_worker";
+    const NEED: Need = Need::Scope(Scope::Worker);
+    const EFFECT: Effect = Effect::Write;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/workers/{worker_id}");
+    const EXAMPLE: &'static str = "worker_id=gpu-1";
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+        let id = super::worker_id(&self.worker_id)?;
+        context.services.workers.remove(&context.permit, id).await?;
+        Ok(Answer::new(json!({"status": "removed"})))
+    }
+}

@@ -1,0 +1,116 @@
+//! Transcripts in the shapes that OpenAI gives them.
+
+use crate::{
+    Pieces, Transcript,
+    transcript::{listed, pass, said, text},
+};
+use bytes::Bytes;
+use dalston_engine::{Format, Layout, Segment};
+use serde_json::json;
+use std::{cell::Cell, io, iter, num::NonZeroUsize};
+
+/// How a transcript is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// An object with the text.
+    Json,
+    /// The text.
+    Text,
+    /// SubRip, a subtitle for each segment.
+    Srt,
+    /// WebVTT, a subtitle for each segment.
+    Vtt,
+    /// An object with the text, and what else is wanted.
+    Verbose {
+        /// With segments.
+        segments: bool,
+        /// With words.
+        words: bool,
+        /// Whether it is a translation.
+        translated: bool,
+    },
+    /// Server-sent events: a piece of the text for each segment, then the whole.
+    Events,
+}
+
+impl Transcript {
+    /// In this shape.
+    pub fn shaped(self, shape: Shape) -> io::Result<Pieces> {
+        // Nothing is wrapped: whoever wants lines asks our own export.
+        let whole = Layout { line_length: NonZeroUsize::MAX, lines: NonZeroUsize::MIN };
+        match shape {
+            Shape::Json => Ok(Box::new(said("{\"text\":\"").chain(text(&self.file)?).chain(said("\"}")))),
+            Shape::Text => self.render(Format::Txt, whole),
+            Shape::Srt => self.render(Format::Srt, whole),
+            Shape::Vtt => self.render(Format::Vtt, whole),
+            Shape::Verbose { segments, words, translated } => self.verbose(segments, words, translated),
+            Shape::Events => self.events(),
+        }
+    }
+
+    fn verbose(self, segments: bool, words: bool, translated: bool) -> io::Result<Pieces> {
+        let head = json!({
+            "task": if translated { "translate" } else { "transcribe" },
+            "language": self.summary.language.as_deref().unwrap_or(""),
+            "duration": self.summary.duration,
+        });
+        let mut head = head.to_string();
+        head.pop();
+        if let Some(note) = &self.summary.note {
+            head += &format!(",\"note\":{}", json!(note));
+        }
+        head += ",\"text\":\"";
+        let mut pieces: Pieces = Box::new(iter::once(Ok(Bytes::from(head))).chain(text(&self.file)?).chain(said("\"")));
+        if segments {
+            let next = Cell::new(0);
+            let segments = pass(&self.file, move |segment, first| {
+                let id = next.replace(next.get() + 1);
+                (listed(first, &verbose(id, &segment)), false)
+            })?;
+            pieces = Box::new(pieces.chain(said(",\"segments\":[")).chain(segments).chain(said("]")));
+        }
+        if words {
+            let words = pass(&self.file, |segment, first| {
+                let words = segment.words.iter().enumerate().map(|(at, word)| {
+                    let word = json!({"word": word.word, "start": word.start, "end": word.end});
+                    listed(first && at == 0, &word)
+                });
+                (words.collect(), first && segment.words.is_empty())
+            })?;
+            pieces = Box::new(pieces.chain(said(",\"words\":[")).chain(words).chain(said("]")));
+        }
+        Ok(Box::new(pieces.chain(said("}"))))
+    }
+
+    fn events(self) -> io::Result<Pieces> {
+        let deltas = pass(&self.file, |segment, first| {
+            let text = segment.text.trim();
+            if text.is_empty() {
+                return (String::new(), first);
+            }
+            let delta = if first { text.to_owned() } else { format!(" {text}") };
+            let event = json!({"type": "transcript.text.delta", "delta": delta});
+            (format!("event: transcript.text.delta\ndata: {event}\n\n"), false)
+        })?;
+        let done = said("event: transcript.text.done\ndata: {\"type\":\"transcript.text.done\",\"text\":\"");
+        let pieces = deltas.chain(done).chain(text(&self.file)?);
+        Ok(Box::new(pieces.chain(said("\"}\n\ndata: [DONE]\n\n"))))
+    }
+}
+
+/// A segment with all members that OpenAI's clients want. What only Whisper knows is 0, what the engine said of its
+/// confidence is there.
+fn verbose(id: u64, segment: &Segment) -> serde_json::Value {
+    json!({
+        "id": id,
+        "seek": 0,
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": segment.confidence.map_or(0.0, |confidence| confidence.max(1e-9).ln()),
+        "compression_ratio": 0.0,
+        "no_speech_prob": 0.0,
+    })
+}

@@ -1,0 +1,210 @@
+//! Streams: opened for an admitted caller when a worker has room, and ended when the caller's key is.
+
+mod budget;
+mod router;
+mod stream;
+
+pub(crate) use router::TTL;
+pub use router::{FixedWorker, RouterParts};
+pub use stream::{Ending, Stream};
+
+use crate::{ServiceError, ServiceResult};
+use budget::Budget;
+use dalston_auth::Permit;
+use dalston_model::{
+    Key, KeyId, KeyState, NewSession, Scope, SessionId, SharedClock, SharedEntropy, TenantId, Timestamp,
+};
+use dalston_store::SharedStore;
+use dalston_stream::StreamConfig;
+use router::Router;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use stream::Left;
+use tokio::sync::watch;
+
+/// What is known of an open stream.
+struct Open {
+    key: Option<KeyId>,
+    tenant: TenantId,
+    /// When its key expires.
+    expires_at: Option<Timestamp>,
+    /// When its time is up.
+    ends_at: Option<Timestamp>,
+    /// Whether it is over for everybody but its worker, which says the rest.
+    is_over: bool,
+    end: watch::Sender<Option<Ending>>,
+}
+
+/// All open streams of this node.
+pub struct Streams {
+    store: SharedStore,
+    router: Router,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    open: Mutex<HashMap<SessionId, Open>>,
+    /// Sessions that have ended and are not settled yet: the store was away, or their task was.
+    left: Mutex<Vec<Left>>,
+}
+
+impl Streams {
+    pub(crate) fn new(store: SharedStore, parts: RouterParts, clock: SharedClock, entropy: SharedEntropy) -> Arc<Self> {
+        let router = Router::new(store.clone(), parts, clock.clone());
+        Arc::new(Self { store, router, clock, entropy, open: Mutex::default(), left: Mutex::default() })
+    }
+
+    /// Opens a stream for the caller; `None` when no worker has room.
+    pub async fn start(self: &Arc<Self>, permit: &Permit, config: &StreamConfig) -> ServiceResult<Option<Stream>> {
+        let now = self.clock.now();
+        let id = SessionId::new(now, &*self.entropy)?;
+        let key = permit.caller().key();
+        let asked = NewSession {
+            id,
+            tenant: permit.tenant().clone(),
+            key: key.map(|key| key.id),
+            model: config.model.clone(),
+            language: config.language.clone(),
+        };
+        let budget = Budget::open(self.store.clone(), &asked, config, now).await?;
+        let (end, ending) = watch::channel(None);
+        // From here on, whatever happens, what was reserved is given back and the slot is freed.
+        let mut stream = Stream::new(id, permit.clone(), config.clone(), budget, ending, Arc::clone(self));
+        match self.router.open(&asked, config).await {
+            Ok(Some(slot)) => stream.attach(slot),
+            Ok(None) => {
+                stream.finish().await;
+                return Ok(None);
+            }
+            Err(error) => {
+                stream.finish().await;
+                return Err(error);
+            }
+        }
+        let open = Open {
+            key: asked.key,
+            tenant: asked.tenant,
+            expires_at: key.and_then(|key| key.expires_at),
+            ends_at: permit.caller().session_limit().map(|limit| now.plus(limit)),
+            is_over: false,
+            end,
+        };
+        self.open().insert(id, open);
+        // The key may have ended between its admission and now, when no change could find the stream yet.
+        if let Some(key) = key
+            && let Some(used) = self.store.key(&key.tenant, key.id).await?
+        {
+            self.key_changed(&used.key, self.clock.now());
+        }
+        Ok(Some(stream))
+    }
+
+    /// Ends the streams of a key that no longer carries them.
+    pub fn key_changed(&self, key: &Key, now: Timestamp) {
+        let ending = if key.state(now) != KeyState::Active {
+            Some(Ending::KeyEnded)
+        } else if !key.scopes.grants(Scope::Realtime) {
+            Some(Ending::ScopeLost)
+        } else {
+            None
+        };
+        for open in self.open().values_mut().filter(|open| open.key == Some(key.id)) {
+            open.expires_at = key.expires_at;
+            if let Some(ending) = ending {
+                tell(open, ending);
+            }
+        }
+    }
+
+    /// Ends the streams of a revoked key.
+    pub fn key_revoked(&self, id: KeyId) {
+        self.end(Ending::KeyEnded, |open| open.key == Some(id));
+    }
+
+    /// Ends the streams whose keys have expired, or whose time is up.
+    pub fn expire(&self, now: Timestamp) {
+        self.end(Ending::KeyEnded, |open| open.expires_at.is_some_and(|at| at <= now));
+        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= now));
+    }
+
+    /// Ends all streams.
+    pub fn stop(&self) {
+        self.end(Ending::Stopping, |_| true);
+    }
+
+    /// How many streams a tenant has open on this node.
+    pub fn count(&self, tenant: &TenantId) -> usize {
+        self.open().values().filter(|open| open.tenant == *tenant && !open.is_over).count()
+    }
+
+    /// How many of them the built-in worker serves, of all tenants, and how many it could.
+    pub fn own_load(&self) -> (usize, usize) {
+        self.router.own_load()
+    }
+
+    /// What is done each second: sessions that have ended are settled; and each ten seconds workers of the settings are
+    /// registered and the slots of open sessions prolonged. A stream whose slot has lapsed ends.
+    pub async fn keep(&self) -> ServiceResult<()> {
+        self.settle().await?;
+        let now = self.clock.now();
+        if !self.router.is_due(now) {
+            return Ok(());
+        }
+        self.router.register().await?;
+        let open: Vec<SessionId> = self.open().keys().copied().collect();
+        for lost in self.router.renew(&open).await? {
+            if let Some(open) = self.open().get(&lost) {
+                tracing::warn!(session = %lost, "a session's slot has lapsed");
+                tell(open, Ending::SlotLost);
+            }
+        }
+        self.router.was_kept(now);
+        Ok(())
+    }
+
+    /// Settles what has ended; at the stop also what has not, for nobody is there to do it later.
+    pub async fn close(&self) -> ServiceResult<()> {
+        self.settle().await?;
+        let open: Vec<SessionId> = self.open().drain().map(|(id, _)| id).collect();
+        for id in open {
+            self.router.close(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Frees the slots of sessions that have ended, and settles their audio. What fails stays for the next time.
+    async fn settle(&self) -> ServiceResult<()> {
+        loop {
+            let Some(left) = self.left().pop() else { return Ok(()) };
+            if let Err((left, error)) = left.settle(&self.store).await {
+                self.left().push(left);
+                return Err(ServiceError::from(error));
+            }
+        }
+    }
+
+    fn end(&self, ending: Ending, which: impl Fn(&Open) -> bool) {
+        for open in self.open().values().filter(|open| which(open)) {
+            tell(open, ending);
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<SessionId, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) -> MutexGuard<'_, Vec<Left>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells a stream to end. The first reason stands, unless it is a milder one.
+fn tell(open: &Open, ending: Ending) {
+    open.end.send_if_modified(|told| {
+        let changes = told.is_none_or(|before| before == Ending::TimeUp && ending != Ending::TimeUp);
+        if changes {
+            *told = Some(ending);
+        }
+        changes
+    });
+}

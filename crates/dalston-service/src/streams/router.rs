@@ -1,0 +1,178 @@
+//! The router: a slot of the worker that has the least to do, in one step of the store.
+
+use crate::{ServiceResult, token};
+use dalston_model::{
+    Action, Actor, AuditEntry, Door, NewSession, SessionId, SharedClock, Source, Target, TenantId, Timestamp, Worker,
+    WorkerId,
+};
+use dalston_store::{OpenSession, SharedStore};
+use dalston_stream::{OwnWorker, StreamConfig, WorkerLink, connect};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A slot or a registration is held for so long, and prolonged so often.
+pub(crate) const TTL: Duration = Duration::from_secs(30);
+const BEAT: Duration = Duration::from_secs(10);
+/// Workers that are tried for a session before the built-in one is.
+const TRIES: usize = 3;
+/// Workers come and go while one is looked for; so often is the store asked for one.
+const ROUNDS: usize = 8;
+
+/// A worker of the settings: always there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedWorker {
+    /// Its name: the same on every node.
+    pub id: WorkerId,
+    /// Where it is.
+    pub url: String,
+    /// Sessions at once.
+    pub capacity: u32,
+}
+
+impl FixedWorker {
+    /// The worker at this URL; `None` when it is not one of a WebSocket. It is named after its host, and a digest of the
+    /// whole.
+    pub fn new(url: &str, capacity: u32) -> Option<Self> {
+        let (_, rest) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "ws" | "wss"))?;
+        let authority = rest.split(['/', '?']).next()?;
+        let host = authority.rsplit('@').next().filter(|host| !host.is_empty())?;
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
+        let host: String = host.chars().take(40).map(plain).collect();
+        let digest = token::hex(&Sha256::digest(url)[..4]);
+        Some(Self { id: format!("fixed.{host}.{digest}").parse().ok()?, url: url.to_owned(), capacity })
+    }
+}
+
+/// Who serves streams.
+pub struct RouterParts {
+    /// The worker within the process.
+    pub own: Arc<dyn OwnWorker>,
+    /// Streams that it serves at once.
+    pub own_streams: u32,
+    /// Workers of the settings.
+    pub fixed: Vec<FixedWorker>,
+}
+
+/// A session's slot, taken.
+pub(super) struct Slot {
+    pub(super) link: WorkerLink,
+    /// The place with the built-in worker, if it is one.
+    pub(super) own: Option<OwnedSemaphorePermit>,
+}
+
+/// Finds workers for sessions.
+pub(super) struct Router {
+    store: SharedStore,
+    own: Arc<dyn OwnWorker>,
+    own_capacity: usize,
+    places: Arc<Semaphore>,
+    fixed: Vec<FixedWorker>,
+    clock: SharedClock,
+    kept: Mutex<Option<Timestamp>>,
+}
+
+impl Router {
+    pub(super) fn new(store: SharedStore, parts: RouterParts, clock: SharedClock) -> Self {
+        let RouterParts { own, own_streams, fixed } = parts;
+        let own_capacity = usize::try_from(own_streams).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(own_capacity));
+        Self { store, own, own_capacity, places, fixed, clock, kept: Mutex::default() }
+    }
+
+    /// A slot, with a worker that answers; `None` when nobody has room.
+    pub(super) async fn open(&self, session: &NewSession, config: &StreamConfig) -> ServiceResult<Option<Slot>> {
+        let mut except = Vec::new();
+        let mut own = self.places.available_permits() > 0;
+        for _ in 0..ROUNDS {
+            match self.store.open_session(session, own, &except, TTL).await? {
+                OpenSession::Worker(worker) => match connect(&worker.url, session.id, config).await {
+                    Ok(link) => return Ok(Some(Slot { link, own: None })),
+                    Err(error) => {
+                        tracing::warn!(worker = %worker.id, %error, "another worker is asked");
+                        self.close(session.id).await?;
+                        except.push(worker.id);
+                    }
+                },
+                OpenSession::Own => {
+                    if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                        return Ok(Some(Slot { link: self.own.serve(session.id, config), own: Some(place) }));
+                    }
+                    // Somebody else was faster.
+                    self.close(session.id).await?;
+                    own = false;
+                }
+                OpenSession::NoCapacity => return Ok(None),
+                OpenSession::Excess(excess) => return Err(excess.into()),
+            }
+            if except.len() == TRIES {
+                except = self.store.workers().await?.into_iter().map(|load| load.worker.id).collect();
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many places of the built-in worker are taken, and how many there are.
+    pub(super) fn own_load(&self) -> (usize, usize) {
+        (self.own_capacity.saturating_sub(self.places.available_permits()), self.own_capacity)
+    }
+
+    /// Whether the workers of the settings and the slots are to be kept alive again.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        // A clock that was set back makes nothing last.
+        self.kept().is_none_or(|kept| now < kept || now.since(kept) >= BEAT)
+    }
+
+    /// They were kept alive at `now`.
+    pub(super) fn was_kept(&self, now: Timestamp) {
+        *self.kept() = Some(now);
+    }
+
+    /// Registers the workers of the settings for a while, as every node does.
+    pub(super) async fn register(&self) -> ServiceResult<()> {
+        for FixedWorker { id, url, capacity } in &self.fixed {
+            let worker = Worker {
+                id: id.clone(),
+                tenant: None,
+                url: url.clone(),
+                models: Vec::new(),
+                languages: Vec::new(),
+                capacity: *capacity,
+            };
+            let source = Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None };
+            let entry = AuditEntry {
+                time: self.clock.now(),
+                tenant: TenantId::default(),
+                source,
+                action: Action::WorkerRegistered,
+                target: Target::Worker(id.clone()),
+                detail: json!({"capacity": capacity, "shared": true}),
+            };
+            if !self.store.put_worker(&worker, TTL, &entry).await? {
+                tracing::error!(worker = %id, "a tenant's worker has the name of one of the settings");
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn close(&self, id: SessionId) -> ServiceResult<()> {
+        self.store.close_session(id).await?;
+        Ok(())
+    }
+
+    /// Prolongs slots. Gives those that have lapsed.
+    pub(super) async fn renew(&self, sessions: &[SessionId]) -> ServiceResult<Vec<SessionId>> {
+        if sessions.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.renew_sessions(sessions, TTL).await?)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,62 @@
+//! Tickets: one-use credentials for browsers, which can send no header when they open a stream.
+
+use crate::{ServiceError, ServiceResult};
+use dalston_auth::{Gate, Permit, PlainKey, Ticket};
+use dalston_model::{Action, SharedClock, SharedEntropy, Target, Timestamp};
+use dalston_store::SharedStore;
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// What a ticket is to be good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketAsk {
+    /// The path of a stream.
+    pub path: String,
+    /// The one origin from which it may be used.
+    pub origin: Option<String>,
+    /// How long it waits for its use.
+    pub ttl: Duration,
+    /// How long the stream may last.
+    pub session_limit: Option<Duration>,
+}
+
+/// The use cases on tickets.
+pub struct Tickets {
+    store: SharedStore,
+    gate: Arc<Gate>,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Tickets {
+    pub(crate) const fn new(store: SharedStore, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { store, gate, clock, entropy }
+    }
+
+    /// Makes a ticket of the caller's key, which lives no longer than the key does. Gives the secret and when it lapses;
+    /// the store has its digest only.
+    pub async fn create(&self, permit: &Permit, ask: TicketAsk) -> ServiceResult<(PlainKey, Timestamp)> {
+        let Some(key) = permit.caller().key() else {
+            return Err(ServiceError::Conflict("A ticket belongs to an API key: use one to make it".into()));
+        };
+        let TicketAsk { path, origin, ttl, session_limit } = ask;
+        let secret = Ticket::mint(&*self.entropy)?;
+        let now = self.clock.now();
+        let detail = json!({"path": path, "origin": origin, "ttl_seconds": ttl.as_secs()});
+        let ticket = Ticket {
+            key_tenant: key.tenant.clone(),
+            key: key.id,
+            tenant: permit.tenant().clone(),
+            path,
+            origin,
+            session_limit,
+        };
+        // A record of a ticket that was not made does no harm; a ticket without a record would.
+        self.store.record(&permit.entry(now, Action::TicketCreated, Target::Key(key.id), detail)).await?;
+        let name = Ticket::name(self.gate.digester(), &secret);
+        if !self.store.put_note(&name, None, &ticket.to_note(), ttl).await? {
+            return Err(ServiceError::Internal);
+        }
+        Ok((secret, now.plus(ttl)))
+    }
+}

@@ -1,0 +1,71 @@
+//! Workers of streams: they register, are heard from, are taken away.
+
+use crate::{ServiceError, ServiceResult, streams::TTL};
+use dalston_auth::{Need, Permit};
+use dalston_model::{Action, Scope, SharedClock, Target, Worker, WorkerId, WorkerLoad};
+use dalston_store::SharedStore;
+use serde_json::json;
+
+const NOUN: &str = "Worker";
+
+/// What a worker says of itself, each time all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerAsk {
+    /// Its name.
+    pub id: WorkerId,
+    /// Where it is: `ws://` or `wss://`.
+    pub url: String,
+    /// Sessions at once.
+    pub capacity: u32,
+    /// Models that it has; none named: any.
+    pub models: Vec<String>,
+    /// Languages that it knows; none named: any.
+    pub languages: Vec<String>,
+    /// Whether it serves every tenant: for `platform` only.
+    pub shared: bool,
+}
+
+/// The use cases on workers.
+pub struct Workers {
+    store: SharedStore,
+    clock: SharedClock,
+}
+
+impl Workers {
+    pub(crate) const fn new(store: SharedStore, clock: SharedClock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Registers a worker for half a minute, or hears that it lives. Gives it with its load.
+    pub async fn register(&self, permit: &Permit, ask: WorkerAsk) -> ServiceResult<WorkerLoad> {
+        let WorkerAsk { id, url, capacity, models, languages, shared } = ask;
+        if shared {
+            permit.caller().permit(Need::Scope(Scope::Platform))?;
+        }
+        let tenant = (!shared).then(|| permit.tenant().clone());
+        let worker = Worker { id: id.clone(), tenant, url, models, languages, capacity };
+        let detail = json!({"capacity": capacity, "shared": shared});
+        let entry = permit.entry(self.clock.now(), Action::WorkerRegistered, Target::Worker(id.clone()), detail);
+        if !self.store.put_worker(&worker, TTL, &entry).await? {
+            return Err(ServiceError::Conflict("A worker of this name serves others".into()));
+        }
+        let workers = self.store.workers().await?;
+        // It may have been taken away just now.
+        workers.into_iter().find(|load| load.worker.id == id).ok_or(ServiceError::NotFound(NOUN))
+    }
+
+    /// The workers that serve the caller's tenant, by name.
+    pub async fn list(&self, permit: &Permit) -> ServiceResult<Vec<WorkerLoad>> {
+        let serves = |load: &WorkerLoad| load.worker.tenant.as_ref().is_none_or(|tenant| tenant == permit.tenant());
+        Ok(self.store.workers().await?.into_iter().filter(serves).collect())
+    }
+
+    /// Takes a worker away; its sessions go on. One that serves every tenant: for `platform` only.
+    pub async fn remove(&self, permit: &Permit, id: WorkerId) -> ServiceResult<()> {
+        let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
+        let tenant = (!is_platform).then(|| permit.tenant());
+        let entry = permit.entry(self.clock.now(), Action::WorkerRemoved, Target::Worker(id.clone()), json!({}));
+        let removed = self.store.remove_worker(&id, tenant, &entry).await?;
+        if removed { Ok(()) } else { Err(ServiceError::NotFound(NOUN)) }
+    }
+}

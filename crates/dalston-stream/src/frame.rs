@@ -1,0 +1,125 @@
+//! What goes through a link: frames of the client, messages of the worker.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What a client sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// Audio.
+    Audio(Bytes),
+    /// A message of JSON, as it came.
+    Control(ByteString),
+}
+
+impl ClientFrame {
+    /// No more audio comes: the worker says the rest, then `session.end`.
+    pub const fn end() -> Self {
+        Self::Control(ByteString::from_static(r#"{"type":"end"}"#))
+    }
+}
+
+/// What a message of a worker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text that may change.
+    Partial,
+    /// A text that stands.
+    Final,
+    /// Somebody has begun to speak.
+    SpeechStart,
+    /// Nobody speaks any more.
+    SpeechEnd,
+    /// Something to know.
+    Warning,
+    /// All was said.
+    End,
+    /// Something went wrong.
+    Error,
+}
+
+impl Kind {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Partial => "transcript.partial",
+            Self::Final => "transcript.final",
+            Self::SpeechStart => "vad.speech_start",
+            Self::SpeechEnd => "vad.speech_end",
+            Self::Warning => "warning",
+            Self::End => "session.end",
+            Self::Error => "error",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let all =
+            [Self::Partial, Self::Final, Self::SpeechStart, Self::SpeechEnd, Self::Warning, Self::End, Self::Error];
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A message of a worker: an object of JSON, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What it is.
+    pub kind: Kind,
+    /// The message.
+    pub text: ByteString,
+}
+
+impl Said {
+    /// Reads a message. `None`: it is not one that a client knows.
+    pub fn read(text: ByteString) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Typed<'a> {
+            #[serde(borrow, rename = "type")]
+            kind: std::borrow::Cow<'a, str>,
+        }
+        let kind = serde_json::from_str::<Typed<'_>>(&text).ok().and_then(|typed| Kind::named(&typed.kind))?;
+        Some(Self { kind, text })
+    }
+
+    /// A message of this kind, with these fields beside its type.
+    pub fn new(kind: Kind, fields: Value) -> Self {
+        let mut message = serde_json::Map::from_iter([("type".to_owned(), kind.as_str().into())]);
+        if let Value::Object(fields) = fields {
+            message.extend(fields);
+        }
+        Self { kind, text: Value::Object(message).to_string().into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_objects_of_a_known_type_are_messages() {
+        let read = |text: &'static str| Said::read(ByteString::from_static(text)).map(|said| said.kind);
+        assert_eq!(read(r#"{"text":"a","type":"transcript.final"}"#), Some(Kind::Final));
+        assert_eq!(read(r#"{"type":"session\u002eend"}"#), Some(Kind::End));
+        for wrong in [
+            "",
+            "[]",
+            "7",
+            r#"{"type":"session.begin"}"#,
+            r#"{"type":7}"#,
+            r#"{"type":"error"} trailing"#,
+            r#"{"type":"error","type":"warning"}"#,
+            r#"["error"]"#,
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_here_reads_as_it_was_meant() {
+        let said = Said::new(Kind::SpeechStart, json!({"timestamp": 1.5}));
+        assert_eq!(said.text, r#"{"type":"vad.speech_start","timestamp":1.5}"#);
+        assert_eq!(Said::read(said.text.clone()), Some(said));
+    }
+}

@@ -1,0 +1,32 @@
+//! The two ends of a session with a worker.
+
+use crate::{ClientFrame, Said};
+use tokio::sync::mpsc;
+
+/// Messages that wait in a link, in each direction. A frame is at most a few 100 KiB, and one is under way on each side.
+const PLACES: usize = 4;
+
+/// The end that the client's socket holds.
+pub struct WorkerLink {
+    /// To the worker: frames of the client, in order.
+    pub to: mpsc::Sender<ClientFrame>,
+    /// From the worker: messages for the client. When it closes before [`Kind::End`](crate::Kind::End), the worker is lost.
+    pub from: mpsc::Receiver<Said>,
+}
+
+/// The end that the worker's socket holds, or the worker itself.
+pub struct WorkerEnd {
+    /// What the client says. Closed when nobody waits for the worker any more.
+    pub heard: mpsc::Receiver<ClientFrame>,
+    /// What the client is to hear.
+    pub say: mpsc::Sender<Said>,
+}
+
+impl WorkerLink {
+    /// A link, and its other end.
+    pub fn pair() -> (Self, WorkerEnd) {
+        let (to, heard) = mpsc::channel(PLACES);
+        let (say, from) = mpsc::channel(PLACES);
+        (Self { to, from }, WorkerEnd { heard, say })
+    }
+}

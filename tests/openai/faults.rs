@@ -1,0 +1,72 @@
+//! Refusals have OpenAI's shape below the base URL, and ours elsewhere.
+
+use kit::{
+    app::App,
+    client::{Answer, Client},
+    wav,
+};
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
+};
+use serde_json::json;
+
+#[tokio::test]
+async fn whatever_is_no_route_is_refused_in_that_shape_too() {
+    let app = App::start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    for (method, path, status, code) in [
+        (Method::GET, "/openai/v1", 404, "not_found"),
+        (Method::POST, "/openai/v1/chat/completions", 404, "not_found"),
+        (Method::GET, "/openai/v1/audio/transcriptions", 405, "method_not_allowed"),
+        (Method::POST, "/openai/v1/models", 405, "method_not_allowed"),
+    ] {
+        let answer = Answer::of(client.request(method, path)).await.expect(status);
+        assert_eq!(answer.json["error"]["code"], code, "{path}");
+        assert_eq!(answer.json.as_object().unwrap().len(), 1);
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(!answer.header("x-request-id").is_empty());
+    }
+    for path in ["/openai", "/openai/v2", "/openai/v10/models", "/v1/models"] {
+        assert_eq!(client.get(path).await.expect(404).problem(), "not_found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_acceptable_is_named() {
+    let app = App::start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    for (path, field, value) in [
+        ("transcriptions", "response_format", "diarized_json"),
+        ("transcriptions", "temperature", "2"),
+        ("transcriptions", "timestamp_granularities[]", "line"),
+        ("transcriptions", "timestamp_granularities[]", "word"),
+        ("transcriptions", "stream", "1"),
+        ("transcriptions", "include[]", "logprobs"),
+        ("translations", "language", "de"),
+        ("translations", "stream", "true"),
+        ("transcriptions", "file", "second"),
+    ] {
+        let form = form().text(field, value);
+        let answer = send(&client, path, form).await.expect(400);
+        let shown = if field == "include[]" { "(unreadable name)" } else { field };
+        assert_eq!(answer.json["error"]["param"], shown, "{}", answer.text);
+        assert_eq!(answer.json["error"]["type"], "invalid_request_error");
+    }
+    let form = form().text("stream", "true").text("response_format", "srt");
+    assert_eq!(send(&client, "transcriptions", form).await.expect(400).json["error"]["param"], "stream");
+    let answer = send(&client, "transcriptions", Form::new().text("model", "whisper-1")).await.expect(400);
+    let error = json!({"message": "The request is not acceptable: file is required", "type": "invalid_request_error",
+        "param": "file", "code": "invalid_request"});
+    assert_eq!(answer.json["error"], error);
+    assert_eq!(client.get("/v1/audio/transcriptions").await.expect(200).json, json!([]), "no job was made");
+}
+
+fn form() -> Form {
+    Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"))
+}
+
+async fn send(client: &Client, path: &str, form: Form) -> Answer {
+    Answer::of(client.request(Method::POST, &format!("/openai/v1/audio/{path}")).multipart(form)).await
+}

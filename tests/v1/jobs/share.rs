@@ -1,0 +1,65 @@
+//! Nodes share the work of all tenants.
+
+use super::{PATH, ended, upload, working_with};
+use kit::{
+    app::Start,
+    process::eventually,
+    scribe::{Scribe, Turn},
+    stores, wav,
+};
+use std::collections::HashSet;
+
+#[tokio::test]
+async fn two_nodes_work_on_each_job_once_between_them() {
+    const JOBS: usize = 20;
+    let fixture = stores::sqlite().await;
+    let (one, first, client) = working_with(Start::default().on(stores::shared(&fixture)), &[Turn::Writes(1)]).await;
+    let folder = one.data.path().to_str().unwrap().to_owned();
+    let second = Scribe::new(&[Turn::Writes(1)]);
+    let start = Start::default().set("DALSTON_DATA_DIR", &folder).on(fixture).engine(second.clone());
+    let two = start.start().await;
+    let elsewhere = two.with(client.secret.as_ref().unwrap());
+    let mut jobs = Vec::new();
+    for number in 0..JOBS {
+        jobs.push(upload(if number % 2 == 0 { &client } else { &elsewhere }).await);
+    }
+    for job in &jobs {
+        assert_eq!(ended(&client, job).await.json["status"], "completed");
+    }
+    assert_eq!(first.count() + second.count(), JOBS);
+    let audio: HashSet<_> = first.heard().into_iter().chain(second.heard()).map(|work| work.audio).collect();
+    assert_eq!(audio.len(), JOBS);
+    let log = client.get(&format!("{PATH}?status=completed")).await.expect(200);
+    assert_eq!(log.ids().len(), JOBS);
+}
+
+#[tokio::test]
+async fn a_tenant_waits_for_one_job_of_another_at_most() {
+    let start = Start::default().set("DALSTON_JOBS_PER_NODE", "1");
+    let (app, scribe, client) = working_with(start, &[Turn::Holds]).await;
+    for number in 0..30 {
+        client.upload(wav::tone(1), &format!("many-{number}.wav")).await.expect(201);
+    }
+    let other = app.key_of("other", "jobs:read,jobs:write", |ask| ask).await;
+    other.upload(wav::tone(1), "one.wav").await.expect(201);
+    eventually("the first runs", async || scribe.count() == 1).await;
+    scribe.let_go_on(1);
+    eventually("the next runs", async || scribe.count() == 2).await;
+    let heard: Vec<_> = scribe.heard().into_iter().map(|work| work.filename.unwrap()).collect();
+    assert_eq!(heard, ["many-0.wav", "one.wav"]);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_hands_its_jobs_back() {
+    let fixture = stores::memory().await;
+    let (mut one, first, client) = working_with(Start::default().on(stores::shared(&fixture)), &[Turn::Holds]).await;
+    let job = upload(&client).await;
+    eventually("it runs", async || first.count() == 1).await;
+    one.stop();
+    assert_eq!(first.stopped(), 1);
+    let folder = one.data.path().to_str().unwrap().to_owned();
+    let start = Start::default().set("DALSTON_DATA_DIR", &folder).on(fixture);
+    let (two, _, _) = working_with(start, &[Turn::Writes(1)]).await;
+    let shown = ended(&two.with(client.secret.as_ref().unwrap()), &job).await.json;
+    assert_eq!(shown["result"]["text"], "word 0");
+}
