@@ -77,7 +77,11 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
         ("jobs:read", vec!["jobs.list", "jobs.get"]),
         ("jobs:write", vec!["jobs.cancel"]),
         ("admin", [&keys[..], &["usage"], &audit, &jobs, &["tickets.create"], &webhooks, &["nudge"]].concat()),
-        ("platform", [&keys[..], &tenants, &["usage"], &audit, &jobs, &["tickets.create"], &workers, &webhooks, &["nudge"]].concat()),
+        (
+            "platform",
+            [&keys[..], &tenants, &["usage"], &audit, &jobs, &["tickets.create"], &workers, &webhooks, &["nudge"]]
+                .concat(),
+        ),
     ] {
         let help = app.key(scopes).await.get("/help").await.expect(200);
         assert_eq!(texts(&help.json["commands"], "name"), [&always[..], &more].concat(), "AUTHZ-06 {scopes}");

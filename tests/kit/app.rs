@@ -190,6 +190,7 @@ impl Start {
                 let server = HttpServer::new(move || app(gateway.clone()))
                     .workers(1)
                     .shutdown_timeout(1)
+                    .h1_allow_half_closed(false)
                     .disable_signals()
                     .listen(listener)
                     .unwrap()

@@ -46,7 +46,11 @@ async fn they_transcribe_and_translate_in_every_format_with_a_key_of_ours() {
         assert_eq!((&verbose["segments"][1]["id"], &verbose["segments"][1]["start"]), (&json!(1), &json!(3.5)));
         assert!((verbose["segments"][1]["avg_logprob"].as_f64().unwrap() + 0.25).abs() < 1e-9);
         assert!(verbose["words"].is_null(), "{verbose}");
-        assert_eq!(told["words"]["words"][2], json!({"word": "Nobody", "start": 3.5, "end": 4.0}));
+        let word = &told["words"]["words"][2];
+        assert_eq!(
+            (word["word"].as_str(), word["start"].as_f64(), word["end"].as_f64()),
+            (Some("Nobody"), Some(3.5), Some(4.0))
+        );
         assert_eq!(told["words"]["segments"].as_array().unwrap().len(), 2);
         let stream = told["stream"].as_array().unwrap();
         assert_eq!(stream[0]["delta"], "Good morning.");

@@ -6,4 +6,5 @@ mod nodes;
 mod outage;
 mod start;
 mod stop;
+mod storm;
 mod webhooks;

@@ -31,6 +31,8 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
         .client_request_timeout(HEAD)
         .keep_alive(IDLE)
         .max_connections(CONNECTIONS)
+        // A client that has gone is not waited for: nobody would read the answer.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(FINISH)
         .disable_signals()
         .listen(listener)?

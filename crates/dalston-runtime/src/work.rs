@@ -2,7 +2,6 @@
 
 use crate::{BucketSettings, EngineSettings, Settings};
 use anyhow::{Context, Result};
-use dalston_auth::SecretText;
 use dalston_engine::{Command, Engine, OpenAi, Vad};
 use dalston_service::{Blobs, Bucket, BucketParts, Terms};
 use std::sync::Arc;
@@ -38,8 +37,8 @@ pub(crate) fn engine(settings: &Settings) -> Result<Arc<dyn Engine>> {
     match &settings.workload.engine {
         EngineSettings::Vad => Ok(Arc::new(Vad)),
         EngineSettings::OpenAi { url, model, key } => {
-            let key = key.as_ref().map(SecretText::expose);
-            let engine = OpenAi::new(url, model.as_deref(), key).context("no HTTP client for the engine")?;
+            let key = key.as_ref().map(|key| key.expose().to_owned());
+            let engine = OpenAi::new(url, model.as_deref(), key.as_deref()).context("no HTTP client for the engine")?;
             Ok(Arc::new(engine))
         }
         EngineSettings::Command { words, memory, environment } => {

@@ -49,7 +49,8 @@ async fn a_result_of_any_length_is_made_shown_and_exported_in_little_memory() {
     fs::write(&script, LONG).unwrap();
     let command = format!("python3 {} {{audio}}", script.display());
     let path = std::env!("PATH");
-    let gateway = launch.set("DALSTON_ENGINE_COMMAND", &command).set("PATH", path).start();
+    let launch = launch.set("DALSTON_ENGINE_COMMAND", &command).set("PATH", path);
+    let gateway = launch.start();
     let admin = gateway.admin();
     admin.get(PATH).await.expect(200);
     let before = gateway.greatest_memory();

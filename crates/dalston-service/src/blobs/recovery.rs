@@ -50,9 +50,11 @@ struct Found {
 impl Blobs {
     /// Finishes what a crash cut off: staged audio whose job is in the store is kept; audio without a job is deleted once
     /// it is an hour old; so is a transcript, and at once one that its job, which has ended, does not have. What that
-    /// cannot be done with is passed over. Scratch folders of ended processes go. Tells how many were kept and deleted.
+    /// cannot be done with is passed over. Scratch folders of ended processes go. Tells how many of the others were kept and
+    /// deleted.
     pub(crate) async fn recover(&self, store: &dyn JobStore, clock: &SharedClock) -> ServiceResult<(u32, u32)> {
-        let (mut kept, mut deleted) = (0, self.sweep().await?);
+        self.sweep().await?;
+        let (mut kept, mut deleted) = (0, 0);
         let mut count = |came| match came {
             Came::Kept => kept += 1,
             Came::Deleted => deleted += 1,
@@ -72,7 +74,7 @@ impl Blobs {
         Ok((kept, deleted))
     }
 
-    async fn sweep(&self) -> ServiceResult<u32> {
+    async fn sweep(&self) -> ServiceResult<()> {
         let (root, own) = (self.scratch.root(), self.scratch.folder());
         Ok(spawn_blocking(move || Scratch::sweep(&root, &own)).await.map_err(io::Error::other)??)
     }

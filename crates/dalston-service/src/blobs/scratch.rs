@@ -49,9 +49,8 @@ impl Scratch {
         self.root.clone()
     }
 
-    /// Deletes the folders of processes that have ended. Tells how many. Blocks.
-    pub(super) fn sweep(root: &Path, own: &Path) -> io::Result<u32> {
-        let mut swept = 0;
+    /// Deletes the folders of processes that have ended. Blocks.
+    pub(super) fn sweep(root: &Path, own: &Path) -> io::Result<()> {
         for entry in fs::read_dir(root)? {
             let path = entry?.path();
             if path == own {
@@ -61,15 +60,12 @@ impl Scratch {
             let lock = File::options().write(true).create(true).truncate(false).open(path.join(LOCK));
             let Ok(lock) = lock else { continue };
             match lock.try_lock() {
-                Ok(()) => {
-                    fs::remove_dir_all(&path)?;
-                    swept += 1;
-                }
+                Ok(()) => fs::remove_dir_all(&path)?,
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
-        Ok(swept)
+        Ok(())
     }
 }
 
