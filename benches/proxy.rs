@@ -31,12 +31,12 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 const KEY: &str = "master-key-of-the-benchmark-0123456789";
 /// 20 ms of 16-bit samples at 16 kHz.
 const FRAME: usize = 640;
-const STREAMS: u64 = 2_000;
-const FRAMES_PER_SECOND: u64 = 50;
-const SECONDS: u64 = 20;
+const STREAMS: u32 = 2_000;
+const FRAMES_PER_SECOND: u32 = 50;
+const SECONDS: u32 = 20;
 /// Frames of the first measurement, over a few streams as fast as they go.
-const FRAMES: u64 = 400_000;
-const FEW: u64 = 8;
+const FRAMES: u32 = 400_000;
+const FEW: u32 = 8;
 
 /// The gateway, killed with this process's end.
 struct Gateway {
@@ -76,11 +76,11 @@ async fn measure() -> Outcome<()> {
         task.await??;
     }
     arrived(&heard, FRAMES).await?;
-    let (cpu, wall) = (gateway.cpu()? - before, began.elapsed());
+    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), began.elapsed());
     print(&format!(
         "a frame: {:.1} µs of the gateway's processor time, {:.0} frames a second over {FEW} streams",
-        cpu.as_secs_f64() * 1e6 / FRAMES as f64,
-        FRAMES as f64 / wall.as_secs_f64()
+        cpu.as_secs_f64() * 1e6 / f64::from(FRAMES),
+        f64::from(FRAMES) / wall.as_secs_f64()
     ));
 
     let mut streams = Vec::new();
@@ -90,14 +90,14 @@ async fn measure() -> Outcome<()> {
     print(&format!("{STREAMS} streams are open: {} MiB resident", gateway.resident()? / 1024));
     let (before, began) = (gateway.cpu()?, Instant::now());
     heard.frames.store(0, Ordering::Relaxed);
-    let talking: Vec<_> = streams.into_iter().enumerate().map(|(n, it)| tokio::spawn(talk(it, n as u64))).collect();
+    let talking: Vec<_> = streams.into_iter().enumerate().map(|(n, it)| tokio::spawn(talk(it, n))).collect();
     let mut most = 0;
-    while began.elapsed() < Duration::from_secs(SECONDS) {
+    while began.elapsed() < Duration::from_secs(SECONDS.into()) {
         sleep(Duration::from_millis(500)).await;
         most = most.max(gateway.resident()?);
     }
-    let (cpu, wall) = (gateway.cpu()? - before, began.elapsed());
-    let frames = heard.frames.load(Ordering::Relaxed);
+    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), began.elapsed());
+    let frames = u32::try_from(heard.frames.load(Ordering::Relaxed))?;
     let mut slowest = Vec::new();
     for task in talking {
         slowest.push(task.await??);
@@ -106,7 +106,7 @@ async fn measure() -> Outcome<()> {
     print(&format!(
         "{STREAMS} streams at {FRAMES_PER_SECOND} frames a second: {:.0} frames a second arrived, {:.2} cores, {} MiB \
          resident at most; a worker's answer came after {} ms in the median stream at its slowest, {} ms in the slowest",
-        frames as f64 / wall.as_secs_f64(),
+        f64::from(frames) / wall.as_secs_f64(),
         cpu.as_secs_f64() / wall.as_secs_f64(),
         most / 1024,
         slowest[slowest.len() / 2].as_millis(),
@@ -116,7 +116,7 @@ async fn measure() -> Outcome<()> {
 }
 
 /// Plays as fast as it is taken, then says the end and waits for it.
-async fn pour(mut socket: WebSocketStream<TcpStream>, frames: u64) -> Outcome<()> {
+async fn pour(mut socket: WebSocketStream<TcpStream>, frames: u32) -> Outcome<()> {
     for _ in 0..frames {
         socket.feed(Message::binary(vec![0; FRAME])).await?;
     }
@@ -130,10 +130,10 @@ async fn pour(mut socket: WebSocketStream<TcpStream>, frames: u64) -> Outcome<()
 }
 
 /// Plays at the speed of speech. Gives the longest time that an answer took.
-async fn talk(mut socket: WebSocketStream<TcpStream>, number: u64) -> Outcome<Duration> {
+async fn talk(mut socket: WebSocketStream<TcpStream>, number: usize) -> Outcome<Duration> {
     // They do not all speak at the same moment.
-    sleep(Duration::from_micros(number * 20_000 / STREAMS)).await;
-    let mut ticks = interval(Duration::from_millis(1_000 / FRAMES_PER_SECOND));
+    sleep(Duration::from_millis(u64::try_from(number % 20)?)).await;
+    let mut ticks = interval(Duration::from_secs(1) / FRAMES_PER_SECOND);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut slowest = Duration::ZERO;
     for frame in 0..FRAMES_PER_SECOND * SECONDS {
@@ -164,13 +164,13 @@ async fn open(gateway: SocketAddr) -> Outcome<WebSocketStream<TcpStream>> {
 }
 
 /// Waits until so many frames have arrived.
-async fn arrived(heard: &Heard, frames: u64) -> Outcome<()> {
+async fn arrived(heard: &Heard, frames: u32) -> Outcome<()> {
     let waiting = async {
-        while heard.frames.load(Ordering::Relaxed) < frames {
+        while heard.frames.load(Ordering::Relaxed) < frames.into() {
             sleep(Duration::from_millis(1)).await;
         }
     };
-    Ok(timeout(Duration::from_secs(60), waiting).await?)
+    Ok(timeout(Duration::from_mins(1), waiting).await?)
 }
 
 async fn accept(listener: tokio::net::TcpListener, heard: Arc<Heard>) {

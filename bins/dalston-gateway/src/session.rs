@@ -162,7 +162,6 @@ impl<D: Dialect> Carrier<D> {
                 self.hear(message).await
             }
             Turn::Heard(Some(Err(error))) => Some(broken(&error)),
-            Turn::Heard(None) => Some(End::Gone),
             Turn::Said(Some(said)) => {
                 self.has_ended = said.kind == Kind::End;
                 self.dialect.tell(said, &mut self.say);
@@ -174,7 +173,7 @@ impl<D: Dialect> Carrier<D> {
                 let told = write(self.session.ping(b""), &mut self.stream.ending).await;
                 told.and_then(|told| self.ends(told))
             }
-            Turn::Ask => Some(End::Gone),
+            Turn::Heard(None) | Turn::Ask => Some(End::Gone),
         }
     }
 
@@ -196,7 +195,7 @@ impl<D: Dialect> Carrier<D> {
                 if let ClientFrame::Audio(audio) = &frame
                     && let Err(error) = self.stream.afford(audio.len()).await
                 {
-                    return self.refused(error);
+                    return self.refused(&error);
                 }
                 self.held.push_back(frame);
                 None
@@ -217,7 +216,7 @@ impl<D: Dialect> Carrier<D> {
     }
 
     /// The audio cannot be afforded: what was passed on already comes to its end.
-    fn refused(&mut self, error: ServiceError) -> Option<End> {
+    fn refused(&mut self, error: &ServiceError) -> Option<End> {
         let ServiceError::Excess { excess, .. } = error else {
             return Some(End::closed(CloseCode::Error, "Internal error"));
         };
@@ -318,6 +317,7 @@ async fn hear_out(stream: &mut Stream, held: VecDeque<ClientFrame>) {
 }
 
 /// What a stream was told.
+#[derive(Clone, Copy)]
 enum Told {
     Ending(Ending),
     /// Nobody is there to tell it anything, or the client takes nothing.

@@ -94,7 +94,7 @@ mod tests {
             tenant: "acme".parse().unwrap(),
             path: "/stream".to_owned(),
             origin: Some("https://app.example.com".to_owned()),
-            session_limit: Some(Duration::from_secs(60)),
+            session_limit: Some(Duration::from_mins(1)),
         };
         assert_eq!(Ticket::from_note(&ticket.to_note()), Some(ticket.clone()));
         assert!(ticket.opens("/stream", Some("https://APP.example.com")));

@@ -19,7 +19,7 @@ pub(crate) struct Create {
     /// The path of the stream that it opens.
     #[schemars(length(max = 255))]
     path: String,
-    /// The one origin that it may come from: https://app.example.com.
+    /// The one origin that it may come from: `https://app.example.com`.
     #[schemars(length(max = 255))]
     origin: Option<String>,
     /// For how many seconds it waits: 5 to 300. Unless told 30.

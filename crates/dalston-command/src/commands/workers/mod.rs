@@ -4,7 +4,7 @@ pub(crate) mod list;
 pub(crate) mod register;
 pub(crate) mod remove;
 
-use dalston_model::{Worker, WorkerId, WorkerLoad};
+use dalston_model::{TenantId, Worker, WorkerId, WorkerLoad};
 use dalston_service::{ServiceError, ServiceResult};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn view(load: &WorkerLoad) -> Value {
     let Worker { id, tenant, url, models, languages, capacity } = worker;
     json!({
         "id": id.as_str(),
-        "tenant_id": tenant.as_ref().map(|tenant| tenant.as_str()),
+        "tenant_id": tenant.as_ref().map(TenantId::as_str),
         "url": url,
         "capacity": capacity,
         "models": models,
