@@ -117,6 +117,12 @@ impl Dispatcher {
             }
             () = told(&mut stop) => last(&mut task).await,
         };
+        match &ended {
+            Ok(Err(EngineError::Unavailable(_))) => self.absence.noticed(),
+            Ok(Ok(_) | Err(EngineError::Rejected(..))) => self.absence.ended(),
+            // A panic may be of this audio alone.
+            Ok(Err(EngineError::Stopped | EngineError::Io(_))) | Err(_) => {}
+        }
         let ended = ended.unwrap_or_else(|error| {
             tracing::error!(%error, job = %job.id, "an engine ended without a word");
             Err(EngineError::Unavailable("it panicked, or did not stop".to_owned()))
