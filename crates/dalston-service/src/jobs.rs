@@ -4,10 +4,10 @@ use crate::{
     Blobs, Deliveries, FieldError, Repeat, ServiceError, ServiceResult, Staged, Watch, blobs::Blob, board::Board,
     keys::other_payload, probe::probe, view,
 };
-use dalston_auth::Permit;
+use dalston_auth::{Gate, Need, Permit, Refusal};
 use dalston_model::{
-    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
-    SharedEntropy, Target,
+    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, Scope,
+    SharedClock, SharedEntropy, Target,
 };
 use dalston_store::{CancelJob, DeleteJob, InsertJob, Lease, Repeated, SharedStore, Store};
 use serde_json::json;
@@ -45,6 +45,7 @@ pub enum Cancelled {
 /// The use cases on jobs.
 pub struct Jobs {
     store: SharedStore,
+    gate: Arc<Gate>,
     pub(crate) blobs: Arc<Blobs>,
     board: Arc<Board>,
     deliveries: Arc<Deliveries>,
@@ -55,13 +56,14 @@ pub struct Jobs {
 impl Jobs {
     pub(crate) fn new(
         store: SharedStore,
+        gate: Arc<Gate>,
         blobs: Arc<Blobs>,
         board: Arc<Board>,
         deliveries: Arc<Deliveries>,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Self {
-        Self { store, blobs, board, deliveries, clock, entropy }
+        Self { store, gate, blobs, board, deliveries, clock, entropy }
     }
 
     /// The greatest length of an upload in bytes.
@@ -164,19 +166,37 @@ impl Jobs {
         self.store.job(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
-    /// The job of this id once it has ended, or as it is after this time at most. As it is at once when too many wait.
-    pub async fn ended(&self, permit: &Permit, id: JobId, patience: Duration) -> ServiceResult<Job> {
-        let watch = if patience.is_zero() { None } else { self.watch(id) };
+    /// The job once it has ended, or as it is after this time at most. As it is at once when too many wait. A store that
+    /// cannot be asked is asked again: the job is then as it was seen last.
+    pub async fn ended(&self, permit: &Permit, mut job: Job, patience: Duration) -> ServiceResult<Job> {
+        if patience.is_zero() || job.status.is_ended() {
+            return Ok(job);
+        }
+        let (Some(mut watch), mut over) = (self.watch(job.id), pin!(sleep(patience))) else { return Ok(job) };
         // From here on no change is missed.
-        let mut job = self.get(permit, id).await?;
-        let (Some(mut watch), mut over) = (watch, pin!(sleep(patience))) else { return Ok(job) };
-        while !job.status.is_ended() && !watch.is_over() {
+        loop {
+            match self.again(permit, job.id).await {
+                Ok(seen) => job = seen,
+                Err(ServiceError::Unavailable | ServiceError::Refused(Refusal::Unavailable)) => {}
+                Err(error) => return Err(error),
+            }
+            if job.status.is_ended() || watch.is_over() {
+                return Ok(job);
+            }
             tokio::select! {
                 () = &mut over => return Ok(job),
-                () = watch.next() => job = self.get(permit, id).await?,
+                () = watch.next() => {}
             }
         }
-        Ok(job)
+    }
+
+    /// The job of this id, for a caller who was permitted long ago: what it may is looked at again.
+    async fn again(&self, permit: &Permit, id: JobId) -> ServiceResult<Job> {
+        let read = Need::Scope(Scope::JobsRead);
+        // Whoever may only make jobs is told of the one that it made.
+        let need = if permit.caller().may(read) { read } else { Need::Caller };
+        let permit = self.gate.again(permit.caller().clone()).await?.permit(need)?;
+        self.get(&permit, id).await
     }
 
     /// Looks at a job from now on. `None`: too many do.

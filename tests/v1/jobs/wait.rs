@@ -117,6 +117,25 @@ async fn events_tell_each_change_of_a_job_and_end_with_it() {
 }
 
 #[tokio::test]
+async fn a_wait_ends_with_the_key() {
+    let (app, scribe, client) = working(&[Turn::Holds]).await;
+    let job = upload(&client).await;
+    eventually("it runs", async || scribe.count() == 1).await;
+    let path = format!("{job}?wait=60");
+    let waits = tokio::spawn({
+        let client = client.clone();
+        async move { client.get(&path).await }
+    });
+    let id = client.id.unwrap();
+    let admin = app.master();
+    let uses = async || admin.get(&format!("/auth/keys/{id}/usage")).await.expect(200).json["usage_count"].clone();
+    let before = uses().await;
+    eventually("it waits", async || uses().await != before || waits.is_finished()).await;
+    admin.delete(&format!("/auth/keys/{id}")).await.expect(200);
+    assert_eq!(waits.await.unwrap().expect(401).problem(), "invalid_credential");
+}
+
+#[tokio::test]
 async fn events_end_with_the_key_on_every_node() {
     let fixture = kit::stores::memory().await;
     let other = Start::default().on(kit::stores::shared(&fixture)).start().await;

@@ -61,19 +61,22 @@ async fn answer(
     let Asked { staged, upload, shape } = Asked::read(multipart, translate, &permit, &gateway).await?;
     let job = jobs.create(&permit, staged, upload, None).await.map_err(problem)?;
     let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: Some(job.id) };
-    let job = jobs.ended(&permit, job.id, PATIENCE).await.map_err(problem)?;
+    let id = job.id.to_string();
+    // From here on there is a job, and another request would make another.
+    let told = |refusal: Problem| refusal.with_header(ONCE, "false").with_header(JOB, id.clone());
+    let ended = jobs.ended(&permit, job, PATIENCE).await;
     waiting.job = None;
+    let job = ended.map_err(|error| told(problem(error)))?;
     if let Some(refusal) = refused(&job) {
-        return Err(refusal.with_header(ONCE, "false").with_header(JOB, job.id.to_string()));
+        return Err(told(refusal));
     }
-    let transcript = jobs.transcript(&permit, &job).await.map_err(problem)?;
-    let pieces = transcript.shaped(shape).map_err(|error| problem(error.into()))?;
+    let transcript = jobs.transcript(&permit, &job).await.map_err(|error| told(problem(error)))?;
+    let pieces = transcript.shaped(shape).map_err(|error| told(problem(error.into())))?;
     let kind = match shape {
         Shape::Json | Shape::Verbose { .. } => "application/json",
         Shape::Text | Shape::Srt | Shape::Vtt => "text/plain; charset=utf-8",
         Shape::Events => "text/event-stream",
     };
-    let id = job.id.to_string();
     Ok(HttpResponse::Ok().content_type(kind).insert_header((JOB, id)).streaming(Box::pin(streamed(pieces))))
 }
 
