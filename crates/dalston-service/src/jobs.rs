@@ -1,7 +1,7 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, Deliveries, FieldError, Repeat, ServiceError, ServiceResult, Staged, Watch, blobs::Blob, board::Board,
+    Blobs, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board,
     keys::other_payload, probe::probe, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
@@ -168,11 +168,19 @@ impl Jobs {
 
     /// The job once it has ended, or as it is after this time at most. As it is at once when too many wait. A store that
     /// cannot be asked is asked again: the job is then as it was seen last.
-    pub async fn ended(&self, permit: &Permit, mut job: Job, patience: Duration) -> ServiceResult<Job> {
+    pub async fn ended(&self, permit: &Permit, job: Job, patience: Duration) -> ServiceResult<Job> {
         if patience.is_zero() || job.status.is_ended() {
             return Ok(job);
         }
-        let (Some(mut watch), mut over) = (self.watch(job.id), pin!(sleep(patience))) else { return Ok(job) };
+        match self.seat(permit) {
+            Some(seat) => self.awaited(permit, job, seat, patience).await,
+            None => Ok(job),
+        }
+    }
+
+    /// The same, for somebody who has a seat already.
+    pub async fn awaited(&self, permit: &Permit, mut job: Job, seat: Seat, patience: Duration) -> ServiceResult<Job> {
+        let (mut watch, mut over) = (seat.watch(job.id), pin!(sleep(patience)));
         // From here on no change is missed.
         loop {
             match self.again(permit, job.id).await {
@@ -199,9 +207,9 @@ impl Jobs {
         self.get(&permit, id).await
     }
 
-    /// Looks at a job from now on. `None`: too many do.
-    pub fn watch(&self, id: JobId) -> Option<Watch> {
-        self.board.watch(id)
+    /// A seat for whoever will wait for a job. `None`: too many of the tenant wait, or too many at all.
+    pub fn seat(&self, permit: &Permit) -> Option<Seat> {
+        self.board.seat(permit.tenant())
     }
 
     /// Cancels a job that has not ended.

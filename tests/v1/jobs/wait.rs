@@ -154,6 +154,28 @@ async fn events_end_with_the_key_on_every_node() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_a_share_of_those_who_may_wait() {
+    let app = App::start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    let job = upload(&client).await;
+    let mut waiting = Vec::new();
+    for _ in 0..200 {
+        waiting.push(Events::of(&client, &job).await);
+    }
+    let crowded = client.get(&format!("{job}/events")).await.expect(503);
+    assert_eq!((crowded.problem(), crowded.header("retry-after")), ("unavailable", "5"));
+    assert_eq!(client.get(&format!("{job}?wait=60")).await.expect(200).json["status"], "pending", "at once");
+    let form = || Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"));
+    let ask = |form| client.request(Method::POST, "/openai/v1/audio/transcriptions").multipart(form);
+    assert_eq!(Answer::of(ask(form())).await.expect(503).header("retry-after"), "5");
+    assert_eq!(client.get(PATH).await.expect(200).ids().len(), 1, "no job was made");
+    let other = app.key_of("acme", "jobs:read,jobs:write", |ask| ask).await;
+    let job = upload(&other).await;
+    let mut events = Events::of(&other, &job).await;
+    assert_eq!(events.next().await.unwrap()["status"], "pending");
+}
+
+#[tokio::test]
 async fn events_of_a_purged_job_end() {
     let app = App::start().await;
     let client = app.key("jobs:read,jobs:write").await;

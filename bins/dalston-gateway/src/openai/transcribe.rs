@@ -3,7 +3,7 @@
 use super::form::Asked;
 use crate::{
     Gateway,
-    fault::problem,
+    fault::{crowded, problem},
     paced::paced,
     upload::{acceptable, at_most, most},
 };
@@ -55,6 +55,8 @@ async fn answer(
     translate: bool,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
+    // Before the body: a job that nobody can wait for is not made.
+    let seat = jobs.seat(&permit).ok_or_else(crowded)?;
     jobs.room(&permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
     let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
     let multipart = Multipart::new(request.headers(), Box::pin(body));
@@ -64,7 +66,7 @@ async fn answer(
     let id = job.id.to_string();
     // From here on there is a job, and another request would make another.
     let told = |refusal: Problem| refusal.with_header(ONCE, "false").with_header(JOB, id.clone());
-    let ended = jobs.ended(&permit, job, PATIENCE).await;
+    let ended = jobs.awaited(&permit, job, seat, PATIENCE).await;
     waiting.job = None;
     let job = ended.map_err(|error| told(problem(error)))?;
     if let Some(refusal) = refused(&job) {
