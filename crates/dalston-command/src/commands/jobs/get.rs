@@ -35,7 +35,7 @@ impl Command for Get {
         }
         let job = jobs.get(&context.permit, id).await?;
         let job = jobs.ended(&context.permit, job, Duration::from_secs(seconds.into())).await?;
-        let JobResult { value, long } = jobs.result(&context.permit, &job).await?;
+        let JobResult { value, long } = jobs.result(&context.permit, &job).await;
         let mut data = job_view(&job);
         data["result"] = value;
         Ok(Answer { long, ..Answer::new(data) })
