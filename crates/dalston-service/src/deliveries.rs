@@ -2,8 +2,7 @@
 
 use crate::{ServiceResult, hand::Hand};
 use dalston_model::{
-    Action, Actor, AuditEntry, Delivery, Door, SharedClock, SharedEntropy, Source, Target, Timestamp, Webhook,
-    WebhookPatch,
+    Action, AuditEntry, Delivery, SharedClock, SharedEntropy, Source, Target, Timestamp, Webhook, WebhookPatch,
 };
 use dalston_store::{Attempted, DueDelivery, SharedStore};
 use dalston_webhook::{Fault, Letter, Sender};
@@ -196,7 +195,7 @@ fn disabled(webhook: &Webhook, time: Timestamp, detail: Value) -> AuditEntry {
     AuditEntry {
         time,
         tenant: webhook.tenant.clone(),
-        source: Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None },
+        source: Source::gateway(),
         action: Action::WebhookDisabled,
         target: Target::Webhook(webhook.id),
         detail,
