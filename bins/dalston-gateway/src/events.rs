@@ -1,6 +1,9 @@
 //! Server-sent events: what becomes of a job, as it happens.
 
-use crate::{Gateway, body, fault::{crowded, problem}};
+use crate::{
+    Gateway, body,
+    fault::{crowded, problem},
+};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::ContentType,

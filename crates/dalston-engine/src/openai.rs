@@ -40,7 +40,7 @@ const PIECE: usize = 64 * 1024;
 const ANY: &str = "whisper-1";
 
 /// What clients read.
-const REFUSED: &str = "The engine refused the audio or its options";
+pub(crate) const REFUSED: &str = "The engine refused the audio or its options";
 const TOO_LONG: &str = "The answer of the engine is too long";
 
 /// The server. Every job is a request of its own, streamed both ways.

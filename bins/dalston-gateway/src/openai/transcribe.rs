@@ -16,6 +16,7 @@ use actix_web::{
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
+use dalston_engine::is_refusal;
 use dalston_model::{ErrorCode, Job, JobId, JobStatus};
 use dalston_service::{ServiceError, Shape, streamed};
 use std::time::Duration;
@@ -88,7 +89,8 @@ fn refused(job: &Job) -> Option<Problem> {
         JobStatus::Completed => None,
         JobStatus::Failed => {
             let error = job.error.clone().unwrap_or_else(|| "The job failed".to_owned());
-            Some(Problem::new(ErrorCode::Internal, error))
+            let code = if is_refusal(&error) { ErrorCode::InvalidRequest } else { ErrorCode::Internal };
+            Some(Problem::new(code, error))
         }
         JobStatus::Cancelled => Some(problem(ServiceError::Conflict("The job was cancelled".into()))),
         JobStatus::Pending | JobStatus::Running | JobStatus::Cancelling => {
