@@ -33,7 +33,6 @@ pub(crate) fn detail(error: &ServiceError) -> String {
 /// No seat for one more who waits for a job.
 pub(crate) fn crowded() -> Problem {
     Problem::new(ErrorCode::Unavailable, "Too many clients wait for jobs on this node")
-        .with_header(header::RETRY_AFTER, "5")
 }
 
 /// A WebSocket route without an upgrade.

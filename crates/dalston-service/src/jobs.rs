@@ -173,7 +173,8 @@ impl Jobs {
             return Ok(job);
         }
         match self.seat(permit) {
-            Some(seat) => self.awaited(permit, job, seat, patience).await,
+            // In a box: each command would be as large as this wait.
+            Some(seat) => Box::pin(self.awaited(permit, job, seat, patience)).await,
             None => Ok(job),
         }
     }
