@@ -71,9 +71,10 @@ impl Meters {
             return Err(Refusal::InsufficientScope(Scope::Platform).into());
         }
         let subject = Subject::Tenant(tenant.clone());
-        match self.set(permit, &subject, Target::Tenant(tenant), quota).await? {
-            true => self.read(&subject).await,
-            false => Err(ServiceError::NotFound("Tenant")),
+        if self.set(permit, &subject, Target::Tenant(tenant), quota).await? {
+            self.read(&subject).await
+        } else {
+            Err(ServiceError::NotFound("Tenant"))
         }
     }
 
