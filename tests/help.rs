@@ -58,16 +58,29 @@ async fn a_caller_reads_what_it_may_do_and_nothing_else() {
         "keys.quota",
     ];
     let audit = ["audit.list", "audit.verify"];
+    let jobs = ["jobs.list", "jobs.get", "jobs.cancel"];
+    let workers = ["workers.register", "workers.list", "workers.remove"];
+    let webhooks = [
+        "webhooks.create",
+        "webhooks.list",
+        "webhooks.get",
+        "webhooks.update",
+        "webhooks.rotate",
+        "webhooks.delete",
+        "webhooks.deliveries",
+        "webhooks.retry",
+    ];
     let tenants = ["tenants.create", "tenants.list", "tenants.update", "tenants.quota"];
     for (scopes, more) in [
-        ("webhooks", vec![]),
+        ("webhooks", webhooks.to_vec()),
         ("nudge", vec!["nudge"]),
         ("jobs:read", vec!["jobs.list", "jobs.get"]),
         ("jobs:write", vec!["jobs.cancel"]),
-        ("admin", [&keys[..], &["usage"], &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat()),
+        ("admin", [&keys[..], &["usage"], &audit, &jobs, &["tickets.create"], &webhooks, &["nudge"]].concat()),
         (
             "platform",
-            [&keys[..], &tenants, &["usage"], &audit, &["jobs.list", "jobs.get", "jobs.cancel", "nudge"]].concat(),
+            [&keys[..], &tenants, &["usage"], &audit, &jobs, &["tickets.create"], &workers, &webhooks, &["nudge"]]
+                .concat(),
         ),
     ] {
         let help = app.key(scopes).await.get("/help").await.expect(200);

@@ -99,7 +99,7 @@ fn subtitles_are_as_players_want_them() {
     let segments = [
         segment(0.0, 1.2345, "a & b --> <c>"),
         segment(1.5, 2.0, "  "),
-        segment(3_599.9996, 3_601.0, "one two three four five six seven eight nine ten eleven twelve thirteen"),
+        segment(3_599.999_6, 3_601.0, "one two three four five six seven eight nine ten eleven twelve thirteen"),
         segment(3_600_000.0, 3_600_001.0, "late"),
     ];
     let srt = "1\n00:00:00,000 --> 00:00:01,235\na & b → <c>\n\n2\n01:00:00,000 --> 01:00:01,000\n\

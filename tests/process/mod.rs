@@ -7,3 +7,4 @@ mod outage;
 mod start;
 mod stop;
 mod storm;
+mod webhooks;

@@ -87,7 +87,11 @@ fn settled(data: Value) -> Value {
 /// takes none that could have it.
 async fn arguments(app: &App, row: &Row, shape: Shape) -> Option<Map<String, Value>> {
     let route = routes(&app.runtime.registry).into_iter().find(|it| it.serves == Serves::Command(row.name)).unwrap();
-    let things = if shape == Shape::AboutNothing { Things::unknown() } else { Things::new(app).await };
+    let things = match row.parameter("webhook_id") {
+        _ if shape == Shape::AboutNothing => Things::unknown(),
+        Some(_) => Things::new(app).await,
+        None => Things::without_webhook(app).await,
+    };
     let mut arguments = Example::of(&route).arguments(&things);
     // Of lists the newest, of the audit nothing: both are the same at every door.
     match row.name {

@@ -52,13 +52,18 @@ pub(super) struct Things {
 impl Things {
     /// New ones of tenant `default`.
     pub(super) async fn new(app: &App) -> Self {
+        let (webhook, delivery) = told(app).await;
+        Self { webhook, delivery, ..Self::without_webhook(app).await }
+    }
+
+    /// The same without the webhook, which takes its time.
+    pub(super) async fn without_webhook(app: &App) -> Self {
         let job = app.master().upload(wav::tone(1), "a.wav").await.expect(201);
         let key = app.key("jobs:read").await.id.unwrap().to_string();
         let worker = "gpu-1".to_owned();
         app.master().put(&format!("/v1/workers/{worker}"), about_worker()).await.expect(200);
-        let (webhook, delivery) = told(app).await;
         let tenant = "default".to_owned();
-        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned(), webhook, delivery, worker }
+        Self { tenant, key, job: job.json["id"].as_str().unwrap().to_owned(), worker, ..Self::unknown() }
     }
 
     /// Those of nobody.

@@ -140,7 +140,7 @@ pub(crate) fn spliced(
     let mut half = 0;
     for (at, (name, value)) in members.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
-        text[half] += &format!("{comma}{}:", json!(name));
+        text[half].extend([comma, &json!(name).to_string(), ":"]);
         if name == "result" {
             half = 1;
         } else {

@@ -105,9 +105,10 @@ mod tests {
     fn times_that_make_no_sense_are_mended_and_no_word_is_lost() {
         let mut mender = Mender::default();
         let said = [(-1.0, 2.0, " a\n"), (f64::NAN, f64::NAN, "b"), (3.0, 1.0, "c"), (2.0, f64::INFINITY, "d\u{0}e")];
-        let mended: Vec<_> =
+        let segments: Vec<_> =
             said.into_iter().flat_map(|(start, end, text)| mender.mend(segment(start, end, text))).collect();
-        let times: Vec<_> = mended.iter().map(|segment| (segment.start, segment.end, segment.text.as_str())).collect();
+        let times: Vec<_> =
+            segments.iter().map(|segment| (segment.start, segment.end, segment.text.as_str())).collect();
         assert_eq!(times, [(0.0, 2.0, "a"), (0.0, 0.0, "b"), (3.0, 3.0, "c"), (3.0, 3.0, "d e")]);
         assert_eq!((mender.segments, mender.speech), (4, 2.0));
     }
@@ -118,7 +119,7 @@ mod tests {
         let mended = Mender::default().mend(segment(0.0, 3_600.0, &text));
         assert_eq!(mended.len(), 4);
         assert_eq!(mended.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(" "), text.trim());
-        assert!(mended.is_sorted_by(|one, other| one.end == other.start && one.start < one.end));
+        assert!(mended.is_sorted_by(|one, other| one.end <= other.start && one.start < one.end));
         assert!(mended.iter().all(|segment| serde_json::to_string(segment).unwrap().len() < 1024 * 1024));
     }
 }

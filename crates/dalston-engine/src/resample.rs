@@ -127,6 +127,7 @@ mod tests {
     use std::f32::consts::TAU;
 
     /// A second of a tone of 440 Hz.
+    #[expect(clippy::cast_precision_loss, reason = "less than 2^23")]
     fn tone(rate: u32) -> Vec<f32> {
         (0..rate).map(|n| (TAU * 440.0 * n as f32 / rate as f32).sin() * 0.5).collect()
     }

@@ -204,6 +204,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_precision_loss, reason = "24 bits")]
     fn silence_and_noise_are_no_speech() {
         let rate = 16_000 * 5;
         let silence = vec![0.0; rate];

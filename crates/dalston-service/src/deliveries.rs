@@ -17,9 +17,9 @@ use tokio::{
 
 /// A delivery that failed so often is tried again after so long; one that failed once more is given up.
 const DELAYS: [Duration; 4] =
-    [Duration::from_secs(30), Duration::from_secs(120), Duration::from_secs(600), Duration::from_secs(3_600)];
+    [Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10), Duration::from_hours(1)];
 /// A delivery that was taken is this node's for so long.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// So many are taken at once: few enough for a slow endpoint to hear all of them within the lease.
 const TAKEN: usize = 8;
 /// The outbox is looked into so often, about: events of other nodes, and retries, come that late.

@@ -57,7 +57,8 @@ impl Transcript {
         let mut head = head.to_string();
         head.pop();
         if let Some(note) = &self.summary.note {
-            head += &format!(",\"note\":{}", json!(note));
+            head += ",\"note\":";
+            head += &json!(note).to_string();
         }
         head += ",\"text\":\"";
         let mut pieces: Pieces = Box::new(iter::once(Ok(Bytes::from(head))).chain(text(&self.file)?).chain(said("\"")));

@@ -157,7 +157,7 @@ impl Webhooks {
         let mut random = Zeroizing::new([0; 32]);
         self.entropy.fill(&mut *random)?;
         let mut text = "whsec_".to_owned();
-        STANDARD.encode_string(&*random, &mut text);
+        STANDARD.encode_string(random, &mut text);
         Ok(WebhookSecret::new(text))
     }
 }

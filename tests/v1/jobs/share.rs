@@ -1,6 +1,7 @@
 //! Nodes share the work of all tenants.
 
 use super::{PATH, ended, upload, working_with};
+use dalston_store::contract::Fixture;
 use kit::{
     app::Start,
     process::eventually,
@@ -9,10 +10,9 @@ use kit::{
 };
 use std::collections::HashSet;
 
-#[tokio::test]
-async fn two_nodes_work_on_each_job_once_between_them() {
+/// Two nodes work on each job once between them.
+async fn shared(fixture: Fixture) {
     const JOBS: usize = 20;
-    let fixture = stores::sqlite().await;
     let (one, first, client) = working_with(Start::default().on(stores::shared(&fixture)), &[Turn::Writes(1)]).await;
     let folder = one.data.path().to_str().unwrap().to_owned();
     let second = Scribe::new(&[Turn::Writes(1)]);
@@ -29,8 +29,23 @@ async fn two_nodes_work_on_each_job_once_between_them() {
     assert_eq!(first.count() + second.count(), JOBS);
     let audio: HashSet<_> = first.heard().into_iter().chain(second.heard()).map(|work| work.audio).collect();
     assert_eq!(audio.len(), JOBS);
-    let log = client.get(&format!("{PATH}?status=completed")).await.expect(200);
-    assert_eq!(log.ids().len(), JOBS);
+    let completed = client.get(&format!("{PATH}?status=completed")).await.expect(200);
+    assert_eq!(completed.ids().len(), JOBS);
+}
+
+#[tokio::test]
+async fn two_nodes_work_on_each_job_once_between_them_on_sqlite() {
+    shared(stores::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn two_nodes_work_on_each_job_once_between_them_on_postgres() {
+    shared(stores::postgres().await).await;
+}
+
+#[tokio::test]
+async fn two_nodes_work_on_each_job_once_between_them_on_redis() {
+    shared(stores::redis().await).await;
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use tokio::{
 /// A connection is made in time, or not.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A step that takes longer is an outage: a part that goes, a piece that comes.
-const STEP: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_mins(1);
 /// How often, and for how long, a request is made again.
 const RETRIES: usize = 3;
 const RETRYING: Duration = Duration::from_secs(15);
@@ -156,8 +156,7 @@ impl Bucket {
     }
 
     fn within(&self, folder: &str, name: Option<&str>) -> path::Path {
-        let parts = self.prefix.split('/').filter(|part| !part.is_empty()).chain([folder]).chain(name);
-        path::Path::from_iter(parts)
+        self.prefix.split('/').filter(|part| !part.is_empty()).chain([folder]).chain(name).collect()
     }
 }
 

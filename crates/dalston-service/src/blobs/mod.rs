@@ -164,13 +164,11 @@ impl Blobs {
     /// Keeps a transcript that was written on a desk, under the lease that it was written under.
     pub(crate) async fn publish(&self, draft: &Path, lease: &Lease) -> io::Result<()> {
         let blob = Blob::Transcript(lease.clone());
-        match &self.bucket {
-            Some(bucket) => bucket.put(&blob, draft).await,
-            None => {
-                tokio::fs::File::open(draft).await?.sync_all().await?;
-                self.folder.rename(draft, &blob).await
-            }
+        if let Some(bucket) = &self.bucket {
+            return bucket.put(&blob, draft).await;
         }
+        tokio::fs::File::open(draft).await?.sync_all().await?;
+        self.folder.rename(draft, &blob).await
     }
 
     /// The transcript that was written under this lease, to be read from the beginning. It stays readable when it is
