@@ -87,17 +87,24 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_refused_without_a_wor
     let server = EngineServer::start();
     let desk = Desk::new(&wav::tone(1));
     let engine = engine(&server, None);
-    for status in [408, 429, 500, 502, 503] {
+    for status in [301, 307, 401, 403, 404, 408, 429, 500, 502, 503] {
         server.answers([Answers::Raw(status, "secret".to_owned())]);
         let (summary, _) = desk.transcribe(&engine, &desk.work()).await;
         assert!(matches!(summary, Err(EngineError::Unavailable(_))), "{status}: {summary:?}");
     }
-    for status in [301, 401, 404, 413, 422] {
+    for status in [413, 422] {
         server.answers([Answers::Raw(status, "secret".to_owned())]);
         let Err(EngineError::Rejected(said, _)) = desk.transcribe(&engine, &desk.work()).await.0 else {
             panic!("{status}")
         };
         assert!(!said.contains("secret"));
+    }
+    let mut work = desk.work();
+    work.model = Some("gpt-9".to_owned());
+    for (body, again) in [("The model `gpt-9` does not exist", false), ("no such page", true)] {
+        server.answers([Answers::Raw(404, body.to_owned())]);
+        let (summary, _) = desk.transcribe(&engine, &work).await;
+        assert_eq!(matches!(summary, Err(EngineError::Unavailable(_))), again, "{body}: {summary:?}");
     }
     for body in ["", "no JSON", "[]", "{\"segments\": [{\"start\": \"x\"}]}", "{\"segments\": ["] {
         server.answers([Answers::Raw(200, body.to_owned())]);

@@ -73,9 +73,9 @@ async fn a_refusal_of_the_engine_is_told_and_not_to_be_tried_again() {
     server.answers([Answers::Raw(422, "a secret of the engine".to_owned())]);
     let app = gateway(&server).await;
     let client = app.key("jobs:read,jobs:write").await;
-    let answer = send(&client, form()).await.expect(500);
-    let error = json!({"message": "The engine refused the audio or its options", "type": "server_error", "param": null,
-        "code": "internal"});
+    let answer = send(&client, form()).await.expect(400);
+    let error = json!({"message": "The engine refused the audio or its options", "type": "invalid_request_error",
+        "param": null, "code": "invalid_request"});
     assert_eq!(answer.json, json!({ "error": error }));
     assert_eq!(answer.header("x-should-retry"), "false");
 }

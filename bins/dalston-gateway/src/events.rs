@@ -1,14 +1,17 @@
 //! Server-sent events: what becomes of a job, as it happens.
 
-use crate::{Gateway, body, fault::problem};
+use crate::{
+    Gateway, body,
+    fault::{crowded, problem},
+};
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, ContentType},
+    http::header::ContentType,
     web::{Bytes, Data, Path},
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::{Caller, Need, Refusal};
-use dalston_model::{ErrorCode, JobId, Scope};
+use dalston_model::{JobId, Scope};
 use dalston_service::{ServiceError, Watch, job_view};
 use futures_util::{Stream, stream::unfold};
 use serde_json::Value;
@@ -28,10 +31,7 @@ pub(crate) async fn follow(
     let jobs = &gateway.runtime.services.jobs;
     let id: JobId = job.parse().map_err(|_| problem(ServiceError::NotFound("Job")))?;
     jobs.get(&permit, id).await.map_err(problem)?;
-    let watch = jobs.watch(id).ok_or_else(|| {
-        Problem::new(ErrorCode::Unavailable, "Too many clients follow jobs on this node")
-            .with_header(header::RETRY_AFTER, "5")
-    })?;
+    let watch = jobs.seat(&permit).ok_or_else(crowded)?.watch(id);
     let caller = permit.caller().clone();
     let follower = Follower { gateway, caller, id, watch, told: Value::Null, silent: 0, is_over: false };
     // Proxies that buffer answers would keep the events to themselves.

@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use dalston_actix::Problem;
 use dalston_auth::Denied;
+use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use serde_json::json;
 
@@ -29,9 +30,15 @@ pub(crate) fn detail(error: &ServiceError) -> String {
     }
 }
 
+/// No seat for one more who waits for a job.
+pub(crate) fn crowded() -> Problem {
+    Problem::new(ErrorCode::Unavailable, "Too many clients wait for jobs on this node")
+        .with_header(header::RETRY_AFTER, "5")
+}
+
 /// A WebSocket route without an upgrade.
 pub(crate) fn upgrade_required() -> Problem {
-    Problem::new(dalston_model::ErrorCode::UpgradeRequired, "This route is a WebSocket")
+    Problem::new(ErrorCode::UpgradeRequired, "This route is a WebSocket")
         .with_header(header::UPGRADE, "websocket")
         .with_header(header::SEC_WEBSOCKET_VERSION, "13")
 }

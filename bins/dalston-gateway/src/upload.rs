@@ -43,8 +43,8 @@ pub(crate) async fn create(
     let staged = form.staged.ok_or_else(|| problem(ServiceError::invalid("file", "is required")))?;
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&staged, &form.upload) });
     let job = jobs.create(&permit, staged, form.upload, repeat.as_ref()).await.map_err(problem)?;
-    let job = if patience.is_zero() { job } else { jobs.ended(&permit, job.id, patience).await.map_err(problem)? };
-    let JobResult { value, long } = jobs.result(&permit, &job).await.map_err(problem)?;
+    let job = jobs.ended(&permit, job, patience).await.map_err(problem)?;
+    let JobResult { value, long } = jobs.result(&permit, &job).await;
     let mut view = job_view(&job);
     view["result"] = value;
     let mut response = HttpResponse::Created();

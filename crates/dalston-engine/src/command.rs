@@ -20,8 +20,8 @@ use tokio::task::spawn_blocking;
 /// What clients read.
 const FAILED: &str = "The engine could not transcribe the audio";
 const TOO_LONG: &str = "The answer of the engine is too long";
-const ODD_MODEL: &str = "The name of the model is not one that a command can be given";
-const ODD_LANGUAGE: &str = "The language is not one that a command can be given";
+pub(crate) const ODD_MODEL: &str = "The name of the model is not one that a command can be given";
+pub(crate) const ODD_LANGUAGE: &str = "The language is not one that a command can be given";
 const NOTHING: &str = "The engine left no transcript";
 
 /// A command. It is started once for each job, without a shell, in a folder of its own, in a process group of its own,

@@ -20,8 +20,8 @@ const DEPTH: u32 = 16 * 1024;
 const BROKEN: u32 = 100;
 
 /// What clients read.
-const UNKNOWN: &str = "The audio is of a kind that the built-in detection cannot decode";
-const DAMAGED: &str = "The audio is damaged";
+pub(crate) const UNKNOWN: &str = "The audio is of a kind that the built-in detection cannot decode";
+pub(crate) const DAMAGED: &str = "The audio is damaged";
 
 /// An audio file that is being decoded.
 pub(crate) struct Decoder {

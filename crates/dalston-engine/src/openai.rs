@@ -40,7 +40,7 @@ const PIECE: usize = 64 * 1024;
 const ANY: &str = "whisper-1";
 
 /// What clients read.
-const REFUSED: &str = "The engine refused the audio or its options";
+pub(crate) const REFUSED: &str = "The engine refused the audio or its options";
 const TOO_LONG: &str = "The answer of the engine is too long";
 
 /// The server. Every job is a request of its own, streamed both ways.
@@ -102,7 +102,9 @@ impl OpenAi {
         } else {
             response
         };
-        save(accepted(response).await?, &work.desk).await
+        // A model that only the client names: that there is none is not for the operator to mend.
+        let is_theirs = work.model.as_deref() == Some(model) && self.model.as_deref() != Some(model);
+        save(accepted(response, is_theirs).await?, &work.desk).await
     }
 
     async fn send(
@@ -125,7 +127,7 @@ impl OpenAi {
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key);
         }
-        let mut response = accepted(request.send().await.map_err(away)?).await?;
+        let mut response = accepted(request.send().await.map_err(away)?, false).await?;
         let list = first(&mut response, MOST_LIST).await.map_err(away)?;
         let list: Models = serde_json::from_slice(&list).map_err(io::Error::from)?;
         Ok(list.data.into_iter().map(|model| model.id).take(MOST_MODELS).collect())
@@ -241,16 +243,22 @@ fn pieces(file: tokio::fs::File) -> impl Stream<Item = io::Result<Bytes>> {
     })
 }
 
-/// A response that is no refusal.
-async fn accepted(mut response: Response) -> Result<Response, EngineError> {
+/// A response that is no refusal. One that turns the gateway itself away, or has another place for it, is for the operator
+/// to mend, and the job waits; unless it speaks of a model that the client has chosen.
+async fn accepted(mut response: Response, is_clients_model: bool) -> Result<Response, EngineError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let body = timeout(LIST, first(&mut response, MOST_REFUSAL)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
-    let why = format!("{status}: {}", String::from_utf8_lossy(&body).escape_debug());
-    let later = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+    let body = String::from_utf8_lossy(&body);
+    let why = format!("{status}: {}", body.escape_debug());
+    let later = match status.as_u16() {
+        403 | 404 => !(is_clients_model && body.to_ascii_lowercase().contains("model")),
+        401 | 408 | 429 => true,
+        _ => status.is_server_error() || status.is_redirection(),
+    };
     Err(if later { EngineError::Unavailable(why) } else { EngineError::Rejected(REFUSED, why) })
 }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use std::path::Path;
 
 /// What clients read when the headers lie.
-const ODD: &str = "The audio has a sample rate or a number of channels that is not taken";
+pub(crate) const ODD: &str = "The audio has a sample rate or a number of channels that is not taken";
 /// What a reader of a result must know.
 const NOTE: &str = "No transcription engine is configured: the segments tell where speech is, their text is empty. \
     For text set DALSTON_ENGINE_URL or DALSTON_ENGINE_COMMAND.";

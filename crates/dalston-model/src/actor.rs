@@ -139,3 +139,10 @@ pub struct Source {
     /// In which request, where there is one.
     pub request_id: Option<RequestId>,
 }
+
+impl Source {
+    /// The gateway itself, of its own accord.
+    pub const fn gateway() -> Self {
+        Self { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None }
+    }
+}

@@ -6,7 +6,7 @@
 use crate::{Settings, admin_box};
 use anyhow::{Context, Result};
 use dalston_auth::{Caller, Gate, Identity, Need, PlainKey};
-use dalston_model::{Actor, Door, Source};
+use dalston_model::Source;
 use dalston_service::Services;
 use dalston_store::{Found, SharedStore};
 use std::{
@@ -46,9 +46,9 @@ impl FirstKey<'_> {
     }
 
     async fn insert(&self, folder: &Path, terminal: Option<&mut dyn Write>) -> Result<()> {
-        let source = Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None };
-        let permit =
-            Caller::new(Identity::Gateway, source).permit(Need::Caller).map_err(|it| anyhow::anyhow!(it.detail()))?;
+        let permit = Caller::new(Identity::Gateway, Source::gateway())
+            .permit(Need::Caller)
+            .map_err(|it| anyhow::anyhow!(it.detail()))?;
         let mut written = None;
         let made = self.services.keys.create_first(&permit, |secret| {
             written = Some(write(folder, secret)?);

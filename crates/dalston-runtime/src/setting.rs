@@ -98,7 +98,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(&["DALSTON_ENGINE_MEMORY_BYTES"], "", "the memory that the command may use; unset: no limit"),
     Setting::new(&["DALSTON_JOBS_PER_NODE"], "2", "jobs that this node runs at once; 0: it runs none"),
     Setting::new(&["DALSTON_JOBS_PER_TENANT"], "16", "jobs of one tenant that run at once, on all nodes together"),
-    Setting::new(&["DALSTON_JOB_ATTEMPTS"], "3", "how often a job is tried at most"),
+    Setting::new(&["DALSTON_JOB_ATTEMPTS"], "6", "how often a job is tried at most"),
     Setting::new(
         &["DALSTON_JOB_RETENTION_DAYS"],
         "",

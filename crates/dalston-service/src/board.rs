@@ -1,6 +1,6 @@
 //! What the parts of a node tell each other about jobs: that one came, that one changed, that one is to stop.
 
-use dalston_model::JobId;
+use dalston_model::{JobId, TenantId};
 use dalston_store::Lease;
 use std::{
     collections::HashMap,
@@ -11,12 +11,13 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, watch},
     time::timeout,
 };
 
-/// Who waits for jobs on this node, at most.
-const WATCHERS: usize = 1_000;
+/// Who waits for jobs on this node, at most: all together, and those of one tenant.
+const SEATS: usize = 1_000;
+const SEATS_OF_TENANT: usize = 200;
 /// What another node does with a job is seen so often.
 const LOOK: Duration = Duration::from_secs(1);
 /// Progress that is not known.
@@ -76,8 +77,8 @@ pub(crate) struct Board {
     came: Notify,
     orphaned: Notify,
     runs: Mutex<HashMap<JobId, Arc<Run>>>,
-    watched: Mutex<HashMap<JobId, watch::Sender<()>>>,
-    watchers: Arc<Semaphore>,
+    watched: Mutex<HashMap<JobId, Watched>>,
+    seats: Mutex<HashMap<TenantId, usize>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -89,7 +90,7 @@ impl Board {
             orphaned: Notify::new(),
             runs: Mutex::default(),
             watched: Mutex::default(),
-            watchers: Arc::new(Semaphore::new(WATCHERS)),
+            seats: Mutex::default(),
             stopping: watch::channel(false).0,
         })
     }
@@ -117,7 +118,7 @@ impl Board {
     /// Says that a job is not as it was.
     pub(crate) fn changed(&self, id: JobId) {
         if let Some(watched) = self.watched().get(&id) {
-            watched.send_replace(());
+            watched.changes.send_replace(());
         }
     }
 
@@ -177,19 +178,62 @@ impl Board {
         *self.stopping.borrow()
     }
 
-    /// Looks at a job from now on. `None`: too many do.
-    pub(crate) fn watch(self: &Arc<Self>, id: JobId) -> Option<Watch> {
-        let place = self.watchers.clone().try_acquire_owned().ok()?;
-        let changes = self.watched().entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
-        Some(Watch { board: self.clone(), id, changes, _place: place })
+    /// A seat for somebody of this tenant. `None`: there is none.
+    pub(crate) fn seat(self: &Arc<Self>, tenant: &TenantId) -> Option<Seat> {
+        let mut seats = self.seats();
+        let (taken, own) = (seats.values().sum::<usize>(), seats.get(tenant).copied().unwrap_or_default());
+        if taken >= SEATS || own >= SEATS_OF_TENANT {
+            return None;
+        }
+        seats.insert(tenant.clone(), own + 1);
+        Some(Seat { board: self.clone(), tenant: tenant.clone() })
     }
 
     fn runs(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Run>>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn watched(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
+    fn watched(&self) -> MutexGuard<'_, HashMap<JobId, Watched>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seats(&self) -> MutexGuard<'_, HashMap<TenantId, usize>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A job that somebody looks at.
+struct Watched {
+    changes: watch::Sender<()>,
+    watchers: usize,
+}
+
+/// The right to wait for a job on this node, of which a tenant has a share. Free again when this is dropped.
+pub struct Seat {
+    board: Arc<Board>,
+    tenant: TenantId,
+}
+
+impl Seat {
+    /// Looks at a job from now on.
+    pub fn watch(self, id: JobId) -> Watch {
+        let board = self.board.clone();
+        let mut all = board.watched();
+        let watched = all.entry(id).or_insert_with(|| Watched { changes: watch::channel(()).0, watchers: 0 });
+        watched.watchers += 1;
+        let changes = watched.changes.subscribe();
+        drop(all);
+        Watch { board, id, changes, _seat: self }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = self.board.seats();
+        match seats.get_mut(&self.tenant) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(seats.remove(&self.tenant)),
+        }
     }
 }
 
@@ -198,7 +242,7 @@ pub struct Watch {
     board: Arc<Board>,
     id: JobId,
     changes: watch::Receiver<()>,
-    _place: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Watch {
@@ -219,9 +263,9 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut watched = self.board.watched();
-        // This one is still counted.
-        if watched.get(&self.id).is_some_and(|sender| sender.receiver_count() <= 1) {
-            watched.remove(&self.id);
+        match watched.get_mut(&self.id) {
+            Some(job) if job.watchers > 1 => job.watchers -= 1,
+            _ => drop(watched.remove(&self.id)),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::{ServiceResult, hand::Hand};
 use dalston_model::{
-    Action, Actor, AuditEntry, Delivery, Door, PageRequest, SharedClock, SharedEntropy, Source, Target, Timestamp,
-    Webhook, WebhookId, WebhookPatch,
+    Action, AuditEntry, Delivery, PageRequest, SharedClock, SharedEntropy, Source, Target, Timestamp, Webhook,
+    WebhookId, WebhookPatch,
 };
 use dalston_store::{Attempted, DueDelivery, SharedStore, StoreResult};
 use dalston_webhook::{Fault, Letter, Sender};
@@ -212,7 +212,7 @@ fn disabled(webhook: &Webhook, time: Timestamp, detail: Value) -> AuditEntry {
     AuditEntry {
         time,
         tenant: webhook.tenant.clone(),
-        source: Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None },
+        source: Source::gateway(),
         action: Action::WebhookDisabled,
         target: Target::Webhook(webhook.id),
         detail,

@@ -1,13 +1,13 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, Deliveries, FieldError, Repeat, ServiceError, ServiceResult, Staged, Watch, blobs::Blob, board::Board,
+    Blobs, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board,
     keys::other_payload, probe::probe, view,
 };
-use dalston_auth::Permit;
+use dalston_auth::{Gate, Need, Permit, Refusal};
 use dalston_model::{
-    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
-    SharedEntropy, Target,
+    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, Scope,
+    SharedClock, SharedEntropy, Target,
 };
 use dalston_store::{CancelJob, DeleteJob, InsertJob, Lease, Repeated, SharedStore, Store};
 use serde_json::json;
@@ -45,6 +45,7 @@ pub enum Cancelled {
 /// The use cases on jobs.
 pub struct Jobs {
     store: SharedStore,
+    gate: Arc<Gate>,
     pub(crate) blobs: Arc<Blobs>,
     board: Arc<Board>,
     deliveries: Arc<Deliveries>,
@@ -55,13 +56,14 @@ pub struct Jobs {
 impl Jobs {
     pub(crate) fn new(
         store: SharedStore,
+        gate: Arc<Gate>,
         blobs: Arc<Blobs>,
         board: Arc<Board>,
         deliveries: Arc<Deliveries>,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Self {
-        Self { store, blobs, board, deliveries, clock, entropy }
+        Self { store, gate, blobs, board, deliveries, clock, entropy }
     }
 
     /// The greatest length of an upload in bytes.
@@ -164,24 +166,50 @@ impl Jobs {
         self.store.job(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
-    /// The job of this id once it has ended, or as it is after this time at most. As it is at once when too many wait.
-    pub async fn ended(&self, permit: &Permit, id: JobId, patience: Duration) -> ServiceResult<Job> {
-        let watch = if patience.is_zero() { None } else { self.watch(id) };
-        // From here on no change is missed.
-        let mut job = self.get(permit, id).await?;
-        let (Some(mut watch), mut over) = (watch, pin!(sleep(patience))) else { return Ok(job) };
-        while !job.status.is_ended() && !watch.is_over() {
-            tokio::select! {
-                () = &mut over => return Ok(job),
-                () = watch.next() => job = self.get(permit, id).await?,
-            }
+    /// The job once it has ended, or as it is after this time at most. As it is at once when too many wait. A store that
+    /// cannot be asked is asked again: the job is then as it was seen last.
+    pub async fn ended(&self, permit: &Permit, job: Job, patience: Duration) -> ServiceResult<Job> {
+        if patience.is_zero() || job.status.is_ended() {
+            return Ok(job);
         }
-        Ok(job)
+        match self.seat(permit) {
+            Some(seat) => self.awaited(permit, job, seat, patience).await,
+            None => Ok(job),
+        }
     }
 
-    /// Looks at a job from now on. `None`: too many do.
-    pub fn watch(&self, id: JobId) -> Option<Watch> {
-        self.board.watch(id)
+    /// The same, for somebody who has a seat already.
+    pub async fn awaited(&self, permit: &Permit, mut job: Job, seat: Seat, patience: Duration) -> ServiceResult<Job> {
+        let (mut watch, mut over) = (seat.watch(job.id), pin!(sleep(patience)));
+        // From here on no change is missed.
+        loop {
+            match self.again(permit, job.id).await {
+                Ok(seen) => job = seen,
+                Err(ServiceError::Unavailable | ServiceError::Refused(Refusal::Unavailable)) => {}
+                Err(error) => return Err(error),
+            }
+            if job.status.is_ended() || watch.is_over() {
+                return Ok(job);
+            }
+            tokio::select! {
+                () = &mut over => return Ok(job),
+                () = watch.next() => {}
+            }
+        }
+    }
+
+    /// The job of this id, for a caller who was permitted long ago: what it may is looked at again.
+    async fn again(&self, permit: &Permit, id: JobId) -> ServiceResult<Job> {
+        let read = Need::Scope(Scope::JobsRead);
+        // Whoever may only make jobs is told of the one that it made.
+        let need = if permit.caller().may(read) { read } else { Need::Caller };
+        let permit = self.gate.again(permit.caller().clone()).await?.permit(need)?;
+        self.get(&permit, id).await
+    }
+
+    /// A seat for whoever will wait for a job. `None`: too many of the tenant wait, or too many at all.
+    pub fn seat(&self, permit: &Permit) -> Option<Seat> {
+        self.board.seat(permit.tenant())
     }
 
     /// Cancels a job that has not ended.

@@ -33,7 +33,7 @@ mod workers;
 
 pub use audits::{AuditFilter, Audits, Head, Verified};
 pub use blobs::{Blobs, Bucket, BucketParts, Desk, Staged};
-pub use board::Watch;
+pub use board::{Seat, Watch};
 pub use claims::{Claimed, Claims};
 pub use deliveries::Deliveries;
 pub use dispatch::{Dispatcher, DispatcherReport, Terms};

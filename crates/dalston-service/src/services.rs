@@ -112,7 +112,15 @@ impl Services {
             tenants: Tenants::new(store.clone(), clock.clone()),
             workers: Workers::new(store.clone(), clock.clone()),
             tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
-            jobs: Jobs::new(store.clone(), blobs, board, deliveries.clone(), clock.clone(), entropy.clone()),
+            jobs: Jobs::new(
+                store.clone(),
+                gate.clone(),
+                blobs,
+                board,
+                deliveries.clone(),
+                clock.clone(),
+                entropy.clone(),
+            ),
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
             webhooks: Webhooks::new(

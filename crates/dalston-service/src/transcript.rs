@@ -55,11 +55,19 @@ impl Jobs {
         }
     }
 
-    /// The result of a job.
-    pub async fn result(&self, permit: &Permit, job: &Job) -> ServiceResult<JobResult> {
+    /// The result of a job. When the transcript cannot be read, what is said of it in short: the job is shown all the
+    /// same.
+    pub async fn result(&self, permit: &Permit, job: &Job) -> JobResult {
         if job.status != JobStatus::Completed {
-            return Ok(JobResult { value: Value::Null, long: None });
+            return JobResult { value: Value::Null, long: None };
         }
+        self.read(permit, job).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, job = %job.id, "a transcript cannot be read");
+            JobResult { value: hinted(job, "The transcript cannot be read now"), long: None }
+        })
+    }
+
+    async fn read(&self, permit: &Permit, job: &Job) -> ServiceResult<JobResult> {
         let transcript = self.transcript(permit, job).await?;
         let file = transcript.file.try_clone()?;
         let (short, summary) =
@@ -67,10 +75,15 @@ impl Jobs {
         if let Some(value) = short? {
             return Ok(JobResult { value, long: None });
         }
-        let mut value = view::brief(summary.clone());
-        value["hint"] = format!("The transcript is long: GET /v1/audio/transcriptions/{}/export/json", job.id).into();
-        Ok(JobResult { value, long: Some(Transcript { file, summary }) })
+        Ok(JobResult { value: hinted(job, "The transcript is long"), long: Some(Transcript { file, summary }) })
     }
+}
+
+/// What is said of a transcript in short, and where the whole is.
+fn hinted(job: &Job, why: &str) -> Value {
+    let mut value = view::summary(job).map_or_else(|| json!({}), view::brief);
+    value["hint"] = format!("{why}: GET /v1/audio/transcriptions/{}/export/json", job.id).into();
+    value
 }
 
 impl Transcript {

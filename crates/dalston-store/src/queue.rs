@@ -2,9 +2,7 @@
 
 use crate::StoreResult;
 use async_trait::async_trait;
-use dalston_model::{
-    Action, Actor, AuditEntry, Door, Event, Job, JobId, JobStatus, Source, Target, TenantId, Timestamp,
-};
+use dalston_model::{Action, AuditEntry, Event, Job, JobId, JobStatus, Source, Target, TenantId, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -139,9 +137,15 @@ pub fn ended_entry(job: &Job, at: Timestamp) -> Option<AuditEntry> {
         JobStatus::Cancelled => Action::JobCancelled,
         JobStatus::Pending | JobStatus::Running | JobStatus::Cancelling => return None,
     };
-    let source = Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None };
     let detail = job.error.as_ref().map_or_else(|| json!({}), |error| json!({"error": error}));
-    Some(AuditEntry { time: at, tenant: job.tenant.clone(), source, action, target: Target::Job(job.id), detail })
+    Some(AuditEntry {
+        time: at,
+        tenant: job.tenant.clone(),
+        source: Source::gateway(),
+        action,
+        target: Target::Job(job.id),
+        detail,
+    })
 }
 
 /// The event of a job that ended, for the outbox in the same transaction.

@@ -40,7 +40,8 @@ async fn an_upload_comes_back_completed_with_its_result() {
 
 #[tokio::test]
 async fn a_job_is_tried_again_after_a_while_and_then_no_more() {
-    let (app, scribe, client) = working(&[Turn::IsAway, Turn::IsAway, Turn::IsAway]).await;
+    let start = Start::default().set("DALSTON_JOB_ATTEMPTS", "3");
+    let (app, scribe, client) = working_with(start, &[Turn::IsAway]).await;
     let job = upload(&client).await;
     for attempt in 1..=3 {
         eventually("it is tried", async || scribe.count() == attempt).await;
@@ -56,6 +57,28 @@ async fn a_job_is_tried_again_after_a_while_and_then_no_more() {
     assert_eq!(shown["error"], "The engine is not available");
     assert_eq!(shown["result"], json!(null));
     assert_eq!(recorded(&app, &job).await, ["job.created", "job.failed"]);
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_is_left_alone_for_a_while_that_grows() {
+    let start = Start::default().set("DALSTON_JOBS_PER_NODE", "1");
+    let (_app, scribe, client) = working_with(start, &[Turn::IsAway, Turn::IsAway, Turn::Writes(1)]).await;
+    // Each attempt is at another job: none of them waits for its own time.
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(upload(&client).await);
+    }
+    eventually("all were tried", async || scribe.count() == 4).await;
+    let asked = scribe.asked();
+    let pauses: Vec<Duration> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses[0] >= Duration::from_secs(1), "{pauses:?}");
+    assert!(pauses[1] >= Duration::from_secs(2), "{pauses:?}");
+    assert!(pauses[2] < pauses[1], "{pauses:?}");
+    let mut pending = 0;
+    for job in &jobs {
+        pending += u32::from(client.get(job).await.expect(200).json["status"] == "pending");
+    }
+    assert_eq!(pending, 2, "they failed at nothing, and wait");
 }
 
 #[tokio::test]

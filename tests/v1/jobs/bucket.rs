@@ -9,6 +9,7 @@ use kit::{
     scribe::Turn,
     wav,
 };
+use serde_json::json;
 use std::{
     fs::{self, File},
     path::Path,
@@ -75,6 +76,19 @@ async fn an_upload_is_503_while_the_bucket_is_away_and_leaves_nothing() {
     assert_eq!(client.get(PATH).await.expect(200).ids(), [""; 0]);
     assert_eq!(s3.names(), [""; 0]);
     assert_nothing_here(&app);
+}
+
+#[tokio::test]
+async fn a_job_is_shown_in_short_while_its_transcript_cannot_be_read() {
+    let s3 = S3::start();
+    let (_app, _, client) = working_with(s3.configure(Start::default()), &[Turn::Writes(2)]).await;
+    let job = upload(&client).await;
+    ended(&client, &job).await;
+    s3.is_away(true);
+    let shown = client.get(&job).await.expect(200).json;
+    assert_eq!((&shown["status"], &shown["result"]["segment_count"]), (&json!("completed"), &json!(2)));
+    assert!(shown["result"]["hint"].as_str().unwrap().ends_with("/export/json"), "{shown}");
+    client.get(&format!("{job}/export/json")).await.expect(503);
 }
 
 #[tokio::test]

@@ -117,6 +117,25 @@ async fn events_tell_each_change_of_a_job_and_end_with_it() {
 }
 
 #[tokio::test]
+async fn a_wait_ends_with_the_key() {
+    let (app, scribe, client) = working(&[Turn::Holds]).await;
+    let job = upload(&client).await;
+    eventually("it runs", async || scribe.count() == 1).await;
+    let path = format!("{job}?wait=60");
+    let waits = tokio::spawn({
+        let client = client.clone();
+        async move { client.get(&path).await }
+    });
+    let id = client.id.unwrap();
+    let admin = app.master();
+    let uses = async || admin.get(&format!("/auth/keys/{id}/usage")).await.expect(200).json["usage_count"].clone();
+    let before = uses().await;
+    eventually("it waits", async || uses().await != before || waits.is_finished()).await;
+    admin.delete(&format!("/auth/keys/{id}")).await.expect(200);
+    assert_eq!(waits.await.unwrap().expect(401).problem(), "invalid_credential");
+}
+
+#[tokio::test]
 async fn events_end_with_the_key_on_every_node() {
     let fixture = kit::stores::memory().await;
     let other = Start::default().on(kit::stores::shared(&fixture)).start().await;
@@ -132,6 +151,28 @@ async fn events_end_with_the_key_on_every_node() {
     for events in [&mut near, &mut far] {
         assert_eq!(events.next().await, None);
     }
+}
+
+#[tokio::test]
+async fn a_tenant_has_a_share_of_those_who_may_wait() {
+    let app = App::start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    let job = upload(&client).await;
+    let mut waiting = Vec::new();
+    for _ in 0..200 {
+        waiting.push(Events::of(&client, &job).await);
+    }
+    let crowded = client.get(&format!("{job}/events")).await.expect(503);
+    assert_eq!((crowded.problem(), crowded.header("retry-after")), ("unavailable", "5"));
+    assert_eq!(client.get(&format!("{job}?wait=60")).await.expect(200).json["status"], "pending", "at once");
+    let form = || Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"));
+    let ask = |form| client.request(Method::POST, "/openai/v1/audio/transcriptions").multipart(form);
+    assert_eq!(Answer::of(ask(form())).await.expect(503).header("retry-after"), "5");
+    assert_eq!(client.get(PATH).await.expect(200).ids().len(), 1, "no job was made");
+    let other = app.key_of("acme", "jobs:read,jobs:write", |ask| ask).await;
+    let job = upload(&other).await;
+    let mut events = Events::of(&other, &job).await;
+    assert_eq!(events.next().await.unwrap()["status"], "pending");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::form::Asked;
 use crate::{
     Gateway,
-    fault::problem,
+    fault::{crowded, problem},
     paced::paced,
     upload::{acceptable, at_most, most},
 };
@@ -16,6 +16,7 @@ use actix_web::{
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
+use dalston_engine::is_refusal;
 use dalston_model::{ErrorCode, Job, JobId, JobStatus};
 use dalston_service::{ServiceError, Shape, streamed};
 use std::time::Duration;
@@ -55,25 +56,30 @@ async fn answer(
     translate: bool,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
+    // Before the body: a job that nobody can wait for is not made.
+    let seat = jobs.seat(&permit).ok_or_else(crowded)?;
     jobs.room(&permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
     let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
     let multipart = Multipart::new(request.headers(), Box::pin(body));
     let Asked { staged, upload, shape } = Asked::read(multipart, translate, &permit, &gateway).await?;
     let job = jobs.create(&permit, staged, upload, None).await.map_err(problem)?;
     let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: Some(job.id) };
-    let job = jobs.ended(&permit, job.id, PATIENCE).await.map_err(problem)?;
+    let id = job.id.to_string();
+    // From here on there is a job, and another request would make another.
+    let told = |refusal: Problem| refusal.with_header(ONCE, "false").with_header(JOB, id.clone());
+    let ended = jobs.awaited(&permit, job, seat, PATIENCE).await;
     waiting.job = None;
+    let job = ended.map_err(|error| told(problem(error)))?;
     if let Some(refusal) = refused(&job) {
-        return Err(refusal.with_header(ONCE, "false").with_header(JOB, job.id.to_string()));
+        return Err(told(refusal));
     }
-    let transcript = jobs.transcript(&permit, &job).await.map_err(problem)?;
-    let pieces = transcript.shaped(shape).map_err(|error| problem(error.into()))?;
+    let transcript = jobs.transcript(&permit, &job).await.map_err(|error| told(problem(error)))?;
+    let pieces = transcript.shaped(shape).map_err(|error| told(problem(error.into())))?;
     let kind = match shape {
         Shape::Json | Shape::Verbose { .. } => "application/json",
         Shape::Text | Shape::Srt | Shape::Vtt => "text/plain; charset=utf-8",
         Shape::Events => "text/event-stream",
     };
-    let id = job.id.to_string();
     Ok(HttpResponse::Ok().content_type(kind).insert_header((JOB, id)).streaming(Box::pin(streamed(pieces))))
 }
 
@@ -83,7 +89,8 @@ fn refused(job: &Job) -> Option<Problem> {
         JobStatus::Completed => None,
         JobStatus::Failed => {
             let error = job.error.clone().unwrap_or_else(|| "The job failed".to_owned());
-            Some(Problem::new(ErrorCode::Internal, error))
+            let code = if is_refusal(&error) { ErrorCode::InvalidRequest } else { ErrorCode::Internal };
+            Some(Problem::new(code, error))
         }
         JobStatus::Cancelled => Some(problem(ServiceError::Conflict("The job was cancelled".into()))),
         JobStatus::Pending | JobStatus::Running | JobStatus::Cancelling => {

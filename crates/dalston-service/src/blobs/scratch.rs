@@ -60,7 +60,13 @@ impl Scratch {
             let lock = File::options().write(true).create(true).truncate(false).open(path.join(LOCK));
             let Ok(lock) = lock else { continue };
             match lock.try_lock() {
-                Ok(()) => fs::remove_dir_all(&path)?,
+                // Another node may delete it too, and what another user left there may stay.
+                Ok(()) => match fs::remove_dir_all(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        tracing::warn!(%error, folder = %path.display(), "a folder of an ended process is left");
+                    }
+                    _ => {}
+                },
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }

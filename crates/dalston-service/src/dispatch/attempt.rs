@@ -9,7 +9,7 @@ use crate::{
 use dalston_engine::{EngineError, Summary, Work};
 use dalston_model::{FileName, Job, JobStatus};
 use dalston_store::{FinishJob, Lease, Outcome};
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
@@ -90,7 +90,12 @@ impl Dispatcher {
 
     async fn transcribe(&self, job: &Job, run: &Arc<Run>) -> io::Result<Done> {
         let desk = self.blobs.desk().await?;
-        let audio = self.blobs.audio(job.id, &desk).await?;
+        let (mut stop, mut over) = (run.stopping(), pin!(sleep(self.terms.patience)));
+        let audio = tokio::select! {
+            audio = self.blobs.audio(job.id, &desk) => audio?,
+            () = &mut over => return Ok(Done::NotNow(TOO_LONG)),
+            () = told(&mut stop) => return Ok(Done::Stopped(run.why().unwrap_or(Why::Stopping))),
+        };
         let path = desk.path().join("transcript");
         let draft = create(path.clone(), run.clone()).await?;
         let work = Work {
@@ -101,8 +106,7 @@ impl Dispatcher {
             language: job.language.clone(),
             options: job.options.clone(),
         };
-        let (mut stop, engine) = (run.stopping(), self.engine.clone());
-        let heard = stop.clone();
+        let (heard, engine) = (stop.clone(), self.engine.clone());
         // A task of its own: an engine that panics ends its job and nothing else.
         let mut task = tokio::spawn(async move {
             let mut draft = draft;
@@ -111,12 +115,18 @@ impl Dispatcher {
         });
         let ended = tokio::select! {
             ended = &mut task => ended,
-            () = sleep(self.terms.patience) => {
+            () = &mut over => {
                 run.stop(Why::TooLong);
                 last(&mut task).await
             }
             () = told(&mut stop) => last(&mut task).await,
         };
+        match &ended {
+            Ok(Err(EngineError::Unavailable(_))) => self.absence.noticed(),
+            Ok(Ok(_) | Err(EngineError::Rejected(..))) => self.absence.ended(),
+            // A panic may be of this audio alone.
+            Ok(Err(EngineError::Stopped | EngineError::Io(_))) | Err(_) => {}
+        }
         let ended = ended.unwrap_or_else(|error| {
             tracing::error!(%error, job = %job.id, "an engine ended without a word");
             Err(EngineError::Unavailable("it panicked, or did not stop".to_owned()))

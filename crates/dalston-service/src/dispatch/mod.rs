@@ -3,6 +3,7 @@
 //! A job is this node's for as long as its lease is kept by heartbeats. Whoever finishes under a lease that does not
 //! count any more changes nothing, so a job ends once, however many nodes worked on it.
 
+mod absence;
 mod attempt;
 mod draft;
 mod tidy;
@@ -11,6 +12,7 @@ use crate::{
     Blobs, Deliveries,
     board::{Board, Why},
 };
+use absence::Absence;
 use dalston_engine::Engine;
 use dalston_model::{SharedClock, SharedEntropy, Timestamp};
 use dalston_store::{Beat, Lease, LeaseJobs, SharedStore};
@@ -91,6 +93,7 @@ pub struct Dispatcher {
     clock: SharedClock,
     entropy: SharedEntropy,
     terms: Terms,
+    absence: Absence,
     /// When the queue was asked, and whether it answered.
     asked: Mutex<Option<(Timestamp, bool)>>,
 }
@@ -98,7 +101,8 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
         let DispatcherParts { store, blobs, board, deliveries, engine, clock, entropy, terms } = parts;
-        Arc::new(Self { store, blobs, board, deliveries, engine, clock, entropy, terms, asked: Mutex::default() })
+        let (absence, asked) = (Absence::default(), Mutex::default());
+        Arc::new(Self { store, blobs, board, deliveries, engine, clock, entropy, terms, absence, asked })
     }
 
     /// Works until the gateway stops ([`crate::Jobs::stop`]), and until what is under way then has ended or was handed
@@ -153,7 +157,7 @@ impl Dispatcher {
     /// Begins as many attempts as there is room for.
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
         let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
-        let limit = self.terms.per_node.saturating_sub(busy);
+        let limit = self.terms.per_node.saturating_sub(busy).min(self.absence.most());
         if limit == 0 {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::Dispatcher;
 use crate::{ServiceResult, jobs::erase};
-use dalston_model::{Action, Actor, AuditEntry, Door, Source, Target};
+use dalston_model::{Action, AuditEntry, Source, Target};
 use dalston_store::DeleteJob;
 use serde_json::json;
 use std::time::Duration;
@@ -78,11 +78,10 @@ impl Dispatcher {
             let expired = self.store.expired_jobs(self.terms.retention_days, now, BATCH).await?;
             let mut deleted = 0;
             for job in &expired {
-                let source = Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None };
                 let entry = AuditEntry {
                     time: now,
                     tenant: job.tenant.clone(),
-                    source,
+                    source: Source::gateway(),
                     action: Action::JobDeleted,
                     target: Target::Job(job.id),
                     detail: json!({"completed_at": job.completed_at}),

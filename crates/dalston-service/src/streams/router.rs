@@ -2,8 +2,7 @@
 
 use crate::{ServiceResult, token};
 use dalston_model::{
-    Action, Actor, AuditEntry, Door, NewSession, SessionId, SharedClock, Source, Target, TenantId, Timestamp, Worker,
-    WorkerId,
+    Action, AuditEntry, NewSession, SessionId, SharedClock, Source, Target, TenantId, Timestamp, Worker, WorkerId,
 };
 use dalston_store::{OpenSession, SharedStore};
 use dalston_stream::{OwnWorker, StreamConfig, WorkerLink, connect};
@@ -159,11 +158,10 @@ impl Router {
                 languages: Vec::new(),
                 capacity: *capacity,
             };
-            let source = Source { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None };
             let entry = AuditEntry {
                 time: self.clock.now(),
                 tenant: TenantId::default(),
-                source,
+                source: Source::gateway(),
                 action: Action::WorkerRegistered,
                 target: Target::Worker(id.clone()),
                 detail: json!({"capacity": capacity, "shared": true}),

@@ -33,8 +33,9 @@ impl Command for Get {
         if seconds > LONGEST {
             return Err(ServiceError::invalid("wait", "must be seconds from 0 to 60"));
         }
-        let job = jobs.ended(&context.permit, id, Duration::from_secs(seconds.into())).await?;
-        let JobResult { value, long } = jobs.result(&context.permit, &job).await?;
+        let job = jobs.get(&context.permit, id).await?;
+        let job = jobs.ended(&context.permit, job, Duration::from_secs(seconds.into())).await?;
+        let JobResult { value, long } = jobs.result(&context.permit, &job).await;
         let mut data = job_view(&job);
         data["result"] = value;
         Ok(Answer { long, ..Answer::new(data) })
