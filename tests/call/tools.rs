@@ -32,11 +32,11 @@ async fn a_model_has_the_callers_commands_as_tools_and_no_others() {
 }
 
 #[tokio::test]
-async fn somebody_without_scopes_of_use_has_three_tools() {
+async fn somebody_without_scopes_of_use_has_the_tools_of_everybody() {
     let (app, model) = gateway().await;
     model.says([Says::text("Hello.")]);
-    say(&app.key("webhooks").await, "hello").await.expect(200);
-    assert_eq!(names(&model.last()), ["help", "status", "whoami"]);
+    say(&app.key("realtime").await, "hello").await.expect(200);
+    assert_eq!(names(&model.last()), ["help", "status", "whoami", "create_ticket"]);
 }
 
 #[tokio::test]

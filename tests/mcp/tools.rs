@@ -13,7 +13,7 @@ async fn the_tools_are_the_commands_that_the_caller_may_run() {
         let app = &app;
         async move { tools(&app.key(scopes).await).await }
     };
-    assert_eq!(listed("webhooks").await, ["help", "status", "whoami"]);
+    assert_eq!(listed("nudge").await, ["help", "status", "whoami", "nudge"]);
     assert_eq!(listed("jobs:read").await, ["help", "status", "whoami", "list_jobs", "get_job"]);
     let all: Vec<&str> = Registry::new().rows().iter().map(|row| row.tool).collect();
     assert_eq!(tools(&app.master()).await, all);

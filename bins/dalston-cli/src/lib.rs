@@ -30,7 +30,8 @@ pub async fn main(registry: &Registry) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match run(registry, &given).await {
+    // On the heap: all the parts of a gateway are in it.
+    match Box::pin(run(registry, &given)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             let _ = writeln!(io::stderr(), "dalston: {fault}");

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    Box::pin(dalston_cli::main(&Registry::new())).await
+    dalston_cli::main(&Registry::new()).await
 }

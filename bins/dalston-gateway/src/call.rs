@@ -1,6 +1,6 @@
 //! `POST /call`: a command, slash text, a message to the language model, or a confirmation.
 
-use crate::{Gateway, body, fault::problem, repeat};
+use crate::{Gateway, body, errand::errand, fault::problem, repeat};
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
@@ -26,7 +26,8 @@ pub(crate) async fn answer(
 ) -> Result<HttpResponse, Problem> {
     let said = said(body::read(&request, payload, gateway.pace).await?).map_err(problem)?;
     let repeat = repeat::key(&request)?;
-    let reply = gateway.runtime.dialogue.answer(permit.caller(), said, repeat).await.map_err(problem)?;
+    let dialogue = gateway.runtime.dialogue.clone();
+    let reply = errand(async move { dialogue.answer(permit.caller(), said, repeat).await }).await?;
     let mut response = if reply.partial { HttpResponse::MultiStatus() } else { HttpResponse::Ok() };
     Ok(response.json(drawn(&reply)))
 }

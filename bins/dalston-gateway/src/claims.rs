@@ -1,6 +1,6 @@
 //! Claim links: a page that opens nothing, for previews look at links; and the secret, once, for whoever asks for it.
 
-use crate::{Gateway, fault::problem};
+use crate::{Gateway, errand::errand, fault::problem};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{self, HeaderName},
@@ -46,7 +46,8 @@ pub(crate) async fn open(
 ) -> Result<HttpResponse, Problem> {
     let RequestInfo { id, address } = RequestInfo::of(&request);
     let source = Source { actor: Actor::Gateway, door: Door::Http, address, request_id: Some(id) };
-    let opened = gateway.runtime.services.claims.open(&token, source).await;
+    let (at_work, token) = (gateway.clone(), token.into_inner());
+    let opened = errand(async move { Ok(at_work.runtime.services.claims.open(&token, source).await) }).await?;
     let Claimed { name, secret } = opened.map_err(|error| refused(&gateway, address, error))?;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(if accept.contains("text/html") {

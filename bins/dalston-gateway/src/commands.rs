@@ -1,13 +1,13 @@
 //! The HTTP door of the commands: the arguments in, the answer out.
 
-use crate::{Gateway, body, export::spliced, fault::problem, repeat};
+use crate::{Gateway, body, errand::errand, export::spliced, fault::problem, repeat};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
     web::{Data, Payload, Query},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_command::{Answer, Arguments, Method, Registry, Row, coerce};
+use dalston_command::{Answer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
 use dalston_service::{FieldError, Repeat, ServiceError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,8 +38,14 @@ pub(crate) async fn invoke(
         Method::Post => repeat::key(&request)?.map(|key| Repeat::of(key, &arguments)),
         _ => None,
     };
-    let answer = runtime.registry.invoke(&runtime.services, permit.caller(), name, arguments, repeat).await;
-    respond(&runtime.registry, row, &request, answer.map_err(problem)?)
+    let at_work = gateway.clone();
+    let work = async move {
+        let runtime = &at_work.runtime;
+        runtime.registry.invoke(&runtime.services, permit.caller(), name, arguments, repeat).await
+    };
+    // What only reads, and may wait for long, goes with its client.
+    let answer = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
+    respond(&runtime.registry, row, &request, answer)
 }
 
 /// The arguments of the query. Once each; a key there is no argument.

@@ -5,6 +5,7 @@ mod body;
 mod call;
 mod claims;
 mod commands;
+mod errand;
 mod events;
 mod export;
 mod fault;

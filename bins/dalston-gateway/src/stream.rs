@@ -54,7 +54,9 @@ fn config(request: &HttpRequest) -> Result<StreamConfig, Fault> {
 fn asked(request: &HttpRequest) -> Option<StreamConfig> {
     let Asked { language, model, encoding, sample_rate } =
         Query::<Asked>::from_query(request.query_string()).ok()?.into_inner();
-    let sound = is_word(&language) && is_word(&model) && (8_000..=48_000).contains(&sample_rate);
+    // Others have no small ratio to the 16 kHz of the built-in worker: their tables are long, and costly to make.
+    let is_rate = (8_000..=48_000).contains(&sample_rate) && sample_rate % 25 == 0;
+    let sound = is_word(&language) && is_word(&model) && is_rate;
     let encoding = encoding.parse().ok()?;
     sound.then_some(StreamConfig { language, model, encoding, sample_rate })
 }
@@ -104,8 +106,13 @@ pub(crate) fn push(say: &mut Texts, message: &Value) {
 }
 
 fn is_control(text: &str) -> bool {
-    let kind = serde_json::from_str::<Value>(text).map(|message| message["type"].clone()).unwrap_or_default();
-    matches!(kind.as_str(), Some("config" | "flush" | "clear" | "end"))
+    let message: Value = serde_json::from_str(text).unwrap_or_default();
+    match message["type"].as_str() {
+        // What the audio is was said when the stream was opened, and is metered by that.
+        Some("config") => message.get("encoding").is_none() && message.get("sample_rate").is_none(),
+        Some("flush" | "clear" | "end") => true,
+        _ => false,
+    }
 }
 
 fn auto() -> String {

@@ -47,6 +47,14 @@ impl Resampler {
         (self.rate, self.channels) == (rate, channels)
     }
 
+    /// Forgets what it has heard, and keeps its tables, which cost more than anything else here.
+    pub fn reset(&mut self) {
+        if let Some(change) = &mut self.change {
+            change.reset();
+        }
+        (self.taken, self.given) = (0, 0);
+    }
+
     /// Takes whole frames; gives what has come out of them. What is not a number is silence.
     pub fn push(&mut self, samples: &[f32]) -> &[f32] {
         self.mixed.clear();
@@ -84,6 +92,12 @@ impl Resampler {
 }
 
 impl Change {
+    fn reset(&mut self) {
+        self.fft.reset();
+        self.block.clear();
+        self.delay = self.fft.output_delay();
+    }
+
     fn new(rate: u32) -> Option<Self> {
         let block = usize::try_from(rate / BLOCKS).ok()?;
         let fft = Fft::new(usize::try_from(rate).ok()?, usize::try_from(SPEECH_RATE).ok()?, block, 1, FixedSync::Both);

@@ -117,7 +117,8 @@ pub const SETTINGS: &[Setting] = &[
         &["DALSTON_WORKERS"],
         "",
         "workers of streams that are always there, comma-separated: ws://host:port/session, with #capacity behind; others register",
-    ),
+    )
+    .secret(),
     Setting::new(
         &["DALSTON_OWN_STREAMS"],
         "256",

@@ -17,6 +17,7 @@ const NOUN: &str = "Claim";
 struct Waiting {
     tenant: String,
     /// What doors of JSON call it.
+    #[serde(default = "of_old")]
     name: String,
     /// The id of what it is the secret of.
     key: String,
@@ -82,6 +83,11 @@ impl Claims {
         self.store.record(&entry).await?;
         Ok(Claimed { name, secret })
     }
+}
+
+/// What an earlier version let wait was a key.
+fn of_old() -> String {
+    "key".to_owned()
 }
 
 /// The name of what a token opens. A token of another shape opens nothing, and asks no store.

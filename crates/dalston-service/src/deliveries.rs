@@ -2,9 +2,10 @@
 
 use crate::{ServiceResult, hand::Hand};
 use dalston_model::{
-    Action, AuditEntry, Delivery, SharedClock, SharedEntropy, Source, Target, Timestamp, Webhook, WebhookPatch,
+    Action, AuditEntry, Delivery, PageRequest, SharedClock, SharedEntropy, Source, Target, Timestamp, Webhook,
+    WebhookId, WebhookPatch,
 };
-use dalston_store::{Attempted, DueDelivery, SharedStore};
+use dalston_store::{Attempted, DueDelivery, SharedStore, StoreResult};
 use dalston_webhook::{Fault, Letter, Sender};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -80,15 +81,20 @@ impl Deliveries {
     async fn fill(self: &Arc<Self>, hand: &mut Hand, sending: &mut JoinSet<()>, sender: &Arc<Sender>) {
         loop {
             while let Some(due) = hand.next() {
-                let (this, sender, webhook) = (Arc::clone(self), Arc::clone(sender), due.webhook.id);
+                let (this, sender) = (Arc::clone(self), Arc::clone(sender));
+                let (tenant, webhook) = (due.webhook.tenant.clone(), due.webhook.id);
                 let task = sending.spawn(async move { this.deliver(&sender, due).await });
-                hand.begun(task.id(), webhook);
+                hand.begun(task.id(), tenant, webhook);
             }
             let room = u32::try_from(hand.room().min(TAKEN)).unwrap_or_default();
             if room == 0 {
                 return;
             }
-            match self.store.take_deliveries(room, LEASE, &hand.full()).await {
+            let taken = match self.passed_over(hand).await {
+                Ok(but) => self.store.take_deliveries(room, LEASE, &but).await,
+                Err(error) => Err(error),
+            };
+            match taken {
                 Ok(taken) if taken.is_empty() => return,
                 Ok(taken) => hand.take(taken),
                 Err(error) => {
@@ -97,6 +103,17 @@ impl Deliveries {
                 }
             }
         }
+    }
+
+    /// The webhooks that are to get no more for now: those that have enough under way, and all of a tenant that has its
+    /// share. A page holds them all: [`Webhook::MOST`].
+    async fn passed_over(&self, hand: &Hand) -> StoreResult<Vec<WebhookId>> {
+        let mut but = hand.full();
+        for tenant in hand.busy() {
+            let page = self.store.webhooks(&tenant, &PageRequest::default()).await?;
+            but.extend(page.items.iter().map(|webhook| webhook.id));
+        }
+        Ok(but)
     }
 
     /// Tries a delivery, and notes how that went.

@@ -1,12 +1,14 @@
-//! The deliveries that this node has taken: so many go at once, and so many to one webhook.
+//! The deliveries that this node has taken: so many go at once, so many of one tenant, and so many to one webhook.
 
-use dalston_model::WebhookId;
+use dalston_model::{TenantId, WebhookId};
 use dalston_store::DueDelivery;
 use std::collections::{HashMap, VecDeque};
 use tokio::task;
 
 /// Deliveries under way at once.
 const ALL: usize = 16;
+/// Of one tenant: however many slow endpoints it has, others are heard.
+const SHARE: usize = 8;
 /// And to one webhook: a slow endpoint takes no more of them.
 const EACH: usize = 4;
 
@@ -14,7 +16,7 @@ const EACH: usize = 4;
 #[derive(Default)]
 pub(crate) struct Hand {
     waiting: VecDeque<DueDelivery>,
-    under_way: HashMap<task::Id, WebhookId>,
+    under_way: HashMap<task::Id, (TenantId, WebhookId)>,
 }
 
 impl Hand {
@@ -28,13 +30,14 @@ impl Hand {
         if self.under_way.len() >= ALL {
             return None;
         }
-        let at = self.waiting.iter().position(|due| self.to(due.webhook.id) < EACH)?;
+        let fits = |due: &DueDelivery| self.to(due.webhook.id) < EACH && self.of(&due.webhook.tenant) < SHARE;
+        let at = self.waiting.iter().position(fits)?;
         self.waiting.remove(at)
     }
 
     /// Notes that a delivery is under way.
-    pub(crate) fn begun(&mut self, task: task::Id, webhook: WebhookId) {
-        self.under_way.insert(task, webhook);
+    pub(crate) fn begun(&mut self, task: task::Id, tenant: TenantId, webhook: WebhookId) {
+        self.under_way.insert(task, (tenant, webhook));
     }
 
     /// Notes that it has ended.
@@ -49,13 +52,27 @@ impl Hand {
 
     /// The webhooks that have enough at hand.
     pub(crate) fn full(&self) -> Vec<WebhookId> {
-        let mut full: Vec<WebhookId> = self.under_way.values().copied().filter(|id| self.to(*id) >= EACH).collect();
+        let ids = self.under_way.values().map(|(_, id)| *id);
+        let mut full: Vec<WebhookId> = ids.filter(|id| self.to(*id) >= EACH).collect();
         full.sort();
         full.dedup();
         full
     }
 
+    /// The tenants that have their share at hand.
+    pub(crate) fn busy(&self) -> Vec<TenantId> {
+        let tenants = self.under_way.values().map(|(tenant, _)| tenant);
+        let mut busy: Vec<TenantId> = tenants.filter(|tenant| self.of(tenant) >= SHARE).cloned().collect();
+        busy.sort();
+        busy.dedup();
+        busy
+    }
+
     fn to(&self, webhook: WebhookId) -> usize {
-        self.under_way.values().filter(|id| **id == webhook).count()
+        self.under_way.values().filter(|(_, id)| *id == webhook).count()
+    }
+
+    fn of(&self, tenant: &TenantId) -> usize {
+        self.under_way.values().filter(|(of, _)| of == tenant).count()
     }
 }

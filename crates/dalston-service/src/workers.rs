@@ -1,12 +1,17 @@
 //! Workers of streams: they register, are heard from, are taken away.
 
-use crate::{ServiceError, ServiceResult, streams::TTL};
+use crate::{
+    ServiceError, ServiceResult,
+    streams::{FIXED, TTL},
+};
 use dalston_auth::{Need, Permit};
 use dalston_model::{Action, Scope, SharedClock, Target, Worker, WorkerId, WorkerLoad};
 use dalston_store::SharedStore;
 use serde_json::json;
 
 const NOUN: &str = "Worker";
+/// A tenant has so many at once: each is looked at whenever a stream begins.
+const MOST: usize = 100;
 
 /// What a worker says of itself, each time all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +47,18 @@ impl Workers {
         if shared {
             permit.caller().permit(Need::Scope(Scope::Platform))?;
         }
+        if id.as_str().starts_with(FIXED) {
+            return Err(ServiceError::invalid(
+                "worker_id",
+                "must not begin as the names of workers of the settings do",
+            ));
+        }
         let tenant = (!shared).then(|| permit.tenant().clone());
+        let own = self.store.workers().await?;
+        let own = own.iter().filter(|load| load.worker.tenant == tenant);
+        if own.clone().count() >= MOST && own.into_iter().all(|load| load.worker.id != id) {
+            return Err(ServiceError::Conflict("The tenant has 100 workers already".into()));
+        }
         let worker = Worker { id: id.clone(), tenant, url, models, languages, capacity };
         let detail = json!({"capacity": capacity, "shared": shared});
         let entry = permit.entry(self.clock.now(), Action::WorkerRegistered, Target::Worker(id.clone()), detail);

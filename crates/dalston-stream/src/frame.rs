@@ -78,8 +78,10 @@ impl Said {
             #[serde(borrow, rename = "type")]
             kind: std::borrow::Cow<'a, str>,
         }
-        let kind = serde_json::from_str::<Typed<'_>>(&text).ok().and_then(|typed| Kind::named(&typed.kind))?;
-        Some(Self { kind, text })
+        // A list of one text would be read as an object of one field, too.
+        let is_object = text.trim_start().starts_with('{');
+        let typed = serde_json::from_str::<Typed<'_>>(&text).ok().filter(|_| is_object)?;
+        Some(Self { kind: Kind::named(&typed.kind)?, text })
     }
 
     /// A message of this kind, with these fields beside its type.

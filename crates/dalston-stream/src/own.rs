@@ -123,9 +123,7 @@ impl Ear {
         self.before = self.seconds();
         self.heard = 0;
         self.samples.clear();
-        if let Some(resampler) = Resampler::new(self.rate, 1) {
-            self.resampler = resampler;
-        }
+        self.resampler.reset();
         self.finder = SpeechFinder::new();
         self.began = None;
     }

@@ -95,8 +95,10 @@ impl Holder<'_> {
         let request = self.client.request(row.route.method.as_str().parse().unwrap(), &path);
         let request = if is_read { request } else { request.json(&arguments) };
         let mut answer = Answer::of(request).await;
-        if let Some(secret) =
-            answer.json.as_object_mut().and_then(|object| object.remove("key").or_else(|| object.remove("secret")))
+        if let Some(secret) = answer
+            .json
+            .as_object_mut()
+            .and_then(|object| ["key", "secret", "ticket"].into_iter().find_map(|name| object.remove(name)))
         {
             log::guard(secret.as_str().unwrap());
         }
@@ -172,8 +174,9 @@ impl Holder<'_> {
             return Err(typed.code);
         }
         let mut data = typed.json();
-        if let Some(secret) =
-            data.as_object_mut().and_then(|object| object.remove("key").or_else(|| object.remove("secret")))
+        if let Some(secret) = data
+            .as_object_mut()
+            .and_then(|object| ["key", "secret", "ticket"].into_iter().find_map(|name| object.remove(name)))
         {
             log::guard(secret.as_str().unwrap());
         }
@@ -187,7 +190,7 @@ fn told(answer: &Answer, data: impl Fn(&Value) -> Value) -> Outcome {
 
 /// No log and no transcript may hold the secrets beside an answer.
 fn guard(answer: &Answer) {
-    for secret in ["key", "secret"].iter().filter_map(|name| answer.json["secrets"][name].as_str()) {
+    for secret in ["key", "secret", "ticket"].iter().filter_map(|name| answer.json["secrets"][name].as_str()) {
         log::guard(secret);
     }
 }

@@ -85,7 +85,14 @@ impl Items {
 
     /// The client ends the item: what stands of it already is its transcript, unless more is under way.
     pub(super) fn committed(&mut self, say: &mut Texts) {
-        let (id, _) = self.open.take().unwrap_or_else(|| (self.make(), false));
+        // Its speech goes on until the worker says otherwise.
+        let id = match &mut self.open {
+            Some((id, is_committed)) if !*is_committed => {
+                *is_committed = true;
+                id.clone()
+            }
+            _ => self.make(),
+        };
         self.commit(id, say);
         if !self.kept.is_empty() && !self.is_pending {
             let text = std::mem::take(&mut self.kept);
@@ -97,6 +104,7 @@ impl Items {
     pub(super) fn cleared(&mut self, say: &mut Texts) {
         self.open = None;
         self.kept.clear();
+        self.told.clear();
         self.is_pending = false;
         self.say(say, "input_audio_buffer.cleared", json!({}));
     }

@@ -104,9 +104,11 @@ type Words = Peekable<Lines<BufReader<File>, Word>>;
 
 /// Hands over a segment with the words that begin before `until`.
 fn give(mut segment: Segment, words: &mut Words, until: f64, relay: &mut Relay) -> Result<(), EngineError> {
+    // Some servers tell the words in both places.
+    let has_own = !segment.words.is_empty();
     while let Some(word) = words.next_if(|word| word.as_ref().map_or(true, |word| word.start < until)) {
         let word = word?;
-        if segment.words.len() < MOST_WORDS {
+        if !has_own && segment.words.len() < MOST_WORDS {
             segment.words.push(word);
         }
     }

@@ -4,7 +4,7 @@ mod budget;
 mod router;
 mod stream;
 
-pub(crate) use router::TTL;
+pub(crate) use router::{FIXED, TTL};
 pub use router::{FixedWorker, RouterParts};
 pub use stream::{Ending, Stream};
 
@@ -23,6 +23,9 @@ use std::{
 };
 use stream::Left;
 use tokio::sync::watch;
+
+/// Ended sessions that one second settles: what else is done each second waits for it.
+const AT_ONCE: usize = 50;
 
 /// What is known of an open stream.
 struct Open {
@@ -142,15 +145,17 @@ impl Streams {
         self.router.own_load()
     }
 
-    /// What is done each second: sessions that have ended are settled; and each ten seconds workers of the settings are
-    /// registered and the slots of open sessions prolonged. A stream whose slot has lapsed ends.
+    /// What is done each second: sessions that have ended are settled; and each ten seconds the slots of open sessions are
+    /// prolonged, which comes first, and workers of the settings registered. A stream whose slot has lapsed ends.
     pub async fn keep(&self) -> ServiceResult<()> {
-        self.settle().await?;
         let now = self.clock.now();
-        if !self.router.is_due(now) {
-            return Ok(());
+        if self.router.is_due(now) {
+            self.renew(now).await?;
         }
-        self.router.register().await?;
+        self.settle(AT_ONCE).await
+    }
+
+    async fn renew(&self, now: Timestamp) -> ServiceResult<()> {
         let open: Vec<SessionId> = self.open().keys().copied().collect();
         for lost in self.router.renew(&open).await? {
             if let Some(open) = self.open().get(&lost) {
@@ -158,13 +163,14 @@ impl Streams {
                 tell(open, Ending::SlotLost);
             }
         }
+        self.router.register().await?;
         self.router.was_kept(now);
         Ok(())
     }
 
     /// Settles what has ended; at the stop also what has not, for nobody is there to do it later.
     pub async fn close(&self) -> ServiceResult<()> {
-        self.settle().await?;
+        self.settle(usize::MAX).await?;
         let open: Vec<SessionId> = self.open().drain().map(|(id, _)| id).collect();
         for id in open {
             self.router.close(id).await?;
@@ -172,15 +178,17 @@ impl Streams {
         Ok(())
     }
 
-    /// Frees the slots of sessions that have ended, and settles their audio. What fails stays for the next time.
-    async fn settle(&self) -> ServiceResult<()> {
-        loop {
+    /// Frees the slots of sessions that have ended, and settles their audio: so many at most. What fails stays for the next
+    /// time.
+    async fn settle(&self, most: usize) -> ServiceResult<()> {
+        for _ in 0..most {
             let Some(left) = self.left().pop() else { return Ok(()) };
             if let Err((left, error)) = left.settle(&self.store).await {
                 self.left().push(left);
                 return Err(ServiceError::from(error));
             }
         }
+        Ok(())
     }
 
     fn end(&self, ending: Ending, which: impl Fn(&Open) -> bool) {

@@ -9,6 +9,7 @@ use dalston_stream::{OwnWorker, StreamConfig, WorkerLink, connect};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,11 +17,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A slot or a registration is held for so long, and prolonged so often.
 pub(crate) const TTL: Duration = Duration::from_secs(30);
+/// How the names of workers of the settings begin.
+pub(crate) const FIXED: &str = "fixed.";
 const BEAT: Duration = Duration::from_secs(10);
-/// Workers that are tried for a session before the built-in one is.
-const TRIES: usize = 3;
-/// Workers come and go while one is looked for; so often is the store asked for one.
-const ROUNDS: usize = 8;
+/// A worker that could not be reached is not asked again for so long.
+const SHUNNED: Duration = Duration::from_secs(10);
+/// A client waits so long for a worker that answers.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A worker of the settings: always there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,7 @@ impl FixedWorker {
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
         let host: String = host.chars().take(40).map(plain).collect();
         let digest = token::hex(&Sha256::digest(url)[..4]);
-        Some(Self { id: format!("fixed.{host}.{digest}").parse().ok()?, url: url.to_owned(), capacity })
+        Some(Self { id: format!("{FIXED}{host}.{digest}").parse().ok()?, url: url.to_owned(), capacity })
     }
 }
 
@@ -73,6 +76,8 @@ pub(super) struct Router {
     fixed: Vec<FixedWorker>,
     clock: SharedClock,
     kept: Mutex<Option<Timestamp>>,
+    /// Workers that could not be reached, and when. At most as many as there are.
+    dead: Mutex<HashMap<WorkerId, Timestamp>>,
 }
 
 impl Router {
@@ -80,20 +85,23 @@ impl Router {
         let RouterParts { own, own_streams, fixed } = parts;
         let own_capacity = usize::try_from(own_streams).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(own_capacity));
-        Self { store, own, own_capacity, places, fixed, clock, kept: Mutex::default() }
+        Self { store, own, own_capacity, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }
     }
 
     /// A slot, with a worker that answers; `None` when nobody has room.
     pub(super) async fn open(&self, session: &NewSession, config: &StreamConfig) -> ServiceResult<Option<Slot>> {
-        let mut except = Vec::new();
+        let begun = self.clock.now();
+        let mut except = self.dead_ones(begun);
         let mut own = self.places.available_permits() > 0;
-        for _ in 0..ROUNDS {
+        // Each round tries another worker, and the built-in one is the last.
+        while self.clock.now().since(begun) < PATIENCE {
             match self.store.open_session(session, own, &except, TTL).await? {
                 OpenSession::Worker(worker) => match connect(&worker.url, session.id, config).await {
                     Ok(link) => return Ok(Some(Slot { link, own: None })),
                     Err(error) => {
                         tracing::warn!(worker = %worker.id, %error, "another worker is asked");
                         self.close(session.id).await?;
+                        self.dead().insert(worker.id.clone(), self.clock.now());
                         except.push(worker.id);
                     }
                 },
@@ -108,11 +116,19 @@ impl Router {
                 OpenSession::NoCapacity => return Ok(None),
                 OpenSession::Excess(excess) => return Err(excess.into()),
             }
-            if except.len() == TRIES {
-                except = self.store.workers().await?.into_iter().map(|load| load.worker.id).collect();
-            }
         }
         Ok(None)
+    }
+
+    /// Workers that could not be reached lately.
+    fn dead_ones(&self, now: Timestamp) -> Vec<WorkerId> {
+        let mut dead = self.dead();
+        dead.retain(|_, at| *at <= now && now.since(*at) < SHUNNED);
+        dead.keys().cloned().collect()
+    }
+
+    fn dead(&self) -> MutexGuard<'_, HashMap<WorkerId, Timestamp>> {
+        self.dead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many places of the built-in worker are taken, and how many there are.

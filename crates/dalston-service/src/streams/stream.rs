@@ -73,6 +73,8 @@ impl Stream {
     /// Puts another stream in its place, for the same caller and no longer. `false`: no worker has room, and it is over.
     pub async fn replace(&mut self, config: &StreamConfig) -> ServiceResult<bool> {
         let ends_at = self.streams.open().get(&self.id).and_then(|open| open.ends_at);
+        // Its worker is let go of before its slot is.
+        (self.worker, _) = WorkerLink::pair();
         self.release().await;
         let (streams, permit) = (Arc::clone(&self.streams), self.permit.clone());
         let Some(other) = streams.start(&permit, config).await? else { return Ok(false) };
@@ -96,6 +98,10 @@ impl Stream {
     }
 
     async fn release(&mut self) {
+        // One that was to be replaced and was not is settled already.
+        if self.is_settled {
+            return;
+        }
         self.leave();
         self.own = None;
         if let Err((left, error)) = self.left().settle(&self.streams.store).await {

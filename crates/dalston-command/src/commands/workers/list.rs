@@ -19,6 +19,6 @@ impl Command for List {
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let workers = context.services.workers.list(&context.permit).await?;
-        Ok(Answer::new(workers.iter().map(super::view).collect()))
+        Ok(Answer::new(workers.iter().map(|load| super::view(load, &context.permit)).collect()))
     }
 }

@@ -70,7 +70,7 @@ impl Command for Register {
             shared: self.shared,
         };
         let load = context.services.workers.register(&context.permit, ask).await?;
-        Ok(Answer::new(super::view(&load)))
+        Ok(Answer::new(super::view(&load, &context.permit)))
     }
 }
 
