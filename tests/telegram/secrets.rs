@@ -95,7 +95,7 @@ async fn a_secret_that_may_have_arrived_is_not_sent_again() {
     let lost = api.told(ADMIN).await;
     secret(lost.text());
     let told = api.told(ADMIN).await;
-    assert!(told.text().contains("Rotate the key"), "{}", told.text());
+    assert!(told.text().contains("Rotate it"), "{}", told.text());
     assert!(!told.text().contains("dk_"));
 }
 

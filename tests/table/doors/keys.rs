@@ -167,7 +167,8 @@ impl Holder<'_> {
             };
             let flag = format!("--{}", name.replace('_', "-"));
             let lone = row.lone_parameter().is_some_and(|lone| lone.name == *name);
-            words.extend(if lone { vec![text] } else { vec![flag, text] });
+            // With an equals sign: a switch takes its value in no other way.
+            words.push(if lone { text } else { format!("{flag}={text}") });
         }
         let typed = shell.dalston(&words.iter().map(String::as_str).collect::<Vec<_>>());
         if typed.code != 0 {
