@@ -1,13 +1,15 @@
 //! `GET /openai/v1/realtime?intent=transcription`: OpenAI's realtime protocol over the same streams.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dalston_model::SessionId;
+use dalston_model::{Account, Day, Metered, SessionId, Subject, TenantId};
 use dalston_stream::{ClientFrame, Kind, OwnWorker, Said, StreamConfig, Vad, WorkerEnd, WorkerLink};
 use kit::{
     app::{App, Start},
     log,
+    process::eventually,
     socket::{REALTIME, Socket},
-    wav,
+    stores, wav,
+    worker_server::{Manners, WorkerServer},
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -286,4 +288,31 @@ async fn a_session_ends_with_its_key_and_only_transcription_is_served() {
         assert_eq!(socket.hear().await["error"]["code"], "invalid_parameters", "{path}");
         assert_eq!(socket.closed().await.0, 1008);
     }
+}
+
+#[tokio::test]
+async fn a_session_that_no_worker_can_change_to_is_settled_once() {
+    let fixture = stores::memory().await;
+    let store = fixture.store.clone();
+    let worker = WorkerServer::start(Manners::Good).await;
+    let app = Start::default().on(fixture).start().await;
+    let client = app.key("realtime,worker").await;
+    let about = json!({"url": worker.url, "capacity": 4, "models": ["fast"]});
+    client.put("/v1/workers/only", about).await.expect(200);
+    let (tenant, day) = (TenantId::default(), Day::of(app.clock_now()));
+    let account = Account { tenant: tenant.clone(), key: client.id, day, of: Metered::Streams };
+    store.reserve_audio(&account, 20_000, true).await.unwrap();
+
+    let bearer = format!("Bearer {}", client.secret.as_ref().unwrap());
+    let mut socket = Socket::at(app.address, REALTIME, &[("authorization", &bearer)]).await.unwrap();
+    assert_eq!(socket.hear().await["type"], "transcription_session.created");
+    let other =
+        json!({"type": "transcription_session.update", "session": {"input_audio_transcription": {"model": "other"}}});
+    socket.say(&other.to_string()).await;
+    socket.until("error").await;
+    assert_eq!(socket.closed().await.0, 1013);
+    eventually("it is over", async || app.runtime.services.streams.count(&tenant) == 0).await;
+    app.runtime.tick().await;
+    let metered = store.metered(&Subject::Tenant(tenant.clone()), day).await.unwrap();
+    assert_eq!(metered[0].streams_ms, 20_000, "what was reserved for it is given back once");
 }
