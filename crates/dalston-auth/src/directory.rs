@@ -7,7 +7,7 @@ use crate::{
     striped::Striped,
 };
 use dalston_model::{Key, KeyDigest, KeyState, SharedClock, TenantId};
-use dalston_store::{Found, SharedStore, StoreResult};
+use dalston_store::{Found, KeyStore, StoreResult};
 use futures_util::{FutureExt, future::BoxFuture};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, UnitWeighter,
@@ -61,13 +61,15 @@ pub struct MemoryFigures {
 
 /// Live keys by the digest of a secret.
 pub(crate) struct Directory {
-    store: SharedStore,
+    store: Arc<dyn KeyStore>,
     clock: SharedClock,
     freshness: Freshness,
     known: Cache<KeyDigest, Arc<Holder>>,
     unknown: Cache<KeyDigest, Reading>,
     flights: Flights<StoreResult<Landed>>,
     tenants: Mutex<HashSet<TenantId>>,
+    /// What comes before what: a clock may tell the same time twice.
+    turns: AtomicU64,
     stale: bool,
     hits: Striped,
     misses: AtomicU64,
@@ -76,13 +78,14 @@ pub(crate) struct Directory {
 /// What a read gave.
 #[derive(Clone)]
 struct Landed {
+    turn: u64,
     began: Reading,
     /// `None`: the secret is unknown, or of a key that is revoked, expired or disabled.
     holder: Option<Arc<Holder>>,
 }
 
 impl Directory {
-    pub(crate) fn new(store: SharedStore, clock: SharedClock, memory: Memory) -> Arc<Self> {
+    pub(crate) fn new(store: Arc<dyn KeyStore>, clock: SharedClock, memory: Memory) -> Arc<Self> {
         Arc::new(Self {
             store,
             clock,
@@ -91,6 +94,7 @@ impl Directory {
             unknown: Cache::new(UNKNOWN),
             flights: Flights::new(),
             tenants: Mutex::default(),
+            turns: AtomicU64::new(1),
             stale: memory.stale,
             hits: Striped::default(),
             misses: AtomicU64::new(0),
@@ -115,17 +119,17 @@ impl Directory {
 
     /// The holder of the key behind the digest, asking the store. `None`: there is no live key.
     pub(crate) async fn find(self: &Arc<Self>, digest: &KeyDigest) -> StoreResult<Option<Arc<Holder>>> {
-        let arrived = self.now();
-        let is_fresh = self.freshness.is_fresh(arrived, 1);
-        if is_fresh && self.unknown.get(digest).is_some_and(|reading| self.is_still_unknown(reading, arrived)) {
+        let (arrived, now) = (self.turn(), self.now());
+        let is_fresh = self.freshness.is_fresh(now, 1);
+        if is_fresh && self.unknown.get(digest).is_some_and(|reading| self.is_still_unknown(reading, now)) {
             return Ok(None);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let held = self.known.get(digest);
         // While changes are heard of, a read that is under way will do, unless one was heard since it began.
-        let since = if is_fresh { Moment::FIRST } else { arrived };
+        let since = if is_fresh { 0 } else { arrived };
         let landed = match self.read(digest, since).await {
-            Ok(landed) if landed.began.at < arrived && !self.stands(&landed) => self.read(digest, arrived).await,
+            Ok(landed) if landed.turn < arrived && !self.stands(&landed) => self.read(digest, arrived).await,
             landed => landed,
         };
         landed.map(|landed| landed.holder).or_else(|error| match held.filter(|holder| self.may_be_stale(holder)) {
@@ -175,12 +179,17 @@ impl Directory {
         self.stale && self.freshness.is_fresh(now, 2) && self.holds(holder, now)
     }
 
-    async fn read(self: &Arc<Self>, digest: &KeyDigest, since: Moment) -> StoreResult<Landed> {
-        let now = self.now();
-        self.flights.join(*digest, since, now, || self.clone().fly(*digest, self.freshness.begin(now))).await
+    fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn fly(self: Arc<Self>, digest: KeyDigest, began: Reading) -> BoxFuture<'static, StoreResult<Landed>> {
+    async fn read(self: &Arc<Self>, digest: &KeyDigest, since: u64) -> StoreResult<Landed> {
+        let turn = self.turn();
+        let fly = || self.clone().fly(*digest, turn, self.freshness.begin(self.now()));
+        self.flights.join(*digest, since, turn, fly).await
+    }
+
+    fn fly(self: Arc<Self>, digest: KeyDigest, turn: u64, began: Reading) -> BoxFuture<'static, StoreResult<Landed>> {
         async move {
             let found = self.store.find_key(&digest).await.inspect_err(|error| {
                 tracing::error!(%error, "a key could not be looked up");
@@ -192,7 +201,7 @@ impl Directory {
             if let Some(holder) = holder.as_ref().filter(|holder| self.freshness.holds(began.generation, holder.id)) {
                 self.known.insert(digest, holder.clone());
             }
-            Ok(Landed { began, holder })
+            Ok(Landed { turn, began, holder })
         }
         .boxed()
     }
@@ -242,3 +251,6 @@ fn bounded(keys: usize) -> Cache<KeyDigest, Arc<Holder>> {
         Err(_) => Cache::new(capacity),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! Reads of the store that are under way: whoever asks for the same waits for the same answer.
 
-use crate::freshness::Moment;
 use dalston_model::KeyDigest;
 use futures_util::{
     FutureExt,
@@ -23,7 +22,7 @@ struct UnderWay<T: Clone> {
 }
 
 struct Flight<T: Clone> {
-    began: Moment,
+    turn: u64,
     landing: WeakShared<BoxFuture<'static, T>>,
 }
 
@@ -33,16 +32,16 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         Self(Mutex::new(UnderWay { flights: HashMap::new(), sweep_at: SWEEP_FLOOR }))
     }
 
-    /// What a read of `digest` gives that began at `since` or later: one that is under way, or else `read`, which
-    /// begins now.
+    /// What a read of `digest` gives whose turn is `since` or later: one that is under way, or else `read`, whose turn is
+    /// `turn`.
     pub(crate) async fn join(
         &self,
         digest: KeyDigest,
-        since: Moment,
-        now: Moment,
+        since: u64,
+        turn: u64,
         read: impl FnOnce() -> BoxFuture<'static, T>,
     ) -> T {
-        let landing = self.board(digest, since, now, read);
+        let landing = self.board(digest, since, turn, read);
         let landed = landing.clone().await;
         let mut under_way = self.under_way();
         let is_this = |flight: &Flight<T>| flight.landing.upgrade().is_none_or(|other| other.ptr_eq(&landing));
@@ -55,18 +54,18 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     fn board(
         &self,
         digest: KeyDigest,
-        since: Moment,
-        now: Moment,
+        since: u64,
+        turn: u64,
         read: impl FnOnce() -> BoxFuture<'static, T>,
     ) -> Shared<BoxFuture<'static, T>> {
         let mut under_way = self.under_way();
-        let flight = under_way.flights.get(&digest).filter(|flight| flight.began >= since);
+        let flight = under_way.flights.get(&digest).filter(|flight| flight.turn >= since);
         if let Some(landing) = flight.and_then(|flight| flight.landing.upgrade()) {
             return landing;
         }
         let landing = read().shared();
         if let Some(weak) = landing.downgrade() {
-            under_way.flights.insert(digest, Flight { began: now, landing: weak });
+            under_way.flights.insert(digest, Flight { turn, landing: weak });
         }
         // Those that everybody left.
         if under_way.flights.len() >= under_way.sweep_at {
@@ -89,15 +88,10 @@ mod tests {
         pin::pin,
         sync::atomic::{AtomicU32, Ordering},
         task::{Context, Poll, Waker},
-        time::Duration,
     };
 
     fn digest(byte: u8) -> KeyDigest {
         KeyDigest::new([byte; 32])
-    }
-
-    fn at(second: u64) -> Moment {
-        Moment::of(Duration::from_secs(second))
     }
 
     fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
@@ -112,8 +106,8 @@ mod tests {
             pending::<u8>().boxed()
         };
         let mut waiting = Vec::new();
-        for (since, now) in [(at(1), at(1)), (at(1), at(2)), (at(0), at(3)), (at(4), at(4)), (at(0), at(5))] {
-            let mut join = Box::pin(flights.join(digest(1), since, now, read));
+        for (since, turn) in [(1, 1), (1, 2), (0, 3), (4, 4), (0, 5)] {
+            let mut join = Box::pin(flights.join(digest(1), since, turn, read));
             assert!(poll(join.as_mut()).is_pending());
             waiting.push(join);
         }
@@ -131,9 +125,9 @@ mod tests {
             });
             future.boxed()
         };
-        let mut first = Box::pin(flights.join(digest(1), at(0), at(1), read));
+        let mut first = Box::pin(flights.join(digest(1), 0, 1, read));
         assert!(poll(first.as_mut()).is_pending());
-        let mut second = pin!(flights.join(digest(1), at(0), at(2), || pending().boxed()));
+        let mut second = pin!(flights.join(digest(1), 0, 2, || pending().boxed()));
         assert!(poll(second.as_mut()).is_pending());
         drop(first);
         assert_eq!(poll(second.as_mut()), Poll::Ready(7));
@@ -142,7 +136,7 @@ mod tests {
             for other in 0..4 {
                 let mut bytes = [byte; 32];
                 bytes[0] = other;
-                let left = flights.join(KeyDigest::new(bytes), at(0), at(1), || pending().boxed());
+                let left = flights.join(KeyDigest::new(bytes), 0, 1, || pending().boxed());
                 assert!(poll(pin!(left)).is_pending());
             }
         }

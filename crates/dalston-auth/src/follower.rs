@@ -2,7 +2,7 @@
 
 use crate::{directory::Directory, freshness::Moment};
 use dalston_model::SharedClock;
-use dalston_store::{KeyChange, SharedStore, StoreResult};
+use dalston_store::{FeedStore, KeyChange, StoreResult};
 use std::sync::Arc;
 
 /// Changes that are read at once.
@@ -11,14 +11,14 @@ const PART: u32 = 500;
 /// Follows the record of changes for one gate. It is polled at least four times within the freshness bound, and sooner
 /// whenever the store says that something changed.
 pub struct Follower {
-    store: SharedStore,
+    store: Arc<dyn FeedStore>,
     directory: Arc<Directory>,
     clock: SharedClock,
     mark: Option<u64>,
 }
 
 impl Follower {
-    pub(crate) fn new(store: SharedStore, directory: Arc<Directory>, clock: SharedClock) -> Self {
+    pub(crate) fn new(store: Arc<dyn FeedStore>, directory: Arc<Directory>, clock: SharedClock) -> Self {
         Self { store, directory, clock, mark: None }
     }
 
