@@ -9,15 +9,12 @@ use dalston_engine::Engine;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::SharedStore;
+use dalston_store::{Heard, Mark, SharedStore};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
 use std::{
     io::Write,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{sync::watch, time::timeout};
@@ -77,7 +74,7 @@ pub struct Runtime {
     pub entropy: SharedEntropy,
     webhook_networks: Networks,
     store: SharedStore,
-    seen: AtomicU64,
+    seen: Mutex<Mark>,
 }
 
 impl Runtime {
@@ -150,7 +147,7 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
-        let seen = AtomicU64::new(store.last_seq().await?);
+        let seen = Mutex::new(store.mark().await?);
         Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, webhook_networks, store, seen })
     }
 
@@ -167,7 +164,7 @@ impl Runtime {
             tracing::warn!(%error, "usage is kept for the next time");
         }
         match self.follow().await {
-            Ok(()) => self.services.status.fed(Some(self.seen.load(Ordering::Acquire))),
+            Ok(()) => self.services.status.fed(Some(self.seen().seq)),
             Err(error) => {
                 self.services.status.fed(None);
                 tracing::warn!(%error, "changes of keys could not be read");
@@ -239,11 +236,22 @@ impl Runtime {
         Ok(self.gate.flush_usage().await?)
     }
 
+    fn seen(&self) -> MutexGuard<'_, Mark> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn follow(&self) -> Result<()> {
         loop {
-            let changes = self.store.key_changes(self.seen.load(Ordering::Acquire), CHANGES).await?;
-            let Some(last) = changes.last() else { return Ok(()) };
-            self.seen.store(last.seq, Ordering::Release);
+            let seen = *self.seen();
+            let Heard::Changes { changes, mark } = self.store.key_changes(&seen, CHANGES).await? else {
+                tracing::warn!(seq = seen.seq, "the record of changes is another one: all keys are looked at again");
+                *self.seen() = Mark::START;
+                continue;
+            };
+            *self.seen() = mark;
+            if changes.is_empty() {
+                return Ok(());
+            }
             for change in changes {
                 if change.key.revoked_at.is_some() {
                     self.services.jobs.key_revoked();

@@ -25,7 +25,7 @@ impl State {
         let row = KeyRow { key: new.key.clone(), seq: 0, usage: Usage::default(), days: BTreeMap::new() };
         self.keys.insert(id, row);
         let seq = self.record(entry);
-        self.mark(id, seq);
+        self.number(id, seq);
     }
 
     fn row(&self, tenant: &TenantId, id: KeyId) -> Option<&KeyRow> {
@@ -47,7 +47,7 @@ impl State {
             row.key = after;
         }
         let seq = self.record(entry);
-        self.mark(id, seq);
+        self.number(id, seq);
         self.keys.get(&id).map_or(ChangeKey::Unknown, |row| ChangeKey::Changed(Box::new(row.used())))
     }
 }
