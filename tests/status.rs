@@ -2,7 +2,6 @@
 
 use dalston_model::Clock;
 use dalston_service::Report;
-use dalston_store::contract::Fixture;
 use kit::{
     app::{App, MASTER, Start},
     servers::Redis,
@@ -55,8 +54,8 @@ async fn no_report_holds_a_secret_or_a_url_of_a_store() {
     let server = Redis::start(&[]);
     let pepper = "pepper-of-the-tests-0123456789";
     let start = Start::default().set("DALSTON_PEPPER", pepper).set("DALSTON_STORE", "redis://user:canary@host/0");
-    let Fixture { store, limits, clock, keep } = stores::redis_at(server.url()).await;
-    let app = start.on(Fixture { store, limits, clock, keep }).start().await;
+    let fixture = stores::redis_at(server.url()).await;
+    let app = start.on(fixture).start().await;
     for client in [app.master(), app.key("admin").await, app.key("jobs:read").await] {
         let report = client.get("/status").await.expect(200);
         for secret in [MASTER, pepper, "canary", &server.url(), client.secret.as_ref().unwrap()] {

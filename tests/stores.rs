@@ -6,6 +6,7 @@ mod python_seed;
 mod redis_jobs;
 mod redis_records;
 mod redis_server;
+mod wakes;
 
 dalston_store::contract!(memory, kit::stores::memory());
 dalston_store::contract!(sqlite, kit::stores::sqlite());

@@ -75,7 +75,7 @@ async fn a_caller_without_a_live_key_is_refused_on_every_route_and_leaves_no_tra
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
     let dead = dead_keys(&app).await;
-    let before = store.last_seq().await.unwrap();
+    let before = store.mark().await.unwrap().seq;
     for (route, _) in guarded(&app) {
         let example = Example::of(&route);
         let none = example.send(&app.anon(), &things).await;
@@ -91,7 +91,7 @@ async fn a_caller_without_a_live_key_is_refused_on_every_route_and_leaves_no_tra
             assert_eq!(first.get_or_insert_with(|| answer.bare()), &answer.bare(), "AUTH-06 {what}");
         }
     }
-    assert_eq!(store.last_seq().await.unwrap(), before, "AUTHZ-03 a refused request leaves no trace");
+    assert_eq!(store.mark().await.unwrap().seq, before, "AUTHZ-03 a refused request leaves no trace");
 }
 
 #[tokio::test]
@@ -101,12 +101,12 @@ async fn a_key_without_the_scope_is_refused_on_every_route_and_leaves_no_trace()
     for (route, need) in guarded(&app) {
         let Need::Scope(scope) = need else { continue };
         let client = app.key(&wrong(scope)).await;
-        let before = store.last_seq().await.unwrap();
+        let before = store.mark().await.unwrap().seq;
         let answer = Example::of(&route).send(&client, &things).await;
         let challenge = format!(r#"Bearer realm="dalston", error="insufficient_scope", scope="{scope}""#);
         assert_refused(&answer, 403, "insufficient_scope", &challenge, &name(&route));
         assert_eq!(answer.json["detail"], format!("Missing required scope: {scope}"));
-        assert_eq!(store.last_seq().await.unwrap(), before, "AUTHZ-03 {}", name(&route));
+        assert_eq!(store.mark().await.unwrap().seq, before, "AUTHZ-03 {}", name(&route));
     }
 }
 
@@ -122,13 +122,13 @@ async fn another_tenants_thing_is_byte_for_byte_an_unknown_one() {
     };
     for (route, need) in guarded(&app).into_iter().filter(bound) {
         let stranger = app.key_of("other", &right(need), |ask| ask).await;
-        let before = store.last_seq().await.unwrap();
+        let before = store.mark().await.unwrap().seq;
         let example = Example::of(&route);
         let theirs = example.send(&stranger, &things).await.expect(404);
         let nobodys = example.send(&stranger, &Things::unknown()).await.expect(404);
         assert_eq!(theirs.bare(), nobodys.bare(), "TEN-01 {}", name(&route));
         assert_eq!(theirs.problem(), "not_found");
-        assert_eq!(store.last_seq().await.unwrap(), before, "{}", name(&route));
+        assert_eq!(store.mark().await.unwrap().seq, before, "{}", name(&route));
     }
 }
 
@@ -139,14 +139,14 @@ async fn a_key_without_room_in_its_minute_is_refused_on_every_route_and_leaves_n
     for (route, need) in guarded(&app) {
         let client = limited(&app, &right(need)).await;
         client.get("/auth/me").await.expect(200);
-        let before = store.last_seq().await.unwrap();
+        let before = store.mark().await.unwrap().seq;
         let answer = Example::of(&route).send(&client, &things).await;
         assert_refused(&answer, 429, "rate_limited", "", &name(&route));
         assert_eq!(answer.json["detail"], "Rate limit exceeded (1/min)");
         assert_eq!(answer.header("ratelimit-policy"), r#""key";q=1;w=60"#);
         assert!(answer.header("ratelimit").starts_with(r#""key";r=0;t="#), "RATE-01 {}", name(&route));
         assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0, "{}", name(&route));
-        assert_eq!(store.last_seq().await.unwrap(), before, "{}", name(&route));
+        assert_eq!(store.mark().await.unwrap().seq, before, "{}", name(&route));
     }
 }
 

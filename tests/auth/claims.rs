@@ -63,7 +63,7 @@ async fn the_secret_is_given_once() {
 async fn the_page_opens_nothing_however_often_it_is_looked_at() {
     let (app, store) = gateway().await;
     let (key, path) = waiting(&app).await;
-    let before = store.last_seq().await.unwrap();
+    let before = store.mark().await.unwrap().seq;
     for _ in 0..3 {
         let page = app.anon().get(&path).await.expect(200);
         assert!(
@@ -71,7 +71,7 @@ async fn the_page_opens_nothing_however_often_it_is_looked_at() {
         );
         Answer::of(app.anon().request(Method::HEAD, &path)).await.expect(200);
     }
-    assert_eq!(store.last_seq().await.unwrap(), before);
+    assert_eq!(store.mark().await.unwrap().seq, before);
     open(&app, &path).await.expect(200);
 }
 
@@ -108,6 +108,7 @@ async fn of_many_who_ask_at_once_one_gets_it_on_whichever_node() {
         store: fixture.store.clone(),
         limits: fixture.limits.clone(),
         clock: fixture.clock.clone(),
+        again: None,
         keep: Box::new(()),
     };
     let here = Start::default().on(fixture).start().await;

@@ -5,6 +5,7 @@ pub mod bot_api;
 pub mod client;
 pub mod engine_server;
 pub mod foreign;
+pub mod line;
 pub mod log;
 pub mod model_server;
 pub mod openai;

@@ -26,6 +26,7 @@ impl Nodes {
             store: fixture.store.clone(),
             limits: fixture.limits.clone(),
             clock: fixture.clock.clone(),
+            again: None,
             keep: Box::new(()),
         };
         let here = Start::default().worker(Echo).on(fixture).start().await;

@@ -6,7 +6,7 @@ use dalston_model::{
     Timestamp,
 };
 use dalston_store::{
-    AuditQuery, FeedStore, JobStore, KeyStore, LeaseJobs, MeterStore, QueueStore, SessionStore, TenantStore,
+    AuditQuery, FeedStore, JobStore, KeyStore, LeaseJobs, Mark, MeterStore, QueueStore, SessionStore, TenantStore,
     WebhookStore,
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
@@ -140,8 +140,10 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
         store.metered(&Subject::Tenant(tenant.clone()), Day::of(now)).await.unwrap();
         expect_of("meter", "meter_pkey");
     }
-    store.key_changes(5_500, 100).await.unwrap();
-    expect("keys_changed_key");
+    for (table, index) in [("keys", "keys_changed_key"), ("audit", "audit_pkey")] {
+        store.key_changes(&Mark { seq: 5_500, link: None }, 100).await.unwrap();
+        expect_of(table, index);
+    }
     store.audit_after(5_500, 100).await.unwrap();
     expect("audit_pkey");
 

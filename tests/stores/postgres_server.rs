@@ -8,15 +8,13 @@ use dalston_store::{
     AuditQuery, FeedStore, KeyStore, LimitStore, NoteStore, PoolFigures, Store, StoreError, TenantStore,
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use kit::servers::{Postgres, postgres_url};
+use kit::{
+    line::Line,
+    servers::{Postgres, postgres_url},
+};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::time::Duration;
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 const DEADLINE: Duration = Duration::from_millis(500);
 
@@ -69,7 +67,7 @@ async fn several_nodes_start_at_once_on_an_empty_database() {
     let tenants = nodes.join_all().await;
     assert!(tenants.iter().all(|tenant| *tenant == tenants[0]));
     assert!(change(&store(&url).await, "acme").await.unwrap());
-    assert_eq!(store(&url).await.last_seq().await, Ok(1), "another start changes nothing");
+    assert_eq!(store(&url).await.mark().await.unwrap().seq, 1, "another start changes nothing");
 }
 
 #[tokio::test]
@@ -172,7 +170,7 @@ async fn a_restarted_server_is_found_again_with_all_that_was_acknowledged() {
         assert_eq!(read(&store).await, Ok(()));
         assert_eq!(change(&store, tenant).await, Ok(false), "it is there");
     }
-    assert_eq!(store.last_seq().await, Ok(3));
+    assert_eq!(store.mark().await.unwrap().seq, 3);
 }
 
 #[tokio::test]
@@ -184,34 +182,18 @@ async fn a_change_that_cannot_begin_ends_in_time_and_leaves_nothing() {
     assert!(is_outage(change(&store, "acme").await));
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(change(&store, "acme").await, Ok(true));
-    assert_eq!(store.last_seq().await, Ok(1));
+    assert_eq!(store.mark().await.unwrap().seq, 1);
 }
 
 #[tokio::test]
 async fn a_connection_that_falls_silent_is_replaced() {
     let url = postgres_url().await;
     let (host, database) = url.split_once('@').unwrap().1.split_once('/').unwrap();
-    let host = host.to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    // Each number ends the traffic of the connections before it, and leaves them open.
-    let (silence, _) = watch::channel(());
-    let line = silence.clone();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let (mut server, mut silenced) = (TcpStream::connect(&host).await.unwrap(), line.subscribe());
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = copy_bidirectional(&mut client, &mut server) => {}
-                    _ = silenced.changed() => std::future::pending().await,
-                }
-            });
-        }
-    });
-    let url = format!("postgres://postgres@127.0.0.1:{port}/{database}");
+    let line = Line::to(host).await;
+    let url = format!("postgres://postgres@127.0.0.1:{}/{database}", line.port);
     let store = PostgresStore::connect(&options(&url), None).await.unwrap();
     assert_eq!(read(&store).await, Ok(()));
-    silence.send_replace(());
+    line.silence();
     assert!(is_outage(read(&store).await));
     // The only place in the pool is free again a deadline later, in which this one waits for it.
     let _ = read(&store).await;

@@ -3,7 +3,7 @@
 use dalston_model::{
     Action, Actor, AuditEntry, Door, KeyDigest, KeyId, RateLimit, Source, Target, Tenant, TenantId, Timestamp,
 };
-use dalston_store::{FeedStore, KeyStore, LimitStore, Store, StoreError, StoreResult, TenantStore};
+use dalston_store::{FeedStore, KeyStore, LimitStore, Mark, Store, StoreError, StoreResult, TenantStore};
 use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
 use kit::servers::Redis;
 use std::{
@@ -133,7 +133,7 @@ async fn a_full_server_takes_no_more_but_answers() {
     set(&server, "maxmemory", "1").await;
     assert!(is_outage(&store.insert_tenant(&tenant, &entry).await));
     assert_eq!(store.tenant(&tenant.id).await, Ok(None));
-    assert_eq!((store.find_key(&KeyDigest::new([1; 32])).await, store.last_seq().await), (Ok(None), Ok(0)));
+    assert_eq!((store.find_key(&KeyDigest::new([1; 32])).await, store.mark().await), (Ok(None), Ok(Mark::START)));
     set(&server, "maxmemory", "0").await;
     assert_eq!(store.insert_tenant(&tenant, &entry).await, Ok(true));
 }

@@ -33,11 +33,11 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
         let arguments = Example::of(&route).arguments(&things);
         if let Need::Scope(scope) = row.need {
             let caller = caller(&app, &store, &wrong(scope)).await;
-            let before = store.last_seq().await.unwrap();
+            let before = store.mark().await.unwrap().seq;
             let refused = runtime.registry.invoke(&runtime.services, &caller, command, arguments.clone(), None).await;
             let refusal = ServiceError::Refused(Refusal::InsufficientScope(scope));
             assert_eq!(refused.err(), Some(refusal), "{command}");
-            assert_eq!(store.last_seq().await.unwrap(), before, "AUTHZ-03 {command}");
+            assert_eq!(store.mark().await.unwrap().seq, before, "AUTHZ-03 {command}");
         }
         let caller = caller(&app, &store, &right(row.need)).await;
         let answer = runtime.registry.invoke(&runtime.services, &caller, command, arguments, None).await.unwrap();

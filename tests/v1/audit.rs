@@ -184,7 +184,7 @@ async fn a_record_that_lost_its_link_is_noticed_at_the_beginning_of_the_log_too(
     let options = SqliteOptions { path: data.path().join("audit.db"), deadline: Duration::from_secs(10) };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     let store = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
-    let fixture = Fixture { store, limits: None, clock, keep: Box::new(()) };
+    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let admin = app.key("admin").await;
     let verify = async |query: &str| admin.get(&format!("/v1/audit/verify{query}")).await.expect(200).json;

@@ -197,8 +197,10 @@ impl Directory {
             if found.is_none() {
                 self.unknown.insert(digest, began);
             }
+            let is_told = found.as_ref().and_then(|found| found.changed).is_some_and(|changed| changed <= began.mark);
             let holder = found.and_then(|found| self.holder(&found, began));
-            if let Some(holder) = holder.as_ref().filter(|holder| self.freshness.holds(began.generation, holder.id)) {
+            let kept = holder.as_ref().filter(|it| is_told && self.freshness.holds(began.generation, it.id));
+            if let Some(holder) = kept {
                 self.known.insert(digest, holder.clone());
             }
             Ok(Landed { turn, began, holder })
@@ -217,6 +219,7 @@ impl Directory {
             return None;
         }
         // Counted from before the read: too early rather than too late.
+        let left = if self.store.records_all_changes() { left } else { left.min(self.freshness.bound()) };
         let ends = began.at.plus(left);
         Some(Arc::new(Holder::of(key, self.tenant(&key.tenant), began.generation, ends)))
     }

@@ -2,7 +2,7 @@
 
 use crate::{directory::Directory, freshness::Moment};
 use dalston_model::SharedClock;
-use dalston_store::{FeedStore, KeyChange, StoreResult};
+use dalston_store::{FeedStore, Heard, KeyChange, Mark, StoreResult};
 use std::sync::Arc;
 
 /// Changes that are read at once.
@@ -14,7 +14,16 @@ pub struct Follower {
     store: Arc<dyn FeedStore>,
     directory: Arc<Directory>,
     clock: SharedClock,
-    mark: Option<u64>,
+    mark: Option<Mark>,
+}
+
+/// What a follower heard, and the gate obeys already: for whoever else must know.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Keys that changed.
+    pub changes: Vec<KeyChange>,
+    /// Whether there are more: poll again at once.
+    pub more: bool,
 }
 
 impl Follower {
@@ -23,33 +32,43 @@ impl Follower {
     }
 
     /// The number of the last change that was heard; `None` before it was polled first.
-    pub const fn seen(&self) -> Option<u64> {
-        self.mark
+    pub fn seen(&self) -> Option<u64> {
+        self.mark.map(|mark| mark.seq)
     }
 
-    /// Hears what changed since it was polled last, and has the gate obey it. Gives the changes, for whoever else must
-    /// know; the first time none.
-    pub async fn poll(&mut self) -> StoreResult<Vec<KeyChange>> {
-        let mut heard = Vec::new();
-        loop {
-            let began = Moment::of(self.clock.monotonic());
-            let freshness = self.directory.freshness();
-            let Some(mark) = self.mark else {
-                self.mark = Some(self.store.last_seq().await?);
-                freshness.flush();
-                freshness.heard(began);
-                return Ok(heard);
-            };
-            let part = self.store.key_changes(mark, PART).await?;
-            for change in &part {
-                freshness.changed(change.key.id);
+    /// Hears what changed since it was polled last; the first time nothing. When the record is another one than it was
+    /// (a fail-over, a restored backup), nothing that was known counts, and all keys are news.
+    pub async fn poll(&mut self) -> StoreResult<News> {
+        let began = Moment::of(self.clock.monotonic());
+        let freshness = self.directory.freshness();
+        let Some(mark) = self.mark else {
+            let end = self.store.mark().await?;
+            self.mark = Some(end);
+            // What was read before is older than the mark.
+            freshness.flush();
+            freshness.marked(end.seq);
+            freshness.heard(began);
+            return Ok(News::default());
+        };
+        match self.store.key_changes(&mark, PART).await? {
+            Heard::Changes { changes, mark } => {
+                for change in &changes {
+                    freshness.changed(change.key.id);
+                }
+                self.mark = Some(mark);
+                freshness.marked(mark.seq);
+                let more = changes.len() >= usize::try_from(PART).unwrap_or(usize::MAX);
+                if !more {
+                    freshness.heard(began);
+                }
+                Ok(News { changes, more })
             }
-            self.mark = part.last().map(|change| change.seq).or(self.mark);
-            let is_last = part.len() < usize::try_from(PART).unwrap_or(usize::MAX);
-            heard.extend(part);
-            if is_last {
-                freshness.heard(began);
-                return Ok(heard);
+            Heard::Diverged(_) => {
+                tracing::warn!(seq = mark.seq, "the record of changes is another one: all keys are looked at again");
+                freshness.flush();
+                self.mark = Some(Mark::START);
+                freshness.marked(Mark::START.seq);
+                Ok(News { changes: Vec::new(), more: true })
             }
         }
     }

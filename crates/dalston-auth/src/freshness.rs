@@ -3,7 +3,8 @@
 //! An answer that was read from the store carries a [`Reading`]: when the read began, and how many changes had been
 //! heard by then. It holds as long as no change of its key was heard since, and it may be used without asking again
 //! while the record of changes was heard within the bound. So a value that was read before a change was heard is never
-//! used after it, and a change that is never heard is obeyed within the bound. The protocol is model-checked in the
+//! used after it, and a change that is never heard is obeyed within the bound. What the store holds and the record up to
+//! this node's mark does not tell of is not kept: a fail-over could take it back without a trace. The protocol is model-checked in the
 //! tests (`tests/model`).
 
 use dalston_model::KeyId;
@@ -53,6 +54,8 @@ pub(crate) struct Reading {
     pub(crate) at: Moment,
     /// Changes heard by then.
     pub(crate) generation: Generation,
+    /// The number of the last of them in the record.
+    pub(crate) mark: u64,
 }
 
 /// How fresh this node's knowledge is.
@@ -60,6 +63,7 @@ pub(crate) struct Freshness {
     bound: Duration,
     /// When the last successful look at the record began, in nanoseconds of the monotonic clock.
     heard: AtomicU64,
+    mark: AtomicU64,
     generation: AtomicU64,
     flushed: AtomicU64,
     changed: Box<[AtomicU64]>,
@@ -71,6 +75,7 @@ impl Freshness {
         Self {
             bound,
             heard: AtomicU64::new(NEVER),
+            mark: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             flushed: AtomicU64::new(0),
             changed: (0..GROUPS).map(|_| AtomicU64::new(0)).collect(),
@@ -79,7 +84,8 @@ impl Freshness {
 
     /// The beginning of a read at `now`: made before the store is asked.
     pub(crate) fn begin(&self, now: Moment) -> Reading {
-        Reading { at: now, generation: Generation(self.generation.load(Ordering::SeqCst)) }
+        let mark = self.mark.load(Ordering::SeqCst);
+        Reading { at: now, generation: Generation(self.generation.load(Ordering::SeqCst)), mark }
     }
 
     /// A change of the key was heard, or was made here and is committed.
@@ -94,6 +100,11 @@ impl Freshness {
         self.flushed.fetch_max(generation, Ordering::SeqCst);
     }
 
+    /// The record was heard up to this number.
+    pub(crate) fn marked(&self, seq: u64) {
+        self.mark.store(seq, Ordering::SeqCst);
+    }
+
     /// All changes up to `began` were heard.
     pub(crate) fn heard(&self, began: Moment) {
         // One more than the time, which may be zero: that is for never.
@@ -104,6 +115,11 @@ impl Freshness {
     pub(crate) fn holds(&self, read: Generation, key: KeyId) -> bool {
         let changed = self.group(key).load(Ordering::Acquire).max(self.flushed.load(Ordering::Acquire));
         changed <= read.0
+    }
+
+    /// How long answers may go without the record being heard.
+    pub(crate) const fn bound(&self) -> Duration {
+        self.bound
     }
 
     /// Whether nothing at all was heard since.

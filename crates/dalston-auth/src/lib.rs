@@ -32,7 +32,7 @@ pub use credential::{Candidate, Credential, Place};
 pub use digester::{Digester, Pepper};
 pub use directory::{Memory, MemoryFigures};
 pub use failures::FailureThrottle;
-pub use follower::Follower;
+pub use follower::{Follower, News};
 pub use gate::{Gate, GateParts, Totals};
 pub use holder::Holder;
 pub use mask::{masked, masked_text};

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use dalston_auth::{Caller, Gate, Identity, Need, PlainKey};
 use dalston_model::Source;
 use dalston_service::Services;
-use dalston_store::{Found, SharedStore};
+use dalston_store::{Found, Mark, SharedStore};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -38,7 +38,7 @@ impl FirstKey<'_> {
         let folder = settings.data_dir.as_path();
         let lock = Lock::of(folder).await;
         // A store that ever changed is not empty: the common start asks nothing more.
-        if self.store.last_seq().await? == 0 {
+        if self.store.mark().await? == Mark::START {
             self.insert(folder, terminal).await?;
         }
         // After the insert: one of an earlier start that was still under way is there by now, or never will be.

@@ -9,10 +9,10 @@ use dalston_engine::Engine;
 use dalston_limit::{Limiter, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::SharedStore;
+use dalston_store::{SharedStore, Wakes};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
-use std::{io::Write, sync::Arc, time::Duration};
+use std::{future::pending, io::Write, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
     time::{sleep, timeout},
@@ -22,9 +22,12 @@ use tokio::{
 const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// Nor does it wait for a chat.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Changes of keys are looked for at most, and at least, so often.
+/// Changes of keys are looked for at least so often, within a quarter of the freshness bound; with a bound of zero too,
+/// as streams go by them.
 const LEAST_BEAT: Duration = Duration::from_millis(10);
 const MOST_BEAT: Duration = Duration::from_millis(250);
+/// And so long apart, however often the store says that there are any.
+const LEAST_PAUSE: Duration = Duration::from_millis(1);
 
 /// What a test may put in place of the world.
 pub struct Seams {
@@ -239,11 +242,31 @@ impl Runtime {
     /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says
     /// that something changed.
     pub async fn listen(&self, mut ending: watch::Receiver<()>) {
+        let mut wakes: Option<Box<dyn Wakes>> = None;
         loop {
+            // Opened first, then read: nothing falls in between.
+            if wakes.is_none() {
+                let opened = self.store.wakes().await;
+                wakes =
+                    opened.inspect_err(|error| tracing::warn!(%error, "changes are looked for at each beat only")).ok();
+            }
             self.follow().await;
-            tokio::select! {
+            let woken = async {
+                // However many changes are made at once, they are read together.
+                sleep(LEAST_PAUSE).await;
+                match &mut wakes {
+                    Some(wakes) => wakes.next().await,
+                    None => pending().await,
+                }
+            };
+            let woken = tokio::select! {
                 _ = ending.changed() => return,
-                () = sleep(self.beat) => {}
+                woken = woken => woken,
+                () = sleep(self.beat) => Ok(()),
+            };
+            if let Err(error) = woken {
+                tracing::warn!(%error, "the store is listened to anew");
+                wakes = None;
             }
         }
     }
@@ -251,19 +274,24 @@ impl Runtime {
     /// Hears what changed, and has all obey it who must.
     async fn follow(&self) {
         let mut follower = self.follower.lock().await;
-        match follower.poll().await {
-            Ok(changes) => {
-                self.services.status.fed(follower.seen());
-                for change in changes {
-                    if change.key.revoked_at.is_some() {
-                        self.services.jobs.key_revoked();
-                    }
-                    self.services.streams.key_changed(&change.key, self.clock.now());
+        loop {
+            let news = match follower.poll().await {
+                Ok(news) => news,
+                Err(error) => {
+                    self.services.status.fed(None);
+                    tracing::warn!(%error, "changes of keys could not be read");
+                    return;
                 }
+            };
+            for change in news.changes {
+                if change.key.revoked_at.is_some() {
+                    self.services.jobs.key_revoked();
+                }
+                self.services.streams.key_changed(&change.key, self.clock.now());
             }
-            Err(error) => {
-                self.services.status.fed(None);
-                tracing::warn!(%error, "changes of keys could not be read");
+            if !news.more {
+                self.services.status.fed(follower.seen());
+                return;
             }
         }
     }

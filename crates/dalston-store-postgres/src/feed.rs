@@ -6,11 +6,33 @@ use crate::{
     moment::Moment,
     row,
     row::{audit_columns, key_columns},
+    wakes::Listener,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, KeyChange, StoreResult};
-use sqlx::PgConnection;
+use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+
+/// The end of the record.
+macro_rules! end_columns {
+    () => {
+        "value AS end_seq, (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1) AS end_link"
+    };
+}
+
+const END: &str = concat!("SELECT ", end_columns!(), " FROM meta WHERE name = 'seq'");
+
+/// One statement, so one moment: the end, the link at the mark, and the keys behind it, each with the link at its
+/// change; one row without a key when there are none.
+const CHANGED_AFTER: &str = concat!(
+    "SELECT * FROM (SELECT ",
+    end_columns!(),
+    ", (SELECT hash FROM audit WHERE seq <= $1 ORDER BY seq DESC LIMIT 1) AS mark_link \
+     FROM meta WHERE meta.name = 'seq') AS mark LEFT JOIN (SELECT ",
+    key_columns!(),
+    ", changed, (SELECT hash FROM audit WHERE seq = changed) AS link FROM keys WHERE changed > $1 \
+     ORDER BY changed LIMIT $2) AS later ON true"
+);
 
 /// The link of the last record; none when it is older than the chain, or there is none.
 pub(crate) async fn last_link(conn: &mut PgConnection) -> sqlx::Result<Option<AuditHash>> {
@@ -49,24 +71,38 @@ pub(crate) fn behind(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
+fn end(row: &PgRow) -> sqlx::Result<Mark> {
+    Ok(Mark { seq: row::count(row, "end_seq")?, link: row::hash(row, "end_link")? })
+}
+
+/// What rows of `CHANGED_AFTER` tell.
+fn heard(after: &Mark, rows: &[PgRow], limit: u32) -> sqlx::Result<Heard> {
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let mut later = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.try_get::<Option<i64>, _>("changed")?.is_some() {
+            later.push((KeyChange { seq: row::count(row, "changed")?, key: row::key(row)? }, row::hash(row, "link")?));
+        }
+    }
+    Ok(Heard::after(after, row::hash(first, "mark_link")?, end(first)?, later, limit))
+}
+
 #[async_trait]
 impl FeedStore for PostgresStore {
-    async fn last_seq(&self) -> StoreResult<u64> {
+    async fn mark(&self) -> StoreResult<Mark> {
+        self.call(async { sqlx::query(END).try_map(|row| end(&row)).fetch_one(&mut *self.lease().await?).await }).await
+    }
+
+    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
         self.call(async {
-            let query = sqlx::query("SELECT value FROM meta WHERE name = 'seq'");
-            query.try_map(|row| row::count(&row, "value")).fetch_one(&mut *self.lease().await?).await
+            let query = sqlx::query(CHANGED_AFTER).bind(behind(after.seq)).bind(i64::from(limit));
+            heard(after, &query.fetch_all(&mut *self.lease().await?).await?, limit)
         })
         .await
     }
 
-    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>> {
-        self.call(async {
-            let sql =
-                concat!("SELECT ", key_columns!(), ", changed FROM keys WHERE changed > $1 ORDER BY changed LIMIT $2");
-            let query = sqlx::query(sql).bind(behind(seq)).bind(i64::from(limit));
-            query.try_map(|row| row::key_change(&row)).fetch_all(&mut *self.lease().await?).await
-        })
-        .await
+    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+        Ok(Box::new(Listener::open(self).await?))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

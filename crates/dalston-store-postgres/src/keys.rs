@@ -38,7 +38,7 @@ const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = coalesce($2, clock_t
 const FIND: &str = concat!(
     "SELECT ",
     key_columns!(),
-    ", ends_at, coalesce($2, clock_timestamp()) AS now FROM key_secrets JOIN keys ON id = key_id WHERE digest = $1"
+    ", changed, ends_at, coalesce($2, clock_timestamp()) AS now FROM key_secrets JOIN keys ON id = key_id WHERE digest = $1"
 );
 const SELECT: &str = concat!("SELECT ", used_key_columns!(), " FROM keys WHERE tenant_id = $1 AND id = $2");
 const INSERT: &str = concat!(
@@ -151,6 +151,7 @@ impl KeyStore for PostgresStore {
                     key: row::key(&row)?,
                     secret_expires_at: row::time_option(&row, "ends_at")?,
                     now: row::time(&row, "now")?,
+                    changed: Some(row::count(&row, "changed")?),
                 })
             };
             let query = sqlx::query(FIND).bind(digest.as_bytes()).bind(self.now()).try_map(found);

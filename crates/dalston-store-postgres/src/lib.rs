@@ -27,6 +27,7 @@ mod sessions;
 mod tenants;
 mod turns;
 mod usage;
+mod wakes;
 mod webhooks;
 mod workers;
 

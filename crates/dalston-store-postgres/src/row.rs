@@ -5,7 +5,7 @@ use dalston_model::{
     AuditHash, AuditRecord, Delivery, DeliveryId, FileName, Job, JobId, Key, KeyId, RateLimit, RateLimitError, Tenant,
     Timestamp, Webhook, WebhookId,
 };
-use dalston_store::{KeyChange, UsedKey};
+use dalston_store::UsedKey;
 use sqlx::{Row, postgres::PgRow, types::Json};
 use std::{error::Error, str::FromStr};
 
@@ -108,11 +108,6 @@ pub(crate) fn key(row: &PgRow) -> sqlx::Result<Key> {
 /// A row of `used_key_columns`.
 pub(crate) fn used_key(row: &PgRow) -> sqlx::Result<UsedKey> {
     Ok(UsedKey { key: key(row)?, last_used_at: time_option(row, "last_used_at")? })
-}
-
-/// A row of `key_columns` and `changed`.
-pub(crate) fn key_change(row: &PgRow) -> sqlx::Result<KeyChange> {
-    Ok(KeyChange { seq: count(row, "changed")?, key: key(row)? })
 }
 
 /// A row of `job_columns`.

@@ -97,6 +97,16 @@ impl Call<'_> {
         .await
     }
 
+    /// A new connection for what waits, outside the deadline: an answer on it may take as long as `patience`.
+    pub(crate) async fn apart(&self, patience: Duration) -> StoreResult<MultiplexedConnection> {
+        self.bounded(async {
+            let settings = settings().set_response_timeout(Some(patience));
+            let connection = self.link.client.get_multiplexed_async_connection_with_config(&settings).await;
+            connection.map_err(|error| error::connecting(&error))
+        })
+        .await
+    }
+
     /// Opens a new connection and has it answer.
     pub(crate) async fn greet(&self) -> StoreResult<()> {
         self.bounded(async {

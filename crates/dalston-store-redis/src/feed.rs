@@ -4,28 +4,43 @@ use crate::{
     RedisStore,
     audit::{self, AuditArgument},
     row::{Row, argument},
-    scripts::{AUDIT, CHANGES, SCRIPTS, SEQ},
+    scripts::{AUDIT, CHANGES, SCRIPTS},
+    wakes::Listener,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, KeyChange, StoreResult};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
 use std::collections::HashMap;
+
+/// A mark as scripts give it.
+type End = (u64, Option<String>);
+
+fn mark((seq, link): End) -> StoreResult<Mark> {
+    let link = link.map(|link| link.parse()).transpose();
+    Ok(Mark { seq, link: link.map_err(|_| StoreError::Corrupt(format!("the link at {seq}")))? })
+}
 
 #[async_trait]
 impl FeedStore for RedisStore {
-    async fn last_seq(&self) -> StoreResult<u64> {
-        let seq: Option<u64> = self.link.call().ask(redis::cmd("GET").arg(SEQ)).await?;
-        Ok(seq.unwrap_or(0))
+    async fn mark(&self) -> StoreResult<Mark> {
+        mark(self.link.call().run(&SCRIPTS.mark.prepare_invoke()).await?)
     }
 
-    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>> {
+    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
         let mut script = SCRIPTS.key_changes.key(CHANGES);
-        let rows: Vec<Row> = self.link.call().run(script.arg(seq).arg(limit)).await?;
+        script.arg(after.seq).arg(after.link.map(|link| link.to_string()).unwrap_or_default()).arg(limit);
+        let (at, rows): (End, Option<Vec<Row>>) = self.link.call().run(&script).await?;
+        let mark = mark(at)?;
+        let Some(rows) = rows else { return Ok(Heard::Diverged(mark)) };
         let change = |row: Row| {
             let seq = u64::try_from(row.score?).ok()?;
             Some(KeyChange { seq, key: row.known_or_none()?.used.key })
         };
-        Ok(rows.into_iter().filter_map(change).collect())
+        Ok(Heard::Changes { changes: rows.into_iter().filter_map(change).collect(), mark })
+    }
+
+    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+        Ok(Box::new(Listener::open(self).await?))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

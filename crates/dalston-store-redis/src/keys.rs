@@ -4,7 +4,7 @@ use crate::{
     RedisStore,
     change::Change,
     row::{KnownKey, Row, Standing},
-    scripts::{self, SCRIPTS},
+    scripts::{self, CHANGES, SCRIPTS},
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, TenantId, Timestamp};
@@ -30,13 +30,20 @@ impl KeyStore for RedisStore {
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
         let text = digest.to_hex();
         let mut script = SCRIPTS.find_key.key(scripts::view(digest));
-        let found: Option<(i64, Row)> = self.link.call().look(script.arg(&text).arg(self.now())).await?;
-        let Some((now, row)) = found else { return Ok(None) };
+        script.key(CHANGES);
+        let found: Option<(i64, Row, Option<u64>)> = self.link.call().look(script.arg(&text).arg(self.now())).await?;
+        let Some((now, row, changed)) = found else { return Ok(None) };
         Ok(row.known_or_none().map(|known| Found {
             key: known.used.key,
             secret_expires_at: known.old.filter(|(old, _)| *old == text).map(|(_, until)| until),
             now: Timestamp::from_micros(now),
+            changed,
         }))
+    }
+
+    /// The Python gateway writes keys too.
+    fn records_all_changes(&self) -> bool {
+        false
     }
 
     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {

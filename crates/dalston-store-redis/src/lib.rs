@@ -30,6 +30,7 @@
 //! | `dalston:usage:{id}`, `dalston:window:{id}` | counts of a key, its last minute |
 //! | `dalston:claims:…`, `dalston:notes:{name}` | an `Idempotency-Key`, a note |
 //! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
+//! | `dalston:wakes` | the numbers of the last few changes of keys, for those who wait for one |
 //! | `dalston:audit:{tenant}`, `dalston:chain` | the numbers of its records, the last link and the first linked number |
 //!
 //! A key is revoked when either side says so. A key that only the Python gateway knows is taken over when it is first
@@ -62,6 +63,7 @@ mod scripts;
 mod sessions;
 mod tenants;
 mod usage;
+mod wakes;
 mod webhook;
 mod webhooks;
 

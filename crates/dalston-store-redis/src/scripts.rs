@@ -40,7 +40,7 @@ macro_rules! scripts {
 
 scripts! {
     keys: add_usage, adopt_keys, audit_page, change_key, count_jobs, file_keys, find_key, insert_key, insert_tenant,
-        key_changes, key_figures, list_keys, list_tenants, put_note, read_claim, read_key, read_note, read_tenant,
+        key_changes, key_figures, list_keys, list_tenants, mark, put_note, read_claim, read_key, read_note, read_tenant,
         record, set_quota, set_retention, take, take_note;
     work: beat_jobs, change_webhook, delete_job, delete_webhook, expired_jobs, file_jobs, finish_delivery, insert_job,
         insert_webhook, lapsed_jobs, lease_jobs, list_deliveries, list_jobs, list_webhooks, move_job, orphaned_jobs,
@@ -53,8 +53,8 @@ scripts! {
 pub(crate) const CHANGES: &str = "dalston:changes";
 /// The stream of audit records.
 pub(crate) const AUDIT: &str = "dalston:audit";
-/// The number of the last change.
-pub(crate) const SEQ: &str = "dalston:seq";
+/// The stream that tells of changes of keys.
+pub(crate) const WAKES: &str = "dalston:wakes";
 /// The index of tenants.
 pub(crate) const TENANTS: &str = "dalston:tenants";
 /// What stands before the tenant in the name of an index of jobs.

@@ -3,54 +3,84 @@
 use crate::{
     SqliteStore, audit,
     row::{self, audit_columns, key_columns},
+    wakes::Watch,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, KeyChange, StoreResult};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
 const RECORD: &str =
     concat!("INSERT INTO audit (", audit_columns!(), ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
-/// SQLite's own table: the numbers that `AUTOINCREMENT` gave, which the rows themselves may outlive.
-const LAST: &str = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'audit'";
+/// The end of the record. The number is from SQLite's own table: those that `AUTOINCREMENT` gave, which the rows
+/// themselves may outlive.
+macro_rules! end {
+    () => {
+        "end_seq, (SELECT hash FROM audit WHERE seq <= end_seq ORDER BY seq DESC LIMIT 1) AS end_link \
+         FROM (SELECT ifnull(max(seq), 0) AS end_seq FROM sqlite_sequence WHERE name = 'audit')"
+    };
+}
 
-/// The next number, and the link that it comes behind.
-pub(crate) const NEXT: &str = "SELECT ifnull(max(seq), 0) + 1 AS seq, \
-     (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1) AS hash FROM sqlite_sequence WHERE name = 'audit'";
+pub(crate) const END: &str = concat!("SELECT ", end!());
 
-pub(crate) const CHANGED_AFTER: &str =
-    concat!("SELECT changed, ", key_columns!(), " FROM keys WHERE changed > ? ORDER BY changed LIMIT ?");
+/// One statement, so one moment: the link at the mark, the end, and the keys behind the mark, each with the link at its
+/// change; one row without a key when there are none.
+pub(crate) const CHANGED_AFTER: &str = concat!(
+    "SELECT * FROM (SELECT (SELECT hash FROM audit WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1) AS mark_link, ",
+    end!(),
+    ") LEFT JOIN (SELECT ",
+    key_columns!(),
+    ", changed, (SELECT hash FROM audit WHERE seq = changed) AS link FROM keys WHERE changed > ?1 \
+     ORDER BY changed LIMIT ?2)"
+);
 
 pub(crate) const RECORDED_AFTER: &str =
     concat!("SELECT ", audit_columns!(), " FROM audit WHERE seq > ? ORDER BY seq LIMIT ?");
 
 /// Records a change, links it to the one before, and gives it its number.
 pub(crate) async fn record(change: &mut SqliteConnection, entry: &AuditEntry) -> sqlx::Result<i64> {
-    let next = sqlx::query(NEXT).fetch_one(&mut *change).await?;
-    let previous = row::hash_if_any(&next, "hash")?.unwrap_or(AuditHash::START);
-    let mut record = AuditRecord::new(next.try_get("seq")?, entry);
-    record.hash = Some(record.link(previous));
+    let last = end(&mut *change).await?;
+    let mut record = AuditRecord::new(last.seq + 1, entry);
+    record.hash = Some(record.link(last.link.unwrap_or(AuditHash::START)));
     let seq = row::count(record.seq);
     row::bind_audit(sqlx::query(RECORD), record).execute(change).await?;
     Ok(seq)
 }
 
-/// The number of the last change.
-pub(crate) async fn last_seq(database: impl SqliteExecutor<'_>) -> sqlx::Result<u64> {
-    sqlx::query_scalar(LAST).fetch_one(database).await
+/// The end of the record.
+pub(crate) async fn end(database: impl SqliteExecutor<'_>) -> sqlx::Result<Mark> {
+    sqlx::query(END).try_map(|row| end_of(&row)).fetch_one(database).await
+}
+
+fn end_of(row: &SqliteRow) -> sqlx::Result<Mark> {
+    Ok(Mark { seq: row.try_get("end_seq")?, link: row::hash_if_any(row, "end_link")? })
+}
+
+async fn changes(database: impl SqliteExecutor<'_>, after: &Mark, limit: u32) -> sqlx::Result<Heard> {
+    let rows = sqlx::query(CHANGED_AFTER).bind(row::count(after.seq)).bind(limit).fetch_all(database).await?;
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let mut later = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(seq) = row.try_get("changed")? {
+            later.push((KeyChange { seq, key: row::key(row)? }, row::hash_if_any(row, "link")?));
+        }
+    }
+    Ok(Heard::after(after, row::hash_if_any(first, "mark_link")?, end_of(first)?, later, limit))
 }
 
 #[async_trait]
 impl FeedStore for SqliteStore {
-    async fn last_seq(&self) -> StoreResult<u64> {
-        self.call(last_seq(&self.readers)).await
+    async fn mark(&self) -> StoreResult<Mark> {
+        self.call(end(&self.readers)).await
     }
 
-    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>> {
-        let changes = sqlx::query(CHANGED_AFTER).bind(row::count(seq)).bind(limit);
-        let change = |row: SqliteRow| Ok(KeyChange { seq: row.try_get("changed")?, key: row::key(&row)? });
-        self.call(changes.try_map(change).fetch_all(&self.readers)).await
+    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
+        self.call(changes(&self.readers, after, limit)).await
+    }
+
+    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+        Ok(Box::new(Watch::open(self).await?))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

@@ -27,8 +27,11 @@ const INSERT_SECRET: &str = "INSERT INTO key_secrets (digest, key_id) VALUES (?,
 
 const ANY: &str = "SELECT EXISTS (SELECT 1 FROM keys)";
 
-pub(crate) const FIND_BY_DIGEST: &str =
-    concat!("SELECT ", key_columns!(), ", ends_at FROM key_secrets CROSS JOIN keys ON id = key_id WHERE digest = ?");
+pub(crate) const FIND_BY_DIGEST: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    ", changed, ends_at FROM key_secrets CROSS JOIN keys ON id = key_id WHERE digest = ?"
+);
 
 pub(crate) const FIND: &str = concat!(
     "SELECT ",
@@ -154,7 +157,8 @@ impl KeyStore for SqliteStore {
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
         let find = sqlx::query(FIND_BY_DIGEST).bind(row::digest(digest)).try_map(|row| {
             let secret_expires_at = row::time_if_any(&row, "ends_at")?;
-            Ok(Found { key: row::key(&row)?, secret_expires_at, now: self.clock.now() })
+            let (key, changed) = (row::key(&row)?, Some(row.try_get("changed")?));
+            Ok(Found { key, secret_expires_at, now: self.clock.now(), changed })
         });
         self.call(find.fetch_optional(&self.readers)).await
     }

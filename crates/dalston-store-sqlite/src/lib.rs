@@ -26,6 +26,7 @@ mod tenants;
 mod tests;
 mod turns;
 mod usage;
+mod wakes;
 mod webhooks;
 
 use async_trait::async_trait;
@@ -121,7 +122,7 @@ impl Store for SqliteStore {
     async fn probe(&self) -> StoreResult<()> {
         self.call(async {
             let mut connection = self.connect.connect().await?;
-            feed::last_seq(&mut connection).await?;
+            feed::end(&mut connection).await?;
             connection.close().await
         })
         .await

@@ -2,7 +2,7 @@
 
 use crate::{
     audit, claims, feed, figures, jobs, keys, meter, notes, outbox, queue, queued, sessions, tenants, tests::scratch,
-    turns, usage, webhooks,
+    turns, usage, wakes, webhooks,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -119,7 +119,12 @@ const STATEMENTS: &[(&str, &[&str])] = &[
     (usage::DAYS, &["PRIMARY KEY (key_id=? AND day>?)"]),
     (claims::FIND, &["INDEX sqlite_autoindex_claims_1 (scope=? AND key=?)"]),
     (claims::SWEEP, &["INTEGER PRIMARY KEY (rowid=?)", "COVERING INDEX claims_by_end (expires_at<?)"]),
-    (feed::CHANGED_AFTER, &["INDEX keys_by_change (changed>?)"]),
+    (feed::END, &["SEARCH sqlite_sequence", "INTEGER PRIMARY KEY (rowid<?)"]),
+    (
+        feed::CHANGED_AFTER,
+        &["INTEGER PRIMARY KEY (rowid<?)", "INDEX keys_by_change (changed>?)", "INTEGER PRIMARY KEY (rowid=?)"],
+    ),
+    (wakes::LAST_CHANGED, &["COVERING INDEX keys_by_change"]),
     (feed::RECORDED_AFTER, &["INTEGER PRIMARY KEY (rowid>?)"]),
     (audit::OF_ALL.page, &["INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
     (audit::OF_ALL.rest, &["INTEGER PRIMARY KEY (rowid<?)"]),

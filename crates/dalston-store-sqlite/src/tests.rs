@@ -7,8 +7,8 @@ use dalston_model::{
     Timestamp, Worker,
 };
 use dalston_store::{
-    AuditQuery, ChangeKey, FeedStore, Guard, InsertKey, JobStore, KeyStore, Lease, LeaseJobs, Leased, NewKey,
-    NoteStore, OpenSession, PoolFigures, QueueStore, SessionStore, Store, StoreError, TenantStore,
+    AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, JobStore, KeyStore, Lease, LeaseJobs, Leased, Mark,
+    NewKey, NoteStore, OpenSession, PoolFigures, QueueStore, SessionStore, Store, StoreError, TenantStore,
 };
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{os::unix::fs::PermissionsExt, path::Path, pin::pin, sync::Arc, time::Duration};
@@ -72,7 +72,7 @@ async fn the_files_are_for_their_owner_only() {
     }
     store.close().await;
     assert!(!data.join("dalston.db-wal").exists(), "the log is moved into the database at the end");
-    assert!(matches!(store.last_seq().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.mark().await, Err(StoreError::Unavailable(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,7 +90,7 @@ async fn several_may_open_a_new_file_at_once() {
             let store = store.await.unwrap();
             let (new, entry) = new_key(seed, ScopeSet::ADMIN);
             assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
-            assert_eq!(store.last_seq().await, Ok(seed.into()));
+            assert_eq!(store.mark().await.unwrap().seq, u64::from(seed));
             store.probe().await.unwrap();
         }
     }
@@ -308,10 +308,10 @@ async fn a_full_disk_is_an_outage_that_ends() {
         };
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         assert_eq!(store.find_key(&new.digest).await, Ok(None));
-        assert_eq!(store.last_seq().await, Ok(inserted.into()));
+        assert_eq!(store.mark().await.unwrap().seq, u64::from(inserted));
         // The limit went with the connection that it was set on.
         assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
-        assert_eq!(store.last_seq().await, Ok(u64::from(inserted) + 1));
+        assert_eq!(store.mark().await.unwrap().seq, u64::from(inserted) + 1);
         break;
     }
 }
@@ -340,7 +340,8 @@ async fn a_call_that_is_dropped_leaves_no_lock_behind() {
     }
     let last = store.update_key(tenant, id, &patch, &guard, &entry).await;
     assert!(matches!(last, Ok(ChangeKey::Changed(_))), "{last:?}");
-    let changes = store.key_changes(0, 10).await.unwrap();
-    assert_eq!(changes.len(), 1);
-    assert_eq!(changes[0].seq, store.last_seq().await.unwrap());
+    let heard = store.key_changes(&Mark::START, 10).await.unwrap();
+    let Heard::Changes { changes, mark } = heard else { panic!("{heard:?}") };
+    assert_eq!((changes.len(), changes[0].seq), (1, mark.seq));
+    assert_eq!(store.mark().await, Ok(mark));
 }

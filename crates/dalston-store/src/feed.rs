@@ -2,7 +2,7 @@
 
 use crate::StoreResult;
 use async_trait::async_trait;
-use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Key, TenantId, Timestamp};
+use dalston_model::{Action, Actor, AuditEntry, AuditHash, AuditRecord, Key, TenantId, Timestamp};
 
 /// The last change of a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,57 @@ pub struct KeyChange {
     pub seq: u64,
     /// The key, as it is now.
     pub key: Key,
+}
+
+/// Where a node has got to in the record of changes: a number, and the link of the chain there. By the link a history
+/// is noticed that is another one: a fail-over that lost the last changes, a backup that was restored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The number of the last change that was read.
+    pub seq: u64,
+    /// The link of the last record up to that number; `None` when there is none, or it is older than the chain.
+    pub link: Option<AuditHash>,
+}
+
+impl Mark {
+    /// Before the first change.
+    pub const START: Self = Self { seq: 0, link: None };
+}
+
+/// What a node hears when it asks what changed after a mark.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// The record at the mark is the one that the node read.
+    Changes {
+        /// The keys whose last change is later, in the order of those changes. A key that changed twice is there once.
+        changes: Vec<KeyChange>,
+        /// Where to go on: at the last of them, or at the end of the record when there are no more.
+        mark: Mark,
+    },
+    /// The record at the mark is not there, or is another: all that was read before is in doubt. Goes on from this
+    /// mark, which is the end of the record.
+    Diverged(Mark),
+}
+
+impl Heard {
+    /// What is heard after a mark, out of one consistent read: the link that the record has at the mark, the end of
+    /// the record, and the first `limit` later changes in any order, each with the link at its number.
+    pub fn after(
+        mark: &Mark,
+        link: Option<AuditHash>,
+        end: Mark,
+        mut later: Vec<(KeyChange, Option<AuditHash>)>,
+        limit: u32,
+    ) -> Self {
+        if mark.seq > end.seq || mark.link != link {
+            return Self::Diverged(end);
+        }
+        later.sort_unstable_by_key(|(change, _)| change.seq);
+        let more = usize::try_from(limit).is_ok_and(|limit| later.len() >= limit);
+        let last = later.last().map(|(change, link)| Mark { seq: change.seq, link: *link });
+        let mark = if more { last.unwrap_or(*mark) } else { end };
+        Self::Changes { changes: later.into_iter().map(|(change, _)| change).collect(), mark }
+    }
 }
 
 /// Which audit records are asked for, newest first.
@@ -70,12 +121,16 @@ impl AuditPage {
 /// The steps on the record of changes.
 #[async_trait]
 pub trait FeedStore: Send + Sync {
-    /// The number of the last change; 0 before the first.
-    async fn last_seq(&self) -> StoreResult<u64>;
+    /// The end of the record: [`Mark::START`] before the first change.
+    async fn mark(&self) -> StoreResult<Mark>;
 
-    /// Up to `limit` keys whose last change is later than `seq`, in the order of those changes. A key that changed
-    /// twice is there once.
-    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>>;
+    /// Up to `limit` keys that changed after the mark. Numbers follow commit order, so a later call finds nothing
+    /// behind the mark that this one gave; and whatever is asked after this call sees the changes that it told of.
+    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard>;
+
+    /// Begins to listen for changes of keys, whoever makes them. Opened first and then read, nothing falls in between:
+    /// what [`FeedStore::key_changes`] does not tell of yet, [`Wakes::next`] ends for.
+    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>>;
 
     /// Records what changes nothing in the store, and links it into the chain. Gives its number.
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64>;
@@ -86,4 +141,16 @@ pub trait FeedStore: Send + Sync {
     /// Up to `limit` audit records after `seq`, in order, whatever the tenant. Each carries the link that was made
     /// with it, in the same step: [`AuditRecord::link`] behind the link of the record before.
     async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>>;
+}
+
+/// Tells that keys may have changed. What changed is asked of the store, and asked in any case from time to time: no
+/// message is sure to arrive.
+#[async_trait]
+pub trait Wakes: Send {
+    /// Waits until a key may have changed since this was opened, or since the change that it last ended for. It may
+    /// end early or for nothing. Dropped before it ends, it loses nothing.
+    ///
+    /// There is no deadline. An error means that it hears nothing any more, and another must be opened: after about a
+    /// second at most, also where the connection says nothing of its end.
+    async fn next(&mut self) -> StoreResult<()>;
 }

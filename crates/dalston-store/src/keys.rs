@@ -25,6 +25,8 @@ pub struct Found {
     pub secret_expires_at: Option<Timestamp>,
     /// The store's time, which decides about ends.
     pub now: Timestamp,
+    /// The number of the last change of the key; `None`: it has none, as another program made the key.
+    pub changed: Option<u64>,
 }
 
 /// A key with when it was last used.
@@ -136,6 +138,11 @@ pub trait KeyStore: Send + Sync {
     /// The key behind a digest, whatever its state. Writes nothing. An overlapping secret that has ended by the
     /// store's time may be reported as found or as gone; the caller decides by `secret_expires_at` and `now`.
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>>;
+
+    /// Whether the record tells of every change of a key: not where another program may change them too.
+    fn records_all_changes(&self) -> bool {
+        true
+    }
 
     /// The key of this id in this tenant.
     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>>;

@@ -25,7 +25,7 @@ mod webhooks;
 
 pub use claim::{Claim, Repeated};
 pub use error::{StoreError, StoreResult};
-pub use feed::{AuditPage, AuditQuery, FeedStore, KeyChange};
+pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
 pub use figures::{FigureTimes, KeyFigures, PoolFigures};
 pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
 pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};

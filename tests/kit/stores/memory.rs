@@ -5,5 +5,5 @@ use std::sync::Arc;
 /// The reference, in memory.
 pub async fn memory() -> Fixture {
     let clock = clock();
-    Fixture { store: Arc::new(MemoryStore::new(clock.clone())), limits: None, clock, keep: Box::new(()) }
+    Fixture { store: Arc::new(MemoryStore::new(clock.clone())), limits: None, clock, again: None, keep: Box::new(()) }
 }

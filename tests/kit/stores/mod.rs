@@ -20,6 +20,6 @@ fn clock() -> Arc<ManualClock> {
 
 /// The same store, counter and clock, for another node. The first one keeps what must live.
 pub fn shared(fixture: &Fixture) -> Fixture {
-    let Fixture { store, limits, clock, keep: _ } = fixture;
-    Fixture { store: store.clone(), limits: limits.clone(), clock: clock.clone(), keep: Box::new(()) }
+    let Fixture { store, limits, clock, again: _, keep: _ } = fixture;
+    Fixture { store: store.clone(), limits: limits.clone(), clock: clock.clone(), again: None, keep: Box::new(()) }
 }

@@ -1,6 +1,10 @@
 use super::clock;
 use crate::servers::postgres_url;
-use dalston_store::contract::Fixture;
+use dalston_model::ManualClock;
+use dalston_store::{
+    SharedStore,
+    contract::{Again, Fixture},
+};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +12,17 @@ use std::{sync::Arc, time::Duration};
 pub async fn postgres() -> Fixture {
     let clock = clock();
     let options = PostgresOptions { url: postgres_url().await, deadline: Duration::from_secs(20), connections: 8 };
-    let store = PostgresStore::connect(&options, Some(clock.clone())).await.expect("the server is ready");
-    let store = Arc::new(store);
-    Fixture { store: store.clone(), limits: Some(store), clock, keep: Box::new(()) }
+    let store = open(options.clone(), clock.clone()).await;
+    let again: Again = Box::new({
+        let clock = clock.clone();
+        move || {
+            let store = open(options.clone(), clock.clone());
+            Box::pin(async { store.await as SharedStore })
+        }
+    });
+    Fixture { store: store.clone(), limits: Some(store), clock, again: Some(again), keep: Box::new(()) }
+}
+
+async fn open(options: PostgresOptions, clock: Arc<ManualClock>) -> Arc<PostgresStore> {
+    Arc::new(PostgresStore::connect(&options, Some(clock)).await.expect("the server is ready"))
 }

@@ -1,6 +1,10 @@
 use super::clock;
 use crate::servers::redis_url;
-use dalston_store::contract::Fixture;
+use dalston_model::ManualClock;
+use dalston_store::{
+    SharedStore,
+    contract::{Again, Fixture},
+};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +17,17 @@ pub async fn redis() -> Fixture {
 pub async fn redis_at(url: String) -> Fixture {
     let clock = clock();
     let options = RedisOptions { url, deadline: Duration::from_secs(10), connections: 8, allow_volatile: false };
-    let store = RedisStore::connect(&options, Some(clock.clone())).await.expect("the server is up");
-    let store = Arc::new(store);
-    Fixture { store: store.clone(), limits: Some(store), clock, keep: Box::new(()) }
+    let store = open(options.clone(), clock.clone()).await;
+    let again: Again = Box::new({
+        let clock = clock.clone();
+        move || {
+            let store = open(options.clone(), clock.clone());
+            Box::pin(async { store.await as SharedStore })
+        }
+    });
+    Fixture { store: store.clone(), limits: Some(store), clock, again: Some(again), keep: Box::new(()) }
+}
+
+async fn open(options: RedisOptions, clock: Arc<ManualClock>) -> Arc<RedisStore> {
+    Arc::new(RedisStore::connect(&options, Some(clock)).await.expect("the server is up"))
 }

@@ -1,5 +1,9 @@
 use super::clock;
-use dalston_store::contract::Fixture;
+use dalston_model::ManualClock;
+use dalston_store::{
+    SharedStore,
+    contract::{Again, Fixture},
+};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -10,6 +14,14 @@ pub async fn sqlite() -> Fixture {
     let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
     let clock = clock();
     let options = SqliteOptions { path: folder.path().join("dalston.db"), deadline: Duration::from_secs(10) };
-    let store = SqliteStore::open(&options, clock.clone()).await.unwrap();
-    Fixture { store: Arc::new(store), limits: None, clock, keep: Box::new(folder) }
+    let store = open(options.clone(), clock.clone()).await;
+    let again: Again = Box::new({
+        let clock = clock.clone();
+        move || Box::pin(open(options.clone(), clock.clone()))
+    });
+    Fixture { store, limits: None, clock, again: Some(again), keep: Box::new(folder) }
+}
+
+async fn open(options: SqliteOptions, clock: Arc<ManualClock>) -> SharedStore {
+    Arc::new(SqliteStore::open(&options, clock).await.unwrap())
 }

@@ -99,7 +99,7 @@ async fn a_store_that_is_away_refuses_the_handshake_as_an_outage() {
         RedisOptions { url: server.url(), deadline: Duration::from_secs(1), connections: 4, allow_volatile: false };
     let clock = stores::memory().await.clock;
     let store = Arc::new(RedisStore::connect(&options, Some(clock.clone())).await.unwrap());
-    let fixture = Fixture { store: store.clone(), limits: Some(store), clock, keep: Box::new(()) };
+    let fixture = Fixture { store: store.clone(), limits: Some(store), clock, again: None, keep: Box::new(()) };
     let app = Start::default().worker(Echo).on(fixture).start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     let mut open = Socket::begun(app.address, &secret).await;

@@ -17,7 +17,7 @@ use tokio::{io::AsyncWriteExt, process::Command};
 async fn gateway() -> (App, Client) {
     let clock = ManualClock::new(SystemClock.now());
     let store = Arc::new(MemoryStore::new(clock.clone()));
-    let fixture = Fixture { store, limits: None, clock, keep: Box::new(()) };
+    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().delivers().on(fixture).start().await;
     let client = app.key(SCOPES).await;
     (app, client)

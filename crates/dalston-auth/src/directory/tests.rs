@@ -26,6 +26,8 @@ struct OneKey {
     clock: Arc<ManualClock>,
     key: Mutex<Key>,
     reads: AtomicU32,
+    changed: AtomicU64,
+    tells_all: bool,
     is_slow: AtomicBool,
     is_down: AtomicBool,
 }
@@ -38,12 +40,21 @@ fn away<T>() -> StoreResult<T> {
 impl KeyStore for OneKey {
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let found = Found { key: self.key(), secret_expires_at: None, now: self.clock.now() };
+        let found = Found {
+            key: self.key(),
+            secret_expires_at: None,
+            now: self.clock.now(),
+            changed: Some(self.changed.load(Ordering::SeqCst)),
+        };
         let is_ready = |_: &mut Context<'_>| {
             if self.is_slow.load(Ordering::SeqCst) { Poll::Pending } else { Poll::Ready(()) }
         };
         poll_fn(is_ready).await;
         if self.is_down.load(Ordering::SeqCst) { away() } else { Ok((*digest == DIGEST).then_some(found)) }
+    }
+
+    fn records_all_changes(&self) -> bool {
+        self.tells_all
     }
 
     async fn insert_key(&self, _: &NewKey, _: Option<&Claim>, _: &AuditEntry) -> StoreResult<InsertKey> {
@@ -106,6 +117,10 @@ impl OneKey {
 
 /// A directory that has just heard of all changes.
 fn fixture(stale: bool) -> (Arc<Directory>, Arc<OneKey>, Arc<ManualClock>) {
+    fixture_of(stale, true)
+}
+
+fn fixture_of(stale: bool, tells_all: bool) -> (Arc<Directory>, Arc<OneKey>, Arc<ManualClock>) {
     let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
     let key = Key {
         id: KeyId::new(clock.now(), &SeededEntropy::new(1)).unwrap(),
@@ -126,6 +141,8 @@ fn fixture(stale: bool) -> (Arc<Directory>, Arc<OneKey>, Arc<ManualClock>) {
         clock: clock.clone(),
         key: Mutex::new(key),
         reads: AtomicU32::new(0),
+        changed: AtomicU64::new(3),
+        tells_all,
         is_slow: AtomicBool::new(false),
         is_down: AtomicBool::new(false),
     });
@@ -136,6 +153,7 @@ fn fixture(stale: bool) -> (Arc<Directory>, Arc<OneKey>, Arc<ManualClock>) {
 }
 
 fn hear(directory: &Directory) {
+    directory.freshness.marked(3);
     directory.freshness.heard(directory.now());
 }
 
@@ -235,6 +253,29 @@ fn what_was_read_before_a_change_was_heard_is_not_kept_after_it() {
     assert!(matches!(poll(overtaken.as_mut()), Poll::Ready(Ok(Some(_)))), "it came before the change");
     assert!(matches!(poll(later.as_mut()), Poll::Ready(Ok(None))), "REV-06");
     assert!(!is_live(&directory));
+}
+
+#[test]
+fn what_the_record_has_not_told_of_is_not_kept() {
+    let (directory, store, _) = fixture(false);
+    store.changed.store(4, Ordering::SeqCst);
+    assert!(is_live(&directory) && is_live(&directory));
+    assert_eq!(store.reads(), 2, "a fail-over may take change 4 back");
+    directory.freshness.changed(store.key().id);
+    directory.freshness.marked(4);
+    assert!(is_live(&directory) && is_live(&directory));
+    assert_eq!(store.reads(), 3);
+}
+
+#[test]
+fn a_store_that_others_write_to_is_asked_anew_within_the_bound() {
+    let (directory, store, clock) = fixture_of(false, false);
+    assert!(is_live(&directory) && is_live(&directory));
+    assert_eq!(store.reads(), 1);
+    store.key.lock().unwrap().enabled = false;
+    clock.advance(SECOND);
+    hear(&directory);
+    assert!(!is_live(&directory), "though nothing was heard of the change");
 }
 
 #[test]

@@ -6,14 +6,6 @@ local first = redis.call('HGET', 'dalston:chain', 'first')
 local indexed = asked.tenant and first and (not asked.before or tonumber(asked.before) > tonumber(first))
 local stream = indexed and 'dalston:audit:' .. asked.tenant or 'dalston:audit'
 
-local function fields(entry)
-  local found = {}
-  for i = 1, #entry[2], 2 do
-    found[entry[2][i]] = entry[2][i + 1]
-  end
-  return found
-end
-
 local function fits(found)
   local time = tonumber(found.time)
   -- The caller decides about those from before the chain.

@@ -45,6 +45,20 @@ local function record(audit)
   return seq
 end
 
+-- The end of the record: the last number, and the last link.
+local function mark()
+  return {redis.call('GET', 'dalston:seq') or '0', redis.call('HGET', 'dalston:chain', 'last')}
+end
+
+-- What stands in an entry of a stream.
+local function fields(entry)
+  local found = {}
+  for i = 1, #entry[2], 2 do
+    found[entry[2][i]] = entry[2][i + 1]
+  end
+  return found
+end
+
 -- The text of a note that has not lapsed.
 local function note(name, now)
   local made = redis.call('HMGET', name, 'text', 'ends')

@@ -1,5 +1,5 @@
 -- The key behind a digest, with the time. Writes nothing.
--- KEYS: the view at the digest. ARGV: the digest, the clock.
+-- KEYS: the view at the digest, the keys by their last change. ARGV: the digest, the clock.
 local seen = decode(redis.call('GET', KEYS[1]))
 if not seen or type(seen.id) ~= 'string' then
   return false
@@ -17,4 +17,4 @@ then
   -- Half written by a Python gateway that crashed: it could be used, but neither listed nor revoked.
   return false
 end
-return {whole(clock(ARGV[2])), found}
+return {whole(clock(ARGV[2])), found, redis.call('ZSCORE', KEYS[2], seen.id)}

@@ -64,7 +64,7 @@ local function file(key)
   end
 end
 
--- Writes a key whole: record, shared view, indexes, change number, audit record.
+-- Writes a key whole: record, shared view, indexes, change number, audit record; and wakes whoever listens.
 local function put(key)
   local name = 'dalston:keys:' .. key.id
   local seq = record(key.audit)
@@ -91,4 +91,6 @@ local function put(key)
   end
   file(key)
   redis.call('ZADD', 'dalston:changes', seq, key.id)
+  -- The server's own ids: numbers may go back, after a backup was restored, and a reader waits for greater ones.
+  redis.call('XADD', 'dalston:wakes', 'MAXLEN', 16, '*', 'seq', seq)
 end

@@ -4,6 +4,7 @@ use super::{
     Fixture,
     hand::{Hand, at_once},
 };
+use crate::Mark;
 use dalston_model::{
     Action, Actor, AuditEntry, AuditHash, AuditRecord, Door, JobStatus, KeyPatch, Source, Target, TenantId,
 };
@@ -51,11 +52,11 @@ pub async fn a_record_without_a_change_is_numbered_and_linked(fixture: &Fixture)
     assert_eq!(hand.store.record(&used(&hand)).await, Ok(1));
     let key = hand.key().await.key;
     assert_eq!(hand.store.record(&used(&hand)).await, Ok(3));
-    assert_eq!(hand.store.last_seq().await, Ok(3));
+    assert_eq!(hand.seq().await, 3);
     let records = hand.audit().await;
     assert_eq!(records[2].action, "master.used");
     verify(&records);
-    let changes = hand.store.key_changes(0, 10).await.unwrap();
+    let changes = hand.changes(&Mark::START, 10).await.0;
     assert_eq!(changes.len(), 1, "it is a change of no key");
     assert_eq!((changes[0].seq, changes[0].key.id), (2, key.id));
 }

@@ -13,12 +13,12 @@ pub async fn a_repeated_claim_inserts_nothing(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (one, two, claim) = (hand.new_key(), hand.new_key(), hand.claim("once"));
     assert_eq!(hand.try_insert(&one, Some(&claim)).await, InsertKey::Inserted);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let answer = InsertKey::Repeated(repeated(&one.key.id, true));
     assert_eq!(hand.try_insert(&two, Some(&claim)).await, answer);
     assert_eq!(hand.store.find_key(&two.digest).await, Ok(None));
     assert_eq!(hand.store.key(&two.key.tenant, two.key.id).await, Ok(None));
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     hand.revoke(&one.key).await;
     assert_eq!(hand.try_insert(&two, Some(&claim)).await, answer, "what it made then, whatever became of it");
 }

@@ -25,7 +25,7 @@ pub async fn a_delivery_is_taken_for_a_while(fixture: &Fixture) {
     let webhook = hand.webhook(&[]).await;
     hand.happen().await;
     let new = only(&hand, &webhook).await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     for attempts in 1..=3 {
         let due = hand.take_one().await;
         let delivery = Delivery { attempts, next_at: Some(hand.now().plus(MINUTE)), ..new.clone() };
@@ -38,7 +38,7 @@ pub async fn a_delivery_is_taken_for_a_while(fixture: &Fixture) {
         // The node that had it is dead.
         hand.clock.advance(MICRO);
     }
-    assert_eq!(hand.store.last_seq().await, seq, "no change to record");
+    assert_eq!(hand.seq().await, seq, "no change to record");
 }
 
 pub async fn the_oldest_due_is_taken_first(fixture: &Fixture) {
@@ -107,7 +107,7 @@ pub async fn an_arrival_is_noted(fixture: &Fixture) {
     let webhook = Webhook { exhausted: 4, ..hand.new_webhook() };
     hand.try_insert_webhook(&webhook).await;
     hand.happen().await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let due = hand.take_one().await;
     hand.note(&hand.missed(&due, Some(hand.now())), &webhook).await;
     assert_eq!(hand.look_webhook(&webhook).await, webhook, "it is tried again: nothing follows");
@@ -127,7 +127,7 @@ pub async fn an_arrival_is_noted(fixture: &Fixture) {
     assert_eq!(hand.look_webhook(&webhook).await, expected);
     hand.clock.advance(MINUTE * 9);
     assert_eq!(hand.take().await, []);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn a_failed_attempt_is_tried_again_at_its_time(fixture: &Fixture) {
@@ -318,7 +318,7 @@ pub async fn old_ended_deliveries_are_swept(fixture: &Fixture) {
         let attempted = if number % 2 == 0 { hand.arrived(due) } else { hand.missed(due, None) };
         hand.note(&attempted, &webhook).await;
     }
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let before = taken[4].delivery.created_at;
     let mut counts = Vec::new();
     for limit in [0, 3, 3, 3] {
@@ -330,5 +330,5 @@ pub async fn old_ended_deliveries_are_swept(fixture: &Fixture) {
     let end = hand.now().plus(MINUTE);
     assert_eq!(hand.store.sweep_deliveries(end, 9).await, Ok(1));
     assert_eq!(only(&hand, &webhook).await.status, DeliveryStatus::Pending, "one that has not ended stays");
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }

@@ -70,7 +70,7 @@ pub async fn a_job_ends_once(fixture: &Fixture) {
     hand.pending(&TenantId::default()).await;
     let held = hand.lease().await;
     let ended = hand.finished(&held.lease, &completed(7)).await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     for outcome in [completed(7), failed(), retry(Duration::ZERO), Outcome::Cancelled] {
         assert_eq!(hand.finish(&held.lease, &outcome).await, FinishJob::Lost);
     }
@@ -78,7 +78,7 @@ pub async fn a_job_ends_once(fixture: &Fixture) {
     has_ended(&hand, &ended, &hook).await;
     hand.clock.advance(MINUTE);
     assert_eq!(hand.reclaim(1).await, []);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     assert_eq!(hand.deliveries(&hook).await.len(), 1);
 }
 
@@ -89,7 +89,7 @@ pub async fn a_lease_that_does_not_count_ends_nothing(fixture: &Fixture) {
     let guess = Lease { tenant: job.tenant.clone(), job: job.id, fence: 0 };
     assert_eq!(hand.finish(&guess, &failed()).await, FinishJob::Lost, "it was never leased");
     let held = hand.lease().await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     for wrong in [
         Lease { tenant: acme, ..held.lease.clone() },
         Lease { job: hand.new_job().id, ..held.lease.clone() },
@@ -99,7 +99,7 @@ pub async fn a_lease_that_does_not_count_ends_nothing(fixture: &Fixture) {
         assert_eq!(hand.finish(&wrong, &failed()).await, FinishJob::Lost);
     }
     assert_eq!(hand.look_job(&job).await, held.job);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn a_job_that_was_asked_to_stop_is_cancelled_whatever_came_out(fixture: &Fixture) {

@@ -1,18 +1,22 @@
 //! The record of changes: numbers that only grow.
 
-use super::{Fixture, hand::Hand};
-use crate::KeyChange;
+use super::{
+    Fixture,
+    hand::{Hand, at_once},
+};
+use crate::{Heard, KeyChange, Mark};
 use dalston_model::{
     Action, Actor, AuditEntry, AuditHash, AuditRecord, Door, JobStatus, Key, KeyPatch, Source, Target, Tenant,
     Timestamp,
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 pub async fn an_empty_store_has_no_changes(fixture: &Fixture) {
     let hand = Hand::of(fixture);
-    assert_eq!(hand.store.last_seq().await, Ok(0));
-    assert_eq!(hand.store.key_changes(0, 10).await, Ok(Vec::new()));
+    assert_eq!(hand.seq().await, 0);
+    assert_eq!(hand.store.mark().await, Ok(Mark::START));
+    assert_eq!(hand.changes(&Mark::START, 10).await, (Vec::new(), Mark::START));
     assert_eq!(hand.audit().await, []);
 }
 
@@ -20,27 +24,29 @@ pub async fn a_change_has_the_number_of_its_audit_record(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let key = hand.key().await.key;
     let record = hand.audit().await.remove(0);
-    assert_eq!(hand.store.last_seq().await, Ok(record.seq));
-    assert_eq!(hand.store.key_changes(0, 10).await.unwrap(), [KeyChange { seq: record.seq, key }]);
-    assert_eq!(hand.store.key_changes(record.seq, 10).await, Ok(Vec::new()));
+    assert_eq!(hand.seq().await, record.seq);
+    let end = Mark { seq: record.seq, link: record.hash };
+    assert_eq!(hand.store.mark().await, Ok(end));
+    assert_eq!(hand.changes(&Mark::START, 10).await, (vec![KeyChange { seq: record.seq, key }], end));
+    assert_eq!(hand.changes(&end, 10).await, (Vec::new(), end));
     assert_eq!(hand.store.audit_after(record.seq, 10).await, Ok(Vec::new()));
 }
 
 pub async fn a_key_that_changed_twice_is_there_once(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (one, two) = (hand.key().await, hand.key().await);
-    let middle = hand.store.last_seq().await.unwrap();
+    let middle = hand.store.mark().await.unwrap();
     hand.update(&one.key, &KeyPatch { enabled: Some(false), ..KeyPatch::default() }, &hand.guard()).await;
     let rotation = Hand::rotation(Duration::ZERO);
     hand.rotate(&one.key, &rotation).await;
-    let last = hand.store.last_seq().await.unwrap();
+    let last = hand.store.mark().await.unwrap();
     let now = Key { enabled: false, prefix: rotation.prefix, ..one.key.clone() };
-    let changes = hand.store.key_changes(0, 10).await.unwrap();
-    let expected = [KeyChange { seq: middle, key: two.key.clone() }, KeyChange { seq: last, key: now }];
+    let changes = hand.changes(&Mark::START, 10).await.0;
+    let expected = [KeyChange { seq: middle.seq, key: two.key.clone() }, KeyChange { seq: last.seq, key: now }];
     assert_eq!(changes, expected);
-    assert_eq!(hand.store.key_changes(middle, 10).await.unwrap(), expected[1..]);
+    assert_eq!(hand.changes(&middle, 10).await.0, expected[1..]);
     hand.revoke(&two.key).await;
-    let changes = hand.store.key_changes(last, 10).await.unwrap();
+    let changes = hand.changes(&last, 10).await.0;
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].key, Key { revoked_at: Some(hand.now()), ..two.key });
 }
@@ -54,16 +60,92 @@ pub async fn changes_come_in_order_and_in_parts(fixture: &Fixture) {
         hand.job(JobStatus::Pending).await;
         ids.push(hand.key_of(&acme, &["nudge"]).await.key.id);
     }
-    let (mut seen, mut seq) = (Vec::new(), 0);
+    let (mut seen, mut mark) = (Vec::new(), Mark::START);
     loop {
-        let part = hand.store.key_changes(seq, 3).await.unwrap();
+        let (part, next) = hand.changes(&mark, 3).await;
         assert!(part.len() <= 3 && part.is_sorted_by(|one, two| one.seq < two.seq));
-        assert!(part.iter().all(|change| change.seq > seq));
-        let Some(last) = part.last() else { break };
-        seq = last.seq;
+        assert!(part.iter().all(|change| change.seq > mark.seq));
+        if part.is_empty() {
+            break;
+        }
+        mark = next;
         seen.extend(part.iter().map(|change| change.key.id));
     }
     assert_eq!(seen, ids, "the keys of all tenants, and keys only");
+}
+
+pub async fn the_mark_of_a_part_is_that_of_its_last_change(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..3 {
+        hand.key().await;
+        hand.job(JobStatus::Pending).await;
+    }
+    let records = hand.audit().await;
+    let mark = |number: usize| Mark { seq: records[number].seq, link: records[number].hash };
+    let (part, next) = hand.changes(&Mark::START, 2).await;
+    assert_eq!((part.len(), next), (2, mark(2)));
+    let (part, next) = hand.changes(&next, 2).await;
+    assert_eq!((part.len(), next), (1, mark(5)), "the rest, and all that is no change of a key");
+    assert_eq!(hand.changes(&mark(3), 0).await, (Vec::new(), mark(3)));
+}
+
+pub async fn a_history_that_is_another_one_is_noticed(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..3 {
+        hand.key().await;
+    }
+    let records = hand.audit().await;
+    let end = hand.store.mark().await.unwrap();
+    let others = [
+        ("lost its end", Mark { seq: end.seq + 1, link: end.link }),
+        ("is much shorter", Mark { seq: u64::MAX, link: end.link }),
+        ("has as many changes", Mark { link: records[1].hash, ..end }),
+        ("has more by now", Mark { seq: records[0].seq, link: records[2].hash }),
+        ("began anew", Mark { link: Some(AuditHash::new([7; 32])), ..end }),
+        ("is older than the chain", Mark { link: None, ..end }),
+    ];
+    for (what, other) in others {
+        for limit in [1, 100] {
+            assert_eq!(hand.store.key_changes(&other, limit).await, Ok(Heard::Diverged(end)), "a history that {what}");
+        }
+    }
+    let key = hand.key().await.key;
+    let (changes, next) = hand.changes(&end, 10).await;
+    assert_eq!((changes.len(), changes[0].key.id, next.seq), (1, key.id, end.seq + 1));
+}
+
+pub async fn what_was_heard_is_seen_by_whoever_looks_then(fixture: &Fixture) {
+    const KEYS: usize = 40;
+    let (hand, other) = (Hand::of(fixture), fixture.other_node().await);
+    let mut keys = HashMap::new();
+    for _ in 0..KEYS {
+        let new = hand.key().await;
+        keys.insert(new.key.id, new);
+    }
+    let mut mark = other.mark().await.unwrap();
+    let revoking = tokio::spawn({
+        let (hand, keys) = (hand.clone(), keys.values().map(|new| new.key.clone()).collect::<Vec<_>>());
+        async move {
+            at_once(KEYS, |number| {
+                let (hand, key) = (hand.clone(), keys[number].clone());
+                async move { hand.revoke(&key).await }
+            })
+            .await
+        }
+    });
+    while !keys.is_empty() {
+        let Heard::Changes { changes, mark: next } = other.key_changes(&mark, 10).await.unwrap() else {
+            panic!("the history is the same")
+        };
+        for change in changes {
+            let new = keys.remove(&change.key.id).unwrap();
+            let found = other.find_key(&new.digest).await.unwrap().unwrap();
+            assert!(found.key.revoked_at.is_some(), "change {} was heard and is not seen", change.seq);
+        }
+        mark = next;
+    }
+    revoking.await.unwrap();
+    other.close().await;
 }
 
 pub async fn every_field_of_an_audit_record_survives(fixture: &Fixture) {
@@ -88,7 +170,7 @@ pub async fn every_field_of_an_audit_record_survives(fixture: &Fixture) {
             detail: json!({"name": "Ünï 'q\"' 🎉", "list": [], "object": {}, "null": null, "n": u64::MAX, "f": 0.5}),
         };
         hand.store.insert_key(&new, None, &entry).await.unwrap();
-        let mut record = AuditRecord::new(hand.store.last_seq().await.unwrap(), &entry);
+        let mut record = AuditRecord::new(hand.seq().await, &entry);
         previous = record.link(previous);
         record.hash = Some(previous);
         expected.push(record);
@@ -127,7 +209,7 @@ pub async fn every_change_is_recorded_once_in_order(fixture: &Fixture) {
         expected.map(|(action, tenant, kind, id)| [action, tenant, kind, id].map(str::to_owned))
     );
     assert!(records.is_sorted_by(|one, two| one.seq < two.seq) && records[0].seq > 0);
-    assert_eq!(records.last().map(|record| record.seq), hand.store.last_seq().await.ok());
+    assert_eq!(records.last().map(|record| record.seq), Some(hand.seq().await));
 }
 
 pub async fn audit_records_come_in_parts(fixture: &Fixture) {
@@ -146,7 +228,7 @@ pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
     let new = hand.key().await;
     hand.revoke(&new.key).await;
     let records = hand.audit().await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     hand.revoke(&new.key).await;
     hand.update(&new.key, &KeyPatch::default(), &hand.guard()).await;
     hand.try_rotate(&new.key, &Hand::rotation(Duration::ZERO), &hand.guard(), None).await;
@@ -157,5 +239,5 @@ pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
     let default = Tenant { id: new.key.tenant, name: None, created_at: hand.now(), retention_days: None };
     hand.store.insert_tenant(&default, &entry).await.unwrap();
     assert_eq!(hand.audit().await, records);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }

@@ -88,7 +88,7 @@ pub async fn a_job_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
     let job = Job { tenant: "nobody".parse().unwrap(), ..hand.new_job() };
     assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::UnknownTenant);
     assert_eq!(hand.store.job_exists(job.id).await, Ok(false));
-    assert_eq!(hand.store.last_seq().await, Ok(0));
+    assert_eq!(hand.seq().await, 0);
 }
 
 pub async fn a_pending_job_is_cancelled_at_once(fixture: &Fixture) {
@@ -107,9 +107,9 @@ pub async fn a_running_job_is_asked_to_stop(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let job = hand.job(JobStatus::Running).await;
     assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Cancelling);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Cancelling);
-    assert_eq!(hand.store.last_seq().await, seq, "nothing changed the second time");
+    assert_eq!(hand.seq().await, seq, "nothing changed the second time");
     assert_eq!(look(&hand, &job).await, Job { status: JobStatus::Cancelling, ..job });
     assert_eq!(hand.audit().await.len(), 2);
 }
@@ -118,10 +118,10 @@ pub async fn an_ended_job_is_not_cancelled(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
         let job = hand.job(status).await;
-        let seq = hand.store.last_seq().await;
+        let seq = hand.seq().await;
         assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Ended(status));
         assert_eq!(look(&hand, &job).await, job);
-        assert_eq!(hand.store.last_seq().await, seq);
+        assert_eq!(hand.seq().await, seq);
     }
 }
 

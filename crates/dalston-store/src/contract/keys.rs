@@ -4,7 +4,7 @@ use super::{
     Fixture,
     hand::{Hand, digest, metadata, page, scopes},
 };
-use crate::{ChangeKey, InsertKey, NewKey, Objection, RevokeKey};
+use crate::{ChangeKey, InsertKey, Mark, NewKey, Objection, RevokeKey};
 use dalston_model::{
     Action, Actor, Key, KeyPatch, Metadata, RateLimit, Scope, ScopeSet, Start, Target, TenantId, Timestamp,
 };
@@ -40,7 +40,7 @@ async fn survives(hand: &Hand, new: &NewKey) {
     assert_eq!(hand.find(&new.digest).await.key, new.key);
     let listed = hand.store.keys(&new.key.tenant, &page(100, Start::Newest), false).await.unwrap();
     assert!(listed.items.contains(&used), "not listed");
-    let changes = hand.store.key_changes(0, 1_000).await.unwrap();
+    let changes = hand.changes(&Mark::START, 1_000).await.0;
     assert!(changes.iter().any(|change| change.key == new.key), "not in the feed");
 }
 
@@ -53,7 +53,7 @@ pub async fn an_inserted_key_is_found_listed_and_revocable(fixture: &Fixture) {
     let listed = hand.store.keys(&new.key.tenant, &page(10, Start::Newest), false).await.unwrap();
     assert_eq!((listed.items.len(), listed.next), (1, None));
     assert_eq!(hand.audit().await.len(), 1);
-    assert!(hand.store.last_seq().await.unwrap() > 0);
+    assert!(hand.seq().await > 0);
     assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
 }
 
@@ -65,7 +65,7 @@ pub async fn a_key_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
     assert_eq!(hand.store.find_key(&new.digest).await, Ok(None));
     assert_eq!(hand.store.key(&new.key.tenant, new.key.id).await, Ok(None));
     assert_eq!(hand.store.tenant(&new.key.tenant).await, Ok(None));
-    assert_eq!(hand.store.last_seq().await, Ok(0));
+    assert_eq!(hand.seq().await, 0);
 }
 
 pub async fn an_unknown_key_is_not_there(fixture: &Fixture) {
@@ -172,12 +172,12 @@ pub async fn a_revoked_key_stays_revoked(fixture: &Fixture) {
     let new = hand.key().await;
     let first = hand.now();
     assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
-    let seq = hand.store.last_seq().await.unwrap();
+    let seq = hand.seq().await;
     hand.clock.advance(Duration::from_secs(5));
     assert_eq!(hand.revoke(&new.key).await, RevokeKey::AlreadyRevoked(first));
     assert_eq!(hand.find(&new.digest).await.key.revoked_at, Some(first));
     assert_eq!(hand.look(&new.key).await.key, Key { revoked_at: Some(first), ..new.key });
-    assert_eq!(hand.store.last_seq().await.unwrap(), seq);
+    assert_eq!(hand.seq().await, seq);
     assert_eq!(hand.audit().await.len(), 2, "one record of the key, one of its revocation");
 }
 

@@ -53,7 +53,7 @@ pub async fn a_quota_is_set_and_read(fixture: &Fixture) {
 pub async fn there_is_no_quota_of_nobody(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (acme, key) = (hand.tenant("acme").await, hand.key().await.key.id);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let nobody: TenantId = "nobody".parse().unwrap();
     for subject in
         [Subject::Tenant(nobody.clone()), of(hand.key_id()), Subject::Key(acme, key), Subject::Key(nobody, key)]
@@ -62,13 +62,13 @@ pub async fn there_is_no_quota_of_nobody(fixture: &Fixture) {
         assert_eq!(hand.store.quota(&subject).await, Ok(NONE));
     }
     assert_eq!(hand.store.quota(&of(key)).await, Ok(NONE));
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn audio_without_a_limit_is_metered(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (key, other) = (hand.key().await.key.id, hand.key().await.key.id);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     for whole in [true, false] {
         let account = hand.account(Some(key), Metered::Jobs);
         assert_eq!(reserve(&hand, &account, 1_000_000_000_000, whole).await, Reserve::Granted(1_000_000_000_000));
@@ -78,7 +78,7 @@ pub async fn audio_without_a_limit_is_metered(fixture: &Fixture) {
     assert_eq!(hand.metered(&of(key)).await, (2_000_000_000_000, 0));
     assert_eq!(hand.metered(&of(other)).await, (0, 7));
     assert_eq!(hand.metered(&tenant()).await, (2_000_000_000_000, 37), "all of its keys, and who has none");
-    assert_eq!(hand.store.last_seq().await, seq, "no change to record");
+    assert_eq!(hand.seq().await, seq, "no change to record");
 }
 
 pub async fn a_reservation_is_what_both_have_left(fixture: &Fixture) {
@@ -223,11 +223,11 @@ pub async fn no_more_jobs_are_there_at_once_than_allowed(fixture: &Fixture) {
     for _ in 0..2 {
         assert_eq!(insert(Some(key)).await, InsertJob::Inserted, "one that has ended does not count");
     }
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let refused = hand.spoken(Some(key), 1.0);
     assert_eq!(hand.try_insert_job(&refused, None).await, full(true, 2));
     assert_eq!(hand.store.job_exists(refused.id).await, Ok(false));
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     assert_eq!(hand.metered(&of(key)).await, (2_000, 0), "nothing was reserved");
     assert_eq!(insert(Some(other)).await, InsertJob::Inserted);
     assert_eq!(insert(Some(other)).await, full(false, 3));
@@ -250,10 +250,10 @@ pub async fn a_job_without_audio_left_is_not_inserted(fixture: &Fixture) {
     hand.limit(&tenant(), seconds(2)).await;
     let empty = |of_key, most| InsertJob::Excess(Excess { limit: Limited::Seconds, of_key, most });
     let insert = async |seconds| hand.try_insert_job(&hand.spoken(Some(key), seconds), None).await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     assert_eq!(insert(3.5).await, empty(true, 3));
     assert_eq!(insert(2.5).await, empty(false, 2));
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     assert_eq!(hand.store.active_jobs(&TenantId::default()).await.unwrap().pending, 0);
     assert_eq!(hand.metered(&of(key)).await, (0, 0));
     assert_eq!(insert(1.5).await, InsertJob::Inserted);

@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod ends;
 pub mod feed;
 pub mod figures;
+mod fixture;
 pub mod guards;
 mod hand;
 pub mod jobs;
@@ -27,23 +28,10 @@ pub mod secrets;
 pub mod sessions;
 pub mod tenants;
 pub mod usage;
+pub mod wakes;
 pub mod webhooks;
 
-use crate::{LimitStore, SharedStore};
-use dalston_model::ManualClock;
-use std::{any::Any, sync::Arc};
-
-/// An engine on an empty store, for one test.
-pub struct Fixture {
-    /// The engine. It holds the tenant `default` and nothing else.
-    pub store: SharedStore,
-    /// The shared counter, for engines that have one.
-    pub limits: Option<Arc<dyn LimitStore>>,
-    /// The clock that the engine goes by.
-    pub clock: Arc<ManualClock>,
-    /// What must live as long as the test: a folder, a database.
-    pub keep: Box<dyn Any + Send + Sync>,
-}
+pub use fixture::{Again, Fixture};
 
 /// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives.
 /// `contract!(redis, kit::stores::redis(), limits)` is for an engine with a shared counter: one that has a counter
@@ -260,10 +248,20 @@ macro_rules! contract {
                 a_change_has_the_number_of_its_audit_record,
                 a_key_that_changed_twice_is_there_once,
                 changes_come_in_order_and_in_parts,
+                the_mark_of_a_part_is_that_of_its_last_change,
+                a_history_that_is_another_one_is_noticed,
+                what_was_heard_is_seen_by_whoever_looks_then,
                 every_field_of_an_audit_record_survives,
                 every_change_is_recorded_once_in_order,
                 audit_records_come_in_parts,
                 what_changes_nothing_is_not_recorded,
+            }
+            wakes {
+                a_change_of_another_node_wakes,
+                a_change_before_the_wait_wakes,
+                a_wait_that_is_given_up_loses_nothing,
+                every_way_to_change_a_key_wakes,
+                parallel_changes_are_all_heard,
             }
             chain {
                 every_change_is_linked_from_the_start,
@@ -374,6 +372,7 @@ mod tests {
             include_str!("sessions.rs"),
             include_str!("tenants.rs"),
             include_str!("usage.rs"),
+            include_str!("wakes.rs"),
             include_str!("webhooks.rs"),
         ];
         for line in groups.iter().flat_map(|group| group.lines()) {

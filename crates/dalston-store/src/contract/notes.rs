@@ -149,6 +149,6 @@ pub async fn notes_are_no_changes(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     assert!(put(&hand, "name", None, "text").await);
     hand.store.take_note("name").await.unwrap();
-    assert_eq!(hand.store.last_seq().await, Ok(0));
+    assert_eq!(hand.seq().await, 0);
     assert_eq!(hand.audit().await, []);
 }

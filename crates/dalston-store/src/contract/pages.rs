@@ -148,7 +148,7 @@ pub async fn insertions_neither_repeat_nor_skip_a_row(fixture: &Fixture) {
     let before: HashSet<_> = some_keys(&hand).await.iter().map(|key| key.id).collect();
     let (newest, middle) = (hand.now().plus(Duration::from_secs(9)), hand.now().plus(Duration::from_micros(2)));
     let walked = walk(&hand, 2, async || {
-        if hand.store.last_seq().await.unwrap() < 20 {
+        if hand.seq().await < 20 {
             key_at(&hand, newest).await;
             key_at(&hand, middle).await;
         }

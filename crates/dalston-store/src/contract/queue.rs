@@ -23,14 +23,14 @@ pub async fn a_leased_job_runs(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     assert_eq!(hand.try_lease(10, 10).await, []);
     let job = hand.pending(&TenantId::default()).await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let Leased { job: leased, lease } = hand.lease().await;
     assert_eq!(leased, Job { status: JobStatus::Running, started_at: Some(hand.now()), ..job.clone() });
     assert_eq!(lease, Lease { tenant: job.tenant.clone(), job: job.id, fence: 1 });
     assert_eq!(hand.look_job(&job).await, leased);
     assert_eq!(hand.store.active_jobs(&job.tenant).await.unwrap().running, 1);
     assert_eq!(hand.try_lease(10, 10).await, [], "by one only");
-    assert_eq!(hand.store.last_seq().await, seq, "it has not ended");
+    assert_eq!(hand.seq().await, seq, "it has not ended");
 }
 
 pub async fn only_pending_jobs_are_leased(fixture: &Fixture) {
@@ -224,12 +224,12 @@ pub async fn progress_is_noted(fixture: &Fixture) {
     let job = hand.pending(&TenantId::default()).await;
     let held = hand.lease().await;
     assert_eq!(hand.look_job(&job).await.progress, None);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     for (progress, seen) in [(None, None), (Some(0), Some(0)), (Some(999), Some(999)), (None, Some(999))] {
         hand.beat(&held.lease, progress).await;
         assert_eq!(hand.look_job(&job).await, Job { progress: seen, ..held.job.clone() });
     }
-    assert_eq!(hand.store.last_seq().await, seq, "no change to record");
+    assert_eq!(hand.seq().await, seq, "no change to record");
     hand.finished(&held.lease, &retry(Duration::ZERO)).await;
     assert_eq!(hand.look_job(&job).await.progress, None, "it begins anew");
 }

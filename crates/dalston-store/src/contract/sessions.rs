@@ -63,12 +63,12 @@ pub async fn a_worker_of_another_tenant_keeps_its_name(fixture: &Fixture) {
     let (acme, beta) = (hand.tenant("acme").await, hand.tenant("beta").await);
     let own = Worker { tenant: Some(acme), ..worker("w", 2) };
     assert!(hand.put(&own).await);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     for tenant in [Some(beta.clone()), None] {
         assert!(!hand.put(&Worker { tenant, capacity: 9, ..own.clone() }).await);
     }
     assert_eq!(hand.workers().await[0].worker, own);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     hand.clock.advance(MINUTE);
     let other = Worker { tenant: Some(beta), ..own };
     assert!(hand.put(&other).await, "the name is free");
@@ -98,12 +98,12 @@ pub async fn a_worker_is_taken_away(fixture: &Fixture) {
     let (all, own) = (worker("all", 1), Worker { tenant: Some(acme.clone()), ..worker("own", 1) });
     assert!(hand.put(&all).await && hand.put(&own).await);
     let (session, _) = hand.opened().await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let other = TenantId::default();
     assert!(!hand.remove(&all.id, Some(&acme)).await, "it serves others too");
     assert!(!hand.remove(&own.id, Some(&other)).await, "it serves another");
     assert!(!hand.remove(&"none".parse().unwrap(), None).await);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     assert_eq!(hand.workers().await.len(), 2);
     assert!(hand.remove(&own.id, Some(&acme)).await);
     assert!(hand.remove(&all.id, None).await);
@@ -273,7 +273,7 @@ pub async fn sessions_are_renewed_together(fixture: &Fixture) {
 pub async fn closing_again_is_the_same(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     assert!(hand.put(&worker("w", 2)).await);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let ((one, _), (two, _)) = (hand.opened().await, hand.opened().await);
     assert!(hand.close(one).await);
     for _ in 0..3 {
@@ -283,7 +283,7 @@ pub async fn closing_again_is_the_same(fixture: &Fixture) {
     assert!(hand.close(two).await);
     assert!(!hand.close(hand.new_session(None).id).await);
     assert_eq!((hand.sessions().await, loads(&hand).await), (0, vec![("w".to_owned(), 0)]));
-    assert_eq!(hand.store.last_seq().await, seq, "sessions are no changes");
+    assert_eq!(hand.seq().await, seq, "sessions are no changes");
 }
 
 pub async fn no_more_streams_are_open_than_allowed(fixture: &Fixture) {

@@ -79,7 +79,7 @@ pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
     let ours = hand.key().await;
     hand.store.add_usage(&[hand.delta(ours.key.id)]).await.unwrap();
     let theirs = Key { tenant: acme.clone(), ..ours.key.clone() };
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let rotation = Hand::rotation(Duration::ZERO);
     let patch = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
     assert_eq!(hand.store.key(&acme, ours.key.id).await, Ok(None));
@@ -89,14 +89,14 @@ pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
     assert_eq!(hand.revoke(&theirs).await, RevokeKey::Unknown);
     assert_eq!(hand.look(&ours.key).await.key, ours.key);
     assert!(hand.lives(&ours.digest).await);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let acme = hand.tenant("acme").await;
     let (pending, ended) = (hand.job(JobStatus::Pending).await, hand.job(JobStatus::Failed).await);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     for job in [&pending, &ended] {
         let entry = |action| hand.entry(action, &acme, Target::Job(job.id));
         let cancel = hand.store.cancel_job(&acme, job.id, hand.now(), &entry(Action::JobCancelled)).await;
@@ -107,7 +107,7 @@ pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &Fixture) {
         assert_eq!(hand.store.job(&job.tenant, job.id).await.unwrap().as_ref(), Some(job));
         assert_eq!(hand.store.job_exists(job.id).await, Ok(true));
     }
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn lists_show_their_own_tenant(fixture: &Fixture) {

@@ -1,6 +1,7 @@
 //! Usage: added up beside the key's record.
 
 use super::{Fixture, hand::Hand};
+use crate::Mark;
 use dalston_model::{Day, Key, PageRequest, Refused, TenantId, Timestamp, Usage, UsageDelta};
 use std::{net::IpAddr, time::Duration};
 
@@ -104,14 +105,14 @@ pub async fn unknown_keys_are_passed_over(fixture: &Fixture) {
 pub async fn using_a_key_does_not_change_it(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let changes = hand.store.key_changes(0, 10).await.unwrap();
+    let changes = hand.changes(&Mark::START, 10).await.0;
     let records = hand.audit().await;
     hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
     hand.find(&new.digest).await;
     assert_eq!(hand.look(&new.key).await.key, new.key);
-    assert_eq!(hand.store.key_changes(0, 10).await.unwrap(), changes);
+    assert_eq!(hand.changes(&Mark::START, 10).await.0, changes);
     assert_eq!(hand.audit().await, records);
-    assert_eq!(hand.store.last_seq().await.unwrap(), changes[0].seq);
+    assert_eq!(hand.seq().await, changes[0].seq);
 }
 
 pub async fn a_revoked_key_keeps_its_usage(fixture: &Fixture) {

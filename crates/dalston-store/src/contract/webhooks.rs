@@ -44,7 +44,7 @@ pub async fn a_webhook_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
     let webhook = Webhook { tenant: "nobody".parse().unwrap(), ..hand.new_webhook() };
     assert_eq!(hand.try_insert_webhook(&webhook).await, InsertWebhook::UnknownTenant);
     assert_eq!(hand.store.webhook(&webhook.tenant, webhook.id).await, Ok(None));
-    assert_eq!(hand.store.last_seq().await, Ok(0));
+    assert_eq!(hand.seq().await, 0);
 }
 
 pub async fn a_tenant_has_only_so_many_webhooks(fixture: &Fixture) {
@@ -54,11 +54,11 @@ pub async fn a_tenant_has_only_so_many_webhooks(fixture: &Fixture) {
     for _ in 1..Webhook::MOST {
         hand.webhook(&[]).await;
     }
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let more = hand.new_webhook();
     assert_eq!(hand.try_insert_webhook(&more).await, InsertWebhook::TooMany);
     assert_eq!(hand.store.webhook(&more.tenant, more.id).await, Ok(None));
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     let theirs = Webhook { tenant: acme, ..hand.new_webhook() };
     assert_eq!(hand.try_insert_webhook(&theirs).await, InsertWebhook::Inserted, "each has its own");
     assert!(hand.delete_webhook(&first).await);
@@ -94,7 +94,7 @@ pub async fn another_tenants_webhook_is_unknown_to_every_step(fixture: &Fixture)
     assert_eq!(hand.deliveries(&ours).await, std::slice::from_ref(&due.delivery), "no attempt of another's");
     missed.tenant = ours.tenant.clone();
     hand.note(&missed, &ours).await;
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     let (before, deliveries) = (hand.look_webhook(&ours).await, hand.deliveries(&ours).await);
     let patch = WebhookPatch { enabled: Some(false), ..WebhookPatch::default() };
     assert_eq!(hand.store.webhook(&acme, ours.id).await, Ok(None));
@@ -106,7 +106,7 @@ pub async fn another_tenants_webhook_is_unknown_to_every_step(fixture: &Fixture)
     assert_eq!(hand.store.webhooks(&acme, &page(10, Start::Newest)).await.unwrap().items, []);
     assert_eq!(hand.look_webhook(&ours).await, before);
     assert_eq!(hand.deliveries(&ours).await, deliveries);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn a_patch_changes_what_it_names_and_nothing_else(fixture: &Fixture) {
@@ -163,9 +163,9 @@ pub async fn two_secrets_sign_while_a_rotation_overlaps(fixture: &Fixture) {
     assert_eq!(signs().await, [secret(3)]);
     let records = hand.audit().await;
     assert_eq!(records.iter().filter(|record| record.action == "webhook.rotated").count(), 3);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     assert_eq!(hand.rotate_webhook(&hand.new_webhook(), 1, MINUTE).await, None);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn a_rotation_changes_nothing_else(fixture: &Fixture) {
@@ -190,13 +190,13 @@ pub async fn a_deleted_webhook_is_gone_with_its_deliveries(fixture: &Fixture) {
         std::slice::from_ref(&stays)
     );
     assert_eq!(hand.deliveries(&webhook).await, []);
-    let seq = hand.store.last_seq().await;
+    let seq = hand.seq().await;
     assert!(!hand.note(&hand.missed(due, None), &webhook).await);
     assert_eq!(hand.retry(&webhook, &due.delivery, hand.now()).await, None);
     hand.clock.advance(MINUTE);
     let left = hand.take().await;
     assert_eq!(left.iter().map(|due| due.webhook.id).collect::<Vec<_>>(), [stays.id]);
-    assert_eq!(hand.store.last_seq().await, seq);
+    assert_eq!(hand.seq().await, seq);
     let deleted = hand.audit().await;
     assert_eq!(deleted.iter().filter(|record| record.action == "webhook.deleted").count(), 1);
     hand.happen().await;

@@ -1,22 +1,52 @@
 //! What changed, in memory.
 
-use super::MemoryStore;
-use crate::{AuditPage, AuditQuery, FeedStore, KeyChange, StoreResult};
+use super::{MemoryStore, State};
+use crate::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, AuditRecord};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord};
+use tokio::sync::watch;
+
+impl State {
+    /// The end of the record.
+    fn end(&self) -> Mark {
+        Mark { seq: self.seq, link: self.link(self.seq) }
+    }
+
+    /// The link of the last record up to that number.
+    fn link(&self, seq: u64) -> Option<AuditHash> {
+        let records = self.audit.partition_point(|record| record.seq <= seq);
+        self.audit[..records].last().and_then(|record| record.hash)
+    }
+}
+
+/// Hears each change of a key.
+struct Changed(watch::Receiver<()>);
+
+#[async_trait]
+impl Wakes for Changed {
+    async fn next(&mut self) -> StoreResult<()> {
+        self.0.changed().await.map_err(StoreError::unavailable)
+    }
+}
 
 #[async_trait]
 impl FeedStore for MemoryStore {
-    async fn last_seq(&self) -> StoreResult<u64> {
-        Ok(self.state().seq)
+    async fn mark(&self) -> StoreResult<Mark> {
+        Ok(self.state().end())
     }
 
-    async fn key_changes(&self, seq: u64, limit: u32) -> StoreResult<Vec<KeyChange>> {
+    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
         let state = self.state();
-        let later = state.changes.range(seq + 1..).take(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(later
-            .filter_map(|(seq, id)| state.keys.get(id).map(|row| KeyChange { seq: *seq, key: row.key.clone() }))
-            .collect())
+        let later = state.changes.range(after.seq.saturating_add(1)..);
+        let later = later.take(usize::try_from(limit).unwrap_or(usize::MAX)).filter_map(|(seq, id)| {
+            let change = KeyChange { seq: *seq, key: state.keys.get(id)?.key.clone() };
+            Some((change, state.link(*seq)))
+        });
+        Ok(Heard::after(after, state.link(after.seq), state.end(), later.collect(), limit))
+    }
+
+    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+        Ok(Box::new(Changed(self.state().changed.subscribe())))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

@@ -25,7 +25,7 @@ impl State {
         let row = KeyRow { key: new.key.clone(), seq: 0, usage: Usage::default(), days: BTreeMap::new() };
         self.keys.insert(id, row);
         let seq = self.record(entry);
-        self.mark(id, seq);
+        self.number(id, seq);
     }
 
     fn row(&self, tenant: &TenantId, id: KeyId) -> Option<&KeyRow> {
@@ -47,7 +47,7 @@ impl State {
             row.key = after;
         }
         let seq = self.record(entry);
-        self.mark(id, seq);
+        self.number(id, seq);
         self.keys.get(&id).map_or(ChangeKey::Unknown, |row| ChangeKey::Changed(Box::new(row.used())))
     }
 }
@@ -89,7 +89,12 @@ impl KeyStore for MemoryStore {
         let now = self.clock.now();
         let state = self.state();
         let Some(secret) = state.secrets.get(digest) else { return Ok(None) };
-        let found = |row: &KeyRow| Found { key: row.key.clone(), secret_expires_at: secret.expires_at, now };
+        let found = |row: &KeyRow| Found {
+            key: row.key.clone(),
+            secret_expires_at: secret.expires_at,
+            now,
+            changed: Some(row.seq),
+        };
         Ok(state.keys.get(&secret.key).map(found))
     }
 

@@ -20,6 +20,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::watch;
 
 /// A store in memory, with the clock that decides about ends.
 pub struct MemoryStore {
@@ -92,6 +93,7 @@ struct State {
     jobs: HashMap<JobId, Job>,
     claims: HashMap<(String, String), (Claim, String)>,
     changes: BTreeMap<u64, KeyId>,
+    changed: watch::Sender<()>,
     audit: Vec<AuditRecord>,
     notes: HashMap<String, Note>,
     queue: HashMap<JobId, Queued>,
@@ -132,11 +134,12 @@ impl State {
         self.seq
     }
 
-    /// Marks the key as changed by `seq`.
-    fn mark(&mut self, id: KeyId, seq: u64) {
+    /// Numbers the last change of the key, and tells whoever listens.
+    fn number(&mut self, id: KeyId, seq: u64) {
         if let Some(row) = self.keys.get_mut(&id) {
             self.changes.remove(&std::mem::replace(&mut row.seq, seq));
             self.changes.insert(seq, id);
+            self.changed.send_replace(());
         }
     }
 

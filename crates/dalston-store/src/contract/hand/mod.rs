@@ -5,7 +5,10 @@ pub(in crate::contract) mod rooms;
 pub(in crate::contract) mod work;
 
 use super::Fixture;
-use crate::{ChangeKey, Claim, Found, Guard, InsertJob, InsertKey, NewKey, RevokeKey, Rotation, SharedStore, UsedKey};
+use crate::{
+    ChangeKey, Claim, Found, Guard, Heard, InsertJob, InsertKey, KeyChange, Mark, NewKey, RevokeKey, Rotation,
+    SharedStore, UsedKey,
+};
 use dalston_model::{
     Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobOptions, JobStatus, Key,
     KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet, Source,
@@ -242,6 +245,19 @@ impl Hand {
     pub(in crate::contract) async fn try_revoke(&self, key: &Key, guard: &Guard) -> RevokeKey {
         let entry = self.entry(Action::KeyRevoked, &key.tenant, Target::Key(key.id));
         self.store.revoke_key(&key.tenant, key.id, guard, &entry).await.unwrap()
+    }
+
+    /// The number of the last change.
+    pub(in crate::contract) async fn seq(&self) -> u64 {
+        self.store.mark().await.unwrap().seq
+    }
+
+    /// What changed after the mark, and where to go on.
+    pub(in crate::contract) async fn changes(&self, after: &Mark, limit: u32) -> (Vec<KeyChange>, Mark) {
+        match self.store.key_changes(after, limit).await.unwrap() {
+            Heard::Changes { changes, mark } => (changes, mark),
+            other @ Heard::Diverged(_) => panic!("not the history that it was: {other:?}"),
+        }
     }
 
     /// All records.

@@ -1,0 +1,2 @@
+-- The end of the record.
+return mark()
