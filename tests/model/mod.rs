@@ -10,8 +10,8 @@
 //!
 //! One node is looked at, and one key. A node never talks to another one: to it, a second node is somebody who changes
 //! keys in the store. Time is counted in ticks; any number of them passes, or none, between two steps. A question to the
-//! store is asked, looked at there, and answered; between these all else may happen. What a fail-over
-//! loses is lost in the store itself: from then on the key is what the new history says.
+//! store is asked, looked at there, and answered; between these all else may happen. What a fail-over loses is lost in the
+//! store itself: from then on the key is what the new history says.
 //!
 //! Not here: a key's expiry, which a kept answer carries along; and a deposed primary that goes on answering some nodes,
 //! which no message can tell from the right one.
@@ -55,7 +55,7 @@ fn a_key_that_a_node_revokes_stops_there_at_once() {
 }
 
 #[test]
-fn they_do_so_when_answers_outlive_an_outage() {
+fn a_key_stops_also_when_answers_outlive_an_outage() {
     holds(Bounds { stale: true, ..OWN });
 }
 

@@ -148,22 +148,22 @@ impl Node {
     }
 
     /// The answer to this poll comes.
-    pub(super) fn end_poll(&mut self, poll: Poll, rules: Rules) {
+    pub(super) fn end_poll(&mut self, poll: &Poll, rules: Rules) {
         if poll.asked != self.mark && rules.hold(Rule::InTurn) {
             return;
         }
-        let whole = match poll.heard {
+        let whole = match &poll.heard {
             None => return,
             Some(Heard::Changes { touches, mark, all }) => {
-                if touches {
+                if *touches {
                     self.invalidate();
                 }
-                self.mark = Some(mark);
-                all || !rules.hold(Rule::WholeRecord)
+                self.mark = Some(*mark);
+                *all || !rules.hold(Rule::WholeRecord)
             }
             Some(Heard::Diverged(end)) => {
                 self.invalidate();
-                self.mark = Some(end);
+                self.mark = Some(*end);
                 true
             }
         };

@@ -68,7 +68,7 @@ impl Store {
         self.history += 1;
     }
 
-    pub(super) fn has(&self, mark: Mark) -> bool {
+    fn has(&self, mark: Mark) -> bool {
         mark.seq == 0 || self.record.iter().any(|(_, own)| *own == mark)
     }
 

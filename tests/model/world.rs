@@ -174,9 +174,9 @@ impl Model for Bounds {
             }
             Step::EndPoll(index) => {
                 let poll = node.polls.remove(index);
-                node.end_poll(poll, self.rules);
+                node.end_poll(&poll, self.rules);
             }
-            Step::RepeatPoll(index) => node.end_poll(node.polls[index].clone(), self.rules),
+            Step::RepeatPoll(index) => node.end_poll(&node.polls[index].clone(), self.rules),
             Step::Crash => node.crash(self.old()),
         }
         if store.row().live {
