@@ -9,6 +9,7 @@ mod envelope;
 mod help;
 mod house;
 mod mcp;
+mod model;
 mod nudge;
 mod openai;
 mod process;
