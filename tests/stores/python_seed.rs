@@ -5,7 +5,8 @@ use dalston_model::{
     OsEntropy, PageRequest, RateLimit, Scope, ScopeSet, Source, SystemClock, Target, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation, TenantStore, UsageStore,
+    ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    TenantStore, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::servers::redis_url;
@@ -217,6 +218,29 @@ async fn a_key_of_ours_is_accepted_by_the_python_gateway_and_loses_nothing_there
     assert_eq!(ours.get(key.id).await, Some(key));
     ours.clock.advance(HOUR);
     assert!(matches!(ours.state(&secret).await, Some(KeyState::Expired { .. })));
+}
+
+#[tokio::test]
+async fn what_the_python_gateway_does_is_seen_at_once_and_heard_when_we_look_at_the_key() {
+    let (mut python, ours) = both().await;
+    let mut wakes = ours.store.wakes().await.unwrap();
+    let mark = ours.store.mark().await.unwrap();
+    let (secret, id) = python.create("x", &["jobs:read"]).await;
+    assert_eq!(ours.state(&secret).await, Some(KeyState::Active));
+    assert_eq!(ours.store.mark().await, Ok(mark), "it does not number its changes");
+    ours.get(id).await.unwrap();
+    wakes.next().await.unwrap();
+    let taken_over = ours.store.mark().await.unwrap();
+    assert_eq!(taken_over.seq, mark.seq + 1);
+    assert_eq!(python.call(json!(["revoke", id.to_string()])).await, true);
+    assert!(matches!(ours.state(&secret).await, Some(KeyState::Revoked { .. })));
+    assert_eq!(ours.store.mark().await, Ok(taken_over));
+    ours.get(id).await.unwrap();
+    wakes.next().await.unwrap();
+    let heard = ours.store.key_changes(&taken_over, 10).await.unwrap();
+    let Heard::Changes { changes, .. } = heard else { panic!("{heard:?}") };
+    assert_eq!(changes.len(), 1);
+    assert!(changes[0].key.id == id && changes[0].key.revoked_at.is_some());
 }
 
 #[tokio::test]

@@ -128,8 +128,8 @@ pub trait FeedStore: Send + Sync {
     /// behind the mark that this one gave; and whatever is asked after this call sees the changes that it told of.
     async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard>;
 
-    /// Begins to listen for changes of keys, whoever makes them. Opened first and then read, nothing falls in between:
-    /// what [`FeedStore::key_changes`] does not tell of yet, [`Wakes::next`] ends for.
+    /// Begins to listen for changes of keys, whoever makes them. Who opens it first and then reads to the end of the
+    /// record misses nothing: for what [`FeedStore::key_changes`] does not tell of yet, [`Wakes::next`] ends.
     async fn wakes(&self) -> StoreResult<Box<dyn Wakes>>;
 
     /// Records what changes nothing in the store, and links it into the chain. Gives its number.

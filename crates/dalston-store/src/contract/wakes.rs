@@ -33,16 +33,28 @@ impl Listener {
         let heard = async {
             loop {
                 self.wakes.next().await.unwrap();
-                let Heard::Changes { changes, mark } = self.store.key_changes(&self.mark, 100).await.unwrap() else {
-                    panic!("the history is the same");
-                };
-                self.mark = mark;
-                if !changes.is_empty() {
-                    return changes;
+                let heard = self.read().await;
+                if !heard.is_empty() {
+                    return heard;
                 }
             }
         };
         timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("nothing is heard"))
+    }
+
+    /// All that changed since: whoever waits before the end of the record waits for the next change.
+    async fn read(&mut self) -> Vec<KeyChange> {
+        let mut all = Vec::new();
+        loop {
+            let Heard::Changes { changes, mark } = self.store.key_changes(&self.mark, 20).await.unwrap() else {
+                panic!("the history is the same");
+            };
+            self.mark = mark;
+            if changes.is_empty() {
+                return all;
+            }
+            all.extend(changes);
+        }
     }
 }
 
