@@ -18,8 +18,10 @@ mod limiter;
 mod local;
 mod verdict;
 mod window;
+mod written;
 
 pub use limiter::{Limiter, Mode, Shared};
 pub use local::LocalLimiter;
 pub use verdict::Verdict;
 pub use window::Window;
+pub use written::Written;
