@@ -11,14 +11,13 @@ use dalston_model::{Actor, Door, Source};
 use dalston_service::ServiceError;
 use dalston_store::SharedStore;
 use kit::{app::App, log};
-use std::sync::Arc;
 
 /// The holder of a new key with these scopes, at a door without HTTP.
 async fn caller(app: &App, store: &SharedStore, scopes: &str) -> Caller {
     let id = app.key(scopes).await.id.unwrap();
     let key = store.key(&"default".parse().unwrap(), id).await.unwrap().unwrap().key;
     let source = Source { actor: Actor::Gateway, door: Door::Cli, address: None, request_id: None };
-    Caller::new(Identity::Key(Arc::new(key)), source)
+    Caller::new(Identity::Key(app.runtime.gate.holder(&key)), source)
 }
 
 #[tokio::test]

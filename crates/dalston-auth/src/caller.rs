@@ -1,8 +1,8 @@
 //! Who is asking, whichever door they came through, and the proof that they may.
 
-use crate::{Refusal, Ticket};
+use crate::{Holder, Refusal, Ticket};
 use dalston_limit::Verdict;
-use dalston_model::{Action, Actor, AuditEntry, Door, Key, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
+use dalston_model::{Action, Actor, AuditEntry, Door, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 #[derive(Debug, Clone)]
 pub enum Identity {
     /// The holder of a live key.
-    Key(Arc<Key>),
+    Key(Arc<Holder>),
     /// The holder of the master key.
     Master,
     /// An administrator in the chat, whose id the chat vouches for.
@@ -85,16 +85,21 @@ impl Caller {
     }
 
     /// The same caller, whose key is now this. One that worked elsewhere does so only as long as it may.
-    pub(crate) fn renewed(self, key: Key) -> Result<Self, Refusal> {
-        let renewed = Self::new(Identity::Key(Arc::new(key)), self.source).with_room(self.room);
+    pub(crate) fn renewed(self, holder: Arc<Holder>) -> Result<Self, Refusal> {
+        let renewed = Self::new(Identity::Key(holder), self.source).with_room(self.room);
         if renewed.tenant == self.tenant { Ok(renewed) } else { renewed.in_tenant(self.tenant) }
     }
 
     /// Proves that the caller may do what `need` asks.
     pub fn permit(&self, need: Need) -> Result<Permit, Refusal> {
+        self.clone().into_permit(need)
+    }
+
+    /// The same, of a caller that is not needed besides.
+    pub fn into_permit(self, need: Need) -> Result<Permit, Refusal> {
         match need {
             Need::Scope(scope) if !self.scopes().grants(scope) => Err(Refusal::InsufficientScope(scope)),
-            Need::Scope(_) | Need::Caller => Ok(Permit(self.clone())),
+            Need::Scope(_) | Need::Caller => Ok(Permit(self)),
         }
     }
 
@@ -106,10 +111,10 @@ impl Caller {
         }
     }
 
-    /// The key, when the caller is one.
-    pub fn key(&self) -> Option<&Key> {
+    /// The holder of the key, when the caller is one.
+    pub const fn holder(&self) -> Option<&Arc<Holder>> {
         match &self.identity {
-            Identity::Key(key) => Some(key),
+            Identity::Key(holder) => Some(holder),
             _ => None,
         }
     }
@@ -117,11 +122,6 @@ impl Caller {
     /// Whether the caller is a guest: somebody who belongs to no tenant.
     pub const fn is_guest(&self) -> bool {
         matches!(self.identity, Identity::ChatGuest(_))
-    }
-
-    /// What people call the caller.
-    pub fn name(&self) -> &str {
-        self.key().map_or(self.source.actor.kind(), |key| key.name.as_str())
     }
 
     /// What the caller may do.

@@ -2,7 +2,7 @@
 //!
 //! A plain hash is enough for 256 random bits, and the look-up needs the same digest each time: no salt.
 
-use crate::PlainKey;
+use crate::PresentedKey;
 use dalston_model::KeyDigest;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -37,8 +37,9 @@ impl Digester {
     }
 
     /// The digest of the whole secret.
-    pub fn digest(&self, key: &PlainKey) -> KeyDigest {
-        let text = key.expose().as_bytes();
+    pub fn digest<'a>(&self, key: impl Into<PresentedKey<'a>>) -> KeyDigest {
+        let key = key.into();
+        let text = key.as_bytes();
         KeyDigest::new(match &self.0 {
             None => Sha256::digest(text).into(),
             Some(hmac) => hmac.clone().chain_update(text).finalize().into_bytes().into(),

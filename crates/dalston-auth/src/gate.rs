@@ -1,21 +1,17 @@
 //! The gate. *Admit*: who are you, is the key live, is there room in the minute. *Permit*: may you do this.
 
 use crate::{
-    Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Identity, KeyFormat, MasterKeys,
-    Need, Pepper, Refusal, Ticket, UsageBuffer,
+    Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Follower, Holder, Identity,
+    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, Refusal, Ticket, directory::Directory,
+    striped::Striped, usage::UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Verdict};
-use dalston_model::{Action, Actor, ErrorCode, Key, KeyState, Scope, SharedClock, Source, Target, TenantId, Timestamp};
-use dalston_store::{Found, SharedStore, StoreResult};
-use serde_json::json;
-use std::{
-    net::IpAddr,
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use dalston_model::{
+    Action, Actor, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target, TenantId, Timestamp,
 };
+use dalston_store::{SharedStore, StoreResult};
+use serde_json::json;
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 /// What a gate is made of.
 pub struct GateParts {
@@ -31,20 +27,24 @@ pub struct GateParts {
     pub masters: MasterKeys,
     /// Failed attempts a minute from one address.
     pub failures_per_minute: NonZeroU32,
+    /// How live keys are kept in memory.
+    pub memory: Memory,
     /// The node's clock.
     pub clock: SharedClock,
 }
 
-/// Lets requests in or not. One store read for each, and no write: usage is counted in memory and flushed in batches.
+/// Lets requests in or not, from memory where that is known to be right: a store read for each key, not for each
+/// request, and no write, as usage is counted in memory and flushed in batches.
 pub struct Gate {
     store: SharedStore,
     limiter: Limiter,
     format: KeyFormat,
     digester: Digester,
     masters: MasterKeys,
+    directory: Arc<Directory>,
     failures: FailureThrottle,
     usage: UsageBuffer,
-    totals: [AtomicU64; 2],
+    totals: [Striped; 2],
     clock: SharedClock,
 }
 
@@ -58,16 +58,16 @@ pub struct Totals {
 }
 
 /// Who was admitted.
-struct Admitted {
-    identity: Identity,
-    verdict: Option<Verdict>,
-    ticket: Option<Ticket>,
+enum Admitted {
+    Master,
+    Holder { holder: Arc<Holder>, verdict: Option<Verdict>, ticket: Option<Ticket> },
 }
 
 impl Gate {
     /// A gate of these parts.
     pub fn new(parts: GateParts) -> Self {
         Self {
+            directory: Directory::new(parts.store.clone(), parts.clock.clone(), parts.memory),
             store: parts.store,
             limiter: parts.limiter,
             format: parts.format,
@@ -80,27 +80,50 @@ impl Gate {
         }
     }
 
+    /// What [`Gate::enter`] would say, where that needs nobody to be asked: the key is in memory, and so is the room in
+    /// its minute. `None`: nothing was decided, and nothing counted.
+    pub fn try_enter(&self, attempt: &Attempt<'_>, need: Need) -> Option<Result<Entry, Denied>> {
+        let credential = attempt.credential.ok().filter(|it| !it.is_ticket && attempt.tenant.is_none())?;
+        // What has the shape of a key is no master key.
+        let secret = self.format.check(credential.token)?;
+        let holder = self.directory.get(&self.digester.digest(secret))?;
+        let now = self.clock.now();
+        let verdict = match holder.rate_limit {
+            None => None,
+            Some(limit) => Some(self.limiter.try_take(holder.id, limit, now)?),
+        };
+        let entered = self.room(&holder, verdict, now).map_err(Denied::from).and_then(|()| {
+            let caller = Caller::new(Identity::Key(holder.clone()), source(attempt)).with_room(verdict);
+            self.permit(Ok(caller), Some(&holder), need, attempt.address, now)
+        });
+        Some(self.counted(entered))
+    }
+
     /// Admits the request and permits what it needs. Counted once, however it ends.
     pub async fn enter(&self, attempt: Attempt<'_>, need: Need) -> Result<Entry, Denied> {
-        let entered = self.decide(attempt, need).await;
-        self.totals[0].fetch_add(1, Ordering::Relaxed);
+        match self.try_enter(&attempt, need) {
+            Some(entered) => entered,
+            None => self.counted(self.decide(attempt, need).await),
+        }
+    }
+
+    fn counted(&self, entered: Result<Entry, Denied>) -> Result<Entry, Denied> {
+        let [total, refused] = &self.totals;
+        total.add_one();
         if let Err(denied) = &entered {
-            self.totals[1].fetch_add(1, Ordering::Relaxed);
+            refused.add_one();
             tracing::debug!(code = %denied.refusal.code(), "refused");
         }
         entered
     }
 
     async fn decide(&self, attempt: Attempt<'_>, need: Need) -> Result<Entry, Denied> {
-        let Admitted { identity, verdict, ticket } = self.admit(&attempt).await?;
-        let source = Source {
-            actor: Actor::Gateway,
-            door: attempt.door,
-            address: attempt.address,
-            request_id: attempt.request_id,
+        let (identity, verdict, ticket) = match self.admit(&attempt).await? {
+            Admitted::Master => (Identity::Master, None, None),
+            Admitted::Holder { holder, verdict, ticket } => (Identity::Key(holder), verdict, ticket),
         };
-        let caller = Caller::new(identity, source).with_room(verdict);
-        let id = caller.key().map(|key| key.id);
+        let caller = Caller::new(identity, source(&attempt)).with_room(verdict);
+        let holder = caller.holder().cloned();
         if caller.source().actor == Actor::Master {
             self.master_used(&caller, attempt.asked, attempt.tenant).await?;
         }
@@ -109,45 +132,62 @@ impl Gate {
             (None, None) => Ok(caller),
             (None, Some(tenant)) => self.in_tenant(caller, tenant).await,
         };
-        let permitted = placed.and_then(|caller| caller.permit(need));
-        if let Some(id) = id {
+        self.permit(placed, holder.as_ref(), need, attempt.address, self.clock.now())
+            .map_err(|denied| Denied { verdict, ..denied })
+    }
+
+    /// Permits the caller what it needs, and counts it with the uses of the key.
+    fn permit(
+        &self,
+        caller: Result<Caller, Refusal>,
+        holder: Option<&Arc<Holder>>,
+        need: Need,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Entry, Denied> {
+        let verdict = caller.as_ref().ok().and_then(|caller| caller.room().copied());
+        let permitted = caller.and_then(|caller| caller.into_permit(need));
+        if let Some(holder) = holder {
             match &permitted {
-                Ok(_) => self.usage.admitted(id, self.clock.now(), attempt.address),
+                Ok(_) => self.usage.admitted(holder, now, address),
                 Err(refusal) if refusal.code() == ErrorCode::InsufficientScope => {
-                    self.usage.insufficient_scope(id, self.clock.now());
+                    self.usage.insufficient_scope(holder, now);
                 }
                 Err(_) => {}
             }
         }
-        match permitted {
-            Ok(permit) => Ok(Entry { permit }),
-            Err(refusal) => Err(Denied { refusal, verdict }),
-        }
+        permitted.map(|permit| Entry { permit }).map_err(|refusal| Denied { refusal, verdict })
     }
 
-    /// Who it is, and whether there is room in the minute: one unit, taken here and nowhere else.
+    /// Who it is, and whether there is room in the minute: one unit, taken here or in `try_enter`, and nowhere else.
     async fn admit(&self, attempt: &Attempt<'_>) -> Result<Admitted, Refusal> {
         let credential = attempt.credential?;
         if credential.may_be_master && self.masters.holds(credential.token) {
-            return Ok(Admitted { identity: Identity::Master, verdict: None, ticket: None });
+            return Ok(Admitted::Master);
         }
         let found = if credential.is_ticket {
-            self.redeemed(credential, attempt).await?.map(|(key, ticket)| (key, Some(ticket)))
+            self.redeemed(credential, attempt).await?.map(|(key, ticket)| (self.holder(&key), Some(ticket)))
         } else {
-            self.live_key(credential).await?.map(|key| (key, None))
+            self.live_key(credential).await?.map(|holder| (holder, None))
         };
-        let Some((key, ticket)) = found else { return Err(self.failed(attempt.address)) };
-        let verdict = match key.rate_limit {
+        let Some((holder, ticket)) = found else { return Err(self.failed(attempt.address)) };
+        let verdict = match holder.rate_limit {
             None => None,
-            Some(limit) => Some(self.limiter.take(key.id, limit).await),
+            Some(limit) => Some(self.limiter.take(holder.id, limit).await),
         };
-        if let Some(verdict) = verdict
-            && !verdict.admitted
-        {
-            self.usage.rate_limited(key.id, self.clock.now());
-            return Err(Refusal::RateLimited(verdict));
+        self.room(&holder, verdict, self.clock.now())?;
+        Ok(Admitted::Holder { holder, verdict, ticket })
+    }
+
+    /// Whether the verdict admits the request.
+    fn room(&self, holder: &Arc<Holder>, verdict: Option<Verdict>, now: Timestamp) -> Result<(), Refusal> {
+        match verdict {
+            Some(verdict) if !verdict.admitted => {
+                self.usage.rate_limited(holder, now);
+                Err(Refusal::RateLimited(verdict))
+            }
+            _ => Ok(()),
         }
-        Ok(Admitted { identity: Identity::Key(Arc::new(key)), verdict, ticket })
     }
 
     /// The key behind a ticket if both are live, and the ticket, which is used up: also when it was not good for this.
@@ -171,16 +211,11 @@ impl Gate {
         Ok(active.map(|key| (key, ticket)))
     }
 
-    /// The key behind the credential if it is live, by the store's time. A secret of the wrong shape asks no store.
-    async fn live_key(&self, credential: Credential<'_>) -> Result<Option<Key>, Refusal> {
-        let Some(secret) = self.format.parse(credential.token) else { return Ok(None) };
-        match self.store.find_key(&self.digester.digest(&secret)).await {
-            Ok(found) => Ok(found.and_then(live)),
-            Err(error) => {
-                tracing::error!(%error, "a key could not be looked up");
-                Err(Refusal::Unavailable)
-            }
-        }
+    /// The holder of the key if it is live, by the store's time. A secret of the wrong shape asks no store.
+    async fn live_key(&self, credential: Credential<'_>) -> Result<Option<Arc<Holder>>, Refusal> {
+        let Some(secret) = self.format.check(credential.token) else { return Ok(None) };
+        // The directory has said why.
+        self.directory.find(&self.digester.digest(secret)).await.map_err(|_| Refusal::Unavailable)
     }
 
     /// The caller in the tenant that it names. Whether it may name one is decided before whether there is one, which
@@ -215,19 +250,19 @@ impl Gate {
 
     /// The caller as it is now: for whoever acts on when the request was admitted long ago.
     pub async fn again(&self, caller: Caller) -> Result<Caller, Refusal> {
-        let Some(key) = caller.key() else { return Ok(caller) };
+        let Some(key) = caller.holder() else { return Ok(caller) };
         let found = self.store.key(&key.tenant, key.id).await.map_err(|error| {
             tracing::error!(%error, "a key could not be looked up");
             Refusal::Unavailable
         })?;
         let active = found.map(|used| used.key).filter(|key| key.state(self.clock.now()) == KeyState::Active);
-        caller.renewed(active.ok_or(Refusal::InvalidCredential)?)
+        caller.renewed(self.holder(&active.ok_or(Refusal::InvalidCredential)?))
     }
 
     /// A command that was refused behind the door: counted with the refusals of the caller's key.
     pub fn refused_behind(&self, caller: &Caller) {
-        if let Some(key) = caller.key() {
-            self.usage.insufficient_scope(key.id, self.clock.now());
+        if let Some(holder) = caller.holder() {
+            self.usage.insufficient_scope(holder, self.clock.now());
         }
     }
 
@@ -243,9 +278,29 @@ impl Gate {
         }
     }
 
+    /// Whoever tells this gate of the changes that others make. One is enough; without any, each request asks the store.
+    pub fn follower(&self) -> Follower {
+        Follower::new(self.store.clone(), self.directory.clone(), self.clock.clone())
+    }
+
+    /// The holder of a live key that was found another way than by its secret.
+    pub fn holder(&self, key: &Key) -> Arc<Holder> {
+        self.directory.outside(key)
+    }
+
+    /// A change of the key was made here, or may have been: what memory knows of it is forgotten at once.
+    pub fn changed(&self, key: KeyId) {
+        self.directory.freshness().changed(key);
+    }
+
+    /// What is kept in memory, and how it serves.
+    pub fn memory(&self) -> MemoryFigures {
+        self.directory.figures()
+    }
+
     /// Gives the counted usage to the store.
     pub async fn flush_usage(&self) -> StoreResult<()> {
-        self.usage.flush(&*self.store).await
+        self.usage.flush(&*self.store, self.clock.now()).await
     }
 
     /// How secrets look here.
@@ -266,7 +321,7 @@ impl Gate {
     /// Requests decided since the start.
     pub fn totals(&self) -> Totals {
         let [total, refused] = &self.totals;
-        Totals { total: total.load(Ordering::Relaxed), refused: refused.load(Ordering::Relaxed) }
+        Totals { total: total.sum(), refused: refused.sum() }
     }
 
     /// The node's time.
@@ -275,12 +330,11 @@ impl Gate {
     }
 }
 
-fn live(found: Found) -> Option<Key> {
-    let secret_lives = found.secret_expires_at.is_none_or(|at| found.now < at);
-    let state = found.key.state(found.now);
-    if secret_lives && state == KeyState::Active {
-        return Some(found.key);
+fn source(attempt: &Attempt<'_>) -> Source {
+    Source {
+        actor: Actor::Gateway,
+        door: attempt.door,
+        address: attempt.address,
+        request_id: attempt.request_id.clone(),
     }
-    tracing::debug!(key = %found.key.id, tenant = %found.key.tenant, ?state, secret_lives, "not a live key");
-    None
 }

@@ -59,22 +59,27 @@ impl KeyFormat {
         text.push_str(&self.prefix);
         text.push_str(&base62_of_256_bits(&random));
         let checksum = base62_of_u32(crc32fast::hash(text.as_bytes()));
-        text.push_str(&checksum);
+        text.extend(checksum.map(char::from));
         Ok(PlainKey(text))
     }
 
     /// The secret, if the text has the shape of one: prefix, length, alphabet, checksum. Asks no store.
     pub fn parse(&self, text: &str) -> Option<PlainKey> {
+        self.check(text).map(|presented| PlainKey(Zeroizing::new(presented.0.to_owned())))
+    }
+
+    /// The same, without a copy: of a secret that somebody presents.
+    pub fn check<'a>(&self, text: &'a str) -> Option<PresentedKey<'a>> {
         let body = text.strip_prefix(self.prefix.as_str())?.as_bytes();
         let sound = match body.len() {
             RANDOM => body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
             49 if body.iter().all(u8::is_ascii_alphanumeric) => {
                 let (covered, checksum) = text.as_bytes().split_at(text.len() - CHECKSUM);
-                base62_of_u32(crc32fast::hash(covered)).as_bytes() == checksum
+                base62_of_u32(crc32fast::hash(covered)) == checksum
             }
             _ => false,
         };
-        sound.then(|| PlainKey(Zeroizing::new(text.to_owned())))
+        sound.then_some(PresentedKey(text))
     }
 }
 
@@ -90,6 +95,22 @@ impl PlainKey {
     /// The first 10 characters, for display.
     pub fn prefix(&self) -> &str {
         &self.0[..SHOWN.min(self.0.len())]
+    }
+}
+
+/// A secret of the right shape where it lies: in the head of a request. Good for a digest, and nothing else.
+#[derive(Clone, Copy)]
+pub struct PresentedKey<'a>(&'a str);
+
+impl<'a> From<&'a PlainKey> for PresentedKey<'a> {
+    fn from(key: &'a PlainKey) -> Self {
+        Self(&key.0)
+    }
+}
+
+impl PresentedKey<'_> {
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
@@ -120,14 +141,14 @@ fn base62_of_256_bits(bytes: &[u8; 32]) -> Zeroizing<String> {
     Zeroizing::new(digits.iter().map(|digit| char::from(*digit)).collect())
 }
 
-fn base62_of_u32(number: u32) -> String {
+fn base62_of_u32(number: u32) -> [u8; CHECKSUM] {
     let mut digits = [b'0'; CHECKSUM];
     let mut rest = u64::from(number);
     for digit in digits.iter_mut().rev() {
         *digit = base62_digit(rest % 62);
         rest /= 62;
     }
-    digits.iter().map(|digit| char::from(*digit)).collect()
+    digits
 }
 
 fn base62_digit(value: u64) -> u8 {

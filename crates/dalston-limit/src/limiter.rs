@@ -67,6 +67,12 @@ impl Limiter {
         Self { clock, local: LocalLimiter::new(), alone: LocalLimiter::new(), shared, rests_until }
     }
 
+    /// Takes one unit of the key's minute at `now`, this node's time, if that can be decided without asking the store.
+    /// `None` counts nothing: [`take`](Self::take) decides.
+    pub fn try_take(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> Option<Verdict> {
+        self.shared.is_none().then(|| Verdict::new(self.local.take(key, limit, now), limit))
+    }
+
     /// Takes one unit of the key's minute, if there is one. A shared counter that is down means this node's share:
     /// never unlimited, never an error.
     pub async fn take(&self, key: KeyId, limit: RateLimit) -> Verdict {
@@ -88,7 +94,7 @@ impl Limiter {
         let now = self.clock.now();
         let taken = self.local.take(key, share, now);
         if taken.admitted {
-            self.alone.note(key, now);
+            self.alone.note(key, 1, now);
         }
         Verdict::new(taken, share)
     }
@@ -102,7 +108,7 @@ impl Limiter {
         let taken = shared.store.take(key, rest).await?;
         // What this node admitted counts against its share, should the counter go down within the minute.
         if taken.admitted {
-            self.local.note(key, now);
+            self.local.note(key, 1, now);
         }
         Ok(Taken { used: taken.used.saturating_add(unknown), ..taken })
     }

@@ -1,56 +1,41 @@
 //! The limiter of one node: windows in memory.
 
-use crate::Window;
+use crate::{
+    Window,
+    shards::{Kept, Shards},
+};
 use dalston_model::{KeyId, RateLimit, Timestamp};
 use dalston_store::Taken;
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-/// Requests of different keys seldom wait for one another.
-const SHARDS: u64 = 16;
-/// A shard of fewer windows is not worth a sweep.
-const SWEEP_FLOOR: usize = 256;
+/// Windows of the keys that were used in the last minutes.
+pub struct LocalLimiter(Shards<Window>);
 
-/// Windows of the keys that were used in the last minutes. Those that are idle are swept whenever their number has
-/// doubled, so memory follows the number of keys in use.
-pub struct LocalLimiter {
-    shards: Vec<Mutex<Shard>>,
-}
-
-#[derive(Default)]
-struct Shard {
-    windows: HashMap<KeyId, Window>,
-    sweep_at: usize,
+impl Kept for Window {
+    fn is_idle(&self, now: Timestamp) -> bool {
+        Self::is_idle(self, now)
+    }
 }
 
 impl LocalLimiter {
     /// Without any window.
     pub fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self(Shards::new())
     }
 
     /// Takes one unit for the key at `now` when fewer than `limit` count.
     pub fn take(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> Taken {
-        self.shard(key).window(key, now).take(now, limit)
+        self.0.with(key, now, |window| window.take(now, limit))
     }
 
-    /// Counts a request that the shared counter admitted.
-    pub fn note(&self, key: KeyId, now: Timestamp) {
-        self.shard(key).window(key, now).note(now);
+    /// Counts requests that were admitted by other means.
+    pub fn note(&self, key: KeyId, units: u32, now: Timestamp) {
+        self.0.with(key, now, |window| window.note(now, units));
     }
 
     /// How many requests of the key count at `now`, and how long until the oldest does not.
     pub fn count(&self, key: KeyId, now: Timestamp) -> (u32, Duration) {
-        self.shard(key).windows.get_mut(&key).map_or((0, Duration::ZERO), |window| window.count_at(now))
-    }
-
-    fn shard(&self, key: KeyId) -> MutexGuard<'_, Shard> {
-        // The last bits of a UUIDv7 are random.
-        let index = key.as_uuid().as_u64_pair().1.checked_rem(SHARDS).unwrap_or_default();
-        lock(&self.shards[usize::try_from(index).unwrap_or_default()])
+        self.0.find(key, |window| window.count_at(now)).unwrap_or_default()
     }
 }
 
@@ -58,20 +43,6 @@ impl Default for LocalLimiter {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl Shard {
-    fn window(&mut self, key: KeyId, now: Timestamp) -> &mut Window {
-        if self.windows.len() >= self.sweep_at.max(SWEEP_FLOOR) && !self.windows.contains_key(&key) {
-            self.windows.retain(|_, window| !window.is_idle(now));
-            self.sweep_at = self.windows.len().saturating_mul(2);
-        }
-        self.windows.entry(key).or_default()
-    }
-}
-
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -85,13 +56,13 @@ mod tests {
         let limit = RateLimit::new(1).unwrap();
         let mut now = Timestamp::from_secs(1_700_000_000);
         for _ in 0..20 {
-            for _ in 0..5_000 {
+            for _ in 0..20_000 {
                 limiter.take(KeyId::new(now, &entropy).unwrap(), limit, now);
             }
             now = now.plus(Duration::from_mins(2));
         }
-        let held: usize = limiter.shards.iter().map(|shard| lock(shard).windows.len()).sum();
-        assert!(held < 20_000, "{held}");
+        let held = limiter.0.len();
+        assert!(held < 80_000, "{held}");
     }
 
     #[test]

@@ -13,13 +13,15 @@ const SLOTS: usize = RateLimit::WINDOW_SECONDS as usize + 1;
 #[derive(Debug, Clone)]
 pub struct Window {
     newest: i64,
+    /// The first second that has a count; the newest when none has.
+    oldest: i64,
     total: u32,
     counts: [u32; SLOTS],
 }
 
 impl Default for Window {
     fn default() -> Self {
-        Self { newest: i64::MIN, total: 0, counts: [0; SLOTS] }
+        Self { newest: i64::MIN, oldest: i64::MIN, total: 0, counts: [0; SLOTS] }
     }
 }
 
@@ -29,17 +31,17 @@ impl Window {
         self.move_to(now.as_secs());
         let admitted = self.total < limit.get();
         if admitted {
-            self.count();
+            self.count(1);
         }
         // For an admitted request the oldest one must go; for a refused one, as many as make room under the limit.
         let keep = if admitted { self.total.saturating_sub(1) } else { limit.get().saturating_sub(1) };
         Taken { admitted, used: self.total, frees_in: self.frees_in(now, keep) }
     }
 
-    /// Counts a request that was admitted elsewhere.
-    pub fn note(&mut self, now: Timestamp) {
+    /// Counts requests that were admitted by other means.
+    pub fn note(&mut self, now: Timestamp, units: u32) {
         self.move_to(now.as_secs());
-        self.count();
+        self.count(units);
     }
 
     /// How many requests count at `now`, and how long until the oldest does not.
@@ -55,32 +57,37 @@ impl Window {
 
     /// Makes `second` the newest and forgets what no longer counts. A clock that runs backwards is held.
     fn move_to(&mut self, second: i64) {
-        let passed = second.saturating_sub(self.newest);
-        if passed <= 0 {
+        if second <= self.newest {
             return;
         }
-        if passed > WINDOW {
-            self.counts = [0; SLOTS];
-            self.total = 0;
-        } else {
-            for step in 1..=passed {
-                let slot = slot(self.newest.saturating_add(step));
-                self.total = self.total.saturating_sub(std::mem::take(&mut self.counts[slot]));
-            }
-        }
         self.newest = second;
+        let first = second.saturating_sub(WINDOW);
+        if self.total == 0 {
+            self.oldest = second;
+        }
+        // Counts lie between the oldest and the newest: each is passed once, whatever the clock does.
+        while self.oldest < first && self.total > 0 {
+            self.total = self.total.saturating_sub(std::mem::take(&mut self.counts[slot(self.oldest)]));
+            self.oldest = self.oldest.saturating_add(1);
+        }
+        while self.total > 0 && self.counts[slot(self.oldest)] == 0 {
+            self.oldest = self.oldest.saturating_add(1);
+        }
+        if self.total == 0 {
+            self.oldest = second;
+        }
     }
 
-    fn count(&mut self) {
+    fn count(&mut self, units: u32) {
         let count = &mut self.counts[slot(self.newest)];
-        *count = count.saturating_add(1);
-        self.total = self.total.saturating_add(1);
+        *count = count.saturating_add(units);
+        self.total = self.total.saturating_add(units);
     }
 
     /// How long after `now` at most `keep` requests count.
     fn frees_in(&self, now: Timestamp, keep: u32) -> Duration {
         let mut left = self.total;
-        for second in self.newest.saturating_sub(WINDOW)..=self.newest {
+        for second in self.oldest..=self.newest {
             left = left.saturating_sub(self.counts[slot(second)]);
             if left <= keep {
                 return Timestamp::from_secs(second.saturating_add(WINDOW).saturating_add(1)).since(now);

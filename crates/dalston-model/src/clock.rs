@@ -1,10 +1,11 @@
 //! Time is a parameter: a [`Clock`] is handed to whatever asks for it.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -97,6 +98,10 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// The time since some moment in the past, the same one at each call. No step of [`Clock::now`] moves it, and it
+    /// goes on while the machine is suspended.
+    fn monotonic(&self) -> Duration;
 }
 
 /// A clock that several parts share.
@@ -112,32 +117,52 @@ impl Clock for SystemClock {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
     }
+
+    fn monotonic(&self) -> Duration {
+        // Not the clock of `Instant`, which stands while a virtual machine does.
+        let since_boot = clock_gettime(ClockId::Boottime);
+        Duration::try_from(since_boot).unwrap_or_default()
+    }
 }
 
 /// A clock that stands until it is moved. For tests.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now: AtomicI64,
+    /// Microseconds that it was moved forward.
+    passed: AtomicU64,
+}
 
 impl ManualClock {
     /// Stands at `at`.
     pub fn new(at: Timestamp) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(at.0)))
+        Arc::new(Self { now: AtomicI64::new(at.0), passed: AtomicU64::new(0) })
     }
 
     /// Moves on by `by`.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.now.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.pass(by);
     }
 
-    /// Moves to `at`, which may lie before.
+    /// Moves to `at`, which may lie before. Only then no time passes.
     pub fn set(&self, at: Timestamp) {
-        self.0.store(at.0, Ordering::SeqCst);
+        let before = self.now.swap(at.0, Ordering::SeqCst);
+        self.pass(at.since(Timestamp(before)));
+    }
+
+    fn pass(&self, by: Duration) {
+        self.passed.fetch_add(u64::try_from(by.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_micros(self.passed.load(Ordering::SeqCst))
     }
 }
 
@@ -152,6 +177,17 @@ mod tests {
         assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
         assert_eq!(Timestamp::parse("2026-11-22T14:00:00"), None);
         assert_eq!(Timestamp::parse("2026-11-22"), None);
+    }
+
+    #[test]
+    fn monotonic_time_passes_with_the_clock_and_never_runs_backwards() {
+        let clock = ManualClock::new(Timestamp::from_secs(100));
+        clock.advance(Duration::from_secs(2));
+        clock.set(Timestamp::from_secs(50));
+        assert_eq!(clock.monotonic(), Duration::from_secs(2));
+        clock.set(Timestamp::from_secs(53));
+        assert_eq!(clock.monotonic(), Duration::from_secs(5));
+        assert!(SystemClock.monotonic() > Duration::ZERO);
     }
 
     #[test]

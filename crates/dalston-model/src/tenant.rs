@@ -1,7 +1,11 @@
 //! A tenant: an isolated customer.
 
 use crate::{IdError, Name, Timestamp};
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, LazyLock},
+};
 
 /// `^[a-z0-9][a-z0-9_-]{0,62}$`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +24,8 @@ impl TenantId {
 /// The tenant `default`.
 impl Default for TenantId {
     fn default() -> Self {
-        Self(Self::DEFAULT.into())
+        static SHARED: LazyLock<TenantId> = LazyLock::new(|| TenantId(TenantId::DEFAULT.into()));
+        SHARED.clone()
     }
 }
 

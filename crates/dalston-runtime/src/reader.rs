@@ -1,7 +1,7 @@
 //! Reads settings one after another, and collects what is wrong.
 
 use crate::{LlmSettings, Lookup, SETTINGS, Setting, TelegramSettings};
-use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, SecretText};
+use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, Memory, SecretText};
 use std::time::Duration;
 
 /// A language model that does not answer in this time is given up.
@@ -80,6 +80,19 @@ impl<'a> Reader<'a> {
             self.refuse(variable, wanted);
             Vec::new()
         })
+    }
+
+    /// How live keys are kept in memory.
+    pub(crate) fn memory(&mut self) -> Option<Memory> {
+        let freshness = self.read("DALSTON_FRESHNESS", "must be a number of seconds from 0 to 60", |text| {
+            let seconds = text.parse().ok().filter(|seconds| (0.0..=60.0).contains(seconds))?;
+            Duration::try_from_secs_f64(seconds).ok()
+        });
+        let stale = self.choice("DALSTON_STALE", "must be true or false", &["true", "false"]) == "true";
+        let keys = self.read("DALSTON_CACHED_KEYS", "must be a number from 1 on", |text| {
+            text.parse().ok().filter(|keys| *keys > 0)
+        });
+        Some(Memory { keys: keys?, freshness: freshness?, stale })
     }
 
     pub(crate) fn masters(&mut self) -> MasterKeys {

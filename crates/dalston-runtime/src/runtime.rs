@@ -2,7 +2,7 @@
 
 use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS, work};
 use anyhow::{Context, Result};
-use dalston_auth::{Gate, GateParts, KeyFormat};
+use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_engine::Engine;
@@ -12,22 +12,19 @@ use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Wr
 use dalston_store::SharedStore;
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
-use std::{
-    io::Write,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::{io::Write, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, watch},
+    time::{sleep, timeout},
 };
-use tokio::{sync::watch, time::timeout};
 
 /// The last flush takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// Nor does it wait for a chat.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Changes of keys that are read at once.
-const CHANGES: u32 = 500;
+/// Changes of keys are looked for at most, and at least, so often.
+const LEAST_BEAT: Duration = Duration::from_millis(10);
+const MOST_BEAT: Duration = Duration::from_millis(250);
 
 /// What a test may put in place of the world.
 pub struct Seams {
@@ -77,7 +74,9 @@ pub struct Runtime {
     pub entropy: SharedEntropy,
     webhook_networks: Networks,
     store: SharedStore,
-    seen: AtomicU64,
+    follower: Mutex<Follower>,
+    /// How often changes are looked for, whether or not the store says that there are any.
+    beat: Duration,
 }
 
 impl Runtime {
@@ -103,6 +102,7 @@ impl Runtime {
             pepper: settings.pepper.take(),
             masters: std::mem::take(&mut settings.masters),
             failures_per_minute: settings.auth_failures_per_minute,
+            memory: settings.memory,
             clock: clock.clone(),
         }));
         let blobs = work::blobs(settings).await?;
@@ -150,8 +150,11 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
-        let seen = AtomicU64::new(store.last_seq().await?);
-        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, webhook_networks, store, seen })
+        let mut follower = gate.follower();
+        follower.poll().await?;
+        let follower = Mutex::new(follower);
+        let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
+        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, webhook_networks, store, follower, beat })
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
@@ -166,13 +169,7 @@ impl Runtime {
         if let Err(error) = self.gate.flush_usage().await {
             tracing::warn!(%error, "usage is kept for the next time");
         }
-        match self.follow().await {
-            Ok(()) => self.services.status.fed(Some(self.seen.load(Ordering::Acquire))),
-            Err(error) => {
-                self.services.status.fed(None);
-                tracing::warn!(%error, "changes of keys could not be read");
-            }
-        }
+        self.follow().await;
         self.services.streams.expire(self.clock.now());
         if let Err(error) = self.services.streams.keep().await {
             tracing::warn!(%error, "the slots of streams are kept alive the next time");
@@ -239,16 +236,34 @@ impl Runtime {
         Ok(self.gate.flush_usage().await?)
     }
 
-    async fn follow(&self) -> Result<()> {
+    /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says
+    /// that something changed.
+    pub async fn listen(&self, mut ending: watch::Receiver<()>) {
         loop {
-            let changes = self.store.key_changes(self.seen.load(Ordering::Acquire), CHANGES).await?;
-            let Some(last) = changes.last() else { return Ok(()) };
-            self.seen.store(last.seq, Ordering::Release);
-            for change in changes {
-                if change.key.revoked_at.is_some() {
-                    self.services.jobs.key_revoked();
+            self.follow().await;
+            tokio::select! {
+                _ = ending.changed() => return,
+                () = sleep(self.beat) => {}
+            }
+        }
+    }
+
+    /// Hears what changed, and has all obey it who must.
+    async fn follow(&self) {
+        let mut follower = self.follower.lock().await;
+        match follower.poll().await {
+            Ok(changes) => {
+                self.services.status.fed(follower.seen());
+                for change in changes {
+                    if change.key.revoked_at.is_some() {
+                        self.services.jobs.key_revoked();
+                    }
+                    self.services.streams.key_changed(&change.key, self.clock.now());
                 }
-                self.services.streams.key_changed(&change.key, self.clock.now());
+            }
+            Err(error) => {
+                self.services.status.fed(None);
+                tracing::warn!(%error, "changes of keys could not be read");
             }
         }
     }

@@ -53,6 +53,17 @@ pub const SETTINGS: &[Setting] = &[
         "1",
         "gateways that share the limits: each admits its share while the counter is down",
     ),
+    Setting::new(
+        &["DALSTON_FRESHNESS"],
+        "1",
+        "seconds, 0 to 60: live keys are answered from memory while the changes up to so long ago are known; 0: never",
+    ),
+    Setting::new(
+        &["DALSTON_STALE"],
+        "false",
+        "answer from memory for as long again while the store is down, instead of 503",
+    ),
+    Setting::new(&["DALSTON_CACHED_KEYS"], "1000000", "live keys in memory at most, about 200 bytes each"),
     Setting::new(&["DALSTON_DATA_DIR"], "dalston-data", "the folder of the audio and of the embedded database"),
     Setting::new(
         &["DALSTON_MASTER_KEY", "NUDGE_SECRET"],

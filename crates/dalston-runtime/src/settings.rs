@@ -4,7 +4,7 @@ use crate::{
     StoreUrl, Workload, logging,
     reader::{Reader, base_url},
 };
-use dalston_auth::{Administrators, MasterKeys, Pepper, SecretText};
+use dalston_auth::{Administrators, MasterKeys, Memory, Pepper, SecretText};
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
@@ -28,6 +28,8 @@ pub struct Settings {
     pub rate_store: Option<StoreUrl>,
     /// Gateways that share the limits.
     pub nodes: NonZeroU32,
+    /// How live keys are kept in memory.
+    pub memory: Memory,
     /// The folder of the audio.
     pub data_dir: PathBuf,
     /// The operator's keys.
@@ -133,6 +135,7 @@ impl Settings {
             StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
         });
         let nodes = reader.read("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
+        let memory = reader.memory();
         let masters = reader.masters();
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
             text.parse().ok().filter(|bytes| *bytes > 0)
@@ -167,10 +170,11 @@ impl Settings {
         let llm = reader.llm();
         let workload = reader.workload();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
-        match (listen, nodes, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+        match (listen, nodes, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
             (
                 Some(listen),
                 Some(nodes),
+                Some(memory),
                 Some(workload),
                 Some(max_upload_bytes),
                 Some(query_keys),
@@ -181,6 +185,7 @@ impl Settings {
                 store,
                 rate_store,
                 nodes,
+                memory,
                 data_dir,
                 masters,
                 pepper,

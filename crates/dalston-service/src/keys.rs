@@ -1,10 +1,11 @@
 //! Keys: create, list, get, update, rotate, revoke, usage.
 
-use crate::{ServiceError, ServiceResult, Streams, board::Board};
-use dalston_auth::{Gate, Permit, PlainKey, Refusal};
+use crate::{ServiceError, ServiceResult, Streams, board::Board, cards::Cards};
+use bytes::Bytes;
+use dalston_auth::{Gate, Holder, Permit, PlainKey, Refusal};
 use dalston_model::{
     Action, Day, Description, Key, KeyDigest, KeyId, KeyPatch, Metadata, Name, Page, PageRequest, RateLimit, Scope,
-    ScopeSet, SharedEntropy, Target, TenantId, Timestamp, Usage,
+    ScopeSet, SharedClock, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
     ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Repeated, RevokeKey, Rotation, SharedStore, UsedKey,
@@ -100,6 +101,8 @@ pub struct Keys {
     gate: Arc<Gate>,
     streams: Arc<Streams>,
     board: Arc<Board>,
+    cards: Cards,
+    clock: SharedClock,
     entropy: SharedEntropy,
 }
 
@@ -109,9 +112,10 @@ impl Keys {
         gate: Arc<Gate>,
         streams: Arc<Streams>,
         board: Arc<Board>,
+        clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Self {
-        Self { store, gate, streams, board, entropy }
+        Self { store, gate, streams, board, cards: Cards::default(), clock, entropy }
     }
 
     /// Makes a key, never wider than the caller.
@@ -124,7 +128,10 @@ impl Keys {
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "rate_limit": new.key.rate_limit});
         let mut entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
         entry.tenant = tenant;
-        match self.store.insert_key(&new, claim.as_ref(), &entry).await? {
+        let inserted = self.store.insert_key(&new, claim.as_ref(), &entry).await;
+        // Whatever came of it: an outage says nothing about that.
+        self.gate.changed(new.key.id);
+        match inserted? {
             InsertKey::Inserted => Ok(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }),
             InsertKey::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
             InsertKey::Repeated(repeated) => Err(made_before(&repeated)),
@@ -199,8 +206,16 @@ impl Keys {
     }
 
     /// The caller's own key, in its own tenant.
-    pub async fn own(&self, key: &Key) -> ServiceResult<UsedKey> {
-        self.store.key(&key.tenant, key.id).await?.ok_or(ServiceError::NotFound(NOUN))
+    pub async fn own(&self, holder: &Arc<Holder>) -> ServiceResult<UsedKey> {
+        let asked = self.clock.monotonic();
+        let used = self.store.key(&holder.tenant, holder.id).await?.ok_or(ServiceError::NotFound(NOUN))?;
+        self.cards.put(holder, asked, &used);
+        Ok(used)
+    }
+
+    /// The same as JSON, where it was asked for within the last second and has not changed.
+    pub fn own_card(&self, holder: &Arc<Holder>) -> Option<Bytes> {
+        self.cards.get(holder, self.clock.monotonic())
     }
 
     /// Changes fields of a key that does not go beyond the caller, to values that do not either. The caller's own key
@@ -223,8 +238,9 @@ impl Keys {
             return Err(own_key());
         }
         let entry = permit.entry(now, Action::KeyUpdated, Target::Key(id), changes(patch));
-        let outcome = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await?;
-        let used = changed(outcome)?;
+        let outcome = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await;
+        self.gate.changed(id);
+        let used = changed(outcome?)?;
         self.streams.key_changed(&used.key, now);
         Ok(used)
     }
@@ -245,8 +261,9 @@ impl Keys {
         let detail = json!({"overlap_seconds": overlap.as_secs()});
         let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
         let (tenant, guard) = (permit.tenant(), guard(permit, now));
-        let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await?;
-        Ok(Minted { key: changed(outcome)?, secret })
+        let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await;
+        self.gate.changed(id);
+        Ok(Minted { key: changed(outcome?)?, secret })
     }
 
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
@@ -259,7 +276,9 @@ impl Keys {
         }
         let guard = Guard { within: Some(permit.scopes().with(Scope::Worker)), ..guard(permit, now) };
         let entry = permit.entry(now, Action::KeyRevoked, Target::Key(id), json!({}));
-        match self.store.revoke_key(permit.tenant(), id, &guard, &entry).await? {
+        let outcome = self.store.revoke_key(permit.tenant(), id, &guard, &entry).await;
+        self.gate.changed(id);
+        match outcome? {
             RevokeKey::Revoked | RevokeKey::AlreadyRevoked(_) => {
                 self.streams.key_revoked(id);
                 self.board.orphaned();

@@ -4,6 +4,7 @@
 mod audits;
 mod blobs;
 mod board;
+mod cards;
 mod claims;
 mod deliveries;
 mod dispatch;
@@ -46,8 +47,8 @@ pub use openai::Shape;
 pub use process::Process;
 pub use proposals::{Proposal, Proposals};
 pub use report::{
-    ActiveCallers, AdminReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport, UnfinishedJobs,
-    WebhooksReport, WorkerReport, WorkersReport,
+    ActiveCallers, AdminReport, CacheReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport,
+    UnfinishedJobs, WebhooksReport, WorkerReport, WorkersReport,
 };
 pub use secret::Secret;
 pub use services::{Services, ServicesParts};

@@ -64,8 +64,8 @@ pub struct AdminReport {
     pub process: Process,
     /// The store.
     pub store: StoreReport,
-    /// The cache of keys: hit rate and age; null: there is no cache.
-    pub cache: Value,
+    /// Live keys in memory.
+    pub cache: CacheReport,
     /// The feed of changes.
     pub feed: FeedReport,
     /// The tenant's keys; null while the store is down.
@@ -88,6 +88,21 @@ pub struct AdminReport {
     pub commit: Option<String>,
     /// The settings in force, by variable, without any secret.
     pub settings: Map<String, Value>,
+}
+
+/// Live keys in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CacheReport {
+    /// How many there are.
+    pub keys: usize,
+    /// Requests that were decided from memory.
+    pub hits: u64,
+    /// Requests for which the store was asked.
+    pub misses: u64,
+    /// The share of the former; null before the first.
+    pub hit_rate: Option<f64>,
+    /// How long ago the changes were known that memory goes by, in milliseconds; null before they were first.
+    pub age_millis: Option<u64>,
 }
 
 /// The store.

@@ -107,7 +107,14 @@ impl Services {
             terms,
         });
         Self {
-            keys: Keys::new(store.clone(), gate.clone(), streams.clone(), board.clone(), entropy.clone()),
+            keys: Keys::new(
+                store.clone(),
+                gate.clone(),
+                streams.clone(),
+                board.clone(),
+                clock.clone(),
+                entropy.clone(),
+            ),
             meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone()),
             workers: Workers::new(store.clone(), clock.clone()),

@@ -1,10 +1,10 @@
 //! How the service is: makes the report, and says whether the node is ready.
 
 use crate::{
-    ActiveCallers, AdminReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process, Report, Requests,
-    StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
+    ActiveCallers, AdminReport, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process,
+    Report, Requests, StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
 };
-use dalston_auth::{Gate, Need, Permit};
+use dalston_auth::{Gate, MemoryFigures, Need, Permit};
 use dalston_model::{PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp, WorkerLoad};
 use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
@@ -131,7 +131,7 @@ impl Status {
                 latency_micros: latency.and_then(|it| u64::try_from(it.as_micros()).ok()),
                 pool: self.store.pool().map(|PoolFigures { open, idle, max }| PoolReport { open, idle, max }),
             },
-            cache: Value::Null,
+            cache: cache(self.gate.memory()),
             feed: self.feed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             keys: figures.map(|it| KeysReport {
                 active: it.active,
@@ -200,4 +200,12 @@ impl Status {
         *probed = Some((self.clock.now(), up));
         up
     }
+}
+
+fn cache(figures: MemoryFigures) -> CacheReport {
+    let MemoryFigures { keys, hits, misses, age } = figures;
+    let all = hits.saturating_add(misses);
+    #[expect(clippy::cast_precision_loss, reason = "a share, for people")]
+    let hit_rate = (all > 0).then(|| hits as f64 / all as f64);
+    CacheReport { keys, hits, misses, hit_rate, age_millis: age.and_then(|age| u64::try_from(age.as_millis()).ok()) }
 }

@@ -36,7 +36,7 @@ impl Tickets {
     /// Makes a ticket of the caller's key, which lives no longer than the key does. Gives the secret and when it lapses;
     /// the store has its digest only.
     pub async fn create(&self, permit: &Permit, ask: TicketAsk) -> ServiceResult<(PlainKey, Timestamp)> {
-        let Some(key) = permit.caller().key() else {
+        let Some(key) = permit.caller().holder() else {
             return Err(ServiceError::Conflict("A ticket belongs to an API key: use one to make it".into()));
         };
         let TicketAsk { path, origin, ttl, session_limit } = ask;

@@ -23,7 +23,6 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// A gateway with all its doors.
@@ -61,7 +60,7 @@ impl Holder<'_> {
         let id = self.client.id.unwrap();
         let key = self.doors.store.key(&"default".parse().unwrap(), id).await.unwrap().unwrap().key;
         let source = Source { actor: Actor::Gateway, door: Door::Cli, address: None, request_id: None };
-        let caller = Caller::new(Identity::Key(Arc::new(key)), source);
+        let caller = Caller::new(Identity::Key(self.doors.app.runtime.gate.holder(&key)), source);
         let runtime = &self.doors.app.runtime;
         match runtime.registry.invoke(&runtime.services, &caller, row.name, arguments, None).await {
             Ok(answer) => {

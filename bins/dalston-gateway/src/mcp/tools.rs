@@ -133,7 +133,7 @@ fn made(data: &Value, secret: &Secret, caller: &Caller) -> Option<(TenantId, Tar
         Secret::Key(_) => Target::Key(id.parse().ok()?),
         Secret::Webhook(_) => Target::Webhook(id.parse().ok()?),
         // A ticket is one of the caller's own key.
-        Secret::Ticket(_) => return caller.key().map(|key| (key.tenant.clone(), Target::Key(key.id))),
+        Secret::Ticket(_) => return caller.holder().map(|key| (key.tenant.clone(), Target::Key(key.id))),
     };
     Some((data["tenant_id"].as_str()?.parse().ok()?, of))
 }

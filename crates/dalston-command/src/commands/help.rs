@@ -53,7 +53,11 @@ impl Command for Help {
                 })
             })
             .collect();
-        Ok(Answer::new(json!({"caller": who(caller), "commands": commands, "routes": routes})))
+        let name = match caller.holder() {
+            Some(holder) => context.services.keys.own(holder).await?.key.name.to_string(),
+            None => caller.source().actor.kind().to_owned(),
+        };
+        Ok(Answer::new(json!({"caller": who(caller, &name), "commands": commands, "routes": routes})))
     }
 }
 
@@ -97,13 +101,13 @@ fn scope(need: Need) -> Option<&'static str> {
 }
 
 /// One line about the caller.
-fn who(caller: &Caller) -> String {
+fn who(caller: &Caller, name: &str) -> String {
     let limit = caller
         .room()
         .map_or_else(|| "no limit".to_owned(), |room| format!("{} of {} left", room.remaining, room.limit));
     let scopes = caller.scopes().to_string();
     let scopes = if scopes.is_empty() { "none" } else { &scopes };
-    format!("{}, tenant {}, scopes {scopes}, {limit}", caller.name(), caller.tenant())
+    format!("{name}, tenant {}, scopes {scopes}, {limit}", caller.tenant())
 }
 
 /// The commands by their noun, in the order in which it first appears.

@@ -18,15 +18,15 @@ impl Command for Whoami {
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let caller = context.permit.caller();
-        if let Some(key) = caller.key() {
-            let used = context.services.keys.own(key).await?;
+        if let Some(holder) = caller.holder() {
+            let used = context.services.keys.own(holder).await?;
             return Ok(Answer::new(key_view(&used)));
         }
         // The fields of a key, for a caller that is none.
         Ok(Answer::new(json!({
             "id": null,
             "prefix": null,
-            "name": caller.name(),
+            "name": caller.source().actor.kind(),
             "description": null,
             "tenant_id": caller.tenant().as_str(),
             "scopes": caller.scopes(),

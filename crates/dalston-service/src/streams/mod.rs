@@ -61,7 +61,7 @@ impl Streams {
     pub async fn start(self: &Arc<Self>, permit: &Permit, config: &StreamConfig) -> ServiceResult<Option<Stream>> {
         let now = self.clock.now();
         let id = SessionId::new(now, &*self.entropy)?;
-        let key = permit.caller().key();
+        let key = permit.caller().holder();
         let asked = NewSession {
             id,
             tenant: permit.tenant().clone(),
@@ -87,13 +87,13 @@ impl Streams {
         let open = Open {
             key: asked.key,
             tenant: asked.tenant,
-            expires_at: key.and_then(|key| key.expires_at),
+            expires_at: None,
             ends_at: permit.caller().session_limit().map(|limit| now.plus(limit)),
             is_over: false,
             end,
         };
         self.open().insert(id, open);
-        // The key may have ended between its admission and now, when no change could find the stream yet.
+        // When the key ends. It may have done so between its admission and now, when no change could find the stream yet.
         if let Some(key) = key
             && let Some(used) = self.store.key(&key.tenant, key.id).await?
         {

@@ -7,7 +7,7 @@ use crate::{
 };
 use dalston_model::Timestamp;
 use dalston_service::{
-    AdminReport, ChatState, FeedReport, KeysReport, Report, StoreReport, WebhooksReport, WorkersReport,
+    AdminReport, CacheReport, ChatState, FeedReport, KeysReport, Report, StoreReport, WebhooksReport, WorkersReport,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -89,7 +89,7 @@ fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Li
                 ))
             })),
         ),
-        ("cache", value(&admin.cache)),
+        ("cache", cache(&admin.cache)),
         ("feed", feed(&admin.feed, time)),
         ("keys", known(admin.keys.map(keys))),
         ("tenants", known(admin.tenants.map(|count| plain(grouped(count))))),
@@ -108,6 +108,15 @@ fn store(store: &StoreReport) -> Line {
         Some(micros) => line.push(Span::plain(&format!("answers in {}", milliseconds(micros)))),
         None => line.push(Span::new(Tone::Bad, "✘ does not answer")),
     }
+    line
+}
+
+fn cache(cache: &CacheReport) -> Line {
+    let mut line = vec![Span::plain(&format!("{} keys", grouped(u64::try_from(cache.keys).unwrap_or(u64::MAX))))];
+    if let Some(rate) = cache.hit_rate {
+        line.push(Span::plain(&format!(", {:.1} % from memory", rate * 100.0)));
+    }
+    line.extend(cache.age_millis.map(|age| Span::plain(&format!(", changes known up to {age} ms ago"))));
     line
 }
 
@@ -186,10 +195,6 @@ fn known(line: Option<Line>) -> Line {
 
 fn unknown() -> Line {
     vec![Span::new(Tone::Faint, "not known")]
-}
-
-fn value(value: &Value) -> Line {
-    known((!value.is_null()).then(|| vec![Span::plain(&text(value))]))
 }
 
 fn setting(value: &Value) -> Span {

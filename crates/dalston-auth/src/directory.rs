@@ -1,0 +1,244 @@
+//! The live keys that this node knows, in memory: a read of the store for each of them, not for each request.
+
+use crate::{
+    Holder,
+    flights::Flights,
+    freshness::{Freshness, Moment, Reading},
+    striped::Striped,
+};
+use dalston_model::{Key, KeyDigest, KeyState, SharedClock, TenantId};
+use dalston_store::{Found, SharedStore, StoreResult};
+use futures_util::{FutureExt, future::BoxFuture};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// That a secret is unknown is remembered for so long at most, and forgotten at the first change of any key.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
+/// Unknown secrets remembered at most (CACHE-02).
+const UNKNOWN: usize = 10_000;
+/// Names of tenants that are kept once for all their keys.
+const TENANTS: usize = 10_000;
+
+/// How answers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Live keys at most; those that were not used for longest go first.
+    pub keys: usize,
+    /// An answer from memory is used only when the changes up to so long ago are known (`DALSTON_FRESHNESS`).
+    pub freshness: Duration,
+    /// Whether an answer that is as old again is used while the store cannot be asked.
+    pub stale: bool,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { keys: 1_000_000, freshness: Duration::from_secs(1), stale: false }
+    }
+}
+
+/// What the directory holds and how it serves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MemoryFigures {
+    /// Live keys in memory.
+    pub keys: usize,
+    /// Answers from memory since the start.
+    pub hits: u64,
+    /// Answers that the store was asked for.
+    pub misses: u64,
+    /// How long ago the changes were known that answers from memory go by; `None` before the first time.
+    pub age: Option<Duration>,
+}
+
+/// Live keys by the digest of a secret.
+pub(crate) struct Directory {
+    store: SharedStore,
+    clock: SharedClock,
+    freshness: Freshness,
+    known: Cache<KeyDigest, Arc<Holder>>,
+    unknown: Cache<KeyDigest, Reading>,
+    flights: Flights<StoreResult<Landed>>,
+    tenants: Mutex<HashSet<TenantId>>,
+    stale: bool,
+    hits: Striped,
+    misses: AtomicU64,
+}
+
+/// What a read gave.
+#[derive(Clone)]
+struct Landed {
+    began: Reading,
+    /// `None`: the secret is unknown, or of a key that is revoked, expired or disabled.
+    holder: Option<Arc<Holder>>,
+}
+
+impl Directory {
+    pub(crate) fn new(store: SharedStore, clock: SharedClock, memory: Memory) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            clock,
+            freshness: Freshness::new(memory.freshness),
+            known: bounded(memory.keys),
+            unknown: Cache::new(UNKNOWN),
+            flights: Flights::new(),
+            tenants: Mutex::default(),
+            stale: memory.stale,
+            hits: Striped::default(),
+            misses: AtomicU64::new(0),
+        })
+    }
+
+    /// What this node has heard of changes.
+    pub(crate) const fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
+    /// The holder of the key behind the digest, if memory may answer that.
+    pub(crate) fn get(&self, digest: &KeyDigest) -> Option<Arc<Holder>> {
+        let now = self.now();
+        if !self.freshness.is_fresh(now, 1) {
+            return None;
+        }
+        let holder = self.known.get(digest).filter(|holder| self.holds(holder, now))?;
+        self.hits.add_one();
+        Some(holder)
+    }
+
+    /// The holder of the key behind the digest, asking the store. `None`: there is no live key.
+    pub(crate) async fn find(self: &Arc<Self>, digest: &KeyDigest) -> StoreResult<Option<Arc<Holder>>> {
+        let arrived = self.now();
+        let is_fresh = self.freshness.is_fresh(arrived, 1);
+        if is_fresh && self.unknown.get(digest).is_some_and(|reading| self.is_still_unknown(reading, arrived)) {
+            return Ok(None);
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let held = self.known.get(digest);
+        // While changes are heard of, a read that is under way will do, unless one was heard since it began.
+        let since = if is_fresh { Moment::FIRST } else { arrived };
+        let landed = match self.read(digest, since).await {
+            Ok(landed) if landed.began.at < arrived && !self.stands(&landed) => self.read(digest, arrived).await,
+            landed => landed,
+        };
+        landed.map(|landed| landed.holder).or_else(|error| match held.filter(|holder| self.may_be_stale(holder)) {
+            Some(holder) => Ok(Some(holder)),
+            None => Err(error),
+        })
+    }
+
+    /// The holder of a live key that came another way than by its secret: not kept.
+    pub(crate) fn outside(&self, key: &Key) -> Arc<Holder> {
+        let began = self.freshness.begin(self.now());
+        Arc::new(Holder::of(key, key.tenant.clone(), began.generation, began.at))
+    }
+
+    /// What it holds and how it serves.
+    pub(crate) fn figures(&self) -> MemoryFigures {
+        MemoryFigures {
+            keys: self.known.len(),
+            hits: self.hits.sum(),
+            misses: self.misses.load(Ordering::Relaxed),
+            age: self.freshness.age(self.now()),
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::of(self.clock.monotonic())
+    }
+
+    fn holds(&self, holder: &Holder, now: Moment) -> bool {
+        now < holder.ends && self.freshness.holds(holder.generation, holder.id)
+    }
+
+    fn stands(&self, landed: &Landed) -> bool {
+        match &landed.holder {
+            Some(holder) => self.holds(holder, self.now()),
+            None => self.freshness.is_last(landed.began.generation),
+        }
+    }
+
+    fn is_still_unknown(&self, reading: Reading, now: Moment) -> bool {
+        self.freshness.is_last(reading.generation) && now.since(reading.at) < UNKNOWN_FOR
+    }
+
+    /// While the store is away an answer may be as old again as the bound, if it is not known to be wrong.
+    fn may_be_stale(&self, holder: &Holder) -> bool {
+        let now = self.now();
+        self.stale && self.freshness.is_fresh(now, 2) && self.holds(holder, now)
+    }
+
+    async fn read(self: &Arc<Self>, digest: &KeyDigest, since: Moment) -> StoreResult<Landed> {
+        let now = self.now();
+        self.flights.join(*digest, since, now, || self.clone().fly(*digest, self.freshness.begin(now))).await
+    }
+
+    fn fly(self: Arc<Self>, digest: KeyDigest, began: Reading) -> BoxFuture<'static, StoreResult<Landed>> {
+        async move {
+            let found = self.store.find_key(&digest).await.inspect_err(|error| {
+                tracing::error!(%error, "a key could not be looked up");
+            })?;
+            if found.is_none() {
+                self.unknown.insert(digest, began);
+            }
+            let holder = found.and_then(|found| self.holder(&found, began));
+            if let Some(holder) = holder.as_ref().filter(|holder| self.freshness.holds(began.generation, holder.id)) {
+                self.known.insert(digest, holder.clone());
+            }
+            Ok(Landed { began, holder })
+        }
+        .boxed()
+    }
+
+    /// The holder of a key that was found, if it is live by the store's time.
+    fn holder(&self, found: &Found, began: Reading) -> Option<Arc<Holder>> {
+        let key = &found.key;
+        let state = key.state(found.now);
+        let ends = [key.expires_at, found.secret_expires_at].into_iter().flatten().min();
+        let left = ends.map_or(Duration::MAX, |at| at.since(found.now));
+        if state != KeyState::Active || left.is_zero() {
+            tracing::debug!(key = %key.id, tenant = %key.tenant, ?state, "not a live key");
+            return None;
+        }
+        // Counted from before the read: too early rather than too late.
+        let ends = began.at.plus(left);
+        Some(Arc::new(Holder::of(key, self.tenant(&key.tenant), began.generation, ends)))
+    }
+
+    /// The one name of the tenant that all its keys share.
+    fn tenant(&self, tenant: &TenantId) -> TenantId {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = tenants.get(tenant) {
+            return shared.clone();
+        }
+        if tenants.len() >= TENANTS {
+            tenants.clear();
+        }
+        tenants.insert(tenant.clone());
+        tenant.clone()
+    }
+}
+
+/// A cache of so many that grows as it fills, and remembers nothing of those that went.
+fn bounded(keys: usize) -> Cache<KeyDigest, Arc<Holder>> {
+    let capacity = keys.max(1);
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(capacity.min(1_024))
+        .weight_capacity(u64::try_from(capacity).unwrap_or(u64::MAX))
+        .ghost_allocation(0.0)
+        .build();
+    match options {
+        Ok(options) => {
+            Cache::with_options(options, UnitWeighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
+        }
+        // Both capacities are given: it cannot fail.
+        Err(_) => Cache::new(capacity),
+    }
+}

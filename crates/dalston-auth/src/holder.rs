@@ -1,0 +1,53 @@
+//! What the gate keeps of a live key.
+
+use crate::{
+    freshness::{Generation, Moment},
+    tally::Tally,
+};
+use dalston_model::{Key, KeyId, RateLimit, ScopeSet, TenantId};
+use std::fmt;
+
+/// The holder of a live key: what is decided by, and nothing else, so that a million of them are small. What the key is
+/// called and the like is asked of the store by whoever shows it.
+pub struct Holder {
+    /// The key's id.
+    pub id: KeyId,
+    /// The tenant that it belongs to.
+    pub tenant: TenantId,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// Requests per minute; `None` is no limit.
+    pub rate_limit: Option<RateLimit>,
+    /// What had been heard of changes when it was read.
+    pub(crate) generation: Generation,
+    /// Not after this, whatever is heard: the key or this secret of it ends.
+    pub(crate) ends: Moment,
+    pub(crate) tally: Tally,
+}
+
+impl Holder {
+    /// Of a key that was found to be live until `ends`.
+    pub(crate) fn of(key: &Key, tenant: TenantId, generation: Generation, ends: Moment) -> Self {
+        let (id, scopes, rate_limit) = (key.id, key.scopes, key.rate_limit);
+        Self { id, tenant, scopes, rate_limit, generation, ends, tally: Tally::default() }
+    }
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holder").field("id", &self.id).field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_million_of_them_are_small() {
+        // With the two counts of an `Arc`, one of the sizes that allocators have.
+        assert!(size_of::<Holder>() + 2 * size_of::<usize>() <= 128, "{}", size_of::<Holder>());
+        assert_eq!(size_of::<Arc<Holder>>(), 8);
+    }
+}
