@@ -148,9 +148,8 @@ fn door(rows: &[Route]) -> Door {
 }
 
 fn command(method: Method, place: usize) -> actix_web::Route {
-    of(method).to(move |request, payload, permitted, gateway| {
-        commands::invoke(place, request, payload, permitted, gateway)
-    })
+    of(method)
+        .to(move |request, payload, permitted, gateway| commands::invoke(place, request, payload, permitted, gateway))
 }
 
 fn data(method: Method, handler: Handler) -> actix_web::Route {

@@ -9,7 +9,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{Method, header},
 };
-use dalston_auth::{Asked, Attempt, Gate, Need, Permit, Refusal};
+use dalston_auth::{Asked, Attempt, Denied, Entry, Gate, Need, Permit, Refusal};
 use dalston_model::ErrorCode;
 use std::sync::Arc;
 
@@ -130,6 +130,17 @@ impl Guard {
         let asked = Asked { method: request.method().as_str(), route: self.route };
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         Attempt { credential, tenant, door, asked, origin, address: info.address, request_id: Some(info.id) }
+    }
+
+    /// How the gate decides where it need not ask the store.
+    pub(crate) fn at_once(
+        &self,
+        request: &HttpRequest,
+        info: &RequestInfo,
+        need: Need,
+    ) -> Option<Result<Entry, Denied>> {
+        let in_query = Self::in_query(request);
+        self.gate.try_enter(&self.attempt(request, &in_query, info), need)
     }
 
     /// The answer that is at hand, if there is one.

@@ -59,9 +59,12 @@ where
         let Some(need) = self.0.guard.need(request.method()) else {
             return Guarded::passed(self.0.service.call(request), None);
         };
+        let info = RequestInfo::of(request.request());
+        if let Some(entered) = self.0.guard.at_once(request.request(), &info, need) {
+            return self.0.decided(request, info, entered);
+        }
         let post = Rc::clone(&self.0);
         Guarded::asked(async move {
-            let info = RequestInfo::of(request.request());
             let in_query = Guard::in_query(request.request());
             let attempt = post.guard.attempt(request.request(), &in_query, &info);
             let entered = post.guard.gate.enter(attempt, need).await;

@@ -1,5 +1,6 @@
 //! Refusals as `application/problem+json` (RFC 9457): one shape on every route.
 
+use crate::names::{LIMIT_POLICY, LIMIT_STATE};
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
@@ -7,7 +8,6 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use crate::names::{LIMIT_POLICY, LIMIT_STATE};
 use dalston_auth::{Denied, Refusal};
 use dalston_limit::Verdict;
 use dalston_model::{ErrorCode, RequestId};

@@ -24,12 +24,7 @@ impl RequestInfo {
         Self::read(request, &TrustedProxies::default(), SystemClock.now(), &OsEntropy)
     }
 
-    pub(crate) fn read(
-        request: &HttpRequest,
-        proxies: &TrustedProxies,
-        now: Timestamp,
-        entropy: &dyn Entropy,
-    ) -> Self {
+    pub(crate) fn read(request: &HttpRequest, proxies: &TrustedProxies, now: Timestamp, entropy: &dyn Entropy) -> Self {
         let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()?.parse().ok());
         // Without chance an id is only its time: it is a name for the log, not a secret.
         let id = given.or_else(|| RequestId::new(now, entropy).ok()).unwrap_or_else(|| RequestId::at(now));

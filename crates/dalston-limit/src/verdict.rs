@@ -31,7 +31,11 @@ impl Verdict {
 
     /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
     pub fn policy(&self) -> Written {
-        Written::default().text("\"key\";q=").number(self.limit.get().into()).text(";w=").number(RateLimit::WINDOW_SECONDS.into())
+        Written::default()
+            .text("\"key\";q=")
+            .number(self.limit.get().into())
+            .text(";w=")
+            .number(RateLimit::WINDOW_SECONDS.into())
     }
 
     /// The value of `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
