@@ -5,7 +5,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         Method as HttpMethod,
-        header::{self, ContentType},
+        header::{self, HeaderValue},
     },
     web::{Data, Payload, Query},
 };
@@ -27,7 +27,8 @@ pub(crate) fn at_hand(place: usize, gateway: &Data<Gateway>) -> AtHand {
             && body::none(request).is_ok();
         let row = runtime.registry.rows().get(place).filter(|_| is_plain)?;
         let answer = row.ready(&runtime.services, permit)?;
-        Some(HttpResponse::Ok().insert_header(ContentType::json()).body(answer))
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Some(HttpResponse::Ok().insert_header(json).body(answer))
     })
 }
 
