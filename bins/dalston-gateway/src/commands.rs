@@ -3,26 +3,45 @@
 use crate::{Gateway, body, errand::errand, export::spliced, fault::problem, repeat};
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    http::{
+        Method as HttpMethod,
+        header::{self, HeaderValue},
+    },
     web::{Data, Payload, Query},
 };
-use dalston_actix::{Permitted, Problem};
+use dalston_actix::{AtHand, Permitted, Problem};
 use dalston_command::{Answer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
 use dalston_service::{FieldError, Repeat, ServiceError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use std::sync::Arc;
 
-/// Runs the command of this name.
+/// The answer of the command in this place of the table, where it is kept ready and the request says no more.
+pub(crate) fn at_hand(place: usize, gateway: &Data<Gateway>) -> AtHand {
+    let runtime = gateway.runtime.clone();
+    Arc::new(move |request, permit| {
+        // A query may hold arguments, and a body is refused.
+        let is_plain = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD)
+            && request.query_string().is_empty()
+            && body::none(request).is_ok();
+        let row = runtime.registry.rows().get(place).filter(|_| is_plain)?;
+        let answer = row.ready(&runtime.services, permit)?;
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Some(HttpResponse::Ok().insert_header(json).body(answer))
+    })
+}
+
+/// Runs the command in this place of the table.
 pub(crate) async fn invoke(
-    name: &'static str,
+    place: usize,
     request: HttpRequest,
     payload: Payload,
     Permitted(permit): Permitted,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let runtime = &gateway.runtime;
-    let row = runtime.registry.row(name).ok_or_else(|| problem(ServiceError::Internal))?;
+    let row = runtime.registry.rows().get(place).ok_or_else(|| problem(ServiceError::Internal))?;
     let mut arguments = match row.route.method {
         Method::Get | Method::Delete => {
             body::none(&request)?;
@@ -41,7 +60,8 @@ pub(crate) async fn invoke(
     let at_work = gateway.clone();
     let work = async move {
         let runtime = &at_work.runtime;
-        runtime.registry.invoke(&runtime.services, permit.caller(), name, arguments, repeat).await
+        let row = runtime.registry.rows().get(place).ok_or(ServiceError::Internal)?;
+        runtime.registry.run(&runtime.services, permit.caller(), row, arguments, repeat).await
     };
     // What only reads, and may wait for long, goes with its client.
     let answer = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
@@ -50,9 +70,12 @@ pub(crate) async fn invoke(
 
 /// The arguments of the query. Once each; a key there is no argument.
 fn in_query(row: &Row, request: &HttpRequest) -> Result<Arguments, Problem> {
+    let mut arguments = Arguments::new();
+    if request.query_string().is_empty() {
+        return Ok(arguments);
+    }
     let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
         .map_err(|_| Problem::malformed("The query is not well-formed"))?;
-    let mut arguments = Arguments::new();
     for (name, text) in pairs.into_inner().into_iter().filter(|(name, _)| name != "api_key") {
         let value = row.parameter(&name).map_or(Value::Null, |parameter| coerce(&parameter.schema, &text));
         if arguments.insert(name, value).is_some() {

@@ -1,41 +1,45 @@
 //! How long the head of a request may be: what nobody needs is not parsed further, nor logged.
 
-use actix_web::{
-    Error, HttpRequest,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    middleware::Next,
-};
-use dalston_actix::{Problem, RequestInfo};
+use actix_web::{HttpRequest, http::Uri};
+use dalston_actix::Problem;
 
 /// A target has at most so many bytes (RFC 9112 §3 wants 8,000 of a server).
 const TARGET: usize = 8 * 1024;
 /// The whole head has at most so many.
 const HEAD: usize = 16 * 1024;
 
-/// Answers 400 to a head that is too long. The server's own limits lie behind, and answer in no shape of ours.
-pub(crate) async fn check(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    match too_long(request.request()) {
-        Some(detail) => {
-            let info = RequestInfo::of(request.request());
-            Ok(request.into_response(Problem::malformed(detail).respond(&info.id)).map_into_right_body())
-        }
-        None => Ok(next.call(request).await?.map_into_left_body()),
-    }
-}
-
-fn too_long(request: &HttpRequest) -> Option<&'static str> {
-    // As it came: an absolute target with its scheme and host.
-    let target = request.uri().to_string().len();
+/// Refuses with 400 a head that is too long. The server's own limits lie behind, and answer in no shape of ours.
+pub(crate) fn check(request: &HttpRequest) -> Result<(), Problem> {
+    let target = length(request.uri());
     // Each line with what parts name and value, and its end; the first with the version.
     let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
     let head = request.method().as_str().len() + target + "  HTTP/1.1\r\n\r\n".len() + lines.sum::<usize>();
     if target > TARGET {
-        Some("The target of the request is longer than 8192 bytes")
+        Err(Problem::malformed("The target of the request is longer than 8192 bytes"))
+    } else if head > HEAD {
+        Err(Problem::malformed("The head of the request is longer than 16384 bytes"))
     } else {
-        (head > HEAD).then_some("The head of the request is longer than 16384 bytes")
+        Ok(())
+    }
+}
+
+/// The length of a target as it came: an absolute one with its scheme and host.
+fn length(target: &Uri) -> usize {
+    let scheme = target.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let authority = target.authority().map_or(0, |authority| authority.as_str().len());
+    let query = target.query().map_or(0, |query| "?".len() + query.len());
+    scheme + authority + target.path().len() + query
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_as_long_as_its_text() {
+        for text in ["/", "/a?b=c", "/a?", "http://localhost:8000/a?b", "http://localhost/", "*"] {
+            let target: Uri = text.parse().unwrap();
+            assert_eq!(length(&target), target.to_string().len(), "{text}");
+        }
     }
 }

@@ -1,15 +1,7 @@
 //! The hosts that are answered: a browser that was led here under another name is not (DNS rebinding).
 
-use crate::Gateway;
-use actix_web::{
-    Error,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    http::header,
-    middleware::Next,
-    web::Data,
-};
-use dalston_actix::{Problem, RequestInfo};
+use actix_web::{HttpRequest, http::header};
+use dalston_actix::Problem;
 use dalston_model::ErrorCode;
 use std::{
     fs,
@@ -27,14 +19,29 @@ impl Hosts {
         Self(allowed.into_iter().chain(loopback).chain(own).collect())
     }
 
+    /// Refuses with 421 a request under a name that is not answered here.
+    pub(crate) fn check(&self, request: &HttpRequest) -> Result<(), Problem> {
+        // An absolute target counts before the header (RFC 9112 §3.2.2); HTTP/1.0 may have neither.
+        let target = request.uri().authority().map(|authority| authority.as_str());
+        let header = || request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+        match target.or_else(header) {
+            Some(host) if !self.answer(host) => {
+                Err(Problem::new(ErrorCode::Misdirected, "This host name is not answered here"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn answer(&self, host: &str) -> bool {
         let Some(name) = name_of(host) else { return false };
         if let Some(literal) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
             return literal.parse::<Ipv6Addr>().is_ok();
         }
+        if self.0.iter().any(|known| known.eq_ignore_ascii_case(name)) || name.parse::<Ipv4Addr>().is_ok() {
+            return true;
+        }
         let name = name.to_ascii_lowercase();
-        let loopback = name.strip_suffix(".localhost").is_some_and(|label| !label.is_empty());
-        loopback || name.parse::<Ipv4Addr>().is_ok() || self.0.contains(&name)
+        name.strip_suffix(".localhost").is_some_and(|label| !label.is_empty())
     }
 }
 
@@ -44,25 +51,6 @@ fn name_of(host: &str) -> Option<&str> {
     let (name, port) = host.split_at(end);
     let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5;
     (port.is_empty() || port.strip_prefix(':').is_some_and(digits)).then_some(name)
-}
-
-/// Answers 421 under a name that is not answered here.
-pub(crate) async fn check(
-    gateway: Data<Gateway>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    // An absolute target counts before the header (RFC 9112 §3.2.2); HTTP/1.0 may have neither.
-    let target = request.uri().authority().map(|authority| authority.as_str().to_owned());
-    let header = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default().to_owned());
-    match target.or(header) {
-        Some(host) if !gateway.hosts.answer(&host) => {
-            let info = RequestInfo::of(request.request());
-            let problem = Problem::new(ErrorCode::Misdirected, "This host name is not answered here");
-            Ok(request.into_response(problem.respond(&info.id)).map_into_right_body())
-        }
-        _ => Ok(next.call(request).await?.map_into_left_body()),
-    }
 }
 
 #[cfg(test)]

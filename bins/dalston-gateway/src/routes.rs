@@ -1,8 +1,7 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
 use crate::{
-    Gateway, call, claims, commands, events, export, head, health, hosts, mcp, openai, realtime, stream, telegram,
-    upload,
+    Gateway, call, claims, commands, events, export, head, health, mcp, openai, realtime, stream, telegram, upload,
 };
 use actix_web::{
     App, Error, HttpRequest,
@@ -10,13 +9,13 @@ use actix_web::{
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     guard,
     http::{Method as HttpMethod, header},
-    middleware::from_fn,
     web::{self, Data},
 };
 use dalston_actix::{Door, Envelope, Guard, Problem};
 use dalston_auth::Need;
 use dalston_command::{DATA_ROUTES, Handler, Method, Registry};
 use dalston_model::ErrorCode;
+use std::sync::Arc;
 
 /// What serves a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,10 +84,11 @@ pub fn app(
     app.default_service(
         web::to(no_route).wrap(Guard::new(runtime.gate.clone(), Need::Caller).query_keys(gateway.query_keys)),
     )
-    .wrap(from_fn(hosts::check))
-    .wrap(from_fn(head::check))
-    .wrap(from_fn(openai::shape))
-    .wrap(Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone()))
+    .wrap(
+        Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
+            .check(Arc::new(move |request| head::check(request).and_then(|()| gateway.hosts.check(request))))
+            .redraw(openai::shape),
+    )
 }
 
 /// The resource of one pattern: a handler for each method, 405 for the others, the guard around all.
@@ -105,11 +105,18 @@ fn resource(
         InitError = (),
     >,
 > {
-    let needs = rows.iter().map(|row| (method(row.method), row.need)).collect();
+    let registry = &gateway.runtime.registry;
+    // The table of routes was made from it; a place beyond the last is no command.
+    let place = |name| registry.position(name).unwrap_or(usize::MAX);
+    let needs = rows.iter().map(|row| (http(row.method), row.need)).collect();
     let guard = Guard::of_methods(gateway.runtime.gate.clone(), needs)
         .query_keys(gateway.query_keys)
         .route(rows.first().map_or("", |row| row.pattern))
         .door(door(&rows));
+    let guard = rows.iter().filter(|row| row.method == Method::Get).fold(guard, |guard, row| match row.serves {
+        Serves::Command(name) => guard.at_hand(commands::at_hand(place(name), &gateway)),
+        Serves::Data(_) => guard,
+    });
     let mut allowed: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
     if allowed.contains(&"GET") {
         allowed.push("HEAD");
@@ -117,7 +124,10 @@ fn resource(
     let allowed = allowed.join(", ");
     let mut resource = web::resource(rows.first().map_or("", |row| row.pattern));
     for row in rows {
-        resource = resource.route(serve(row));
+        resource = resource.route(match row.serves {
+            Serves::Command(name) => command(row.method, place(name)),
+            Serves::Data(handler) => data(row.method, handler),
+        });
     }
     resource
         .default_service(web::to(move || {
@@ -137,35 +147,42 @@ fn door(rows: &[Route]) -> Door {
     }
 }
 
-fn serve(row: Route) -> actix_web::Route {
-    let route = match row.method {
-        Method::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
-        other => web::method(method(other)),
-    };
-    match row.serves {
-        Serves::Command(name) => route.to(move |request, payload, permitted, gateway| {
-            commands::invoke(name, request, payload, permitted, gateway)
-        }),
-        Serves::Data(Handler::Health) => route.to(health::live),
-        Serves::Data(Handler::Ready) => route.to(health::ready),
-        Serves::Data(Handler::Call) => route.to(call::answer),
-        Serves::Data(Handler::Upload) => route.to(upload::create),
-        Serves::Data(Handler::Export) => route.to(export::download),
-        Serves::Data(Handler::Events) => route.to(events::follow),
-        Serves::Data(Handler::OpenAiTranscribe) => route.to(openai::transcribe),
-        Serves::Data(Handler::OpenAiTranslate) => route.to(openai::translate),
-        Serves::Data(Handler::OpenAiModels) => route.to(openai::models),
-        Serves::Data(Handler::OpenAiModel) => route.to(openai::model),
-        Serves::Data(Handler::Stream) => route.to(stream::open),
-        Serves::Data(Handler::Realtime) => route.to(realtime::open),
-        Serves::Data(Handler::Telegram) => route.to(telegram::take),
-        Serves::Data(Handler::Mcp) => route.to(mcp::answer),
-        Serves::Data(Handler::Claim) => route.to(claims::show),
-        Serves::Data(Handler::OpenClaim) => route.to(claims::open),
+fn command(method: Method, place: usize) -> actix_web::Route {
+    of(method)
+        .to(move |request, payload, permitted, gateway| commands::invoke(place, request, payload, permitted, gateway))
+}
+
+fn data(method: Method, handler: Handler) -> actix_web::Route {
+    let route = of(method);
+    match handler {
+        Handler::Health => route.to(health::live),
+        Handler::Ready => route.to(health::ready),
+        Handler::Call => route.to(call::answer),
+        Handler::Upload => route.to(upload::create),
+        Handler::Export => route.to(export::download),
+        Handler::Events => route.to(events::follow),
+        Handler::OpenAiTranscribe => route.to(openai::transcribe),
+        Handler::OpenAiTranslate => route.to(openai::translate),
+        Handler::OpenAiModels => route.to(openai::models),
+        Handler::OpenAiModel => route.to(openai::model),
+        Handler::Stream => route.to(stream::open),
+        Handler::Realtime => route.to(realtime::open),
+        Handler::Telegram => route.to(telegram::take),
+        Handler::Mcp => route.to(mcp::answer),
+        Handler::Claim => route.to(claims::show),
+        Handler::OpenClaim => route.to(claims::open),
     }
 }
 
-fn method(method: Method) -> HttpMethod {
+/// What takes requests of this method.
+fn of(method: Method) -> actix_web::Route {
+    match method {
+        Method::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        other => web::method(http(other)),
+    }
+}
+
+fn http(method: Method) -> HttpMethod {
     match method {
         Method::Get => HttpMethod::GET,
         Method::Post => HttpMethod::POST,

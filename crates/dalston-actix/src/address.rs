@@ -1,5 +1,6 @@
 //! The client's address: the peer of the socket, unless that is a proxy that is trusted.
 
+use crate::names::FORWARDED_FOR;
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -17,7 +18,10 @@ impl TrustedProxies {
     /// The client's address: read right to left, the first that is no trusted proxy.
     pub fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         let mut client = request.peer_addr()?.ip().to_canonical();
-        let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+        if !self.trusts(client) {
+            return Some(client);
+        }
+        let forwarded = request.headers().get_all(&FORWARDED_FOR).filter_map(|value| value.to_str().ok());
         let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
         for hop in hops.into_iter().rev() {
             if !self.trusts(client) {

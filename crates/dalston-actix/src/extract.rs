@@ -1,14 +1,10 @@
 //! What a guarded handler takes.
 
-use crate::Problem;
+use crate::{Problem, visit::Visit};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use dalston_auth::{Denied, Entry, Permit};
 use dalston_model::ErrorCode;
 use std::future::{Ready, ready};
-
-/// How the gate decided, as the `Guard` leaves it in the request.
-#[derive(Debug, Clone)]
-pub(crate) struct Decision(pub(crate) Result<Entry, Denied>);
 
 /// The proof that the caller may do what the route needs.
 #[derive(Debug, Clone)]
@@ -23,7 +19,7 @@ impl FromRequest for Permitted {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let entered = decision(request).and_then(|decision| decision.0.map_err(Problem::from));
+        let entered = decision(request).and_then(|decision| decision.map_err(Problem::from));
         ready(entered.map(|entry| Self(entry.permit)))
     }
 }
@@ -33,13 +29,13 @@ impl FromRequest for Entered {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(decision(request).map(|decision| Self(decision.0.map(|entry| entry.permit))))
+        ready(decision(request).map(|decision| Self(decision.map(|entry| entry.permit))))
     }
 }
 
 /// A handler without a guard is a fault of ours, never an open door.
-fn decision(request: &HttpRequest) -> Result<Decision, Problem> {
-    request.extensions().get::<Decision>().cloned().ok_or_else(|| {
+fn decision(request: &HttpRequest) -> Result<Result<Entry, Denied>, Problem> {
+    request.extensions().get::<Visit>().and_then(|visit| visit.decision.clone()).ok_or_else(|| {
         tracing::error!("a handler that needs a permit stands behind no guard");
         Problem::new(ErrorCode::Internal, "Internal error")
     })

@@ -1,26 +1,17 @@
 //! The gate in front of a resource: decided from the headers, before the body is read.
 
 use crate::{
-    Problem, QueryKeys, RequestInfo,
-    extract::Decision,
-    presented::{in_query, presented},
-    problem::{header_value, limit_headers},
+    QueryKeys, RequestInfo,
+    names::TENANT,
+    presented::{InQuery, in_query, presented},
 };
 use actix_web::{
-    Error, HttpMessage, HttpRequest,
-    body::EitherBody,
-    body::MessageBody,
-    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    HttpRequest, HttpResponse,
     http::{Method, header},
 };
-use dalston_auth::{Asked, Attempt, Denied, Entry, Gate, Need, Refusal};
+use dalston_auth::{Asked, Attempt, Denied, Entry, Gate, Need, Permit, Refusal};
 use dalston_model::ErrorCode;
-use std::{
-    future::{Future, Ready, ready},
-    pin::Pin,
-    rc::Rc,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 /// The door that a route is, and so how refusals are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,15 +29,19 @@ pub enum Door {
 /// What each method of a resource needs; `None` asks nobody.
 pub type Needs = Vec<(Method, Option<Need>)>;
 
+/// The answer to a request that was let in, where there is one at hand: then nothing behind the guard is asked.
+pub type AtHand = Arc<dyn Fn(&HttpRequest, &Permit) -> Option<HttpResponse> + Send + Sync>;
+
 /// Lets requests through to what it wraps, with an `Entry` in them, or answers for it.
 #[derive(Clone)]
 pub struct Guard {
-    gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
     needs: Arc<Needs>,
     otherwise: Need,
     query_keys: QueryKeys,
     door: Door,
     route: &'static str,
+    at_hand: Option<AtHand>,
 }
 
 impl Guard {
@@ -64,6 +59,7 @@ impl Guard {
             query_keys: QueryKeys::default(),
             door: Door::Http,
             route: "",
+            at_hand: None,
         }
     }
 
@@ -85,17 +81,35 @@ impl Guard {
         Self { route, ..self }
     }
 
+    /// Where answers may be at hand.
+    #[must_use]
+    pub fn at_hand(self, at_hand: AtHand) -> Self {
+        Self { at_hand: Some(at_hand), ..self }
+    }
+
     fn otherwise(self, otherwise: Need) -> Self {
         Self { otherwise, ..self }
     }
 
-    fn need(&self, method: &Method) -> Option<Need> {
+    /// What the method needs.
+    pub(crate) fn need(&self, method: &Method) -> Option<Need> {
         // HEAD is GET without its body.
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         self.needs.iter().find(|(of, _)| of == method).map_or(Some(self.otherwise), |(_, need)| *need)
     }
 
-    async fn enter(&self, request: &HttpRequest, info: &RequestInfo, need: Need) -> Result<Entry, Denied> {
+    /// What the query presents.
+    pub(crate) fn in_query(request: &HttpRequest) -> InQuery {
+        in_query(request.query_string())
+    }
+
+    /// The request, as far as the gate needs it.
+    pub(crate) fn attempt<'a>(
+        &'a self,
+        request: &'a HttpRequest,
+        in_query: &'a InQuery,
+        info: &RequestInfo,
+    ) -> Attempt<'a> {
         let taken = match self.query_keys {
             // The specification of MCP forbids it (MCP-03).
             _ if self.door == Door::Mcp => false,
@@ -103,10 +117,9 @@ impl Guard {
             QueryKeys::Stream => self.door == Door::Stream,
             QueryKeys::Off => false,
         };
-        let in_query = in_query(request.query_string());
-        let credential = presented(request, &in_query, taken, self.door == Door::Stream);
+        let credential = presented(request, in_query, taken, self.door == Door::Stream);
         // Two tenants are none, as is one of other characters: no tenant has an empty name.
-        let mut tenants = request.headers().get_all("x-dalston-tenant");
+        let mut tenants = request.headers().get_all(&TENANT);
         let tenant = tenants.next().map(|value| value.to_str().ok().filter(|_| tenants.next().is_none()).unwrap_or(""));
         let door = match self.door {
             Door::Http => dalston_model::Door::Http,
@@ -115,13 +128,28 @@ impl Guard {
             Door::Mcp => dalston_model::Door::Mcp,
         };
         let asked = Asked { method: request.method().as_str(), route: self.route };
-        let (address, request_id) = (info.address, Some(info.id.clone()));
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        self.gate.enter(Attempt { credential, tenant, door, asked, origin, address, request_id }, need).await
+        Attempt { credential, tenant, door, asked, origin, address: info.address, request_id: Some(info.id) }
+    }
+
+    /// How the gate decides where it need not ask the store.
+    pub(crate) fn at_once(
+        &self,
+        request: &HttpRequest,
+        info: &RequestInfo,
+        need: Need,
+    ) -> Option<Result<Entry, Denied>> {
+        let in_query = Self::in_query(request);
+        self.gate.try_enter(&self.attempt(request, &in_query, info), need)
+    }
+
+    /// The answer that is at hand, if there is one.
+    pub(crate) fn answer(&self, request: &HttpRequest, permit: &Permit) -> Option<HttpResponse> {
+        self.at_hand.as_ref().and_then(|at_hand| at_hand(request, permit))
     }
 
     /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.
-    fn answers(&self, request: &HttpRequest, refusal: Refusal) -> bool {
+    pub(crate) fn answers(&self, request: &HttpRequest, refusal: Refusal) -> bool {
         let stays_http = matches!(refusal.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
         self.door != Door::Stream || stays_http || !is_handshake(request)
     }
@@ -138,74 +166,4 @@ fn is_handshake(request: &HttpRequest) -> bool {
         && names(header::CONNECTION, "upgrade")
         && ["7", "8", "13"].into_iter().any(|version| names(header::SEC_WEBSOCKET_VERSION, version))
         && request.headers().contains_key(header::SEC_WEBSOCKET_KEY)
-}
-
-impl<S, B> Transform<S, ServiceRequest> for Guard
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<EitherBody<B>>;
-    type Error = Error;
-    type Transform = GuardService<S>;
-    type InitError = ();
-    type Future = Ready<Result<Self::Transform, ()>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(GuardService { guard: self.clone(), service: Rc::new(service) }))
-    }
-}
-
-/// A guarded service of one worker.
-pub struct GuardService<S> {
-    guard: Guard,
-    service: Rc<S>,
-}
-
-impl<S, B> Service<ServiceRequest> for GuardService<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<EitherBody<B>>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
-
-    forward_ready!(service);
-
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        let (guard, service) = (self.guard.clone(), Rc::clone(&self.service));
-        Box::pin(async move {
-            let Some(need) = guard.need(request.method()) else {
-                return Ok(service.call(request).await?.map_into_left_body());
-            };
-            let info = RequestInfo::of(request.request());
-            let entered = guard.enter(request.request(), &info, need).await;
-            if let Err(denied) = &entered
-                && guard.answers(request.request(), denied.refusal)
-            {
-                let mut response = Problem::from(*denied).respond(&info.id);
-                mark(response.headers_mut(), entered.as_ref().ok());
-                return Ok(request.into_response(response).map_into_right_body());
-            }
-            let entry = entered.as_ref().ok().cloned();
-            request.extensions_mut().insert(Decision(entered));
-            let mut response = match service.call(request).await {
-                Ok(response) => response,
-                Err(error) => return Err(error),
-            };
-            mark(response.headers_mut(), entry.as_ref());
-            Ok(response.map_into_left_body())
-        })
-    }
-}
-
-/// What every answer behind the gate carries.
-fn mark(headers: &mut header::HeaderMap, entry: Option<&Entry>) {
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    for (name, value) in entry.and_then(|entry| entry.caller().room()).iter().flat_map(|it| limit_headers(it)) {
-        if let Some(value) = header_value(&value) {
-            headers.insert(name, value);
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What a request presents: all credentials, wherever they are.
 
+use crate::names::{API_KEY, XI_API_KEY};
 use actix_web::{HttpRequest, http::header, web::Query};
 use dalston_auth::{Candidate, Credential, Place, Refusal};
 
@@ -31,7 +32,7 @@ pub(crate) fn presented<'a>(
 ) -> Result<Credential<'a>, Refusal> {
     let headers = request.headers();
     let authorization = headers.get_all(header::AUTHORIZATION).map(|value| (Place::Authorization, value));
-    let names = ["x-api-key", "xi-api-key"];
+    let names = [&API_KEY, &XI_API_KEY];
     let keys = names.into_iter().flat_map(|name| headers.get_all(name)).map(|value| (Place::ApiKey, value));
     let in_headers = authorization.chain(keys).map(|(place, value)| Candidate { place, value: value.as_bytes() });
     let candidate = |place, value: &'a String| Candidate { place, value: value.as_bytes() };

@@ -1,5 +1,6 @@
 //! Refusals as `application/problem+json` (RFC 9457): one shape on every route.
 
+use crate::names::{LIMIT_POLICY, LIMIT_STATE};
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
@@ -30,7 +31,7 @@ struct Parts {
     errors: Value,
     result: Value,
     of_quota: bool,
-    headers: Vec<(HeaderName, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The status of each code: the one place where HTTP learns what they mean.
@@ -93,10 +94,10 @@ impl Problem {
         self
     }
 
-    /// With another header.
+    /// With another header, unless its value can be none.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.0.headers.push((name, value.into()));
+    pub fn with_header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        self.0.headers.extend(value.try_into().ok().map(|value| (name, value)));
         self
     }
 
@@ -140,7 +141,7 @@ impl Problem {
         }
         let mut response = HttpResponseBuilder::new(*status);
         for (name, value) in headers {
-            response.append_header((name.clone(), value.as_str()));
+            response.append_header((name.clone(), value.clone()));
         }
         response.content_type("application/problem+json").body(body.to_string())
     }
@@ -190,11 +191,9 @@ impl From<Denied> for Problem {
 }
 
 /// The headers of a limited key's answer.
-pub(crate) fn limit_headers(verdict: &Verdict) -> [(HeaderName, String); 2] {
-    [
-        (HeaderName::from_static("ratelimit-policy"), verdict.policy()),
-        (HeaderName::from_static("ratelimit"), verdict.state()),
-    ]
+pub(crate) fn limit_headers(verdict: &Verdict) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let values = [(&LIMIT_POLICY, verdict.policy()), (&LIMIT_STATE, verdict.state())];
+    values.into_iter().filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_bytes(value.as_bytes()).ok()?)))
 }
 
 impl fmt::Display for Problem {
@@ -212,9 +211,4 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         self.response(None)
     }
-}
-
-/// The value of a header, if it can be one.
-pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
-    HeaderValue::from_str(text).ok()
 }

@@ -335,6 +335,6 @@ fn source(attempt: &Attempt<'_>) -> Source {
         actor: Actor::Gateway,
         door: attempt.door,
         address: attempt.address,
-        request_id: attempt.request_id.clone(),
+        request_id: attempt.request_id,
     }
 }

@@ -1,6 +1,7 @@
 //! What a command is: a type with a few constants, and the row of the table that it becomes.
 
 use crate::{Answer, Arguments, Drawing, Registry, arguments::parse};
+use bytes::Bytes;
 use dalston_auth::{Need, Permit};
 use dalston_model::Timestamp;
 use dalston_service::{Repeat, ServiceResult, Services};
@@ -124,6 +125,12 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
         true
     }
 
+    /// Its answer as JSON without arguments, where one is kept ready: a door that gives bytes need not run it then.
+    fn ready(services: &Services, permit: &Permit) -> Option<Bytes> {
+        let _ = (services, permit);
+        None
+    }
+
     /// Runs it.
     fn run(self, context: Context<'_>) -> impl Future<Output = ServiceResult<Answer>> + Send;
 }
@@ -167,6 +174,7 @@ pub struct Row {
     pub schema: Value,
     draw: fn(&Value, Timestamp) -> Drawing,
     is_well: fn(&Value) -> bool,
+    ready: fn(&Services, &Permit) -> Option<Bytes>,
     check: fn(&Row, Arguments) -> ServiceResult<()>,
     run: for<'a> fn(&'a Row, Context<'a>, Arguments) -> Running<'a>,
 }
@@ -196,6 +204,7 @@ impl Row {
             schema,
             draw: C::draw,
             is_well: C::is_well,
+            ready: C::ready,
             check: |row, arguments| parse::<C>(row, arguments).map(|_| ()),
             run: |row, context, arguments| Box::pin(async move { parse::<C>(row, arguments)?.run(context).await }),
         }
@@ -221,6 +230,11 @@ impl Row {
     /// Whether the answer says that all is well.
     pub fn is_well(&self, data: &Value) -> bool {
         (self.is_well)(data)
+    }
+
+    /// The answer as JSON without arguments, where one is kept ready for a caller who may run it.
+    pub fn ready(&self, services: &Services, permit: &Permit) -> Option<Bytes> {
+        (self.ready)(services, permit)
     }
 
     /// The name as slash text: `/keys_list`.

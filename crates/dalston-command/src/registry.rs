@@ -77,6 +77,11 @@ impl Registry {
         self.rows.iter().find(|row| row.tool == name)
     }
 
+    /// Where the command of this name stands among the rows.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.rows.iter().position(|row| row.name == name)
+    }
+
     /// The command of this name.
     pub fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.name == name)
@@ -98,6 +103,18 @@ impl Registry {
         repeat: Option<Repeat>,
     ) -> ServiceResult<Answer> {
         let row = self.row(name).ok_or(ServiceError::NotFound("Command"))?;
+        self.run(services, caller, row, arguments, repeat).await
+    }
+
+    /// The same of a row of this table.
+    pub async fn run(
+        &self,
+        services: &Services,
+        caller: &Caller,
+        row: &Row,
+        arguments: Arguments,
+        repeat: Option<Repeat>,
+    ) -> ServiceResult<Answer> {
         let permit = caller.permit(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
         row.run(Context { registry: self, services, permit, repeat }, arguments).await
     }

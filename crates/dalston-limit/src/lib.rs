@@ -19,8 +19,10 @@ mod local;
 mod shards;
 mod verdict;
 mod window;
+mod written;
 
 pub use limiter::{Limiter, Mode, Shared};
 pub use local::LocalLimiter;
 pub use verdict::Verdict;
 pub use window::Window;
+pub use written::Written;

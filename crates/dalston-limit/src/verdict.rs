@@ -1,5 +1,6 @@
 //! What the limiter says of a request, and how it reads in headers.
 
+use crate::Written;
 use dalston_model::RateLimit;
 use dalston_store::Taken;
 use std::time::Duration;
@@ -29,13 +30,17 @@ impl Verdict {
     }
 
     /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
-    pub fn policy(&self) -> String {
-        format!("\"key\";q={};w={}", self.limit.get(), RateLimit::WINDOW_SECONDS)
+    pub fn policy(&self) -> Written {
+        Written::default()
+            .text("\"key\";q=")
+            .number(self.limit.get().into())
+            .text(";w=")
+            .number(RateLimit::WINDOW_SECONDS.into())
     }
 
     /// The value of `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
-    pub fn state(&self) -> String {
-        format!("\"key\";r={};t={}", self.remaining, self.resets_in)
+    pub fn state(&self) -> Written {
+        Written::default().text("\"key\";r=").number(self.remaining.into()).text(";t=").number(self.resets_in)
     }
 }
 
@@ -51,8 +56,8 @@ mod tests {
     fn headers_name_the_limit_what_is_left_and_when_there_is_more() {
         let taken = Taken { admitted: true, used: 1, frees_in: Duration::from_millis(60_100) };
         let verdict = Verdict::new(taken, RateLimit::new(60).unwrap());
-        assert_eq!(verdict.policy(), r#""key";q=60;w=60"#);
-        assert_eq!(verdict.state(), r#""key";r=59;t=61"#);
+        assert_eq!(verdict.policy().as_bytes(), br#""key";q=60;w=60"#);
+        assert_eq!(verdict.state().as_bytes(), br#""key";r=59;t=61"#);
     }
 
     #[test]

@@ -28,6 +28,33 @@ impl Entropy for OsEntropy {
     }
 }
 
+/// A generator of one's own, which asks another source once, for its seed: for names that are made by the thousand.
+/// A secret comes from the source itself.
+pub struct Stretched {
+    source: SharedEntropy,
+    generator: Mutex<Option<StdRng>>,
+}
+
+impl Stretched {
+    /// Seeded from this source, when first asked.
+    pub const fn new(source: SharedEntropy) -> Self {
+        Self { source, generator: Mutex::new(None) }
+    }
+}
+
+impl Entropy for Stretched {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        let mut generator = self.generator.lock().unwrap_or_else(PoisonError::into_inner);
+        if generator.is_none() {
+            let mut seed = [0; 32];
+            self.source.fill(&mut seed)?;
+            *generator = Some(StdRng::from_seed(seed));
+        }
+        generator.as_mut().ok_or(EntropyError)?.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
 /// The same bytes for the same seed. For tests.
 pub struct SeededEntropy(Mutex<StdRng>);
 
@@ -42,5 +69,26 @@ impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretched_source_is_asked_once() {
+        let (source, twin) = (Arc::new(SeededEntropy::new(1)), SeededEntropy::new(1));
+        let stretched = Stretched::new(source.clone());
+        let mut given = [[0; 16]; 3];
+        for bytes in &mut given {
+            stretched.fill(bytes).unwrap();
+        }
+        assert!(given[0] != given[1] && given[1] != given[2]);
+        let (mut left, mut expected, mut seed) = ([0; 8], [0; 8], [0; 32]);
+        source.fill(&mut left).unwrap();
+        twin.fill(&mut seed).unwrap();
+        twin.fill(&mut expected).unwrap();
+        assert_eq!(left, expected);
     }
 }

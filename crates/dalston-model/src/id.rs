@@ -94,24 +94,52 @@ impl DeliveryId {
     }
 }
 
-/// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}` and is no key, else a new one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(String);
+/// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}` and is no key, else a new one. It is made
+/// for every request, so it lies in one piece, without an allocation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId {
+    text: [u8; Self::LONGEST],
+    length: u8,
+}
 
 impl RequestId {
+    const LONGEST: usize = 64;
+
     /// A new one: 32 hex digits of a UUIDv7.
     pub fn new(at: Timestamp, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        Ok(Self(SessionId::new(at, entropy)?.as_uuid().simple().to_string()))
+        let mut text = [0; Self::LONGEST];
+        SessionId::new(at, entropy)?.as_uuid().simple().encode_lower(&mut text);
+        Ok(Self { text, length: 32 })
     }
 
     /// One of a moment, for when there is no chance to be had.
     pub fn at(now: Timestamp) -> Self {
-        Self(format!("t{}", now.as_micros()))
+        Self::of(format!("t{}", now.as_micros()).as_bytes())
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The text in ASCII.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text[..usize::from(self.length)]
+    }
+
+    fn of(plain: &[u8]) -> Self {
+        let (mut text, mut length) = ([0; Self::LONGEST], 0);
+        for (place, byte) in text.iter_mut().zip(plain) {
+            *place = *byte;
+            length += 1;
+        }
+        Self { text, length }
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestId").field(&self.as_str()).finish()
     }
 }
 
@@ -120,8 +148,8 @@ impl FromStr for RequestId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !looks_secret(text) {
-            Ok(Self(text.to_owned()))
+        if (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(allowed) && !looks_secret(text) {
+            Ok(Self::of(text.as_bytes()))
         } else {
             Err(IdError)
         }
@@ -148,8 +176,12 @@ mod tests {
     #[test]
     fn a_request_id_is_plain_and_no_key() {
         for plain in ["a", "A-1_b.c", &"x".repeat(64)] {
-            assert!(plain.parse::<RequestId>().is_ok(), "{plain}");
+            assert_eq!(plain.parse::<RequestId>().unwrap().as_str(), plain);
         }
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let new = RequestId::new(at, &SeededEntropy::new(1)).unwrap();
+        assert_eq!((new.as_str().len(), new.as_str().parse()), (32, Ok(new)));
+        assert_eq!(RequestId::at(at).as_str(), "t1700000000000000");
         for wrong in ["", "a b", "a/b", &"x".repeat(65), &format!("dk_{}", "a".repeat(43))] {
             assert!(wrong.parse::<RequestId>().is_err(), "{wrong}");
         }

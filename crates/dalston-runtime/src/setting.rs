@@ -159,6 +159,6 @@ pub const SETTINGS: &[Setting] = &[
         "failed attempts per address before 429; valid keys are not touched by it",
     ),
     Setting::new(&["DALSTON_ALLOW_VOLATILE"], "false", "start on a Redis that loses acknowledged writes"),
-    Setting::new(&["DALSTON_LOG"], "info", "what is logged: a tracing filter"),
+    Setting::new(&["DALSTON_LOG"], "info", "what is logged: a tracing filter; requests that were refused or failed are at info, all others at debug"),
     Setting::new(&["DALSTON_LOG_FORMAT"], "text", "how: text or json"),
 ];

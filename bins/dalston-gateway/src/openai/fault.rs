@@ -1,38 +1,29 @@
 //! Refusals in OpenAI's shape, on its routes: those of the gate too, and whatever is no route below its base URL.
 
 use actix_web::{
-    Error, HttpResponse,
-    body::{BoxBody, MessageBody, to_bytes_limited},
-    dev::{ServiceRequest, ServiceResponse},
+    HttpRequest, HttpResponse,
+    body::MessageBody,
     http::{StatusCode, header},
-    middleware::Next,
 };
 use serde_json::{Value, json};
 
-/// A refusal is shorter.
-const MOST: usize = 64 * 1024;
 /// What a client reads when a refusal cannot be.
 const UNKNOWN: &str = "Internal error";
 
 /// Draws what is refused below the base URL as OpenAI does.
-pub(crate) async fn shape(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let is_ours = request.path() == "/openai/v1" || request.path().starts_with("/openai/v1/");
-    let response = next.call(request).await?;
-    if !is_ours || response.status().as_u16() < 400 {
-        return Ok(response.map_into_left_body());
+pub(crate) fn shape(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    let below = request.path().strip_prefix("/openai/v1");
+    if !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return response;
     }
-    let (request, response) = response.into_parts();
     let (head, body) = response.into_parts();
-    let body = to_bytes_limited(body, MOST).await.ok().and_then(Result::ok).unwrap_or_default();
-    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-    Ok(ServiceResponse::new(request, redrawn(&head, &problem)).map_into_right_body())
+    let problem: Value =
+        body.try_into_bytes().ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+    redrawn(&head, &problem)
 }
 
 /// The refusal with its headers, in the other shape.
-fn redrawn(head: &HttpResponse<()>, problem: &Value) -> HttpResponse<BoxBody> {
+fn redrawn(head: &HttpResponse<()>, problem: &Value) -> HttpResponse {
     let status = match head.status() {
         // There what is not acceptable is not well-formed either.
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,

@@ -1,6 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_service::{ServiceResult, key_view};
+use bytes::Bytes;
+use dalston_auth::{Need, Permit};
+use dalston_service::{ServiceResult, Services, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -15,6 +16,10 @@ impl Command for Whoami {
     const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/me");
+
+    fn ready(services: &Services, permit: &Permit) -> Option<Bytes> {
+        services.keys.own_card(permit.caller().holder()?)
+    }
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let caller = context.permit.caller();

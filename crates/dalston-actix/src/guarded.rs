@@ -1,0 +1,174 @@
+//! A guarded service: what the guard decides, and what comes of it.
+
+use crate::{Guard, Problem, RequestInfo, problem::limit_headers, visit::Visit};
+use actix_web::{
+    Error,
+    body::{EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform},
+    http::header,
+};
+use dalston_auth::{Denied, Entry};
+use dalston_limit::Verdict;
+use pin_project_lite::pin_project;
+use std::{
+    future::{Future, Ready, ready},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready as poll_ready},
+};
+
+impl<S, B> Transform<S, ServiceRequest> for Guard
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = GuardService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(GuardService(Rc::new(Post { guard: self.clone(), service }))))
+    }
+}
+
+/// A guarded service of one worker.
+pub struct GuardService<S>(Rc<Post<S>>);
+
+/// The guard, and what stands behind it.
+struct Post<S> {
+    guard: Guard,
+    service: S,
+}
+
+impl<S, B> Service<ServiceRequest> for GuardService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Guarded<S::Future, B>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.service.poll_ready(context)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let Some(need) = self.0.guard.need(request.method()) else {
+            return Guarded::passed(self.0.service.call(request), None);
+        };
+        let info = RequestInfo::of(request.request());
+        if let Some(entered) = self.0.guard.at_once(request.request(), &info, need) {
+            return self.0.decided(request, info, entered);
+        }
+        let post = Rc::clone(&self.0);
+        Guarded::asked(async move {
+            let in_query = Guard::in_query(request.request());
+            let attempt = post.guard.attempt(request.request(), &in_query, &info);
+            let entered = post.guard.gate.enter(attempt, need).await;
+            post.decided(request, info, entered).await
+        })
+    }
+}
+
+impl<S, B> Post<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    /// The request goes on, or is answered here.
+    fn decided(
+        &self,
+        request: ServiceRequest,
+        info: RequestInfo,
+        entered: Result<Entry, Denied>,
+    ) -> Guarded<S::Future, B> {
+        let room = match &entered {
+            Err(denied) if self.guard.answers(request.request(), denied.refusal) => {
+                let mut response = Problem::from(*denied).respond(&info.id);
+                mark(response.headers_mut(), None);
+                return Guarded::answered(request.into_response(response).map_into_right_body());
+            }
+            Err(_) => None,
+            Ok(entry) => {
+                let room = entry.caller().room().copied();
+                if let Some(mut response) = self.guard.answer(request.request(), &entry.permit) {
+                    mark(response.headers_mut(), room.as_ref());
+                    return Guarded::answered(request.into_response(response).map_into_right_body());
+                }
+                room
+            }
+        };
+        Visit::decided(request.request(), info, entered);
+        Guarded::passed(self.service.call(request), Some(room))
+    }
+}
+
+pin_project! {
+    /// The answer of a guarded service. What is decided at once takes no box.
+    pub struct Guarded<F, B> {
+        #[pin]
+        stage: Stage<F, B>,
+    }
+}
+
+type Asking<B> = Pin<Box<dyn Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>>>>;
+
+pin_project! {
+    #[project = At]
+    enum Stage<F, B> {
+        /// The guard has answered.
+        Answered { response: Option<ServiceResponse<EitherBody<B>>> },
+        /// The store is being asked.
+        Asked { asking: Asking<B> },
+        /// The request went on: with a mark for its answer, unless nobody was asked.
+        Passed { #[pin] answer: F, mark: Option<Option<Verdict>> },
+    }
+}
+
+impl<F, B> Guarded<F, B> {
+    fn answered(response: ServiceResponse<EitherBody<B>>) -> Self {
+        Self { stage: Stage::Answered { response: Some(response) } }
+    }
+
+    fn asked(asking: impl Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>> + 'static) -> Self {
+        Self { stage: Stage::Asked { asking: Box::pin(asking) } }
+    }
+
+    const fn passed(answer: F, mark: Option<Option<Verdict>>) -> Self {
+        Self { stage: Stage::Passed { answer, mark } }
+    }
+}
+
+impl<F, B> Future for Guarded<F, B>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().stage.project() {
+            // It is polled no more once it is ready.
+            At::Answered { response } => response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
+            At::Asked { asking } => asking.as_mut().poll(context),
+            At::Passed { answer, mark: marks } => {
+                let mut response = poll_ready!(answer.poll(context))?;
+                if let Some(room) = marks {
+                    mark(response.headers_mut(), room.as_ref());
+                }
+                Poll::Ready(Ok(response.map_into_left_body()))
+            }
+        }
+    }
+}
+
+/// What every answer behind the gate carries.
+fn mark(headers: &mut header::HeaderMap, room: Option<&Verdict>) {
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    for (name, value) in room.into_iter().flat_map(limit_headers) {
+        headers.insert(name, value);
+    }
+}

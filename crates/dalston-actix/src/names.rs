@@ -1,0 +1,18 @@
+//! The headers that have no name in the framework: made once, for a lookup by text makes the name each time.
+
+use actix_web::http::header::HeaderName;
+
+/// The id of the request.
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Who sent a request that a proxy passed on.
+pub(crate) static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// A key.
+pub(crate) static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// A key, as some clients name it.
+pub(crate) static XI_API_KEY: HeaderName = HeaderName::from_static("xi-api-key");
+/// The tenant in which a platform caller works.
+pub(crate) static TENANT: HeaderName = HeaderName::from_static("x-dalston-tenant");
+/// The limit of the key.
+pub(crate) static LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// What is left of it.
+pub(crate) static LIMIT_STATE: HeaderName = HeaderName::from_static("ratelimit");
