@@ -16,8 +16,12 @@ run *args:
 test *words:
     bash tests/run {{words}}
 
-# Measure what the README claims.
+# Compare the gateway with its peers; installs them.
 bench:
+    bash benches/run
+
+# Measure its parts.
+micro:
     cargo build --release --bin dalston-gateway
     cargo bench -p dalston-benches
 
