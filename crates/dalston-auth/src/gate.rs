@@ -331,10 +331,8 @@ impl Gate {
 }
 
 fn source(attempt: &Attempt<'_>) -> Source {
-    Source {
-        actor: Actor::Gateway,
-        door: attempt.door,
-        address: attempt.address,
-        request_id: attempt.request_id,
-    }
+    Source { actor: Actor::Gateway, door: attempt.door, address: attempt.address, request_id: attempt.request_id }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use dalston_store::{
     StoreResult, UsedKey,
 };
 use futures_util::TryStreamExt;
-use sqlx::SqliteConnection;
+use sqlx::{Row as _, SqliteConnection};
 
 const INSERT: &str = concat!(
     "INSERT INTO keys (",

@@ -1,0 +1,197 @@
+//! What admitting a request costs when its key is in memory, and what its parts cost: the clocks, the shape of the
+//! secret, the digest, the limiter. Then with a million keys, and at two threads on different keys.
+
+#![expect(clippy::expect_used, reason = "a bench that cannot begin ends")]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dalston_auth::{
+    Asked, Attempt, Credential, Digester, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, PlainKey,
+};
+use dalston_limit::Limiter;
+use dalston_model::{
+    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, OsEntropy, RateLimit, Scope, ScopeSet, Source,
+    SystemClock, Target, TenantId, Timestamp,
+};
+use dalston_store::{KeyStore, MemoryStore, NewKey};
+use serde_json::json;
+use std::{
+    hint::black_box,
+    num::NonZeroU32,
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
+use tokio::runtime::{Builder, Runtime};
+
+const MILLION: usize = 1_000_000;
+
+/// A wall clock that runs a thousand times as fast, so that a bench does not run into the limit.
+struct Hasty {
+    since: Timestamp,
+}
+
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.since.plus(SystemClock.now().since(self.since) * 1_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
+}
+
+/// A gate with keys that are all in memory.
+struct Fixture {
+    gate: Gate,
+    secrets: Vec<PlainKey>,
+}
+
+impl Fixture {
+    fn new(tokio: &Runtime, keys: usize) -> Self {
+        let clock = Arc::new(Hasty { since: SystemClock.now() });
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let gate = Gate::new(GateParts {
+            store: store.clone(),
+            limiter: Limiter::new(clock.clone(), None),
+            format: KeyFormat::default(),
+            pepper: None,
+            masters: MasterKeys::default(),
+            failures_per_minute: NonZeroU32::MIN,
+            // For the whole bench nothing changes.
+            memory: Memory { keys: 2 * keys, freshness: Duration::from_hours(1), ..Memory::default() },
+            clock: clock.clone(),
+        });
+        let mut secrets = Vec::with_capacity(keys);
+        tokio.block_on(async {
+            for _ in 0..keys {
+                let secret = gate.format().mint(&OsEntropy).expect("chance");
+                let key = key(&secret, &*clock);
+                let entry = entry(&key, &*clock);
+                let new = NewKey { digest: gate.digester().digest(&secret), key };
+                store.insert_key(&new, None, &entry).await.expect("a store in memory");
+                secrets.push(secret);
+            }
+            gate.follower().poll().await.expect("a store in memory");
+            for secret in &secrets {
+                gate.enter(attempt(secret), Need::Caller).await.expect("a live key");
+            }
+        });
+        Self { gate, secrets }
+    }
+
+    fn admit(&self, index: usize) -> bool {
+        let secret = &self.secrets[index % self.secrets.len()];
+        self.gate.try_enter(&attempt(secret), Need::Scope(Scope::JobsRead)).is_some_and(|entered| entered.is_ok())
+    }
+}
+
+fn key(secret: &PlainKey, clock: &dyn Clock) -> Key {
+    Key {
+        id: KeyId::new(clock.now(), &OsEntropy).expect("chance"),
+        tenant: TenantId::default(),
+        prefix: secret.prefix().to_owned(),
+        name: "bench".parse().expect("a name"),
+        description: None,
+        scopes: ScopeSet::DEFAULT,
+        rate_limit: RateLimit::new(RateLimit::MAX).ok(),
+        enabled: true,
+        created_at: clock.now(),
+        created_by: None,
+        expires_at: None,
+        revoked_at: None,
+        metadata: Metadata::default(),
+    }
+}
+
+fn entry(key: &Key, clock: &dyn Clock) -> AuditEntry {
+    AuditEntry {
+        time: clock.now(),
+        tenant: key.tenant.clone(),
+        source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
+        action: Action::KeyCreated,
+        target: Target::Key(key.id),
+        detail: json!({}),
+    }
+}
+
+fn attempt(secret: &PlainKey) -> Attempt<'_> {
+    Attempt {
+        credential: Ok(Credential { token: secret.expose(), may_be_master: true, is_ticket: false }),
+        tenant: None,
+        door: Door::Http,
+        asked: Asked { method: "GET", route: "/auth/me" },
+        origin: None,
+        address: Some([192, 0, 2, 1].into()),
+        request_id: "0123456789abcdef0123456789abcdef".parse().ok(),
+    }
+}
+
+fn parts(bench: &mut Criterion) {
+    let (format, digester, clock) = (KeyFormat::default(), Digester::new(None), SystemClock);
+    let secret = format.mint(&OsEntropy).expect("chance");
+    bench.bench_function("the wall clock", |bench| bench.iter(|| clock.now()));
+    bench.bench_function("the monotonic clock", |bench| bench.iter(|| clock.monotonic()));
+    bench.bench_function("the shape of a secret", |bench| {
+        bench.iter(|| format.check(black_box(secret.expose())).is_some())
+    });
+    bench.bench_function("the digest of a secret", |bench| bench.iter(|| digester.digest(black_box(&secret))));
+    let hasty = Hasty { since: clock.now() };
+    let limiter = Limiter::new(Arc::new(SystemClock), None);
+    let (id, limit) =
+        (KeyId::new(clock.now(), &OsEntropy).expect("chance"), RateLimit::new(RateLimit::MAX).expect("in range"));
+    bench.bench_function("a unit of the limiter", |bench| {
+        bench.iter(|| limiter.try_take(black_box(id), limit, hasty.now()));
+    });
+}
+
+fn admit(bench: &mut Criterion) {
+    let tokio = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let few = Fixture::new(&tokio, 64);
+    bench.bench_function("admit: one key with a limit", |bench| bench.iter(|| few.admit(black_box(0))));
+    let mut next = 0;
+    bench.bench_function("admit: 64 keys in turn", |bench| {
+        bench.iter(|| {
+            next += 1;
+            few.admit(next)
+        });
+    });
+    for threads in [1, 2] {
+        bench.bench_function(
+            &format!("admit: {threads} threads, each its own key, time per request of each"),
+            |bench| {
+                bench.iter_custom(|rounds| side_by_side(&few, threads, rounds));
+            },
+        );
+    }
+    let many = Fixture::new(&tokio, MILLION);
+    bench.bench_function("admit: a million keys in no order", |bench| {
+        bench.iter(|| {
+            // A generator that visits all of them.
+            next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            many.admit(next >> 20)
+        });
+    });
+}
+
+/// How long `threads` take that each ask `rounds` times with a key of their own.
+fn side_by_side(fixture: &Fixture, threads: usize, rounds: u64) -> Duration {
+    let (start, clock) = (Barrier::new(threads), SystemClock);
+    thread::scope(|scope| {
+        let run = |key: usize| {
+            let start = &start;
+            move || {
+                start.wait();
+                let began = clock.monotonic();
+                for _ in 0..rounds {
+                    black_box(fixture.admit(black_box(key)));
+                }
+                clock.monotonic().saturating_sub(began)
+            }
+        };
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(run(thread))).collect();
+        running.into_iter().map(|thread| thread.join().expect("a thread")).max().unwrap_or_default()
+    })
+}
+
+criterion_group!(benches, parts, admit);
+criterion_main!(benches);
