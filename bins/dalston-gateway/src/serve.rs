@@ -42,6 +42,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     let ticking = rt::spawn(tick(runtime.clone(), ending.clone()));
     let recovering = rt::spawn(recover(runtime.clone(), ending.clone()));
     let delivering = rt::spawn(runtime.deliver(ending.clone()).map_err(io::Error::other)?);
+    let leasing = rt::spawn(lease(runtime.clone(), ending.clone()));
     let hearing = rt::spawn(hear(runtime.clone(), ending));
     let dispatching = rt::spawn(runtime.services.dispatcher.clone().run());
     let mut serving = rt::spawn(server);
@@ -57,7 +58,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     runtime.wind_down();
     drop(end);
     // A tick under way has usage in its hands: what it has taken is written before the last of it is.
-    let _ = tokio::join!(ticking, recovering, delivering, hearing, dispatching);
+    let _ = tokio::join!(ticking, recovering, delivering, leasing, hearing, dispatching);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }
@@ -73,6 +74,11 @@ async fn tick(runtime: Arc<Runtime>, mut ending: watch::Receiver<()>) {
             _ = seconds.tick() => runtime.tick().await,
         }
     }
+}
+
+/// Slices of limits come ahead of need, and go back at the end.
+async fn lease(runtime: Arc<Runtime>, ending: watch::Receiver<()>) {
+    runtime.lease_limits(ending).await;
 }
 
 /// The bot, if there is one, hears updates. What it is answering then is finished.
