@@ -64,7 +64,7 @@ async fn no_report_holds_a_secret_or_a_url_of_a_store() {
     }
     let report = app.master().get("/status").await.expect(200).json;
     assert_eq!(report["admin"]["store"]["kind"], "redis");
-    assert_eq!(report["admin"]["limiter"], "shared");
+    assert_eq!(report["admin"]["limiter"], "leased");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod redis_server;
 mod wakes;
 
 dalston_store::contract!(memory, kit::stores::memory());
+dalston_store::contract!(counter, kit::stores::counter(), only limits);
 dalston_store::contract!(sqlite, kit::stores::sqlite());
 dalston_store::contract!(postgres, kit::stores::postgres(), limits);
 dalston_store::contract!(redis, kit::stores::redis(), limits);

@@ -43,6 +43,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     let recovering = rt::spawn(recover(runtime.clone(), ending.clone()));
     let delivering = rt::spawn(runtime.deliver(ending.clone()).map_err(io::Error::other)?);
     let following = rt::spawn(follow(runtime.clone(), ending.clone()));
+    let leasing = rt::spawn(lease(runtime.clone(), ending.clone()));
     let hearing = rt::spawn(hear(runtime.clone(), ending));
     let dispatching = rt::spawn(runtime.services.dispatcher.clone().run());
     let mut serving = rt::spawn(server);
@@ -58,7 +59,7 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     runtime.wind_down();
     drop(end);
     // A tick under way has usage in its hands: what it has taken is written before the last of it is.
-    let _ = tokio::join!(ticking, following, recovering, delivering, hearing, dispatching);
+    let _ = tokio::join!(ticking, following, leasing, recovering, delivering, hearing, dispatching);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }
@@ -79,6 +80,11 @@ async fn tick(runtime: Arc<Runtime>, mut ending: watch::Receiver<()>) {
 /// Changes of keys that other nodes make.
 async fn follow(runtime: Arc<Runtime>, ending: watch::Receiver<()>) {
     runtime.listen(ending).await;
+}
+
+/// Slices of limits come ahead of need, and go back at the end.
+async fn lease(runtime: Arc<Runtime>, ending: watch::Receiver<()>) {
+    runtime.lease_limits(ending).await;
 }
 
 /// The bot, if there is one, hears updates. What it is answering then is finished.

@@ -1,27 +1,34 @@
 //! The limiter: in the process, or over all nodes by the store's counter, with a bounded fall-back.
 
-use crate::{LocalLimiter, Verdict};
-use dalston_model::{KeyId, RateLimit, SharedClock, Timestamp};
-use dalston_store::{LimitStore, StoreResult, Taken};
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
+use crate::{LocalLimiter, Verdict, nodes::Nodes};
+use dalston_model::{KeyId, RateLimit, SharedClock, SharedEntropy, Timestamp};
+use dalston_store::LimitStore;
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
 };
 
-/// After a failure the shared counter is left alone for so long: no request waits for it in vain.
-const REST: Duration = Duration::from_secs(1);
+/// What is left of a slice goes back so soon after its end.
+const TEND: Duration = Duration::from_millis(250);
 
 /// The counter that the nodes share.
 pub struct Shared {
     /// The store that counts.
     pub store: Arc<dyn LimitStore>,
     /// How many nodes share the limits: the share of one, while the counter is down, is the limit over this, rounded
-    /// up.
+    /// up; and the more there are, the smaller are slices.
     pub nodes: NonZeroU32,
+    /// How often it is asked.
+    pub rates: Rates,
+}
+
+/// How often the shared counter is asked.
+pub enum Rates {
+    /// For each request.
+    Shared,
+    /// For slices, ahead of need, whose ids are made by this chance.
+    Leased(SharedEntropy),
 }
 
 /// How the limiter decides at the moment.
@@ -31,6 +38,8 @@ pub enum Mode {
     Local,
     /// By the counter that the nodes share.
     Shared,
+    /// By slices of that counter.
+    Leased,
     /// By this node's share: the shared counter does not answer.
     Degraded,
 }
@@ -41,104 +50,104 @@ impl Mode {
         match self {
             Self::Local => "local",
             Self::Shared => "shared",
+            Self::Leased => "leased",
             Self::Degraded => "degraded",
         }
     }
 }
 
-/// Decides whether a request has room in its key's minute.
+/// Decides whether a request has room in its key's minute. Clones count together.
+#[derive(Clone)]
 pub struct Limiter {
     clock: SharedClock,
-    /// What this node admitted, by whatever means.
-    local: LocalLimiter,
-    /// What it admitted while the shared counter was down, which that counter does not know.
-    alone: LocalLimiter,
-    shared: Option<Shared>,
-    /// Until when the shared counter is left alone, in microseconds; `UP` while it answers.
-    rests_until: AtomicI64,
+    counts: Counts,
 }
 
-const UP: i64 = i64::MIN;
+#[derive(Clone)]
+enum Counts {
+    Here(Arc<LocalLimiter>),
+    Among(Arc<Nodes>),
+}
 
 impl Limiter {
     /// For one node when `shared` is `None`. `clock` is the node's; the shared counter goes by the store's.
     pub fn new(clock: SharedClock, shared: Option<Shared>) -> Self {
-        let rests_until = AtomicI64::new(UP);
-        Self { clock, local: LocalLimiter::new(), alone: LocalLimiter::new(), shared, rests_until }
+        let counts = match shared {
+            None => Counts::Here(Arc::new(LocalLimiter::new())),
+            Some(shared) => Counts::Among(Arc::new(Nodes::new(clock.clone(), shared))),
+        };
+        Self { clock, counts }
     }
 
     /// Takes one unit of the key's minute at `now`, this node's time, if that can be decided without asking the store.
     /// `None` counts nothing: [`take`](Self::take) decides.
     pub fn try_take(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> Option<Verdict> {
-        self.shared.is_none().then(|| Verdict::new(self.local.take(key, limit, now), limit))
+        match &self.counts {
+            Counts::Here(local) => Some(Verdict::new(local.take(key, limit, now), limit)),
+            Counts::Among(nodes) => nodes.try_take(key, limit, now),
+        }
     }
 
     /// Takes one unit of the key's minute, if there is one. A shared counter that is down means this node's share:
     /// never unlimited, never an error.
     pub async fn take(&self, key: KeyId, limit: RateLimit) -> Verdict {
-        let now = self.clock.now();
-        let Some(shared) = &self.shared else { return Verdict::new(self.local.take(key, limit, now), limit) };
-        if self.asks(now) {
-            match self.ask(shared, key, limit, now).await {
-                Ok(taken) => {
-                    self.rests_until.store(UP, Ordering::Relaxed);
-                    return Verdict::new(taken, limit);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the shared limiter is down: this node admits its share");
-                    self.rests_until.store(self.clock.now().plus(REST).as_micros(), Ordering::Relaxed);
-                }
-            }
+        match &self.counts {
+            Counts::Here(local) => Verdict::new(local.take(key, limit, self.clock.now()), limit),
+            Counts::Among(nodes) => nodes.take(key, limit).await,
         }
-        let share = RateLimit::new(limit.get().div_ceil(shared.nodes.get())).unwrap_or(limit);
-        let now = self.clock.now();
-        let taken = self.local.take(key, share, now);
-        if taken.admitted {
-            self.alone.note(key, 1, now);
-        }
-        Verdict::new(taken, share)
     }
 
-    /// Asks the shared counter for what it has besides the requests that it does not know.
-    async fn ask(&self, shared: &Shared, key: KeyId, limit: RateLimit, now: Timestamp) -> StoreResult<Taken> {
-        let (unknown, frees_in) = self.alone.count(key, now);
-        let Ok(rest) = RateLimit::new(limit.get().saturating_sub(unknown)) else {
-            return Ok(Taken { admitted: false, used: unknown, frees_in });
-        };
-        let taken = shared.store.take(key, rest).await?;
-        // What this node admitted counts against its share, should the counter go down within the minute.
-        if taken.admitted {
-            self.local.note(key, 1, now);
+    /// Asks for slices ahead of need and gives back what is left of them, until the other end of `ending` is dropped;
+    /// then all of it goes back. Without it slices are asked for by the requests that need them.
+    pub async fn run(&self, mut ending: watch::Receiver<()>) {
+        let Counts::Among(nodes) = &self.counts else { return };
+        let mut ticks = interval(TEND);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = ending.changed() => break,
+                () = nodes.short() => {}
+                _ = ticks.tick() => {}
+            }
+            nodes.tend().await;
         }
-        Ok(Taken { used: taken.used.saturating_add(unknown), ..taken })
+        nodes.give_back().await;
+    }
+
+    /// One round of [`run`](Self::run).
+    #[cfg(test)]
+    pub(crate) async fn tend(&self) {
+        if let Counts::Among(nodes) = &self.counts {
+            nodes.tend().await;
+        }
+    }
+
+    /// The end of [`run`](Self::run).
+    #[cfg(test)]
+    pub(crate) async fn give_back(&self) {
+        if let Counts::Among(nodes) = &self.counts {
+            nodes.give_back().await;
+        }
     }
 
     /// How it decides at the moment.
     pub fn mode(&self) -> Mode {
-        match self.shared {
-            None => Mode::Local,
-            Some(_) if self.rests_until.load(Ordering::Relaxed) == UP => Mode::Shared,
-            Some(_) => Mode::Degraded,
+        match &self.counts {
+            Counts::Here(_) => Mode::Local,
+            Counts::Among(nodes) => nodes.mode(),
         }
-    }
-
-    /// Whether this request asks the shared counter. After a failure, one at a time does.
-    fn asks(&self, now: Timestamp) -> bool {
-        let until = self.rests_until.load(Ordering::Relaxed);
-        let next = now.plus(REST).as_micros();
-        let order = Ordering::Relaxed;
-        until == UP
-            || (until <= now.as_micros() && self.rests_until.compare_exchange(until, next, order, order).is_ok())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nodes::REST;
     use async_trait::async_trait;
     use dalston_model::{Clock as _, ManualClock, SeededEntropy};
-    use dalston_store::StoreError;
-    use std::sync::atomic::AtomicBool;
+    use dalston_store::{Granted, LeaseRequest, StoreError, StoreResult, Taken};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// A counter that can be switched off.
     struct Counter {
@@ -155,6 +164,10 @@ mod tests {
             }
             Ok(self.windows.take(key, limit, self.clock.now()))
         }
+
+        async fn lease(&self, _: KeyId, _: &LeaseRequest) -> StoreResult<Granted> {
+            Err(StoreError::unavailable("not asked"))
+        }
     }
 
     #[tokio::test]
@@ -163,7 +176,7 @@ mod tests {
         let counter =
             Arc::new(Counter { windows: LocalLimiter::new(), clock: clock.clone(), down: AtomicBool::new(false) });
         let nodes = NonZeroU32::new(3).unwrap();
-        let node = || Limiter::new(clock.clone(), Some(Shared { store: counter.clone(), nodes }));
+        let node = || Limiter::new(clock.clone(), Some(Shared { store: counter.clone(), nodes, rates: Rates::Shared }));
         let (one, two) = (node(), node());
         let key = KeyId::new(clock.now(), &SeededEntropy::new(1)).unwrap();
         let limit = RateLimit::new(10).unwrap();
@@ -194,7 +207,10 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
         let counter =
             Arc::new(Counter { windows: LocalLimiter::new(), clock: clock.clone(), down: AtomicBool::new(true) });
-        let node = Limiter::new(clock.clone(), Some(Shared { store: counter.clone(), nodes: NonZeroU32::MIN }));
+        let node = Limiter::new(
+            clock.clone(),
+            Some(Shared { store: counter.clone(), nodes: NonZeroU32::MIN, rates: Rates::Shared }),
+        );
         let key = KeyId::new(clock.now(), &SeededEntropy::new(1)).unwrap();
         let limit = RateLimit::new(10).unwrap();
         for _ in 0..6 {

@@ -63,11 +63,21 @@ impl<T: Kept> Shards<T> {
         self.lock(key).values.get_mut(&key).map(work)
     }
 
-    fn lock(&self, key: KeyId) -> MutexGuard<'_, Keys<T>> {
+    /// How many parts there are.
+    pub(crate) fn parts(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The part in which the key is.
+    pub(crate) fn part(&self, key: KeyId) -> usize {
         let mut hasher = IdHasher::default();
         key.hash(&mut hasher);
-        let index = (hasher.finish() >> SHARD_BITS).checked_rem(SHARDS).unwrap_or_default();
-        self.0[usize::try_from(index).unwrap_or_default()].0.lock().unwrap_or_else(PoisonError::into_inner)
+        let hash = usize::try_from(hasher.finish() >> SHARD_BITS).unwrap_or_default();
+        hash.checked_rem(self.0.len()).unwrap_or_default()
+    }
+
+    fn lock(&self, key: KeyId) -> MutexGuard<'_, Keys<T>> {
+        self.0[self.part(key)].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many keys it knows.

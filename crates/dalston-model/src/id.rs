@@ -83,6 +83,11 @@ id_type! {
     DeliveryId, "msg_", simple
 }
 
+id_type! {
+    /// A slice of a key's minute that a node was lent: `lease_` and 32 hex digits.
+    LeaseId, "lease_", simple
+}
+
 impl DeliveryId {
     /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a
     /// SHA-256).

@@ -6,7 +6,7 @@ use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_engine::Engine;
-use dalston_limit::{Limiter, Shared};
+use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::{SharedStore, Wakes};
@@ -76,6 +76,7 @@ pub struct Runtime {
     /// The node's chance.
     pub entropy: SharedEntropy,
     webhook_networks: Networks,
+    limiter: Limiter,
     store: SharedStore,
     follower: Mutex<Follower>,
     /// How often changes are looked for, whether or not the store says that there are any.
@@ -97,10 +98,12 @@ impl Runtime {
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
         let Seams { clock, entropy, worker, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
+        let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
         let nodes = settings.nodes;
+        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, nodes, rates }));
         let gate = Arc::new(Gate::new(GateParts {
             store: store.clone(),
-            limiter: Limiter::new(clock.clone(), limits.map(|store| Shared { store, nodes })),
+            limiter: limiter.clone(),
             format: KeyFormat::default(),
             pepper: settings.pepper.take(),
             masters: std::mem::take(&mut settings.masters),
@@ -157,7 +160,20 @@ impl Runtime {
         follower.poll().await?;
         let follower = Mutex::new(follower);
         let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
-        Ok(Self { gate, services, registry, dialogue, bot, clock, entropy, webhook_networks, store, follower, beat })
+        Ok(Self {
+            gate,
+            services,
+            registry,
+            dialogue,
+            bot,
+            clock,
+            entropy,
+            webhook_networks,
+            limiter,
+            store,
+            follower,
+            beat,
+        })
     }
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
@@ -201,6 +217,11 @@ impl Runtime {
     pub fn deliver(&self, ending: watch::Receiver<()>) -> Result<impl Future<Output = ()> + use<>> {
         let sender = Sender::new(self.webhook_networks.clone()).context("webhooks have no HTTP client")?;
         Ok(self.services.deliveries.clone().run(sender, ending))
+    }
+
+    /// Asks for slices of limits ahead of need, until the other end of `ending` is dropped; then they go back.
+    pub async fn lease_limits(&self, ending: watch::Receiver<()>) {
+        self.limiter.run(ending).await;
     }
 
     /// What is done at once when the gateway is to stop: no job begins, nobody waits for one, streams end.

@@ -49,9 +49,14 @@ pub const SETTINGS: &[Setting] = &[
     )
     .secret(),
     Setting::new(
+        &["DALSTON_RATE_MODE"],
+        "leased",
+        "how often a shared counter is asked: leased, for slices ahead of need, or shared, for each request",
+    ),
+    Setting::new(
         &["DALSTON_NODES"],
         "1",
-        "gateways that share the limits: each admits its share while the counter is down",
+        "gateways that share the limits: the more, the smaller their slices; each admits its share while the counter is down",
     ),
     Setting::new(
         &["DALSTON_FRESHNESS"],

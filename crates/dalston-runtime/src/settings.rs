@@ -26,6 +26,8 @@ pub struct Settings {
     pub store: StoreUrl,
     /// Where limits are counted, if not there.
     pub rate_store: Option<StoreUrl>,
+    /// Whether limits that are shared are counted in slices, and not by each request.
+    pub leases: bool,
     /// Gateways that share the limits.
     pub nodes: NonZeroU32,
     /// How live keys are kept in memory.
@@ -134,6 +136,7 @@ impl Settings {
         let rate_store = reader.given("DALSTON_RATE_STORE", counter, |text| {
             StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
         });
+        let leases = reader.choice("DALSTON_RATE_MODE", "must be leased or shared", &["leased", "shared"]) == "leased";
         let nodes = reader.read("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
         let memory = reader.memory();
         let masters = reader.masters();
@@ -184,6 +187,7 @@ impl Settings {
                 listen,
                 store,
                 rate_store,
+                leases,
                 nodes,
                 memory,
                 data_dir,

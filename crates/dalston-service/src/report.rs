@@ -76,7 +76,7 @@ pub struct AdminReport {
     pub dispatcher: DispatcherReport,
     /// Workers of streams and their load; null while the store is down.
     pub workers: Option<WorkersReport>,
-    /// How requests are counted: `local`, `shared` or `degraded`.
+    /// How requests are counted: `local`, `shared`, `leased` or `degraded`.
     pub limiter: String,
     /// The tenant's webhooks; null while the store is down.
     pub webhook: Option<WebhooksReport>,

@@ -27,7 +27,7 @@
 //! | `dalston:deliveries:{id}`, `dalston:deliveries:of:{webhook}` | a delivery, ids by creation |
 //! | `dalston:deliveries:due[:{webhook}]` | pending deliveries by when they are due, enabled webhooks by the first of them |
 //! | `dalston:deliveries:{ended,left}` | ended ones by creation, deleted webhooks that still have some |
-//! | `dalston:usage:{id}`, `dalston:window:{id}` | counts of a key, its last minute |
+//! | `dalston:usage:{id}`, `dalston:minute:{id}` | counts of a key, its last minute |
 //! | `dalston:claims:…`, `dalston:notes:{name}` | an `Idempotency-Key`, a note |
 //! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
 //! | `dalston:wakes` | the numbers of the last few changes of keys, for those who wait for one |

@@ -5,17 +5,39 @@ use crate::{
     scripts::{self, SCRIPTS},
 };
 use async_trait::async_trait;
-use dalston_model::{KeyId, RateLimit};
-use dalston_store::{LimitStore, StoreResult, Taken};
+use dalston_model::{KeyId, RateLimit, Timestamp};
+use dalston_store::{Granted, LeaseRequest, LimitStore, StoreResult, Taken};
 use std::time::Duration;
 
 #[async_trait]
 impl LimitStore for RedisStore {
     async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
-        let mut script = SCRIPTS.take.key(scripts::window(key));
+        let mut script = SCRIPTS.take.key(scripts::minute(key));
         // On a line that broke it may count twice: a unit too many is lost, none is given away.
         let call = self.link.call();
         let (admitted, used, micros): (bool, u32, u64) = call.look(script.arg(limit.get()).arg(self.now())).await?;
         Ok(Taken { admitted, used, frees_in: Duration::from_micros(micros) })
+    }
+
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
+        let LeaseRequest { id, limit, want, closed } = request;
+        let mut script = SCRIPTS.lend.key(scripts::minute(key));
+        script.arg(limit.get()).arg(self.now()).arg(id.to_string()).arg(*want);
+        for closed in closed {
+            script.arg(closed.id.to_string()).arg(closed.slots().count());
+            for (slot, units) in closed.slots() {
+                script.arg(slot).arg(units);
+            }
+        }
+        // On a line that broke it runs twice, and lends one slice: both times under the same id.
+        let (units, now, starts, ends, used, frees_in) = self.link.call().look(&script).await?;
+        Ok(Granted {
+            units,
+            now: Timestamp::from_micros(now),
+            starts: Timestamp::from_micros(starts),
+            ends: Timestamp::from_micros(ends),
+            used,
+            frees_in: Duration::from_micros(frees_in),
+        })
     }
 }

@@ -15,6 +15,9 @@ macro_rules! shared {
             include_str!("scripts/keys.lua")
         )
     };
+    (minutes) => {
+        concat!(include_str!("scripts/common.lua"), include_str!("scripts/minute.lua"))
+    };
     (work) => {
         concat!(shared!(keys), include_str!("scripts/work.lua"), include_str!("scripts/outbox.lua"))
     };
@@ -41,7 +44,8 @@ macro_rules! scripts {
 scripts! {
     keys: add_usage, adopt_keys, audit_page, change_key, count_jobs, file_keys, find_key, insert_key, insert_tenant,
         key_changes, key_figures, list_keys, list_tenants, mark, put_note, read_claim, read_key, read_note, read_tenant,
-        record, set_quota, set_retention, take, take_note;
+        record, set_quota, set_retention, take_note;
+    minutes: lend, take;
     work: beat_jobs, change_webhook, delete_job, delete_webhook, expired_jobs, file_jobs, finish_delivery, insert_job,
         insert_webhook, lapsed_jobs, lease_jobs, list_deliveries, list_jobs, list_webhooks, move_job, orphaned_jobs,
         read_delivery, read_job, read_webhook, reserve_audio, retry_delivery, rotate_webhook, settle_audio,
@@ -85,8 +89,8 @@ pub(crate) fn usage(id: KeyId) -> String {
 }
 
 /// The last minute of a key.
-pub(crate) fn window(id: KeyId) -> String {
-    format!("dalston:window:{id}")
+pub(crate) fn minute(id: KeyId) -> String {
+    format!("dalston:minute:{id}")
 }
 
 /// An index of a tenant's keys: `all`, `live`, `open`, `idle`, `used` or `strays`.

@@ -29,8 +29,10 @@ pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
 pub use figures::{FigureTimes, KeyFigures, PoolFigures};
 pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
 pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};
-pub use limits::{LimitStore, Taken};
-pub use memory::MemoryStore;
+pub use limits::{
+    AHEAD_SLOTS, Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Taken, WINDOW_SLOTS, slot, slot_start,
+};
+pub use memory::{MemoryCounter, MemoryStore};
 pub use meter::{MeterStore, Reserve};
 pub use notes::NoteStore;
 pub use queue::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, ended_entry, ended_event};

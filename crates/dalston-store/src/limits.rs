@@ -2,8 +2,28 @@
 
 use crate::StoreResult;
 use async_trait::async_trait;
-use dalston_model::{KeyId, RateLimit};
+use dalston_model::{KeyId, LeaseId, RateLimit, Timestamp};
 use std::time::Duration;
+
+/// The length of a slot, in which the counter keeps one count.
+pub const SLOT: Duration = Duration::from_micros(SLOT_MICROS.unsigned_abs());
+const SLOT_MICROS: i64 = 250_000;
+/// Slots that count beside the current one.
+pub const WINDOW_SLOTS: i64 = 240;
+/// A slice may be spent in so many slots, one after the other.
+pub const LEASE_SLOTS: usize = 9;
+/// A slice begins so many slots from now at most.
+pub const AHEAD_SLOTS: i64 = 8;
+
+/// The slot in which `at` lies.
+pub const fn slot(at: Timestamp) -> i64 {
+    at.as_micros().div_euclid(SLOT_MICROS)
+}
+
+/// When the slot begins.
+pub const fn slot_start(slot: i64) -> Timestamp {
+    Timestamp::from_micros(slot.saturating_mul(SLOT_MICROS))
+}
 
 /// What a request found in its minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +37,75 @@ pub struct Taken {
     pub frees_in: Duration,
 }
 
+/// A slice that a node is done with: the rest of it goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Which slice.
+    pub id: LeaseId,
+    /// The first slot in which it might be spent.
+    pub first: i64,
+    /// The units that were spent in that slot and in those after it.
+    pub spent: [u32; LEASE_SLOTS],
+}
+
+impl Closed {
+    /// The units that were spent, by slot.
+    pub fn slots(&self) -> impl Iterator<Item = (i64, u32)> {
+        (self.first..).zip(self.spent).filter(|(_, units)| *units > 0)
+    }
+
+    /// The units that were spent.
+    pub fn units(&self) -> u32 {
+        self.spent.iter().fold(0, |sum, units| sum.saturating_add(*units))
+    }
+}
+
+/// What a node asks of the counter, and what it gives back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseRequest {
+    /// The slice that it asks for. To ask again with the same id is to give back what was lent under it.
+    pub id: LeaseId,
+    /// The limit of the key.
+    pub limit: RateLimit,
+    /// Units that it would have; with 0 it only gives back.
+    pub want: u32,
+    /// Slices that it is done with. Those that the counter does not know, it knows to be settled.
+    pub closed: Vec<Closed>,
+}
+
+/// A slice of a key's minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    /// Units that may be spent.
+    pub units: u32,
+    /// The time of the store.
+    pub now: Timestamp,
+    /// From when on they may be spent, by the store's time: there is room then.
+    pub starts: Timestamp,
+    /// Until when, that moment not among them.
+    pub ends: Timestamp,
+    /// Requests and slices that count now, this slice among them.
+    pub used: u32,
+    /// As in [`Taken`]: when nothing was granted until there is room for one, else until the oldest stops counting.
+    pub frees_in: Duration,
+}
+
 /// Counts admitted requests in windows of 60 seconds, by the store's clock.
 ///
-/// The window is kept as one count a second. At a time in second `s`, the counts of the seconds `s - 60` to `s` count:
-/// 61 of them, which cover every window of 60 seconds that ends now, so no such window ever holds more than the
-/// limit. A clock that runs backwards is held at the latest second seen.
+/// The window is kept as one count a slot of 250 ms. At a time in slot `s`, the counts of the slots from `s - 240` on
+/// count: 241 up to now, which cover every window of 60 seconds that ends now, so no such window ever holds more than
+/// the limit. A clock that runs backwards is held at the latest slot in which something was counted.
+///
+/// A slice is counted in the last slot in which it may be spent, which may lie ahead, until the node says in which
+/// slots it was spent. So whoever looks at a window later finds each unit in the slot where it was spent or in a later
+/// one, and nothing is forgotten too early; a node that dies costs the key its slice for a minute.
 #[async_trait]
 pub trait LimitStore: Send + Sync {
     /// Takes one unit for the key when fewer than `limit` count, in one atomic step.
     async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken>;
+
+    /// Settles the slices that the node is done with, and lends it another, in one atomic step. As many units as
+    /// there will be within the next eight slots, at most as it would have, from the first slot on in which there are
+    /// as many: so nodes at the limit get slices in turn, and need not ask for each unit that ends.
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted>;
 }

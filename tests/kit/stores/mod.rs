@@ -5,7 +5,7 @@ mod postgres;
 mod redis;
 mod sqlite;
 
-pub use memory::memory;
+pub use memory::{counter, memory};
 pub use postgres::postgres;
 pub use redis::{redis, redis_at};
 pub use sqlite::sqlite;

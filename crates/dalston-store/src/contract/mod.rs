@@ -16,6 +16,7 @@ pub mod guards;
 mod hand;
 pub mod jobs;
 pub mod keys;
+pub mod leases;
 pub mod limits;
 pub mod meter;
 pub mod notes;
@@ -35,7 +36,8 @@ pub use fixture::{Again, Fixture};
 
 /// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives.
 /// `contract!(redis, kit::stores::redis(), limits)` is for an engine with a shared counter: one that has a counter
-/// without saying so here fails, as does one that says so and has none. The caller needs tokio.
+/// without saying so here fails, as does one that says so and has none. With `only limits` the counter alone is tested.
+/// The caller needs tokio.
 #[macro_export]
 macro_rules! contract {
     ($engine:ident, $fixture:expr) => {
@@ -47,7 +49,17 @@ macro_rules! contract {
     ($engine:ident, $fixture:expr, limits) => {
         mod $engine {
             $crate::contract!(@every $fixture);
-            $crate::contract!(@tests $fixture; limits {
+            $crate::contract!(@limits $fixture);
+        }
+    };
+    ($engine:ident, $fixture:expr, only limits) => {
+        mod $engine {
+            $crate::contract!(@limits $fixture);
+        }
+    };
+    (@limits $fixture:expr) => {
+        $crate::contract!(@tests $fixture;
+            limits {
                 never_more_than_the_limit_is_admitted,
                 a_unit_counts_for_its_minute_and_no_longer,
                 no_window_of_a_minute_holds_more_than_the_limit,
@@ -60,8 +72,26 @@ macro_rules! contract {
                 keys_are_counted_apart,
                 a_clock_that_runs_backwards_admits_no_more,
                 parallel_takes_never_exceed_the_limit,
-            });
-        }
+            }
+            leases {
+                a_slice_counts_until_it_is_settled,
+                what_was_not_spent_goes_back,
+                units_count_in_the_slots_where_they_were_spent,
+                a_slice_is_settled_once,
+                a_lost_answer_costs_nothing_once_it_is_asked_again,
+                a_slice_of_a_node_that_died_counts_for_a_minute,
+                no_slice_is_larger_than_the_room,
+                a_node_at_the_limit_gets_a_slice_ahead,
+                a_slice_ahead_is_not_lent_twice,
+                takes_and_slices_share_a_minute,
+                a_lowered_or_raised_limit_holds_for_the_next_slice,
+                slices_of_keys_are_counted_apart,
+                a_clock_that_runs_backwards_lends_no_more,
+                parallel_slices_never_exceed_the_limit,
+                no_window_of_a_minute_holds_more_than_the_limit_over_two_nodes,
+                no_window_of_a_minute_holds_more_than_the_limit_over_four_nodes,
+            }
+        );
     };
     (@every $fixture:expr) => {
         $crate::contract!(@tests $fixture;

@@ -3,11 +3,14 @@
 mod feed;
 mod jobs;
 mod keys;
+mod limits;
 mod meter;
 mod notes;
 mod queue;
 mod sessions;
 mod webhooks;
+
+pub use limits::MemoryCounter;
 
 use crate::{Claim, PoolFigures, Repeated, Store, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;

@@ -1,0 +1,141 @@
+//! The counter in memory: the reference for all others, and what simulations count with. Nodes do not share it: the
+//! memory engine has none.
+
+use crate::{
+    AHEAD_SLOTS, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, StoreResult, Taken, WINDOW_SLOTS, slot, slot_start,
+};
+use async_trait::async_trait;
+use dalston_model::{KeyId, LeaseId, RateLimit, SharedClock, Timestamp};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Minutes in memory, by a clock.
+pub struct MemoryCounter {
+    clock: SharedClock,
+    minutes: Mutex<HashMap<KeyId, Minute>>,
+}
+
+impl MemoryCounter {
+    /// Without any key.
+    pub fn new(clock: SharedClock) -> Self {
+        Self { clock, minutes: Mutex::default() }
+    }
+
+    fn with<R>(&self, key: KeyId, work: impl FnOnce(&mut Minute, Timestamp) -> R) -> R {
+        let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        work(minutes.entry(key).or_default(), now)
+    }
+}
+
+#[async_trait]
+impl LimitStore for MemoryCounter {
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+        Ok(self.with(key, |minute, now| minute.take(now, limit)))
+    }
+
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
+        Ok(self.with(key, |minute, now| minute.lease(now, request)))
+    }
+}
+
+/// The minute of a key.
+struct Minute {
+    newest: i64,
+    /// What counts, by slot, slices in their last.
+    counts: BTreeMap<i64, u32>,
+    /// Slices that are not settled: their last slots and their units.
+    lent: HashMap<LeaseId, (i64, u32)>,
+}
+
+impl Default for Minute {
+    fn default() -> Self {
+        Self { newest: i64::MIN, counts: BTreeMap::new(), lent: HashMap::new() }
+    }
+}
+
+impl Minute {
+    fn take(&mut self, now: Timestamp, limit: RateLimit) -> Taken {
+        let current = self.trim(now);
+        let used = self.used(current);
+        if used >= limit.get() {
+            return Taken { admitted: false, used, frees_in: self.frees_in(now, limit.get() - 1) };
+        }
+        self.newest = current;
+        *self.counts.entry(current).or_default() += 1;
+        Taken { admitted: true, used: used + 1, frees_in: self.frees_in(now, used) }
+    }
+
+    fn lease(&mut self, now: Timestamp, request: &LeaseRequest) -> Granted {
+        let current = self.trim(now);
+        self.newest = current;
+        self.settle(request);
+        let (limit, used) = (request.limit.get(), self.used(current));
+        let room = |minute: &Self, slot: i64| limit.saturating_sub(minute.used(slot));
+        let units = request.want.min(room(self, current + AHEAD_SLOTS));
+        let first = (current..=current + AHEAD_SLOTS).find(|slot| room(self, *slot) >= units).unwrap_or(current);
+        let last = first.saturating_add_unsigned(LEASE_SLOTS as u64 - 1);
+        if units > 0 {
+            *self.counts.entry(last).or_default() += units;
+            self.lent.insert(request.id, (last, units));
+        }
+        let keep = if units > 0 { used.saturating_add(units) - 1 } else { limit - 1 };
+        let held = slot_start(current).max(now);
+        Granted {
+            units,
+            now: held,
+            starts: slot_start(first).max(held),
+            ends: slot_start(last + 1),
+            used: used.saturating_add(units),
+            frees_in: self.frees_in(now, keep),
+        }
+    }
+
+    fn settle(&mut self, request: &LeaseRequest) {
+        self.give_back(request.id);
+        for closed in &request.closed {
+            let Some(last) = self.give_back(closed.id) else { continue };
+            for (slot, units) in closed.slots() {
+                *self.counts.entry(slot.min(last)).or_default() += units;
+            }
+        }
+        self.counts.retain(|_, count| *count > 0);
+    }
+
+    /// Takes the whole slice out of its last slot, if it is not settled yet.
+    fn give_back(&mut self, id: LeaseId) -> Option<i64> {
+        let (last, units) = self.lent.remove(&id)?;
+        let count = self.counts.entry(last).or_default();
+        *count = count.saturating_sub(units);
+        Some(last)
+    }
+
+    /// The current slot. What no longer counts in it is forgotten.
+    fn trim(&mut self, now: Timestamp) -> i64 {
+        let current = slot(now).max(self.newest);
+        let first = current - WINDOW_SLOTS;
+        self.counts = self.counts.split_off(&first);
+        self.lent.retain(|_, (last, _)| *last >= first);
+        current
+    }
+
+    /// What counts in the slot, as far as it is known now.
+    fn used(&self, slot: i64) -> u32 {
+        self.counts.range(slot - WINDOW_SLOTS..).fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// How long after `now` at most `keep` units count.
+    fn frees_in(&self, now: Timestamp, keep: u32) -> Duration {
+        let mut left = self.used(i64::MIN / 2);
+        for (slot, count) in &self.counts {
+            left = left.saturating_sub(*count);
+            if left <= keep {
+                return slot_start(slot + WINDOW_SLOTS + 1).since(now);
+            }
+        }
+        Duration::ZERO
+    }
+}
