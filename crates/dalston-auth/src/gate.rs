@@ -331,10 +331,5 @@ impl Gate {
 }
 
 fn source(attempt: &Attempt<'_>) -> Source {
-    Source {
-        actor: Actor::Gateway,
-        door: attempt.door,
-        address: attempt.address,
-        request_id: attempt.request_id,
-    }
+    Source { actor: Actor::Gateway, door: attempt.door, address: attempt.address, request_id: attempt.request_id }
 }
