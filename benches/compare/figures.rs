@@ -109,3 +109,19 @@ impl Spread {
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / (1024.0 * 1024.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_an_even_row_lies_between_two() {
+        let spread = Spread::of([4.0, 1.0, 3.0, 8.0].into_iter());
+        assert_eq!([spread.least, spread.middle, spread.greatest].map(|it| it.to_string()), ["1", "3.5", "8"]);
+    }
+
+    #[test]
+    fn the_middle_of_an_odd_row_is_one_of_it() {
+        assert_eq!(Spread::of([9.0, 1.0, 2.0].into_iter()).middle.to_string(), "2");
+    }
+}

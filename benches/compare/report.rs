@@ -6,6 +6,9 @@ use crate::{
 };
 use std::{fmt::Write, fs};
 
+/// How much of its core a server uses at least that gets all the load that it can take.
+const SATURATED: f64 = 0.9;
+
 /// All that was measured, when, and where.
 pub(crate) struct Report {
     /// The peers.
@@ -68,6 +71,15 @@ impl Report {
                 both(Figures::all_resident, 1.0, 0),
                 store(Figures::stored, 0),
                 row.figure(|it| it.busy).middle * 100.0,
+            );
+        }
+        let used = bare(|it| it.busy);
+        if used < SATURATED {
+            let _ = writeln!(
+                text,
+                "\nThe load used {:.0} % of the bare handler's core: this machine had other work. Requests/s and latencies \
+                 say little then; processor time does.",
+                used * 100.0
             );
         }
         text

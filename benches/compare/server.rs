@@ -106,15 +106,18 @@ impl Launch {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().context("setpriv and taskset are in util-linux")?;
         let mut server = Server { child, stop: self.stop, folder: self.folder, address: self.address };
-        server.listening().with_context(|| format!("{} does not start", self.words[0].display()))?;
+        server
+            .until(|server| TcpStream::connect(server.address).is_ok())
+            .with_context(|| format!("{} does not start", self.words[0].display()))?;
         Ok(server)
     }
 }
 
 impl Server {
-    fn listening(&mut self) -> Result<()> {
+    /// Waits until it is ready in the eyes of the caller.
+    pub(crate) fn until(&mut self, ready: impl Fn(&Self) -> bool) -> Result<()> {
         for _ in 0..STEPS {
-            if TcpStream::connect(self.address).is_ok() {
+            if ready(self) {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
@@ -122,7 +125,7 @@ impl Server {
             }
             sleep(STEP);
         }
-        bail!("it does not listen: {}", self.log())
+        bail!("it is not ready: {}", self.log())
     }
 
     /// `http://127.0.0.1:port` and this path.

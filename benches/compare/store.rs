@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Signal, geteuid};
-use std::process::Command;
+use std::{fs, process::Command};
 
 /// A Redis that writes its append-only file to the disk each second.
 pub(crate) fn redis(cores: Cores) -> Result<(Server, String)> {
@@ -36,11 +36,16 @@ pub(crate) fn postgres(cores: Cores) -> Result<(Server, String)> {
     let made = initdb.current_dir(launch.folder()).output()?;
     ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
     let port = launch.address.port().to_string();
-    let server = launch
+    let mut server = launch
         .words(["-p", &port, "-h", "127.0.0.1", "-k", "", "-D"])
         .words([&data])
         .start(cores)
         .context("Postgres")?;
+    // It listens before it answers. The eighth line of its file says when it does.
+    server.until(|server| {
+        let file = fs::read_to_string(server.folder().join("data/postmaster.pid")).unwrap_or_default();
+        file.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+    })?;
     let url = format!("postgres://postgres@{}/postgres", server.address);
     Ok((server, url))
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(peer: &Peer, ground: &Ground, settings: &Settings) -> Result<F
             busy: (cpu + store_cpu).as_secs_f64() / load.seconds,
         })
     };
-    measured().with_context(|| standing.server.log())
+    measured().with_context(|| format!("its log: {}", standing.server.log()))
 }
 
 fn spent(before: Burden, after: Burden) -> Duration {
