@@ -25,6 +25,7 @@ pub(crate) struct Moment(u64);
 
 impl Moment {
     /// The one before all others.
+    #[cfg(test)]
     pub(crate) const FIRST: Self = Self(0);
 
     /// So long after the clock's beginning.

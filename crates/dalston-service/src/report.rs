@@ -93,15 +93,15 @@ pub struct AdminReport {
 /// Live keys in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CacheReport {
-    /// How many there are.
+    /// Live keys in this node's memory.
     pub keys: usize,
     /// Requests that were decided from memory.
     pub hits: u64,
-    /// Requests for which the store was asked.
+    /// Requests for whose key the store was asked.
     pub misses: u64,
-    /// The share of the former; null before the first.
+    /// The share of those that were decided from memory; null before the first.
     pub hit_rate: Option<f64>,
-    /// How long ago the changes were known that memory goes by, in milliseconds; null before they were first.
+    /// Milliseconds since all changes were known: what answers from memory may be behind; null before they were first.
     pub age_millis: Option<u64>,
 }
 
