@@ -11,7 +11,7 @@ use tokio::sync::watch::{Receiver, Sender};
 pub enum Fault {
     /// Nothing.
     None,
-    /// It wakes nobody.
+    /// It wakes nobody, and nobody can begin to listen.
     Cut,
     /// It answers nothing, until that is over, and wakes nobody.
     Frozen,
@@ -89,7 +89,9 @@ impl FeedStore for Feed {
     }
 
     async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
-        Ok(Box::new(Cut { wakes: self.store.wakes().await?, fault: self.fault.subscribe() }))
+        let mut fault = self.fault.subscribe();
+        let _ = fault.wait_for(|fault| *fault != Fault::Cut).await;
+        Ok(Box::new(Cut { wakes: self.store.wakes().await?, fault }))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

@@ -106,6 +106,15 @@ async fn without_wake_ups_a_revoked_key_is_refused_at_the_next_beat(nodes: Nodes
     listening.await.unwrap();
 }
 
+async fn a_node_that_cannot_even_begin_to_listen_goes_by_the_beat(nodes: Nodes) {
+    nodes.feed.fails(Fault::Cut);
+    let (runtime, (end, ending)) = (nodes.there.runtime.clone(), watch::channel(()));
+    let listening = tokio::spawn(async move { runtime.listen(ending).await });
+    hears(&nodes).await;
+    drop(end);
+    listening.await.unwrap();
+}
+
 async fn a_frozen_feed_ends_what_is_known_at_the_bound(nodes: Nodes) {
     for _ in 0..ROUNDS {
         let key = nodes.key().await;
@@ -170,6 +179,7 @@ macro_rules! on_stores {
     ($($store:ident)*) => {
         $(on! { $store:
             without_wake_ups_a_revoked_key_is_refused_at_the_next_beat
+            a_node_that_cannot_even_begin_to_listen_goes_by_the_beat
             a_frozen_feed_ends_what_is_known_at_the_bound
             an_answer_that_comes_late_proves_nothing_after_the_bound
             an_answer_is_as_old_as_its_question

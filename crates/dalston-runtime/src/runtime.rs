@@ -12,7 +12,7 @@ use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Wr
 use dalston_store::{FeedStore, SharedStore, Wakes};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
-use std::{future::pending, io::Write, sync::Arc, time::Duration};
+use std::{io::Write, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
     time::{sleep, timeout},
@@ -269,31 +269,38 @@ impl Runtime {
     /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says
     /// that something changed.
     pub async fn listen(&self, mut ending: watch::Receiver<()>) {
-        let mut wakes: Option<Box<dyn Wakes>> = None;
+        let mut woken = pin!(self.woken(None));
         loop {
-            // Opened first, then read: nothing falls in between.
-            if wakes.is_none() {
-                let opened = self.feed.wakes().await;
-                wakes =
-                    opened.inspect_err(|error| tracing::warn!(%error, "changes are looked for at each beat only")).ok();
-            }
             self.follow().await;
-            let woken = async {
-                // However many changes are made at once, they are read together.
-                sleep(LEAST_PAUSE).await;
-                match &mut wakes {
-                    Some(wakes) => wakes.next().await,
-                    None => pending().await,
+            tokio::select! {
+                _ = ending.changed() => return,
+                wakes = &mut woken => woken.set(self.woken(wakes)),
+                () = sleep(self.beat) => {}
+            }
+        }
+    }
+
+    /// Waits until there may be something to follow, and gives what to wait with the next time. It may take for ever: a
+    /// store that answers no more holds up no beat.
+    async fn woken(&self, wakes: Option<Box<dyn Wakes>>) -> Option<Box<dyn Wakes>> {
+        let Some(mut wakes) = wakes else {
+            return match self.feed.wakes().await {
+                // Opened first, then read: nothing falls in between.
+                Ok(wakes) => Some(wakes),
+                Err(error) => {
+                    tracing::warn!(%error, "changes are looked for at each beat only");
+                    sleep(self.beat).await;
+                    None
                 }
             };
-            let woken = tokio::select! {
-                _ = ending.changed() => return,
-                woken = woken => woken,
-                () = sleep(self.beat) => Ok(()),
-            };
-            if let Err(error) = woken {
+        };
+        // However many changes are made at once, they are read together.
+        sleep(LEAST_PAUSE).await;
+        match wakes.next().await {
+            Ok(()) => Some(wakes),
+            Err(error) => {
                 tracing::warn!(%error, "the store is listened to anew");
-                wakes = None;
+                None
             }
         }
     }
