@@ -1,6 +1,6 @@
 //! A gateway in this process, on a socket of its own and a clock that stands.
 
-use crate::{client::Client, log};
+use crate::{client::Client, feed::Feed, log};
 use actix_web::{
     HttpServer,
     dev::ServerHandle,
@@ -14,7 +14,7 @@ use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
 use dalston_service::{CreateKey, Ends};
-use dalston_store::{MemoryStore, contract::Fixture};
+use dalston_store::{FeedStore, MemoryStore, contract::Fixture};
 use dalston_stream::{OwnWorker, Vad};
 use std::{
     net::{SocketAddr, TcpListener},
@@ -32,6 +32,7 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 pub struct Start {
     settings: Vec<(&'static str, String)>,
     worker: Option<Arc<dyn OwnWorker>>,
+    feed: Option<Arc<Feed>>,
     engine: Option<Arc<dyn Engine>>,
     works: bool,
     pace: Pace,
@@ -65,6 +66,7 @@ impl Default for Start {
         Self {
             settings: Vec::new(),
             worker: None,
+            feed: None,
             engine: None,
             works: false,
             pace: Pace::default(),
@@ -90,6 +92,12 @@ impl Start {
     #[must_use]
     pub fn worker(self, worker: impl OwnWorker + 'static) -> Self {
         Self { worker: Some(Arc::new(worker)), ..self }
+    }
+
+    /// With the changes of keys heard from here.
+    #[must_use]
+    pub fn feed(self, feed: Arc<Feed>) -> Self {
+        Self { feed: Some(feed), ..self }
     }
 
     /// With the engine of its settings at work on its jobs.
@@ -170,6 +178,7 @@ impl Start {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
+            feed: self.feed.map(|feed| feed as Arc<dyn FeedStore>),
             engine: self.engine,
             registry: self.registry,
             tempo: self.tempo,

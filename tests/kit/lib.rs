@@ -4,6 +4,7 @@ pub mod app;
 pub mod bot_api;
 pub mod client;
 pub mod engine_server;
+pub mod feed;
 pub mod foreign;
 pub mod line;
 pub mod log;

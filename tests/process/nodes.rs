@@ -54,25 +54,31 @@ async fn carries(socket: &mut Socket) {
     assert_eq!(socket.hear().await["text"], "100");
 }
 
-async fn a_revoked_key_is_refused_everywhere_at_once(nodes: Nodes) {
+async fn a_revoked_key_is_refused_at_once_and_elsewhere_as_soon_as_it_is_heard_of(nodes: Nodes) {
     let key = nodes.here.key("jobs:read").await;
     let elsewhere = nodes.elsewhere(&key);
-    elsewhere.get("/auth/me").await.expect(200);
+    for node in [&key, &elsewhere] {
+        node.get("/auth/me").await.expect(200);
+    }
     nodes.admin.delete(&format!("/auth/keys/{}", key.id.unwrap())).await.expect(200);
+    assert_eq!(key.get("/auth/me").await.problem(), "invalid_credential", "REV-02");
+    nodes.there.runtime.tick().await;
     for _ in 0..3 {
         assert_eq!(elsewhere.get("/auth/me").await.problem(), "invalid_credential", "REV-02");
     }
 }
 
-async fn a_new_key_a_lost_scope_and_a_disabled_key_are_known_everywhere_at_once(nodes: Nodes) {
+async fn a_new_key_is_known_everywhere_at_once_and_what_it_may_no_more_as_soon_as_it_is_heard_of(nodes: Nodes) {
     let made = nodes.admin.post("/auth/keys", json!({"name": "new", "scopes": ["jobs:read", "realtime"]})).await;
     let made = made.expect(201).json;
     let elsewhere = nodes.there.with(made["key"].as_str().unwrap());
     let path = format!("/auth/keys/{}", made["id"].as_str().unwrap());
     elsewhere.get("/v1/audio/transcriptions").await.expect(200);
     nodes.admin.patch(&path, json!({"scopes": ["realtime"]})).await.expect(200);
+    nodes.there.runtime.tick().await;
     assert_eq!(elsewhere.get("/v1/audio/transcriptions").await.problem(), "insufficient_scope");
     nodes.admin.patch(&path, json!({"enabled": false})).await.expect(200);
+    nodes.there.runtime.tick().await;
     assert_eq!(elsewhere.get("/auth/me").await.problem(), "invalid_credential");
     nodes.admin.patch(&path, json!({"enabled": true})).await.expect(200);
     elsewhere.get("/auth/me").await.expect(200);
@@ -158,8 +164,8 @@ macro_rules! on {
 macro_rules! on_shared_stores {
     ($($store:ident)*) => {
         $(on! { $store:
-            a_revoked_key_is_refused_everywhere_at_once
-            a_new_key_a_lost_scope_and_a_disabled_key_are_known_everywhere_at_once
+            a_revoked_key_is_refused_at_once_and_elsewhere_as_soon_as_it_is_heard_of
+            a_new_key_is_known_everywhere_at_once_and_what_it_may_no_more_as_soon_as_it_is_heard_of
             an_open_stream_ends_when_its_key_is_revoked_elsewhere
             an_open_stream_ends_when_its_key_is_disabled_elsewhere
             an_open_stream_ends_when_its_key_loses_the_scope_elsewhere

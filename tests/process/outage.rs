@@ -15,6 +15,8 @@ fn is_outage(answer: &Answer) -> bool {
 
 /// While the store is away: the process lives, is not ready, and judges nobody.
 async fn away(gateway: &Process, admin: &Client) {
+    // What it has in memory is good for a second.
+    eventually("its answers are too old", async || admin.get("/auth/me").await.code() != 200).await;
     // All at once: each may wait for the store's deadline.
     let (me, keys, jobs, status, made, upload) = tokio::join!(
         admin.get("/auth/me"),
@@ -108,6 +110,17 @@ async fn a_frozen_postgres_does_not_look_healthy_and_refuses_nobody() {
         let answer = admin.get("/auth/me").await;
         assert!(answer.code() == 200 || is_outage(&answer), "{} {}", answer.code(), answer.text);
     }
+    server.resume();
+    back(&gateway, &admin).await;
+}
+
+#[tokio::test]
+async fn a_postgres_that_is_frozen_whole_is_an_outage_until_it_goes_on() {
+    let server = Postgres::start();
+    let launch = Launch::new().store(&server.database().await);
+    let (gateway, admin) = works(&launch).await;
+    server.freeze();
+    away(&gateway, &admin).await;
     server.resume();
     back(&gateway, &admin).await;
 }

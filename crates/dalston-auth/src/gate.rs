@@ -9,7 +9,7 @@ use dalston_limit::{Limiter, Mode, Verdict};
 use dalston_model::{
     Action, Actor, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target, TenantId, Timestamp,
 };
-use dalston_store::{SharedStore, StoreResult};
+use dalston_store::{FeedStore, SharedStore, StoreResult};
 use serde_json::json;
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
@@ -278,9 +278,10 @@ impl Gate {
         }
     }
 
-    /// Whoever tells this gate of the changes that others make. One is enough; without any, each request asks the store.
-    pub fn follower(&self) -> Follower {
-        Follower::new(self.store.clone(), self.directory.clone(), self.clock.clone())
+    /// Whoever tells this gate of the changes that others make, out of the record of its store. One is enough; without
+    /// any, each request asks the store.
+    pub fn follower(&self, feed: Arc<dyn FeedStore>) -> Follower {
+        Follower::new(feed, self.directory.clone(), self.clock.clone())
     }
 
     /// The holder of a live key that was found another way than by its secret.

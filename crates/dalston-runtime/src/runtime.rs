@@ -9,10 +9,10 @@ use dalston_engine::Engine;
 use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::{SharedStore, Wakes};
+use dalston_store::{FeedStore, SharedStore, Wakes};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
-use std::{future::pending, io::Write, sync::Arc, time::Duration};
+use std::{io::Write, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
     time::{sleep, timeout},
@@ -37,6 +37,8 @@ pub struct Seams {
     pub entropy: SharedEntropy,
     /// The built-in worker of streams.
     pub worker: Arc<dyn OwnWorker>,
+    /// The record of changes, if it is not heard from the store itself.
+    pub feed: Option<Arc<dyn FeedStore>>,
     /// Whoever transcribes jobs, if not the engine of the settings.
     pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
@@ -52,6 +54,7 @@ impl Default for Seams {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             worker: Arc::new(Vad),
+            feed: None,
             engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
@@ -78,6 +81,7 @@ pub struct Runtime {
     webhook_networks: Networks,
     limiter: Limiter,
     store: SharedStore,
+    feed: Arc<dyn FeedStore>,
     follower: Mutex<Follower>,
     /// How often changes are looked for, whether or not the store says that there are any.
     beat: Duration,
@@ -96,7 +100,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, worker, engine, registry, tempo } = seams;
+        let Seams { clock, entropy, worker, feed, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
         let nodes = settings.nodes;
@@ -156,7 +160,8 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
-        let mut follower = gate.follower();
+        let feed = feed.unwrap_or_else(|| store.clone());
+        let mut follower = gate.follower(feed.clone());
         follower.poll().await?;
         let follower = Mutex::new(follower);
         let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
@@ -171,6 +176,7 @@ impl Runtime {
             webhook_networks,
             limiter,
             store,
+            feed,
             follower,
             beat,
         })
@@ -263,31 +269,38 @@ impl Runtime {
     /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says
     /// that something changed.
     pub async fn listen(&self, mut ending: watch::Receiver<()>) {
-        let mut wakes: Option<Box<dyn Wakes>> = None;
+        let mut woken = pin!(self.woken(None));
         loop {
-            // Opened first, then read: nothing falls in between.
-            if wakes.is_none() {
-                let opened = self.store.wakes().await;
-                wakes =
-                    opened.inspect_err(|error| tracing::warn!(%error, "changes are looked for at each beat only")).ok();
-            }
             self.follow().await;
-            let woken = async {
-                // However many changes are made at once, they are read together.
-                sleep(LEAST_PAUSE).await;
-                match &mut wakes {
-                    Some(wakes) => wakes.next().await,
-                    None => pending().await,
+            tokio::select! {
+                _ = ending.changed() => return,
+                wakes = &mut woken => woken.set(self.woken(wakes)),
+                () = sleep(self.beat) => {}
+            }
+        }
+    }
+
+    /// Waits until there may be something to follow, and gives what to wait with the next time. It may take for ever: a
+    /// store that answers no more holds up no beat.
+    async fn woken(&self, wakes: Option<Box<dyn Wakes>>) -> Option<Box<dyn Wakes>> {
+        let Some(mut wakes) = wakes else {
+            return match self.feed.wakes().await {
+                // Opened first, then read: nothing falls in between.
+                Ok(wakes) => Some(wakes),
+                Err(error) => {
+                    tracing::warn!(%error, "changes are looked for at each beat only");
+                    sleep(self.beat).await;
+                    None
                 }
             };
-            let woken = tokio::select! {
-                _ = ending.changed() => return,
-                woken = woken => woken,
-                () = sleep(self.beat) => Ok(()),
-            };
-            if let Err(error) = woken {
+        };
+        // However many changes are made at once, they are read together.
+        sleep(LEAST_PAUSE).await;
+        match wakes.next().await {
+            Ok(()) => Some(wakes),
+            Err(error) => {
                 tracing::warn!(%error, "the store is listened to anew");
-                wakes = None;
+                None
             }
         }
     }

@@ -91,6 +91,15 @@ impl Keeper {
         }
     }
 
+    /// Sends the server a signal, and then all processes that it has started: one that is frozen starts no more.
+    pub(super) fn signal_all(&self, name: &str) {
+        self.signal(name);
+        let path = format!("/proc/{0}/task/{0}/children", self.pid);
+        let children = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        // Some may have ended.
+        let _ = Command::new("kill").args(["-s", name]).args(children.split_whitespace()).status();
+    }
+
     /// What the server wrote.
     pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()

@@ -81,9 +81,14 @@ impl Postgres {
         self.keeper.signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Freezes it whole: who is connected waits too.
+    pub fn freeze(&self) {
+        self.keeper.signal_all("STOP");
+    }
+
+    /// Lets it go on after either.
     pub fn resume(&self) {
-        self.keeper.signal("CONT");
+        self.keeper.signal_all("CONT");
     }
 
     /// Starts it again after [`Postgres::kill`], on the same port with the same data.

@@ -1,0 +1,117 @@
+//! The record of changes of a store, heard badly.
+
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, AuditRecord};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, Mark, SharedStore, StoreResult, Wakes};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch::{Receiver, Sender};
+
+/// What is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// It wakes nobody, and nobody can begin to listen.
+    Cut,
+    /// It answers nothing, until that is over, and wakes nobody.
+    Frozen,
+    /// It answers what is so now, but only when that is over, and wakes nobody.
+    Late,
+    /// It tells of everything twice.
+    Doubled,
+}
+
+/// Stands between a node and the record of changes of its store.
+pub struct Feed {
+    store: SharedStore,
+    fault: Sender<Fault>,
+    held: Sender<bool>,
+    last: Mutex<Mark>,
+}
+
+/// Wake-ups, as long as there are any.
+struct Cut {
+    wakes: Box<dyn Wakes>,
+    fault: Receiver<Fault>,
+}
+
+impl Feed {
+    /// Of this store, without a fault.
+    pub fn new(store: SharedStore) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            fault: Sender::new(Fault::None),
+            held: Sender::new(false),
+            last: Mutex::new(Mark::START),
+        })
+    }
+
+    /// From now on this is wrong with it.
+    pub fn fails(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+
+    /// Waits until somebody waits for an answer.
+    pub async fn is_held(&self) {
+        let _ = self.held.subscribe().wait_for(|held| *held).await;
+    }
+
+    /// Waits as long as this is wrong with it.
+    async fn hold(&self, fault: Fault) {
+        self.held.send_replace(true);
+        let _ = self.fault.subscribe().wait_for(|now| *now != fault).await;
+        self.held.send_replace(false);
+    }
+}
+
+#[async_trait]
+impl FeedStore for Feed {
+    async fn mark(&self) -> StoreResult<Mark> {
+        self.store.mark().await
+    }
+
+    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
+        let before = std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), *after);
+        let fault = *self.fault.borrow();
+        match fault {
+            Fault::None | Fault::Cut => self.store.key_changes(after, limit).await,
+            Fault::Frozen => {
+                self.hold(fault).await;
+                self.store.key_changes(after, limit).await
+            }
+            Fault::Late => {
+                let heard = self.store.key_changes(after, limit).await;
+                self.hold(fault).await;
+                heard
+            }
+            Fault::Doubled => self.store.key_changes(&before, limit).await,
+        }
+    }
+
+    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+        let mut fault = self.fault.subscribe();
+        let _ = fault.wait_for(|fault| *fault != Fault::Cut).await;
+        Ok(Box::new(Cut { wakes: self.store.wakes().await?, fault }))
+    }
+
+    async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
+        self.store.record(entry).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage> {
+        self.store.audit(query).await
+    }
+
+    async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>> {
+        self.store.audit_after(seq, limit).await
+    }
+}
+
+#[async_trait]
+impl Wakes for Cut {
+    async fn next(&mut self) -> StoreResult<()> {
+        let woken = self.wakes.next().await;
+        let _ = self.fault.wait_for(|fault| matches!(fault, Fault::None | Fault::Doubled)).await;
+        woken
+    }
+}
