@@ -9,14 +9,20 @@ use dalston_auth::Need;
 use dalston_model::Scope;
 use dalston_runtime::{Runtime, Seams, Settings};
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use tokio::sync::watch;
 
 #[actix_web::main]
 async fn main() -> Result<()> {
     // All settings have defaults; a service may read its own from wherever it keeps them.
     let mut settings = Settings::read(&|_| None)?;
     let runtime = Arc::new(Runtime::start(&mut settings, Seams::default()).await?);
-    actix_web::rt::spawn(each_second(runtime.clone()));
+    // Written usage, changes that other processes make: until `end` is dropped.
+    let (end, ending) = watch::channel(());
+    let attending = actix_web::rt::spawn({
+        let runtime = runtime.clone();
+        async move { runtime.attend(ending).await }
+    });
     let gate = runtime.gate.clone();
     let app = move || {
         App::new().wrap(Envelope::default()).route("/", web::get().to(|| async { "Open to everyone." })).service(
@@ -26,6 +32,8 @@ async fn main() -> Result<()> {
         )
     };
     HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?;
+    drop(end);
+    attending.await?;
     runtime.stop().await;
     Ok(())
 }
@@ -33,12 +41,4 @@ async fn main() -> Result<()> {
 /// Only a caller with `jobs:read` gets here, whose tenant the permit names.
 async fn notes(Permitted(permit): Permitted) -> impl Responder {
     HttpResponse::Ok().json(json!({"tenant": permit.tenant().as_str(), "notes": []}))
-}
-
-/// Writes the counted usage, and follows what other processes change.
-async fn each_second(runtime: Arc<Runtime>) {
-    loop {
-        actix_web::rt::time::sleep(Duration::from_secs(1)).await;
-        runtime.tick().await;
-    }
 }

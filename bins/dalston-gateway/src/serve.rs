@@ -17,8 +17,6 @@ const IDLE: Duration = Duration::from_secs(15);
 const CONNECTIONS: usize = 10_000;
 /// Requests under way have so long to finish when the gateway stops, in seconds.
 const FINISH: u64 = 30;
-/// Usage is written, and changes of keys are followed, so often.
-const TICK: Duration = Duration::from_secs(1);
 /// Recovery runs at the start, and so often.
 const RECOVERY: Duration = Duration::from_mins(1);
 
@@ -39,11 +37,9 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
         .run();
     let handle = server.handle();
     let (end, ending) = watch::channel(());
-    let ticking = rt::spawn(tick(runtime.clone(), ending.clone()));
+    let attending = rt::spawn(attend(runtime.clone(), ending.clone()));
     let recovering = rt::spawn(recover(runtime.clone(), ending.clone()));
     let delivering = rt::spawn(runtime.deliver(ending.clone()).map_err(io::Error::other)?);
-    let following = rt::spawn(follow(runtime.clone(), ending.clone()));
-    let leasing = rt::spawn(lease(runtime.clone(), ending.clone()));
     let hearing = rt::spawn(hear(runtime.clone(), ending));
     let dispatching = rt::spawn(runtime.services.dispatcher.clone().run());
     let mut serving = rt::spawn(server);
@@ -59,32 +55,13 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Futu
     runtime.wind_down();
     drop(end);
     // A tick under way has usage in its hands: what it has taken is written before the last of it is.
-    let _ = tokio::join!(ticking, following, leasing, recovering, delivering, hearing, dispatching);
+    let _ = tokio::join!(attending, recovering, delivering, hearing, dispatching);
     runtime.stop().await;
     ended.map_err(io::Error::other)?
 }
 
-/// Until the other end of `ending` is dropped, which no tick is cut off by.
-async fn tick(runtime: Arc<Runtime>, mut ending: watch::Receiver<()>) {
-    let mut seconds = interval(TICK);
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            _ = ending.changed() => return,
-            _ = seconds.tick() => runtime.tick().await,
-        }
-    }
-}
-
-/// Changes of keys that other nodes make.
-async fn follow(runtime: Arc<Runtime>, ending: watch::Receiver<()>) {
-    runtime.listen(ending).await;
-}
-
-/// Slices of limits come ahead of need, and go back at the end.
-async fn lease(runtime: Arc<Runtime>, ending: watch::Receiver<()>) {
-    runtime.lease_limits(ending).await;
+async fn attend(runtime: Arc<Runtime>, ending: watch::Receiver<()>) {
+    runtime.attend(ending).await;
 }
 
 /// The bot, if there is one, hears updates. What it is answering then is finished.

@@ -15,9 +15,11 @@ use dalston_webhook::{Networks, Sender};
 use std::{io::Write, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
-    time::{sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
+/// Usage is written so often.
+const TICK: Duration = Duration::from_secs(1);
 /// The last flush takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// Nor does it wait for a chat.
@@ -225,9 +227,24 @@ impl Runtime {
         Ok(self.services.deliveries.clone().run(sender, ending))
     }
 
-    /// Asks for slices of limits ahead of need, until the other end of `ending` is dropped; then they go back.
-    pub async fn lease_limits(&self, ending: watch::Receiver<()>) {
-        self.limiter.run(ending).await;
+    /// What a service does as long as it takes requests, until the other end of `ending` is dropped: changes of keys are
+    /// followed, slices of limits come ahead of need and go back at the end, and each second there is a tick. Without
+    /// it each request asks the store.
+    pub async fn attend(&self, ending: watch::Receiver<()>) {
+        tokio::join!(self.tick_on(ending.clone()), self.listen(ending.clone()), self.limiter.run(ending));
+    }
+
+    /// No tick is cut off: it may have usage in its hands.
+    async fn tick_on(&self, mut ending: watch::Receiver<()>) {
+        let mut seconds = interval(TICK);
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = ending.changed() => return,
+                _ = seconds.tick() => self.tick().await,
+            }
+        }
     }
 
     /// What is done at once when the gateway is to stop: no job begins, nobody waits for one, streams end.
