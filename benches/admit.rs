@@ -71,7 +71,7 @@ impl Fixture {
                 store.insert_key(&new, None, &entry).await.expect("a store in memory");
                 secrets.push(secret);
             }
-            gate.follower().poll().await.expect("a store in memory");
+            gate.follower(store.clone()).poll().await.expect("a store in memory");
             for secret in &secrets {
                 gate.enter(attempt(secret), Need::Caller).await.expect("a live key");
             }

@@ -71,7 +71,7 @@ impl Fixture {
         };
         let new = NewKey { key: key.clone(), digest: gate.digester.digest(&secret) };
         assert!(now(store.insert_first_key(&new, &entry)).unwrap());
-        let mut follower = gate.follower();
+        let mut follower = gate.follower(store.clone());
         assert!(!now(follower.poll()).unwrap().more);
         Self { clock, store, gate, follower, secret, key }
     }
