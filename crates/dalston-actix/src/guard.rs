@@ -128,7 +128,9 @@ impl Guard {
             Door::Mcp => dalston_model::Door::Mcp,
         };
         let asked = Asked { method: request.method().as_str(), route: self.route };
-        let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        // Tickets are bound to one, and come to streams only.
+        let origin = if self.door == Door::Stream { request.headers().get(header::ORIGIN) } else { None };
+        let origin = origin.and_then(|origin| origin.to_str().ok());
         Attempt { credential, tenant, door, asked, origin, address: info.address, request_id: Some(info.id) }
     }
 

@@ -30,11 +30,17 @@ pub(crate) fn presented<'a>(
     query_taken: bool,
     is_stream: bool,
 ) -> Result<Credential<'a>, Refusal> {
-    let headers = request.headers();
-    let authorization = headers.get_all(header::AUTHORIZATION).map(|value| (Place::Authorization, value));
-    let names = [&API_KEY, &XI_API_KEY];
-    let keys = names.into_iter().flat_map(|name| headers.get_all(name)).map(|value| (Place::ApiKey, value));
-    let in_headers = authorization.chain(keys).map(|(place, value)| Candidate { place, value: value.as_bytes() });
+    // One pass: a request has few headers, and each look-up by name hashes it.
+    let in_headers = request.headers().iter().filter_map(|(name, value)| {
+        let place = if *name == header::AUTHORIZATION {
+            Place::Authorization
+        } else if *name == API_KEY || *name == XI_API_KEY {
+            Place::ApiKey
+        } else {
+            return None;
+        };
+        Some(Candidate { place, value: value.as_bytes() })
+    });
     let candidate = |place, value: &'a String| Candidate { place, value: value.as_bytes() };
     let place = Place::Query { taken: query_taken };
     let keys = in_query.keys.iter().map(|value| candidate(place, value));

@@ -36,7 +36,8 @@ pub enum Need {
 #[derive(Debug, Clone)]
 pub struct Caller {
     identity: Identity,
-    tenant: TenantId,
+    /// Where the caller works, if not where the identity does by itself.
+    elsewhere: Option<TenantId>,
     source: Source,
     room: Option<Verdict>,
     session_limit: Option<Duration>,
@@ -46,16 +47,15 @@ impl Caller {
     /// The caller of a proven identity. A key works in its own tenant, a `platform` caller in `default`, unless
     /// [`Caller::in_tenant`] says otherwise. The source's actor follows from the identity.
     pub fn new(identity: Identity, source: Source) -> Self {
-        let (actor, tenant) = match &identity {
-            Identity::Key(key) if key.scopes.grants(Scope::Platform) => (Actor::Key(key.id), TenantId::default()),
-            Identity::Key(key) => (Actor::Key(key.id), key.tenant.clone()),
-            Identity::Master => (Actor::Master, TenantId::default()),
-            Identity::ChatAdmin(user) => (Actor::ChatAdmin(*user), TenantId::default()),
-            Identity::ChatGuest(user) => (Actor::ChatGuest(*user), TenantId::default()),
-            Identity::Operator => (Actor::Operator, TenantId::default()),
-            Identity::Gateway => (Actor::Gateway, TenantId::default()),
+        let actor = match &identity {
+            Identity::Key(holder) => Actor::Key(holder.id),
+            Identity::Master => Actor::Master,
+            Identity::ChatAdmin(user) => Actor::ChatAdmin(*user),
+            Identity::ChatGuest(user) => Actor::ChatGuest(*user),
+            Identity::Operator => Actor::Operator,
+            Identity::Gateway => Actor::Gateway,
         };
-        Self { identity, tenant, source: Source { actor, ..source }, room: None, session_limit: None }
+        Self { identity, elsewhere: None, source: Source { actor, ..source }, room: None, session_limit: None }
     }
 
     /// The same caller, with what the limiter said of this request.
@@ -66,7 +66,7 @@ impl Caller {
 
     /// The same caller, who came with a ticket: in its tenant, as long as the key may work there.
     pub(crate) fn with_ticket(self, ticket: Ticket) -> Result<Self, Refusal> {
-        let placed = if ticket.tenant == self.tenant { self } else { self.in_tenant(ticket.tenant)? };
+        let placed = if ticket.tenant == *self.tenant() { self } else { self.in_tenant(ticket.tenant)? };
         Ok(Self { session_limit: ticket.session_limit, ..placed })
     }
 
@@ -81,13 +81,14 @@ impl Caller {
         if !self.scopes().grants(Scope::Platform) {
             return Err(Refusal::InsufficientScope(Scope::Platform));
         }
-        Ok(Self { tenant, ..self })
+        Ok(Self { elsewhere: Some(tenant), ..self })
     }
 
     /// The same caller, whose key is now this. One that worked elsewhere does so only as long as it may.
     pub(crate) fn renewed(self, holder: Arc<Holder>) -> Result<Self, Refusal> {
+        let tenant = self.tenant().clone();
         let renewed = Self::new(Identity::Key(holder), self.source).with_room(self.room);
-        if renewed.tenant == self.tenant { Ok(renewed) } else { renewed.in_tenant(self.tenant) }
+        if *renewed.tenant() == tenant { Ok(renewed) } else { renewed.in_tenant(tenant) }
     }
 
     /// Proves that the caller may do what `need` asks.
@@ -135,8 +136,13 @@ impl Caller {
     }
 
     /// The tenant that the caller works in.
-    pub const fn tenant(&self) -> &TenantId {
-        &self.tenant
+    pub fn tenant(&self) -> &TenantId {
+        match (&self.elsewhere, &self.identity) {
+            (Some(tenant), _) => tenant,
+            // Not cloned: what all keys of a tenant share is not touched by each request.
+            (None, Identity::Key(holder)) if !holder.scopes.grants(Scope::Platform) => &holder.tenant,
+            (None, _) => TenantId::first(),
+        }
     }
 
     /// How much of the minute is left, for a limited key.
@@ -166,8 +172,8 @@ impl Permit {
     }
 
     /// In which tenant.
-    pub const fn tenant(&self) -> &TenantId {
-        &self.0.tenant
+    pub fn tenant(&self) -> &TenantId {
+        self.0.tenant()
     }
 
     /// What the caller may do at all: nothing wider may be given on.
@@ -182,6 +188,6 @@ impl Permit {
 
     /// The audit entry of a change that the caller makes at `time`.
     pub fn entry(&self, time: Timestamp, action: Action, target: Target, detail: Value) -> AuditEntry {
-        AuditEntry { time, tenant: self.0.tenant.clone(), source: self.0.source.clone(), action, target, detail }
+        AuditEntry { time, tenant: self.0.tenant().clone(), source: self.0.source.clone(), action, target, detail }
     }
 }

@@ -15,6 +15,12 @@ impl TenantId {
     /// The tenant that is there from the start.
     pub const DEFAULT: &'static str = "default";
 
+    /// The tenant `default`, without a copy.
+    pub fn first() -> &'static Self {
+        static FIRST: LazyLock<TenantId> = LazyLock::new(|| TenantId(TenantId::DEFAULT.into()));
+        &FIRST
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -24,8 +30,7 @@ impl TenantId {
 /// The tenant `default`.
 impl Default for TenantId {
     fn default() -> Self {
-        static SHARED: LazyLock<TenantId> = LazyLock::new(|| TenantId(TenantId::DEFAULT.into()));
-        SHARED.clone()
+        Self::first().clone()
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use std::time::Duration;
 
 /// Between two looks.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// One step into an index. `PRAGMA data_version` would be as much work, and could not tell keys from jobs and usage.
 pub(crate) const LAST_CHANGED: &str = "SELECT ifnull(max(changed), 0) FROM keys";
