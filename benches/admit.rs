@@ -136,7 +136,7 @@ fn parts(bench: &mut Criterion) {
     bench.bench_function("the wall clock", |bench| bench.iter(|| clock.now()));
     bench.bench_function("the monotonic clock", |bench| bench.iter(|| clock.monotonic()));
     bench.bench_function("the shape of a secret", |bench| {
-        bench.iter(|| format.check(black_box(secret.expose())).is_some())
+        bench.iter(|| format.check(black_box(secret.expose())).is_some());
     });
     bench.bench_function("the digest of a secret", |bench| bench.iter(|| digester.digest(black_box(&secret))));
     let hasty = Hasty { since: clock.now() };

@@ -1,6 +1,9 @@
 //! The hosts that are answered: a browser that was led here under another name is not (DNS rebinding).
 
-use actix_web::{HttpRequest, http::header};
+use actix_web::{
+    HttpRequest,
+    http::{header, uri::Authority},
+};
 use dalston_actix::Problem;
 use dalston_model::ErrorCode;
 use std::{
@@ -22,7 +25,7 @@ impl Hosts {
     /// Refuses with 421 a request under a name that is not answered here.
     pub(crate) fn check(&self, request: &HttpRequest) -> Result<(), Problem> {
         // An absolute target counts before the header (RFC 9112 §3.2.2); HTTP/1.0 may have neither.
-        let target = request.uri().authority().map(|authority| authority.as_str());
+        let target = request.uri().authority().map(Authority::as_str);
         let header = || request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
         match target.or_else(header) {
             Some(host) if !self.answer(host) => {

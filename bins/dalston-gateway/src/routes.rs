@@ -60,7 +60,6 @@ pub fn routes(registry: &Registry) -> Vec<Route> {
 }
 
 /// The app: all routes behind the gate, and behind it too whatever is no route.
-#[expect(clippy::needless_pass_by_value, reason = "the app that is returned would borrow from a reference")]
 pub fn app(
     gateway: Data<Gateway>,
 ) -> App<

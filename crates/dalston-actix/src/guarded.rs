@@ -102,7 +102,7 @@ where
             }
         };
         Visit::decided(request.request(), info, entered);
-        Guarded::passed(self.service.call(request), Some(room))
+        Guarded::passed(self.service.call(request), Some(Marks { room }))
     }
 }
 
@@ -114,6 +114,12 @@ pin_project! {
     }
 }
 
+/// What an answer behind the gate is marked with.
+struct Marks {
+    /// How much of the minute is left, for a limited key.
+    room: Option<Verdict>,
+}
+
 type Asking<B> = Pin<Box<dyn Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>>>>;
 
 pin_project! {
@@ -123,8 +129,8 @@ pin_project! {
         Answered { response: Option<ServiceResponse<EitherBody<B>>> },
         /// The store is being asked.
         Asked { asking: Asking<B> },
-        /// The request went on: with a mark for its answer, unless nobody was asked.
-        Passed { #[pin] answer: F, mark: Option<Option<Verdict>> },
+        /// The request went on: with marks for its answer, unless nobody was asked.
+        Passed { #[pin] answer: F, marks: Option<Marks> },
     }
 }
 
@@ -137,8 +143,8 @@ impl<F, B> Guarded<F, B> {
         Self { stage: Stage::Asked { asking: Box::pin(asking) } }
     }
 
-    const fn passed(answer: F, mark: Option<Option<Verdict>>) -> Self {
-        Self { stage: Stage::Passed { answer, mark } }
+    const fn passed(answer: F, marks: Option<Marks>) -> Self {
+        Self { stage: Stage::Passed { answer, marks } }
     }
 }
 
@@ -154,9 +160,9 @@ where
             // It is polled no more once it is ready.
             At::Answered { response } => response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
             At::Asked { asking } => asking.as_mut().poll(context),
-            At::Passed { answer, mark: marks } => {
+            At::Passed { answer, marks } => {
                 let mut response = poll_ready!(answer.poll(context))?;
-                if let Some(room) = marks {
+                if let Some(Marks { room }) = marks {
                     mark(response.headers_mut(), room.as_ref());
                 }
                 Poll::Ready(Ok(response.map_into_left_body()))

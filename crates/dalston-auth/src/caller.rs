@@ -46,6 +46,10 @@ pub struct Caller {
 impl Caller {
     /// The caller of a proven identity. A key works in its own tenant, a `platform` caller in `default`, unless
     /// [`Caller::in_tenant`] says otherwise. The source's actor follows from the identity.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller takes its source over, and only its actor is another"
+    )]
     pub fn new(identity: Identity, source: Source) -> Self {
         let actor = match &identity {
             Identity::Key(holder) => Actor::Key(holder.id),

@@ -97,7 +97,9 @@ struct InHand<'a> {
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         if !self.deltas.is_empty() {
-            std::mem::take(&mut self.deltas).into_iter().for_each(|delta| self.buffer.add(delta));
+            for delta in std::mem::take(&mut self.deltas) {
+                self.buffer.add(delta);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use allocation_counter::measure;
 use dalston_model::{
     AuditEntry, Clock as _, Door, ManualClock, Metadata, RateLimit, ScopeSet, SeededEntropy, SharedEntropy,
 };
-use dalston_store::{FeedStore as _, KeyStore as _, MemoryStore, NewKey};
+use dalston_store::{KeyStore as _, MemoryStore, NewKey};
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},

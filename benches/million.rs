@@ -1,0 +1,209 @@
+//! A million keys: what each costs in memory once it is known, how soon a gateway with a million keys in SQLite answers,
+//! and what the first request of a key costs beside the second.
+
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints figures, and ends when it cannot")]
+
+use dalston_auth::{Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, PlainKey};
+use dalston_limit::Limiter;
+use dalston_model::{
+    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, OsEntropy, ScopeSet, Source, SystemClock, Target,
+    TenantId,
+};
+use dalston_store::{KeyStore, MemoryStore, NewKey};
+use serde_json::json;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    num::NonZeroU32,
+    path::Path,
+    process::{Child, Command},
+    sync::Arc,
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::runtime::Builder;
+
+const MILLION: usize = 1_000_000;
+/// Keys that are asked for over HTTP.
+const ASKED: usize = 10_000;
+const ADDRESS: &str = "127.0.0.1:18765";
+
+fn main() {
+    println!("resident memory for each of {MILLION} keys in memory: {} bytes", bytes_for_each());
+    let folder = TempDir::new().expect("a folder");
+    let database = folder.path().join("dalston.db");
+    // The first start makes the tables and one key.
+    let (first, _) = Gateway::start(folder.path());
+    drop(first);
+    let secrets = folder.path().join("secrets");
+    let fill = Command::new("python3").arg("benches/million.py").arg(&database).arg(&secrets).status();
+    assert!(fill.is_ok_and(|status| status.success()), "python3 fills the database");
+    let secrets: Vec<String> =
+        fs::read_to_string(secrets).expect("secrets").lines().take(ASKED).map(str::to_owned).collect();
+    let (gateway, waited) = Gateway::start(folder.path());
+    let mut client = Client::new();
+    let began = SystemClock.monotonic();
+    assert!(client.is_admitted(&secrets[0]));
+    let answered = waited + SystemClock.monotonic().saturating_sub(began);
+    println!("start to the first answer, a million keys in SQLite: {answered:.1?}");
+    for name in ["first", "second"] {
+        let mut took: Vec<Duration> = secrets[1..].iter().map(|secret| client.time(secret)).collect();
+        took.sort();
+        println!(
+            "{name} request of a key: median {:.1?}, p99 {:.1?}",
+            took[took.len() / 2],
+            took[took.len() * 99 / 100]
+        );
+    }
+    drop(gateway);
+}
+
+/// What a known key takes in this process: the keys themselves are in a store beside, which is there before.
+fn bytes_for_each() -> u64 {
+    let (clock, tokio) = (Arc::new(SystemClock), Builder::new_current_thread().build().expect("a runtime"));
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let gate = Gate::new(GateParts {
+        store: store.clone(),
+        limiter: Limiter::new(clock.clone(), None),
+        format: KeyFormat::default(),
+        pepper: None,
+        masters: MasterKeys::default(),
+        failures_per_minute: NonZeroU32::MIN,
+        memory: Memory { freshness: Duration::from_hours(1), ..Memory::default() },
+        clock: clock.clone(),
+    });
+    let mut secrets = Vec::with_capacity(MILLION);
+    tokio.block_on(async {
+        for _ in 0..MILLION {
+            let secret = gate.format().mint(&OsEntropy).expect("chance");
+            let key = key(&secret, &*clock);
+            let entry = entry(&key, &*clock);
+            let new = NewKey { digest: gate.digester().digest(&secret), key };
+            store.insert_key(&new, None, &entry).await.expect("a store in memory");
+            secrets.push(secret);
+        }
+        gate.follower(store.clone()).poll().await.expect("a store in memory");
+        let before = resident();
+        for secret in &secrets {
+            gate.enter(attempt(secret), Need::Caller).await.expect("a live key");
+            if gate.memory().misses.is_multiple_of(10_000) {
+                gate.flush_usage().await.expect("a store in memory");
+            }
+        }
+        let kept = gate.memory().keys as u64;
+        resident().saturating_sub(before) / kept.max(1)
+    })
+}
+
+fn key(secret: &PlainKey, clock: &dyn Clock) -> Key {
+    Key {
+        id: KeyId::new(clock.now(), &OsEntropy).expect("chance"),
+        tenant: TenantId::default(),
+        prefix: secret.prefix().to_owned(),
+        name: "bench".parse().expect("a name"),
+        description: None,
+        scopes: ScopeSet::DEFAULT,
+        rate_limit: None,
+        enabled: true,
+        created_at: clock.now(),
+        created_by: None,
+        expires_at: None,
+        revoked_at: None,
+        metadata: Metadata::default(),
+    }
+}
+
+fn entry(key: &Key, clock: &dyn Clock) -> AuditEntry {
+    AuditEntry {
+        time: clock.now(),
+        tenant: key.tenant.clone(),
+        source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
+        action: Action::KeyCreated,
+        target: Target::Key(key.id),
+        detail: json!({}),
+    }
+}
+
+fn attempt(secret: &PlainKey) -> Attempt<'_> {
+    Attempt {
+        credential: Ok(Credential { token: secret.expose(), may_be_master: true, is_ticket: false }),
+        tenant: None,
+        door: Door::Http,
+        asked: Asked { method: "GET", route: "/auth/me" },
+        origin: None,
+        address: None,
+        request_id: None,
+    }
+}
+
+/// Resident memory of this process in bytes.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    kilobytes.unwrap_or_default() * 1_024
+}
+
+/// A gateway on the folder's database.
+struct Gateway(Child);
+
+impl Gateway {
+    /// With how long it took to answer anything.
+    fn start(folder: &Path) -> (Self, Duration) {
+        let began = SystemClock.monotonic();
+        let mut command = Command::new("target/release/dalston-gateway");
+        command.env("DALSTON_LISTEN", ADDRESS).env("DALSTON_DATA_DIR", folder).env("DALSTON_LOG", "warn");
+        let gateway = Self(command.spawn().expect("a gateway: cargo build --release --bin dalston-gateway"));
+        while TcpStream::connect(ADDRESS).is_err() {
+            std::thread::yield_now();
+        }
+        (gateway, SystemClock.monotonic().saturating_sub(began))
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A connection that is kept.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn new() -> Self {
+        let stream = TcpStream::connect(ADDRESS).expect("a gateway");
+        stream.set_nodelay(true).expect("a socket");
+        Self(BufReader::new(stream))
+    }
+
+    fn time(&mut self, secret: &str) -> Duration {
+        let began = SystemClock.monotonic();
+        assert!(self.is_admitted(secret));
+        SystemClock.monotonic().saturating_sub(began)
+    }
+
+    /// Asks where only the scope is decided: nothing of the store is shown.
+    fn is_admitted(&mut self, secret: &str) -> bool {
+        let request = format!("GET /auth/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n\r\n");
+        self.0.get_mut().write_all(request.as_bytes()).expect("a socket");
+        let (mut status, mut length) = (String::new(), 0);
+        self.0.read_line(&mut status).expect("a socket");
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("a socket");
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap_or(0);
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).expect("a socket");
+        // The key is live, and not an admin's.
+        status.contains(" 403 ")
+    }
+}
