@@ -23,6 +23,7 @@ def keys():
         key["id"] = f"019a0000-0000-7000-8{number >> 32 & 0xFFF:03x}-{number:012x}"
         key["prefix"] = secret[:10]
         key["scopes"], key["manages"] = "nudge", 0
+        key["changed"] = first["changed"] + 1 + number
         yield tuple(key[column] for column in columns)
 
 
@@ -38,6 +39,8 @@ with database:
     marks = ", ".join("?" * len(columns))
     database.executemany(f"INSERT INTO keys ({', '.join(columns)}) VALUES ({marks})", keys())
     database.executemany("INSERT INTO key_secrets (digest, key_id) VALUES (?, ?)", digests())
+    # The record goes as far as the keys do.
+    database.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'audit'", (first["changed"] + COUNT,))
 database.close()
 chance.shuffle(secrets)
 with open(sys.argv[2], "w", encoding="ascii") as file:
