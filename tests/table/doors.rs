@@ -46,6 +46,7 @@ impl Outcome {
 fn settled(data: Value) -> Value {
     const VOLATILE: [&str; 24] = [
         "active_callers",
+        "cache",
         "address",
         "caller",
         "checked",
