@@ -44,7 +44,7 @@ impl Outcome {
 /// The JSON without what differs from one run of the same command to the next: the objects that each run is about, and
 /// what counts or measures.
 fn settled(data: Value) -> Value {
-    const VOLATILE: [&str; 24] = [
+    const VOLATILE: [&str; 25] = [
         "active_callers",
         "cache",
         "address",
