@@ -3,20 +3,16 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot begin ends")]
 
+#[path = "keys.rs"]
+mod keys;
+
 use criterion::{Criterion, criterion_group, criterion_main};
-use dalston_auth::{
-    Asked, Attempt, Credential, Digester, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, PlainKey,
-};
+use dalston_auth::{Digester, Gate, KeyFormat, Need, PlainKey};
 use dalston_limit::Limiter;
-use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Door, Key, KeyDigest, KeyId, Metadata, OsEntropy, RateLimit, Scope, ScopeSet,
-    Source, SystemClock, Target, TenantId, Timestamp,
-};
-use dalston_store::{KeyStore, MemoryStore, NewKey};
-use serde_json::json;
+use dalston_model::{Clock, KeyDigest, KeyId, OsEntropy, RateLimit, Scope, SystemClock, Timestamp};
+use keys::attempt;
 use std::{
     hint::black_box,
-    num::NonZeroU32,
     sync::{Arc, Barrier},
     thread,
     time::Duration,
@@ -49,32 +45,13 @@ struct Fixture {
 impl Fixture {
     fn new(tokio: &Runtime, keys: usize) -> Self {
         let clock = Arc::new(Hasty { since: SystemClock.now() });
-        let store = Arc::new(MemoryStore::new(clock.clone()));
-        let gate = Gate::new(GateParts {
-            store: store.clone(),
-            limiter: Limiter::new(clock.clone(), None),
-            format: KeyFormat::default(),
-            pepper: None,
-            masters: MasterKeys::default(),
-            failures_per_minute: NonZeroU32::MIN,
-            // For the whole bench nothing changes.
-            memory: Memory { keys: 2 * keys, freshness: Duration::from_hours(1), ..Memory::default() },
-            clock: clock.clone(),
-        });
-        let mut secrets = Vec::with_capacity(keys);
-        tokio.block_on(async {
-            for _ in 0..keys {
-                let secret = gate.format().mint(&OsEntropy).expect("chance");
-                let key = key(&secret, &*clock);
-                let entry = entry(&key, &*clock);
-                let new = NewKey { digest: gate.digester().digest(&secret), key };
-                store.insert_key(&new, None, &entry).await.expect("a store in memory");
-                secrets.push(secret);
-            }
-            gate.follower(store.clone()).poll().await.expect("a store in memory");
+        let limit = RateLimit::new(RateLimit::MAX).ok();
+        let (gate, secrets) = tokio.block_on(async {
+            let (gate, secrets) = keys::gate(clock, keys, limit).await;
             for secret in &secrets {
                 gate.enter(attempt(secret), Need::Caller).await.expect("a live key");
             }
+            (gate, secrets)
         });
         Self { gate, secrets }
     }
@@ -86,47 +63,6 @@ impl Fixture {
     fn admit(&self, index: usize) -> bool {
         let secret = &self.secrets[index % self.secrets.len()];
         self.gate.try_enter(&attempt(secret), Need::Scope(Scope::JobsRead)).is_some_and(|entered| entered.is_ok())
-    }
-}
-
-fn key(secret: &PlainKey, clock: &dyn Clock) -> Key {
-    Key {
-        id: KeyId::new(clock.now(), &OsEntropy).expect("chance"),
-        tenant: TenantId::default(),
-        prefix: secret.prefix().to_owned(),
-        name: "bench".parse().expect("a name"),
-        description: None,
-        scopes: ScopeSet::DEFAULT,
-        rate_limit: RateLimit::new(RateLimit::MAX).ok(),
-        enabled: true,
-        created_at: clock.now(),
-        created_by: None,
-        expires_at: None,
-        revoked_at: None,
-        metadata: Metadata::default(),
-    }
-}
-
-fn entry(key: &Key, clock: &dyn Clock) -> AuditEntry {
-    AuditEntry {
-        time: clock.now(),
-        tenant: key.tenant.clone(),
-        source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
-        action: Action::KeyCreated,
-        target: Target::Key(key.id),
-        detail: json!({}),
-    }
-}
-
-fn attempt(secret: &PlainKey) -> Attempt<'_> {
-    Attempt {
-        credential: Ok(Credential { token: secret.expose(), may_be_master: true, is_ticket: false }),
-        tenant: None,
-        door: Door::Http,
-        asked: Asked { method: "GET", route: "/auth/me" },
-        origin: None,
-        address: Some([192, 0, 2, 1].into()),
-        request_id: "0123456789abcdef0123456789abcdef".parse().ok(),
     }
 }
 

@@ -3,19 +3,15 @@
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints figures, and ends when it cannot")]
 
-use dalston_auth::{Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, PlainKey};
-use dalston_limit::Limiter;
-use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, OsEntropy, ScopeSet, Source, SystemClock, Target,
-    TenantId,
-};
-use dalston_store::{KeyStore, MemoryStore, NewKey};
-use serde_json::json;
+#[path = "keys.rs"]
+mod keys;
+
+use dalston_auth::Need;
+use dalston_model::{Clock, SystemClock};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    num::NonZeroU32,
     path::Path,
     process::{Child, Command},
     sync::Arc,
@@ -61,78 +57,17 @@ fn main() {
 
 /// What a known key takes in this process: the keys themselves are in a store beside, which is there before.
 fn bytes_for_each() -> u64 {
-    let (clock, tokio) = (Arc::new(SystemClock), Builder::new_current_thread().build().expect("a runtime"));
-    let store = Arc::new(MemoryStore::new(clock.clone()));
-    let gate = Gate::new(GateParts {
-        store: store.clone(),
-        limiter: Limiter::new(clock.clone(), None),
-        format: KeyFormat::default(),
-        pepper: None,
-        masters: MasterKeys::default(),
-        failures_per_minute: NonZeroU32::MIN,
-        memory: Memory { freshness: Duration::from_hours(1), ..Memory::default() },
-        clock: clock.clone(),
-    });
-    let mut secrets = Vec::with_capacity(MILLION);
+    let tokio = Builder::new_current_thread().build().expect("a runtime");
     tokio.block_on(async {
-        for _ in 0..MILLION {
-            let secret = gate.format().mint(&OsEntropy).expect("chance");
-            let key = key(&secret, &*clock);
-            let entry = entry(&key, &*clock);
-            let new = NewKey { digest: gate.digester().digest(&secret), key };
-            store.insert_key(&new, None, &entry).await.expect("a store in memory");
-            secrets.push(secret);
-        }
-        gate.follower(store.clone()).poll().await.expect("a store in memory");
+        let (gate, secrets) = keys::gate(Arc::new(SystemClock), MILLION, None).await;
         let before = resident();
         for secret in &secrets {
             // Usage is not written: this store keeps it in the memory that is measured.
-            gate.enter(attempt(secret), Need::Caller).await.expect("a live key");
+            gate.enter(keys::attempt(secret), Need::Caller).await.expect("a live key");
         }
         let kept = gate.memory().keys as u64;
         resident().saturating_sub(before) / kept.max(1)
     })
-}
-
-fn key(secret: &PlainKey, clock: &dyn Clock) -> Key {
-    Key {
-        id: KeyId::new(clock.now(), &OsEntropy).expect("chance"),
-        tenant: TenantId::default(),
-        prefix: secret.prefix().to_owned(),
-        name: "bench".parse().expect("a name"),
-        description: None,
-        scopes: ScopeSet::DEFAULT,
-        rate_limit: None,
-        enabled: true,
-        created_at: clock.now(),
-        created_by: None,
-        expires_at: None,
-        revoked_at: None,
-        metadata: Metadata::default(),
-    }
-}
-
-fn entry(key: &Key, clock: &dyn Clock) -> AuditEntry {
-    AuditEntry {
-        time: clock.now(),
-        tenant: key.tenant.clone(),
-        source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
-        action: Action::KeyCreated,
-        target: Target::Key(key.id),
-        detail: json!({}),
-    }
-}
-
-fn attempt(secret: &PlainKey) -> Attempt<'_> {
-    Attempt {
-        credential: Ok(Credential { token: secret.expose(), may_be_master: true, is_ticket: false }),
-        tenant: None,
-        door: Door::Http,
-        asked: Asked { method: "GET", route: "/auth/me" },
-        origin: None,
-        address: None,
-        request_id: None,
-    }
 }
 
 /// Resident memory of this process in bytes.

@@ -1,0 +1,79 @@
+//! A gate over a store in memory, and keys for it: what several benches begin with.
+
+use dalston_auth::{Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, PlainKey};
+use dalston_limit::Limiter;
+use dalston_model::{
+    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, OsEntropy, RateLimit, ScopeSet, SharedClock, Source,
+    Target, TenantId,
+};
+use dalston_store::{KeyStore, MemoryStore, NewKey};
+use serde_json::json;
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+/// A gate with `count` keys in its store, of which it has heard. For the whole bench nothing changes.
+pub(crate) async fn gate(clock: SharedClock, count: usize, rate_limit: Option<RateLimit>) -> (Gate, Vec<PlainKey>) {
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let gate = Gate::new(GateParts {
+        store: store.clone(),
+        limiter: Limiter::new(clock.clone(), None),
+        format: KeyFormat::default(),
+        pepper: None,
+        masters: MasterKeys::default(),
+        failures_per_minute: NonZeroU32::MIN,
+        memory: Memory { freshness: Duration::from_hours(1), ..Memory::default() },
+        clock: clock.clone(),
+    });
+    let mut secrets = Vec::with_capacity(count);
+    for _ in 0..count {
+        let secret = gate.format().mint(&OsEntropy).expect("chance");
+        let key = key(&secret, rate_limit, &*clock);
+        let entry = entry(&key, &*clock);
+        let new = NewKey { digest: gate.digester().digest(&secret), key };
+        store.insert_key(&new, None, &entry).await.expect("a store in memory");
+        secrets.push(secret);
+    }
+    gate.follower(store).poll().await.expect("a store in memory");
+    (gate, secrets)
+}
+
+/// A request with the secret.
+pub(crate) fn attempt(secret: &PlainKey) -> Attempt<'_> {
+    Attempt {
+        credential: Ok(Credential { token: secret.expose(), may_be_master: true, is_ticket: false }),
+        tenant: None,
+        door: Door::Http,
+        asked: Asked { method: "GET", route: "/auth/me" },
+        origin: None,
+        address: Some([192, 0, 2, 1].into()),
+        request_id: "0123456789abcdef0123456789abcdef".parse().ok(),
+    }
+}
+
+fn key(secret: &PlainKey, rate_limit: Option<RateLimit>, clock: &dyn Clock) -> Key {
+    Key {
+        id: KeyId::new(clock.now(), &OsEntropy).expect("chance"),
+        tenant: TenantId::default(),
+        prefix: secret.prefix().to_owned(),
+        name: "bench".parse().expect("a name"),
+        description: None,
+        scopes: ScopeSet::DEFAULT,
+        rate_limit,
+        enabled: true,
+        created_at: clock.now(),
+        created_by: None,
+        expires_at: None,
+        revoked_at: None,
+        metadata: Metadata::default(),
+    }
+}
+
+fn entry(key: &Key, clock: &dyn Clock) -> AuditEntry {
+    AuditEntry {
+        time: clock.now(),
+        tenant: key.tenant.clone(),
+        source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
+        action: Action::KeyCreated,
+        target: Target::Key(key.id),
+        detail: json!({}),
+    }
+}
