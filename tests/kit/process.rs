@@ -1,6 +1,11 @@
 //! The gateway as it is shipped: its program, as a process of its own, that can be killed, stopped and started again.
 
-use crate::{client::Client, log, program::program};
+use crate::{
+    client::Client,
+    log,
+    program::program,
+    signal::{self, Signal},
+};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -190,13 +195,12 @@ impl Process {
 
     /// Asks it to stop.
     pub fn terminate(&self) {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(sent.expect("there is kill").success(), "it has ended: {:#?}", self.lines.all());
+    pub fn signal(&self, signal: Signal) {
+        assert!(signal::send(signal, self.pid()), "it has ended: {:#?}", self.lines.all());
     }
 
     /// Waits until it has ended.
