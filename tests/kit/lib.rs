@@ -10,6 +10,7 @@ pub mod line;
 pub mod log;
 pub mod model_server;
 pub mod openai;
+pub mod patience;
 pub mod process;
 pub mod program;
 pub mod raw;

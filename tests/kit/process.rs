@@ -15,9 +15,10 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 use tempfile::TempDir;
+
+pub use crate::patience::eventually;
 
 /// How a gateway is started, as often as one likes, always on the same folder.
 pub struct Launch {
@@ -268,19 +269,6 @@ impl Lines {
     fn lock(&self) -> MutexGuard<'_, (Vec<String>, bool)> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Asks again and again until the answer is yes: for what happens by itself and tells nobody. A minute at most.
-pub async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
-    const STEP: Duration = Duration::from_millis(10);
-    const STEPS: usize = 6_000;
-    for _ in 0..STEPS {
-        if asked().await {
-            return;
-        }
-        tokio::time::sleep(STEP).await;
-    }
-    panic!("{what}: it did not happen")
 }
 
 /// The names of the files in a folder.
