@@ -2,16 +2,17 @@
 
 use crate::{
     Blobs, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board,
-    keys::other_payload, probe::probe, view,
+    keys::other_payload, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
+use dalston_engine::probe;
 use dalston_model::{
     Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, Scope,
     SharedClock, SharedEntropy, Target,
 };
 use dalston_store::{CancelJob, DeleteJob, InsertJob, Lease, Repeated, SharedStore, Store};
 use serde_json::json;
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{fs::File, future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 pub(crate) const NOUN: &str = "Job";
@@ -297,7 +298,7 @@ async fn identify(staged: &Staged) -> ServiceResult<Audio> {
         return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
     }
     let path = staged.path().map(std::path::Path::to_owned).ok_or(ServiceError::Internal)?;
-    let probed = tokio::task::spawn_blocking(move || probe(&path)).await.map_err(|error| {
+    let probed = tokio::task::spawn_blocking(move || probe(File::open(path)?)).await.map_err(|error| {
         tracing::error!(%error, "the probe did not end");
         ServiceError::Internal
     })?;

@@ -5,7 +5,6 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     panic::catch_unwind,
-    path::Path,
 };
 use symphonia::core::{
     codecs::audio::{AudioCodecParameters, AudioDecoderOptions},
@@ -26,9 +25,9 @@ const READ_BUDGET: u64 = 64 * 1024 * 1024;
 /// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
 const PACKETS: usize = 4;
 
-/// Reads what the file is. `None` when it is no audio that is known here. Blocks; to be run off the event loop.
-pub(crate) fn probe(path: &Path) -> io::Result<Option<Audio>> {
-    let file = File::open(path)?;
+/// Reads what a file is, from its beginning. `None` when it is no audio that is known here. Blocks; to be run off the
+/// event loop.
+pub fn probe(file: File) -> io::Result<Option<Audio>> {
     let length = file.metadata()?.len();
     let source = Bounded { file, length, budget: READ_BUDGET };
     // A decoder that panics on a hostile file says the same as one that refuses it.
