@@ -1,6 +1,6 @@
 //! A gateway in this process, on a socket of its own and a clock that stands.
 
-use crate::{client::Client, feed::Feed, log, patience::PATIENCE};
+use crate::{client::Client, feed::Feed, log, patience::PATIENCE, program::program};
 use actix_web::{
     HttpServer,
     dev::ServerHandle,
@@ -9,7 +9,7 @@ use actix_web::{
 };
 use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
-use dalston_engine::Engine;
+use dalston_engine::{DecoderProgram, Engine};
 use dalston_gateway::{Gateway, Pace, app};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
@@ -34,6 +34,7 @@ pub struct Start {
     worker: Option<Arc<dyn OwnWorker>>,
     feed: Option<Arc<Feed>>,
     engine: Option<Arc<dyn Engine>>,
+    decoder: Option<DecoderProgram>,
     works: bool,
     pace: Pace,
     fixture: Option<Fixture>,
@@ -69,6 +70,7 @@ impl Default for Start {
             worker: None,
             feed: None,
             engine: None,
+            decoder: None,
             works: false,
             pace: Pace { window: PATIENCE, grace: PATIENCE, json: PATIENCE, ..Pace::default() },
             fixture: None,
@@ -112,6 +114,12 @@ impl Start {
     #[must_use]
     pub fn engine(self, engine: Arc<dyn Engine>) -> Self {
         Self { engine: Some(engine), ..self.working() }
+    }
+
+    /// With this program in the place of the gateway's own to decode uploads.
+    #[must_use]
+    pub fn decoder(self, program: DecoderProgram) -> Self {
+        Self { decoder: Some(program), ..self }
     }
 
     /// With another pace of bodies.
@@ -196,6 +204,7 @@ impl Start {
             entropy: Arc::new(OsEntropy),
             worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
             feed: self.feed.map(|feed| feed as Arc<dyn FeedStore>),
+            decoder: Some(self.decoder.unwrap_or_else(|| DecoderProgram::at(program("dalston-gateway")))),
             engine: self.engine,
             registry: self.registry,
             tempo: self.tempo,

@@ -1,6 +1,7 @@
 //! The test kit: servers, stores to run the contract on, a gateway on a socket, actors who use it, and the log.
 
 pub mod app;
+pub mod bomb;
 pub mod bot_api;
 pub mod client;
 pub mod engine_server;

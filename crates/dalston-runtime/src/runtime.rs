@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
-use dalston_engine::Engine;
+use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
@@ -41,6 +41,8 @@ pub struct Seams {
     pub worker: Arc<dyn OwnWorker>,
     /// The record of changes, if it is not heard from the store itself.
     pub feed: Option<Arc<dyn FeedStore>>,
+    /// The program that decodes audio, in a process for each file. Without one no upload is taken.
+    pub decoder: Option<DecoderProgram>,
     /// Whoever transcribes jobs, if not the engine of the settings.
     pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
@@ -57,6 +59,7 @@ impl Default for Seams {
             entropy: Arc::new(OsEntropy),
             worker: Arc::new(Vad),
             feed: None,
+            decoder: None,
             engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
@@ -103,7 +106,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, worker, feed, engine, registry, tempo } = seams;
+        let Seams { clock, entropy, worker, feed, decoder, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
         let nodes = settings.nodes;
@@ -119,9 +122,10 @@ impl Runtime {
             clock: clock.clone(),
         }));
         let blobs = work::blobs(settings).await?;
+        let decoders = Arc::new(Decoders::new(decoder, settings.workload.patience));
         let engine = match engine {
             Some(engine) => engine,
-            None => work::engine(settings)?,
+            None => work::engine(settings, &decoders)?,
         };
         let telegram = telegram(settings, &clock, tempo)?;
         let administrators = settings.administrators.clone();
@@ -138,6 +142,7 @@ impl Runtime {
             store: store.clone(),
             gate: gate.clone(),
             blobs,
+            decoders,
             engine,
             terms: work::terms(settings),
             router: RouterParts {

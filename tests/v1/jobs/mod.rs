@@ -3,6 +3,7 @@
 mod attempts;
 mod bucket;
 mod cancel;
+mod deaths;
 mod export;
 mod overhead;
 mod retention;
