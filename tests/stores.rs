@@ -6,6 +6,7 @@ mod python_seed;
 mod redis_jobs;
 mod redis_records;
 mod redis_server;
+mod usage_backlog;
 mod wakes;
 
 dalston_store::contract!(memory, kit::stores::memory());

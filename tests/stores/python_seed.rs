@@ -1,8 +1,9 @@
 //! The Python gateway of seed M11 and this store on one Redis, each as if it were alone.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyDigest, KeyId, KeyPatch, KeyState, ManualClock, Metadata,
-    OsEntropy, PageRequest, RateLimit, Scope, ScopeSet, Source, SystemClock, Target, TenantId, Timestamp,
+    Action, Actor, AuditEntry, Clock, CounterId, Day, Door, Key, KeyDigest, KeyId, KeyPatch, KeyState, ManualClock,
+    Metadata, OsEntropy, PageRequest, RateLimit, Scope, ScopeSet, Source, SystemClock, Target, TenantId, Timestamp,
+    UsageStep,
 };
 use dalston_store::{
     ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
@@ -19,6 +20,11 @@ use tokio::{
 };
 
 const HOUR: Duration = Duration::from_hours(1);
+
+/// The first step of a node that just began.
+fn step() -> UsageStep {
+    UsageStep { counter: CounterId::new(SystemClock.now(), &OsEntropy).unwrap(), number: 1 }
+}
 
 /// The Python gateway, in a process of its own.
 struct Python {
@@ -308,10 +314,10 @@ async fn an_overlapping_secret_ends_for_the_python_gateway_too() {
     assert_eq!(python.call(json!(["begin_validate", old])).await, true);
     ours.clock.advance(HOUR / 2);
     assert_eq!(ours.state(&old).await, None);
-    ours.store.add_usage(&[]).await.unwrap();
+    ours.store.add_usage(step(), &[]).await.unwrap();
     assert!(!python.call(json!(["finish_validate", old])).await.is_null(), "it was under way");
     assert_eq!(ours.state(&old).await, None);
-    ours.store.add_usage(&[]).await.unwrap();
+    ours.store.add_usage(step(), &[]).await.unwrap();
     assert!(!python.accepts(&old).await && python.accepts(&new).await);
 }
 

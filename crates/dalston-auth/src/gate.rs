@@ -7,7 +7,8 @@ use crate::{
 };
 use dalston_limit::{Limiter, Mode, Verdict};
 use dalston_model::{
-    Action, Actor, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target, TenantId, Timestamp,
+    Action, Actor, Clock as _, CounterId, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target,
+    TenantId, Timestamp,
 };
 use dalston_store::{FeedStore, SharedStore, StoreResult};
 use serde_json::json;
@@ -32,6 +33,8 @@ pub struct GateParts {
     /// The node's clock.
     pub clock: SharedClock,
 }
+    /// This run of the node, as it counts usage: another one at each start.
+    pub counter: CounterId,
 
 /// Lets requests in or not, from memory where that is known to be right: a store read for each key, not for each
 /// request, and no write, as usage is counted in memory and flushed in batches.
@@ -74,7 +77,7 @@ impl Gate {
             digester: Digester::new(parts.pepper.as_ref()),
             masters: parts.masters,
             failures: FailureThrottle::new(parts.failures_per_minute),
-            usage: UsageBuffer::default(),
+            usage: UsageBuffer::new(parts.counter),
             totals: Default::default(),
             clock: parts.clock,
         }

@@ -289,9 +289,9 @@ impl Keys {
         }
     }
 
-    /// How the key is used. What this node counted is given to the store first.
+    /// How the key is used. What this node counted of it is written first.
     pub async fn usage(&self, permit: &Permit, id: KeyId) -> ServiceResult<Usage> {
-        self.gate.flush_usage().await?;
+        self.gate.write_usage_of(id).await?;
         let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
         self.store.usage(permit.tenant(), id, since).await?.ok_or(ServiceError::NotFound(NOUN))
     }

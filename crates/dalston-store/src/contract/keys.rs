@@ -149,7 +149,7 @@ pub async fn metadata_survives_every_change_of_its_key(fixture: &Fixture) {
     hand.insert(&new).await;
     hand.update(&new.key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
     hand.rotate(&new.key, &Hand::rotation(Duration::from_mins(1))).await;
-    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(new.key.id)]).await;
     assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
     let key = hand.find(&new.digest).await.key;
     let (prefix, revoked_at) = ("dk_rotated".to_owned(), Some(hand.now()));

@@ -270,6 +270,13 @@ macro_rules! contract {
                 the_last_use_is_shown_with_the_key,
                 days_are_newest_first_from_a_day_on,
                 unknown_keys_are_passed_over,
+                a_repeated_step_counts_once,
+                a_step_whose_answer_was_lost_is_found_out,
+                a_step_that_is_void_stays_void,
+                a_late_step_counts_nothing,
+                counters_number_their_steps_apart,
+                parallel_repeats_of_a_step_count_once,
+                a_counter_is_remembered_for_a_month,
                 using_a_key_does_not_change_it,
                 a_revoked_key_keeps_its_usage,
             }
