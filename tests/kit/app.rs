@@ -31,6 +31,7 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 /// How a gateway is started.
 pub struct Start {
     settings: Vec<(&'static str, String)>,
+    unset: Vec<&'static str>,
     worker: Option<Arc<dyn OwnWorker>>,
     feed: Option<Arc<Feed>>,
     engine: Option<Arc<dyn Engine>>,
@@ -66,6 +67,7 @@ impl Default for Start {
         Self {
             settings: Vec::new(),
             worker: None,
+            unset: Vec::new(),
             feed: None,
             engine: None,
             works: false,
@@ -90,6 +92,13 @@ impl Start {
 
     /// With a worker for streams in the place of the built-in one. Without any the built-in one has no room.
     #[must_use]
+    /// Without a setting that gateways of the kit have.
+    #[must_use]
+    pub fn unset(mut self, variable: &'static str) -> Self {
+        self.unset.push(variable);
+        self
+    }
+
     pub fn worker(self, worker: impl OwnWorker + 'static) -> Self {
         Self { worker: Some(Arc::new(worker)), ..self }
     }
@@ -167,6 +176,7 @@ impl Start {
             llm.patience = patience;
         }
         let clock = match &self.fixture {
+        settings.retain(|(name, _)| !self.unset.contains(name));
             Some(fixture) => fixture.clock.clone(),
             None => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
         };
