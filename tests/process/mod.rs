@@ -5,6 +5,7 @@ mod feed;
 mod first_key;
 mod nodes;
 mod outage;
+mod settings;
 mod start;
 mod stop;
 mod storm;

@@ -46,6 +46,7 @@ pub struct Gate {
     masters: MasterKeys,
     directory: Arc<Directory>,
     failures: FailureThrottle,
+    pepper: PepperNote,
     usage: UsageBuffer,
     totals: [Striped; 2],
     clock: SharedClock,
@@ -74,7 +75,9 @@ impl Gate {
             store: parts.store,
             limiter: parts.limiter,
             format: parts.format,
-            digester: Digester::new(parts.pepper.as_ref()),
+        let digester = Digester::new(parts.pepper.as_ref());
+            digester,
+            pepper: PepperNote::new(parts.store.clone(), &digester),
             masters: parts.masters,
             failures: FailureThrottle::new(parts.failures_per_minute),
             usage: UsageBuffer::new(parts.counter),
@@ -218,7 +221,11 @@ impl Gate {
     async fn live_key(&self, credential: Credential<'_>) -> Result<Option<Arc<Holder>>, Refusal> {
         let Some(secret) = self.format.check(credential.token) else { return Ok(None) };
         // The directory has said why.
-        self.directory.find(&self.digester.digest(secret)).await.map_err(|_| Refusal::Unavailable)
+        let found = self.directory.find(&self.digester.digest(secret)).await.map_err(|_| Refusal::Unavailable)?;
+        if found.is_some() {
+            self.pepper.proven();
+        }
+        Ok(found)
     }
 
     /// The caller in the tenant that it names. Whether it may name one is decided before whether there is one, which

@@ -49,6 +49,7 @@ impl FirstKey<'_> {
         let permit = Caller::new(Identity::Gateway, Source::gateway())
             .permit(Need::Caller)
             .map_err(|it| anyhow::anyhow!(it.detail()))?;
+        self.gate.claim_pepper().await?;
         let mut written = None;
         let made = self.services.keys.create_first(&permit, |secret| {
             written = Some(write(folder, secret)?);

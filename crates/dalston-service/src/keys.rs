@@ -158,6 +158,7 @@ impl Keys {
         };
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
+        self.gate.claim_pepper().await?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
         let entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
         let inserted = self.store.insert_first_key(&new, &entry).await?;
@@ -259,6 +260,7 @@ impl Keys {
             Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.rotate", now));
         let detail = json!({"overlap_seconds": overlap.as_secs()});
+        self.gate.claim_pepper().await?;
         let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
         let (tenant, guard) = (permit.tenant(), guard(permit, now));
         let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await;

@@ -200,13 +200,16 @@ async fn first(hand: &Hand, new: &NewKey) -> bool {
 pub async fn the_first_key_is_inserted_only_once(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (one, two) = (hand.new_key(), hand.new_key());
+    assert_eq!(hand.store.has_keys().await, Ok(false));
     assert!(first(&hand, &one).await);
+    assert_eq!(hand.store.has_keys().await, Ok(true));
     assert!(!first(&hand, &two).await);
     assert_eq!(hand.find(&one.digest).await.key, one.key);
     assert_eq!(hand.store.find_key(&two.digest).await, Ok(None));
     assert_eq!(hand.audit().await.len(), 1);
     hand.revoke(&one.key).await;
     assert!(!first(&hand, &two).await, "a revoked key is a key");
+    assert_eq!(hand.store.has_keys().await, Ok(true));
 }
 
 pub async fn the_first_key_brings_its_tenant(fixture: &Fixture) {
