@@ -38,6 +38,7 @@ pub struct Start {
     works: bool,
     pace: Pace,
     fixture: Option<Fixture>,
+    clock: Option<Arc<ManualClock>>,
     registry: Arc<Registry>,
     tempo: Tempo,
     patience: Option<Duration>,
@@ -73,6 +74,7 @@ impl Default for Start {
             works: false,
             pace: Pace::default(),
             fixture: None,
+            clock: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
             patience: None,
@@ -157,6 +159,12 @@ impl Start {
         Self { fixture: Some(fixture), ..self }
     }
 
+    /// With a clock of its own, which is not the store's.
+    #[must_use]
+    pub fn clock(self, clock: Arc<ManualClock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
     /// Starts it: on memory, unless told.
     pub async fn start(self) -> App {
         log::start();
@@ -175,10 +183,10 @@ impl Start {
         if let (Some(llm), Some(patience)) = (&mut settings.llm, self.patience) {
             llm.patience = patience;
         }
-        let clock = match &self.fixture {
-        settings.retain(|(name, _)| !self.unset.contains(name));
-            Some(fixture) => fixture.clock.clone(),
-            None => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
+        let clock = match (&self.clock, &self.fixture) {
+            (Some(own), _) => own.clone(),
+            (None, Some(fixture)) => fixture.clock.clone(),
+            (None, None) => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
         };
         let opened = match &self.fixture {
             Some(fixture) => Opened { store: fixture.store.clone(), limits: fixture.limits.clone() },

@@ -2,8 +2,8 @@
 
 use crate::{
     Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Follower, Holder, Identity,
-    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, Refusal, Ticket, directory::Directory,
-    striped::Striped, usage::UsageBuffer,
+    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Refusal, Ticket, directory::Directory,
+    pepper::PepperNote, store_clock::StoreClock, striped::Striped, usage::UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Verdict};
 use dalston_model::{
@@ -12,7 +12,10 @@ use dalston_model::{
 };
 use dalston_store::{FeedStore, SharedStore, StoreResult};
 use serde_json::json;
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+/// An older look at the store's time decides about no end.
+const STORE_TIME: Duration = Duration::from_secs(1);
 
 /// What a gate is made of.
 pub struct GateParts {
@@ -50,6 +53,8 @@ pub struct Gate {
     usage: UsageBuffer,
     totals: [Striped; 2],
     clock: SharedClock,
+    /// Ends are checked against this one.
+    store_clock: Arc<StoreClock>,
 }
 
 /// Requests that this node decided about since it started.
@@ -82,6 +87,7 @@ impl Gate {
             failures: FailureThrottle::new(parts.failures_per_minute),
             usage: UsageBuffer::new(parts.counter),
             totals: Default::default(),
+            store_clock: Arc::new(StoreClock::new(parts.clock.clone())),
             clock: parts.clock,
         }
     }
@@ -213,7 +219,8 @@ impl Gate {
         let fits = |ticket: &Ticket| attempt.tenant.is_none() && ticket.opens(attempt.asked.route, attempt.origin);
         let Some(ticket) = ticket.filter(fits) else { return Ok(None) };
         let found = self.store.key(&ticket.key_tenant, ticket.key).await.map_err(unavailable)?;
-        let active = found.map(|used| used.key).filter(|key| key.state(self.clock.now()) == KeyState::Active);
+        let now = self.store_time().await.map_err(unavailable)?;
+        let active = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
         Ok(active.map(|key| (key, ticket)))
     }
 
@@ -261,12 +268,26 @@ impl Gate {
     /// The caller as it is now: for whoever acts on when the request was admitted long ago.
     pub async fn again(&self, caller: Caller) -> Result<Caller, Refusal> {
         let Some(key) = caller.holder() else { return Ok(caller) };
-        let found = self.store.key(&key.tenant, key.id).await.map_err(|error| {
+        let unavailable = |error| {
             tracing::error!(%error, "a key could not be looked up");
             Refusal::Unavailable
-        })?;
-        let active = found.map(|used| used.key).filter(|key| key.state(self.clock.now()) == KeyState::Active);
+        };
+        let found = self.store.key(&key.tenant, key.id).await.map_err(unavailable)?;
+        let now = self.store_time().await.map_err(unavailable)?;
+        let active = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
         caller.renewed(self.holder(&active.ok_or(Refusal::InvalidCredential)?))
+    }
+
+    /// The store's time: by the last look at it, or by one more when that was long ago.
+    async fn store_time(&self) -> StoreResult<Timestamp> {
+        if !self.store_clock.is_fresh(STORE_TIME) {
+            let began = self.clock.monotonic();
+            let now = self.store.now().await?;
+            if self.store_clock.learn(began, now) {
+                self.directory.freshness().flush();
+            }
+        }
+        Ok(self.store_clock.now())
     }
 
     /// A command that was refused behind the door: counted with the refusals of the caller's key.
@@ -291,7 +312,7 @@ impl Gate {
     /// Whoever tells this gate of the changes that others make, out of the record of its store. One is enough; without
     /// any, each request asks the store.
     pub fn follower(&self, feed: Arc<dyn FeedStore>) -> Follower {
-        Follower::new(feed, self.directory.clone(), self.clock.clone())
+        Follower::new(feed, self.directory.clone(), self.store_clock.clone())
     }
 
     /// The holder of a live key that was found another way than by its secret.
@@ -335,9 +356,15 @@ impl Gate {
         Totals { total: total.sum(), refused: refused.sum() }
     }
 
-    /// The node's time.
+    /// The clock that ends are checked against: it tells the store's time, as this node reckons it since it was followed
+    /// last.
+    pub fn store_clock(&self) -> SharedClock {
+        self.store_clock.clone()
+    }
+
+    /// The store's time by that clock.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.store_clock.now()
     }
 }
 

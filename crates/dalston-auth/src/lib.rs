@@ -20,6 +20,7 @@ mod master;
 mod pepper;
 mod refusal;
 mod secret;
+mod store_clock;
 mod striped;
 mod tally;
 mod ticket;

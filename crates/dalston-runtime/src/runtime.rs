@@ -20,8 +20,12 @@ use tokio::{
 
 /// Usage is written so often.
 const TICK: Duration = Duration::from_secs(1);
-/// The last flush takes no longer: a stop does not wait for a store that is away.
+/// Between two steps of it, others write.
+const PAUSE: Duration = Duration::from_millis(5);
+/// At the stop, one step takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
+/// And all steps together: of half a million keys on a slow disk.
+const LAST_USAGE: Duration = Duration::from_secs(30);
 /// Nor does it wait for a chat.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Changes of keys are looked for at least so often, within a quarter of the freshness bound; with a bound of zero too,
@@ -76,7 +80,7 @@ pub struct Runtime {
     pub dialogue: Arc<Dialogue>,
     /// The bot, if it is configured. It hears nothing until it is run.
     pub bot: Option<Arc<Bot>>,
-    /// The node's clock.
+    /// The store's clock, as the node reckons it.
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
@@ -118,6 +122,12 @@ impl Runtime {
             clock: clock.clone(),
         }));
         let blobs = work::blobs(settings).await?;
+        gate.check_pepper().await?;
+        let feed = feed.unwrap_or_else(|| store.clone());
+        let mut follower = gate.follower(feed.clone());
+        follower.poll().await?;
+        // From here on all go by the store's time: nodes with wrong clocks agree with the others.
+        let clock = gate.store_clock();
         let engine = match engine {
             counter: CounterId::new(clock.now(), &*entropy)?,
             Some(engine) => engine,
@@ -163,9 +173,6 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
-        let feed = feed.unwrap_or_else(|| store.clone());
-        let mut follower = gate.follower(feed.clone());
-        follower.poll().await?;
         let follower = Mutex::new(follower);
         let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
         Ok(Self {
@@ -376,13 +383,6 @@ impl Runtime {
     }
 }
 
-/// The bot's way to speak, and where updates are to come, if the settings have a bot.
-fn telegram(
-    settings: &mut Settings,
-    clock: &SharedClock,
-    tempo: Tempo,
-) -> Result<Option<(Arc<Telegram>, Option<String>)>> {
-    let Some(TelegramSettings { token, api_url, webhook }) = settings.telegram.take() else { return Ok(None) };
 /// Does the step each second until the other end of `ending` is dropped. None is cut off.
 async fn each_second(mut ending: watch::Receiver<()>, step: impl AsyncFn()) {
     let mut seconds = interval(TICK);
@@ -396,6 +396,13 @@ async fn each_second(mut ending: watch::Receiver<()>, step: impl AsyncFn()) {
     }
 }
 
+/// The bot's way to speak, and where updates are to come, if the settings have a bot.
+fn telegram(
+    settings: &mut Settings,
+    clock: &SharedClock,
+    tempo: Tempo,
+) -> Result<Option<(Arc<Telegram>, Option<String>)>> {
+    let Some(TelegramSettings { token, api_url, webhook }) = settings.telegram.take() else { return Ok(None) };
     let parts = TelegramParts { token, api_url, webhook, clock: clock.clone(), tempo };
     let telegram = Telegram::new(parts).context("the bot has no HTTP client")?;
     let url = settings.public_url.as_ref().filter(|_| webhook).map(|url| format!("{url}/telegram"));

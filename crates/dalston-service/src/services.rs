@@ -28,7 +28,7 @@ pub struct ServicesParts {
     pub router: RouterParts,
     /// Networks that webhooks may reach beside the public ones.
     pub webhook_networks: Networks,
-    /// The node's clock.
+    /// The store's clock: ends are checked against it, and what is written has its time.
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,

@@ -20,6 +20,7 @@ use router::Router;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use stream::Left;
 use tokio::sync::watch;
@@ -33,8 +34,8 @@ struct Open {
     tenant: TenantId,
     /// When its key expires.
     expires_at: Option<Timestamp>,
-    /// When its time is up.
-    ends_at: Option<Timestamp>,
+    /// When its time is up, by the monotonic clock.
+    ends_at: Option<Duration>,
     /// Whether it is over for everybody but its worker, which says the rest.
     is_over: bool,
     end: watch::Sender<Option<Ending>>,
@@ -88,7 +89,7 @@ impl Streams {
             key: asked.key,
             tenant: asked.tenant,
             expires_at: None,
-            ends_at: permit.caller().session_limit().map(|limit| now.plus(limit)),
+            ends_at: permit.caller().session_limit().map(|limit| self.clock.monotonic().saturating_add(limit)),
             is_over: false,
             end,
         };
@@ -127,7 +128,8 @@ impl Streams {
     /// Ends the streams whose keys have expired, or whose time is up.
     pub fn expire(&self, now: Timestamp) {
         self.end(Ending::KeyEnded, |open| open.expires_at.is_some_and(|at| at <= now));
-        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= now));
+        let passed = self.clock.monotonic();
+        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
     }
 
     /// Ends all streams.

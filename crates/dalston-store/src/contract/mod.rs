@@ -282,6 +282,7 @@ macro_rules! contract {
             }
             feed {
                 an_empty_store_has_no_changes,
+                a_store_tells_its_time,
                 a_change_has_the_number_of_its_audit_record,
                 a_key_that_changed_twice_is_there_once,
                 changes_come_in_order_and_in_parts,
