@@ -67,8 +67,8 @@ impl Default for Start {
     fn default() -> Self {
         Self {
             settings: Vec::new(),
-            worker: None,
             unset: Vec::new(),
+            worker: None,
             feed: None,
             engine: None,
             works: false,
@@ -92,8 +92,6 @@ impl Start {
         self
     }
 
-    /// With a worker for streams in the place of the built-in one. Without any the built-in one has no room.
-    #[must_use]
     /// Without a setting that gateways of the kit have.
     #[must_use]
     pub fn unset(mut self, variable: &'static str) -> Self {
@@ -101,6 +99,8 @@ impl Start {
         self
     }
 
+    /// With a worker for streams in the place of the built-in one. Without any the built-in one has no room.
+    #[must_use]
     pub fn worker(self, worker: impl OwnWorker + 'static) -> Self {
         Self { worker: Some(Arc::new(worker)), ..self }
     }
@@ -176,6 +176,7 @@ impl Start {
         if self.worker.is_none() {
             settings.push(("DALSTON_OWN_STREAMS", "0".to_owned()));
         }
+        settings.retain(|(name, _)| !self.unset.contains(name));
         let mut settings = Settings::read(&|variable| {
             settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })

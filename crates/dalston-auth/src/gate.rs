@@ -33,11 +33,11 @@ pub struct GateParts {
     pub failures_per_minute: NonZeroU32,
     /// How live keys are kept in memory.
     pub memory: Memory,
+    /// This run of the node, as it counts usage: another one at each start.
+    pub counter: CounterId,
     /// The node's clock.
     pub clock: SharedClock,
 }
-    /// This run of the node, as it counts usage: another one at each start.
-    pub counter: CounterId,
 
 /// Lets requests in or not, from memory where that is known to be right: a store read for each key, not for each
 /// request, and no write, as usage is counted in memory and flushed in batches.
@@ -46,10 +46,10 @@ pub struct Gate {
     limiter: Limiter,
     format: KeyFormat,
     digester: Digester,
+    pepper: PepperNote,
     masters: MasterKeys,
     directory: Arc<Directory>,
     failures: FailureThrottle,
-    pepper: PepperNote,
     usage: UsageBuffer,
     totals: [Striped; 2],
     clock: SharedClock,
@@ -75,14 +75,14 @@ enum Admitted {
 impl Gate {
     /// A gate of these parts.
     pub fn new(parts: GateParts) -> Self {
+        let digester = Digester::new(parts.pepper.as_ref());
         Self {
+            pepper: PepperNote::new(parts.store.clone(), &digester),
             directory: Directory::new(parts.store.clone(), parts.clock.clone(), parts.memory),
             store: parts.store,
             limiter: parts.limiter,
             format: parts.format,
-        let digester = Digester::new(parts.pepper.as_ref());
             digester,
-            pepper: PepperNote::new(parts.store.clone(), &digester),
             masters: parts.masters,
             failures: FailureThrottle::new(parts.failures_per_minute),
             usage: UsageBuffer::new(parts.counter),
@@ -330,9 +330,46 @@ impl Gate {
         self.directory.figures()
     }
 
-    /// Gives the counted usage to the store.
-    pub async fn flush_usage(&self) -> StoreResult<()> {
-        self.usage.flush(&*self.store, self.clock.now()).await
+    /// Fails if the keys of the store were made with another pepper than this gate's.
+    pub async fn check_pepper(&self) -> Result<(), PepperError> {
+        self.pepper.check().await
+    }
+
+    /// The same before a secret is made; a store without keys remembers the pepper from then on.
+    pub async fn claim_pepper(&self) -> Result<(), PepperError> {
+        self.pepper.claim().await
+    }
+
+    /// Has a store that does not remember its pepper do so, once one of its keys was accepted here.
+    pub async fn learn_pepper(&self) -> Result<(), PepperError> {
+        self.pepper.learn().await
+    }
+
+    /// Makes the usage that was counted until now ready to be written.
+    pub fn gather_usage(&self) {
+        self.usage.gather(self.clock.now());
+    }
+
+    /// Writes a part of the usage that was gathered: what takes a store some ten milliseconds. Returns whether there was
+    /// anything to write. What fails is repeated by the next call, and never counted twice.
+    pub async fn write_usage(&self) -> StoreResult<bool> {
+        self.usage.write(&*self.store).await
+    }
+
+    /// Writes the usage of one key, for whoever is about to read it. Waits for one part that is under way at most.
+    pub async fn write_usage_of(&self, key: KeyId) -> StoreResult<()> {
+        self.gather_usage();
+        self.usage.write_key(&*self.store, key).await
+    }
+
+    /// Keys of which usage waits to be written, each counted once a day.
+    pub fn waiting_usage(&self) -> usize {
+        self.usage.waiting()
+    }
+
+    /// Whether a text holds a key or a ticket, wherever in it.
+    pub fn is_secret_within(&self, text: &str) -> bool {
+        self.format.is_within(text) || KeyFormat::tickets().is_within(text)
     }
 
     /// How secrets look here.

@@ -119,17 +119,17 @@ impl Runtime {
             masters: std::mem::take(&mut settings.masters),
             failures_per_minute: settings.auth_failures_per_minute,
             memory: settings.memory,
+            counter: CounterId::new(clock.now(), &*entropy)?,
             clock: clock.clone(),
         }));
-        let blobs = work::blobs(settings).await?;
         gate.check_pepper().await?;
         let feed = feed.unwrap_or_else(|| store.clone());
         let mut follower = gate.follower(feed.clone());
         follower.poll().await?;
         // From here on all go by the store's time: nodes with wrong clocks agree with the others.
         let clock = gate.store_clock();
+        let blobs = work::blobs(settings).await?;
         let engine = match engine {
-            counter: CounterId::new(clock.now(), &*entropy)?,
             Some(engine) => engine,
             None => work::engine(settings)?,
         };
@@ -226,6 +226,10 @@ impl Runtime {
                 }
             }
         }
+    }
+
+    /// Changes of keys made elsewhere reach open streams, streams of expired keys end.
+    async fn see_to_streams(&self) {
         self.follow().await;
         self.services.streams.expire(self.clock.now());
         if let Err(error) = self.services.streams.keep().await {
@@ -233,10 +237,6 @@ impl Runtime {
         }
     }
 
-    }
-
-    /// Changes of keys made elsewhere reach open streams, streams of expired keys end.
-    async fn see_to_streams(&self) {
     /// What is done at the start and each minute: uploads that a crash cut off are finished or deleted, and messages with
     /// secrets that it left in a chat are deleted; jobs whose node or key is lost, or whose time is over, are seen to; old
     /// deliveries of webhooks go.
@@ -300,13 +300,6 @@ impl Runtime {
         self.store.close().await;
     }
 
-    /// A connection that was opened in a thread of the server died with that thread, and is noticed when it is used:
-    /// each failure throws one away, until one is opened here.
-    async fn write_some(&self) -> StoreResult<bool> {
-        for _ in 0..CONNECTIONS {
-            if let Ok(some) = self.gate.write_usage().await {
-                return Ok(some);
-            }
     /// Writes all usage, as long as the store takes it.
     async fn write_last(&self) -> Result<()> {
         self.gate.gather_usage();
@@ -314,6 +307,13 @@ impl Runtime {
         Ok(())
     }
 
+    /// A connection that was opened in a thread of the server died with that thread, and is noticed when it is used:
+    /// each failure throws one away, until one is opened here.
+    async fn write_some(&self) -> StoreResult<bool> {
+        for _ in 0..CONNECTIONS {
+            if let Ok(some) = self.gate.write_usage().await {
+                return Ok(some);
+            }
         }
         self.gate.write_usage().await
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     Blobs, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board,
-    keys::other_payload, probe::probe, view,
+    keys::other_payload, keys::plain, probe::probe, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
 use dalston_model::{
@@ -92,6 +92,7 @@ impl Jobs {
         upload: Upload,
         repeat: Option<&Repeat>,
     ) -> ServiceResult<Job> {
+        plain(&self.gate, &upload.metadata)?;
         staged.finish().await?;
         let audio = identify(&staged).await?;
         let now = self.clock.now();

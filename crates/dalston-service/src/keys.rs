@@ -123,6 +123,8 @@ impl Keys {
         let now = self.gate.now();
         let tenant = tenant_of(permit, ask.tenant.clone())?;
         within(permit, ask.scopes)?;
+        plain(&self.gate, &ask.metadata)?;
+        self.gate.claim_pepper().await?;
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "rate_limit": new.key.rate_limit});
@@ -156,9 +158,9 @@ impl Keys {
             metadata: Metadata::default(),
             tenant: None,
         };
+        self.gate.claim_pepper().await?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
-        self.gate.claim_pepper().await?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
         let entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
         let inserted = self.store.insert_first_key(&new, &entry).await?;
@@ -232,6 +234,9 @@ impl Keys {
         if let Some(Some(at)) = patch.expires_at {
             future(at, now)?;
         }
+        if let Some(metadata) = &patch.metadata {
+            plain(&self.gate, metadata)?;
+        }
         let weakens = patch.enabled == Some(false)
             || patch.scopes.is_some_and(|scopes| !scopes.grants(Scope::Admin))
             || matches!(patch.expires_at, Some(Some(_)));
@@ -255,12 +260,12 @@ impl Keys {
         repeat: Option<&Repeat>,
     ) -> ServiceResult<Minted> {
         let now = self.gate.now();
+        self.gate.claim_pepper().await?;
         let secret = self.gate.format().mint(&*self.entropy)?;
         let rotation =
             Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.rotate", now));
         let detail = json!({"overlap_seconds": overlap.as_secs()});
-        self.gate.claim_pepper().await?;
         let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
         let (tenant, guard) = (permit.tenant(), guard(permit, now));
         let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await;
@@ -318,6 +323,13 @@ fn tenant_of(permit: &Permit, asked: Option<TenantId>) -> ServiceResult<TenantId
         }
         _ => Ok(permit.tenant().clone()),
     }
+}
+
+/// Metadata is stored and shown as it is: a secret that was pasted there is refused, as in other texts.
+pub(crate) fn plain(gate: &Gate, metadata: &Metadata) -> ServiceResult<()> {
+    // Escapes stand for no character that a secret has.
+    let holds_secret = gate.is_secret_within(&metadata.to_string());
+    if holds_secret { Err(ServiceError::invalid("metadata", "must not hold a key")) } else { Ok(()) }
 }
 
 /// Nobody gives what they do not have.

@@ -138,7 +138,7 @@ impl Services {
                 entropy.clone(),
             ),
             deliveries,
-            claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
+            claims: Claims::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
             status: Status::new(StatusParts {
                 store,

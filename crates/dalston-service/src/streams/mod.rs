@@ -105,17 +105,13 @@ impl Streams {
 
     /// Ends the streams of a key that no longer carries them.
     pub fn key_changed(&self, key: &Key, now: Timestamp) {
-        let ending = if key.state(now) != KeyState::Active {
-            Some(Ending::KeyEnded)
-        } else if !key.scopes.grants(Scope::Realtime) {
-            Some(Ending::ScopeLost)
-        } else {
-            None
-        };
+        let is_live = key.state(now) == KeyState::Active;
         for open in self.open().values_mut().filter(|open| open.key == Some(key.id)) {
             open.expires_at = key.expires_at;
-            if let Some(ending) = ending {
-                tell(open, ending);
+            if !is_live {
+                tell(open, Ending::KeyEnded);
+            } else if !may_stream(key, &open.tenant) {
+                tell(open, Ending::ScopeLost);
             }
         }
     }
@@ -206,6 +202,11 @@ impl Streams {
     fn left(&self) -> MutexGuard<'_, Vec<Left>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the key may stream in the tenant: in its own, or as one of the platform.
+fn may_stream(key: &Key, tenant: &TenantId) -> bool {
+    key.scopes.grants(Scope::Realtime) && (*tenant == key.tenant || key.scopes.grants(Scope::Platform))
 }
 
 /// Tells a stream to end. The first reason stands, unless it is a milder one.
