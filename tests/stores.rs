@@ -2,6 +2,7 @@
 
 mod postgres_plans;
 mod postgres_server;
+mod python_records;
 mod python_seed;
 mod redis_jobs;
 mod redis_records;

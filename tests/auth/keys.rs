@@ -78,9 +78,9 @@ async fn a_key_is_made_with_every_field() {
 
 #[tokio::test]
 async fn a_key_ends_at_its_time_not_a_microsecond_later() {
-    let app = App::start().await;
-    let admin = app.key("admin").await;
     for end in [json!({"expires_in_seconds": 60}), json!({"expires_at": "2026-01-01T00:01:00Z"})] {
+        let app = App::start().await;
+        let admin = app.key("admin").await;
         let mut ask = json!({"name": "short"});
         ask.as_object_mut().unwrap().extend(end.as_object().unwrap().clone());
         let made = admin.post("/auth/keys", ask).await.expect(201);
@@ -90,7 +90,6 @@ async fn a_key_ends_at_its_time_not_a_microsecond_later() {
         client.get("/auth/me").await.expect(200);
         app.clock.advance(Duration::from_micros(1));
         client.get("/auth/me").await.expect(401);
-        app.clock.set(dalston_model::Timestamp::from_secs(1_767_225_600));
     }
 }
 

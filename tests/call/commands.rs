@@ -83,6 +83,9 @@ async fn rights_come_from_the_credential_alone() {
     for pasted in ["dk_ secret", MASTER, secret.as_str(), &"a".repeat(32), &"f".repeat(64)] {
         let answer = call(&reader, json!({"command": "/status", pasted: 1})).await.expect(422);
         assert_eq!(answer.fields(), ["(unreadable name)"], "{pasted}");
+        if pasted.contains(' ') {
+            continue;
+        }
         let form = reqwest::multipart::Form::new().text(pasted.to_owned(), "1");
         let upload = app.key("jobs:write").await.request(reqwest::Method::POST, "/v1/audio/transcriptions");
         let answer = kit::client::Answer::of(upload.multipart(form)).await.expect(422);

@@ -84,7 +84,8 @@ async fn secrets_may_lie_in_files() {
     launch.start().with(master).get("/auth/me").await.expect(200);
     launch.start().admin().get("/auth/me").await.expect(200);
 
-    let server = Launch::new().start();
+    let launch = Launch::new();
+    let server = launch.start();
     let admin = file("admin", &format!("{}\n", server.admin().secret.unwrap()));
     let shell = Shell::new().set("DALSTON_SERVER", &format!(" {}\n", server.url)).set("DALSTON_API_KEY_FILE", &admin);
     let typed = shell.dalston(&["whoami"]);
@@ -119,7 +120,8 @@ fn all_values_that_no_setting_holds_are_refused_at_once() {
 
 #[test]
 fn a_name_that_is_no_setting_is_warned_about() {
-    let gateway = Launch::new().set("DALSTON_ALLOWED_HOST", "x").set("DALSTON_LOGG", "debug").start();
+    let launch = Launch::new().set("DALSTON_ALLOWED_HOST", "x").set("DALSTON_LOGG", "debug");
+    let gateway = launch.start();
     let (host, log) = (gateway.line("DALSTON_ALLOWED_HOST "), gateway.line("DALSTON_LOGG "));
     assert!(host.contains("WARN") && host.contains("DALSTON_ALLOWED_HOSTS"), "{host}");
     assert!(log.contains("DALSTON_LOG") && !log.contains("debug"), "{log}");

