@@ -1,7 +1,9 @@
 //! The gateway's program: settings in, a served app out.
 
+use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
+use dalston_engine::{DecoderProgram, decode_if_asked};
 use dalston_gateway::{Gateway, serve};
 use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging, unknown_settings};
 use std::{
@@ -10,13 +12,22 @@ use std::{
     ffi::OsString,
     io::{IsTerminal, Write, stdout},
     net::TcpListener,
+    process::ExitCode,
     sync::Arc,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-#[actix_web::main]
-async fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     harden();
+    // The same program decodes, in processes that it starts for that.
+    if let Some(code) = decode_if_asked(env::args_os()) {
+        return Ok(code);
+    }
+    System::new().block_on(run())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run() -> Result<()> {
     let flags = SETTINGS.iter().flat_map(|setting| [Some(flag(setting)), file_flag(setting)]).flatten();
     let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
     let environment = environment();
@@ -30,7 +41,8 @@ async fn main() -> Result<()> {
         tracing::warn!("{warning}");
     }
     let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
-    let runtime = Arc::new(Runtime::start(&mut settings, Seams::default()).await?);
+    let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
+    let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
     let mut terminal = stdout();
     let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
     runtime.first_key(&settings, shown).await?;
