@@ -84,6 +84,7 @@ pub struct Runtime {
     /// The node's chance.
     pub entropy: SharedEntropy,
     webhook_networks: Networks,
+    webhook_patience: Duration,
     limiter: Limiter,
     store: SharedStore,
     feed: Arc<dyn FeedStore>,
@@ -136,6 +137,7 @@ impl Runtime {
             None => None,
         };
         let webhook_networks = Networks::new(settings.workload.webhook_networks.clone());
+        let webhook_patience = settings.workload.webhook_patience;
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
@@ -181,6 +183,7 @@ impl Runtime {
             clock,
             entropy,
             webhook_networks,
+            webhook_patience,
             limiter,
             store,
             feed,
@@ -228,7 +231,8 @@ impl Runtime {
 
     /// Makes deliveries of webhooks until the other end of `ending` is dropped. Fails where no TLS can be set up.
     pub fn deliver(&self, ending: watch::Receiver<()>) -> Result<impl Future<Output = ()> + use<>> {
-        let sender = Sender::new(self.webhook_networks.clone()).context("webhooks have no HTTP client")?;
+        let sender = Sender::new(self.webhook_networks.clone(), self.webhook_patience)
+            .context("webhooks have no HTTP client")?;
         Ok(self.services.deliveries.clone().run(sender, ending))
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn terms(settings: &Settings) -> Terms {
         attempts: workload.attempts,
         patience: workload.patience,
         retention_days: workload.retention_days,
+        poll: workload.poll,
     }
 }
 

@@ -33,9 +33,6 @@ use tokio::{
 const TTL: Duration = Duration::from_secs(30);
 /// Heartbeats go so often: with them a cancel on another node arrives here.
 const BEAT: Duration = Duration::from_secs(1);
-/// The queue is asked so often when nobody says that a job came: jobs come to other nodes too. Give or take a fifth, so
-/// that nodes do not ask all at once.
-const POLL: Duration = Duration::from_secs(1);
 /// When the gateway stops, work under way has so long to come to its end; then it is handed back.
 const GRACE: Duration = Duration::from_secs(10);
 /// Then an engine has so long to stop.
@@ -54,6 +51,9 @@ pub struct Terms {
     pub patience: Duration,
     /// For how many days ended jobs are kept, unless their tenant says otherwise.
     pub retention_days: Option<u32>,
+    /// How often the queue is asked when nobody says that a job came: jobs come to other nodes too. Give or take a
+    /// fifth, so that nodes do not ask all at once.
+    pub poll: Duration,
 }
 
 /// The dispatcher of this node.
@@ -145,7 +145,7 @@ impl Dispatcher {
                 biased;
                 () = self.board.stopped() => {}
                 () = self.board.coming() => {}
-                () = sleep(self.jittered(POLL)) => {}
+                () = sleep(self.jittered(self.terms.poll)) => {}
             }
         }
         if timeout(GRACE, ended(&mut attempts)).await.is_err() {
