@@ -3,7 +3,9 @@
 use kit::{
     bomb::{self, Bomb},
     client::{Answer, Client},
+    patience::eventually,
     process::{Launch, Process},
+    wav,
 };
 use reqwest::{
     Method,
@@ -38,7 +40,7 @@ async fn the_gateway_outlives_every_bomb_at_both_doors_and_does_not_grow() {
     let launch = Launch::new();
     let gateway = launch.start();
     let admin = gateway.admin();
-    admin.upload(kit::wav::tone(1), "a.wav").await.expect(201);
+    admin.upload(wav::tone(1), "a.wav").await.expect(201);
     let before = gateway.greatest_memory();
     let mut thrown_at = JoinSet::new();
     for bomb in bomb::found().into_iter().chain(bomb::others()) {
@@ -51,7 +53,7 @@ async fn the_gateway_outlives_every_bomb_at_both_doors_and_does_not_grow() {
     let raised = gateway.greatest_memory() - before;
     println!("all bombs raised the memory by {} KiB", raised / 1024);
     assert!(raised < 64 * MEBIBYTE, "{} KiB", raised / 1024);
-    admin.upload(kit::wav::tone(1), "a.wav").await.expect(201);
+    admin.upload(wav::tone(1), "a.wav").await.expect(201);
 }
 
 /// The job as it is, without waiting.
@@ -73,10 +75,10 @@ async fn a_job_at_which_the_gateway_was_killed_twice_has_failed() {
     let launch = Launch::new().set("PATH", "/usr/bin:/bin").set("DALSTON_ENGINE_COMMAND", "tail -f /dev/null {audio}");
     let mut gateway = launch.start();
     let secret = gateway.admin().secret.unwrap();
-    let made = gateway.admin().upload(kit::wav::tone(1), "a.wav").await.expect(201).json;
+    let made = gateway.admin().upload(wav::tone(1), "a.wav").await.expect(201).json;
     let path = format!("/v1/audio/transcriptions/{}", made["id"].as_str().unwrap());
     for _ in 0..2 {
-        kit::process::eventually("it runs", async || shown(&gateway, &secret, &path).await["status"] == "running").await;
+        eventually("it runs", async || shown(&gateway, &secret, &path).await["status"] == "running").await;
         gateway.kill();
         lapse(&launch).await;
         gateway = launch.start();
