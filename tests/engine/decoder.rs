@@ -4,8 +4,9 @@ use super::{Desk, decoders, vad};
 use dalston_engine::{DecoderProgram, Decoders, EngineError};
 use kit::{
     bomb,
-    process::eventually,
+    patience::eventually,
     program::{program, script},
+    signal::{self, Signal},
     wav,
 };
 use std::{
@@ -108,7 +109,7 @@ async fn a_few_probe_at_once_and_never_one_holder_alone() {
     // The next comes when one has gone, and not before.
     let first = noted(&pids)[0].clone();
     assert_eq!(noted(&pids).len(), 4);
-    assert!(Command::new("kill").args(["-s", "KILL", &first]).status().unwrap().success());
+    assert!(signal::send(Signal::KILL, first.parse().unwrap()));
     eventually("the next", async || noted(&pids).len() == 5).await;
     assert_eq!(noted(&pids).iter().filter(|pid| runs(pid)).count(), 4);
     assert_eq!(probing.join_next().await.unwrap().unwrap(), false);
