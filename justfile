@@ -29,6 +29,16 @@ micro:
     cargo build --release --bin dalston-gateway
     cargo bench -p dalston-benches
 
+# Throw hostile files at it beside another tenant's requests.
+bombs:
+    cargo build --release --bin dalston-gateway
+    python3 benches/bombs.py
+
+# Throw mutated audio at it, for so many seconds.
+fuzz seconds="600":
+    cargo build --release --bin dalston-gateway
+    cargo run --release --manifest-path fuzz/Cargo.toml -- {{seconds}}
+
 # Write all code the same way.
 fmt:
     cargo fmt --all

@@ -4,7 +4,7 @@ use super::{Desk, decoders, vad};
 use dalston_engine::{DecoderProgram, Decoders, EngineError};
 use kit::{
     bomb,
-    process::eventually,
+    patience::eventually,
     program::{program, script},
     signal::{self, Signal},
     wav,

@@ -31,6 +31,7 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 /// How a gateway is started.
 pub struct Start {
     settings: Vec<(&'static str, String)>,
+    unset: Vec<&'static str>,
     worker: Option<Arc<dyn OwnWorker>>,
     feed: Option<Arc<Feed>>,
     engine: Option<Arc<dyn Engine>>,
@@ -38,6 +39,7 @@ pub struct Start {
     works: bool,
     pace: Pace,
     fixture: Option<Fixture>,
+    clock: Option<Arc<ManualClock>>,
     registry: Arc<Registry>,
     tempo: Tempo,
     patience: Duration,
@@ -67,6 +69,7 @@ impl Default for Start {
     fn default() -> Self {
         Self {
             settings: Vec::new(),
+            unset: Vec::new(),
             worker: None,
             feed: None,
             engine: None,
@@ -74,6 +77,7 @@ impl Default for Start {
             works: false,
             pace: Pace { window: PATIENCE, grace: PATIENCE, json: PATIENCE, ..Pace::default() },
             fixture: None,
+            clock: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo { call: PATIENCE, ..Tempo::default() },
             patience: PATIENCE,
@@ -89,6 +93,13 @@ impl Start {
     pub fn set(mut self, variable: &'static str, value: &str) -> Self {
         self.settings.retain(|(name, _)| *name != variable);
         self.settings.push((variable, value.to_owned()));
+        self
+    }
+
+    /// Without a setting that gateways of the kit have.
+    #[must_use]
+    pub fn unset(mut self, variable: &'static str) -> Self {
+        self.unset.push(variable);
         self
     }
 
@@ -170,6 +181,12 @@ impl Start {
         Self { fixture: Some(fixture), ..self }
     }
 
+    /// With a clock of its own, which is not the store's.
+    #[must_use]
+    pub fn clock(self, clock: Arc<ManualClock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
     /// Starts it: on memory, unless told.
     pub async fn start(self) -> App {
         log::start();
@@ -181,6 +198,7 @@ impl Start {
         if self.worker.is_none() {
             settings.push(("DALSTON_OWN_STREAMS", "0".to_owned()));
         }
+        settings.retain(|(name, _)| !self.unset.contains(name));
         let mut settings = Settings::read(&|variable| {
             settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })
@@ -191,9 +209,10 @@ impl Start {
         let workload = &mut settings.workload;
         workload.webhook_patience = self.delivers.unwrap_or(workload.webhook_patience);
         workload.poll = self.poll.unwrap_or(workload.poll);
-        let clock = match &self.fixture {
-            Some(fixture) => fixture.clock.clone(),
-            None => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
+        let clock = match (&self.clock, &self.fixture) {
+            (Some(own), _) => own.clone(),
+            (None, Some(fixture)) => fixture.clock.clone(),
+            (None, None) => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
         };
         let opened = match &self.fixture {
             Some(fixture) => Opened { store: fixture.store.clone(), limits: fixture.limits.clone() },

@@ -92,10 +92,10 @@ fn flac() -> Vec<u8> {
     // 8,000 a second, eight channels, 16 bits, 2^36 - 1 samples.
     file.extend((8_000_u64 << 44 | 7 << 41 | 15 << 36 | ((1 << 36) - 1)).to_be_bytes());
     file.extend([0; 16]);
-    for number in 0..64_u8 {
+    for number in 0..8_u8 {
         // A block of 65,535 frames, eight channels.
         let mut frame = vec![0xff, 0xf8, 0x74, 0x78, number, 0xfe, 0xff];
-            frame.push(crc(&frame, 0x07, 8) as u8);
+        frame.push(crc(&frame, 0x07, 8) as u8);
         for _ in 0..8 {
             frame.extend([0, 0, 0]);
         }

@@ -83,6 +83,12 @@ impl Launch {
         self
     }
 
+    /// From now on with this value of a variable, or without it.
+    pub fn change(&mut self, variable: &str, value: Option<&str>) {
+        self.settings.retain(|(name, _)| name != variable);
+        self.settings.extend(value.map(|value| (variable.to_owned(), value.to_owned())));
+    }
+
     /// With words on its command line.
     #[must_use]
     pub fn words(mut self, words: &[&str]) -> Self {
@@ -136,6 +142,11 @@ impl Launch {
 }
 
 impl Process {
+    /// Whether it came to listen, and has not ended before.
+    pub fn has_started(&self) -> bool {
+        self.lines.wait("listening").is_some()
+    }
+
     /// Waits until it listens.
     pub fn listening(&mut self) {
         let line = self.line("listening");

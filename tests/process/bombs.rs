@@ -3,7 +3,9 @@
 use kit::{
     bomb::{self, Bomb},
     client::{Answer, Client},
+    patience::eventually,
     process::{Launch, Process},
+    wav,
 };
 use reqwest::{
     Method,
@@ -20,10 +22,12 @@ async fn thrown(client: Client, bomb: Bomb) {
     let Bomb { name, bytes } = bomb;
     let answer = client.upload(bytes.clone(), "a.wav").await;
     if answer.code() == 201 {
-        let path = format!("/v1/audio/transcriptions/{}?wait=60", answer.json["id"].as_str().unwrap());
-        let ended = client.get(&path).await.expect(200);
-        let status = ended.json["status"].as_str().unwrap().to_owned();
-        assert!(status == "failed" || status == "completed", "{name}: {}", ended.text);
+        let path = format!("/v1/audio/transcriptions/{}", answer.json["id"].as_str().unwrap());
+        eventually("it ends", async || {
+            let status = client.get(&path).await.expect(200).json["status"].clone();
+            status == "failed" || status == "completed"
+        })
+        .await;
     } else {
         assert!((400..500).contains(&answer.code()), "{name}: {} {}", answer.code(), answer.text);
     }
@@ -38,7 +42,7 @@ async fn the_gateway_outlives_every_bomb_at_both_doors_and_does_not_grow() {
     let launch = Launch::new();
     let gateway = launch.start();
     let admin = gateway.admin();
-    admin.upload(kit::wav::tone(1), "a.wav").await.expect(201);
+    admin.upload(wav::tone(1), "a.wav").await.expect(201);
     let before = gateway.greatest_memory();
     let mut thrown_at = JoinSet::new();
     for bomb in bomb::found().into_iter().chain(bomb::others()) {
@@ -51,7 +55,7 @@ async fn the_gateway_outlives_every_bomb_at_both_doors_and_does_not_grow() {
     let raised = gateway.greatest_memory() - before;
     println!("all bombs raised the memory by {} KiB", raised / 1024);
     assert!(raised < 64 * MEBIBYTE, "{} KiB", raised / 1024);
-    admin.upload(kit::wav::tone(1), "a.wav").await.expect(201);
+    admin.upload(wav::tone(1), "a.wav").await.expect(201);
 }
 
 /// The job as it is, without waiting.
@@ -73,10 +77,10 @@ async fn a_job_at_which_the_gateway_was_killed_twice_has_failed() {
     let launch = Launch::new().set("PATH", "/usr/bin:/bin").set("DALSTON_ENGINE_COMMAND", "tail -f /dev/null {audio}");
     let mut gateway = launch.start();
     let secret = gateway.admin().secret.unwrap();
-    let made = gateway.admin().upload(kit::wav::tone(1), "a.wav").await.expect(201).json;
+    let made = gateway.admin().upload(wav::tone(1), "a.wav").await.expect(201).json;
     let path = format!("/v1/audio/transcriptions/{}", made["id"].as_str().unwrap());
     for _ in 0..2 {
-        kit::process::eventually("it runs", async || shown(&gateway, &secret, &path).await["status"] == "running").await;
+        eventually("it runs", async || shown(&gateway, &secret, &path).await["status"] == "running").await;
         gateway.kill();
         lapse(&launch).await;
         gateway = launch.start();

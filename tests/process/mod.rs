@@ -6,6 +6,7 @@ mod feed;
 mod first_key;
 mod nodes;
 mod outage;
+mod settings;
 mod start;
 mod stop;
 mod storm;

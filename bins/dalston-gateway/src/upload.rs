@@ -10,6 +10,7 @@ use actix_web::{
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
+use dalston_command::shown_name;
 use dalston_model::{ErrorCode, FileName, Metadata};
 use dalston_service::{FieldError, JobResult, Repeat, ServiceError, Staged, Upload, job_view};
 use futures_util::{Stream, StreamExt};
@@ -223,9 +224,7 @@ fn metadata(text: &str) -> Result<Metadata, Problem> {
 }
 
 pub(crate) fn unknown(name: &str) -> Problem {
-    let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    let shown = if plain { name } else { "(unreadable name)" };
-    problem(ServiceError::Invalid(vec![FieldError::new(shown, "is not a field of this form")]))
+    problem(ServiceError::Invalid(vec![FieldError::new(shown_name(name), "is not a field of this form")]))
 }
 
 /// Why a form could not be read on.

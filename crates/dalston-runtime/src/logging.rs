@@ -6,11 +6,16 @@ use std::{
     io::{self, Write},
     panic::{self, PanicHookInfo},
 };
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt::MakeWriter};
 
-/// Whether this is a filter of the log.
+/// Whether this is a filter of the log. A word that is no level would be the name of a target, of which nothing is logged.
 pub(crate) fn is_filter(text: &str) -> bool {
-    EnvFilter::try_new(text).is_ok()
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let is_directive = |text: &str| match text.rsplit_once('=') {
+        Some((target, level)) => !target.is_empty() && !target.contains(char::is_whitespace) && is_level(level),
+        None => is_level(text),
+    };
+    text.split(',').map(str::trim).all(is_directive) && EnvFilter::try_new(text).is_ok()
 }
 
 /// Starts logging what `filter` lets through. Fails on a filter that is none.
@@ -75,6 +80,28 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn a_filter_is_of_levels_and_of_targets_with_a_level() {
+        for filter in ["info", "WARN", "off", "info,dalston_auth=debug", "info, hyper::client=off", "a=trace,b=error"] {
+            assert!(is_filter(filter), "{filter}");
+        }
+        let none = [
+            "warning",
+            "information",
+            "none",
+            "",
+            "info,",
+            "dalston_auth",
+            "info,dalston_auth",
+            "=info",
+            "a=",
+            "a=b=c",
+        ];
+        for filter in none.into_iter().chain(["dalston_auth=loud", "a b=info", "info;debug"]) {
+            assert!(!is_filter(filter), "{filter}");
         }
     }
 

@@ -68,6 +68,8 @@ pub struct Settings {
     pub log_json: bool,
     /// What `/status` shows: by variable, without secrets.
     pub shown: serde_json::Map<String, serde_json::Value>,
+    /// What is not wrong with the settings, and is to be said all the same.
+    pub warnings: Vec<String>,
 }
 
 /// The bot.
@@ -163,7 +165,7 @@ impl Settings {
         let booleans = &["true", "false"];
         let allow_volatile = reader.choice("DALSTON_ALLOW_VOLATILE", "must be true or false", booleans) == "true";
         let log_json = reader.choice("DALSTON_LOG_FORMAT", "must be text or json", &["text", "json"]) == "json";
-        let log = reader.read("DALSTON_LOG", "must be a tracing filter: info,dalston_auth=debug", |text| {
+        let log = reader.read("DALSTON_LOG", "must be levels or target=level, comma-separated: info,dalston_auth=debug (error, warn, info, debug, trace, off)", |text| {
             logging::is_filter(text).then(|| text.to_owned())
         });
         let ids = "must be chat ids with commas between: 64-bit integers";
@@ -172,6 +174,7 @@ impl Settings {
         let telegram = reader.telegram(public_url.is_some());
         let llm = reader.llm();
         let workload = reader.workload();
+        let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
         match (listen, nodes, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
             (
@@ -208,6 +211,7 @@ impl Settings {
                 log,
                 log_json,
                 shown,
+                warnings,
             }),
             _ => Err(SettingsError(reader.wrong)),
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     Blobs, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board,
-    keys::other_payload, view,
+    keys::other_payload, keys::plain, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
 use dalston_engine::{Decoders, EngineError};
@@ -95,6 +95,7 @@ impl Jobs {
         upload: Upload,
         repeat: Option<&Repeat>,
     ) -> ServiceResult<Job> {
+        plain(&self.gate, &upload.metadata)?;
         staged.finish().await?;
         let audio = self.identify(permit, &staged).await?;
         let now = self.clock.now();

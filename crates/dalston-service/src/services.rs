@@ -30,7 +30,7 @@ pub struct ServicesParts {
     pub router: RouterParts,
     /// Networks that webhooks may reach beside the public ones.
     pub webhook_networks: Networks,
-    /// The node's clock.
+    /// The store's clock: ends are checked against it, and what is written has its time.
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
@@ -142,7 +142,7 @@ impl Services {
                 entropy.clone(),
             ),
             deliveries,
-            claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
+            claims: Claims::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
             status: Status::new(StatusParts {
                 store,

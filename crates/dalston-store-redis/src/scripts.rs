@@ -1,6 +1,6 @@
 //! The Lua scripts, and the names of the keys that they are given.
 
-use dalston_model::{JobId, JobStatus, KeyDigest, KeyId, Subject, TenantId};
+use dalston_model::{CounterId, JobId, JobStatus, KeyDigest, KeyId, Subject, TenantId};
 use dalston_store::{Claim, Repeated, StoreError, StoreResult};
 use redis::{Script, ScriptInvocation};
 use serde::Serialize;
@@ -86,6 +86,11 @@ pub(crate) fn digest_of(id: KeyId) -> String {
 /// The counts of a key.
 pub(crate) fn usage(id: KeyId) -> String {
     format!("dalston:usage:{id}")
+}
+
+/// The last step of usage that a counter wrote.
+pub(crate) fn step(counter: CounterId) -> String {
+    format!("dalston:steps:{counter}")
 }
 
 /// The last minute of a key.

@@ -1,7 +1,7 @@
 //! A job at which something died is tried once more, alone, and then given up.
 
 use super::{becomes, ended, recorded, upload, working_with};
-use kit::{app::Start, client::Answer, process::eventually, program::script, scribe::Turn, wav};
+use kit::{app::Start, client::Answer, patience::eventually, program::script, scribe::Turn, wav};
 use reqwest::{
     Method,
     multipart::{Form, Part},

@@ -65,6 +65,10 @@ impl KeyStore for OneKey {
         away()
     }
 
+    async fn has_keys(&self) -> StoreResult<bool> {
+        away()
+    }
+
     async fn key(&self, _: &TenantId, _: KeyId) -> StoreResult<Option<UsedKey>> {
         away()
     }

@@ -20,6 +20,7 @@ use router::Router;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use stream::Left;
 use tokio::sync::watch;
@@ -33,8 +34,8 @@ struct Open {
     tenant: TenantId,
     /// When its key expires.
     expires_at: Option<Timestamp>,
-    /// When its time is up.
-    ends_at: Option<Timestamp>,
+    /// When its time is up, by the monotonic clock.
+    ends_at: Option<Duration>,
     /// Whether it is over for everybody but its worker, which says the rest.
     is_over: bool,
     end: watch::Sender<Option<Ending>>,
@@ -88,7 +89,7 @@ impl Streams {
             key: asked.key,
             tenant: asked.tenant,
             expires_at: None,
-            ends_at: permit.caller().session_limit().map(|limit| now.plus(limit)),
+            ends_at: permit.caller().session_limit().map(|limit| self.clock.monotonic().saturating_add(limit)),
             is_over: false,
             end,
         };
@@ -104,17 +105,13 @@ impl Streams {
 
     /// Ends the streams of a key that no longer carries them.
     pub fn key_changed(&self, key: &Key, now: Timestamp) {
-        let ending = if key.state(now) != KeyState::Active {
-            Some(Ending::KeyEnded)
-        } else if !key.scopes.grants(Scope::Realtime) {
-            Some(Ending::ScopeLost)
-        } else {
-            None
-        };
+        let is_live = key.state(now) == KeyState::Active;
         for open in self.open().values_mut().filter(|open| open.key == Some(key.id)) {
             open.expires_at = key.expires_at;
-            if let Some(ending) = ending {
-                tell(open, ending);
+            if !is_live {
+                tell(open, Ending::KeyEnded);
+            } else if !may_stream(key, &open.tenant) {
+                tell(open, Ending::ScopeLost);
             }
         }
     }
@@ -127,7 +124,8 @@ impl Streams {
     /// Ends the streams whose keys have expired, or whose time is up.
     pub fn expire(&self, now: Timestamp) {
         self.end(Ending::KeyEnded, |open| open.expires_at.is_some_and(|at| at <= now));
-        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= now));
+        let passed = self.clock.monotonic();
+        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
     }
 
     /// Ends all streams.
@@ -204,6 +202,11 @@ impl Streams {
     fn left(&self) -> MutexGuard<'_, Vec<Left>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the key may stream in the tenant: in its own, or as one of the platform.
+fn may_stream(key: &Key, tenant: &TenantId) -> bool {
+    key.scopes.grants(Scope::Realtime) && (*tenant == key.tenant || key.scopes.grants(Scope::Platform))
 }
 
 /// Tells a stream to end. The first reason stands, unless it is a milder one.
