@@ -45,7 +45,7 @@ pub use meters::{Meter, Meters};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
 pub use openai::Shape;
 pub use process::Process;
-pub use proposals::{Proposal, Proposals};
+pub use proposals::{Confirmed, Proposal, Proposals};
 pub use report::{
     ActiveCallers, AdminReport, CacheReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport,
     UnfinishedJobs, WebhooksReport, WorkerReport, WorkersReport,

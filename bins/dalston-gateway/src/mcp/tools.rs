@@ -114,13 +114,14 @@ fn asker(context: &RequestContext<RoleServer>) -> Result<&Asker, ErrorData> {
     parts.and_then(|parts| parts.extensions.get()).ok_or_else(|| ErrorData::internal_error("Internal error", None))
 }
 
-/// A command as a tool. What a method of HTTP says of repeating it holds at every door (RFC 9110 §9.2.2).
+/// A command as a tool. Whatever is not read is marked as destructive: a client asks its user before it gives a right or
+/// sends something out, too. What a method of HTTP says of repeating it holds at every door (RFC 9110 §9.2.2).
 fn tool(row: &Row) -> Tool {
     let mut schema = row.schema.as_object().cloned().unwrap_or_default();
     schema.insert("additionalProperties".to_owned(), false.into());
     let hints = ToolAnnotations::new()
         .read_only(row.effect == Effect::Read)
-        .destructive(row.effect == Effect::Irreversible)
+        .destructive(row.effect != Effect::Read)
         .idempotent(row.route.method != Method::Post)
         .open_world(false);
     Tool::new(row.tool, row.summary.clone(), schema).with_title(row.name).with_annotations(hints)

@@ -23,15 +23,9 @@ impl Conversations {
     }
 
     /// Answers a message, or refuses at once when too many others talk.
-    pub(crate) async fn answer(
-        &self,
-        dialogue: &Dialogue,
-        caller: &Caller,
-        message: String,
-        repeat: Option<String>,
-    ) -> ServiceResult<Reply> {
+    pub(crate) async fn answer(&self, dialogue: &Dialogue, caller: &Caller, message: String) -> ServiceResult<Reply> {
         let busy = ServiceError::Unreachable("The language model is busy with others");
         let _room = self.room.try_acquire().map_err(|_| busy)?;
-        Conversation::new(dialogue, caller, repeat).hold(&self.model, message).await
+        Conversation::new(dialogue, caller).hold(&self.model, message).await
     }
 }
