@@ -5,16 +5,17 @@ use kit::{log, model_server::Says};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_made_key_is_a_placeholder_to_the_model() {
+async fn a_made_key_is_given_to_who_confirms_and_to_no_model() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
-    model.says([Says::call("create_api_key", &json!({"name": "n"})), Says::text("Here it is.")]);
-    let answer = say(&admin, "make a key").await.expect(200);
+    model.says([Says::call("create_api_key", &json!({"name": "n"})), Says::text("It waits.")]);
+    let proposal = say(&admin, "make a key").await.expect(200);
+    assert!(secrets_of(&proposal).is_empty());
+    let answer = call(&admin, json!({"confirm": proposal.json["confirm"]["token"]})).await.expect(200);
     assert_eq!(secrets_of(&answer).len(), 1);
-    let result = &model.results()[0];
-    assert_eq!(result["key"], "(shown to the user, not to you)");
-    assert_eq!(result["id"], answer.json["data"]["id"]);
     assert!(answer.json["data"].get("key").is_none());
+    model.says([Says::call("list_api_keys", &json!({})), Says::text("Two.")]);
+    say(&admin, "which keys?").await.expect(200);
     assert!(log::searched(&model.last().to_string()).is_empty(), "KEY-03");
 }
 

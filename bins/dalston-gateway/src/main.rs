@@ -23,7 +23,7 @@ async fn main() -> Result<()> {
         let flag = given.try_get_one::<String>(variable).ok().flatten().cloned();
         flag.or_else(|| env::var(variable).ok())
     })?;
-    init_logging(&settings.log, settings.log_json)?;
+    init_logging(&settings.log, settings.log_json, settings.mask.clone())?;
     let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
     let runtime = Arc::new(Runtime::start(&mut settings, Seams::default()).await?);
     let mut terminal = stdout();

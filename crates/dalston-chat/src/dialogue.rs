@@ -70,7 +70,8 @@ impl Dialogue {
         clock: SharedClock,
         model: Option<Arc<Model>>,
     ) -> Self {
-        Self { services, registry, clock, conversations: model.map(Conversations::new) }
+        let conversations = model.map(|model| Conversations::new(model, services.crowd.clone()));
+        Self { services, registry, clock, conversations }
     }
 
     /// The commands.
@@ -121,7 +122,7 @@ impl Dialogue {
     pub(crate) async fn propose(&self, caller: &Caller, row: &Row, arguments: Arguments) -> ServiceResult<Question> {
         self.registry.check(&self.services, caller, row, arguments.clone())?;
         let proposal = self.services.proposals.propose(caller, row.name, arguments).await?;
-        Ok(Question::new(row, caller.source().door, proposal))
+        Ok(Question::new(row, caller.source().door, proposal, &self.services.mask))
     }
 
     async fn run(

@@ -1,5 +1,6 @@
 //! What a caller is asked before a command runs.
 
+use dalston_auth::Mask;
 use dalston_command::{Block, Drawing, Effect, Row, Span, Tone, exact};
 use dalston_model::Door;
 use dalston_service::Proposal;
@@ -14,8 +15,8 @@ pub struct Question {
 }
 
 impl Question {
-    /// About this proposal of a command of `row`, which came through `door`.
-    pub(crate) fn new(row: &Row, door: Door, proposal: Proposal) -> Self {
+    /// About this proposal of a command of `row`, which came through `door`. What is masked is not shown here either.
+    pub(crate) fn new(row: &Row, door: Door, proposal: Proposal, mask: &Mask) -> Self {
         let mut asked = Vec::new();
         if door == Door::Llm {
             asked.push(Span::plain("The language model proposes: "));
@@ -25,7 +26,7 @@ impl Question {
             Effect::Irreversible => " cannot be undone. It runs once you confirm it.",
             Effect::Read | Effect::Write => " runs once you confirm it.",
         }));
-        let value = |value| vec![Span::new(Tone::Code, &exact(value))];
+        let value = |value| vec![Span::new(Tone::Code, &mask.text(&exact(value)))];
         let arguments = proposal.arguments.iter().map(|(name, argument)| (name.clone(), value(argument))).collect();
         let drawing = Drawing::default().with(Block::Line(asked)).with(Block::Fields(arguments));
         Self { proposal, drawing }

@@ -72,9 +72,10 @@ pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer
     T::deserialize(deserializer).map(Some)
 }
 
-/// The error of a field that nobody asked for: by its name, unless somebody pasted something else there.
+/// The error of a field that nobody asked for: by its name, unless somebody pasted something else there. A name is
+/// shorter than any secret.
 pub fn unknown_field(name: &str) -> FieldError {
-    let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let plain = name.len() < 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     FieldError::new(if plain { name } else { "(unreadable name)" }, "is not a field of this request")
 }
 

@@ -3,6 +3,7 @@
 mod admin_box;
 mod first_key;
 mod logging;
+mod masking;
 mod open;
 mod reader;
 mod runtime;

@@ -126,7 +126,7 @@ impl Runtime {
         let administrators = settings.administrators.clone();
         let model = match settings.llm.take() {
             Some(LlmSettings { url, model, key, patience }) => {
-                let model = Model::new(&url, model, key, patience);
+                let model = Model::new(&url, model, key, patience, settings.mask.clone());
                 Some(Arc::new(model.context("no HTTP client for the language model")?))
             }
             None => None,
@@ -144,6 +144,7 @@ impl Runtime {
                 fixed: settings.workload.workers.clone(),
             },
             webhook_networks: webhook_networks.clone(),
+            mask: settings.mask.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
@@ -162,6 +163,7 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
+        services.tenants.look().await?;
         let feed = feed.unwrap_or_else(|| store.clone());
         let mut follower = gate.follower(feed.clone());
         follower.poll().await?;
@@ -338,6 +340,7 @@ impl Runtime {
                 if change.key.revoked_at.is_some() {
                     self.services.jobs.key_revoked();
                 }
+                self.services.crowd.saw(&change.key.tenant);
                 self.services.streams.key_changed(&change.key, self.clock.now());
             }
             if !news.more {

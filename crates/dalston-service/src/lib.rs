@@ -21,6 +21,7 @@ mod proposals;
 mod report;
 mod secret;
 mod services;
+mod shares;
 mod status;
 mod streams;
 mod tenants;
@@ -52,6 +53,7 @@ pub use report::{
 };
 pub use secret::Secret;
 pub use services::{Services, ServicesParts};
+pub use shares::{Crowd, Place, Shares};
 pub use status::{Settings, Status};
 pub use streams::{Ending, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;

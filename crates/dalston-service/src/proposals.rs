@@ -71,7 +71,7 @@ impl Proposals {
         command: &str,
         arguments: Map<String, Value>,
     ) -> ServiceResult<Proposal> {
-        let token = token::mint::<16>(&*self.entropy)?;
+        let token = format!("dp_{}", token::mint::<16>(&*self.entropy)?);
         let waiting = Waiting {
             actor: caller.source().actor.to_string(),
             tenant: caller.tenant().to_string(),

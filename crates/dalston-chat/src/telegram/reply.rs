@@ -38,11 +38,12 @@ impl Bot {
         self.tell(user, &refusal(error), &Value::Null).await;
     }
 
-    /// Sends a drawing, with buttons below the last of its messages.
+    /// Sends a drawing without its secrets, with buttons below the last of its messages.
     pub(crate) async fn tell(&self, user: i64, drawing: &Drawing, buttons: &Value) {
         let parts = markup(drawing);
         let last = parts.len().saturating_sub(1);
         for (at, text) in parts.iter().enumerate() {
+            let text = &*self.services.mask.text(text);
             let buttons = if at == last { buttons } else { &Value::Null };
             if let Err(fault) = self.send(Outgoing { chat: user, text, is_html: true, buttons }).await {
                 tracing::warn!(%fault, "an answer was not delivered");
