@@ -16,6 +16,10 @@ run *args:
 test *words:
     bash tests/run {{words}}
 
+# The README's commands and its walk on a fresh Debian, made for the purpose; as root. With words, only those tests.
+fresh *words:
+    bash tests/fresh {{words}}
+
 # Compare the gateway with its peers; installs them.
 bench:
     bash benches/run

@@ -3,13 +3,18 @@
 use super::{call, gateway, id, say, secrets_of, start};
 use futures_util::future::join_all;
 use kit::{
+    app::Start,
     client::{Answer, Client},
-    model_server::{ModelServer, Says},
-    process::eventually,
+    model_server::{MODEL, ModelServer, Says},
+    patience::eventually,
 };
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 /// The answer when the model gives none.
 #[track_caller]
@@ -54,6 +59,36 @@ async fn a_model_that_is_not_there_is_said_to_be_unreachable() {
     let admin = app.key("admin").await;
     assert_unreachable(&say(&admin, "hello").await, "nobody listens");
     call(&admin, json!({"command": "/status"})).await.expect(200);
+}
+
+/// A server that answers once on each connection and ends it, without a word of that, when it is asked again there: as one
+/// that ends idle connections at that very moment. Where it is.
+async fn a_server_that_ends_idle_connections() -> String {
+    const TURN: &str = r#"{"choices": [{"message": {"content": "Hello."}}]}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = [0; 64 * 1024];
+                let _ = stream.read(&mut read).await;
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", TURN.len());
+                stream.write_all(format!("{head}{TURN}").as_bytes()).await.unwrap();
+                let _ = stream.read(&mut read).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_server_that_ends_idle_connections_is_asked_on_new_ones() {
+    let url = a_server_that_ends_idle_connections().await;
+    let app = Start::default().set("DALSTON_LLM_URL", &url).set("DALSTON_LLM_MODEL", MODEL).start().await;
+    let admin = app.key("admin").await;
+    for _ in 0..5 {
+        assert_eq!(say(&admin, "hello").await.expect(200).json["response"], "Hello.");
+    }
 }
 
 #[tokio::test]

@@ -66,19 +66,21 @@ async fn every_shape_of_transcript_is_read() {
 #[tokio::test]
 async fn how_it_ends_tells_whether_to_try_again() {
     let desk = Desk::new(&wav::tone(1));
-    for (name, engine, again) in [
-        ("an exit code", script("echo 'no such model' >&2; exit 3"), false),
-        ("no transcript", script("exit 0"), false),
-        ("a link", script("ln -s /etc/passwd \"$2.json\""), false),
-        ("no JSON", script("echo hello > \"$2.json\""), false),
-        ("a signal", script("kill -SEGV $$"), true),
-        ("no such program", command(&["/no/such/program", "{audio}"], None), true),
-        ("too much to print", command(&["sh", "-c", "yes"], None), false),
+    let (never, again, died) = ("never", "again", "died");
+    for (name, engine, meant) in [
+        ("an exit code", script("echo 'no such model' >&2; exit 3"), never),
+        ("no transcript", script("exit 0"), never),
+        ("a link", script("ln -s /etc/passwd \"$2.json\""), never),
+        ("no JSON", script("echo hello > \"$2.json\""), never),
+        ("a signal", script("kill -SEGV $$"), died),
+        ("no such program", command(&["/no/such/program", "{audio}"], None), again),
+        ("too much to print", command(&["sh", "-c", "yes"], None), never),
     ] {
         let (summary, _) = desk.transcribe(&engine, &desk.work()).await;
         match summary {
-            Err(EngineError::Unavailable(_)) => assert!(again, "{name}"),
-            Err(EngineError::Rejected(said, _)) => assert!(!again && !said.contains("model"), "{name}"),
+            Err(EngineError::Unavailable(_)) => assert_eq!(meant, again, "{name}"),
+            Err(EngineError::Died(..)) => assert_eq!(meant, died, "{name}"),
+            Err(EngineError::Rejected(said, _)) => assert!(meant == never && !said.contains("model"), "{name}"),
             other => panic!("{name}: {other:?}"),
         }
     }

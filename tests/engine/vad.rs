@@ -1,7 +1,7 @@
 //! The built-in voice activity detection.
 
-use super::{Desk, Kept};
-use dalston_engine::{Engine, EngineError, Vad};
+use super::{Desk, Kept, vad};
+use dalston_engine::{Engine, EngineError};
 use kit::wav;
 use tokio::sync::watch;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 async fn two_sentences_between_silence_are_two_segments_without_text_that_say_so() {
     let (audio, sentences) = wav::spoken();
     let desk = Desk::new(&audio);
-    let (summary, kept) = desk.transcribe(&Vad, &desk.work()).await;
+    let (summary, kept) = desk.transcribe(&vad(), &desk.work()).await;
     let summary = summary.unwrap();
     let times = kept.times();
     assert_eq!(times.len(), 2, "{times:?} for {sentences:?}");
@@ -31,7 +31,7 @@ async fn silence_has_no_segments() {
     let mut audio = wav::header(16_000 * 2 * 5);
     audio.resize(audio.len() + 16_000 * 2 * 5, 0);
     let desk = Desk::new(&audio);
-    let (summary, kept) = desk.transcribe(&Vad, &desk.work()).await;
+    let (summary, kept) = desk.transcribe(&vad(), &desk.work()).await;
     assert_eq!((summary.unwrap().duration, kept.times()), (5.0, vec![]));
 }
 
@@ -40,6 +40,6 @@ async fn it_stops_when_it_is_told_to() {
     let desk = Desk::new(&wav::spoken().0);
     let (stop, told) = watch::channel(false);
     stop.send_replace(true);
-    let stopped = Vad.transcribe(&desk.work(), &mut Kept::default(), told).await;
+    let stopped = vad().transcribe(&desk.work(), &mut Kept::default(), told).await;
     assert!(matches!(stopped, Err(EngineError::Stopped)), "{stopped:?}");
 }

@@ -1,6 +1,11 @@
 //! The gateway as it is shipped: its program, as a process of its own, that can be killed, stopped and started again.
 
-use crate::{client::Client, log, program::program};
+use crate::{
+    client::Client,
+    log,
+    program::program,
+    signal::{self, Signal},
+};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -10,9 +15,10 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 use tempfile::TempDir;
+
+pub use crate::patience::eventually;
 
 /// How a gateway is started, as often as one likes, always on the same folder.
 pub struct Launch {
@@ -190,13 +196,12 @@ impl Process {
 
     /// Asks it to stop.
     pub fn terminate(&self) {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(sent.expect("there is kill").success(), "it has ended: {:#?}", self.lines.all());
+    pub fn signal(&self, signal: Signal) {
+        assert!(signal::send(signal, self.pid()), "it has ended: {:#?}", self.lines.all());
     }
 
     /// Waits until it has ended.
@@ -264,19 +269,6 @@ impl Lines {
     fn lock(&self) -> MutexGuard<'_, (Vec<String>, bool)> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Asks again and again until the answer is yes: for what happens by itself and tells nobody. A minute at most.
-pub async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
-    const STEP: Duration = Duration::from_millis(10);
-    const STEPS: usize = 6_000;
-    for _ in 0..STEPS {
-        if asked().await {
-            return;
-        }
-        tokio::time::sleep(STEP).await;
-    }
-    panic!("{what}: it did not happen")
 }
 
 /// The names of the files in a folder.

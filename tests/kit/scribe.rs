@@ -23,6 +23,8 @@ pub enum Turn {
     Insists,
     /// It cannot do it now.
     IsAway,
+    /// Its process dies.
+    Dies,
     /// It will never do it.
     Refuses,
     /// It panics.
@@ -118,6 +120,7 @@ impl Engine for Scribe {
                 2
             }
             Turn::IsAway => return Err(EngineError::Unavailable("it is away".to_owned())),
+            Turn::Dies => return Err(EngineError::Died("The engine died", "as it was told".to_owned())),
             Turn::Refuses => {
                 return Err(EngineError::Rejected("The engine does not take this audio", "why".to_owned()));
             }

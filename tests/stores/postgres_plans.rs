@@ -10,7 +10,7 @@ use dalston_store::{
     WebhookStore,
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use kit::servers::postgres_url;
+use kit::{patience::PATIENCE, servers::postgres_url};
 use sqlx::{Connection, PgConnection};
 use std::{
     io::{self, Write},
@@ -78,7 +78,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
         &format!("plan_cache_mode={plan_cache_mode}"),
     ];
     let url = format!("{url}?options=-c%20{}", settings.join("%20-c%20"));
-    let options = PostgresOptions { url: url.clone(), deadline: Duration::from_secs(20), connections: 1 };
+    let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 1 };
     let store = PostgresStore::connect(&options, None).await.unwrap();
     let mut connection = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(ROWS).execute(&mut connection).await.unwrap();

@@ -9,7 +9,7 @@ use dalston_store::{
     TenantStore, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
-use kit::servers::redis_url;
+use kit::{patience::PATIENCE, servers::redis_url};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{process::Stdio, sync::Arc, time::Duration};
@@ -161,8 +161,7 @@ fn secret(letter: &str) -> String {
 async fn both() -> (Python, Ours) {
     let url = redis_url();
     let clock = ManualClock::new(SystemClock.now());
-    let options =
-        RedisOptions { url: url.clone(), deadline: Duration::from_secs(10), connections: 4, allow_volatile: false };
+    let options = RedisOptions { url: url.clone(), deadline: PATIENCE, connections: 4, allow_volatile: false };
     let store = RedisStore::connect(&options, Some(clock.clone())).await.unwrap();
     (Python::start(&url), Ours { store, clock, tenant: TenantId::default() })
 }

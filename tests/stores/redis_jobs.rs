@@ -3,7 +3,7 @@
 use dalston_model::{JobId, ManualClock, OsEntropy, Timestamp};
 use dalston_store::{LeaseJobs, QueueStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
-use kit::servers::redis_url;
+use kit::{patience::PATIENCE, servers::redis_url};
 use redis::aio::MultiplexedConnection;
 use std::{collections::HashSet, time::Duration};
 
@@ -11,8 +11,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 const DAY: Duration = Duration::from_hours(24);
 
 async fn store(url: &str) -> RedisStore {
-    let options =
-        RedisOptions { url: url.to_owned(), deadline: Duration::from_secs(10), connections: 4, allow_volatile: false };
+    let options = RedisOptions { url: url.to_owned(), deadline: PATIENCE, connections: 4, allow_volatile: false };
     RedisStore::connect(&options, Some(ManualClock::new(NOW))).await.unwrap()
 }
 

@@ -8,7 +8,7 @@ use dalston_store::{
     AuditQuery, FeedStore, InsertKey, KeyFigures, KeyStore, NewKey, NoteStore, PoolFigures, Store, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
-use kit::servers::redis_url;
+use kit::{patience::PATIENCE, servers::redis_url};
 use redis::{FromRedisValue, aio::MultiplexedConnection};
 use serde_json::json;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 async fn both() -> (RedisStore, MultiplexedConnection) {
     let url = redis_url();
     let client = redis::Client::open(url.clone()).unwrap();
-    let options = RedisOptions { url, deadline: Duration::from_secs(10), connections: 4, allow_volatile: false };
+    let options = RedisOptions { url, deadline: PATIENCE, connections: 4, allow_volatile: false };
     let store = RedisStore::connect(&options, Some(ManualClock::new(NOW))).await.unwrap();
     (store, client.get_multiplexed_async_connection().await.unwrap())
 }

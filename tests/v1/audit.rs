@@ -6,6 +6,7 @@ use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use kit::{
     app::{App, MASTER, Start},
     client::{Answer, Client},
+    patience::PATIENCE,
     stores,
 };
 use serde_json::{Value, json};
@@ -216,7 +217,7 @@ async fn whatever_is_changed_taken_out_or_put_in_breaks_the_chain() {
 #[tokio::test]
 async fn a_record_that_lost_its_link_is_noticed_at_the_beginning_of_the_log_too() {
     let data = tempfile::TempDir::new().unwrap();
-    let options = SqliteOptions { path: data.path().join("audit.db"), deadline: Duration::from_secs(10) };
+    let options = SqliteOptions { path: data.path().join("audit.db"), deadline: PATIENCE };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     let store = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
     let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };

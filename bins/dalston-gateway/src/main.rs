@@ -1,20 +1,31 @@
 //! The gateway's program: settings in, a served app out.
 
+use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
+use dalston_engine::{DecoderProgram, decode_if_asked};
 use dalston_gateway::{Gateway, serve};
 use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging};
 use std::{
     env,
     io::{IsTerminal, Write, stdout},
     net::TcpListener,
+    process::ExitCode,
     sync::Arc,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-#[actix_web::main]
-async fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     harden();
+    // The same program decodes, in processes that it starts for that.
+    if let Some(code) = decode_if_asked(env::args_os()) {
+        return Ok(code);
+    }
+    System::new().block_on(run())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run() -> Result<()> {
     let flags = SETTINGS.iter().map(flag);
     let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
     #[expect(clippy::disallowed_methods, reason = "the one place where the gateway reads the environment")]
@@ -25,7 +36,8 @@ async fn main() -> Result<()> {
     })?;
     init_logging(&settings.log, settings.log_json, settings.mask.clone())?;
     let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
-    let runtime = Arc::new(Runtime::start(&mut settings, Seams::default()).await?);
+    let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
+    let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
     let mut terminal = stdout();
     let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
     runtime.first_key(&settings, shown).await?;

@@ -3,7 +3,6 @@
 use crate::{
     Engine, EngineError, Sink, Stop, Summary, Work,
     answer::{self, MOST},
-    decode,
     process::{Child, Ended, Limits},
     relay::{relay, stopped},
 };
@@ -15,7 +14,6 @@ use std::{
     io,
     path::{Path, PathBuf},
 };
-use tokio::task::spawn_blocking;
 
 /// What clients read.
 const FAILED: &str = "The engine could not transcribe the audio";
@@ -33,8 +31,8 @@ const NOTHING: &str = "The engine left no transcript";
 /// `verbose_json` or `json`, whisper.cpp's JSON, or an object with our segments; standard output may also be a line of
 /// JSON for each segment, or a text.
 ///
-/// An exit code but 0 means that it cannot do it. A signal (its own, or the kernel's for want of memory), or a program that
-/// is not there, means that it may try again.
+/// An exit code but 0 means that it cannot do it. A signal (its own, or the kernel's for want of memory) means that it died
+/// of it; a program that is not there, that it may try again.
 #[derive(Debug, Clone)]
 pub struct Command {
     words: Vec<String>,
@@ -94,7 +92,7 @@ impl Command {
             }
             Ended::Code(code, why) => return Err(EngineError::Rejected(FAILED, format!("exit code {code}: {why}"))),
             Ended::Signal(signal, why) => {
-                return Err(EngineError::Unavailable(format!("it ended by signal {signal}: {why}")));
+                return Err(EngineError::Died(FAILED, format!("it ended by signal {signal}: {why}")));
             }
             Ended::TooLong => return Err(EngineError::Rejected(TOO_LONG, format!("more than {MOST} bytes"))),
         }
@@ -117,8 +115,7 @@ impl Engine for Command {
     }
 
     async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
-        let audio = work.audio.clone();
-        let (seconds, _) = spawn_blocking(move || decode::glance(&audio)).await.unwrap_or_default();
+        let seconds = work.about.duration_seconds;
         let room = tempfile::tempdir_in(&work.desk)?;
         let left = self.run(work, room.path(), &mut stop).await?;
         let (desk, leaves_file) = (work.desk.clone(), self.leaves_file());

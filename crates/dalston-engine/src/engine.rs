@@ -2,7 +2,7 @@
 
 use crate::{Segment, Summary};
 use async_trait::async_trait;
-use dalston_model::JobOptions;
+use dalston_model::{Audio, JobOptions};
 use std::{io, path::PathBuf};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -16,6 +16,8 @@ pub struct Work {
     pub desk: PathBuf,
     /// What the client called it: some servers go by the ending.
     pub filename: Option<String>,
+    /// What it is, as it was probed.
+    pub about: Audio,
     /// The model that is asked for.
     pub model: Option<String>,
     /// The language that is asked for.
@@ -45,6 +47,10 @@ pub enum EngineError {
     /// It cannot do it now: unreachable, busy, out of time. Trying again may help. The text is for the log.
     #[error("the engine is not available: {0}")]
     Unavailable(String),
+    /// The process that worked on it died: killed, out of memory or of time, or by a fault of its own. It may be the audio,
+    /// or what ran beside it. The first text is constant and for the client, the second for the log.
+    #[error("{0}: {1}")]
+    Died(&'static str, String),
     /// It will never do it. The first text is constant and for the client, the second for the log.
     #[error("{0}: {1}")]
     Rejected(&'static str, String),

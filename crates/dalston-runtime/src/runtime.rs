@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
-use dalston_engine::Engine;
+use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
@@ -41,6 +41,8 @@ pub struct Seams {
     pub worker: Arc<dyn OwnWorker>,
     /// The record of changes, if it is not heard from the store itself.
     pub feed: Option<Arc<dyn FeedStore>>,
+    /// The program that decodes audio, in a process for each file. Without one no upload is taken.
+    pub decoder: Option<DecoderProgram>,
     /// Whoever transcribes jobs, if not the engine of the settings.
     pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
@@ -57,6 +59,7 @@ impl Default for Seams {
             entropy: Arc::new(OsEntropy),
             worker: Arc::new(Vad),
             feed: None,
+            decoder: None,
             engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
@@ -81,6 +84,7 @@ pub struct Runtime {
     /// The node's chance.
     pub entropy: SharedEntropy,
     webhook_networks: Networks,
+    webhook_patience: Duration,
     limiter: Limiter,
     store: SharedStore,
     feed: Arc<dyn FeedStore>,
@@ -102,7 +106,7 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, worker, feed, engine, registry, tempo } = seams;
+        let Seams { clock, entropy, worker, feed, decoder, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
         let nodes = settings.nodes;
@@ -118,9 +122,10 @@ impl Runtime {
             clock: clock.clone(),
         }));
         let blobs = work::blobs(settings).await?;
+        let decoders = Arc::new(Decoders::new(decoder, settings.workload.patience));
         let engine = match engine {
             Some(engine) => engine,
-            None => work::engine(settings)?,
+            None => work::engine(settings, &decoders)?,
         };
         let telegram = telegram(settings, &clock, tempo)?;
         let administrators = settings.administrators.clone();
@@ -132,10 +137,12 @@ impl Runtime {
             None => None,
         };
         let webhook_networks = Networks::new(settings.workload.webhook_networks.clone());
+        let webhook_patience = settings.workload.webhook_patience;
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
             blobs,
+            decoders,
             engine,
             terms: work::terms(settings),
             router: RouterParts {
@@ -178,6 +185,7 @@ impl Runtime {
             clock,
             entropy,
             webhook_networks,
+            webhook_patience,
             limiter,
             store,
             feed,
@@ -225,7 +233,8 @@ impl Runtime {
 
     /// Makes deliveries of webhooks until the other end of `ending` is dropped. Fails where no TLS can be set up.
     pub fn deliver(&self, ending: watch::Receiver<()>) -> Result<impl Future<Output = ()> + use<>> {
-        let sender = Sender::new(self.webhook_networks.clone()).context("webhooks have no HTTP client")?;
+        let sender = Sender::new(self.webhook_networks.clone(), self.webhook_patience)
+            .context("webhooks have no HTTP client")?;
         Ok(self.services.deliveries.clone().run(sender, ending))
     }
 

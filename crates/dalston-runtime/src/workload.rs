@@ -6,6 +6,9 @@ use dalston_service::FixedWorker;
 use ipnet::IpNet;
 use std::{num::NonZeroU32, time::Duration};
 
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_secs(1);
+
 /// How jobs and streams are served.
 #[derive(Debug, Clone)]
 pub struct Workload {
@@ -29,6 +32,10 @@ pub struct Workload {
     pub own_streams: u32,
     /// Networks that webhooks may reach beside the public ones.
     pub webhook_networks: Vec<IpNet>,
+    /// How long an endpoint of a webhook has for its answer.
+    pub webhook_patience: Duration,
+    /// How often the queue is asked for jobs when no upload of this node wakes it.
+    pub poll: Duration,
 }
 
 /// Who transcribes jobs.
@@ -111,6 +118,8 @@ impl Reader<'_> {
             workers,
             own_streams: own_streams?,
             webhook_networks,
+            webhook_patience: WEBHOOK_PATIENCE,
+            poll: POLL,
         })
     }
 

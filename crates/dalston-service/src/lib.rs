@@ -15,7 +15,6 @@ mod keys;
 mod meters;
 mod nudges;
 mod openai;
-mod probe;
 mod process;
 mod proposals;
 mod report;

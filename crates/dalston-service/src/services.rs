@@ -6,7 +6,7 @@ use crate::{
     status::StatusParts,
 };
 use dalston_auth::{Gate, Mask};
-use dalston_engine::Engine;
+use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
 use dalston_webhook::Networks;
@@ -20,6 +20,8 @@ pub struct ServicesParts {
     pub gate: Arc<Gate>,
     /// Where audio and transcripts are.
     pub blobs: Blobs,
+    /// What uploads are probed with.
+    pub decoders: Arc<Decoders>,
     /// Whoever transcribes jobs.
     pub engine: Arc<dyn Engine>,
     /// How much of that is done at once.
@@ -89,6 +91,7 @@ impl Services {
             store,
             gate,
             blobs,
+            decoders,
             engine,
             terms,
             router,
@@ -134,6 +137,7 @@ impl Services {
                 blobs,
                 board,
                 deliveries.clone(),
+                decoders,
                 clock.clone(),
                 entropy.clone(),
             ),

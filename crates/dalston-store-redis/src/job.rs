@@ -17,6 +17,7 @@ pub(crate) struct JobRow {
     progress: Option<u16>,
     fence: Option<u64>,
     reserved: Option<u64>,
+    deaths: Option<u64>,
 }
 
 /// A job with what the queue knows of it.
@@ -26,6 +27,8 @@ pub(crate) struct QueuedJob {
     pub(crate) fence: u64,
     /// Milliseconds of audio on its account.
     pub(crate) reserved_ms: u64,
+    /// How often what worked on it died.
+    pub(crate) deaths: u64,
 }
 
 /// A job as scripts insert it.
@@ -137,8 +140,9 @@ impl EventArgument {
 
 impl FromRedisValue for JobRow {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let (id, tenant, status, completed, record, started, progress, fence, reserved) = from_redis_value(value)?;
-        Ok(Self { id, tenant, status, completed, record, started, progress, fence, reserved })
+        let (id, tenant, status, completed, record, started, progress, fence, reserved, deaths) =
+            from_redis_value(value)?;
+        Ok(Self { id, tenant, status, completed, record, started, progress, fence, reserved, deaths })
     }
 }
 
@@ -171,7 +175,7 @@ impl JobRow {
             result: record.result,
         };
         let (fence, reserved_ms) = (self.fence.unwrap_or_default(), self.reserved.unwrap_or_default());
-        Ok(Some(QueuedJob { job, fence, reserved_ms }))
+        Ok(Some(QueuedJob { job, fence, reserved_ms, deaths: self.deaths.unwrap_or_default() }))
     }
 
     /// The job, where one that cannot be read must not stand in the way of others.

@@ -35,7 +35,9 @@ pub use limits::{
 pub use memory::{MemoryCounter, MemoryStore};
 pub use meter::{MeterStore, Reserve};
 pub use notes::NoteStore;
-pub use queue::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, ended_entry, ended_event};
+pub use queue::{
+    Beat, DEATHS, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, death, ended_entry, ended_event, lapse,
+};
 pub use sessions::{OpenSession, SessionStore};
 pub use tenants::TenantStore;
 pub use usage::UsageStore;

@@ -37,6 +37,8 @@ pub struct Leased {
     pub job: Job,
     /// The right to it.
     pub lease: Lease,
+    /// How many deaths there were at it before: of nodes, or of processes that worked on it.
+    pub deaths: u64,
 }
 
 /// What a heartbeat is answered.
@@ -73,8 +75,30 @@ pub enum Outcome {
         /// The time until then.
         after: Duration,
     },
+    /// What worked on it died, and it may be the job: it is to be tried again at once, and this counts as a death.
+    /// [`death`] says whether it may be.
+    Died {
+        /// What the client reads meanwhile.
+        error: String,
+    },
     /// It was stopped.
     Cancelled,
+}
+
+/// Deaths that end a job. One may be bad luck.
+pub const DEATHS: u64 = 2;
+
+/// What becomes of a job when what worked on it has died: it is tried once more, unless it has had `deaths` enough or
+/// `attempt` was the last of so many.
+pub fn death(deaths: u64, attempt: u64, attempts: u64, error: &str) -> Outcome {
+    let error = error.to_owned();
+    if deaths + 1 >= DEATHS || attempt >= attempts { Outcome::Failed { error } } else { Outcome::Died { error } }
+}
+
+/// What becomes of a job whose lease has lapsed, with which it stood at `status`: its node is lost, which is a death at
+/// it. One that was to stop has stopped.
+pub fn lapse(status: JobStatus, deaths: u64, lease: u64, attempts: u64, error: &str) -> Outcome {
+    if status == JobStatus::Cancelling { Outcome::Cancelled } else { death(deaths, lease, attempts, error) }
 }
 
 impl Outcome {
@@ -84,7 +108,7 @@ impl Outcome {
             (JobStatus::Cancelling, _) | (_, Self::Cancelled) => JobStatus::Cancelled,
             (_, Self::Completed { .. }) => JobStatus::Completed,
             (_, Self::Failed { .. }) => JobStatus::Failed,
-            (_, Self::Retry { .. }) => JobStatus::Pending,
+            (_, Self::Retry { .. } | Self::Died { .. }) => JobStatus::Pending,
         }
     }
 
@@ -99,7 +123,7 @@ impl Outcome {
                 job.progress = Some(1_000);
             }
             (JobStatus::Failed, Self::Failed { error }) => job.error = Some(error.clone()),
-            (JobStatus::Pending, Self::Retry { error, .. }) => {
+            (JobStatus::Pending, Self::Retry { error, .. } | Self::Died { error }) => {
                 job.error = Some(error.clone());
                 job.progress = None;
             }
@@ -109,6 +133,16 @@ impl Outcome {
             job.completed_at = Some(at);
         }
         job
+    }
+
+    /// How long a job waits that is to be tried again.
+    pub const fn wait(&self) -> Duration {
+        if let Self::Retry { after, .. } = self { *after } else { Duration::ZERO }
+    }
+
+    /// How many deaths it adds to those at the job.
+    pub const fn deaths(&self) -> u64 {
+        matches!(self, Self::Died { .. }) as u64
     }
 
     /// Milliseconds of audio that stay on the account of a job that stands at `after` now: what was reserved for one
@@ -173,8 +207,9 @@ pub trait QueueStore: Send + Sync {
     /// Ends the work on a job, if the lease still counts.
     async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob>;
 
-    /// Jobs whose lease has lapsed, up to `limit`: a running one becomes pending again, or fails with `error` when it
-    /// has been leased `attempts` times; a cancelling one is cancelled. Gives those that were moved, as they are now.
+    /// Jobs whose lease has lapsed, up to `limit`, with what [`lapse`] makes of each: a running one becomes pending again,
+    /// or fails with `error` at its last of `attempts` or its last death; a cancelling one is cancelled. Gives those that
+    /// were moved, as they are now.
     async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>>;
 
     /// Cancels pending jobs whose key is revoked, up to `limit`, as the gateway. Gives them as they are now.

@@ -53,8 +53,10 @@ impl Model {
     ) -> Result<Self, reqwest::Error> {
         // A second call finds the first provider in place.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirect would carry what was said to another server.
-        let client = Client::builder().timeout(patience).redirect(redirect::Policy::none()).build()?;
+        // A redirect would carry what was said to another server. Each request has a connection of its own: a server may
+        // close one that is idle at the moment when it would be used again, and a model takes far longer than a connection.
+        let client = Client::builder().timeout(patience).redirect(redirect::Policy::none()).pool_max_idle_per_host(0);
+        let client = client.build()?;
         Ok(Self { client, url: format!("{url}/chat/completions"), name, key, mask })
     }
 

@@ -25,6 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    sync::RwLock,
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
@@ -33,9 +34,6 @@ use tokio::{
 const TTL: Duration = Duration::from_secs(30);
 /// Heartbeats go so often: with them a cancel on another node arrives here.
 const BEAT: Duration = Duration::from_secs(1);
-/// The queue is asked so often when nobody says that a job came: jobs come to other nodes too. Give or take a fifth, so
-/// that nodes do not ask all at once.
-const POLL: Duration = Duration::from_secs(1);
 /// When the gateway stops, work under way has so long to come to its end; then it is handed back.
 const GRACE: Duration = Duration::from_secs(10);
 /// Then an engine has so long to stop.
@@ -54,6 +52,9 @@ pub struct Terms {
     pub patience: Duration,
     /// For how many days ended jobs are kept, unless their tenant says otherwise.
     pub retention_days: Option<u32>,
+    /// How often the queue is asked when nobody says that a job came: jobs come to other nodes too. Give or take a
+    /// fifth, so that nodes do not ask all at once.
+    pub poll: Duration,
 }
 
 impl Terms {
@@ -115,6 +116,8 @@ pub struct Dispatcher {
     entropy: SharedEntropy,
     terms: Terms,
     absence: Absence,
+    /// Held by all attempts, and by one alone that something died of before.
+    turns: RwLock<()>,
     /// When the queue was asked, and whether it answered.
     asked: Mutex<Option<(Timestamp, bool)>>,
 }
@@ -122,8 +125,8 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
         let DispatcherParts { store, blobs, board, crowd, deliveries, engine, clock, entropy, terms } = parts;
-        let (absence, asked) = (Absence::default(), Mutex::default());
-        Arc::new(Self { store, blobs, board, crowd, deliveries, engine, clock, entropy, terms, absence, asked })
+        let (absence, turns, asked) = (Absence::default(), RwLock::default(), Mutex::default());
+        Arc::new(Self { store, blobs, board, crowd, deliveries, engine, clock, entropy, terms, absence, turns, asked })
     }
 
     /// Works until the gateway stops ([`crate::Jobs::stop`]), and until what is under way then has ended or was handed
@@ -163,7 +166,7 @@ impl Dispatcher {
                 biased;
                 () = self.board.stopped() => {}
                 () = self.board.coming() => {}
-                () = sleep(self.jittered(POLL)) => {}
+                () = sleep(self.jittered(self.terms.poll)) => {}
             }
         }
         if timeout(GRACE, ended(&mut attempts)).await.is_err() {
@@ -179,7 +182,8 @@ impl Dispatcher {
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
         let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
         let mut room = self.terms.per_node.saturating_sub(busy).min(self.absence.most());
-        while room > 0 {
+        // A job that is to run alone, or runs so, leaves others to other nodes.
+        while room > 0 && self.turns.try_read().is_ok() {
             let (limit, but) = self.terms.next(&self.crowd, self.board.tenants(), room);
             let asked = LeaseJobs { limit, per_tenant: self.terms.per_tenant, but, ttl: TTL };
             let leased = self.store.lease_jobs(&asked).await;
@@ -196,7 +200,7 @@ impl Dispatcher {
             room = if taken < limit { 0 } else { room.saturating_sub(taken) };
             for leased in leased {
                 let run = self.board.begin(leased.lease.clone());
-                attempts.spawn(self.clone().attempt(leased.job, run));
+                attempts.spawn(self.clone().attempt(leased, run));
             }
         }
     }

@@ -58,7 +58,7 @@ end
 
 -- A job as it is read, `JobRow`.
 local function job_row(id)
-  local fields = {'tenant', 'status', 'completed', 'record', 'started', 'progress', 'fence', 'reserved'}
+  local fields = {'tenant', 'status', 'completed', 'record', 'started', 'progress', 'fence', 'reserved', 'deaths'}
   return {id, unpack(redis.call('HMGET', 'dalston:jobs:' .. id, unpack(fields)))}
 end
 

@@ -24,7 +24,7 @@ pub async fn a_leased_job_runs(fixture: &Fixture) {
     assert_eq!(hand.try_lease(10, 10).await, []);
     let job = hand.pending(&TenantId::default()).await;
     let seq = hand.seq().await;
-    let Leased { job: leased, lease } = hand.lease().await;
+    let Leased { job: leased, lease, .. } = hand.lease().await;
     assert_eq!(leased, Job { status: JobStatus::Running, started_at: Some(hand.now()), ..job.clone() });
     assert_eq!(lease, Lease { tenant: job.tenant.clone(), job: job.id, fence: 1 });
     assert_eq!(hand.look_job(&job).await, leased);

@@ -58,11 +58,12 @@ struct Queued {
     /// Set while it is leased.
     lease_ends: Option<Timestamp>,
     reserved_ms: u64,
+    deaths: u64,
 }
 
 impl Queued {
     const fn new(due_at: Timestamp, reserved_ms: u64) -> Self {
-        Self { due_at, fence: 0, lease_ends: None, reserved_ms }
+        Self { due_at, fence: 0, lease_ends: None, reserved_ms, deaths: 0 }
     }
 }
 

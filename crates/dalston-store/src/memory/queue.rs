@@ -1,7 +1,9 @@
 //! The queue, in memory.
 
 use super::{MemoryStore, Queued, State};
-use crate::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult, ended_entry, ended_event};
+use crate::{
+    Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult, ended_entry, ended_event, lapse,
+};
 use async_trait::async_trait;
 use dalston_model::{Job, JobId, JobStatus, TenantId, Timestamp};
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
@@ -74,10 +76,11 @@ impl QueueStore for MemoryStore {
             queued.fence += 1;
             queued.lease_ends = Some(now.plus(ask.ttl));
             let lease = Lease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
+            let deaths = queued.deaths;
             state.serving += 1;
             let turn = state.serving;
             state.served.insert(job.tenant.clone(), turn);
-            leased.push(Leased { job, lease });
+            leased.push(Leased { job, lease, deaths });
         }
         Ok(leased)
     }
@@ -109,9 +112,8 @@ impl QueueStore for MemoryStore {
         let job = outcome.apply(job, at);
         if let Some(queued) = state.queue.get_mut(&job.id) {
             queued.lease_ends = None;
-            if let Outcome::Retry { after, .. } = outcome {
-                queued.due_at = now.plus(*after);
-            }
+            queued.due_at = now.plus(outcome.wait());
+            queued.deaths += outcome.deaths();
         }
         let kept = outcome.kept_ms(job.status, 0);
         Ok(FinishJob::Finished(Box::new(state.moved(job, kept, at))))
@@ -126,16 +128,11 @@ impl QueueStore for MemoryStore {
         lost.truncate(limit.try_into().unwrap_or(usize::MAX));
         let mut moved = Vec::with_capacity(lost.len());
         for job in lost {
-            let fence = state.queue.get(&job.id).map_or(0, |queued| queued.fence);
-            let outcome = match job.status {
-                JobStatus::Cancelling => Outcome::Cancelled,
-                _ if fence >= attempts => Outcome::Failed { error: error.to_owned() },
-                _ => Outcome::Retry { error: error.to_owned(), after: Duration::ZERO },
-            };
-            if let Some(queued) = state.queue.get_mut(&job.id) {
-                queued.lease_ends = None;
-                queued.due_at = now;
-            }
+            let Some(queued) = state.queue.get_mut(&job.id) else { continue };
+            let outcome = lapse(job.status, queued.deaths, queued.fence, attempts, error);
+            queued.lease_ends = None;
+            queued.due_at = now;
+            queued.deaths += outcome.deaths();
             let job = outcome.apply(job, at);
             moved.push(state.moved(job, 0, at));
         }

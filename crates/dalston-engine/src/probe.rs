@@ -1,14 +1,13 @@
 //! What an uploaded file is: read from its headers with symphonia.
 
+use crate::bounds::decoder;
 use dalston_model::Audio;
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    panic::catch_unwind,
-    path::Path,
 };
 use symphonia::core::{
-    codecs::audio::{AudioCodecParameters, AudioDecoderOptions},
+    codecs::audio::AudioCodecParameters,
     common::Limit,
     errors::Error,
     formats::{
@@ -26,13 +25,10 @@ const READ_BUDGET: u64 = 64 * 1024 * 1024;
 /// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
 const PACKETS: usize = 4;
 
-/// Reads what the file is. `None` when it is no audio that is known here. Blocks; to be run off the event loop.
-pub(crate) fn probe(path: &Path) -> io::Result<Option<Audio>> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let source = Bounded { file, length, budget: READ_BUDGET };
-    // A decoder that panics on a hostile file says the same as one that refuses it.
-    Ok(catch_unwind(move || identify(source)).unwrap_or_default())
+/// Reads what a file is, from its beginning. `None` when it is no audio that is known here. A hostile file may make it
+/// panic, or take all memory: it belongs into a process of its own, see [`Decoders`](crate::Decoders).
+pub fn probe(file: File) -> io::Result<Option<Audio>> {
+    Ok(identify(Bounded::new(file, READ_BUDGET)?))
 }
 
 fn identify(source: Bounded) -> Option<Audio> {
@@ -59,8 +55,7 @@ fn identify(source: Bounded) -> Option<Audio> {
 
 /// Whether the first packets decode. A codec that is not built in (Opus) is believed to its container.
 fn plays(format: &mut dyn FormatReader, track: u32, params: &AudioCodecParameters) -> bool {
-    let options = AudioDecoderOptions::default();
-    let mut decoder = match symphonia::default::get_codecs().make_audio_decoder(params, &options) {
+    let mut decoder = match decoder(params) {
         Ok(decoder) => decoder,
         Err(Error::Unsupported(_)) => return true,
         Err(_) => return false,
@@ -104,10 +99,20 @@ fn name(format: &str) -> String {
 }
 
 /// A file of which only so much is read, wherever.
-struct Bounded {
+pub(crate) struct Bounded {
     file: File,
     length: u64,
     budget: u64,
+}
+
+impl Bounded {
+    /// A file that stands at its beginning. What its length is, is asked of the file itself: a process that may decode and
+    /// nothing else may not ask the system for it.
+    pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
+        let length = file.seek(SeekFrom::End(0))?;
+        file.rewind()?;
+        Ok(Self { file, length, budget })
+    }
 }
 
 impl Read for Bounded {
