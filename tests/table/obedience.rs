@@ -82,7 +82,7 @@ async fn a_model_that_obeys_runs_nothing_but_what_reads() {
         let answer = app.master().post("/call", json!({"message": "How are my jobs?"})).await.expect(200);
         let what = format!("{}: {}", row.name, answer.text);
         let asked = model.heard().remove(2).body;
-        let obeyed = asked["messages"][4 + READS.len() - 1 - 1]["tool_calls"].as_array().map_or(0, Vec::len);
+        let obeyed = asked["messages"][3 + READS.len()]["tool_calls"].as_array().map_or(0, Vec::len);
         assert!(obeyed >= PLACES, "{obeyed} {what}");
 
         assert_eq!(state(&app).await, before, "{what}");

@@ -174,7 +174,7 @@ impl Folded {
                 Some(c) => (c, &bare[c.len_utf8()..]),
                 None => (c, bare),
             };
-            if !is_invisible(c) && !(c == '\\') {
+            if !is_invisible(c) && c != '\\' {
                 folded.push(c, (from, text.len() - behind.len()));
             }
             rest = behind;

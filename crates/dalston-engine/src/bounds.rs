@@ -2,7 +2,10 @@
 
 use crate::vorbis;
 use symphonia::core::{
-    codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::{CODEC_ID_ALAC, CODEC_ID_VORBIS}},
+    codecs::audio::{
+        AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+        well_known::{CODEC_ID_ALAC, CODEC_ID_VORBIS},
+    },
     errors::{Error, Result},
 };
 

@@ -86,6 +86,7 @@ async fn running(fixture: Fixture, places: u32, tenants: &[&str]) -> Vec<u64> {
     for client in &clients {
         running.push(client.get("/status").await.expect(200).json["jobs"]["running"].as_u64().unwrap());
     }
+    scribe.let_go_on(64);
     running
 }
 
