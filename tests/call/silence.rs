@@ -131,7 +131,7 @@ async fn eight_talk_at_once_and_the_next_is_told_to_wait() {
         call(&admin, json!({"command": "/status"})).await.expect(200);
         model.release();
     };
-    let asking = [&admin, &deputy].into_iter().flat_map(|client| (0..4).map(|_| say(client, "hello")));
+    let asking = [&admin, &deputy].into_iter().flat_map(|client| (0..4).map(move |_| say(client, "hello")));
     let (answers, ()) = tokio::join!(join_all(asking), others);
     for answer in answers {
         assert!(answer.expect(200).json["response"].as_str().unwrap().starts_with("At last."));
