@@ -142,7 +142,7 @@ impl Runtime {
         let administrators = settings.administrators.clone();
         let model = match settings.llm.take() {
             Some(LlmSettings { url, model, key, patience }) => {
-                let model = Model::new(&url, model, key, patience);
+                let model = Model::new(&url, model, key, patience, settings.mask.clone());
                 Some(Arc::new(model.context("no HTTP client for the language model")?))
             }
             None => None,
@@ -162,6 +162,7 @@ impl Runtime {
                 fixed: settings.workload.workers.clone(),
             },
             webhook_networks: webhook_networks.clone(),
+            mask: settings.mask.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
@@ -180,6 +181,7 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
+        services.tenants.look().await?;
         let follower = Mutex::new(follower);
         let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
         Ok(Self {
@@ -382,6 +384,7 @@ impl Runtime {
                 if change.key.revoked_at.is_some() {
                     self.services.jobs.key_revoked();
                 }
+                self.services.crowd.saw(&change.key.tenant);
                 self.services.streams.key_changed(&change.key, self.clock.now());
             }
             if !news.more {

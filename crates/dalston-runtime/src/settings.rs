@@ -4,12 +4,13 @@ use crate::{
     StoreUrl, Workload, logging,
     reader::{Reader, base_url},
 };
-use dalston_auth::{Administrators, MasterKeys, Memory, Pepper, SecretText};
+use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZeroU32,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use thiserror::Error;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub auth_failures_per_minute: NonZeroU32,
     /// Whether a Redis without append-only file is taken.
     pub allow_volatile: bool,
+    /// What is masked in logs, chats and language models.
+    pub mask: Arc<Mask>,
     /// What is logged.
     pub log: String,
     /// Whether the log is JSON.
@@ -176,6 +179,7 @@ impl Settings {
         let workload = reader.workload();
         let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
+        let mask = Arc::new(reader.mask());
         match (listen, nodes, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
             (
                 Some(listen),
@@ -208,6 +212,7 @@ impl Settings {
                 trusted_proxies,
                 auth_failures_per_minute,
                 allow_volatile,
+                mask,
                 log,
                 log_json,
                 shown,

@@ -7,7 +7,7 @@ use crate::{
     scripts::SCRIPTS,
 };
 use async_trait::async_trait;
-use dalston_model::{Job, JobStatus, Timestamp};
+use dalston_model::{Job, JobStatus, TenantId, Timestamp};
 use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreError, StoreResult, lapse};
 use serde::Serialize;
 use std::time::Duration;
@@ -28,6 +28,7 @@ impl QueueStore for RedisStore {
         self.file_jobs().await?;
         let mut script = SCRIPTS.lease_jobs.arg(ask.limit);
         script.arg(ask.per_tenant).arg(ask.ttl.as_micros().to_string()).arg(self.now());
+        script.arg(argument(&ask.but.iter().map(TenantId::as_str).collect::<Vec<_>>())?);
         let rows: Vec<JobRow> = self.link.call().run(&script).await?;
         let leased = |QueuedJob { job, fence, deaths, .. }| {
             let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
