@@ -18,6 +18,7 @@ pub mod s3;
 pub mod scribe;
 pub mod servers;
 pub mod shell;
+pub mod slow_line;
 pub mod socket;
 pub mod stores;
 pub mod wav;

@@ -1,5 +1,6 @@
 //! The gateway as a process: starts, crashes, stops, outages, and several at once.
 
+mod counter;
 mod crash;
 mod feed;
 mod first_key;
