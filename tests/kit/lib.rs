@@ -21,6 +21,7 @@ pub mod scribe;
 pub mod servers;
 pub mod shell;
 pub mod signal;
+pub mod slow_line;
 pub mod socket;
 pub mod stores;
 pub mod wav;

@@ -7,7 +7,7 @@ use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Temp
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
-use dalston_model::{CounterId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_model::{CounterId, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::{FeedStore, SharedStore, StoreResult, Wakes};
 use dalston_stream::{OwnWorker, Vad};
@@ -113,8 +113,9 @@ impl Runtime {
         let Seams { clock, entropy, worker, feed, decoder, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
-        let nodes = settings.nodes;
-        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, nodes, rates }));
+        let (nodes, outage) = (settings.nodes, settings.rate_outage);
+        let node = NodeId::new(clock.now(), &*entropy)?;
+        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, node, nodes, rates, outage }));
         let gate = Arc::new(Gate::new(GateParts {
             store: store.clone(),
             limiter: limiter.clone(),

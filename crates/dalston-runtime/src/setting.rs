@@ -65,9 +65,14 @@ pub const SETTINGS: &[Setting] = &[
         "how often a shared counter is asked: leased, for slices ahead of need, or shared, for each request",
     ),
     Setting::new(
+        &["DALSTON_RATE_OUTAGE"],
+        "share",
+        "while a shared counter does not answer: share, a node admits its share of each limit, or strict, it answers 503",
+    ),
+    Setting::new(
         &["DALSTON_NODES"],
-        "1",
-        "gateways that share the limits: the more, the smaller their slices; each admits its share while the counter is down",
+        "",
+        "gateways that share the limits: the more, the smaller their slices and shares; unset: as many as show themselves",
     ),
     Setting::new(
         &["DALSTON_FRESHNESS"],

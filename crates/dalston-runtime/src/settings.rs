@@ -5,6 +5,7 @@ use crate::{
     reader::{Reader, base_url},
 };
 use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
+use dalston_limit::Outage;
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
@@ -29,8 +30,10 @@ pub struct Settings {
     pub rate_store: Option<StoreUrl>,
     /// Whether limits that are shared are counted in slices, and not by each request.
     pub leases: bool,
-    /// Gateways that share the limits.
-    pub nodes: NonZeroU32,
+    /// What a node does while a shared counter does not answer.
+    pub rate_outage: Outage,
+    /// Gateways that share the limits; `None`: as many as register.
+    pub nodes: Option<NonZeroU32>,
     /// How live keys are kept in memory.
     pub memory: Memory,
     /// The folder of the audio.
@@ -142,7 +145,11 @@ impl Settings {
             StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
         });
         let leases = reader.choice("DALSTON_RATE_MODE", "must be leased or shared", &["leased", "shared"]) == "leased";
-        let nodes = reader.read("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
+        let outages = [Outage::Share, Outage::Strict];
+        let rate_outage = reader.read("DALSTON_RATE_OUTAGE", "must be share or strict", |text| {
+            outages.into_iter().find(|outage| text.eq_ignore_ascii_case(outage.as_str()))
+        });
+        let nodes = reader.given("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
         let memory = reader.memory();
         let masters = reader.masters();
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
@@ -180,10 +187,10 @@ impl Settings {
         let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
         let mask = Arc::new(reader.mask());
-        match (listen, nodes, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+        match (listen, rate_outage, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
             (
                 Some(listen),
-                Some(nodes),
+                Some(rate_outage),
                 Some(memory),
                 Some(workload),
                 Some(max_upload_bytes),
@@ -195,6 +202,7 @@ impl Settings {
                 store,
                 rate_store,
                 leases,
+                rate_outage,
                 nodes,
                 memory,
                 data_dir,
