@@ -29,9 +29,9 @@ impl QueueStore for RedisStore {
         let mut script = SCRIPTS.lease_jobs.arg(ask.limit);
         script.arg(ask.per_tenant).arg(ask.ttl.as_micros().to_string()).arg(self.now());
         let rows: Vec<JobRow> = self.link.call().run(&script).await?;
-        let leased = |QueuedJob { job, fence, deaths, .. }| {
+        let leased = |QueuedJob { job, fence, deaths, reserved_ms }| {
             let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
-            Leased { job, lease, deaths }
+            Leased { job, lease, deaths, reserved_ms }
         };
         Ok(rows.into_iter().filter_map(JobRow::queued_or_none).map(leased).collect())
     }
