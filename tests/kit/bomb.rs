@@ -95,7 +95,7 @@ fn flac() -> Vec<u8> {
     for number in 0..64_u8 {
         // A block of 65,535 frames, eight channels.
         let mut frame = vec![0xff, 0xf8, 0x74, 0x78, number, 0xfe, 0xff];
-            frame.push(crc(&frame, 0x07, 8) as u8);
+        frame.push(crc(&frame, 0x07, 8) as u8);
         for _ in 0..8 {
             frame.extend([0, 0, 0]);
         }

@@ -76,7 +76,8 @@ async fn a_job_at_which_the_gateway_was_killed_twice_has_failed() {
     let made = gateway.admin().upload(kit::wav::tone(1), "a.wav").await.expect(201).json;
     let path = format!("/v1/audio/transcriptions/{}", made["id"].as_str().unwrap());
     for _ in 0..2 {
-        kit::process::eventually("it runs", async || shown(&gateway, &secret, &path).await["status"] == "running").await;
+        kit::process::eventually("it runs", async || shown(&gateway, &secret, &path).await["status"] == "running")
+            .await;
         gateway.kill();
         lapse(&launch).await;
         gateway = launch.start();

@@ -99,11 +99,13 @@ impl Services {
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), router, clock.clone(), entropy.clone());
         let (blobs, board) = (Arc::new(blobs), Board::new());
+        let max_audio_seconds = terms.max_audio_seconds;
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
             board: board.clone(),
             deliveries: deliveries.clone(),
+            decoders: decoders.clone(),
             engine,
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -129,6 +131,7 @@ impl Services {
                 board,
                 deliveries.clone(),
                 decoders,
+                max_audio_seconds,
                 clock.clone(),
                 entropy.clone(),
             ),
