@@ -65,18 +65,15 @@ async fn every_secret_that_the_gateway_knows_is_masked() {
     const PEPPER: &str = "pepper-of-the-tests-0123456789";
     let model = ModelServer::start();
     let start = start(&model).set("DALSTON_PEPPER", PEPPER).set("TELEGRAM_BOT_TOKEN", TOKEN);
-    let start = start.set("TELEGRAM_API_URL", "http://127.0.0.1:9").set("DALSTON_ENGINE_API_KEY", "engine-key-0123456789");
+    let start =
+        start.set("TELEGRAM_API_URL", "http://127.0.0.1:9").set("DALSTON_ENGINE_API_KEY", "engine-key-0123456789");
     let app = start.start().await;
     let admin = app.key("admin").await;
     let (claim, pasted) = ("a0".repeat(32), "postgres://dalston:s3cr3t-w0rd@db/dalston");
     let secrets = [MASTER, PEPPER, TOKEN, KEY, "engine-key-0123456789", &claim, "s3cr3t-w0rd"];
     admin.post("/auth/keys", json!({"name": "n", "metadata": {MASTER: [PEPPER, TOKEN]}})).await.expect(201).secret();
     let made_up = json!({"name": "m", "description": format!("({MASTER}) {PEPPER}{PEPPER}")});
-    model.says([
-        Says::call("list_api_keys", &json!({})),
-        Says::call("create_api_key", &made_up),
-        Says::text("Well."),
-    ]);
+    model.says([Says::call("list_api_keys", &json!({})), Says::call("create_api_key", &made_up), Says::text("Well.")]);
     let link = format!("https://x.example/auth/claims/{claim}");
     let message = format!("(is '{MASTER}'={KEY},{TOKEN} good?) {link} engine-key-0123456789 {pasted} {PEPPER}");
     let answer = say(&admin, &message).await.expect(200);

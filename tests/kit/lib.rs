@@ -6,6 +6,7 @@ pub mod bot_api;
 pub mod client;
 pub mod engine_server;
 pub mod feed;
+pub mod flac;
 pub mod foreign;
 pub mod line;
 pub mod log;

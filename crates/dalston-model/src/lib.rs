@@ -32,7 +32,7 @@ pub use job::{Audio, Job, JobOptions, JobStatus};
 pub use key::{Key, KeyPatch, KeyState};
 pub use limit::{RateLimit, RateLimitError};
 pub use page::{Cursor, CursorError, Page, PageLimit, PageRequest, Start};
-pub use quota::{Account, Excess, Limited, Metered, MeteredDay, Quota, Subject};
+pub use quota::{Account, Amount, Excess, Limited, Metered, MeteredDay, Quota, Subject};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use tenant::{Tenant, TenantId};
 pub use text::{Description, FileName, Metadata, Name, TextError, is_invisible};

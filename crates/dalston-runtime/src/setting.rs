@@ -163,6 +163,7 @@ pub const SETTINGS: &[Setting] = &[
         "networks beside the public ones that webhooks may reach, comma-separated CIDRs: 127.0.0.0/8",
     ),
     Setting::new(&["DALSTON_MAX_UPLOAD_BYTES"], "3221225472", "the greatest upload in bytes"),
+    Setting::new(&["DALSTON_MAX_AUDIO_SECONDS"], "86400", "the greatest length of the audio of a job"),
     Setting::new(&["DALSTON_QUERY_KEYS"], "stream", "where ?api_key= is taken: stream, all, off"),
     Setting::new(
         &["DALSTON_ALLOWED_ORIGINS"],

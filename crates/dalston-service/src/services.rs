@@ -107,12 +107,14 @@ impl Services {
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
         let (blobs, board) = (Arc::new(blobs), Board::new(crowd.clone()));
+        let max_audio_seconds = terms.max_audio_seconds;
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
             board: board.clone(),
             crowd: crowd.clone(),
             deliveries: deliveries.clone(),
+            decoders: decoders.clone(),
             engine,
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -138,6 +140,7 @@ impl Services {
                 board,
                 deliveries.clone(),
                 decoders,
+                max_audio_seconds,
                 clock.clone(),
                 entropy.clone(),
             ),

@@ -126,5 +126,5 @@ fn choose(mut waiting: BTreeMap<String, Waiting>, ask: &LeaseJobs) -> Vec<Uuid> 
 fn leased(row: &PgRow) -> sqlx::Result<Leased> {
     let queued = row::queued_job(row)?;
     let lease = Lease { tenant: queued.job.tenant.clone(), job: queued.job.id, fence: queued.fence };
-    Ok(Leased { job: queued.job, lease, deaths: queued.deaths })
+    Ok(Leased { job: queued.job, lease, deaths: queued.deaths, reserved_ms: queued.reserved_ms })
 }

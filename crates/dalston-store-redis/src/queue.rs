@@ -30,9 +30,9 @@ impl QueueStore for RedisStore {
         script.arg(ask.per_tenant).arg(ask.ttl.as_micros().to_string()).arg(self.now());
         script.arg(argument(&ask.but.iter().map(TenantId::as_str).collect::<Vec<_>>())?);
         let rows: Vec<JobRow> = self.link.call().run(&script).await?;
-        let leased = |QueuedJob { job, fence, deaths, .. }| {
+        let leased = |QueuedJob { job, fence, deaths, reserved_ms }| {
             let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
-            Leased { job, lease, deaths }
+            Leased { job, lease, deaths, reserved_ms }
         };
         Ok(rows.into_iter().filter_map(JobRow::queued_or_none).map(leased).collect())
     }

@@ -39,6 +39,8 @@ pub struct Leased {
     pub lease: Lease,
     /// How many deaths there were at it before: of nodes, or of processes that worked on it.
     pub deaths: u64,
+    /// Milliseconds of audio that are reserved for it.
+    pub reserved_ms: u64,
 }
 
 /// What a heartbeat is answered.

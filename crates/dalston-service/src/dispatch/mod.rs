@@ -6,6 +6,7 @@
 mod absence;
 mod attempt;
 mod draft;
+mod length;
 mod tidy;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     board::{Board, Why},
 };
 use absence::Absence;
-use dalston_engine::Engine;
+use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy, TenantId, Timestamp};
 use dalston_store::{Beat, Lease, LeaseJobs, SharedStore};
 use schemars::JsonSchema;
@@ -50,6 +51,8 @@ pub struct Terms {
     pub attempts: NonZeroU32,
     /// How long an attempt may take.
     pub patience: Duration,
+    /// How many seconds of audio a job may have.
+    pub max_audio_seconds: u32,
     /// For how many days ended jobs are kept, unless their tenant says otherwise.
     pub retention_days: Option<u32>,
     /// How often the queue is asked when nobody says that a job came: jobs come to other nodes too. Give or take a
@@ -98,6 +101,7 @@ pub(crate) struct DispatcherParts {
     pub(crate) board: Arc<Board>,
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) decoders: Arc<Decoders>,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
@@ -111,6 +115,7 @@ pub struct Dispatcher {
     board: Arc<Board>,
     crowd: Arc<Crowd>,
     deliveries: Arc<Deliveries>,
+    decoders: Arc<Decoders>,
     engine: Arc<dyn Engine>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -124,9 +129,23 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
-        let DispatcherParts { store, blobs, board, crowd, deliveries, engine, clock, entropy, terms } = parts;
+        let DispatcherParts { store, blobs, board, crowd, deliveries, decoders, engine, clock, entropy, terms } = parts;
         let (absence, turns, asked) = (Absence::default(), RwLock::default(), Mutex::default());
-        Arc::new(Self { store, blobs, board, crowd, deliveries, engine, clock, entropy, terms, absence, turns, asked })
+        Arc::new(Self {
+            store,
+            blobs,
+            board,
+            crowd,
+            deliveries,
+            decoders,
+            engine,
+            clock,
+            entropy,
+            terms,
+            absence,
+            turns,
+            asked,
+        })
     }
 
     /// Works until the gateway stops ([`crate::Jobs::stop`]), and until what is under way then has ended or was handed

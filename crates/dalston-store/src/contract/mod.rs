@@ -237,6 +237,8 @@ macro_rules! contract {
                 a_reservation_is_what_both_have_left,
                 a_whole_reservation_is_all_or_nothing,
                 nothing_is_granted_unless_nothing_is_left,
+                the_rest_of_a_day_is_what_both_have_left,
+                a_job_of_unknown_length_takes_the_rest_of_the_day,
                 jobs_and_streams_share_a_day,
                 every_day_begins_anew,
                 a_settlement_is_never_refused_and_never_below_nothing,

@@ -75,12 +75,13 @@ impl QueueStore for MemoryStore {
             let queued = state.queue.entry(id).or_insert_with(|| Queued::new(now, 0));
             queued.fence += 1;
             queued.lease_ends = Some(now.plus(ask.ttl));
+            let reserved_ms = queued.reserved_ms;
             let lease = Lease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
             let deaths = queued.deaths;
             state.serving += 1;
             let turn = state.serving;
             state.served.insert(job.tenant.clone(), turn);
-            leased.push(Leased { job, lease, deaths });
+            leased.push(Leased { job, lease, deaths, reserved_ms });
         }
         Ok(leased)
     }
