@@ -122,16 +122,16 @@ impl Services {
             tenants: Tenants::new(store.clone(), clock.clone()),
             workers: Workers::new(store.clone(), clock.clone()),
             tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
-            jobs: Jobs::new(
-                store.clone(),
-                gate.clone(),
+            jobs: Jobs {
+                store: store.clone(),
+                gate: gate.clone(),
                 blobs,
                 board,
-                deliveries.clone(),
+                deliveries: deliveries.clone(),
                 decoders,
-                clock.clone(),
-                entropy.clone(),
-            ),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            },
             audits: Audits::new(store.clone()),
             nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
             webhooks: Webhooks::new(
