@@ -1,5 +1,6 @@
 //! The contract, on every engine; and what only some engines must do.
 
+mod clocks;
 mod postgres_plans;
 mod postgres_server;
 mod python_records;

@@ -7,7 +7,9 @@ mod openai;
 mod subtitle;
 mod vad;
 
-use dalston_engine::{DecoderProgram, Decoders, Engine, EngineError, Segment, Sink, Summary, Vad, Work};
+use dalston_engine::{
+    DecoderProgram, Decoders, Engine, EngineError, Most, Segment, Sink, Summary, TOO_LONG, Vad, Work,
+};
 use dalston_model::{Audio, JobOptions};
 use kit::program::program;
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
@@ -86,6 +88,7 @@ impl Desk {
             desk: self.path().join("desk"),
             filename: None,
             about: self.about.clone(),
+            most: Most { seconds: 86_400.0, exceeded: TOO_LONG },
             model: None,
             language: None,
             options: JobOptions::default(),

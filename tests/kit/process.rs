@@ -3,6 +3,7 @@
 use crate::{
     client::Client,
     log,
+    patience::PATIENCE,
     program::program,
     signal::{self, Signal},
 };
@@ -156,7 +157,7 @@ impl Process {
 
     /// Waits for the first line of its log that holds this.
     pub fn line(&self, part: &str) -> String {
-        self.lines.wait(part).unwrap_or_else(|| panic!("it ended without {part:?}: {:#?}", self.lines.all()))
+        self.lines.wait(part).unwrap_or_else(|| panic!("it does not say {part:?}: {:#?}", self.lines.all()))
     }
 
     /// What it has written to standard error so far.
@@ -263,7 +264,7 @@ impl Lines {
         self.lock().0.clone()
     }
 
-    /// The first line that holds `part`; `None` when there are no more lines.
+    /// The first line that holds `part`; `None` when there are no more lines, or none comes.
     fn wait(&self, part: &str) -> Option<String> {
         let mut read = self.lock();
         loop {
@@ -273,7 +274,11 @@ impl Lines {
             if read.1 {
                 return None;
             }
-            read = self.more.wait(read).unwrap_or_else(PoisonError::into_inner);
+            let (next, waited) = self.more.wait_timeout(read, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
+                return None;
+            }
+            read = next;
         }
     }
 

@@ -134,7 +134,7 @@ impl Engine for Scribe {
             engine: "scribe".to_owned(),
             model: work.model.clone().or_else(|| Some("scribe-1".to_owned())),
             language: Some(work.language.clone().unwrap_or_else(|| "en".to_owned())),
-            duration: f64::from(segments),
+            duration: Some(f64::from(segments)),
             ..Summary::default()
         })
     }

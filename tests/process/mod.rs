@@ -1,6 +1,7 @@
 //! The gateway as a process: starts, crashes, stops, outages, and several at once.
 
 mod bombs;
+mod counter;
 mod crash;
 mod feed;
 mod first_key;

@@ -119,7 +119,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
     // The first call of each lot takes what there is.
     let now = SystemClock.now();
     for limit in [1, 2] {
-        let ask = LeaseJobs { limit, per_tenant: 1_000, ttl: Duration::from_secs(9) };
+        let ask = LeaseJobs { limit, per_tenant: 1_000, but: Vec::new(), ttl: Duration::from_secs(9) };
         assert_eq!(store.lease_jobs(&ask).await.unwrap().len(), usize::try_from(limit).unwrap());
         expect_of("jobs", "jobs_pending");
         store.reclaim_jobs(3, "it", now, limit).await.unwrap();

@@ -4,6 +4,7 @@ mod answers;
 mod confirm;
 mod long;
 mod menu;
+mod model;
 mod nodes;
 mod outage;
 mod process;

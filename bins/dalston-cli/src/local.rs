@@ -24,7 +24,8 @@ impl Local {
             Settings::read(&|variable| given.setting(variable)).map_err(|error| Fault::usage(error.to_string()))?;
         // The log is for what goes wrong: a person reads the answer.
         let level = if given.setting("DALSTON_LOG").is_some() { &settings.log } else { "error" };
-        init_logging(level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
+        init_logging(level, settings.log_json, settings.mask.clone())
+            .map_err(|error| Fault::usage(format!("{error:#}")))?;
         settings.warnings.iter().for_each(|warning| fault::warn(warning));
         if let StoreUrl::Sqlite(path) = &settings.store {
             there_is_one(path, given)?;

@@ -5,7 +5,7 @@ use crate::{
     KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Refusal, Ticket, directory::Directory,
     pepper::PepperNote, store_clock::StoreClock, striped::Striped, usage::UsageBuffer,
 };
-use dalston_limit::{Limiter, Mode, Verdict};
+use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
 use dalston_model::{
     Action, Actor, Clock as _, CounterId, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target,
     TenantId, Timestamp,
@@ -98,12 +98,13 @@ impl Gate {
         let credential = attempt.credential.ok().filter(|it| !it.is_ticket && attempt.tenant.is_none())?;
         // What has the shape of a key is no master key.
         let secret = self.format.check(credential.token)?;
-        let holder = self.directory.get(&self.digester.digest(secret))?;
-        let now = self.clock.now();
+        let at = self.clock.monotonic();
+        let holder = self.directory.get(&self.digester.digest(secret), at)?;
         let verdict = match holder.rate_limit {
             None => None,
-            Some(limit) => Some(self.limiter.try_take(holder.id, limit, now)?),
+            Some(limit) => Some(self.limiter.try_take(holder.id, limit, at)?),
         };
+        let now = self.clock.now();
         let entered = self.room(&holder, verdict, now).map_err(Denied::from).and_then(|()| {
             let caller = Caller::new(Identity::Key(holder.clone()), source(attempt)).with_room(verdict);
             self.permit(Ok(caller), Some(&holder), need, attempt.address, now)
@@ -185,7 +186,7 @@ impl Gate {
         let Some((holder, ticket)) = found else { return Err(self.failed(attempt.address)) };
         let verdict = match holder.rate_limit {
             None => None,
-            Some(limit) => Some(self.limiter.take(holder.id, limit).await),
+            Some(limit) => Some(self.limiter.take(holder.id, limit).await.map_err(|Uncounted| Refusal::Uncounted)?),
         };
         self.room(&holder, verdict, self.clock.now())?;
         Ok(Admitted::Holder { holder, verdict, ticket })
@@ -300,7 +301,7 @@ impl Gate {
     /// A failed attempt: the same answer whatever failed, until the address has none left.
     pub fn failed(&self, address: Option<IpAddr>) -> Refusal {
         let Some(address) = address else { return Refusal::InvalidCredential };
-        match self.failures.charge(address, self.clock.now()) {
+        match self.failures.charge(address, self.clock.monotonic()) {
             Ok(()) => Refusal::InvalidCredential,
             Err(wait) => {
                 let retry_after = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -385,6 +386,11 @@ impl Gate {
     /// How the limiter decides at the moment.
     pub fn limiter_mode(&self) -> Mode {
         self.limiter.mode()
+    }
+
+    /// How many nodes share the limits, as far as this one knows; `None` where it counts by itself.
+    pub fn limiter_nodes(&self) -> Option<NonZeroU32> {
+        self.limiter.nodes()
     }
 
     /// Requests decided since the start.

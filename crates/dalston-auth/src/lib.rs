@@ -37,7 +37,7 @@ pub use failures::FailureThrottle;
 pub use follower::{Follower, News};
 pub use gate::{Gate, GateParts, Totals};
 pub use holder::Holder;
-pub use mask::{masked, masked_text};
+pub use mask::Mask;
 pub use master::{MasterKeyError, MasterKeys};
 pub use pepper::PepperError;
 pub use refusal::Refusal;

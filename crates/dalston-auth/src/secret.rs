@@ -46,6 +46,11 @@ impl KeyFormat {
         }
     }
 
+    /// How they begin.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The secrets of tickets.
     pub(crate) fn tickets() -> Self {
         Self { prefix: TICKET.to_owned() }

@@ -50,11 +50,11 @@ impl Command {
     /// The words of a job.
     fn filled(&self, work: &Work, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
         let model = work.model.as_deref().unwrap_or("default");
-        if !plain(model, "._-", 128) {
+        if self.takes("{model}") && !plain(model, "._:/-", 128) {
             return Err(EngineError::Rejected(ODD_MODEL, model.escape_debug().to_string()));
         }
         let language = work.language.as_deref().unwrap_or("auto");
-        if !plain(language, "-", 16) {
+        if self.takes("{language}") && !plain(language, "_-", 64) {
             return Err(EngineError::Rejected(ODD_LANGUAGE, language.escape_debug().to_string()));
         }
         // What is no argument cannot become one, and what is one stays one.
@@ -96,11 +96,12 @@ impl Command {
             }
             Ended::TooLong => return Err(EngineError::Rejected(TOO_LONG, format!("more than {MOST} bytes"))),
         }
-        Ok(if self.leaves_file() { output.with_extension("json") } else { printed })
+        Ok(if self.takes("{output}") { output.with_extension("json") } else { printed })
     }
 
-    fn leaves_file(&self) -> bool {
-        self.words.iter().any(|word| word.contains("{output}"))
+    /// Whether its words hold this placeholder.
+    fn takes(&self, placeholder: &str) -> bool {
+        self.words.iter().any(|word| word.contains(placeholder))
     }
 }
 
@@ -118,20 +119,19 @@ impl Engine for Command {
         let seconds = work.about.duration_seconds;
         let room = tempfile::tempdir_in(&work.desk)?;
         let left = self.run(work, room.path(), &mut stop).await?;
-        let (desk, leaves_file) = (work.desk.clone(), self.leaves_file());
+        let (desk, leaves_file) = (work.desk.clone(), self.takes("{output}"));
         let read = move |relay: &mut _| {
             let mut file = open(&left)?;
             let read = if leaves_file { answer::document } else { answer::output };
             read(&mut file, &desk, seconds, relay)
         };
         let (head, found) = relay(sink, stop, read).await?;
-        let given =
-            |given: &Option<String>, word: &str| given.clone().filter(|_| self.words.iter().any(|w| w.contains(word)));
+        let given = |given: &Option<String>, word: &str| given.clone().filter(|_| self.takes(word));
         Ok(Summary {
             engine: self.kind().to_owned(),
             model: head.model.or_else(|| given(&work.model, "{model}")),
             language: head.language.or_else(|| given(&work.language, "{language}")),
-            duration: head.duration.unwrap_or(found.end),
+            duration: work.length(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
             note: None,

@@ -48,6 +48,8 @@ impl Unfit {
 pub(crate) enum Unreadable {
     /// It is the audio. The text is for the log.
     Unfit(Unfit, String),
+    /// There is more than was asked for.
+    TooLong,
     /// It is the file, or whoever wants to know.
     Io(io::Error),
 }

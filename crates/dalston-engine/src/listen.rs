@@ -10,8 +10,8 @@ use std::{fs::File, io};
 /// Whoever is told what is found. When nobody is any more, it fails.
 type Tell<'a> = &'a mut dyn FnMut(Message) -> io::Result<()>;
 
-/// Listens to a file to the end. The length of what was heard, in seconds.
-pub(crate) fn listen(file: File, tell: Tell<'_>) -> Result<f64, Unreadable> {
+/// Listens to a file to the end, or until there are more than `most` seconds. The length of what was heard, in seconds.
+pub(crate) fn listen(file: File, most: f64, tell: Tell<'_>) -> Result<f64, Unreadable> {
     let mut decoder = Decoder::open(file)?;
     let whole = decoder.seconds;
     let mut ear = Ear { finder: SpeechFinder::new(), since: None, told: 0 };
@@ -26,6 +26,9 @@ pub(crate) fn listen(file: File, tell: Tell<'_>) -> Result<f64, Unreadable> {
         };
         ear.hear(fit.push(piece.samples), tell)?;
         change = Some(fit);
+        if ear.finder.seconds() > most {
+            return Err(Unreadable::TooLong);
+        }
         ear.progress(thousandths(ear.finder.seconds(), whole), tell)?;
     }
     if let Some(mut change) = change {

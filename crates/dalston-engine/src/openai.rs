@@ -178,7 +178,7 @@ impl Engine for OpenAi {
             engine: self.kind().to_owned(),
             model: Some(model),
             language: head.language.or_else(|| work.language.clone()),
-            duration: head.duration.unwrap_or(found.end),
+            duration: work.length(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
             note: None,

@@ -32,7 +32,7 @@ impl Engine for Vad {
 
     async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
         let audio = File::open(&work.audio).await?.into_std().await;
-        let mut decoder = self.0.listen(audio)?;
+        let mut decoder = self.0.listen(audio, work.most.seconds)?;
         // What a process says that reads hostile files is another program's word.
         let mut mender = Mender::default();
         let duration = loop {
@@ -49,14 +49,20 @@ impl Engine for Vad {
                 Message::Heard(seconds) => break seconds,
                 Message::Unfit(unfit, why) => return Err(EngineError::Rejected(unfit.text(), why)),
                 Message::Unable(why) => return Err(io::Error::other(why).into()),
-                Message::Audio(_) => return Err(EngineError::Died(crate::sandbox::DIED, "it probes".to_owned())),
+                Message::TooLong => {
+                    let why = format!("more than {} s", work.most.seconds);
+                    return Err(EngineError::Rejected(work.most.exceeded, why));
+                }
+                Message::Audio(_) | Message::Counted(_) => {
+                    return Err(EngineError::Died(crate::sandbox::DIED, "it probes".to_owned()));
+                }
             }
         };
         Ok(Summary {
             engine: self.kind().to_owned(),
             model: None,
             language: None,
-            duration: if duration.is_finite() { duration.max(0.0) } else { mender.end },
+            duration: Some(if duration.is_finite() { duration.max(0.0) } else { mender.end }),
             speech_duration: mender.speech,
             segments: mender.segments,
             note: Some(NOTE.to_owned()),

@@ -92,6 +92,10 @@ id_type! {
     /// A slice of a key's minute that a node was lent: `lease_` and 32 hex digits.
     LeaseId, "lease_", simple
 }
+id_type! {
+    /// One run of a gateway among those that share a counter of limits: `node_` and 32 hex digits.
+    NodeId, "node_", simple
+}
 
 impl DeliveryId {
     /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a

@@ -4,6 +4,7 @@ mod admin_box;
 mod first_key;
 mod given;
 mod logging;
+mod masking;
 mod open;
 mod reader;
 mod runtime;

@@ -7,7 +7,7 @@ use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Temp
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
-use dalston_model::{CounterId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_model::{CounterId, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::{FeedStore, SharedStore, StoreResult, Wakes};
 use dalston_stream::{OwnWorker, Vad};
@@ -113,8 +113,9 @@ impl Runtime {
         let Seams { clock, entropy, worker, feed, decoder, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
-        let nodes = settings.nodes;
-        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, nodes, rates }));
+        let (nodes, outage) = (settings.nodes, settings.rate_outage);
+        let node = NodeId::new(clock.now(), &*entropy)?;
+        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, node, nodes, rates, outage }));
         let gate = Arc::new(Gate::new(GateParts {
             store: store.clone(),
             limiter: limiter.clone(),
@@ -142,7 +143,7 @@ impl Runtime {
         let administrators = settings.administrators.clone();
         let model = match settings.llm.take() {
             Some(LlmSettings { url, model, key, patience }) => {
-                let model = Model::new(&url, model, key, patience);
+                let model = Model::new(&url, model, key, patience, settings.mask.clone());
                 Some(Arc::new(model.context("no HTTP client for the language model")?))
             }
             None => None,
@@ -162,6 +163,7 @@ impl Runtime {
                 fixed: settings.workload.workers.clone(),
             },
             webhook_networks: webhook_networks.clone(),
+            mask: settings.mask.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
@@ -180,6 +182,7 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
+        services.tenants.look().await?;
         let follower = Mutex::new(follower);
         let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
         Ok(Self {
@@ -382,6 +385,7 @@ impl Runtime {
                 if change.key.revoked_at.is_some() {
                     self.services.jobs.key_revoked();
                 }
+                self.services.crowd.saw(&change.key.tenant);
                 self.services.streams.key_changed(&change.key, self.clock.now());
             }
             if !news.more {

@@ -65,9 +65,14 @@ pub const SETTINGS: &[Setting] = &[
         "how often a shared counter is asked: leased, for slices ahead of need, or shared, for each request",
     ),
     Setting::new(
+        &["DALSTON_RATE_OUTAGE"],
+        "share",
+        "while a shared counter does not answer: share, a node admits its share of each limit, or strict, it answers 503",
+    ),
+    Setting::new(
         &["DALSTON_NODES"],
-        "1",
-        "gateways that share the limits: the more, the smaller their slices; each admits its share while the counter is down",
+        "",
+        "gateways that share the limits: the more, the smaller their slices and shares; unset: as many as show themselves",
     ),
     Setting::new(
         &["DALSTON_FRESHNESS"],
@@ -158,6 +163,7 @@ pub const SETTINGS: &[Setting] = &[
         "networks beside the public ones that webhooks may reach, comma-separated CIDRs: 127.0.0.0/8",
     ),
     Setting::new(&["DALSTON_MAX_UPLOAD_BYTES"], "3221225472", "the greatest upload in bytes"),
+    Setting::new(&["DALSTON_MAX_AUDIO_SECONDS"], "86400", "the greatest length of the audio of a job"),
     Setting::new(&["DALSTON_QUERY_KEYS"], "stream", "where ?api_key= is taken: stream, all, off"),
     Setting::new(
         &["DALSTON_ALLOWED_ORIGINS"],

@@ -4,12 +4,14 @@ use crate::{
     StoreUrl, Workload, logging,
     reader::{Reader, base_url},
 };
-use dalston_auth::{Administrators, MasterKeys, Memory, Pepper, SecretText};
+use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
+use dalston_limit::Outage;
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZeroU32,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use thiserror::Error;
@@ -28,8 +30,10 @@ pub struct Settings {
     pub rate_store: Option<StoreUrl>,
     /// Whether limits that are shared are counted in slices, and not by each request.
     pub leases: bool,
-    /// Gateways that share the limits.
-    pub nodes: NonZeroU32,
+    /// What a node does while a shared counter does not answer.
+    pub rate_outage: Outage,
+    /// Gateways that share the limits; `None`: as many as register.
+    pub nodes: Option<NonZeroU32>,
     /// How live keys are kept in memory.
     pub memory: Memory,
     /// The folder of the audio.
@@ -62,6 +66,8 @@ pub struct Settings {
     pub auth_failures_per_minute: NonZeroU32,
     /// Whether a Redis without append-only file is taken.
     pub allow_volatile: bool,
+    /// What is masked in logs, chats and language models.
+    pub mask: Arc<Mask>,
     /// What is logged.
     pub log: String,
     /// Whether the log is JSON.
@@ -139,7 +145,11 @@ impl Settings {
             StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
         });
         let leases = reader.choice("DALSTON_RATE_MODE", "must be leased or shared", &["leased", "shared"]) == "leased";
-        let nodes = reader.read("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
+        let outages = [Outage::Share, Outage::Strict];
+        let rate_outage = reader.read("DALSTON_RATE_OUTAGE", "must be share or strict", |text| {
+            outages.into_iter().find(|outage| text.eq_ignore_ascii_case(outage.as_str()))
+        });
+        let nodes = reader.given("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
         let memory = reader.memory();
         let masters = reader.masters();
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
@@ -176,10 +186,11 @@ impl Settings {
         let workload = reader.workload();
         let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
-        match (listen, nodes, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+        let mask = Arc::new(reader.mask());
+        match (listen, rate_outage, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
             (
                 Some(listen),
-                Some(nodes),
+                Some(rate_outage),
                 Some(memory),
                 Some(workload),
                 Some(max_upload_bytes),
@@ -191,6 +202,7 @@ impl Settings {
                 store,
                 rate_store,
                 leases,
+                rate_outage,
                 nodes,
                 memory,
                 data_dir,
@@ -208,6 +220,7 @@ impl Settings {
                 trusted_proxies,
                 auth_failures_per_minute,
                 allow_volatile,
+                mask,
                 log,
                 log_json,
                 shown,

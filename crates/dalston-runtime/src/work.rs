@@ -28,6 +28,7 @@ pub(crate) fn terms(settings: &Settings) -> Terms {
         per_tenant: workload.jobs_per_tenant,
         attempts: workload.attempts,
         patience: workload.patience,
+        max_audio_seconds: workload.max_audio_seconds,
         retention_days: workload.retention_days,
         poll: workload.poll,
     }

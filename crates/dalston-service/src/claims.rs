@@ -51,7 +51,7 @@ impl Claims {
 
     /// Lets the secret of a tenant's key or webhook wait. Gives the token, which opens it once; the store has neither.
     pub async fn offer(&self, tenant: &TenantId, of: &Target, secret: &Secret) -> ServiceResult<String> {
-        let token = token::mint::<32>(&*self.entropy)?;
+        let token = format!("dc_{}", token::mint::<32>(&*self.entropy)?);
         let sealed = seal(&token, secret)?;
         let text =
             json!(Waiting { tenant: tenant.to_string(), name: secret.name().to_owned(), key: of.to_string(), sealed })
@@ -109,7 +109,9 @@ fn of_old() -> String {
 
 /// The name of what a token opens. A token of another shape opens nothing, and asks no store.
 fn name(token: &str) -> ServiceResult<String> {
-    let is_token = token.len() == 64 && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    // Those of an earlier version have no mark.
+    let digits = token.strip_prefix("dc_").unwrap_or(token);
+    let is_token = digits.len() == 64 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     is_token.then(|| token::name("claim", token)).ok_or(ServiceError::NotFound(NOUN))
 }
 

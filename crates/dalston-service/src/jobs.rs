@@ -5,7 +5,7 @@ use crate::{
     keys::other_payload, keys::plain, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
-use dalston_engine::{Decoders, EngineError};
+use dalston_engine::{Decoders, EngineError, TOO_DENSE, most_seconds};
 use dalston_model::{
     Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, Scope,
     SharedClock, SharedEntropy, Target,
@@ -51,6 +51,7 @@ pub struct Jobs {
     pub(crate) board: Arc<Board>,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) decoders: Arc<Decoders>,
+    pub(crate) max_audio_seconds: u32,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
 }
@@ -85,6 +86,7 @@ impl Jobs {
         plain(&self.gate, &upload.metadata)?;
         staged.finish().await?;
         let audio = self.identify(permit, &staged).await?;
+        self.check_length(&audio, staged.size())?;
         let now = self.clock.now();
         let job = Job {
             id: staged.id(),
@@ -159,6 +161,19 @@ impl Jobs {
                 Err(ServiceError::Unreachable("Uploads cannot be probed now"))
             }
         }
+    }
+
+    /// Refuses audio that is longer than is taken, as far as its length is known.
+    fn check_length(&self, audio: &Audio, bytes: u64) -> ServiceResult<()> {
+        let Some(seconds) = audio.duration_seconds else { return Ok(()) };
+        if seconds > most_seconds(bytes) {
+            return Err(ServiceError::UnsupportedMedia(TOO_DENSE));
+        }
+        if seconds > f64::from(self.max_audio_seconds) {
+            let wanted = format!("must hold at most {} seconds of audio", self.max_audio_seconds);
+            return Err(ServiceError::Invalid(vec![FieldError::new("file", wanted)]));
+        }
+        Ok(())
     }
 
     /// A page of the tenant's jobs, of one status when it is given.

@@ -1,6 +1,11 @@
 //! A job as the scripts read and write it: a hash of what changes often, and the JSON of the rest.
 
-use crate::{audit::AuditArgument, meter::AccountArgument, row::argument, scripts::ClaimArgument};
+use crate::{
+    audit::AuditArgument,
+    meter::{AccountArgument, AmountArgument},
+    row::argument,
+    scripts::ClaimArgument,
+};
 use dalston_model::{Audio, Event, FileName, Job, JobOptions, JobStatus, Metadata, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
@@ -48,7 +53,7 @@ pub(crate) struct JobArgument {
     record: String,
     account: AccountArgument,
     /// Milliseconds of audio.
-    reserve: String,
+    reserve: AmountArgument,
     audit: AuditArgument,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimArgument>,
@@ -118,7 +123,7 @@ impl JobArgument {
             progress: job.progress,
             record: record(job)?,
             account: AccountArgument::new(&job.account()),
-            reserve: job.audio_ms().to_string(),
+            reserve: AmountArgument::new(job.amount()),
             audit,
             claim,
         })

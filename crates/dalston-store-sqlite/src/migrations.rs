@@ -16,7 +16,7 @@ const STEPS: [&str; 5] = [
     include_str!("../../../migrations/sqlite/0002_audit_and_notes.sql"),
     include_str!("../../../migrations/sqlite/0003_work.sql"),
     include_str!("../../../migrations/sqlite/0004_deaths.sql"),
-    include_str!("../../../migrations/sqlite/0006_usage_steps.sql"),
+    include_str!("../../../migrations/sqlite/0005_usage_steps.sql"),
 ];
 
 /// `SQLITE_BUSY`.

@@ -80,7 +80,8 @@ impl QueueStore for SqliteStore {
             change.commit().await?;
             let leased = leased.into_iter().map(|queued| {
                 let lease = Lease { tenant: queued.job.tenant.clone(), job: queued.job.id, fence: queued.fence };
-                Leased { job: queued.job, lease, deaths: queued.deaths }
+                let (deaths, reserved_ms) = (queued.deaths, queued.reserved_ms);
+                Leased { job: queued.job, lease, deaths, reserved_ms }
             });
             Ok(leased.collect())
         })

@@ -24,7 +24,8 @@ pub(crate) struct Queued {
     pub(crate) fence: u64,
     /// How often what worked on it died.
     pub(crate) deaths: u64,
-    reserved_ms: u64,
+    /// Milliseconds of audio that are reserved for it.
+    pub(crate) reserved_ms: u64,
 }
 
 /// The job in a row, with what the queue knows of it.

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a node asks of the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseJobs {
     /// How many jobs at most.
     pub limit: u32,
     /// How many jobs of one tenant may run at once, on all nodes together.
     pub per_tenant: u32,
+    /// Tenants that are passed over: they have their share of the node that asks.
+    pub but: Vec<TenantId>,
     /// For how long, by the store's clock, unless a heartbeat comes.
     pub ttl: Duration,
 }
@@ -37,6 +39,8 @@ pub struct Leased {
     pub lease: Lease,
     /// How many deaths there were at it before: of nodes, or of processes that worked on it.
     pub deaths: u64,
+    /// Milliseconds of audio that are reserved for it.
+    pub reserved_ms: u64,
 }
 
 /// What a heartbeat is answered.
@@ -193,7 +197,7 @@ pub fn ended_event(job: &Job, at: Timestamp) -> Option<Event> {
 #[async_trait]
 pub trait QueueStore: Send + Sync {
     /// Leases pending jobs that are due: `pending → running`, `started_at` set when it is the first time. Fair between
-    /// tenants: of those that have a due job and fewer than `per_tenant` running or cancelling, the one with the fewest
+    /// tenants: of those but `but` that have a due job and fewer than `per_tenant` running or cancelling, the one with the fewest
     /// of these comes next; of several, the one that was served longest ago; and of its jobs the oldest. So a tenant
     /// waits for one job of another at most, however many that one has.
     async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>>;

@@ -1,6 +1,9 @@
 //! A server that cannot outlive the tests.
 
-use crate::signal::{self, Signal};
+use crate::{
+    patience::PATIENCE,
+    signal::{self, Signal},
+};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -21,7 +24,7 @@ rm -rf "$folder"
 "#;
 
 const STEP: Duration = Duration::from_millis(10);
-const STEPS: usize = 3_000;
+const STEPS: u128 = PATIENCE.as_millis() / STEP.as_millis();
 
 /// A folder for a server, which its keeper removes: in memory where there is such a place.
 pub(super) fn folder() -> PathBuf {

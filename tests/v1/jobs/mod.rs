@@ -5,6 +5,7 @@ mod bucket;
 mod cancel;
 mod deaths;
 mod export;
+mod length;
 mod overhead;
 mod retention;
 mod share;

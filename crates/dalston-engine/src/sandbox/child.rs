@@ -4,7 +4,11 @@ use super::{
     confine::confine,
     message::{Message, Task},
 };
-use crate::{decode::Unreadable, listen::listen, probe::probe};
+use crate::{
+    decode::Unreadable,
+    listen::listen,
+    probe::{count, probe},
+};
 use std::{
     ffi::OsString,
     fs::File,
@@ -41,9 +45,14 @@ fn decode(task: Task, processor: Duration) -> io::Result<()> {
             Ok(audio) => say(&Message::Audio(audio)),
             Err(error) => say(&Message::Unable(error.to_string())),
         },
-        Task::Listen => match listen(input, &mut |message| say(&message)) {
+        Task::Count(most) => match count(input, most) {
+            Ok(seconds) => say(&Message::Counted(seconds)),
+            Err(error) => say(&Message::Unable(error.to_string())),
+        },
+        Task::Listen(most) => match listen(input, most, &mut |message| say(&message)) {
             Ok(seconds) => say(&Message::Heard(seconds)),
             Err(Unreadable::Unfit(unfit, why)) => say(&Message::Unfit(unfit, why)),
+            Err(Unreadable::TooLong) => say(&Message::TooLong),
             Err(Unreadable::Io(error)) => say(&Message::Unable(error.to_string())),
         },
     }

@@ -74,9 +74,20 @@ impl Decoders {
         }
     }
 
-    /// Starts to listen to a file for speech. Dropped, what is given ends the decoder.
-    pub(crate) fn listen(&self, file: File) -> Result<Running, EngineError> {
-        self.start(Task::Listen, self.listening, file)
+    /// Counts the length of a whole file in seconds, or until it is more than `most`; `None`: it cannot be told. Dropped, it
+    /// ends the decoder. Errors as of [`probe`](Self::probe).
+    pub async fn count(&self, file: File, most: f64) -> Result<Option<f64>, EngineError> {
+        let mut decoder = self.start(Task::Count(most), self.listening, file)?;
+        match decoder.next().await? {
+            Message::Counted(seconds) => Ok(seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0)),
+            Message::Unable(why) => Err(EngineError::Unavailable(why)),
+            other => Err(died(&format!("it says {other:?}"))),
+        }
+    }
+
+    /// Starts to listen to at most so many seconds of a file for speech. Dropped, what is given ends the decoder.
+    pub(crate) fn listen(&self, file: File, most: f64) -> Result<Running, EngineError> {
+        self.start(Task::Listen(most), self.listening, file)
     }
 
     fn start(&self, task: Task, processor: Duration, file: File) -> Result<Running, EngineError> {

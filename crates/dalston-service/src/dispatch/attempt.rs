@@ -63,7 +63,7 @@ impl Drop for Place {
 impl Dispatcher {
     /// Works on a job under its lease, to the end.
     pub(super) async fn attempt(self: Arc<Self>, leased: Leased, run: Arc<Run>) {
-        let Leased { job, deaths, .. } = leased;
+        let Leased { job, deaths, reserved_ms, .. } = leased;
         let place = Place { board: self.board.clone(), run: run.clone() };
         self.board.changed(job.id);
         tracing::debug!(job = %job.id, tenant = %job.tenant, attempt = run.lease.fence, "a job begins");
@@ -71,7 +71,7 @@ impl Dispatcher {
             Done::Stopped(Why::Cancelled)
         } else {
             match self.turn(deaths, &run).await {
-                Ok(_turn) => self.work(&job, &run).await,
+                Ok(_turn) => self.work(&job, reserved_ms, &run).await,
                 Err(why) => Done::Stopped(why),
             }
         };
@@ -109,8 +109,8 @@ impl Dispatcher {
     }
 
     /// Has the engine work, and keeps what it found.
-    async fn work(&self, job: &Job, run: &Arc<Run>) -> Done {
-        match self.transcribe(job, run).await {
+    async fn work(&self, job: &Job, reserved_ms: u64, run: &Arc<Run>) -> Done {
+        match self.transcribe(job, reserved_ms, run).await {
             Ok(done) => done,
             Err(error) => {
                 tracing::error!(%error, job = %job.id, "the files of a job");
@@ -119,7 +119,7 @@ impl Dispatcher {
         }
     }
 
-    async fn transcribe(&self, job: &Job, run: &Arc<Run>) -> io::Result<Done> {
+    async fn transcribe(&self, job: &Job, reserved_ms: u64, run: &Arc<Run>) -> io::Result<Done> {
         let desk = self.blobs.desk().await?;
         let (mut stop, mut over) = (run.stopping(), pin!(sleep(self.terms.patience)));
         let audio = tokio::select! {
@@ -127,13 +127,23 @@ impl Dispatcher {
             () = &mut over => return Ok(Done::NotNow(TOO_LONG)),
             () = told(&mut stop) => return Ok(Done::Stopped(run.why().unwrap_or(Why::Stopping))),
         };
+        let most = self.most(job, reserved_ms).await;
+        let about = tokio::select! {
+            about = self.measured(job, &audio, most) => about?,
+            () = &mut over => return Ok(Done::NotNow(TOO_LONG)),
+            () = told(&mut stop) => return Ok(Done::Stopped(run.why().unwrap_or(Why::Stopping))),
+        };
+        if about.duration_seconds.is_some_and(|seconds| seconds > most.seconds) {
+            return Ok(Done::Never(most.exceeded));
+        }
         let path = desk.path().join("transcript");
         let draft = create(path.clone(), run.clone()).await?;
         let work = Work {
             audio,
             desk: desk.path().to_owned(),
             filename: job.filename.as_ref().map(FileName::as_str).map(str::to_owned),
-            about: job.audio.clone(),
+            about,
+            most,
             model: job.model.clone(),
             language: job.language.clone(),
             options: job.options.clone(),
@@ -183,7 +193,7 @@ impl Dispatcher {
         let waits = usize::try_from(lease.fence).unwrap_or(usize::MAX).saturating_sub(1).min(BACKOFF.len() - 1);
         match done {
             Done::Transcript(summary) => {
-                let audio_ms = millis(summary.duration).unwrap_or_else(|| job.audio_ms());
+                let audio_ms = summary.duration.and_then(millis).unwrap_or_else(|| job.audio_ms());
                 Some(Outcome::Completed { result: view::result(&summary, lease.fence), audio_ms })
             }
             Done::NotNow(error) if has_more => {

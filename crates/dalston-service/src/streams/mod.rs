@@ -8,7 +8,7 @@ pub(crate) use router::{FIXED, TTL};
 pub use router::{FixedWorker, RouterParts};
 pub use stream::{Ending, Stream};
 
-use crate::{ServiceError, ServiceResult};
+use crate::{Crowd, ServiceError, ServiceResult};
 use budget::Budget;
 use dalston_auth::Permit;
 use dalston_model::{
@@ -45,6 +45,7 @@ struct Open {
 pub struct Streams {
     store: SharedStore,
     router: Router,
+    crowd: Arc<Crowd>,
     clock: SharedClock,
     entropy: SharedEntropy,
     open: Mutex<HashMap<SessionId, Open>>,
@@ -53,9 +54,15 @@ pub struct Streams {
 }
 
 impl Streams {
-    pub(crate) fn new(store: SharedStore, parts: RouterParts, clock: SharedClock, entropy: SharedEntropy) -> Arc<Self> {
-        let router = Router::new(store.clone(), parts, clock.clone());
-        Arc::new(Self { store, router, clock, entropy, open: Mutex::default(), left: Mutex::default() })
+    pub(crate) fn new(
+        store: SharedStore,
+        parts: RouterParts,
+        crowd: Arc<Crowd>,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Arc<Self> {
+        let router = Router::new(store.clone(), parts, crowd.clone(), clock.clone());
+        Arc::new(Self { store, router, crowd, clock, entropy, open: Mutex::default(), left: Mutex::default() })
     }
 
     /// Opens a stream for the caller; `None` when no worker has room.
@@ -69,6 +76,7 @@ impl Streams {
             key: key.map(|key| key.id),
             model: config.model.clone(),
             language: config.language.clone(),
+            is_one_of_several: self.crowd.is_several(),
         };
         let budget = Budget::open(self.store.clone(), &asked, config, now).await?;
         let (end, ending) = watch::channel(None);

@@ -5,6 +5,7 @@ mod jobs;
 mod keys;
 mod limits;
 mod meter;
+mod nodes;
 mod notes;
 mod queue;
 mod sessions;

@@ -39,7 +39,7 @@ impl State {
     }
 
     /// The job that is leased next.
-    fn next(&self, per_tenant: u32, now: Timestamp) -> Option<JobId> {
+    fn next(&self, ask: &LeaseJobs, now: Timestamp) -> Option<JobId> {
         let mut running = HashMap::<&TenantId, u32>::new();
         for job in self.jobs.values() {
             if matches!(job.status, JobStatus::Running | JobStatus::Cancelling) {
@@ -47,14 +47,15 @@ impl State {
             }
         }
         let due = |job: &&Job| {
-            job.status == JobStatus::Pending && self.queue.get(&job.id).is_none_or(|queued| queued.due_at <= now)
+            let is_ready = job.status == JobStatus::Pending && !ask.but.contains(&job.tenant);
+            is_ready && self.queue.get(&job.id).is_none_or(|queued| queued.due_at <= now)
         };
         let order = |job: &Job| {
             let busy = running.get(&job.tenant).copied().unwrap_or_default();
             (busy, self.served.get(&job.tenant).copied().unwrap_or_default(), job.created_at, job.id)
         };
         let open = self.jobs.values().filter(due).map(|job| (order(job), job.id));
-        open.filter(|((busy, ..), _)| *busy < per_tenant).min().map(|(_, id)| id)
+        open.filter(|((busy, ..), _)| *busy < ask.per_tenant).min().map(|(_, id)| id)
     }
 }
 
@@ -65,7 +66,7 @@ impl QueueStore for MemoryStore {
         let mut state = self.state();
         let mut leased = Vec::new();
         for _ in 0..ask.limit {
-            let Some(id) = state.next(ask.per_tenant, now) else { break };
+            let Some(id) = state.next(ask, now) else { break };
             let Some(job) = state.jobs.get_mut(&id) else { break };
             job.status = JobStatus::Running;
             job.started_at = job.started_at.or(Some(now));
@@ -74,12 +75,13 @@ impl QueueStore for MemoryStore {
             let queued = state.queue.entry(id).or_insert_with(|| Queued::new(now, 0));
             queued.fence += 1;
             queued.lease_ends = Some(now.plus(ask.ttl));
+            let reserved_ms = queued.reserved_ms;
             let lease = Lease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
             let deaths = queued.deaths;
             state.serving += 1;
             let turn = state.serving;
             state.served.insert(job.tenant.clone(), turn);
-            leased.push(Leased { job, lease, deaths });
+            leased.push(Leased { job, lease, deaths, reserved_ms });
         }
         Ok(leased)
     }
