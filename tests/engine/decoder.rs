@@ -48,7 +48,7 @@ async fn the_kernel_holds_a_decoder_to_its_limits() {
     std::io::Write::write_all(&mut &file, &audio).unwrap();
     file.set_len(3_600 * 32_000 + 44).unwrap();
     let mut child = Command::new(program("dalston-gateway"))
-        .args(["decode", "listen", "90"])
+        .args(["decode", "listen", "90", "86400"])
         .env_clear()
         .stdin(Stdio::from(File::open(&path).unwrap()))
         .stdout(Stdio::piped())

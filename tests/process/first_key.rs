@@ -2,7 +2,7 @@
 
 use dalston_model::{ManualClock, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings};
-use dalston_store::MemoryStore;
+use dalston_store::{MemoryStore, NoteStore as _, Store as _};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use kit::{
     log,
@@ -69,7 +69,10 @@ async fn locked(launch: &Launch) -> SqliteConnection {
     let path = launch.data().join("dalston.db");
     let options = SqliteOptions { path: path.clone(), deadline: PATIENCE };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-    dalston_store::Store::close(&SqliteStore::open(&options, clock).await.unwrap()).await;
+    let store = SqliteStore::open(&options, clock).await.unwrap();
+    // What an earlier start wrote before it came to the key.
+    store.put_note("pepper", None, "none", Duration::from_hours(24 * 366 * 100)).await.unwrap();
+    store.close().await;
     let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     other

@@ -2,6 +2,7 @@
 
 use crate::vorbis;
 use symphonia::core::{
+    audio::Channels,
     codecs::audio::{
         AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
         well_known::{CODEC_ID_ALAC, CODEC_ID_VORBIS},
@@ -18,7 +19,7 @@ const SAMPLES: u64 = 1 << 20;
 
 /// A decoder for audio with these parameters, unless they ask for more than an honest file does.
 pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>> {
-    let channels = params.channels.as_ref().map_or(1, |channels| channels.count());
+    let channels = params.channels.as_ref().map_or(1, Channels::count);
     let frames = params.max_frames_per_packet.unwrap_or_default().max(params.frames_per_block.unwrap_or_default());
     if channels > CHANNELS {
         return Err(Error::LimitError("channels"));
@@ -45,7 +46,7 @@ fn is_long(cookie: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use symphonia::core::{audio::Channels, codecs::audio::well_known::CODEC_ID_PCM_S16LE};
+    use symphonia::core::codecs::audio::well_known::CODEC_ID_PCM_S16LE;
 
     #[test]
     fn each_bound_is_met_and_not_crossed() {

@@ -32,7 +32,7 @@ pub(crate) struct Ledger {
 struct Seconds(Vec<Second>);
 
 struct Second {
-    second: i64,
+    number: i64,
     units: u32,
     /// So many of them the counter knows.
     reported: u32,
@@ -40,7 +40,7 @@ struct Second {
 
 impl Kept for Seconds {
     fn is_idle(&self, now: Duration) -> bool {
-        self.0.last().is_none_or(|last| last.second.saturating_add(KEPT) < second(now))
+        self.0.last().is_none_or(|last| last.number.saturating_add(KEPT) < second(now))
     }
 }
 
@@ -49,7 +49,7 @@ impl Seconds {
     fn unknown(&self, now: Duration) -> impl Iterator<Item = Alone> {
         let unknown = self.0.iter().filter(|second| second.reported < second.units);
         unknown
-            .map(move |second| Alone { second: second.second, age: age(second.second, now), units: second.units })
+            .map(move |second| Alone { second: second.number, age: age(second.number, now), units: second.units })
             .filter(|second| second.age <= WINDOW_SLOTS)
     }
 }
@@ -63,11 +63,11 @@ impl Ledger {
     pub(crate) fn note(&self, key: KeyId, now: Duration) {
         let now_second = second(now);
         self.keys.with(key, now, |Seconds(seconds)| {
-            seconds.retain(|second| second.second.saturating_add(KEPT) >= now_second);
+            seconds.retain(|second| second.number.saturating_add(KEPT) >= now_second);
             match seconds.last_mut() {
                 // A thread that read the clock earlier and comes later counts with the others.
-                Some(last) if last.second >= now_second => last.units = last.units.saturating_add(1),
-                _ => seconds.push(Second { second: now_second, units: 1, reported: 0 }),
+                Some(last) if last.number >= now_second => last.units = last.units.saturating_add(1),
+                _ => seconds.push(Second { number: now_second, units: 1, reported: 0 }),
             }
         });
         self.latest.fetch_max(now_second, Ordering::Relaxed);
@@ -82,15 +82,15 @@ impl Ledger {
     /// The counter knows of these at `now`.
     pub(crate) fn reported(&self, key: KeyId, known: &[Alone], now: Duration) {
         let mut owed = self.owed();
-        let owes = self.keys.find(key, |seconds| {
+        let is_behind = self.keys.find(key, |seconds| {
             for second in &mut seconds.0 {
-                if let Some(known) = known.iter().find(|known| known.second == second.second) {
+                if let Some(known) = known.iter().find(|known| known.second == second.number) {
                     second.reported = second.reported.max(known.units);
                 }
             }
             seconds.unknown(now).next().is_some()
         });
-        if owes != Some(true) {
+        if is_behind != Some(true) {
             owed.remove(&key);
         }
     }

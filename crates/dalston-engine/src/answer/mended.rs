@@ -66,9 +66,9 @@ impl<'a, R: BufRead> Mended<'a, R> {
         }
         let number = str::from_utf8(&word).ok().and_then(|word| word.parse::<f64>().ok());
         if number.is_some_and(|number| !number.is_finite()) {
-            self.give(b"null")
+            self.give(b"null");
         } else {
-            self.give(&word)
+            self.give(&word);
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use tokio::{
 const PROBES: usize = 4;
 /// A probe is done within this much processor time, and within this time by the clock however busy the machine is.
 const PROBE_PROCESSOR: Duration = Duration::from_secs(10);
-const PROBE_WALL: Duration = Duration::from_secs(60);
+const PROBE_WALL: Duration = Duration::from_mins(1);
 /// Bytes of a line that a decoder writes, and of all of them.
 const LINE: u64 = 4 * 1024;
 const MOST: u64 = 256 * 1024 * 1024;

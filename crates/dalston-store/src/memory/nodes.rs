@@ -29,17 +29,14 @@ impl Roll {
         self.nodes.retain(|other| now.since(other.at) <= NODE_LEASE);
         self.turn += 1;
         let turn = self.turn;
-        let rank = match self.nodes.iter().position(|other| other.node == node) {
-            Some(rank) => {
-                let own = &mut self.nodes[rank];
-                own.seen = seen.min(own.turn);
-                rank
-            }
+        let rank = if let Some(rank) = self.nodes.iter().position(|other| other.node == node) {
+            let own = &mut self.nodes[rank];
+            own.seen = seen.min(own.turn);
+            rank
+        } else {
             // What it saw was another list.
-            None => {
-                self.nodes.push(Registered { node, joined: turn, turn, seen: 0, at: now });
-                self.nodes.len() - 1
-            }
+            self.nodes.push(Registered { node, joined: turn, turn, seen: 0, at: now });
+            self.nodes.len() - 1
         };
         let own = &mut self.nodes[rank];
         (own.turn, own.at) = (turn, now);
