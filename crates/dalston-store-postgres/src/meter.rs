@@ -5,7 +5,7 @@ use crate::{PostgresStore, change::Change, row, tenants};
 use async_trait::async_trait;
 use dalston_model::{Account, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId};
 use dalston_store::{MeterStore, Reserve, StoreResult};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::HashMap;
 use uuid::Uuid;
 

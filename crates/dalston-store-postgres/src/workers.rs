@@ -2,11 +2,12 @@
 
 use crate::{
     change::Change,
+    lease::Lease,
     moment::{Moment, micros},
     row,
 };
 use dalston_model::{AuditEntry, NewSession, TenantId, Worker, WorkerId, WorkerLoad};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow, types::Json};
+use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use std::{collections::HashMap, time::Duration};
 
 /// Whoever holds it chooses a worker: slots are counted and taken by one at a time.
@@ -40,20 +41,20 @@ const SWEEP: &str = "
 
 /// Registers the worker, or prolongs its registration. That of one as it was is no change.
 pub(crate) async fn put(
-    conn: &mut PgConnection,
+    lease: &mut Lease,
     worker: &Worker,
     ttl: Duration,
     now: Option<Moment>,
     entry: &AuditEntry,
 ) -> sqlx::Result<bool> {
-    let mut transaction = conn.begin().await?;
+    let mut transaction = lease.begin().await?;
     if lock(&mut transaction, &worker.id, now).await?.as_ref() == Some(worker) {
         write(&mut transaction, worker, ttl, now).await?;
         transaction.commit().await?;
         return Ok(true);
     }
     transaction.rollback().await?;
-    let mut change = Change::begin(conn).await?;
+    let mut change = Change::begin(lease).await?;
     let before = lock(change.conn(), &worker.id, now).await?;
     if before.as_ref().is_some_and(|before| before.tenant != worker.tenant) {
         return Ok(false);
@@ -70,13 +71,13 @@ pub(crate) async fn put(
 
 /// Takes the worker away.
 pub(crate) async fn remove(
-    conn: &mut PgConnection,
+    lease: &mut Lease,
     id: &WorkerId,
     tenant: Option<&TenantId>,
     now: Option<Moment>,
     entry: &AuditEntry,
 ) -> sqlx::Result<bool> {
-    let mut change = Change::begin(conn).await?;
+    let mut change = Change::begin(lease).await?;
     let own = |worker: &Worker| tenant.is_none() || worker.tenant.as_ref() == tenant;
     if !lock(change.conn(), id, now).await?.as_ref().is_some_and(own) {
         return Ok(false);
