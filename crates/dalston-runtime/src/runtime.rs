@@ -1,6 +1,6 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS, work};
+use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, work};
 use anyhow::{Context, Result};
 use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
@@ -9,7 +9,7 @@ use dalston_engine::Engine;
 use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::{FeedStore, SharedStore, Wakes};
+use dalston_store::{FeedStore, SharedStore, StoreError, Wakes};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
 use std::{io::Write, pin::pin, sync::Arc, time::Duration};
@@ -266,21 +266,11 @@ impl Runtime {
             Ok(Err(error)) => tracing::warn!(%error, "the slots of streams lapse by themselves"),
             Err(_) => tracing::warn!("the slots of streams lapse by themselves"),
         }
-        if let Err(error) = timeout(LAST_FLUSH, self.flush_last()).await.map_err(Into::into).flatten() {
+        let flushed = timeout(LAST_FLUSH, self.gate.flush_usage()).await;
+        if let Err(error) = flushed.map_err(StoreError::unavailable).flatten() {
             tracing::error!(%error, "usage of the last second is lost");
         }
         self.store.close().await;
-    }
-
-    /// A connection that was opened in a thread of the server died with that thread, and is noticed when it is used:
-    /// each failure throws one away, until one is opened here.
-    async fn flush_last(&self) -> Result<()> {
-        for _ in 0..CONNECTIONS {
-            if self.gate.flush_usage().await.is_ok() {
-                return Ok(());
-            }
-        }
-        Ok(self.gate.flush_usage().await?)
     }
 
     /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says
