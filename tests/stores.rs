@@ -1,5 +1,7 @@
 //! The contract, on every engine; and what only some engines must do.
 
+mod failover;
+mod pooler;
 mod postgres_plans;
 mod postgres_server;
 mod python_seed;

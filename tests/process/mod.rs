@@ -1,6 +1,7 @@
 //! The gateway as a process: starts, crashes, stops, outages, and several at once.
 
 mod crash;
+mod failover;
 mod feed;
 mod first_key;
 mod nodes;

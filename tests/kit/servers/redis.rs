@@ -5,6 +5,7 @@ use super::{
     keeper::{Keeper, folder},
     program,
 };
+use crate::process::eventually;
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
@@ -58,6 +59,50 @@ impl Redis {
             // Somebody was faster to take the port; all else is a fault.
             assert!(keeper.log().contains("Address already in use"), "{}", keeper.log());
         }
+    }
+
+    /// A primary, and a replica that has all of its data.
+    pub async fn pair() -> (Self, Self) {
+        let primary = Self::start(&["--repl-diskless-sync-delay", "0"]);
+        let replica = Self::start(&["--repl-diskless-sync-delay", "0"]);
+        replica.follows(&primary).await;
+        (primary, replica)
+    }
+
+    /// Makes it a replica, and waits until it has the other's data.
+    pub async fn follows(&self, primary: &Self) {
+        self.ask(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]).await;
+        let linked = async || self.ask(&["INFO", "replication"]).await.contains("master_link_status:up");
+        eventually("it has the other's data", linked).await;
+    }
+
+    /// Makes it a replica of a server that is not there: it keeps the data that it has.
+    pub async fn follows_nobody(&self) {
+        self.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    }
+
+    /// Waits until its replica has all of its data.
+    pub async fn is_copied(&self) {
+        self.ask(&["WAIT", "1", "0"]).await;
+    }
+
+    /// Makes it a primary.
+    pub async fn leads(&self) {
+        self.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    }
+
+    /// The answer to a command, as text.
+    pub async fn ask(&self, words: &[&str]) -> String {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("it is up");
+        let mut command = redis::Cmd::new();
+        let answer: redis::Value = command.arg(words).query_async(&mut connection).await.expect("it knows the command");
+        redis::from_redis_value(answer).unwrap_or_default()
+    }
+
+    /// Where it listens.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The URL of its first database.
