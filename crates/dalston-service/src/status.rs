@@ -10,6 +10,7 @@ use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -143,6 +144,7 @@ impl Status {
             dispatcher: self.dispatcher.report(),
             workers,
             limiter: self.gate.limiter_mode().as_str().to_owned(),
+            limiter_nodes: self.gate.limiter_nodes().map(NonZeroU32::get),
             webhook: webhooks.map(|page| WebhooksReport::of(&page.items)),
             telegram: chat,
             active_callers: figures
@@ -177,8 +179,8 @@ impl Status {
         }
     }
 
-    /// Whether a new connection leads to a store that takes writes, as of a second ago at most. Anybody may ask: however many do, one
-    /// connection is tried at a time, and one in a second.
+    /// Whether a new connection leads to a store that takes writes, as of a second ago at most. Anybody may ask: however
+    /// many do, one connection is tried at a time, and one in a second.
     pub async fn ready(&self) -> bool {
         let mut probed = self.probed.lock().await;
         let now = self.clock.now();

@@ -10,7 +10,7 @@ use crate::{
     wakes::Listener,
 };
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, AuditHash, AuditRecord};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
@@ -112,6 +112,15 @@ impl FeedStore for PostgresStore {
             // Another record: or the connection leads to another server than the one whose record it was.
             self.link.leave(self.link.dialer().epochs.present());
             ask().await
+        })
+        .await
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        self.call(async {
+            let now = sqlx::query_scalar("SELECT coalesce($1, clock_timestamp())").bind(self.now());
+            let Moment(now) = now.fetch_one(&mut *self.lease().await?).await?;
+            Ok(now)
         })
         .await
     }

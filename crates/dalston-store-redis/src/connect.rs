@@ -10,7 +10,7 @@ use crate::{
 use dalston_model::{SharedClock, TenantId};
 use dalston_store::{Epochs, StoreError, StoreResult};
 use deadpool::managed::Pool;
-use redis::{Client, InfoDict};
+use redis::{InfoDict, IntoConnectionInfo};
 use std::{
     fmt,
     sync::{Mutex as SyncMutex, atomic::AtomicBool},
@@ -76,8 +76,8 @@ impl RedisStore {
 }
 
 fn link(options: &RedisOptions) -> redis::RedisResult<Link> {
-    let client = Client::open(options.url.as_str())?;
-    let dialer = Dialer { client, home: Handle::current(), epochs: Epochs::default(), deadline: options.deadline };
+    let server = options.url.as_str().into_connection_info()?;
+    let dialer = Dialer { server, home: Handle::current(), epochs: Epochs::default(), deadline: options.deadline };
     let pool = Pool::builder(dialer).max_size(options.connections.max(1)).build();
     Ok(Link::new(pool.map_err(|_| (redis::ErrorKind::InvalidClientConfig, "the pool cannot be built"))?))
 }

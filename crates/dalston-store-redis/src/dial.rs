@@ -3,7 +3,9 @@
 use crate::error;
 use dalston_store::Epochs;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
-use redis::{AsyncConnectionConfig, Client, Cmd, InfoDict, RedisError, RedisResult, aio::MultiplexedConnection};
+use redis::{
+    AsyncConnectionConfig, Cmd, ConnectionInfo, InfoDict, RedisError, RedisResult, aio::MultiplexedConnection,
+};
 use std::time::Duration;
 use tokio::{runtime::Handle, time::timeout};
 
@@ -13,7 +15,7 @@ const NEVER: &str = "dalston:primary";
 
 /// Opens connections, all of them in the runtime that the store was opened in.
 pub(crate) struct Dialer {
-    pub(crate) client: Client,
+    pub(crate) server: ConnectionInfo,
     pub(crate) home: Handle,
     pub(crate) epochs: Epochs,
     pub(crate) deadline: Duration,
@@ -38,10 +40,11 @@ impl Dialer {
     }
 
     async fn reach(&self, patience: Option<Duration>) -> RedisResult<Wire> {
-        let (epoch, client, deadline) = (self.epochs.present(), self.client.clone(), self.deadline);
+        let (epoch, deadline) = (self.epochs.present(), self.deadline);
         let settings = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(patience);
+        let opener = deadpool_redis::Manager::new_with_config(self.server.clone(), settings)?;
         let open = async move {
-            let connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
+            let connection = opener.create().await?;
             // At once, in one round trip. Who may not ask for the identity goes without.
             let (mut asking, mut proving) = (connection.clone(), connection.clone());
             let mut info = redis::cmd("INFO");
