@@ -49,7 +49,7 @@ async fn is_back(gateway: &Process, admin: &Client, key: &Client, round: usize) 
     eventually("it is ready", async || gateway.anon().get("/health/ready").await.code() == 200).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_demoted_and_cut_off_costs_no_restart_and_no_late_acceptance() {
     let (one, two) = Redis::pair().await;
     let line = Line::to(&one.host()).await;
@@ -70,7 +70,7 @@ async fn a_redis_that_is_demoted_and_cut_off_costs_no_restart_and_no_late_accept
     is_back(&gateway, &admin, &key, 0).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_stays_a_primary_after_its_address_moved_is_left() {
     let (one, two) = Redis::pair().await;
     let line = Line::to(&one.host()).await;
@@ -88,7 +88,7 @@ async fn a_redis_that_stays_a_primary_after_its_address_moved_is_left() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_whose_standby_takes_over_costs_no_restart_and_no_late_acceptance() {
     let (one, two, url) = Postgres::pair().await;
     let line = Line::to(&one.host()).await;
@@ -114,7 +114,7 @@ async fn a_postgres_whose_standby_takes_over_costs_no_restart_and_no_late_accept
     is_back(&gateway, &admin, &key, 0).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_whose_replay_is_paused_judges_nobody() {
     let (one, two, url) = Postgres::pair().await;
     let line = Line::to(&one.host()).await;
@@ -153,7 +153,7 @@ async fn counting(launch: &Launch) -> (Process, Client) {
     (gateway, limited)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_counter_in_a_redis_that_is_demoted_is_left_for_the_new_one() {
     let (one, two) = Redis::pair().await;
     let line = Line::to(&one.host()).await;
@@ -172,7 +172,7 @@ async fn a_counter_in_a_redis_that_is_demoted_is_left_for_the_new_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_counter_in_a_postgres_comes_back_with_the_primary() {
     let (one, two, url) = Postgres::pair().await;
     let line = Line::to(&one.host()).await;

@@ -82,8 +82,10 @@ async fn fails(wakes: &mut Box<dyn Wakes>) {
 
 /// Another is opened, and hears.
 async fn hears_again(store: &(impl FeedStore + KeyStore)) {
-    let mut wakes = store.wakes().await.unwrap();
+    // Finds out that other connections have ended too, which ends what was opened before.
+    change(store).await;
     let mark = store.mark().await.unwrap();
+    let mut wakes = store.wakes().await.unwrap();
     let id = change(store).await;
     assert_eq!(end(&mut wakes).await, Ok(()));
     let heard = store.key_changes(&mark, 10).await.unwrap();

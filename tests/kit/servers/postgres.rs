@@ -18,12 +18,12 @@ use std::{
     },
 };
 
-/// Makes the cluster unless it is there, and becomes its server. `$0` is initdb, `$1` postgres, `$2` the folder; `$4` are
-/// more settings, `$5` is the port of the server whose copy it is, when it is one.
+/// Makes the cluster unless it is there, and becomes its server. `$0` is initdb, or pg_basebackup with the port of the
+/// server whose copy it is as `$5`; `$1` is postgres, `$2` the folder, `$4` are more settings.
 const SCRIPT: &str = r#"
 data=$2/data
 [ -s "$data/postgresql.conf" ] || if [ -n "$5" ]; then
-    "${0%/*}/pg_basebackup" -h 127.0.0.1 -p "$5" -U postgres -D "$data" -R -X stream -c fast --no-sync || exit
+    "$0" -h 127.0.0.1 -p "$5" -U postgres -D "$data" -R -X stream -c fast --no-sync || exit
 else
     "$0" -D "$data" --no-sync --auth=trust -U postgres -E UTF8 --locale=C --no-instructions || exit
 fi
@@ -73,14 +73,15 @@ impl Postgres {
     }
 
     fn with(settings: &str, copied: Option<u16>) -> Self {
-        let copied = copied.map(|port| port.to_string()).unwrap_or_default();
-        let (initdb, postgres) = (program("initdb", "postgresql"), program("postgres", "postgresql"));
+        let maker = program(if copied.is_some() { "pg_basebackup" } else { "initdb" }, "postgresql");
+        let (postgres, copied) = (program("postgres", "postgresql"), copied.map(|port| port.to_string()));
+        let copied = copied.unwrap_or_default();
         loop {
             let (folder, port) = (folder(), free_port());
             let mut command = unprivileged(&folder);
             let (dir, port_text) = (folder.display().to_string(), port.to_string());
             command.extend(
-                ["sh", "-c", SCRIPT, &initdb, &postgres, &dir, &port_text, settings, &copied].map(str::to_owned),
+                ["sh", "-c", SCRIPT, &maker, &postgres, &dir, &port_text, settings, &copied].map(str::to_owned),
             );
             let mut keeper = Keeper::new(folder.clone(), "QUIT", &command);
             if keeper.start(|pid| is_ready(&folder, pid)) {

@@ -6,6 +6,7 @@ use super::{
     program,
 };
 use crate::{patience::eventually, signal::Signal};
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
@@ -83,7 +84,12 @@ impl Redis {
 
     /// Waits until its replica has all of its data.
     pub async fn is_copied(&self) {
-        self.ask(&["WAIT", "1", "0"]).await;
+        // It waits for what was written on the connection that asks, and before.
+        let mut connection = self.connection().await;
+        let mut commands = redis::pipe();
+        commands.cmd("SET").arg("kit").arg("").ignore().cmd("DEL").arg("kit").ignore();
+        commands.cmd("WAIT").arg(1).arg(0).ignore();
+        commands.query_async::<()>(&mut connection).await.expect("it has a replica");
     }
 
     /// Makes it a primary.
@@ -93,11 +99,17 @@ impl Redis {
 
     /// The answer to a command, as text.
     pub async fn ask(&self, words: &[&str]) -> String {
-        let client = redis::Client::open(self.url()).expect("a URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("it is up");
+        let mut connection = self.connection().await;
         let mut command = redis::Cmd::new();
         let answer: redis::Value = command.arg(words).query_async(&mut connection).await.expect("it knows the command");
         redis::from_redis_value(answer).unwrap_or_default()
+    }
+
+    /// A connection on which an answer may take its time.
+    async fn connection(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        client.get_multiplexed_async_connection_with_config(&patient).await.expect("it is up")
     }
 
     /// Where it listens.
