@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 /// Listens on a connection of its own, as long as the epoch lasts in which it was opened.
 pub(crate) struct Listener {
-    listener: PgListener,
+    channel: PgListener,
     epoch: u64,
     epochs: Arc<Epochs>,
 }
@@ -34,14 +34,14 @@ impl Listener {
             // Not behind our back: what it would not hear meanwhile must be read.
             listener.eager_reconnect(false);
             listener.listen(CHANNEL).await?;
-            Ok::<_, sqlx::Error>(Self { listener, epoch, epochs })
+            Ok::<_, sqlx::Error>(Self { channel: listener, epoch, epochs })
         };
         let opened = home.spawn(async move { timeout(deadline, open).await });
         store.call(async { opened.await.map_err(error::ended)?.map_err(error::ended)? }).await
     }
 
     async fn ping(&mut self) -> sqlx::Result<()> {
-        self.listener.acquire().await?.ping().await
+        self.channel.acquire().await?.ping().await
     }
 }
 
@@ -50,7 +50,7 @@ impl Wakes for Listener {
     async fn next(&mut self) -> StoreResult<()> {
         loop {
             let heard = tokio::select! {
-                heard = timeout(SILENCE, self.listener.try_recv()) => heard,
+                heard = timeout(SILENCE, self.channel.try_recv()) => heard,
                 () = self.epochs.ended(self.epoch) => {
                     return Err(StoreError::unavailable("the connection may not lead to the primary any more"));
                 }

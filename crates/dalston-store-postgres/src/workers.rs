@@ -118,7 +118,8 @@ pub(crate) async fn choose(
     }
     sqlx::query(LOCK_SLOTS).execute(&mut *conn).await?;
     let query = sqlx::query(SLOTS).bind(workers.iter().map(|worker| worker.id.as_str()).collect::<Vec<_>>()).bind(now);
-    let taken: HashMap<String, u64> = query.try_map(slots).fetch_all(&mut *conn).await?.into_iter().collect();
+    let taken: HashMap<String, u64> =
+        query.try_map(|row| slots(&row)).fetch_all(&mut *conn).await?.into_iter().collect();
     let load = |worker: &Worker| taken.get(worker.id.as_str()).copied().unwrap_or_default();
     let own = shares(conn, session, now).await?;
     workers.retain(|worker| {
@@ -142,11 +143,11 @@ async fn shares(
         return Ok(HashMap::new());
     }
     let query = sqlx::query(SHARES).bind(session.tenant.as_str()).bind(now);
-    Ok(query.try_map(slots).fetch_all(conn).await?.into_iter().collect())
+    Ok(query.try_map(|row| slots(&row)).fetch_all(conn).await?.into_iter().collect())
 }
 
-fn slots(row: PgRow) -> sqlx::Result<(String, u64)> {
-    Ok((row.try_get("worker_id")?, row::count(&row, "count")?))
+fn slots(row: &PgRow) -> sqlx::Result<(String, u64)> {
+    Ok((row.try_get("worker_id")?, row::count(row, "count")?))
 }
 
 async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<Moment>) -> sqlx::Result<Option<Worker>> {

@@ -42,9 +42,9 @@ impl Dialer {
     async fn reach(&self, patience: Option<Duration>) -> RedisResult<Wire> {
         let (epoch, deadline) = (self.epochs.present(), self.deadline);
         let settings = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(patience);
-        let opener = deadpool_redis::Manager::new_with_config(self.server.clone(), settings)?;
+        let server = deadpool_redis::Manager::new_with_config(self.server.clone(), settings)?;
         let open = async move {
-            let connection = opener.create().await?;
+            let connection = server.create().await?;
             // At once, in one round trip. Who may not ask for the identity goes without.
             let (mut asking, mut proving) = (connection.clone(), connection.clone());
             let mut info = redis::cmd("INFO");
