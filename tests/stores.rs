@@ -1,6 +1,8 @@
 //! The contract, on every engine; and what only some engines must do.
 
 mod clocks;
+mod failover;
+mod pooler;
 mod postgres_plans;
 mod postgres_server;
 mod python_records;

@@ -13,8 +13,11 @@
 //! store is asked, looked at there, and answered; between these all else may happen. What a fail-over loses is lost in the
 //! store itself: from then on the key is what the new history says.
 //!
-//! Not here: a key's expiry, which a kept answer carries along; and a deposed primary that goes on answering some nodes,
-//! which no message can tell from the right one.
+//! A server that was the primary may go on answering as a replica that hears of nothing any more: what it says counts as
+//! no answer.
+//!
+//! Not here: a key's expiry, which a kept answer carries along; and a deposed primary that believes itself the primary
+//! still, which no message of its own can tell from the right one.
 
 mod node;
 mod rule;
@@ -27,10 +30,19 @@ use store::Change;
 use world::{AT_ONCE, Bounds, OUTAGE, SOON, Step};
 
 /// Two changes, so that some are heard of and some are not; a fail-over, and polls that overtake each other.
-const OTHERS: Bounds =
-    Bounds { changes: 2, failovers: 1, revokes: false, polls: 2, stale: false, rules: Rules { without: None } };
+const OTHERS: Bounds = Bounds {
+    changes: 2,
+    failovers: 1,
+    demotes: false,
+    revokes: false,
+    polls: 2,
+    stale: false,
+    rules: Rules { without: None },
+};
 /// The node's own client revokes; each poll ends before the next begins.
 const OWN: Bounds = Bounds { revokes: true, polls: 1, ..OTHERS };
+/// Another server takes over, and connections to the one before are left.
+const DEMOTED: Bounds = Bounds { failovers: 0, demotes: true, ..OWN };
 
 fn holds(bounds: Bounds) {
     bounds.checker().threads(2).spawn_bfs().join().assert_properties();
@@ -60,6 +72,11 @@ fn a_key_stops_also_when_answers_outlive_an_outage() {
     holds(Bounds { stale: true, ..OWN });
 }
 
+#[test]
+fn a_key_stops_also_where_connections_lead_to_a_server_that_was_the_primary() {
+    holds(DEMOTED);
+}
+
 macro_rules! needed {
     ($($test:ident: $rule:ident, $property:ident, $bounds:expr;)*) => {
         $(#[test]
@@ -77,6 +94,7 @@ needed! {
     a_late_poll_would_pass_for_a_new_one: HeardBefore, SOON, OTHERS;
     a_page_would_pass_for_the_whole_record: WholeRecord, SOON, OTHERS;
     another_history_would_pass_for_the_same: Link, SOON, OTHERS;
+    a_server_that_was_the_primary_would_vouch_for_a_key: Role, SOON, DEMOTED;
     a_node_would_not_know_its_own_change: OwnChange, AT_ONCE, Bounds { failovers: 0, ..OWN };
     an_outage_would_refuse: Outage, OUTAGE, OTHERS;
 }

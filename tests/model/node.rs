@@ -138,6 +138,11 @@ impl Node {
         }
     }
 
+    /// No answer comes.
+    pub(super) fn lose_read(&mut self) {
+        self.read = None;
+    }
+
     fn stamp(&self, before: u8, rules: Rules) -> u8 {
         if rules.hold(Rule::StampBefore) { before } else { self.generation }
     }

@@ -20,6 +20,8 @@ pub(super) enum Rule {
     InTurn,
     /// A mark is in the record only if its link is.
     Link,
+    /// What a server says that is no primary counts as no answer.
+    Role,
     /// A node hears of its own change before its client does.
     OwnChange,
     /// An outage is no refusal.

@@ -41,6 +41,8 @@ pub(super) struct Row {
 pub(super) struct Store {
     record: Vec<(Change, Mark)>,
     history: u8,
+    /// What the server says that was the primary before and hears of no change any more, if there is one.
+    demoted: Option<Vec<(Change, Mark)>>,
 }
 
 impl Store {
@@ -66,6 +68,18 @@ impl Store {
     pub(super) fn fail_over(&mut self, kept: usize) {
         self.record.truncate(kept);
         self.history += 1;
+    }
+
+    /// Another server takes over that has heard of all changes. The one before is no primary any more, and some
+    /// connections still lead there.
+    pub(super) fn demote(&mut self) {
+        self.demoted = Some(self.record.clone());
+    }
+
+    /// The server that was the primary before.
+    pub(super) fn demoted(&self) -> Option<Self> {
+        let record = self.demoted.clone()?;
+        Some(Self { record, history: self.history, demoted: None })
     }
 
     fn has(&self, mark: Mark) -> bool {

@@ -22,6 +22,8 @@ pub(super) struct Bounds {
     pub(super) changes: usize,
     /// How often a replica takes over.
     pub(super) failovers: u8,
+    /// Whether another server takes over while the one before goes on answering, as a replica that hears of nothing.
+    pub(super) demotes: bool,
     /// Whether a client revokes keys on the node itself.
     pub(super) revokes: bool,
     /// How many polls are on the way at the same time, with those whose answer comes again.
@@ -49,6 +51,12 @@ pub(super) enum Step {
     Change(Change),
     /// A replica takes over that knows only so many changes.
     FailOver(usize),
+    /// Another server takes over that knows all changes, and the one before goes on answering.
+    Demote,
+    /// That one looks, on a connection that still leads there.
+    AnswerReadAsReplica,
+    /// That one looks.
+    AnswerPollAsReplica(usize),
     /// A client revokes the key on the node, and the store takes it.
     Revoke,
     /// The node hears that it did, and tells the client.
@@ -129,13 +137,20 @@ impl Model for Bounds {
         if store.failovers() < self.failovers {
             steps.extend((0..store.length()).map(Step::FailOver));
         }
+        let demoted = store.demoted().is_some();
+        if self.demotes && !demoted {
+            steps.push(Step::Demote);
+        }
         if node.revoking {
             steps.push(Step::Acknowledge);
         }
         match node.read {
             None if node.admits(self.rules) => {}
             None => steps.push(Step::Read),
-            Some(Read::Asked { .. }) => steps.push(Step::AnswerRead),
+            Some(Read::Asked { .. }) => {
+                steps.push(Step::AnswerRead);
+                steps.extend(demoted.then_some(Step::AnswerReadAsReplica));
+            }
             Some(Read::Live { .. }) => steps.push(Step::EndRead),
         }
         if node.polls.len() < self.polls {
@@ -143,7 +158,10 @@ impl Model for Bounds {
         }
         for (index, poll) in node.polls.iter().enumerate() {
             match poll.heard {
-                None => steps.push(Step::AnswerPoll(index)),
+                None => {
+                    steps.push(Step::AnswerPoll(index));
+                    steps.extend(demoted.then_some(Step::AnswerPollAsReplica(index)));
+                }
                 Some(_) => steps.extend([Step::EndPoll(index), Step::RepeatPoll(index)]),
             }
         }
@@ -159,6 +177,14 @@ impl Model for Bounds {
             }
             Step::Change(change) => store.commit(change),
             Step::FailOver(kept) => store.fail_over(kept),
+            Step::Demote => store.demote(),
+            Step::AnswerReadAsReplica if self.rules.hold(Rule::Role) => node.lose_read(),
+            Step::AnswerReadAsReplica => node.answer_read(store.demoted()?.row(), self.rules),
+            Step::AnswerPollAsReplica(index) if self.rules.hold(Rule::Role) => drop(node.polls.remove(index)),
+            Step::AnswerPollAsReplica(index) => {
+                let poll = &mut node.polls[index];
+                poll.heard = Some(store.demoted()?.after(poll.asked, self.rules.hold(Rule::Link)));
+            }
             Step::Revoke => {
                 store.commit(Change::Off);
                 node.revoking = true;

@@ -2,6 +2,7 @@
 
 use kit::{
     app::Start,
+    client::Client,
     process::{Launch, Process, eventually, files},
     raw::Raw,
     servers::{postgres_url, redis_url},
@@ -10,7 +11,9 @@ use kit::{
     wav,
     workers::Echo,
 };
+use reqwest::Method;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 /// The bytes of an upload: the head, and the body in two halves.
 fn upload(gateway: &Process, secret: &str) -> (String, Vec<u8>, Vec<u8>) {
@@ -103,5 +106,42 @@ async fn a_stop_tells_open_streams_that_the_gateway_goes_away() {
     app.runtime.services.streams.stop();
     for mut socket in sockets {
         assert_eq!(socket.closed().await.0, 1001);
+    }
+}
+
+/// Whoever asks without end, until nobody answers any more.
+async fn busy(client: Client, upload: bool) {
+    loop {
+        let request =
+            if upload { client.uploading(wav::tone(1), "a.wav") } else { client.request(Method::GET, "/auth/keys") };
+        if request.send().await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stop_under_load_ends_no_connection_before_its_users() {
+    for store in [postgres_url().await, redis_url()] {
+        let launch = Launch::new().store(&store);
+        let gateway = launch.start();
+        let admin = gateway.admin();
+        let mut clients = JoinSet::new();
+        for number in 0..16 {
+            clients.spawn(busy(admin.clone(), number % 4 == 0));
+        }
+        eventually("there is work", async || {
+            admin.get("/v1/audio/transcriptions?limit=100").await.json.as_array().is_some_and(|jobs| jobs.len() > 20)
+        })
+        .await;
+        gateway.terminate();
+        let ended = gateway.ended();
+        clients.join_all().await;
+        assert_eq!((ended.code, ended.signal), (Some(0), None), "{}", ended.text());
+        let text = ended.text();
+        for words in ["being shutdown", "could not be kept", "could not be read", "is told again", "is lost"] {
+            let line = text.lines().find(|line| line.contains(words));
+            assert_eq!(line, None, "{store}");
+        }
     }
 }

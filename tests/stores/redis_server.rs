@@ -1,9 +1,12 @@
 //! What only Redis has: servers that would lose keys, and servers that do not answer.
 
+use super::wakes::{change, digest};
 use dalston_model::{
-    Action, Actor, AuditEntry, Door, KeyDigest, KeyId, RateLimit, Source, Target, Tenant, TenantId, Timestamp,
+    Action, Actor, AuditEntry, Door, KeyDigest, KeyId, KeyPatch, RateLimit, Source, Target, Tenant, TenantId, Timestamp,
 };
-use dalston_store::{FeedStore, KeyStore, LimitStore, Mark, Store, StoreError, StoreResult, TenantStore};
+use dalston_store::{
+    ChangeKey, FeedStore, Guard, KeyStore, LimitStore, Mark, RevokeKey, Store, StoreError, StoreResult, TenantStore,
+};
 use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
 use kit::{patience::patiently, servers::Redis};
 use std::{fmt::Debug, time::Duration};
@@ -127,7 +130,9 @@ async fn a_full_server_takes_no_more_but_answers() {
     assert!(is_outage(&store.insert_tenant(&tenant, &entry).await));
     assert_eq!(store.tenant(&tenant.id).await, Ok(None));
     assert_eq!((store.find_key(&KeyDigest::new([1; 32])).await, store.mark().await), (Ok(None), Ok(Mark::START)));
+    assert!(is_outage(&store.probe().await), "a write failed");
     set(&server, "maxmemory", "0").await;
+    assert_eq!(store.probe().await, Ok(()), "and would not any more");
     assert_eq!(store.insert_tenant(&tenant, &entry).await, Ok(true));
 }
 
@@ -153,4 +158,32 @@ async fn no_error_shows_the_password() {
     }
     let right = server.url().replace("redis://", "redis://:right@");
     assert!(RedisStore::connect(&options(right), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_full_server_still_takes_rights_away() {
+    let server = Redis::start(&[]);
+    let store = connect(&server).await;
+    let (revoked, disabled, kept) = (change(&store).await, change(&store).await, change(&store).await);
+    set(&server, "maxmemory", "1").await;
+    let tenant: TenantId = "default".parse().expect("a tenant");
+    let guard = Guard { at: Timestamp::from_secs(1_767_225_600), within: None, keep_admin: false };
+    let (_, entry) = self::tenant(&tenant);
+    let patch = |enabled, name: Option<&str>| KeyPatch {
+        enabled,
+        name: name.map(|name| name.parse().expect("a name")),
+        ..KeyPatch::default()
+    };
+    assert!(store.record(&entry).await.is_ok(), "the use of the master key");
+    assert_eq!(store.revoke_key(&tenant, revoked, &guard, &entry).await, Ok(RevokeKey::Revoked));
+    let done = store.update_key(&tenant, disabled, &patch(Some(false), None), &guard, &entry).await;
+    assert!(matches!(done, Ok(ChangeKey::Changed(_))), "{done:?}");
+    for patch in [patch(Some(true), None), patch(None, Some("new")), patch(Some(false), Some("new"))] {
+        let key = if patch.enabled == Some(true) { disabled } else { kept };
+        assert!(is_outage(&store.update_key(&tenant, key, &patch, &guard, &entry).await), "{patch:?}");
+    }
+    for (key, lives) in [(revoked, false), (disabled, false), (kept, true)] {
+        let found = store.find_key(&digest(key)).await.expect("it answers").expect("it is there").key;
+        assert_eq!(found.enabled && found.revoked_at.is_none(), lives);
+    }
 }

@@ -26,7 +26,7 @@ async fn redis(url: String) -> RedisStore {
 }
 
 /// A new key in the store.
-async fn change(store: &(impl KeyStore + ?Sized)) -> KeyId {
+pub(super) async fn change(store: &(impl KeyStore + ?Sized)) -> KeyId {
     let (time, id) = (SystemClock.now(), KeyId::new(SystemClock.now(), &OsEntropy).unwrap());
     let key = Key {
         id,
@@ -52,11 +52,16 @@ async fn change(store: &(impl KeyStore + ?Sized)) -> KeyId {
         target: Target::Key(id),
         detail: serde_json::json!({}),
     };
-    let mut digest = [0; 32];
-    digest[..16].copy_from_slice(id.as_uuid().as_bytes());
-    let new = NewKey { key, digest: KeyDigest::new(digest) };
+    let new = NewKey { key, digest: digest(id) };
     assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
     id
+}
+
+/// The digest of its secret.
+pub(super) fn digest(id: KeyId) -> KeyDigest {
+    let mut digest = [0; 32];
+    digest[..16].copy_from_slice(id.as_uuid().as_bytes());
+    KeyDigest::new(digest)
 }
 
 /// How the wait ends.
@@ -77,8 +82,10 @@ async fn fails(wakes: &mut Box<dyn Wakes>) {
 
 /// Another is opened, and hears.
 async fn hears_again(store: &(impl FeedStore + KeyStore)) {
-    let mut wakes = store.wakes().await.unwrap();
+    // Finds out that other connections have ended too, which ends what was opened before.
+    change(store).await;
     let mark = store.mark().await.unwrap();
+    let mut wakes = store.wakes().await.unwrap();
     let id = change(store).await;
     assert_eq!(end(&mut wakes).await, Ok(()));
     let heard = store.key_changes(&mark, 10).await.unwrap();

@@ -9,7 +9,7 @@ pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "healthy"}))
 }
 
-/// A new connection to the store works. Not ready is not dead: 503 until it does.
+/// A new connection leads to a store that takes writes. Not ready is not dead: 503 until it does.
 pub(crate) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
     if gateway.runtime.services.status.ready().await {
         HttpResponse::Ok().json(json!({"status": "ready", "checks": {"store": "ok"}}))

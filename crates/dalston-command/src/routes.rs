@@ -74,7 +74,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Get,
         pattern: "/health/ready",
         need: None,
-        summary: "Whether a new connection to the store works.",
+        summary: "Whether a new connection leads to a store that takes writes.",
         example: "curl http://localhost:8000/health/ready",
     },
     DataRoute {

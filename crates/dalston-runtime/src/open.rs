@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 /// A store call that takes longer is an outage.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Connections to a server.
-pub(crate) const CONNECTIONS: u8 = 16;
+const CONNECTIONS: u8 = 16;
 
 /// An open engine.
 pub struct Opened {

@@ -1,6 +1,6 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, open::CONNECTIONS, work};
+use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, work};
 use anyhow::{Context, Result};
 use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
@@ -9,7 +9,7 @@ use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{CounterId, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::{FeedStore, SharedStore, StoreResult, Wakes};
+use dalston_store::{FeedStore, SharedStore, Wakes};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
 use std::{io::Write, pin::pin, sync::Arc, time::Duration};
@@ -315,19 +315,8 @@ impl Runtime {
     /// Writes all usage, as long as the store takes it.
     async fn write_last(&self) -> Result<()> {
         self.gate.gather_usage();
-        while timeout(LAST_FLUSH, self.write_some()).await?? {}
+        while timeout(LAST_FLUSH, self.gate.write_usage()).await?? {}
         Ok(())
-    }
-
-    /// A connection that was opened in a thread of the server died with that thread, and is noticed when it is used:
-    /// each failure throws one away, until one is opened here.
-    async fn write_some(&self) -> StoreResult<bool> {
-        for _ in 0..CONNECTIONS {
-            if let Ok(some) = self.gate.write_usage().await {
-                return Ok(some);
-            }
-        }
-        self.gate.write_usage().await
     }
 
     /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says

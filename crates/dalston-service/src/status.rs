@@ -179,8 +179,8 @@ impl Status {
         }
     }
 
-    /// Whether a new connection to the store works, as of a second ago at most. Anybody may ask: however many do, one
-    /// connection is tried at a time, and one in a second.
+    /// Whether a new connection leads to a store that takes writes, as of a second ago at most. Anybody may ask: however
+    /// many do, one connection is tried at a time, and one in a second.
     pub async fn ready(&self) -> bool {
         let mut probed = self.probed.lock().await;
         let now = self.clock.now();

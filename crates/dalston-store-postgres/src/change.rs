@@ -1,7 +1,8 @@
 //! A change: a transaction with the number of the change and its audit record.
 
+use crate::lease::Lease;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord};
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 
 /// A change under way. Dropped, it leaves nothing behind.
 pub(crate) struct Change<'c> {
@@ -11,8 +12,8 @@ pub(crate) struct Change<'c> {
 
 impl<'c> Change<'c> {
     /// Begins, and takes the next number. From here to its end no other change runs: what it reads is what it changes.
-    pub(crate) async fn begin(conn: &'c mut PgConnection) -> sqlx::Result<Self> {
-        let mut transaction = conn.begin().await?;
+    pub(crate) async fn begin(lease: &'c mut Lease) -> sqlx::Result<Self> {
+        let mut transaction = lease.begin().await?;
         let sql = "UPDATE meta SET value = value + 1 WHERE name = 'seq' RETURNING value";
         let seq = sqlx::query_scalar(sql).fetch_one(&mut *transaction).await?;
         Ok(Self { transaction, seq })

@@ -3,6 +3,7 @@
 use crate::{
     PostgresStore, audit,
     change::Change,
+    error::NoPrimary,
     moment::Moment,
     row,
     row::{audit_columns, key_columns},
@@ -13,10 +14,11 @@ use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-/// The end of the record.
+/// The end of the record, and whether the server that says so takes no writes: then it may lie behind the primary.
 macro_rules! end_columns {
     () => {
-        "value AS end_seq, (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1) AS end_link"
+        "value AS end_seq, (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1) AS end_link, \
+         pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS read_only"
     };
 }
 
@@ -71,7 +73,11 @@ pub(crate) fn behind(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
+/// What no primary says counts as no answer.
 fn end(row: &PgRow) -> sqlx::Result<Mark> {
+    if row.try_get("read_only")? {
+        return Err(NoPrimary::ReadOnly.into());
+    }
     Ok(Mark { seq: row::count(row, "end_seq")?, link: row::hash(row, "end_link")? })
 }
 
@@ -95,8 +101,17 @@ impl FeedStore for PostgresStore {
 
     async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
         self.call(async {
-            let query = sqlx::query(CHANGED_AFTER).bind(behind(after.seq)).bind(i64::from(limit));
-            heard(after, &query.fetch_all(&mut *self.lease().await?).await?, limit)
+            let ask = || async {
+                let query = sqlx::query(CHANGED_AFTER).bind(behind(after.seq)).bind(i64::from(limit));
+                heard(after, &query.fetch_all(&mut *self.lease().await?).await?, limit)
+            };
+            let heard = ask().await?;
+            if matches!(heard, Heard::Changes { .. }) {
+                return Ok(heard);
+            }
+            // Another record: or the connection leads to another server than the one whose record it was.
+            self.link.leave(self.link.dialer().epochs.present());
+            ask().await
         })
         .await
     }

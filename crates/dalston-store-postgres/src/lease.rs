@@ -1,21 +1,37 @@
 //! A connection out of the pool, for one call.
 
-use sqlx::{PgConnection, Postgres, pool::PoolConnection};
+use crate::dial::{Dialer, Wire};
+use deadpool::managed::Object;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 use std::{
     ops::{Deref, DerefMut},
+    sync::Arc,
     time::Duration,
 };
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
 
-/// Goes back to the pool when it is dropped, within a deadline: the pool asks a connection that comes back whether it
-/// lives, without bound, and a server that froze would keep its place for good.
+/// Goes back to the pool when it is dropped. What a call that was broken off left behind, a transaction among it, is
+/// ended at once, within a deadline: a server that froze would keep the place for good.
 pub(crate) struct Lease {
-    conn: PoolConnection<Postgres>,
+    wire: OwnedMutexGuard<Wire>,
+    slot: Object<Dialer>,
+    begin: Arc<str>,
+    home: Handle,
     deadline: Duration,
 }
 
 impl Lease {
-    pub(crate) const fn new(conn: PoolConnection<Postgres>, deadline: Duration) -> Self {
-        Self { conn, deadline }
+    pub(crate) fn new(slot: Object<Dialer>, wire: OwnedMutexGuard<Wire>, dialer: &Dialer) -> Self {
+        Self { wire, slot, begin: dialer.begin.clone(), home: dialer.home.clone(), deadline: dialer.deadline }
+    }
+
+    /// Begins a transaction, with all settings that it needs.
+    pub(crate) async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
+        self.wire.begin_with(AssertSqlSafe(self.begin.clone())).await
     }
 }
 
@@ -23,18 +39,25 @@ impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.conn
+        &self.wire
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.conn
+        &mut self.wire
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        tokio::spawn(tokio::time::timeout(self.deadline, self.conn.return_to_pool()));
+        self.home.spawn(settle(Arc::clone(&self.slot), self.deadline));
     }
+}
+
+/// Whoever gets the connection next waits for this, or does it himself with his first statement.
+async fn settle(wire: Arc<Mutex<Wire>>, deadline: Duration) {
+    let mut wire = wire.lock_owned().await;
+    let answer = timeout(deadline, wire.ping()).await;
+    wire.broken = !matches!(answer, Ok(Ok(())));
 }

@@ -6,6 +6,7 @@
 mod audit;
 mod change;
 mod claims;
+mod dial;
 mod ending;
 mod error;
 mod feed;
@@ -14,6 +15,7 @@ mod jobs;
 mod keys;
 mod lease;
 mod limits;
+mod link;
 mod meter;
 mod migrations;
 mod moment;
@@ -22,7 +24,6 @@ mod outbox;
 mod page;
 mod queue;
 mod row;
-mod session;
 mod sessions;
 mod tenants;
 mod turns;
@@ -34,9 +35,10 @@ mod workers;
 use async_trait::async_trait;
 use dalston_model::SharedClock;
 use dalston_store::{PoolFigures, Store, StoreError, StoreResult};
+use dial::Dialer;
 use lease::Lease;
+use link::Link;
 use moment::Moment;
-use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 use std::{future::Future, time::Duration};
 
 /// Where the server is, and how to use it.
@@ -50,36 +52,46 @@ pub struct PostgresOptions {
     pub connections: u32,
 }
 
+/// Written to see whether the server takes writes.
+const WRITE: &str = "INSERT INTO notes (name, text, lapses_at) VALUES ('ready', '', now()) \
+     ON CONFLICT (name) DO UPDATE SET lapses_at = now()";
+
 /// A store on a Postgres server, 15 or later.
 pub struct PostgresStore {
-    pool: PgPool,
-    server: PgConnectOptions,
-    deadline: Duration,
+    link: Link,
     clock: Option<SharedClock>,
 }
 
 impl PostgresStore {
     /// Connects and brings the schema up to date; several nodes may do so at once. Ends and windows go by `clock`, or
-    /// by the server's clock when there is none. Fails when the server cannot be reached in time, or when its schema
-    /// is newer than this program; no error shows the password.
+    /// by the server's clock when there is none. All connections live in the Tokio runtime that this is called in, which
+    /// must outlive all users of the store.
+    ///
+    /// Fails when the server cannot be reached in time or is no primary, when a pooler does not keep sessions whole, or
+    /// when the schema is newer than this program; no error shows the password.
     pub async fn connect(options: &PostgresOptions, clock: Option<SharedClock>) -> StoreResult<Self> {
-        let server = session::options(&options.url, options.deadline).map_err(error::store)?;
-        migrations::run(&options.url, options.deadline).await?;
-        let pool = session::pool(server.clone(), options.connections, options.deadline);
-        let store = Self { pool, server, deadline: options.deadline, clock };
+        let dialer = Dialer::new(&options.url, options.deadline).map_err(error::store)?;
+        let link = Link::new(dialer, options.connections)?;
+        if !link.has_whole_sessions().await? {
+            return Err(StoreError::unavailable(
+                "the pooler before it takes sessions apart: give this database PgBouncer's `pool_mode=session`, or name \
+                 the server itself",
+            ));
+        }
+        migrations::run(link.dialer()).await?;
+        let store = Self { link, clock };
         store.insert_default_tenant().await?;
         Ok(store)
     }
 
-    /// Runs the work of one call. The one place where a call gets its deadline and its error.
+    /// Runs the work of one call, which gets its deadline and its error here.
     async fn call<T>(&self, work: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
-        let answer = tokio::time::timeout(self.deadline, work).await;
-        answer.map_err(|_| error::late(self.deadline))?.map_err(error::store)
+        self.link.call(work).await
     }
 
     /// A connection for one call.
     async fn lease(&self) -> sqlx::Result<Lease> {
-        Ok(Lease::new(self.pool.acquire().await?, self.deadline))
+        self.link.lease().await
     }
 
     /// The time of the clock that was given; none leaves it to the server.
@@ -95,26 +107,24 @@ impl Store for PostgresStore {
     }
 
     async fn probe(&self) -> StoreResult<()> {
-        let read_only = self.call(async {
-            let mut conn = PgConnection::connect_with(&self.server).await?;
-            let sql = "SELECT current_setting('transaction_read_only')::boolean";
-            let read_only: bool = sqlx::query_scalar(sql).fetch_one(&mut conn).await?;
-            conn.close().await?;
-            Ok(read_only)
-        });
-        if read_only.await? { Err(StoreError::unavailable("the server takes no writes")) } else { Ok(()) }
+        let epochs = &self.link.dialer().epochs;
+        self.call(async {
+            self.link.dialer().dial().await?.close().await;
+            Ok(())
+        })
+        .await?;
+        if epochs.is_ailing() {
+            self.call(async { sqlx::query(WRITE).execute(&mut *self.lease().await?).await }).await?;
+            epochs.recovers();
+        }
+        Ok(())
     }
 
     fn pool(&self) -> Option<PoolFigures> {
-        Some(PoolFigures {
-            open: self.pool.size(),
-            idle: u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX),
-            max: self.pool.options().get_max_connections(),
-        })
+        Some(self.link.figures())
     }
 
     async fn close(&self) {
-        // A connection that does not come back in time is left to the end of the process.
-        let _ = tokio::time::timeout(self.deadline, self.pool.close()).await;
+        self.link.close().await;
     }
 }

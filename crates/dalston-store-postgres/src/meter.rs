@@ -7,7 +7,7 @@ use dalston_model::{
     Account, Amount, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId,
 };
 use dalston_store::{MeterStore, Reserve, StoreResult};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::HashMap;
 use uuid::Uuid;
 

@@ -1,10 +1,10 @@
 //! The schema, as the steps that made it. Files of `migrations/postgres` are added, never changed.
 
-use crate::{error, session};
+use crate::{dial::Dialer, error};
 use dalston_store::StoreResult;
 use sqlx::{
-    Connection, PgConnection, SqlSafeStr,
-    migrate::{Migration, MigrationType, Migrator},
+    Connection, SqlSafeStr,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 use std::time::Duration;
 
@@ -20,22 +20,34 @@ const STEPS: [(i64, &str, &str); 9] = [
     (9, "usage steps", include_str!("../../../migrations/postgres/0009_usage_steps.sql")),
 ];
 
+/// Without bounds on time: a step may take long, and so may another node that takes it.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; \
+     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// How long the steps may take, with the wait for another node that takes them.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Takes the steps that the database lacks. sqlx holds an advisory lock meanwhile, so two nodes may start at once.
-pub(crate) async fn run(url: &str, deadline: Duration) -> StoreResult<()> {
-    let server = session::unbounded(url).map_err(error::store)?;
-    let connect = tokio::time::timeout(deadline, PgConnection::connect_with(&server)).await;
-    let mut conn = connect.map_err(|_| error::late(deadline))?.map_err(error::store)?;
+/// The number of the lock that two nodes which start at once meet at.
+const LOCK: i64 = 0x6461_6c73_746f_6e00;
+
+/// Takes the steps that the database lacks, in one transaction: so the lock holds on whatever connection of the server it
+/// is, and its settings with it.
+pub(crate) async fn run(dialer: &Dialer) -> StoreResult<()> {
+    let mut wire = dialer.dial().await.map_err(error::store)?;
     let steps = STEPS.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    let migrator = Migrator::with_migrations(steps.into());
-    // Not `run`: its future is not `Send` over a borrowed connection.
-    let done = tokio::time::timeout(PATIENCE, migrator.run_direct(None, &mut conn, false)).await;
+    let mut migrator = Migrator::with_migrations(steps.into());
+    migrator.set_locking(false);
+    let work = async {
+        let mut transaction = wire.begin_with(BEGIN).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+        // Not `run`: its future is not `Send` over a borrowed connection.
+        migrator.run_direct(None, &mut *transaction, false).await?;
+        Ok::<(), MigrateError>(transaction.commit().await?)
+    };
+    let done = tokio::time::timeout(PATIENCE, work).await;
     done.map_err(|_| error::late(PATIENCE))?.map_err(error::migration)?;
-    // The work is done; how the connection ends does not matter.
-    let _ = conn.close().await;
+    wire.close().await;
     Ok(())
 }

@@ -4,12 +4,13 @@
 
 use crate::{
     change::Change,
+    lease::Lease,
     moment::{Moment, micros},
     row::{self, delivery_columns, webhook_columns},
 };
 use dalston_model::{AuditEntry, Delivery, DeliveryStatus, Event, Webhook, WebhookId, WebhookSecret};
 use dalston_store::{Attempted, DueDelivery};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
 
@@ -90,7 +91,7 @@ pub(crate) async fn put(conn: &mut PgConnection, event: &Event) -> sqlx::Result<
 
 /// Takes deliveries that are due, for `ttl`.
 pub(crate) async fn take(
-    conn: &mut PgConnection,
+    lease: &mut Lease,
     limit: u32,
     ttl: Duration,
     but: &[WebhookId],
@@ -98,10 +99,10 @@ pub(crate) async fn take(
 ) -> sqlx::Result<Vec<DueDelivery>> {
     let but: Vec<Uuid> = but.iter().map(|webhook| *webhook.as_uuid()).collect();
     // An idle outbox is asked all the time, and without a lock.
-    if due(conn, limit, &but, now).await?.is_empty() {
+    if due(lease, limit, &but, now).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let mut transaction = conn.begin().await?;
+    let mut transaction = lease.begin().await?;
     sqlx::query(LOCK).execute(&mut *transaction).await?;
     let due = due(&mut transaction, limit, &but, now).await?;
     let query = sqlx::query(TAKE).bind(&due).bind(now).bind(micros(ttl)).try_map(|row| row::delivery(&row));
@@ -131,7 +132,7 @@ fn signed(row: &PgRow) -> sqlx::Result<(Webhook, Vec<WebhookSecret>)> {
 /// Notes how an attempt went. Tells whether its webhook was switched off, which only one that was given up can do: all
 /// others are no changes.
 pub(crate) async fn finish(
-    conn: &mut PgConnection,
+    lease: &mut Lease,
     attempted: &Attempted,
     now: Option<Moment>,
     disabled: &AuditEntry,
@@ -142,12 +143,12 @@ pub(crate) async fn finish(
         (Some(_), Some(_)) => DeliveryStatus::Pending,
     };
     if status != DeliveryStatus::Failed {
-        let mut transaction = conn.begin().await?;
+        let mut transaction = lease.begin().await?;
         note(&mut transaction, attempted, status, now).await?;
         transaction.commit().await?;
         return Ok(false);
     }
-    let mut change = Change::begin(conn).await?;
+    let mut change = Change::begin(lease).await?;
     let dead = note(change.conn(), attempted, status, now).await?;
     if dead {
         change.commit(disabled).await?;

@@ -82,7 +82,7 @@ fn place(row: &PgRow) -> sqlx::Result<(TenantId, JobId)> {
 #[async_trait]
 impl QueueStore for PostgresStore {
     async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
-        self.call(async { turns::lease(&mut *self.lease().await?, ask, self.now()).await }).await
+        self.call(async { turns::lease(&mut self.lease().await?, ask, self.now()).await }).await
     }
 
     async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>> {

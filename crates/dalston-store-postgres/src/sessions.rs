@@ -12,7 +12,7 @@ use crate::{
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Excess, Limited, NewSession, SessionId, TenantId, Worker, WorkerId, WorkerLoad};
 use dalston_store::{OpenSession, SessionStore, StoreResult};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::{collections::HashSet, time::Duration};
 use uuid::Uuid;
 
@@ -81,11 +81,11 @@ async fn insert(
 #[async_trait]
 impl SessionStore for PostgresStore {
     async fn put_worker(&self, worker: &Worker, ttl: Duration, entry: &AuditEntry) -> StoreResult<bool> {
-        self.call(async { workers::put(&mut *self.lease().await?, worker, ttl, self.now(), entry).await }).await
+        self.call(async { workers::put(&mut self.lease().await?, worker, ttl, self.now(), entry).await }).await
     }
 
     async fn remove_worker(&self, id: &WorkerId, tenant: Option<&TenantId>, entry: &AuditEntry) -> StoreResult<bool> {
-        self.call(async { workers::remove(&mut *self.lease().await?, id, tenant, self.now(), entry).await }).await
+        self.call(async { workers::remove(&mut self.lease().await?, id, tenant, self.now(), entry).await }).await
     }
 
     async fn workers(&self) -> StoreResult<Vec<WorkerLoad>> {

@@ -1,12 +1,13 @@
 //! Whose job is next: fair between tenants, and the same for all nodes, since one of them chooses at a time.
 
 use crate::{
+    lease::Lease as Session,
     moment::{Moment, micros},
     row::{self, job_columns, queued_job_columns},
 };
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::{Lease, LeaseJobs, Leased};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use uuid::Uuid;
 
@@ -63,11 +64,11 @@ struct Waiting {
 }
 
 /// Leases the jobs whose turn it is, in the order of their turns.
-pub(crate) async fn lease(conn: &mut PgConnection, ask: &LeaseJobs, now: Option<Moment>) -> sqlx::Result<Vec<Leased>> {
-    if ask.limit == 0 || sqlx::query(ANY).fetch_optional(&mut *conn).await?.is_none() {
+pub(crate) async fn lease(session: &mut Session, ask: &LeaseJobs, now: Option<Moment>) -> sqlx::Result<Vec<Leased>> {
+    if ask.limit == 0 || sqlx::query(ANY).fetch_optional(&mut **session).await?.is_none() {
         return Ok(Vec::new());
     }
-    let mut transaction = conn.begin().await?;
+    let mut transaction = session.begin().await?;
     let last: i64 = sqlx::query_scalar(LOCK).fetch_one(&mut *transaction).await?;
     let chosen = choose(waiting(&mut transaction, ask, now).await?, ask);
     if chosen.is_empty() {

@@ -185,11 +185,11 @@ impl WebhookStore for PostgresStore {
     }
 
     async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
-        self.call(async { outbox::take(&mut *self.lease().await?, limit, ttl, but, self.now()).await }).await
+        self.call(async { outbox::take(&mut self.lease().await?, limit, ttl, but, self.now()).await }).await
     }
 
     async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {
-        self.call(async { outbox::finish(&mut *self.lease().await?, attempted, self.now(), disabled).await }).await
+        self.call(async { outbox::finish(&mut self.lease().await?, attempted, self.now(), disabled).await }).await
     }
 
     async fn deliveries(&self, tenant: &TenantId, id: WebhookId, request: &PageRequest) -> StoreResult<Page<Delivery>> {

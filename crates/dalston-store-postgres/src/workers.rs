@@ -2,11 +2,12 @@
 
 use crate::{
     change::Change,
+    lease::Lease,
     moment::{Moment, micros},
     row,
 };
 use dalston_model::{AuditEntry, NewSession, TenantId, Worker, WorkerId, WorkerLoad};
-use sqlx::{Connection, PgConnection, Row, postgres::PgRow, types::Json};
+use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use std::{collections::HashMap, time::Duration};
 
 /// Whoever holds it chooses a worker: slots are counted and taken by one at a time.
@@ -44,20 +45,20 @@ const SWEEP: &str = "
 
 /// Registers the worker, or prolongs its registration. That of one as it was is no change.
 pub(crate) async fn put(
-    conn: &mut PgConnection,
+    lease: &mut Lease,
     worker: &Worker,
     ttl: Duration,
     now: Option<Moment>,
     entry: &AuditEntry,
 ) -> sqlx::Result<bool> {
-    let mut transaction = conn.begin().await?;
+    let mut transaction = lease.begin().await?;
     if lock(&mut transaction, &worker.id, now).await?.as_ref() == Some(worker) {
         write(&mut transaction, worker, ttl, now).await?;
         transaction.commit().await?;
         return Ok(true);
     }
     transaction.rollback().await?;
-    let mut change = Change::begin(conn).await?;
+    let mut change = Change::begin(lease).await?;
     let before = lock(change.conn(), &worker.id, now).await?;
     if before.as_ref().is_some_and(|before| before.tenant != worker.tenant) {
         return Ok(false);
@@ -74,13 +75,13 @@ pub(crate) async fn put(
 
 /// Takes the worker away.
 pub(crate) async fn remove(
-    conn: &mut PgConnection,
+    lease: &mut Lease,
     id: &WorkerId,
     tenant: Option<&TenantId>,
     now: Option<Moment>,
     entry: &AuditEntry,
 ) -> sqlx::Result<bool> {
-    let mut change = Change::begin(conn).await?;
+    let mut change = Change::begin(lease).await?;
     let own = |worker: &Worker| tenant.is_none() || worker.tenant.as_ref() == tenant;
     if !lock(change.conn(), id, now).await?.as_ref().is_some_and(own) {
         return Ok(false);
@@ -117,7 +118,8 @@ pub(crate) async fn choose(
     }
     sqlx::query(LOCK_SLOTS).execute(&mut *conn).await?;
     let query = sqlx::query(SLOTS).bind(workers.iter().map(|worker| worker.id.as_str()).collect::<Vec<_>>()).bind(now);
-    let taken: HashMap<String, u64> = query.try_map(slots).fetch_all(&mut *conn).await?.into_iter().collect();
+    let taken: HashMap<String, u64> =
+        query.try_map(|row| slots(&row)).fetch_all(&mut *conn).await?.into_iter().collect();
     let load = |worker: &Worker| taken.get(worker.id.as_str()).copied().unwrap_or_default();
     let own = shares(conn, session, now).await?;
     workers.retain(|worker| {
@@ -141,11 +143,11 @@ async fn shares(
         return Ok(HashMap::new());
     }
     let query = sqlx::query(SHARES).bind(session.tenant.as_str()).bind(now);
-    Ok(query.try_map(slots).fetch_all(conn).await?.into_iter().collect())
+    Ok(query.try_map(|row| slots(&row)).fetch_all(conn).await?.into_iter().collect())
 }
 
-fn slots(row: PgRow) -> sqlx::Result<(String, u64)> {
-    Ok((row.try_get("worker_id")?, row::count(&row, "count")?))
+fn slots(row: &PgRow) -> sqlx::Result<(String, u64)> {
+    Ok((row.try_get("worker_id")?, row::count(row, "count")?))
 }
 
 async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<Moment>) -> sqlx::Result<Option<Worker>> {

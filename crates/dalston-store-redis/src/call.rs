@@ -1,24 +1,35 @@
 //! The connections to the server, and the deadline of every call on them.
 
-use crate::error;
-use dalston_store::{StoreError, StoreResult};
-use deadpool_redis::{Connection, Pool};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, ScriptInvocation, aio::MultiplexedConnection,
+use crate::{
+    dial::{Dialer, Wire},
+    error,
 };
-use std::{future::Future, time::Duration};
+use dalston_store::{StoreError, StoreResult};
+use deadpool::managed::{Object, Pool};
+use redis::{Cmd, FromRedisValue, RedisResult, ScriptInvocation, aio::MultiplexedConnection};
+use std::{
+    future::Future,
+    ops::Deref,
+    sync::{Mutex as SyncMutex, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout_at},
 };
 
-/// The connections: a pool whose connections prove that they live before each use, and one line that many look-ups
-/// share, which are not worth a second round trip.
+/// So often it is looked whether the address leads to another server by now.
+const LOOK_OUT: Duration = Duration::from_millis(500);
+/// A key that is written, and ends at once, to see whether that works.
+const READY: &str = "dalston:ready";
+
+/// The connections: a pool whose connections prove before each use that they lead to a primary, and one line that many
+/// look-ups share, which are not worth a second round trip. What changed is asked on that line too: so the server that
+/// keys are read from is the one whose record is known.
 pub(crate) struct Link {
-    pub(crate) client: Client,
-    pub(crate) pool: Pool,
-    pub(crate) line: Mutex<Option<MultiplexedConnection>>,
-    pub(crate) deadline: Duration,
+    pub(crate) pool: Pool<Dialer>,
+    pub(crate) line: Mutex<Option<Wire>>,
+    looked: SyncMutex<Instant>,
 }
 
 /// One call of a trait's method: its round trips have one deadline together.
@@ -27,104 +38,179 @@ pub(crate) struct Call<'a> {
     ends: Instant,
 }
 
-/// How connections are made. No time of their own: a call has its deadline.
-pub(crate) fn settings() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None)
+/// A connection for one question.
+enum Lent {
+    Pooled(Object<Dialer>),
+    Shared(Wire),
+}
+
+/// Where a question goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Pool,
+    Line,
+}
+
+impl Deref for Lent {
+    type Target = Wire;
+
+    fn deref(&self) -> &Wire {
+        match self {
+            Self::Pooled(wire) => wire,
+            Self::Shared(wire) => wire,
+        }
+    }
 }
 
 impl Link {
+    /// Without any connection yet.
+    pub(crate) fn new(pool: Pool<Dialer>) -> Self {
+        Self { pool, line: Mutex::new(None), looked: SyncMutex::new(Instant::now()) }
+    }
+
     /// Begins a call.
     pub(crate) fn call(&self) -> Call<'_> {
-        Call { link: self, ends: Instant::now() + self.deadline }
+        self.look_out();
+        Call { link: self, ends: Instant::now() + self.dialer().deadline }
     }
 
     /// Gives out no more connections. What is under way keeps its own.
     pub(crate) fn close(&self) {
         self.pool.close();
-        self.hang_up();
-    }
-
-    async fn line(&self) -> StoreResult<MultiplexedConnection> {
-        let mut line = self.line.lock().await;
-        if let Some(line) = &*line {
-            return Ok(line.clone());
-        }
-        let new = Connection::take(self.pool.get().await.map_err(|error| error::pooling(&error))?);
-        Ok(line.insert(new).clone())
-    }
-
-    /// Forgets the line. Whoever holds its lock is about to make another.
-    fn hang_up(&self) {
         if let Ok(mut line) = self.line.try_lock() {
             *line = None;
         }
     }
+
+    pub(crate) fn dialer(&self) -> &Dialer {
+        self.pool.manager()
+    }
+
+    /// Opens a connection from time to time, beside all others and without waiting for it: an old server that goes on
+    /// answering as a primary cannot be told from the right one on the connections that lead to it.
+    fn look_out(&self) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.elapsed() >= LOOK_OUT {
+            *looked = Instant::now();
+            let pool = self.pool.clone();
+            self.dialer().home.spawn(async move { pool.manager().dial(None).await.is_ok() });
+        }
+    }
+
+    /// Uses no connection of the epoch any more.
+    pub(crate) fn leave(&self, epoch: u64) {
+        let epochs = &self.dialer().epochs;
+        epochs.end(epoch);
+        let present = epochs.present();
+        self.pool.retain(|wire, _| wire.epoch == present);
+    }
+
+    async fn lend(&self, way: Way) -> StoreResult<Lent> {
+        if way == Way::Pool {
+            return Ok(Lent::Pooled(self.pool.get().await.map_err(|error| error::pooling(&error))?));
+        }
+        let mut line = self.line.lock().await;
+        if let Some(line) = &*line
+            && line.epoch == self.dialer().epochs.present()
+        {
+            return Ok(Lent::Shared(line.clone()));
+        }
+        let new = self.dialer().dial(None).await.map_err(|error| error::connecting(&error))?;
+        Ok(Lent::Shared(line.insert(new).clone()))
+    }
 }
 
 impl Call<'_> {
-    /// Runs a script on a connection that is known to live: what a change did is not known when it is lost on the way.
+    /// Runs a script on a connection that has just proved itself: what a change did is not known when it is lost on the
+    /// way.
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
-        self.bounded(async {
-            let mut connection = self.link.pool.get().await.map_err(|error| error::pooling(&error))?;
-            script.invoke_async(&mut connection).await.map_err(|error| error::answering(&error))
-        })
-        .await
+        self.asked(Way::Pool, |mut wire| async move { script.invoke_async(&mut wire).await }).await
+    }
+
+    /// As `run`; once more by `full` where the server has no memory left, and that is the same script for such a case.
+    pub(crate) async fn run_even_full<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+        full: &ScriptInvocation<'_>,
+    ) -> StoreResult<T> {
+        match self.run(script).await {
+            // A server that knows no such scripts says so: the first error tells more.
+            Err(error) if error::is_full(&error) => self.run(full).await.map_err(|_| error),
+            answer => answer,
+        }
     }
 
     /// The answer to a command, as in `run`.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
-        self.bounded(async {
-            let mut connection = self.link.pool.get().await.map_err(|error| error::pooling(&error))?;
-            command.query_async(&mut connection).await.map_err(|error| error::answering(&error))
-        })
-        .await
+        self.asked(Way::Pool, |mut wire| async move { command.query_async(&mut wire).await }).await
     }
 
     /// Runs a script on the shared line, in one round trip; once more on a new line when that one is dead. So the
     /// script must do no harm when it runs twice.
     pub(crate) async fn look<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
-        self.bounded(async {
-            let first = script.invoke_async(&mut self.link.line().await?).await;
-            let answer = match first {
-                Err(error) if error.is_unrecoverable_error() => {
-                    self.link.hang_up();
-                    script.invoke_async(&mut self.link.line().await?).await
-                }
-                answer => answer,
-            };
-            answer.map_err(|error: RedisError| error::answering(&error))
-        })
-        .await
+        self.asked(Way::Line, |mut wire| async move { script.invoke_async(&mut wire).await }).await
+    }
+
+    /// As `look`, on a line that is opened for it: none that was there before is used any more.
+    pub(crate) async fn look_anew<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
+        self.link.leave(self.link.dialer().epochs.present());
+        self.look(script).await
     }
 
     /// A new connection for what waits, outside the deadline: an answer on it may take as long as `patience`.
-    pub(crate) async fn apart(&self, patience: Duration) -> StoreResult<MultiplexedConnection> {
-        self.bounded(async {
-            let settings = settings().set_response_timeout(Some(patience));
-            let connection = self.link.client.get_multiplexed_async_connection_with_config(&settings).await;
-            connection.map_err(|error| error::connecting(&error))
-        })
-        .await
+    pub(crate) async fn apart(&self, patience: Duration) -> StoreResult<Wire> {
+        let dial = self.link.dialer().dial(Some(patience));
+        self.bounded(async { dial.await.map_err(|error| error::connecting(&error)) }).await
     }
 
-    /// Opens a new connection and has it answer.
-    pub(crate) async fn greet(&self) -> StoreResult<()> {
+    /// Opens a new connection, which proves itself; and when a call has failed since the last proof, has the server take
+    /// a write of the pool too.
+    pub(crate) async fn prove(&self) -> StoreResult<()> {
+        let dialer = self.link.dialer();
+        self.bounded(async { dialer.dial(None).await.map_err(|error| error::connecting(&error)) }).await?;
+        if dialer.epochs.is_ailing() {
+            self.ask::<()>(redis::cmd("SET").arg(READY).arg(1).arg("PX").arg(1)).await?;
+            dialer.epochs.recovers();
+        }
+        Ok(())
+    }
+
+    /// Asks on the way that is given; once more on another connection when the server says that it is no primary, for
+    /// then it has done nothing, and when the shared line is dead.
+    async fn asked<T, F>(&self, way: Way, question: impl Fn(MultiplexedConnection) -> F) -> StoreResult<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
         self.bounded(async {
-            let connection = self.link.client.get_multiplexed_async_connection_with_config(&settings()).await;
-            let mut connection = connection.map_err(|error| error::connecting(&error))?;
-            redis::cmd("PING").query_async(&mut connection).await.map_err(|error| error::answering(&error))
+            let lent = self.link.lend(way).await?;
+            let mut answer = question(lent.connection.clone()).await;
+            if let Err(error) = &answer
+                && (error::is_demoted(error) || way == Way::Line && error.is_unrecoverable_error())
+            {
+                self.link.leave(lent.epoch);
+                drop(lent);
+                let lent = self.link.lend(way).await?;
+                answer = question(lent.connection.clone()).await;
+                if answer.as_ref().is_err_and(error::is_demoted) {
+                    self.link.leave(lent.epoch);
+                }
+            }
+            answer.map_err(|error| error::answering(&error))
         })
         .await
     }
 
     /// The one place where a deadline is kept.
     async fn bounded<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        if let Ok(result) = timeout_at(self.ends, work).await {
-            return result;
+        let epoch = self.link.dialer().epochs.present();
+        let Ok(result) = timeout_at(self.ends, work).await else {
+            // A connection whose peer vanished never says so: none of them is asked again.
+            self.link.leave(epoch);
+            return Err(StoreError::Unavailable(format!("no answer within {:?}", self.link.dialer().deadline)));
+        };
+        if matches!(result, Err(StoreError::Unavailable(_))) {
+            self.link.dialer().epochs.ails();
         }
-        // A connection whose peer vanished never says so: none of them is asked again.
-        self.link.pool.retain(|_, _| false);
-        self.link.hang_up();
-        Err(StoreError::Unavailable(format!("no answer within {:?}", self.link.deadline)))
+        result
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     RedisStore,
     call::Call,
     row::{KeyArgument, KnownKey, argument},
-    scripts::{self, ClaimArgument, SCRIPTS},
+    scripts::{self, ClaimArgument, EVEN_FULL, SCRIPTS},
 };
 use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId};
 use dalston_store::{ChangeKey, Claim, Guard, NewKey, Objection, Rotation, StoreError, StoreResult, UsedKey};
@@ -92,9 +92,16 @@ impl RedisStore {
             if needs_admin {
                 self.page(call, tenant, &PageRequest::default(), false).await?;
             }
+            let takes_away = change.rotation.is_none() && takes_away(before, &after);
             let used = UsedKey { key: after, last_used_at: known.used.last_used_at };
             let given = argument(&change.argument(&known, &used, needs_admin)?)?;
-            let answer: Vec<String> = call.run(SCRIPTS.change_key.arg(given).arg(self.now())).await?;
+            let mut script = SCRIPTS.change_key.arg(&given);
+            script.arg(self.now());
+            let answer: Vec<String> = if takes_away {
+                call.run_even_full(&script, EVEN_FULL.change_key.arg(&given).arg(self.now())).await?
+            } else {
+                call.run(&script).await?
+            };
             return match answer.as_slice() {
                 [word] if word == "moved" => continue,
                 [word] if word == "changed" => Ok(ChangeKey::Changed(Box::new(used))),
@@ -120,6 +127,12 @@ impl RedisStore {
         let answer = call.run::<Vec<String>>(SCRIPTS.change_key.arg(argument(&given)?).arg(self.now())).await;
         answer.map(|_| ())
     }
+}
+
+/// Whether a change does nothing but revoke or disable the key.
+fn takes_away(before: &Key, after: &Key) -> bool {
+    let Key { enabled, revoked_at, .. } = *after;
+    (revoked_at.is_some() || !enabled) && Key { enabled, revoked_at, ..before.clone() } == *after
 }
 
 impl Change<'_> {

@@ -2,21 +2,22 @@
 
 use crate::{
     RedisStore,
-    call::{Call, Link, settings},
+    call::{Call, Link},
+    dial::Dialer,
     error,
     scripts::{self, SCRIPTS},
 };
 use dalston_model::{SharedClock, TenantId};
-use dalston_store::{StoreError, StoreResult};
-use deadpool_redis::{Manager, Pool};
-use redis::{Client, InfoDict};
+use dalston_store::{Epochs, StoreError, StoreResult};
+use deadpool::managed::Pool;
+use redis::{InfoDict, IntoConnectionInfo};
 use std::{
     fmt,
     sync::{Mutex as SyncMutex, atomic::AtomicBool},
     time::Duration,
 };
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
 
 /// Where the server is, and how to talk to it.
 #[derive(Clone)]
@@ -56,7 +57,8 @@ pub enum ConnectError {
 
 impl RedisStore {
     /// Connects, and makes the tenant `default` on an empty server. Without a clock the server's own decides about
-    /// ends and windows.
+    /// ends and windows. All connections live in the Tokio runtime that this is called in, which must outlive all
+    /// users of the store.
     ///
     /// [`ConnectError::Volatile`] unless the server has an append-only file and never evicts, or the options allow it;
     /// [`ConnectError::Store`] when it does not answer.
@@ -74,11 +76,10 @@ impl RedisStore {
 }
 
 fn link(options: &RedisOptions) -> redis::RedisResult<Link> {
-    let client = Client::open(options.url.as_str())?;
-    let manager = Manager::new_with_config(options.url.as_str(), settings())?;
-    let pool = Pool::builder(manager).max_size(options.connections.max(1)).build();
-    let pool = pool.map_err(|_| (redis::ErrorKind::InvalidClientConfig, "the pool cannot be built"))?;
-    Ok(Link { client, pool, line: Mutex::new(None), deadline: options.deadline })
+    let server = options.url.as_str().into_connection_info()?;
+    let dialer = Dialer { server, home: Handle::current(), epochs: Epochs::default(), deadline: options.deadline };
+    let pool = Pool::builder(dialer).max_size(options.connections.max(1)).build();
+    Ok(Link::new(pool.map_err(|_| (redis::ErrorKind::InvalidClientConfig, "the pool cannot be built"))?))
 }
 
 async fn durable(call: &Call<'_>) -> Result<(), ConnectError> {

@@ -4,7 +4,7 @@ use crate::{
     RedisStore,
     audit::{self, AuditArgument},
     row::{Row, argument},
-    scripts::{AUDIT, CHANGES, SCRIPTS},
+    scripts::{AUDIT, CHANGES, EVEN_FULL, SCRIPTS},
     wakes::Listener,
 };
 use async_trait::async_trait;
@@ -23,13 +23,18 @@ fn mark((seq, link): End) -> StoreResult<Mark> {
 #[async_trait]
 impl FeedStore for RedisStore {
     async fn mark(&self) -> StoreResult<Mark> {
-        mark(self.link.call().run(&SCRIPTS.mark.prepare_invoke()).await?)
+        mark(self.link.call().look(&SCRIPTS.mark.prepare_invoke()).await?)
     }
 
     async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
         let mut script = SCRIPTS.key_changes.key(CHANGES);
         script.arg(after.seq).arg(after.link.map(|link| link.to_string()).unwrap_or_default()).arg(limit);
-        let (at, rows): (End, Option<Vec<Row>>) = self.link.call().run(&script).await?;
+        let call = self.link.call();
+        let (mut at, mut rows): (End, Option<Vec<Row>>) = call.look(&script).await?;
+        if rows.is_none() {
+            // Another record: or the line leads to another server than the one whose record it was.
+            (at, rows) = call.look_anew(&script).await?;
+        }
         let mark = mark(at)?;
         let Some(rows) = rows else { return Ok(Heard::Diverged(mark)) };
         let change = |row: Row| {
@@ -53,7 +58,8 @@ impl FeedStore for RedisStore {
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
         let given = argument(&AuditArgument::new(entry)?)?;
-        self.link.call().run(SCRIPTS.record.prepare_invoke().arg(given)).await
+        let (mut script, mut full) = (SCRIPTS.record.prepare_invoke(), EVEN_FULL.record.prepare_invoke());
+        self.link.call().run_even_full(script.arg(&given), full.arg(&given)).await
     }
 
     async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage> {

@@ -32,6 +32,7 @@
 //! | `dalston:limits:nodes` | hash: the nodes that share the counter of limits |
 //! | `dalston:claims:…`, `dalston:notes:{name}` | an `Idempotency-Key`, a note |
 //! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
+//! | `dalston:ready`, `dalston:primary` | written to see whether the server takes writes, deleted to see it: it never is |
 //! | `dalston:wakes` | the numbers of the last few changes of keys, for those who wait for one |
 //! | `dalston:audit:{tenant}`, `dalston:chain` | the numbers of its records, the last link and the first linked number |
 //!
@@ -45,6 +46,7 @@ mod call;
 mod change;
 mod connect;
 mod delivery;
+mod dial;
 mod error;
 mod excess;
 mod feed;
@@ -101,7 +103,7 @@ impl Store for RedisStore {
     }
 
     async fn probe(&self) -> StoreResult<()> {
-        self.link.call().greet().await
+        self.link.call().prove().await
     }
 
     /// Those of the pool; not the line that look-ups share.

@@ -53,6 +53,22 @@ scripts! {
     slots: close_session, count_sessions, list_workers, open_session, put_worker, remove_worker, renew_sessions;
 }
 
+/// Scripts that are run once more where the server has no memory left, and then run all the same, from Redis 7 on: what
+/// only takes rights away, and the record without which the master key could not.
+pub(crate) struct EvenFull {
+    pub(crate) change_key: Script,
+    pub(crate) record: Script,
+}
+
+macro_rules! even_full {
+    ($name:literal) => {
+        Script::new(concat!("#!lua flags=allow-oom\n", shared!(keys), include_str!(concat!("scripts/", $name, ".lua"))))
+    };
+}
+
+pub(crate) static EVEN_FULL: LazyLock<EvenFull> =
+    LazyLock::new(|| EvenFull { change_key: even_full!("change_key"), record: even_full!("record") });
+
 /// The numbers of keys' last changes.
 pub(crate) const CHANGES: &str = "dalston:changes";
 /// The stream of audit records.

@@ -1,8 +1,14 @@
 //! Wake-ups: a short stream, to which every script adds that changes a key.
 
-use crate::{RedisStore, error, scripts::WAKES};
+use crate::{
+    RedisStore,
+    dial::{Dialer, Wire},
+    error,
+    scripts::WAKES,
+};
 use async_trait::async_trait;
-use dalston_store::{StoreResult, Wakes};
+use dalston_store::{StoreError, StoreResult, Wakes};
+use deadpool::managed::Pool;
 use redis::{RedisResult, aio::MultiplexedConnection};
 use std::{pin::Pin, time::Duration};
 
@@ -18,7 +24,8 @@ type Added = Option<Vec<(String, Vec<Entry>)>>;
 
 /// Reads on a connection of its own, which waits with it.
 pub(crate) struct Listener {
-    connection: MultiplexedConnection,
+    pool: Pool<Dialer>,
+    wire: Wire,
     /// The id of the last entry that was read.
     last: String,
     /// What the server was asked and has not answered: it goes on when nobody waits for it.
@@ -28,11 +35,13 @@ pub(crate) struct Listener {
 impl Listener {
     /// Hears what is added from here on.
     pub(crate) async fn open(store: &RedisStore) -> StoreResult<Self> {
-        let mut connection = store.link.call().apart(PATIENCE).await?;
+        let wire = store.link.call().apart(PATIENCE).await?;
+        let mut connection = wire.connection.clone();
         let mut newest = redis::cmd("XREVRANGE");
         let newest = newest.arg(WAKES).arg(&["+", "-", "COUNT", "1"]).query_async::<Vec<Entry>>(&mut connection).await;
         let newest = newest.map_err(|error| error::answering(&error))?.pop();
-        Ok(Self { connection, last: newest.map_or_else(|| "0-0".to_owned(), |(id, _)| id), asked: None })
+        let last = newest.map_or_else(|| "0-0".to_owned(), |(id, _)| id);
+        Ok(Self { pool: store.link.pool.clone(), wire, last, asked: None })
     }
 }
 
@@ -47,8 +56,14 @@ async fn ask(mut connection: MultiplexedConnection, last: String) -> RedisResult
 impl Wakes for Listener {
     async fn next(&mut self) -> StoreResult<()> {
         loop {
-            let asked = self.asked.get_or_insert_with(|| Box::pin(ask(self.connection.clone(), self.last.clone())));
-            let answer = asked.await;
+            let asked =
+                self.asked.get_or_insert_with(|| Box::pin(ask(self.wire.connection.clone(), self.last.clone())));
+            let answer = tokio::select! {
+                answer = asked => answer,
+                () = self.pool.manager().epochs.ended(self.wire.epoch) => {
+                    return Err(StoreError::unavailable("the connection may not lead to the primary any more"));
+                }
+            };
             self.asked = None;
             let added = answer.map_err(|error| error::answering(&error))?.unwrap_or_default();
             if let Some((id, _)) = added.into_iter().flat_map(|(_, entries)| entries).next_back() {

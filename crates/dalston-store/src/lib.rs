@@ -8,6 +8,7 @@
 mod claim;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod epoch;
 mod error;
 mod feed;
 mod figures;
@@ -25,6 +26,7 @@ mod usage;
 mod webhooks;
 
 pub use claim::{Claim, Repeated};
+pub use epoch::Epochs;
 pub use error::{StoreError, StoreResult};
 pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
 pub use figures::{FigureTimes, KeyFigures, PoolFigures};
@@ -67,7 +69,8 @@ pub trait Store:
     /// `memory`, `sqlite`, `postgres` or `redis`.
     fn kind(&self) -> &'static str;
 
-    /// Opens a new connection and has it answer: what an idle pool says proves nothing about a stopped server.
+    /// Opens a new connection, on which the server must say that it takes writes: what an idle pool says proves nothing
+    /// about a stopped server. When a call has failed since, a write must succeed too.
     async fn probe(&self) -> StoreResult<()>;
 
     /// Its connections; `None` where there are none.

@@ -1,9 +1,11 @@
 //! Real servers, started by the tests themselves on free ports in a folder in memory, and gone when the tests end.
 
 mod keeper;
+mod pgbouncer;
 mod postgres;
 mod redis;
 
+pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, postgres_url};
 pub use redis::{Redis, redis_url};
 
@@ -14,8 +16,9 @@ use std::{
 
 /// The path of a server's program.
 fn program(name: &str, package: &str) -> String {
-    // Debian keeps the programs of PostgreSQL out of the path.
-    let search = r#"command -v "$0" || ls -d /usr/lib/postgresql/*/bin/"$0" | sort -V | tail -n 1"#;
+    // Debian keeps the programs of PostgreSQL out of the path, and those of PgBouncer out of that of most users.
+    let search =
+        r#"command -v "$0" || ls -d /usr/sbin/"$0" /usr/lib/postgresql/*/bin/"$0" 2>/dev/null | sort -V | tail -n 1"#;
     let found = Command::new("sh").args(["-c", search, name]).output().expect("there is a shell");
     let path = String::from_utf8_lossy(&found.stdout).trim().to_owned();
     assert!(!path.is_empty(), "{name} is missing: apt-get install --no-install-recommends {package}");

@@ -18,14 +18,20 @@ use std::{
     },
 };
 
-/// Makes the cluster unless it is there, and becomes its server. `$0` is initdb, `$1` postgres, `$2` the folder.
+/// Makes the cluster unless it is there, and becomes its server. `$0` is initdb, or pg_basebackup with the port of the
+/// server whose copy it is as `$5`; `$1` is postgres, `$2` the folder, `$4` are more settings.
 const SCRIPT: &str = r#"
 data=$2/data
-[ -s "$data/postgresql.conf" ] ||
+[ -s "$data/postgresql.conf" ] || if [ -n "$5" ]; then
+    "$0" -h 127.0.0.1 -p "$5" -U postgres -D "$data" -R -X stream -c fast --no-sync || exit
+else
     "$0" -D "$data" --no-sync --auth=trust -U postgres -E UTF8 --locale=C --no-instructions || exit
+fi
 exec "$1" -D "$data" -k "$2" -h 127.0.0.1 -p "$3" -c fsync=off -c full_page_writes=off -c shared_buffers=32MB \
-    -c wal_level=minimal -c max_wal_senders=0 -c max_connections=300
+    -c max_connections=300 $4
 "#;
+const ALONE: &str = "-c wal_level=minimal -c max_wal_senders=0";
+const COPIED: &str = "-c wal_level=replica -c max_wal_senders=4";
 
 /// The URL of an empty database of the PostgreSQL that all tests share.
 pub async fn postgres_url() -> String {
@@ -44,12 +50,39 @@ pub struct Postgres {
 impl Postgres {
     /// Starts one.
     pub fn start() -> Self {
-        let (initdb, postgres) = (program("initdb", "postgresql"), program("postgres", "postgresql"));
+        Self::with(ALONE, None)
+    }
+
+    /// A primary that can be copied, with an empty database.
+    pub async fn copied() -> (Self, String) {
+        let primary = Self::with(COPIED, None);
+        let url = primary.database().await;
+        (primary, url)
+    }
+
+    /// A hot standby of it.
+    pub fn copy(&self) -> Self {
+        Self::with(COPIED, Some(self.port))
+    }
+
+    /// A primary with an empty database, and a hot standby of it.
+    pub async fn pair() -> (Self, Self, String) {
+        let (primary, url) = Self::copied().await;
+        let standby = primary.copy();
+        (primary, standby, url)
+    }
+
+    fn with(settings: &str, copied: Option<u16>) -> Self {
+        let maker = program(if copied.is_some() { "pg_basebackup" } else { "initdb" }, "postgresql");
+        let (postgres, copied) = (program("postgres", "postgresql"), copied.map(|port| port.to_string()));
+        let copied = copied.unwrap_or_default();
         loop {
             let (folder, port) = (folder(), free_port());
             let mut command = unprivileged(&folder);
             let (dir, port_text) = (folder.display().to_string(), port.to_string());
-            command.extend(["sh", "-c", SCRIPT, &initdb, &postgres, &dir, &port_text].map(str::to_owned));
+            command.extend(
+                ["sh", "-c", SCRIPT, &maker, &postgres, &dir, &port_text, settings, &copied].map(str::to_owned),
+            );
             let mut keeper = Keeper::new(folder.clone(), "QUIT", &command);
             if keeper.start(|pid| is_ready(&folder, pid)) {
                 return Self { keeper, folder, port };
@@ -63,13 +96,47 @@ impl Postgres {
     pub async fn database(&self) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let server = format!("postgres://postgres@127.0.0.1:{}", self.port);
-        let mut connection = PgConnection::connect(&format!("{server}/postgres")).await.expect("it is ready");
         // Copying the files takes 15 ms, five times less than writing all pages to the log.
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name} STRATEGY FILE_COPY"));
-        sqlx::raw_sql(create).execute(&mut connection).await.expect("the name is new");
+        self.run("postgres", &format!("CREATE DATABASE {name} STRATEGY FILE_COPY")).await;
+        format!("postgres://postgres@{}/{name}", self.host())
+    }
+
+    /// Runs statements in one of its databases.
+    pub async fn run(&self, database: &str, sql: &str) {
+        let url = format!("postgres://postgres@{}/{database}", self.host());
+        let mut connection = PgConnection::connect(&url).await.expect("it is ready");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("it does as it is asked");
         connection.close().await.expect("it answers");
-        format!("{server}/{name}")
+    }
+
+    /// The number that a query gives.
+    pub async fn count(&self, database: &str, sql: &str) -> i64 {
+        let url = format!("postgres://postgres@{}/{database}", self.host());
+        let mut connection = PgConnection::connect(&url).await.expect("it is ready");
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.expect("it has the table")
+    }
+
+    /// Ends all of its sessions.
+    pub async fn end_sessions(&self) {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        self.run("postgres", sql).await;
+    }
+
+    /// Makes a standby a primary. The other one stays one as well.
+    pub async fn promote(&self) {
+        self.run("postgres", "SELECT pg_promote()").await;
+    }
+
+    /// Stops it as an administrator would, and starts it again: its sessions are told so.
+    pub fn restart_fast(&mut self) {
+        self.keeper.signal(Signal::INT);
+        self.restart();
+    }
+
+    /// Where it listens.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Ends the postmaster as a crash would; its back-ends follow.
@@ -99,15 +166,15 @@ impl Postgres {
     }
 }
 
-/// Whether this postmaster has written that it is ready: the eighth line of its file.
+/// Whether this postmaster has written that it is ready, or a standby that is: the eighth line of its file.
 fn is_ready(folder: &Path, pid: u32) -> bool {
     let file = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
     let lines: Vec<&str> = file.lines().map(str::trim).collect();
-    lines.first() == Some(&pid.to_string().as_str()) && lines.get(7) == Some(&"ready")
+    lines.first() == Some(&pid.to_string().as_str()) && matches!(lines.get(7), Some(&"ready" | &"standby"))
 }
 
 /// What to put before a command so that it does not run as root, which PostgreSQL refuses; the folder is made over.
-fn unprivileged(folder: &Path) -> Vec<String> {
+pub(super) fn unprivileged(folder: &Path) -> Vec<String> {
     if fs::metadata("/proc/self").is_ok_and(|this| this.uid() != 0) {
         return Vec::new();
     }

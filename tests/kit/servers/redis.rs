@@ -5,7 +5,8 @@ use super::{
     keeper::{Keeper, folder},
     program,
 };
-use crate::signal::Signal;
+use crate::{patience::eventually, signal::Signal};
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
@@ -59,6 +60,61 @@ impl Redis {
             // Somebody was faster to take the port; all else is a fault.
             assert!(keeper.log().contains("Address already in use"), "{}", keeper.log());
         }
+    }
+
+    /// A primary, and a replica that has all of its data.
+    pub async fn pair() -> (Self, Self) {
+        let primary = Self::start(&["--repl-diskless-sync-delay", "0"]);
+        let replica = Self::start(&["--repl-diskless-sync-delay", "0"]);
+        replica.follows(&primary).await;
+        (primary, replica)
+    }
+
+    /// Makes it a replica, and waits until it has the other's data.
+    pub async fn follows(&self, primary: &Self) {
+        self.ask(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]).await;
+        let linked = async || self.ask(&["INFO", "replication"]).await.contains("master_link_status:up");
+        eventually("it has the other's data", linked).await;
+    }
+
+    /// Makes it a replica of a server that is not there: it keeps the data that it has.
+    pub async fn follows_nobody(&self) {
+        self.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    }
+
+    /// Waits until its replica has all of its data.
+    pub async fn is_copied(&self) {
+        // It waits for what was written on the connection that asks, and before.
+        let mut connection = self.connection().await;
+        let mut commands = redis::pipe();
+        commands.cmd("SET").arg("kit").arg("").ignore().cmd("DEL").arg("kit").ignore();
+        commands.cmd("WAIT").arg(1).arg(0).ignore();
+        commands.query_async::<()>(&mut connection).await.expect("it has a replica");
+    }
+
+    /// Makes it a primary.
+    pub async fn leads(&self) {
+        self.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    }
+
+    /// The answer to a command, as text.
+    pub async fn ask(&self, words: &[&str]) -> String {
+        let mut connection = self.connection().await;
+        let mut command = redis::Cmd::new();
+        let answer: redis::Value = command.arg(words).query_async(&mut connection).await.expect("it knows the command");
+        redis::from_redis_value(answer).unwrap_or_default()
+    }
+
+    /// A connection on which an answer may take its time.
+    async fn connection(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        client.get_multiplexed_async_connection_with_config(&patient).await.expect("it is up")
+    }
+
+    /// Where it listens.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The URL of its first database.

@@ -14,6 +14,15 @@ local function clock(given)
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
+-- Fails where writes are refused: on a replica, and on a master that has too few of them. Writes nothing: there is no such
+-- key. A master whose disk is in trouble is one all the same.
+local function primary()
+  local answer = redis.pcall('DEL', 'dalston:primary')
+  if type(answer) == 'table' and answer.err and not answer.err:find('MISCONF', 1, true) then
+    redis.call('DEL', 'dalston:primary')
+  end
+end
+
 local function bytes(hex)
   return (hex:gsub('..', function(two) return string.char(tonumber(two, 16)) end))
 end

@@ -1,5 +1,6 @@
 -- The key behind a digest, with the time. Writes nothing.
 -- KEYS: the view at the digest, the keys by their last change. ARGV: the digest, the clock.
+primary()
 local seen = decode(redis.call('GET', KEYS[1]))
 if not seen or type(seen.id) ~= 'string' then
   return false

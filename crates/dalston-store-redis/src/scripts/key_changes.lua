@@ -1,5 +1,6 @@
 -- What changed after a mark: the mark where to go on, and rows by the number of their last change. When the record at
 -- the mark is another one, its end and no rows. KEYS: the changes. ARGV: the number and the link of the mark, how many.
+primary()
 local function link_at(seq)
   local last = redis.call('XREVRANGE', 'dalston:audit', seq .. '-0', '-', 'COUNT', 1)[1]
   return last and fields(last).hash or false

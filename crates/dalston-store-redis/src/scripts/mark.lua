@@ -1,2 +1,3 @@
 -- The end of the record.
+primary()
 return mark()

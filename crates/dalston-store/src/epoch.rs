@@ -1,0 +1,117 @@
+//! Which connections to a server may still be used.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::watch;
+
+/// The epochs of one store's connections, for engines that reach a server over the network. A connection belongs to the
+/// epoch in which it was begun. An epoch ends with any sign that its connections may not lead to the primary: the
+/// server takes no writes, it stops, it does not answer, or the address leads to another server by now. No connection
+/// is used after its epoch.
+#[derive(Debug, Default)]
+pub struct Epochs {
+    present: watch::Sender<u64>,
+    server: Mutex<Option<String>>,
+    ailing: AtomicBool,
+}
+
+impl Epochs {
+    /// The epoch of a connection that is begun now. Read it before the connection is begun.
+    pub fn present(&self) -> u64 {
+        *self.present.borrow()
+    }
+
+    /// Ends the epoch of a connection that gave a sign. A sign of an older connection ends nothing: what was opened
+    /// since then is not in doubt.
+    pub fn end(&self, epoch: u64) {
+        self.ailing.store(true, Ordering::Release);
+        self.present.send_if_modified(|present| {
+            let ends = *present == epoch;
+            *present += u64::from(ends);
+            ends
+        });
+    }
+
+    /// Waits until the epoch has ended.
+    pub async fn ended(&self, epoch: u64) {
+        // It cannot fail: the sender is here.
+        let _ = self.present.subscribe().wait_for(|present| *present != epoch).await;
+    }
+
+    /// A new connection of this epoch leads to the server of this identity, which no other server has and which changes
+    /// when it restarts. Gives the epoch of that connection: a new one when the last connection led elsewhere. When it
+    /// is not the present one, another connection has found out meanwhile, and this one is too old.
+    pub fn leads_to(&self, server: &str, epoch: u64) -> u64 {
+        let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.present() != epoch {
+            return epoch;
+        }
+        if known.as_deref().is_some_and(|known| known != server) {
+            self.end(epoch);
+        }
+        *known = Some(server.to_owned());
+        self.present()
+    }
+
+    /// A call failed: whether the server still takes writes is not known.
+    pub fn ails(&self) {
+        self.ailing.store(true, Ordering::Release);
+    }
+
+    /// Whether a call failed since the last proof that the server takes writes.
+    pub fn is_ailing(&self) -> bool {
+        self.ailing.load(Ordering::Acquire)
+    }
+
+    /// The server took a write.
+    pub fn recovers(&self) {
+        self.ailing.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_of_an_older_connection_ends_nothing() {
+        let epochs = Epochs::default();
+        let first = epochs.present();
+        epochs.end(first);
+        let second = epochs.present();
+        assert_ne!(first, second);
+        epochs.end(first);
+        assert_eq!(epochs.present(), second);
+    }
+
+    #[test]
+    fn another_server_behind_the_address_ends_the_epoch_and_begins_one() {
+        let epochs = Epochs::default();
+        let first = epochs.present();
+        for _ in 0..2 {
+            assert_eq!(epochs.leads_to("one", first), first);
+        }
+        let second = epochs.leads_to("two", first);
+        assert_eq!(epochs.present(), second);
+        assert_ne!(first, second);
+        assert_eq!(epochs.leads_to("two", second), second);
+        assert_eq!(epochs.leads_to("one", first), first, "it was begun before the other was found");
+        assert_eq!(epochs.present(), second);
+        let third = epochs.leads_to("one", second);
+        assert_eq!((epochs.present(), epochs.leads_to("one", third)), (third, third));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_end_of_an_epoch_hears_of_it() {
+        let epochs = Epochs::default();
+        let epoch = epochs.present();
+        assert!(!epochs.is_ailing());
+        tokio::join!(epochs.ended(epoch), async { epochs.end(epoch) });
+        epochs.ended(epoch).await;
+        assert!(epochs.is_ailing());
+        epochs.recovers();
+        assert!(!epochs.is_ailing());
+    }
+}
