@@ -3,6 +3,7 @@
 pub mod app;
 pub mod bot_api;
 pub mod client;
+pub mod deaf;
 pub mod engine_server;
 pub mod feed;
 pub mod foreign;
