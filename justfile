@@ -16,6 +16,10 @@ run *args:
 test *words:
     bash tests/run {{words}}
 
+# The README's commands and its walk on a fresh Debian, made for the purpose; as root. With words, only those tests.
+fresh *words:
+    bash tests/fresh {{words}}
+
 # Compare the gateway with its peers; installs them.
 bench:
     bash benches/run
@@ -24,6 +28,16 @@ bench:
 micro:
     cargo build --release --bin dalston-gateway
     cargo bench -p dalston-benches
+
+# Throw hostile files at it beside another tenant's requests.
+bombs:
+    cargo build --release --bin dalston-gateway
+    python3 benches/bombs.py
+
+# Throw mutated audio at it, for so many seconds.
+fuzz seconds="600":
+    cargo build --release --bin dalston-gateway
+    cargo run --release --manifest-path fuzz/Cargo.toml -- {{seconds}}
 
 # Write all code the same way.
 fmt:

@@ -177,15 +177,22 @@ fn a_switch_may_stand_alone_wherever_it_stands() {
 #[test]
 fn a_server_or_a_key_that_can_be_none_is_wrong_use() {
     let keyed = Shell::new().set("DALSTON_API_KEY", "dk_invalid");
-    for url in ["localhost:8000", "127.0.0.1:8000", "ftp://localhost", "http://", "//localhost", ""] {
+    for url in ["localhost:8000", "127.0.0.1:8000", "ftp://localhost", "http://", "//localhost"] {
         let typed = keyed.dalston(&["whoami", "--server", url]);
         assert!(typed.code == 2 && typed.err.contains("http://127.0.0.1:8000"), "{url} {typed:?}");
     }
-    for key in ["dk_in\nvalid", "dk_invalid\n", "dk_inv\u{7}alid", "dk invalid", "dk_ünvalid"] {
+    for key in ["dk_in\nvalid", "dk_inv\u{7}alid", "dk invalid", "dk_ünvalid"] {
         let shell = Shell::new().set("DALSTON_API_KEY", key);
         let typed = shell.dalston(&["whoami", "--server", "http://127.0.0.1:1"]);
         assert!(typed.code == 2 && typed.err.contains("DALSTON_API_KEY"), "{typed:?}");
         assert!(!typed.err.contains(key), "{typed:?}");
+    }
+    // White space around a value does not count; nothing but that is none.
+    let shell = Shell::new().set("DALSTON_API_KEY", " dk_invalid\n");
+    assert_eq!(shell.dalston(&["whoami", "--server", "http://127.0.0.1:1"]).code, 5);
+    for (server, key) in [("", "dk_invalid"), ("http://127.0.0.1:1", " ")] {
+        let typed = Shell::new().set("DALSTON_SERVER", server).set("DALSTON_API_KEY", key).dalston(&["whoami"]);
+        assert!(typed.code == 2 && typed.err.contains("is empty"), "{typed:?}");
     }
 }
 

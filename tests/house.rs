@@ -184,6 +184,20 @@ fn nothing_is_left_undone() {
     }
 }
 
+/// A minimal system has what the tests start, or `tests/run` installs it.
+#[test]
+fn the_tests_start_no_program_that_may_be_missing() {
+    // Of Debian's essential packages, and what runs the tests.
+    const THERE: [&str; 7] = ["cargo", "chown", "find", "script", "setpriv", "sh", "touch"];
+    let run = fs::read_to_string(root().join("tests/run")).unwrap();
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with(root().join("tests"))) {
+        for program in text.split("Command::new(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let is_there = THERE.contains(&program) || run.contains(&format!("\nneeds {program} "));
+            assert!(is_there, "{program} in {}: tests/run does not install it", path.display());
+        }
+    }
+}
+
 /// A secret leaves its type in a few known places: its digest and checksum, and the doors that hand it over once.
 #[test]
 fn a_secret_has_one_exit_and_few_who_use_it() {
@@ -218,6 +232,7 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-runtime/src/first_key.rs",
             "crates/dalston-runtime/src/work.rs",
             "crates/dalston-service/src/blobs/bucket.rs",
+            "crates/dalston-service/src/claims.rs",
             "crates/dalston-service/src/claims.rs",
             "crates/dalston-service/src/secret.rs",
             "crates/dalston-service/src/secret.rs",

@@ -16,6 +16,7 @@ mod openai;
 mod process;
 mod seed;
 mod servers;
+mod shares;
 mod snapshots;
 mod status;
 mod storage;

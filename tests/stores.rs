@@ -1,11 +1,14 @@
 //! The contract, on every engine; and what only some engines must do.
 
+mod clocks;
 mod postgres_plans;
 mod postgres_server;
+mod python_records;
 mod python_seed;
 mod redis_jobs;
 mod redis_records;
 mod redis_server;
+mod usage_backlog;
 mod wakes;
 
 dalston_store::contract!(memory, kit::stores::memory());

@@ -4,6 +4,7 @@ mod callers;
 mod commands;
 mod doors;
 mod example;
+mod obedience;
 mod outage;
 
 use callers::{dead_keys, right, wrong};

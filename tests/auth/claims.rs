@@ -171,3 +171,35 @@ fn base64(bytes: &[u8]) -> String {
     };
     bytes.chunks(3).map(chunk).collect()
 }
+
+#[tokio::test]
+async fn the_secret_of_a_key_that_is_good_for_nothing_waits_no_longer() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let gone = async |path: &str| {
+        app.anon().get(path).await.expect(404);
+        let answer = open(&app, path).await.expect(404);
+        assert_eq!((answer.problem(), &answer.json["detail"]), ("not_found", &json!("Claim not found")));
+    };
+    let (revoked, path) = waiting(&app).await;
+    admin.delete(&format!("/auth/keys/{}", revoked.id.unwrap())).await.expect(200);
+    gone(&path).await;
+    let (rotated, path) = waiting(&app).await;
+    let rotate = format!("/auth/keys/{}/rotate", rotated.id.unwrap());
+    admin.post(&rotate, json!({"overlap_seconds": 60})).await.expect(200).secret();
+    app.anon().get(&path).await.expect(200);
+    app.clock.advance(Duration::from_secs(61));
+    gone(&path).await;
+    let (expired, path) = waiting(&app).await;
+    let ends = app.clock_now().plus(Duration::from_secs(60)).to_string();
+    let key = format!("/auth/keys/{}", expired.id.unwrap());
+    admin.patch(&key, json!({"expires_at": ends})).await.expect(200);
+    app.clock.advance(Duration::from_secs(61));
+    gone(&path).await;
+    let (disabled, path) = waiting(&app).await;
+    let key = format!("/auth/keys/{}", disabled.id.unwrap());
+    admin.patch(&key, json!({"enabled": false})).await.expect(200);
+    open(&app, &path).await.expect(200);
+    let opened = app.master().get("/v1/audit?action=secret.claimed").await.expect(200);
+    assert_eq!(opened.json.as_array().unwrap().len(), 1, "what is refused is no claim");
+}

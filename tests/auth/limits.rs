@@ -2,7 +2,7 @@
 
 mod shared;
 
-use dalston_model::{Clock, Entropy, SeededEntropy};
+use dalston_model::{Clock, Entropy, SeededEntropy, Timestamp};
 use kit::{
     app::App,
     client::{Answer, Client},
@@ -74,6 +74,25 @@ async fn after_retry_after_the_next_request_is_admitted() {
         let wait: u64 = refused.header("retry-after").parse().unwrap();
         assert_eq!(left(&refused), (0, wait), "RATE-01");
         app.clock.advance(Duration::from_secs(wait));
+        client.get("/auth/me").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_holds_nobody_longer_than_a_window() {
+    for back in [59, 62, 3_600] {
+        let app = App::start().await;
+        app.clock.advance(Duration::from_secs(10));
+        let client = limited(&app, "jobs:read", 2).await;
+        for _ in 0..2 {
+            client.get("/auth/me").await.expect(200);
+        }
+        for _ in 0..2 {
+            app.clock.set(Timestamp::from_micros(app.clock.now().as_micros() - back * 1_000_000));
+            let refused = client.get("/auth/me").await.expect(429);
+            assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 61, "{back} seconds back");
+        }
+        app.clock.advance(Duration::from_secs(61));
         client.get("/auth/me").await.expect(200);
     }
 }

@@ -38,7 +38,7 @@ async fn two_master_keys_work_while_one_replaces_the_other() {
 
 #[tokio::test]
 async fn without_a_master_key_nothing_is_one() {
-    let app = Start::default().set("DALSTON_MASTER_KEY", "").start().await;
+    let app = Start::default().unset("DALSTON_MASTER_KEY").start().await;
     app.master().get("/auth/me").await.expect(401);
     app.anon().get_with("/auth/me", &[("authorization", "Bearer ")]).await.expect(400);
     app.anon().get_with("/auth/me", &[("authorization", "Bearer null")]).await.expect(401);

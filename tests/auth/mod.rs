@@ -1,6 +1,7 @@
 //! `/auth`.
 
 mod claims;
+mod clocks;
 mod credential;
 mod keys;
 mod limits;

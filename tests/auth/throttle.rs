@@ -1,5 +1,6 @@
 //! Failed attempts: so many a minute from one address, and valid keys untouched (BRUTE-01, BRUTE-02).
 
+use dalston_model::{Clock, Timestamp};
 use kit::app::{App, Start};
 use std::time::Duration;
 
@@ -42,6 +43,22 @@ async fn thirty_failures_a_minute_then_429_until_retry_after() {
     app.clock.advance(Duration::from_secs(wait));
     app.with("dk_guess").get("/auth/me").await.expect(401);
     app.with("dk_guess").get("/auth/me").await.expect(429);
+}
+
+#[tokio::test]
+async fn no_step_of_the_time_of_day_holds_an_address_longer() {
+    for step in [-3_600_000_000, -62_000_000, -59_000_000] {
+        let app = strict().await;
+        app.clock.advance(Duration::from_secs(10));
+        assert_eq!(failures(&app, &[]).await, 3);
+        for _ in 0..2 {
+            app.clock.set(Timestamp::from_micros(app.clock.now().as_micros() + step));
+            let refused = app.with("dk_guess").get("/auth/me").await.expect(429);
+            assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 20, "a third of a minute");
+        }
+        app.clock.advance(Duration::from_secs(60));
+        assert_eq!(failures(&app, &[]).await, 3);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Commands by name and as slash text.
 
 use super::{call, id, secrets_of};
-use kit::app::App;
+use kit::app::{App, MASTER};
 use serde_json::json;
 
 #[tokio::test]
@@ -79,8 +79,18 @@ async fn rights_come_from_the_credential_alone() {
         let answer = call(&reader, json!({"command": "/keys_list", field: "1"})).await.expect(422);
         assert_eq!((answer.problem(), answer.fields()), ("invalid_request", vec![field]));
     }
-    let pasted = call(&reader, json!({"command": "/status", "dk_ secret": 1})).await.expect(422);
-    assert_eq!(pasted.fields(), ["(unreadable name)"]);
+    let secret = reader.secret.clone().unwrap();
+    for pasted in ["dk_ secret", MASTER, secret.as_str(), &"a".repeat(32), &"f".repeat(64)] {
+        let answer = call(&reader, json!({"command": "/status", pasted: 1})).await.expect(422);
+        assert_eq!(answer.fields(), ["(unreadable name)"], "{pasted}");
+        if pasted.contains(' ') {
+            continue;
+        }
+        let form = reqwest::multipart::Form::new().text(pasted.to_owned(), "1");
+        let upload = app.key("jobs:write").await.request(reqwest::Method::POST, "/v1/audio/transcriptions");
+        let answer = kit::client::Answer::of(upload.multipart(form)).await.expect(422);
+        assert_eq!(answer.fields(), ["(unreadable name)"], "{pasted}");
+    }
 }
 
 #[tokio::test]

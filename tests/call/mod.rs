@@ -3,6 +3,7 @@
 mod commands;
 mod confirm;
 mod model;
+mod proposals;
 mod secrets;
 mod silence;
 mod tools;

@@ -10,7 +10,8 @@ async fn the_model_answers_and_the_caller_reads_it() {
     let admin = app.key("admin").await;
     model.says([Says::text("Hello.\nYou may \u{1b}[31mmanage keys.")]);
     let answer = say(&admin, "who am I?").await.expect(200);
-    assert_eq!(answer.json["response"], "Hello.\nYou may \\u{1b}[31mmanage keys.");
+    assert_eq!(answer.json["response"], "Hello.\nYou may \\u{1b}[31mmanage keys.\n\nCommands that ran: none");
+    assert_eq!(answer.json["commands"], json!({"ran": [], "waiting": []}));
     assert!(answer.json["data"].is_null() && answer.json["command_handled"].is_null());
     let heard = model.heard().remove(0);
     assert_eq!((heard.authorization, heard.path.as_str()), (format!("Bearer {KEY}"), "/v1/chat/completions"));
@@ -33,17 +34,27 @@ async fn tools_run_in_order_over_several_rounds() {
         Says::text("Made two."),
     ]);
     let answer = say(&admin, "make two keys").await.expect(200);
-    assert_eq!((&answer.json["response"], &answer.json["command_handled"]), (&json!("Made two."), &json!("keys.list")));
-    let names: Vec<&Value> = answer.json["data"].as_array().unwrap().iter().map(|key| &key["name"]).collect();
-    assert!(names.contains(&&json!("one")) && names.contains(&&json!("two")), "{names:?}");
+    assert_eq!(answer.json["command_handled"], "keys.list");
+    let wanted = json!({"ran": ["whoami", "keys.list"], "waiting": ["keys.create", "keys.create"]});
+    assert_eq!(answer.json["commands"], wanted);
+    let said = answer.json["response"].as_str().unwrap();
+    let wanted = "Made two.\n\nCommands that ran: whoami, keys.list\n\n\
+        The language model proposes: keys.create runs once you confirm it.\nname: \"one\"\n\n\
+        The language model proposes: keys.create runs once you confirm it.\nname: \"two\"";
+    assert_eq!(said, wanted);
     let results = model.results();
     assert_eq!(results.len(), 4);
     assert_eq!(results[0]["id"], id(&admin));
     assert_eq!(results[3], answer.json["data"]);
-    let secrets = secrets_of(&answer);
-    assert_eq!((secrets.len(), &answer.json["secrets"]["key"]), (2, &Value::Null));
-    for secret in secrets {
-        app.with(&secret).get("/auth/me").await.expect(200);
+    assert_eq!(answer.json["data"].as_array().unwrap().len(), 1, "nothing was made");
+    // Each has a token of its own; the first stands where one alone would.
+    let waiting = answer.json["confirms"].as_array().unwrap();
+    assert_eq!((waiting.len(), &waiting[0]), (2, &answer.json["confirm"]));
+    for (waiting, name) in waiting.iter().zip(["one", "two"]) {
+        let made = call(&admin, json!({"confirm": waiting["token"]})).await.expect(200);
+        assert_eq!(made.json["data"]["name"], name);
+        app.with(&secrets_of(&made)[0]).get("/auth/me").await.expect(200);
+        call(&admin, json!({"confirm": waiting["token"]})).await.expect(404);
     }
     let ids: Vec<Value> = model.last()["messages"].as_array().unwrap()[3..]
         .iter()
@@ -70,7 +81,8 @@ async fn mistakes_go_back_to_the_model_and_it_goes_on() {
     let calls = calls.map(|(tool, arguments)| (tool.to_owned(), arguments.to_owned()));
     model.says([Says::Calls(calls.into()), Says::call("list_jobs", &json!({"limit": 1})), Says::text("None.")]);
     let answer = say(&reader, "which jobs?").await.expect(200);
-    assert_eq!((&answer.json["response"], &answer.json["data"]), (&json!("None."), &json!([])));
+    let told = json!("None.\n\nCommands that ran: jobs.list");
+    assert_eq!((&answer.json["response"], &answer.json["data"]), (&told, &json!([])));
     let results = model.results();
     let codes: Vec<&str> = results[..8].iter().map(|result| result["error"]["code"].as_str().unwrap()).collect();
     let invalid = "invalid_request";
@@ -85,23 +97,24 @@ async fn mistakes_go_back_to_the_model_and_it_goes_on() {
 async fn a_model_that_comes_to_no_end_is_stopped_after_eight_rounds() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
-    model.says((0..20).map(|_| Says::call("create_api_key", &json!({"name": "n"}))));
+    model.says((0..20).map(|_| Says::call("whoami", &json!({}))));
     let answer = say(&admin, "go on for ever").await.expect(207);
     assert_eq!(model.heard().len(), 8);
-    assert!(answer.json["response"].as_str().unwrap().ends_with("came to no end in 8 rounds and was stopped."));
-    // What was done is told, with every secret.
-    assert_eq!((secrets_of(&answer).len(), &answer.json["command_handled"]), (7, &json!("keys.create")));
-    assert_eq!(admin.get("/auth/keys").await.expect(200).ids().len(), 8);
+    let said = answer.json["response"].as_str().unwrap();
+    assert!(said.contains("came to no end in 8 rounds and was stopped."), "{said}");
+    // What was done is told.
+    assert!(said.ends_with("Commands that ran: whoami (7 times)"), "{said}");
+    assert_eq!(answer.json["command_handled"], "whoami");
 }
 
 #[tokio::test]
 async fn at_most_eight_tools_run_in_a_round() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
-    let create = ("create_api_key".to_owned(), json!({"name": "n"}).to_string());
-    model.says([Says::Calls(vec![create; 10]), Says::text("Made eight.")]);
-    let answer = say(&admin, "ten keys").await.expect(200);
-    assert_eq!(secrets_of(&answer).len(), 8);
+    let whoami = ("whoami".to_owned(), "{}".to_owned());
+    model.says([Says::Calls(vec![whoami; 10]), Says::text("Asked ten times.")]);
+    let answer = say(&admin, "who am I?").await.expect(200);
+    assert_eq!(answer.json["commands"]["ran"].as_array().unwrap().len(), 8);
     let results = model.results();
     assert_eq!(results.len(), 10);
     assert!(results[8..].iter().all(|result| result["error"]["code"] == "invalid_request"), "{results:?}");
@@ -153,8 +166,9 @@ async fn instructions_in_a_name_give_the_model_no_rights() {
 async fn what_the_model_does_is_recorded_as_done_through_it() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
-    model.says([Says::call("create_api_key", &json!({"name": "by the model"})), Says::text("Made.")]);
-    let made = say(&admin, "make a key").await.expect(200);
+    model.says([Says::call("create_api_key", &json!({"name": "by the model"})), Says::text("It waits.")]);
+    let proposal = say(&admin, "make a key").await.expect(200);
+    let made = call(&admin, json!({"confirm": proposal.json["confirm"]["token"]})).await.expect(200);
     let by_hand = call(&admin, json!({"command": "/keys_create 'by hand'"})).await.expect(200);
     let records = call(&admin, json!({"command": "/audit_list action=key.created"})).await.expect(200);
     for (answer, door) in [(made, "llm"), (by_hand, "call")] {
@@ -166,20 +180,18 @@ async fn what_the_model_does_is_recorded_as_done_through_it() {
 }
 
 #[tokio::test]
-async fn a_repeated_message_makes_one_key() {
+async fn a_message_that_is_repeated_and_confirmed_twice_makes_one_key() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
     let once = [("idempotency-key", "once")];
-    model.says([Says::call("create_api_key", &json!({"name": "n"})), Says::text("Made.")]);
-    let made = admin.post_with("/call", json!({"message": "make a key"}), &once).await.expect(200);
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        model.says([Says::call("create_api_key", &json!({"name": "n"})), Says::text("It waits.")]);
+        let asked = admin.post_with("/call", json!({"message": "make a key"}), &once).await.expect(200);
+        tokens.push(asked.json["confirm"]["token"].clone());
+    }
+    let made = admin.post_with("/call", json!({"confirm": tokens[0]}), &once).await.expect(200);
     kit::log::guard(&secrets_of(&made)[0]);
-    model.says([
-        Says::call("help", &json!({})),
-        Says::call("create_api_key", &json!({"name": "n"})),
-        Says::text("No."),
-    ]);
-    let again = admin.post_with("/call", json!({"message": "make a key"}), &once).await.expect(200);
-    assert!(secrets_of(&again).is_empty());
-    assert_eq!(model.results()[1]["error"]["code"], "conflict", "IDEM-01");
-    assert_eq!(admin.get("/auth/keys").await.expect(200).ids().len(), 2);
+    admin.post_with("/call", json!({"confirm": tokens[1]}), &once).await.expect(409);
+    assert_eq!(admin.get("/auth/keys").await.expect(200).ids().len(), 2, "IDEM-01");
 }

@@ -3,13 +3,18 @@
 use super::{call, gateway, id, say, secrets_of, start};
 use futures_util::future::join_all;
 use kit::{
+    app::Start,
     client::{Answer, Client},
-    model_server::{ModelServer, Says},
-    process::eventually,
+    model_server::{MODEL, ModelServer, Says},
+    patience::eventually,
 };
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 /// The answer when the model gives none.
 #[track_caller]
@@ -56,6 +61,36 @@ async fn a_model_that_is_not_there_is_said_to_be_unreachable() {
     call(&admin, json!({"command": "/status"})).await.expect(200);
 }
 
+/// A server that answers once on each connection and ends it, without a word of that, when it is asked again there: as one
+/// that ends idle connections at that very moment. Where it is.
+async fn a_server_that_ends_idle_connections() -> String {
+    const TURN: &str = r#"{"choices": [{"message": {"content": "Hello."}}]}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = [0; 64 * 1024];
+                let _ = stream.read(&mut read).await;
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", TURN.len());
+                stream.write_all(format!("{head}{TURN}").as_bytes()).await.unwrap();
+                let _ = stream.read(&mut read).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_server_that_ends_idle_connections_is_asked_on_new_ones() {
+    let url = a_server_that_ends_idle_connections().await;
+    let app = Start::default().set("DALSTON_LLM_URL", &url).set("DALSTON_LLM_MODEL", MODEL).start().await;
+    let admin = app.key("admin").await;
+    for _ in 0..5 {
+        assert_eq!(say(&admin, "hello").await.expect(200).json["response"], "Hello.");
+    }
+}
+
 #[tokio::test]
 async fn a_model_that_takes_too_long_is_given_up() {
     let model = ModelServer::start();
@@ -66,48 +101,81 @@ async fn a_model_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_was_done_before_the_model_fell_silent_is_told_with_its_secret() {
+async fn what_was_done_before_the_model_fell_silent_is_told() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
-    model.says([Says::call("create_api_key", &json!({"name": "n"})), Says::Raw(500, String::new())]);
+    let calls = [("whoami", json!({})), ("create_api_key", json!({"name": "n"}))];
+    let calls = calls.map(|(tool, arguments)| (tool.to_owned(), arguments.to_string()));
+    model.says([Says::Calls(calls.into()), Says::Raw(500, String::new())]);
     let answer = say(&admin, "make a key").await.expect(207);
-    assert_eq!(answer.json["command_handled"], "keys.create");
+    assert_eq!(answer.json["command_handled"], "whoami");
     assert!(answer.json["response"].as_str().unwrap().contains("fell silent"), "{}", answer.text);
-    let made = app.with(&secrets_of(&answer)[0]).get("/auth/me").await.expect(200);
-    assert_eq!(made.json["id"], answer.json["data"]["id"]);
+    assert_eq!(answer.json["commands"], json!({"ran": ["whoami"], "waiting": ["keys.create"]}));
+    let made = call(&admin, json!({"confirm": answer.json["confirm"]["token"]})).await.expect(200);
+    app.with(&secrets_of(&made)[0]).get("/auth/me").await.expect(200);
 }
 
 #[tokio::test]
 async fn eight_talk_at_once_and_the_next_is_told_to_wait() {
     let (app, model) = gateway().await;
-    let admin = app.key("admin").await;
+    let (admin, deputy) = (app.key("admin").await, app.key("admin").await);
     model.says((0..8).map(|_| Says::Nothing));
     model.says((0..8).map(|_| Says::text("At last.")));
     let others = async {
         model.asked(8).await;
-        let refused = say(&admin, "hello").await.expect(503);
-        assert_eq!(refused.problem(), "unavailable");
+        for client in [&admin, &deputy, &app.key("admin").await] {
+            let refused = say(client, "hello").await.expect(503);
+            assert_eq!(refused.problem(), "unavailable");
+        }
         // Commands need no model.
         call(&admin, json!({"command": "/status"})).await.expect(200);
         model.release();
     };
-    let (answers, ()) = tokio::join!(join_all((0..8).map(|_| say(&admin, "hello"))), others);
+    let asking = [&admin, &deputy].into_iter().flat_map(|client| (0..4).map(move |_| say(client, "hello")));
+    let (answers, ()) = tokio::join!(join_all(asking), others);
     for answer in answers {
-        assert_eq!(answer.expect(200).json["response"], "At last.");
+        assert!(answer.expect(200).json["response"].as_str().unwrap().starts_with("At last."));
     }
     model.says([Says::text("Hello.")]);
     say(&admin, "hello").await.expect(200);
     assert_eq!(model.heard().len(), 9);
 }
 
+/// Whoever asks first: half is of one caller at most, and half of one tenant where there are several.
+#[tokio::test]
+async fn neither_a_caller_nor_a_tenant_has_all_conversations() {
+    let (app, model) = gateway().await;
+    let (greedy, second) = (app.key("realtime").await, app.key("realtime").await);
+    model.says((0..8).map(|_| Says::Nothing));
+    model.says((0..8).map(|_| Says::text("At last.")));
+    let mut open: Vec<_> = (0..6).map(|_| tokio::spawn(say_later(greedy.clone()))).collect();
+    model.asked(4).await;
+    eventually("two of them are refused", async || open.iter().filter(|it| it.is_finished()).count() == 2).await;
+    assert_eq!(say(&greedy, "hello").await.code(), 503, "a caller has its share");
+    // Another tenant comes: now the tenant of the first has its share, too.
+    let modest = app.key_of("modest", "realtime", |ask| ask).await;
+    assert_eq!(say(&second, "hello").await.code(), 503, "a tenant has its share");
+    open.extend((0..4).map(|_| tokio::spawn(say_later(modest.clone()))));
+    model.asked(8).await;
+    assert_eq!(say(&app.key_of("third", "realtime", |ask| ask).await, "hello").await.code(), 503);
+    model.release();
+    let answers = join_all(open).await;
+    assert_eq!(answers.into_iter().filter(|answer| answer.as_ref().unwrap().code() == 200).count(), 8);
+}
+
+async fn say_later(client: Client) -> Answer {
+    say(&client, "hello").await
+}
+
 #[tokio::test]
 async fn callers_who_go_away_leave_room_for_others() {
     let (app, model) = gateway().await;
-    let admin = app.key("admin").await;
+    let (admin, deputy) = (app.key("admin").await, app.key("admin").await);
     model.says((0..8).map(|_| Says::Nothing));
     let gone: Vec<_> = (0..8)
-        .map(|_| {
-            let request = admin.request(Method::POST, "/call").json(&json!({"message": "hello"}));
+        .map(|number| {
+            let client = if number % 2 == 0 { &admin } else { &deputy };
+            let request = client.request(Method::POST, "/call").json(&json!({"message": "hello"}));
             tokio::spawn(request.send())
         })
         .collect();

@@ -44,8 +44,9 @@ async fn the_four_tools_for_keys_have_their_names_and_parameters_and_work() {
     let (app, model) = gateway().await;
     let admin = app.key("admin").await;
     let create = json!({"name": "From the chat", "description": "for a friend"});
-    model.says([Says::call("create_api_key", &create), Says::text("Made.")]);
-    let made = say(&admin, "make a key").await.expect(200);
+    model.says([Says::call("create_api_key", &create), Says::text("It waits.")]);
+    let proposal = say(&admin, "make a key").await.expect(200);
+    let made = super::call(&admin, json!({"confirm": proposal.json["confirm"]["token"]})).await.expect(200);
     let (key, secret) = (made.json["data"]["id"].as_str().unwrap(), super::secrets_of(&made).remove(0));
     assert_eq!(made.json["data"]["description"], "for a friend");
     let friend = app.with(&secret);

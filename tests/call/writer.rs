@@ -8,11 +8,11 @@ use kit::{
     model_server::{KEY, MODEL, ModelServer, Says},
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 fn writer(server: &ModelServer) -> Model {
     let key = SecretText::new(KEY.to_owned());
-    Model::new(&server.url, MODEL.to_owned(), Some(key), Duration::from_secs(60)).unwrap()
+    Model::new(&server.url, MODEL.to_owned(), Some(key), Duration::from_secs(60), Arc::default()).unwrap()
 }
 
 #[tokio::test]

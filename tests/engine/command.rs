@@ -52,7 +52,9 @@ async fn every_shape_of_transcript_is_read() {
         ("over several lines", serde_json::to_string_pretty(&json!({ "segments": ours })).unwrap(), two.clone()),
         ("lines", lines, two),
         ("a text", "Hello.\nWorld.\n".to_owned(), vec![(0.0, 6.0)]),
-        ("nothing", String::new(), vec![]),
+        ("a list", json!(ours).to_string(), vec![(0.0, 1.5), (1.5, 2.5)]),
+        ("a line of progress first", "{\"progress\":0.5}\n{\"text\":\"Hello.\"}".to_owned(), vec![(0.0, 6.0)]),
+        ("an empty text", "{\"text\":\"\"}".to_owned(), vec![]),
     ] {
         fs::write(desk.path().join("said"), &text).unwrap();
         let cat = command(&["cat", desk.path().join("said").to_str().unwrap()], None);
@@ -66,19 +68,25 @@ async fn every_shape_of_transcript_is_read() {
 #[tokio::test]
 async fn how_it_ends_tells_whether_to_try_again() {
     let desk = Desk::new(&wav::tone(1));
-    for (name, engine, again) in [
-        ("an exit code", script("echo 'no such model' >&2; exit 3"), false),
-        ("no transcript", script("exit 0"), false),
-        ("a link", script("ln -s /etc/passwd \"$2.json\""), false),
-        ("no JSON", script("echo hello > \"$2.json\""), false),
-        ("a signal", script("kill -SEGV $$"), true),
-        ("no such program", command(&["/no/such/program", "{audio}"], None), true),
-        ("too much to print", command(&["sh", "-c", "yes"], None), false),
+    let (never, again, died) = ("never", "again", "died");
+    for (name, engine, meant) in [
+        ("an exit code", script("echo 'no such model' >&2; exit 3"), never),
+        ("no transcript", script("exit 0"), never),
+        ("an error", script("echo '{\"error\": \"no model\"}' > \"$2.json\""), never),
+        ("nothing printed", command(&["true"], None), never),
+        ("an error printed", command(&["echo", "{\"error\": \"no model\"}"], None), never),
+        ("progress alone", command(&["echo", "{\"progress\": 1}"], None), never),
+        ("a link", script("ln -s /etc/passwd \"$2.json\""), never),
+        ("no JSON", script("echo hello > \"$2.json\""), never),
+        ("a signal", script("kill -SEGV $$"), died),
+        ("no such program", command(&["/no/such/program", "{audio}"], None), again),
+        ("too much to print", command(&["sh", "-c", "yes"], None), never),
     ] {
         let (summary, _) = desk.transcribe(&engine, &desk.work()).await;
         match summary {
-            Err(EngineError::Unavailable(_)) => assert!(again, "{name}"),
-            Err(EngineError::Rejected(said, _)) => assert!(!again && !said.contains("model"), "{name}"),
+            Err(EngineError::Unavailable(_)) => assert_eq!(meant, again, "{name}"),
+            Err(EngineError::Died(..)) => assert_eq!(meant, died, "{name}"),
+            Err(EngineError::Rejected(said, _)) => assert!(meant == never && !said.contains("model"), "{name}"),
             other => panic!("{name}: {other:?}"),
         }
     }
@@ -88,12 +96,27 @@ async fn how_it_ends_tells_whether_to_try_again() {
 async fn names_that_are_none_never_reach_it() {
     let desk = Desk::new(&wav::tone(1));
     let touch = script("touch reached; exit 9");
-    for (model, language) in [("../../etc", "en"), ("-m", "en"), ("a b", "en"), ("large", "--x"), ("large", "e/n")] {
+    for (model, language) in
+        [("../../etc", "en"), ("-m", "en"), ("a b", "en"), ("large", "--x"), ("large", "e/n"), ("/x", "en")]
+    {
         let mut work = desk.work();
         (work.model, work.language) = (Some(model.to_owned()), Some(language.to_owned()));
         let Err(EngineError::Rejected(said, _)) = desk.transcribe(&touch, &work).await.0 else { panic!("{model}") };
         assert!(said.contains("command"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn names_that_it_does_not_take_are_not_looked_at() {
+    let desk = Desk::new(&wav::tone(1));
+    let mut work = desk.work();
+    (work.model, work.language) = (Some("../../etc".to_owned()), Some("--x".to_owned()));
+    let (summary, kept) = desk.transcribe(&command(&["echo", "said"], None), &work).await;
+    assert!(summary.is_ok(), "{summary:?}");
+    assert_eq!(kept.texts(), ["said"]);
+    (work.model, work.language) = (Some("Systran/faster-whisper-small".to_owned()), Some("zh_CN".to_owned()));
+    let (_, kept) = desk.transcribe(&command(&["echo", "{model} {language}"], None), &work).await;
+    assert_eq!(kept.texts(), ["Systran/faster-whisper-small zh_CN"]);
 }
 
 #[tokio::test]

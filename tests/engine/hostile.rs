@@ -1,14 +1,14 @@
 //! Files that are no audio, or only in part.
 
-use super::Desk;
-use dalston_engine::{EngineError, Vad};
+use super::{Desk, vad};
+use dalston_engine::EngineError;
 use kit::wav;
 
 #[tokio::test]
 async fn what_cannot_be_decoded_is_rejected_for_good() {
     for (name, bytes) in [("nothing", vec![]), ("a text", b"hello ".repeat(4_000)), ("zeros", vec![0; 100_000])] {
         let desk = Desk::new(&bytes);
-        let (summary, kept) = desk.transcribe(&Vad, &desk.work()).await;
+        let (summary, kept) = desk.transcribe(&vad(), &desk.work()).await;
         assert!(matches!(summary, Err(EngineError::Rejected(..))), "{name}: {summary:?}");
         assert!(kept.segments.is_empty());
     }
@@ -18,8 +18,8 @@ async fn what_cannot_be_decoded_is_rejected_for_good() {
 async fn a_file_that_was_cut_off_is_as_long_as_it_is() {
     let audio = wav::tone(10);
     let desk = Desk::new(&audio[..44 + 32_000 * 2]);
-    let (summary, _) = desk.transcribe(&Vad, &desk.work()).await;
-    let duration = summary.unwrap().duration;
+    let (summary, _) = desk.transcribe(&vad(), &desk.work()).await;
+    let duration = summary.unwrap().duration.unwrap();
     assert!((1.9..=2.1).contains(&duration), "{duration}");
 }
 
@@ -32,7 +32,7 @@ async fn no_byte_that_is_changed_ends_the_process() {
             changed[at] = value;
             let desk = Desk::new(&changed);
             // Whatever it says: it says it.
-            let (_, kept) = desk.transcribe(&Vad, &desk.work()).await;
+            let (_, kept) = desk.transcribe(&vad(), &desk.work()).await;
             assert!(kept.segments.len() < 10);
         }
     }

@@ -1,14 +1,18 @@
 //! Engines on their own, without a gateway.
 
 mod command;
+mod decoder;
 mod hostile;
 mod openai;
 mod subtitle;
 mod vad;
 
-use dalston_engine::{Engine, EngineError, Segment, Sink, Summary, Work};
-use dalston_model::JobOptions;
-use std::{fs, io, path::Path};
+use dalston_engine::{
+    DecoderProgram, Decoders, Engine, EngineError, Most, Segment, Sink, Summary, TOO_LONG, Vad, Work,
+};
+use dalston_model::{Audio, JobOptions};
+use kit::program::program;
+use std::{fs, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -40,9 +44,30 @@ impl Kept {
     }
 }
 
+/// Decoders that run the program of the gateway.
+fn decoders() -> Arc<Decoders> {
+    Arc::new(Decoders::new(Some(DecoderProgram::at(program("dalston-gateway"))), Duration::from_hours(1)))
+}
+
+/// The built-in engine.
+fn vad() -> Vad {
+    Vad::new(decoders())
+}
+
+/// What a file is, as far as it is one of the kit's.
+fn about(audio: &[u8]) -> Audio {
+    if !audio.starts_with(b"RIFF") {
+        return Audio::default();
+    }
+    let rate = u32::from_le_bytes([audio[28], audio[29], audio[30], audio[31]]);
+    let seconds = (audio.len() - 44) as f64 / f64::from(rate);
+    Audio { format: "wav".to_owned(), duration_seconds: Some(seconds), ..Audio::default() }
+}
+
 /// A folder with audio in it.
 struct Desk {
     home: TempDir,
+    about: Audio,
 }
 
 impl Desk {
@@ -50,7 +75,7 @@ impl Desk {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("audio"), audio).unwrap();
         fs::create_dir(home.path().join("desk")).unwrap();
-        Self { home }
+        Self { home, about: about(audio) }
     }
 
     fn path(&self) -> &Path {
@@ -62,6 +87,8 @@ impl Desk {
             audio: self.path().join("audio"),
             desk: self.path().join("desk"),
             filename: None,
+            about: self.about.clone(),
+            most: Most { seconds: 86_400.0, exceeded: TOO_LONG },
             model: None,
             language: None,
             options: JobOptions::default(),

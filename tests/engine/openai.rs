@@ -6,6 +6,7 @@ use kit::{
     engine_server::{Answers, EngineServer, KEY, MODELS, TEXT},
     wav,
 };
+use serde_json::json;
 use std::net::TcpListener;
 use tokio::sync::watch;
 
@@ -39,7 +40,7 @@ async fn the_file_and_the_options_reach_the_server_and_segments_and_words_come_b
         kept.segments.iter().map(|segment| segment.words.iter().map(|word| word.word.as_str()).collect()).collect();
     assert_eq!(words, [["Good", "morning"], ["Nobody", "knows"]]);
     assert!((kept.segments[0].confidence.unwrap() - (-0.25_f64).exp()).abs() < 1e-9);
-    assert_eq!((summary.engine.as_str(), summary.segments, summary.duration), ("openai", 2, 5.5));
+    assert_eq!((summary.engine.as_str(), summary.segments, summary.duration), ("openai", 2, Some(2.0)));
     assert_eq!((summary.language.as_deref(), summary.model.as_deref()), (Some("english"), Some("whisper-1")));
 }
 
@@ -54,7 +55,7 @@ async fn a_translation_has_no_language_and_a_server_without_segments_gives_the_t
     let (summary, kept) = desk.transcribe(&engine(&server, Some("large")), &work).await;
     assert_eq!(kept.texts(), [TEXT]);
     assert_eq!(kept.times(), [(0.0, 2.0)]);
-    assert_eq!(summary.unwrap().duration, 2.0);
+    assert_eq!(summary.unwrap().duration, Some(2.0));
     let heard = server.heard();
     assert_eq!(heard.len(), 2);
     for request in &heard {
@@ -106,7 +107,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_refused_without_a_wor
         let (summary, _) = desk.transcribe(&engine, &work).await;
         assert_eq!(matches!(summary, Err(EngineError::Unavailable(_))), again, "{body}: {summary:?}");
     }
-    for body in ["", "no JSON", "[]", "{\"segments\": [{\"start\": \"x\"}]}", "{\"segments\": ["] {
+    for body in ["", "no JSON", "{}", "{\"segments\": [{\"start\": \"x\"}]}", "{\"segments\": ["] {
         server.answers([Answers::Raw(200, body.to_owned())]);
         let (summary, _) = desk.transcribe(&engine, &desk.work()).await;
         assert!(matches!(summary, Err(EngineError::Rejected(..))), "{body}: {summary:?}");
@@ -130,4 +131,56 @@ async fn it_stops_while_the_server_thinks() {
         stop.send_replace(true);
     });
     assert!(matches!(stopped, Err(EngineError::Stopped)), "{stopped:?}");
+}
+
+#[tokio::test]
+async fn what_the_server_says_instead_of_a_transcript_is_no_transcript() {
+    let server = EngineServer::start();
+    let desk = Desk::new(&wav::tone(1));
+    let engine = engine(&server, None);
+    for (body, said) in [
+        (include_str!("../fixtures/engine-200-error.json"), "The engine gave an error instead of a transcript"),
+        (r#"{"detail": "Model is loading"}"#, "The engine gave an error instead of a transcript"),
+        ("{}", "The engine gave no transcript"),
+        ("", "The engine gave no transcript"),
+    ] {
+        server.answers([Answers::Raw(200, body.to_owned())]);
+        let Err(EngineError::Rejected(text, _)) = desk.transcribe(&engine, &desk.work()).await.0 else {
+            panic!("{body}")
+        };
+        assert_eq!(text, said, "{body}");
+    }
+    for empty in [r#"{"text": ""}"#, r#"{"segments": []}"#, "[]"] {
+        server.answers([Answers::Raw(200, empty.to_owned())]);
+        let (summary, kept) = desk.transcribe(&engine, &desk.work()).await;
+        assert_eq!((summary.unwrap().segments, kept.texts()), (0, vec![]), "{empty}");
+    }
+    server.answers([Answers::Raw(200, include_str!("../fixtures/engine-nan.json").to_owned())]);
+    assert_eq!(desk.transcribe(&engine, &desk.work()).await.1.texts(), ["go"]);
+}
+
+#[tokio::test]
+async fn the_length_is_what_was_counted_and_the_engines_only_where_it_can_be() {
+    let server = EngineServer::start();
+    let engine = engine(&server, None);
+    let spoken = |duration: f64| {
+        let body = json!({"text": "a", "duration": duration, "segments": [{"start": 0, "end": 3, "text": "a"}]});
+        Answers::Raw(200, body.to_string())
+    };
+    let desk = Desk::new(&wav::tone(2));
+    let mut unknown = desk.work();
+    unknown.about.duration_seconds = None;
+    unknown.most.seconds = 10.0;
+    for (work, said, length) in [
+        (&desk.work(), 2_678_400.0, 2.0),
+        (&unknown, 3.5, 3.5),
+        (&unknown, 2_678_400.0, 3.0),
+        (&unknown, 0.5, 3.0),
+        (&unknown, -1.0, 3.0),
+    ] {
+        server.answers([spoken(said)]);
+        assert_eq!(desk.transcribe(&engine, work).await.0.unwrap().duration, Some(length), "{said}");
+    }
+    server.answers([Answers::Raw(200, r#"{"text": "a"}"#.to_owned())]);
+    assert_eq!(desk.transcribe(&engine, &unknown).await.0.unwrap().duration, None);
 }

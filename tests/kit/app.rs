@@ -1,6 +1,6 @@
 //! A gateway in this process, on a socket of its own and a clock that stands.
 
-use crate::{client::Client, feed::Feed, log};
+use crate::{client::Client, feed::Feed, log, patience::PATIENCE, program::program};
 use actix_web::{
     dev::ServerHandle,
     rt::{System, spawn},
@@ -8,7 +8,7 @@ use actix_web::{
 };
 use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
-use dalston_engine::Engine;
+use dalston_engine::{DecoderProgram, Engine};
 use dalston_gateway::{Gateway, Limits, Pace, listen};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
@@ -30,17 +30,21 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 /// How a gateway is started.
 pub struct Start {
     settings: Vec<(&'static str, String)>,
+    unset: Vec<&'static str>,
     worker: Option<Arc<dyn OwnWorker>>,
     feed: Option<Arc<Feed>>,
     engine: Option<Arc<dyn Engine>>,
+    decoder: Option<DecoderProgram>,
     works: bool,
     pace: Pace,
     limits: Limits,
     fixture: Option<Fixture>,
+    clock: Option<Arc<ManualClock>>,
     registry: Arc<Registry>,
     tempo: Tempo,
-    patience: Option<Duration>,
-    delivers: bool,
+    patience: Duration,
+    poll: Option<Duration>,
+    delivers: Option<Duration>,
 }
 
 /// A gateway that serves.
@@ -65,17 +69,27 @@ impl Default for Start {
     fn default() -> Self {
         Self {
             settings: Vec::new(),
+            unset: Vec::new(),
             worker: None,
             feed: None,
             engine: None,
+            decoder: None,
             works: false,
-            pace: Pace::default(),
-            limits: Limits { workers: Some(1), finish: Duration::from_secs(1), ..Limits::default() },
+            pace: Pace { window: PATIENCE, grace: PATIENCE, json: PATIENCE, ..Pace::default() },
+            limits: Limits {
+                head: PATIENCE,
+                idle: PATIENCE,
+                finish: Duration::from_secs(1),
+                workers: Some(1),
+                ..Limits::default()
+            },
             fixture: None,
+            clock: None,
             registry: Arc::new(Registry::new()),
-            tempo: Tempo::default(),
-            patience: None,
-            delivers: false,
+            tempo: Tempo { call: PATIENCE, ..Tempo::default() },
+            patience: PATIENCE,
+            poll: None,
+            delivers: None,
         }
     }
 }
@@ -86,6 +100,13 @@ impl Start {
     pub fn set(mut self, variable: &'static str, value: &str) -> Self {
         self.settings.retain(|(name, _)| *name != variable);
         self.settings.push((variable, value.to_owned()));
+        self
+    }
+
+    /// Without a setting that gateways of the kit have.
+    #[must_use]
+    pub fn unset(mut self, variable: &'static str) -> Self {
+        self.unset.push(variable);
         self
     }
 
@@ -111,6 +132,12 @@ impl Start {
     #[must_use]
     pub fn engine(self, engine: Arc<dyn Engine>) -> Self {
         Self { engine: Some(engine), ..self.working() }
+    }
+
+    /// With this program in the place of the gateway's own to decode uploads.
+    #[must_use]
+    pub fn decoder(self, program: DecoderProgram) -> Self {
+        Self { decoder: Some(program), ..self }
     }
 
     /// With another pace of bodies.
@@ -140,19 +167,37 @@ impl Start {
     /// With this patience for the language model.
     #[must_use]
     pub fn patience(self, patience: Duration) -> Self {
-        Self { patience: Some(patience), ..self }
+        Self { patience, ..self }
+    }
+
+    /// Looking for jobs of other nodes so often.
+    #[must_use]
+    pub fn poll(self, poll: Duration) -> Self {
+        Self { poll: Some(poll), ..self }
     }
 
     /// With deliveries of webhooks, also to this machine.
     #[must_use]
     pub fn delivers(self) -> Self {
-        Self { delivers: true, ..self.set("DALSTON_WEBHOOK_NETWORKS", "127.0.0.0/8") }
+        self.delivers_within(PATIENCE)
+    }
+
+    /// The same, to endpoints that have so long for their answer.
+    #[must_use]
+    pub fn delivers_within(self, patience: Duration) -> Self {
+        Self { delivers: Some(patience), ..self.set("DALSTON_WEBHOOK_NETWORKS", "127.0.0.0/8") }
     }
 
     /// On this store, with its clock and its counter.
     #[must_use]
     pub fn on(self, fixture: Fixture) -> Self {
         Self { fixture: Some(fixture), ..self }
+    }
+
+    /// With a clock of its own, which is not the store's.
+    #[must_use]
+    pub fn clock(self, clock: Arc<ManualClock>) -> Self {
+        Self { clock: Some(clock), ..self }
     }
 
     /// Starts it: on memory, unless told.
@@ -166,16 +211,21 @@ impl Start {
         if self.worker.is_none() {
             settings.push(("DALSTON_OWN_STREAMS", "0".to_owned()));
         }
+        settings.retain(|(name, _)| !self.unset.contains(name));
         let mut settings = Settings::read(&|variable| {
             settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.clone())
         })
         .unwrap();
-        if let (Some(llm), Some(patience)) = (&mut settings.llm, self.patience) {
-            llm.patience = patience;
+        if let Some(llm) = &mut settings.llm {
+            llm.patience = self.patience;
         }
-        let clock = match &self.fixture {
-            Some(fixture) => fixture.clock.clone(),
-            None => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
+        let workload = &mut settings.workload;
+        workload.webhook_patience = self.delivers.unwrap_or(workload.webhook_patience);
+        workload.poll = self.poll.unwrap_or(workload.poll);
+        let clock = match (&self.clock, &self.fixture) {
+            (Some(own), _) => own.clone(),
+            (None, Some(fixture)) => fixture.clock.clone(),
+            (None, None) => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
         };
         let opened = match &self.fixture {
             Some(fixture) => Opened { store: fixture.store.clone(), limits: fixture.limits.clone() },
@@ -186,6 +236,7 @@ impl Start {
             entropy: Arc::new(OsEntropy),
             worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
             feed: self.feed.map(|feed| feed as Arc<dyn FeedStore>),
+            decoder: Some(self.decoder.unwrap_or_else(|| DecoderProgram::at(program("dalston-gateway")))),
             engine: self.engine,
             registry: self.registry,
             tempo: self.tempo,
@@ -198,7 +249,7 @@ impl Start {
         let (send, started) = mpsc::channel();
         let dispatcher = self.works.then(|| runtime.services.dispatcher.clone());
         let (end, ending) = watch::channel(());
-        let delivering = self.delivers.then(|| runtime.deliver(ending).unwrap());
+        let delivering = self.delivers.map(|_| runtime.deliver(ending).unwrap());
         let limits = self.limits;
         let thread = thread::spawn(move || {
             System::new().block_on(async move {

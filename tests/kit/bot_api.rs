@@ -1,6 +1,10 @@
 //! A Bot API server on a socket: serves updates as the real one does, records every call, and fails when it is told to.
 
-use crate::{app::Start, log, raw::patiently};
+use crate::{
+    app::Start,
+    log,
+    patience::{PATIENCE, patiently},
+};
 use actix_web::{
     App, HttpResponse, HttpServer,
     dev::ServerHandle,
@@ -108,6 +112,7 @@ impl BotApi {
             System::new().block_on(async move {
                 let app = move || App::new().app_data(data.clone()).route("/{bot}/{method}", web::post().to(called));
                 let server = HttpServer::new(app).workers(1).shutdown_timeout(0).disable_signals();
+                let server = server.keep_alive(PATIENCE).client_request_timeout(PATIENCE);
                 let server = server.listen(listener).unwrap().run();
                 send.send(server.handle()).unwrap();
                 server.await.unwrap();

@@ -1,6 +1,9 @@
 //! An OpenAI-compatible server that transcribes: it says what it is told to, and remembers what it was asked.
 
-use crate::log;
+use crate::{
+    log,
+    patience::{PATIENCE, patiently},
+};
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
     dev::ServerHandle,
@@ -95,6 +98,8 @@ impl EngineServer {
                 };
                 let server = HttpServer::new(app)
                     .workers(1)
+                    .keep_alive(PATIENCE)
+                    .client_request_timeout(PATIENCE)
                     .shutdown_timeout(1)
                     .disable_signals()
                     .listen(listener)
@@ -136,7 +141,7 @@ impl EngineServer {
 
     /// Waits until it was asked so often.
     pub async fn asked(&self, times: usize) {
-        self.desk.heard.subscribe().wait_for(|heard| heard.len() >= times).await.unwrap();
+        patiently(self.desk.heard.subscribe().wait_for(|heard| heard.len() >= times)).await.unwrap();
     }
 }
 

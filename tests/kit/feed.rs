@@ -1,7 +1,7 @@
 //! The record of changes of a store, heard badly.
 
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, AuditRecord};
+use dalston_model::{AuditEntry, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, Mark, SharedStore, StoreResult, Wakes};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch::{Receiver, Sender};
@@ -86,6 +86,10 @@ impl FeedStore for Feed {
             }
             Fault::Doubled => self.store.key_changes(&before, limit).await,
         }
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        self.store.now().await
     }
 
     async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {

@@ -10,9 +10,14 @@ pub fn python() -> PathBuf {
     installed("requirements.txt", "python").join("bin/python")
 }
 
-/// The folder of a script for Node, below which it finds them: `target/node`.
+/// The Node that runs them, of a version of ours: it lies beside that Python.
 pub fn node() -> PathBuf {
-    installed("package.json", "node")
+    python().with_file_name("node")
+}
+
+/// The folder that scripts for Node load them from: `target/node`.
+pub fn modules() -> PathBuf {
+    installed("package-lock.json", "node")
 }
 
 /// The folder in `target` where what `list` names was installed.

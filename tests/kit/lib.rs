@@ -1,16 +1,19 @@
 //! The test kit: servers, stores to run the contract on, a gateway on a socket, actors who use it, and the log.
 
 pub mod app;
+pub mod bomb;
 pub mod bot_api;
 pub mod client;
 pub mod deaf;
 pub mod engine_server;
 pub mod feed;
+pub mod flac;
 pub mod foreign;
 pub mod line;
 pub mod log;
 pub mod model_server;
 pub mod openai;
+pub mod patience;
 pub mod process;
 pub mod program;
 pub mod raw;
@@ -19,6 +22,8 @@ pub mod s3;
 pub mod scribe;
 pub mod servers;
 pub mod shell;
+pub mod signal;
+pub mod slow_line;
 pub mod socket;
 pub mod stores;
 pub mod wav;

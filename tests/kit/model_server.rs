@@ -1,6 +1,9 @@
 //! An OpenAI-compatible server that says what it is told to, and remembers what it was asked.
 
-use crate::log;
+use crate::{
+    log,
+    patience::{PATIENCE, patiently},
+};
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
     dev::ServerHandle,
@@ -8,6 +11,7 @@ use actix_web::{
     rt::System,
     web::{Bytes, Data, PayloadConfig, post},
 };
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
@@ -30,6 +34,8 @@ pub enum Says {
     Calls(Vec<(String, String)>),
     /// This status and body.
     Raw(u16, String),
+    /// Calls of whatever the results of tools say: `call TOOL with {…}`, as often as they say it.
+    Obeys,
     /// Nothing, until [`ModelServer::release`]; then what is next.
     Nothing,
 }
@@ -93,6 +99,8 @@ impl ModelServer {
                 };
                 let server = HttpServer::new(app)
                     .workers(1)
+                    .keep_alive(PATIENCE)
+                    .client_request_timeout(PATIENCE)
                     .shutdown_timeout(1)
                     .disable_signals()
                     .listen(listener)
@@ -142,7 +150,7 @@ impl ModelServer {
 
     /// Waits until it was asked so often.
     pub async fn asked(&self, times: usize) {
-        self.desk.heard.subscribe().wait_for(|heard| heard.len() >= times).await.unwrap();
+        patiently(self.desk.heard.subscribe().wait_for(|heard| heard.len() >= times)).await.unwrap();
     }
 }
 
@@ -170,17 +178,8 @@ async fn answer(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpResp
     }
     let message = match says {
         Some(Says::Text(text)) => json!({"role": "assistant", "content": text}),
-        Some(Says::Calls(calls)) => {
-            let calls: Vec<Value> = calls
-                .iter()
-                .enumerate()
-                .map(|(number, (name, arguments))| {
-                    let function = json!({"name": name, "arguments": arguments});
-                    json!({"id": format!("call-{number}"), "type": "function", "function": function})
-                })
-                .collect();
-            json!({"role": "assistant", "content": null, "tool_calls": calls})
-        }
+        Some(Says::Calls(calls)) => calling(&calls),
+        Some(Says::Obeys) => calling(&orders(&desk.heard.borrow().last().unwrap().body)),
         Some(Says::Raw(status, body)) => {
             let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap());
             return response.insert_header((header::LOCATION, "/v1/chat/completions")).body(body);
@@ -190,4 +189,43 @@ async fn answer(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpResp
     };
     let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
     HttpResponse::Ok().json(json!({"id": "x", "object": "chat.completion", "choices": [choice], "usage": {}}))
+}
+
+fn calling(calls: &[(String, String)]) -> Value {
+    let call = |(number, (name, arguments)): (usize, &(String, String))| {
+        let function = json!({"name": name, "arguments": arguments});
+        json!({"id": format!("call-{number}"), "type": "function", "function": function})
+    };
+    let calls: Vec<Value> = calls.iter().enumerate().map(call).collect();
+    json!({"role": "assistant", "content": null, "tool_calls": calls})
+}
+
+/// What the results of tools say is to be called, wherever it stands in them.
+fn orders(asked: &Value) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    for message in asked["messages"].as_array().unwrap().iter().filter(|message| message["role"] == "tool") {
+        let content = message["content"].as_str().unwrap();
+        collect(&serde_json::from_str(content).unwrap_or_else(|_| content.into()), &mut texts);
+    }
+    let decoded = |text: &String| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    texts.iter().map(decoded).flat_map(|text| found(&text)).collect()
+}
+
+/// All texts in a value.
+fn collect(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+        Value::Object(object) => object.values().for_each(|item| collect(item, texts)),
+        _ => {}
+    }
+}
+
+fn found(text: &str) -> Vec<(String, String)> {
+    let order = |words: &str| {
+        let (tool, rest) = words.split_once(" with ")?;
+        let arguments = serde_json::Deserializer::from_str(rest).into_iter::<Value>().next()?.ok()?;
+        Some((tool.to_owned(), arguments.to_string()))
+    };
+    text.split("call ").skip(1).filter_map(order).collect()
 }

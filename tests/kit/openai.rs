@@ -1,5 +1,6 @@
 //! OpenAI's official clients, as `tests/run` installs them.
 
+use crate::foreign;
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -39,7 +40,7 @@ impl Official {
                 python
             }
             Self::Node => {
-                let mut node = Command::new("node");
+                let mut node = Command::new(foreign::node());
                 node.arg(tests.join("client.cjs")).env_clear().env("MODULES", place.canonicalize().unwrap());
                 node
             }

@@ -1,6 +1,12 @@
 //! The gateway as it is shipped: its program, as a process of its own, that can be killed, stopped and started again.
 
-use crate::{client::Client, log, program::program};
+use crate::{
+    client::Client,
+    log,
+    patience::PATIENCE,
+    program::program,
+    signal::{self, Signal},
+};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -10,9 +16,10 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 use tempfile::TempDir;
+
+pub use crate::patience::eventually;
 
 /// How a gateway is started, as often as one likes, always on the same folder.
 pub struct Launch {
@@ -76,6 +83,12 @@ impl Launch {
         self
     }
 
+    /// From now on with this value of a variable, or without it.
+    pub fn change(&mut self, variable: &str, value: Option<&str>) {
+        self.settings.retain(|(name, _)| name != variable);
+        self.settings.extend(value.map(|value| (variable.to_owned(), value.to_owned())));
+    }
+
     /// With words on its command line.
     #[must_use]
     pub fn words(mut self, words: &[&str]) -> Self {
@@ -129,6 +142,11 @@ impl Launch {
 }
 
 impl Process {
+    /// Whether it came to listen, and has not ended before.
+    pub fn has_started(&self) -> bool {
+        self.lines.wait("listening").is_some()
+    }
+
     /// Waits until it listens.
     pub fn listening(&mut self) {
         let line = self.line("listening");
@@ -139,7 +157,7 @@ impl Process {
 
     /// Waits for the first line of its log that holds this.
     pub fn line(&self, part: &str) -> String {
-        self.lines.wait(part).unwrap_or_else(|| panic!("it ended without {part:?}: {:#?}", self.lines.all()))
+        self.lines.wait(part).unwrap_or_else(|| panic!("it does not say {part:?}: {:#?}", self.lines.all()))
     }
 
     /// What it has written to standard error so far.
@@ -199,13 +217,12 @@ impl Process {
 
     /// Asks it to stop.
     pub fn terminate(&self) {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(sent.expect("there is kill").success(), "it has ended: {:#?}", self.lines.all());
+    pub fn signal(&self, signal: Signal) {
+        assert!(signal::send(signal, self.pid()), "it has ended: {:#?}", self.lines.all());
     }
 
     /// Waits until it has ended.
@@ -256,7 +273,7 @@ impl Lines {
         self.lock().0.clone()
     }
 
-    /// The first line that holds `part`; `None` when there are no more lines.
+    /// The first line that holds `part`; `None` when there are no more lines, or none comes.
     fn wait(&self, part: &str) -> Option<String> {
         let mut read = self.lock();
         loop {
@@ -266,26 +283,17 @@ impl Lines {
             if read.1 {
                 return None;
             }
-            read = self.more.wait(read).unwrap_or_else(PoisonError::into_inner);
+            let (next, waited) = self.more.wait_timeout(read, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
+                return None;
+            }
+            read = next;
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, (Vec<String>, bool)> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Asks again and again until the answer is yes: for what happens by itself and tells nobody. A minute at most.
-pub async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
-    const STEP: Duration = Duration::from_millis(10);
-    const STEPS: usize = 6_000;
-    for _ in 0..STEPS {
-        if asked().await {
-            return;
-        }
-        tokio::time::sleep(STEP).await;
-    }
-    panic!("{what}: it did not happen")
 }
 
 /// The names of the files in a folder.

@@ -1,5 +1,6 @@
 //! The programs, built like these tests and as new as their sources.
 
+use dalston_engine::DecoderProgram;
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -10,6 +11,16 @@ use std::{
 pub fn program(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(build).join(name)
+}
+
+/// A script of the shell at this path. A process of its own writes it: whoever forked here meanwhile would hold the file
+/// open, and it could not be run.
+pub fn script(path: &Path, text: &str) -> DecoderProgram {
+    let write = "printf '%s' \"$2\" > \"$1\" && chmod 700 \"$1\"";
+    let text = format!("#!/bin/sh\n{text}\n");
+    let written = Command::new("sh").args(["-c", write, "sh"]).arg(path).arg(text).status();
+    assert!(written.expect("there is a shell").success(), "{} cannot be written", path.display());
+    DecoderProgram::at(path)
 }
 
 /// Builds both programs, once; the folder that they are in.

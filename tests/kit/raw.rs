@@ -1,15 +1,12 @@
 //! A connection without a client library: bytes out, bytes in, for requests that no library would send.
 
+use crate::patience::patiently;
 use serde_json::Value;
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
 };
-
-/// A gateway that says nothing for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
 pub struct Raw {
@@ -174,9 +171,4 @@ fn frame_length(bytes: &[u8]) -> usize {
         126 => 4,
         length => 2 + usize::from(length),
     }
-}
-
-/// The same, unless it takes so long that nothing will come.
-pub(crate) async fn patiently<T>(work: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, work).await.expect("the gateway hangs")
 }

@@ -1,5 +1,6 @@
 //! The endpoint of a webhook: answers as it is told to, and remembers what it was sent.
 
+use crate::patience::{PATIENCE, patiently};
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
     dev::ServerHandle,
@@ -78,6 +79,8 @@ impl Receiver {
                 let app = move || App::new().app_data(shared.clone()).default_service(web::to(answer));
                 let server = HttpServer::new(app)
                     .workers(1)
+                    .keep_alive(PATIENCE)
+                    .client_request_timeout(PATIENCE)
                     .shutdown_timeout(1)
                     .disable_signals()
                     .listen(listener)
@@ -108,7 +111,7 @@ impl Receiver {
 
     /// Waits until it was sent so many; gives all.
     pub async fn sent(&self, times: usize) -> Vec<Heard> {
-        self.desk.heard.subscribe().wait_for(|heard| heard.len() >= times).await.unwrap().clone()
+        patiently(self.desk.heard.subscribe().wait_for(|heard| heard.len() >= times)).await.unwrap().clone()
     }
 }
 

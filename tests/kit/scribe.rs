@@ -23,6 +23,8 @@ pub enum Turn {
     Insists,
     /// It cannot do it now.
     IsAway,
+    /// Its process dies.
+    Dies,
     /// It will never do it.
     Refuses,
     /// It panics.
@@ -118,6 +120,7 @@ impl Engine for Scribe {
                 2
             }
             Turn::IsAway => return Err(EngineError::Unavailable("it is away".to_owned())),
+            Turn::Dies => return Err(EngineError::Died("The engine died", "as it was told".to_owned())),
             Turn::Refuses => {
                 return Err(EngineError::Rejected("The engine does not take this audio", "why".to_owned()));
             }
@@ -131,7 +134,7 @@ impl Engine for Scribe {
             engine: "scribe".to_owned(),
             model: work.model.clone().or_else(|| Some("scribe-1".to_owned())),
             language: Some(work.language.clone().unwrap_or_else(|| "en".to_owned())),
-            duration: f64::from(segments),
+            duration: Some(f64::from(segments)),
             ..Summary::default()
         })
     }

@@ -1,6 +1,6 @@
 //! A client of the stream.
 
-use crate::{log, raw::patiently};
+use crate::{log, patience::patiently};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::net::SocketAddr;

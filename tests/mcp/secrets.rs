@@ -2,7 +2,7 @@
 
 use super::call;
 use kit::{
-    app::{App, Start},
+    app::{App, MASTER, Start},
     client::Client,
     log,
 };
@@ -77,4 +77,18 @@ async fn answers_about_keys_hold_neither_secret_nor_digest() {
         let text = call(&admin, tool, arguments).await.to_string();
         assert!(!text.contains(&secret) && !text.contains("digest"), "MCP-07 {tool}");
     }
+}
+
+#[tokio::test]
+async fn a_secret_in_stored_text_is_masked() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let secret = app.key("jobs:read").await.secret.unwrap();
+    let note = json!({"name": "n", "metadata": {"note": format!("{secret} \"{MASTER}\"")}});
+    let made = admin.post("/auth/keys", note).await.expect(201);
+    made.secret();
+    let shown = call(&admin, "get_api_key", json!({"key_id": made.json["id"]})).await;
+    assert!(shown["structuredContent"]["metadata"]["note"].as_str().unwrap().starts_with("dk_****"), "{shown}");
+    let shown = shown.to_string();
+    assert!(!shown.contains(&secret[4..]) && !shown.contains(MASTER), "KEY-03 {shown}");
 }

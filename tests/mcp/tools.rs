@@ -37,7 +37,7 @@ async fn a_tool_says_what_its_command_is() {
         assert_eq!(tool["inputSchema"]["properties"], row.schema["properties"], "{}", row.name);
         let hints = json!({
             "readOnlyHint": row.effect == Effect::Read,
-            "destructiveHint": row.effect == Effect::Irreversible,
+            "destructiveHint": row.effect != Effect::Read,
             "idempotentHint": row.route.method != Method::Post,
             "openWorldHint": false,
         });

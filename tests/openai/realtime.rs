@@ -1,7 +1,7 @@
 //! `GET /openai/v1/realtime?intent=transcription`: OpenAI's realtime protocol over the same streams.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dalston_model::{Account, Day, Metered, SessionId, Subject, TenantId};
+use dalston_model::{Account, Amount, Day, Metered, SessionId, Subject, TenantId};
 use dalston_stream::{ClientFrame, Kind, OwnWorker, Said, StreamConfig, Vad, WorkerEnd, WorkerLink};
 use kit::{
     app::{App, Start},
@@ -301,7 +301,7 @@ async fn a_session_that_no_worker_can_change_to_is_settled_once() {
     client.put("/v1/workers/only", about).await.expect(200);
     let (tenant, day) = (TenantId::default(), Day::of(app.clock_now()));
     let account = Account { tenant: tenant.clone(), key: client.id, day, of: Metered::Streams };
-    store.reserve_audio(&account, 20_000, true).await.unwrap();
+    store.reserve_audio(&account, Amount::Whole(20_000)).await.unwrap();
 
     let bearer = format!("Bearer {}", client.secret.as_ref().unwrap());
     let mut socket = Socket::at(app.address, REALTIME, &[("authorization", &bearer)]).await.unwrap();

@@ -91,13 +91,18 @@ async fn acknowledged_changes_survive(launch: Launch) {
     assert_eq!(files(&launch.data().join("audio/incoming")), [""; 0], "nothing is left of an upload that is done");
 }
 
-/// Sends many requests at once, kills the gateway when so many are answered, and gives the answers that were whole.
+/// Sends many requests at once, kills the gateway when so many are acknowledged, or none is under way any more, and gives
+/// the answers that were whole.
 async fn killed_amid(gateway: Process, answers: usize, requests: Vec<reqwest::RequestBuilder>) -> Vec<Value> {
     let mut running = JoinSet::new();
     for request in requests {
         running.spawn(async move {
             let response = request.send().await.ok()?;
-            assert_eq!(response.status(), 201);
+            // On a slow machine some wait for the store in vain.
+            assert!(matches!(response.status().as_u16(), 201 | 503), "{}", response.status());
+            if response.status() == 503 {
+                return None;
+            }
             serde_json::from_slice::<Value>(&response.bytes().await.ok()?).ok()
         });
     }

@@ -6,6 +6,7 @@ use dalston_store::MemoryStore;
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use kit::{
     log,
+    patience::PATIENCE,
     process::{Launch, files},
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -14,7 +15,6 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -67,7 +67,7 @@ async fn files_of_keys_that_were_never_made_are_deleted_and_a_persons_own_are_ke
 /// The database of the folder, made and locked: who wants to change it waits in vain.
 async fn locked(launch: &Launch) -> SqliteConnection {
     let path = launch.data().join("dalston.db");
-    let options = SqliteOptions { path: path.clone(), deadline: Duration::from_secs(10) };
+    let options = SqliteOptions { path: path.clone(), deadline: PATIENCE };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     dalston_store::Store::close(&SqliteStore::open(&options, clock).await.unwrap()).await;
     let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();

@@ -1,10 +1,13 @@
 //! The gateway as a process: starts, crashes, stops, outages, and several at once.
 
+mod bombs;
+mod counter;
 mod crash;
 mod feed;
 mod first_key;
 mod nodes;
 mod outage;
+mod settings;
 mod start;
 mod stop;
 mod storm;

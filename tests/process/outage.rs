@@ -146,6 +146,9 @@ async fn a_counter_that_is_away_refuses_nobody_and_admits_no_more_than_the_limit
     let ask = json!({"name": "limited", "scopes": ["realtime"], "rate_limit": 4});
     let made = gateway.admin().post("/auth/keys", ask).await.expect(201);
     let limited = gateway.with(made.json["key"].as_str().unwrap());
+    let admin = gateway.admin();
+    let nodes = async || admin.get("/status").await.expect(200).json["admin"]["limiter_nodes"].clone();
+    eventually("it has its place among the nodes", async || nodes().await == 1).await;
     server.kill();
     let mut admitted = 0;
     for _ in 0..12 {

@@ -5,6 +5,7 @@ use kit::{
     process::{Launch, Process, eventually, files},
     raw::Raw,
     servers::{postgres_url, redis_url},
+    signal::Signal,
     socket::Socket,
     wav,
     workers::Echo,
@@ -28,7 +29,7 @@ fn upload(gateway: &Process, secret: &str) -> (String, Vec<u8>, Vec<u8>) {
 
 #[tokio::test]
 async fn an_upload_under_way_ends_well_before_the_gateway_does() {
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let launch = Launch::new();
         let gateway = launch.start();
         let secret = gateway.admin().secret.unwrap();

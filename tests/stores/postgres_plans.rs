@@ -10,7 +10,7 @@ use dalston_store::{
     WebhookStore,
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use kit::servers::postgres_url;
+use kit::{patience::PATIENCE, servers::postgres_url};
 use sqlx::{Connection, PgConnection};
 use std::{
     io::{self, Write},
@@ -78,7 +78,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
         &format!("plan_cache_mode={plan_cache_mode}"),
     ];
     let url = format!("{url}?options=-c%20{}", settings.join("%20-c%20"));
-    let options = PostgresOptions { url: url.clone(), deadline: Duration::from_secs(20), connections: 1 };
+    let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 1 };
     let store = PostgresStore::connect(&options, None).await.unwrap();
     let mut connection = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(ROWS).execute(&mut connection).await.unwrap();
@@ -119,7 +119,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
     // The first call of each lot takes what there is.
     let now = SystemClock.now();
     for limit in [1, 2] {
-        let ask = LeaseJobs { limit, per_tenant: 1_000, ttl: Duration::from_secs(9) };
+        let ask = LeaseJobs { limit, per_tenant: 1_000, but: Vec::new(), ttl: Duration::from_secs(9) };
         assert_eq!(store.lease_jobs(&ask).await.unwrap().len(), usize::try_from(limit).unwrap());
         expect_of("jobs", "jobs_pending");
         store.reclaim_jobs(3, "it", now, limit).await.unwrap();

@@ -10,13 +10,15 @@ use dalston_store::{
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::{
     line::Line,
+    patience::PATIENCE,
     servers::{Postgres, postgres_url},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-const DEADLINE: Duration = Duration::from_millis(500);
+/// Of a store whose server is frozen. A server that answers does so much sooner.
+const DEADLINE: Duration = Duration::from_secs(3);
 
 fn options(url: &str) -> PostgresOptions {
     PostgresOptions { url: url.to_owned(), deadline: DEADLINE, connections: 1 }
@@ -24,7 +26,7 @@ fn options(url: &str) -> PostgresOptions {
 
 /// A patient store, for where time is not the point.
 async fn store(url: &str) -> PostgresStore {
-    let options = PostgresOptions { deadline: Duration::from_secs(20), connections: 4, ..options(url) };
+    let options = PostgresOptions { deadline: PATIENCE, connections: 4, ..options(url) };
     PostgresStore::connect(&options, None).await.unwrap()
 }
 

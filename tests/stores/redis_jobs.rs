@@ -3,7 +3,7 @@
 use dalston_model::{JobId, ManualClock, OsEntropy, Timestamp};
 use dalston_store::{LeaseJobs, QueueStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
-use kit::servers::redis_url;
+use kit::{patience::PATIENCE, servers::redis_url};
 use redis::aio::MultiplexedConnection;
 use std::{collections::HashSet, time::Duration};
 
@@ -11,8 +11,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 const DAY: Duration = Duration::from_hours(24);
 
 async fn store(url: &str) -> RedisStore {
-    let options =
-        RedisOptions { url: url.to_owned(), deadline: Duration::from_secs(10), connections: 4, allow_volatile: false };
+    let options = RedisOptions { url: url.to_owned(), deadline: PATIENCE, connections: 4, allow_volatile: false };
     RedisStore::connect(&options, Some(ManualClock::new(NOW))).await.unwrap()
 }
 
@@ -41,7 +40,7 @@ async fn jobs_of_an_earlier_version_are_leased_and_expire() {
     let waiting = write(&mut connection, "default", "pending", 1_203).await;
     let ended = write(&mut connection, "default", "cancelled", 3).await;
     let (one, two) = (store(&url).await, store(&url).await);
-    let ask = LeaseJobs { limit: 1_000, per_tenant: 2_000, ttl: DAY };
+    let ask = LeaseJobs { limit: 1_000, per_tenant: 2_000, but: Vec::new(), ttl: DAY };
     let (first, second) = tokio::join!(one.lease_jobs(&ask), two.lease_jobs(&ask));
     let leased = [first.unwrap(), second.unwrap()].concat();
     assert_eq!((leased.len(), leased.iter().map(|it| it.job.id).collect()), (1_203, waiting));

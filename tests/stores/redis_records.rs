@@ -1,14 +1,14 @@
 //! What only Redis must do with what it holds: links that the server makes, records and keys of earlier versions.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, AuditHash, AuditRecord, Day, Door, Key, KeyDigest, KeyId, ManualClock, Metadata,
-    OsEntropy, Refused, ScopeSet, Source, Target, TenantId, Timestamp, UsageDelta,
+    Action, Actor, AuditEntry, AuditHash, AuditRecord, CounterId, Day, Door, Key, KeyDigest, KeyId, ManualClock,
+    Metadata, OsEntropy, Refused, ScopeSet, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use dalston_store::{
     AuditQuery, FeedStore, InsertKey, KeyFigures, KeyStore, NewKey, NoteStore, PoolFigures, Store, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
-use kit::servers::redis_url;
+use kit::{patience::PATIENCE, servers::redis_url};
 use redis::{FromRedisValue, aio::MultiplexedConnection};
 use serde_json::json;
 use std::time::Duration;
@@ -19,13 +19,18 @@ const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);
 async fn both() -> (RedisStore, MultiplexedConnection) {
     let url = redis_url();
     let client = redis::Client::open(url.clone()).unwrap();
-    let options = RedisOptions { url, deadline: Duration::from_secs(10), connections: 4, allow_volatile: false };
+    let options = RedisOptions { url, deadline: PATIENCE, connections: 4, allow_volatile: false };
     let store = RedisStore::connect(&options, Some(ManualClock::new(NOW))).await.unwrap();
     (store, client.get_multiplexed_async_connection().await.unwrap())
 }
 
 async fn ask<T: FromRedisValue>(connection: &mut MultiplexedConnection, words: &[&str]) -> T {
     redis::cmd(words[0]).arg(&words[1..]).query_async(connection).await.unwrap()
+}
+
+/// The first step of a node that just began.
+fn step() -> UsageStep {
+    UsageStep { counter: CounterId::new(NOW, &OsEntropy).unwrap(), number: 1 }
 }
 
 fn entry() -> AuditEntry {
@@ -140,7 +145,7 @@ async fn keys_of_an_earlier_version_are_filed_when_they_are_counted() {
         refused: Refused::default(),
         last_used: Some((NOW, None)),
     };
-    store.add_usage(&[delta(ids[0])]).await.unwrap();
+    store.add_usage(step(), &[delta(ids[0])]).await.unwrap();
     let expected = KeyFigures { active: 2, expiring: 1, used_last_hour: 1, used_last_day: 1, ..KeyFigures::default() };
     assert_eq!(store.key_figures(&tenant, NOW).await, Ok(expected));
     for index in ["open", "idle", "used"] {
@@ -149,10 +154,10 @@ async fn keys_of_an_earlier_version_are_filed_when_they_are_counted() {
     for id in &ids {
         assert_eq!(ask::<u8>(&mut connection, &["HDEL", &format!("dalston:keys:{id}"), "tenant"]).await, 1);
     }
-    store.add_usage(&[delta(ids[1])]).await.unwrap();
+    store.add_usage(step(), &[delta(ids[1])]).await.unwrap();
     let expected = KeyFigures { used_last_hour: 2, used_last_day: 2, ..expected };
     assert_eq!(store.key_figures(&tenant, NOW).await, Ok(expected));
-    store.add_usage(&[delta(ids[2])]).await.unwrap();
+    store.add_usage(step(), &[delta(ids[2])]).await.unwrap();
     let expected = KeyFigures { used_last_hour: 3, used_last_day: 3, ..expected };
     assert_eq!(store.key_figures(&tenant, NOW).await, Ok(expected));
 }

@@ -5,13 +5,11 @@ use dalston_model::{
 };
 use dalston_store::{FeedStore, KeyStore, LimitStore, Mark, Store, StoreError, StoreResult, TenantStore};
 use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
-use kit::servers::Redis;
-use std::{
-    fmt::Debug,
-    time::{Duration, Instant},
-};
+use kit::{patience::patiently, servers::Redis};
+use std::{fmt::Debug, time::Duration};
 
-const DEADLINE: Duration = Duration::from_millis(500);
+/// Of a store whose server is frozen. A server that answers does so much sooner.
+const DEADLINE: Duration = Duration::from_secs(3);
 
 fn options(url: String) -> RedisOptions {
     RedisOptions { url, deadline: DEADLINE, connections: 4, allow_volatile: false }
@@ -24,12 +22,10 @@ async fn connect(server: &Redis) -> RedisStore {
 /// Every way to the server: the shared line, the pool, a new connection.
 async fn ask(store: &RedisStore) -> [StoreResult<()>; 4] {
     let key = KeyId::from_uuid("550e8400-e29b-41d4-a716-446655440000".parse().expect("an id"));
-    [
-        store.find_key(&KeyDigest::new([1; 32])).await.map(|_| ()),
-        store.take(key, RateLimit::new(1_000_000).expect("in range")).await.map(|_| ()),
-        store.key(&"default".parse().expect("a tenant"), key).await.map(|_| ()),
-        store.probe().await,
-    ]
+    let (tenant, limit) = ("default".parse().expect("a tenant"), RateLimit::new(1_000_000).expect("in range"));
+    let digest = KeyDigest::new([1; 32]);
+    let answers = tokio::join!(store.find_key(&digest), store.take(key, limit), store.key(&tenant, key), store.probe());
+    [answers.0.map(|_| ()), answers.1.map(|_| ()), answers.2.map(|_| ()), answers.3]
 }
 
 async fn set(server: &Redis, name: &str, value: &str) {
@@ -88,16 +84,13 @@ async fn a_socket_and_a_database_are_reached_by_their_url() {
 async fn a_frozen_server_is_unavailable_within_the_deadline_and_no_longer_than_it_lasts() {
     let server = Redis::start(&[]);
     let store = connect(&server).await;
-    for _ in 0..3 {
+    for _ in 0..2 {
         assert!(ask(&store).await.iter().all(Result::is_ok));
         server.pause();
+        // The first by connections that were there, the second by new ones.
         for _ in 0..2 {
-            #[expect(clippy::disallowed_methods, reason = "what a caller waits is real time")]
-            let began = Instant::now();
-            let answers = ask(&store).await;
+            let answers = patiently(ask(&store)).await;
             assert!(answers.iter().all(is_outage), "{answers:?}");
-            // Four calls, and room for a busy machine.
-            assert!(began.elapsed() < DEADLINE * 8, "{:?}", began.elapsed());
         }
         server.resume();
         let answers = ask(&store).await;

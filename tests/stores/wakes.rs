@@ -9,14 +9,11 @@ use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{
     line::Line,
+    patience::patiently,
     servers::{Redis, postgres_url, redis_url},
 };
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
-use tokio::time::timeout;
-
-/// Far longer than it takes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn postgres(url: &str) -> PostgresStore {
     let options = PostgresOptions { url: url.to_owned(), deadline: Duration::from_secs(20), connections: 2 };
@@ -64,7 +61,7 @@ async fn change(store: &(impl KeyStore + ?Sized)) -> KeyId {
 
 /// How the wait ends.
 async fn end(wakes: &mut Box<dyn Wakes>) -> StoreResult<()> {
-    timeout(PATIENCE, wakes.next()).await.expect("it neither hears nor fails")
+    patiently(wakes.next()).await
 }
 
 /// It fails, whatever it hears before: as an outage, not as something odd in the store.

@@ -4,6 +4,7 @@ mod answers;
 mod confirm;
 mod long;
 mod menu;
+mod model;
 mod nodes;
 mod outage;
 mod process;
@@ -16,7 +17,9 @@ use dalston_store::contract::Fixture;
 use kit::{
     app::{App, Start},
     bot_api::BotApi,
-    log, stores,
+    log,
+    patience::PATIENCE,
+    stores,
 };
 use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle};
@@ -29,7 +32,7 @@ const GUEST: i64 = 2_002;
 /// Nothing is waited for that can be waited for shortly.
 fn tempo() -> Tempo {
     let short = Duration::from_millis(5);
-    Tempo { standby: short, retry: short, longest_retry: short, hopeless: short, ..Tempo::default() }
+    Tempo { standby: short, retry: short, longest_retry: short, hopeless: short, call: PATIENCE, ..Tempo::default() }
 }
 
 /// A gateway with the bot on this store.

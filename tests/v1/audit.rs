@@ -6,6 +6,7 @@ use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use kit::{
     app::{App, MASTER, Start},
     client::{Answer, Client},
+    patience::PATIENCE,
     stores,
 };
 use serde_json::{Value, json};
@@ -140,6 +141,41 @@ async fn the_chain_is_followed_from_its_beginning_to_its_head() {
     admin.get("/v1/audit/verify?head=nonsense").await.expect(422);
 }
 
+#[tokio::test]
+async fn who_verifies_the_log_learns_of_the_own_tenants_records_only() {
+    let data = tempfile::TempDir::new().unwrap();
+    let options = SqliteOptions { path: data.path().join("audit.db"), deadline: Duration::from_secs(10) };
+    let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
+    let store = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
+    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
+    let app = Start::default().on(fixture).start().await;
+    let (ours, theirs) = (app.key("admin").await, app.key_of("acme", "admin", |ask| ask).await);
+    let verify =
+        async |client: &Client, query: &str| client.get(&format!("/v1/audit/verify{query}")).await.expect(200).json;
+    let before = verify(&theirs, "").await;
+    for number in 0..3 {
+        ours.post("/auth/keys", json!({"name": format!("n{number}")})).await.expect(201).secret();
+    }
+    assert_eq!(verify(&theirs, "").await, before, "whatever others do");
+    let own = records(&theirs, "?limit=100").await;
+    assert_eq!(before["checked"], own.len());
+    assert_eq!(before["head"], format!("{}:{}", own[0]["seq"], own[0]["hash"].as_str().unwrap()));
+    assert_eq!(before["first_seq"], own[own.len() - 1]["seq"]);
+    assert_eq!(verify(&theirs, &format!("?head={}", before["head"].as_str().unwrap())).await, before);
+    // A platform caller learns of all.
+    let all = verify(&app.key("platform").await, "").await;
+    assert!(all["checked"].as_u64().unwrap() > before["checked"].as_u64().unwrap() + 3, "{all}");
+    // That the whole is broken everybody learns, and where whoever may see it.
+    let mut file = SqliteConnectOptions::new().filename(&options.path).connect().await.unwrap();
+    let theirs_first = before["first_seq"].as_u64().unwrap();
+    let unlink = sqlx::query("UPDATE audit SET hash = NULL WHERE seq = ?").bind(i64::try_from(theirs_first).unwrap());
+    unlink.execute(&mut file).await.unwrap();
+    for (client, at) in [(&theirs, json!(theirs_first)), (&ours, Value::Null)] {
+        let broken = verify(client, "").await;
+        assert_eq!((&broken["status"], &broken["broken_at"]), (&json!("broken"), &at));
+    }
+}
+
 /// The chain over records as they were read back.
 fn intact(records: &[AuditRecord]) -> bool {
     let mut last = AuditHash::START;
@@ -181,7 +217,7 @@ async fn whatever_is_changed_taken_out_or_put_in_breaks_the_chain() {
 #[tokio::test]
 async fn a_record_that_lost_its_link_is_noticed_at_the_beginning_of_the_log_too() {
     let data = tempfile::TempDir::new().unwrap();
-    let options = SqliteOptions { path: data.path().join("audit.db"), deadline: Duration::from_secs(10) };
+    let options = SqliteOptions { path: data.path().join("audit.db"), deadline: PATIENCE };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     let store = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
     let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };

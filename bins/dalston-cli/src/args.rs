@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
 use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
 use dalston_model::{Name, TenantId};
-use dalston_runtime::SETTINGS;
+use dalston_runtime::{SERVER, SETTINGS, Setting};
 use std::{
     env,
     io::{self, IsTerminal},
@@ -61,11 +61,17 @@ impl Given {
     /// The gateway to work on, if one is named; a store that is named on the line counts before a variable.
     pub(crate) fn server(&self) -> Result<Option<String>, Fault> {
         let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());
-        match self.option("server") {
+        match self.option(SERVER.variable()) {
             Some(_) if named => Err(Fault::usage("--server names a gateway, --store and --redis-url a store: which?")),
-            None if !named => Ok(variable("DALSTON_SERVER")),
-            server => Ok(server),
+            None if named => Ok(None),
+            _ => self.given(&SERVER),
         }
+    }
+
+    /// What is given for a setting of the command line's own, by a flag, a variable or a file.
+    pub(crate) fn given(&self, setting: &Setting) -> Result<Option<String>, Fault> {
+        let given = setting.given(&|name| self.setting(name)).map_err(Fault::usage)?;
+        Ok(given.map(|given| given.text))
     }
 
     /// A text option, wherever on the line it stands.
@@ -90,7 +96,7 @@ impl Given {
         match (self.flag("json"), self.flag("quiet"), io::stdout().is_terminal()) {
             (true, _, _) => Style::Json,
             (_, true, _) => Style::Quiet,
-            (_, _, true) => Style::Terminal(Terminal::here(variable("NO_COLOR").is_none())),
+            (_, _, true) => Style::Terminal(Terminal::here(variable("NO_COLOR").is_none_or(|value| value.is_empty()))),
             _ => Style::Plain,
         }
     }
@@ -110,11 +116,18 @@ impl Given {
     }
 }
 
-/// A variable of the environment that is not empty.
-pub(crate) fn variable(name: &str) -> Option<String> {
+/// A variable of the environment. What is not UTF-8 is there as well, to be refused.
+fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the one place where the CLI reads the environment")]
-    let value = env::var(name);
-    value.ok().filter(|value| !value.is_empty())
+    let value = env::var_os(name);
+    value.map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The names of all variables.
+pub(crate) fn variables() -> impl Iterator<Item = String> {
+    #[expect(clippy::disallowed_methods, reason = "and their names")]
+    let variables = env::vars_os();
+    variables.map(|(name, _)| name.to_string_lossy().into_owned())
 }
 
 /// The completions for a shell.
@@ -216,12 +229,18 @@ fn everywhere() -> impl Iterator<Item = Arg> {
         let switch = it.default == "false";
         if switch { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag }
     });
+    let files = SETTINGS.iter().filter_map(|it| {
+        let variable = it.file_variable(it.variable())?;
+        let help = format!("A file that holds --{} [{variable}]", it.flag());
+        let long = format!("{}-file", it.flag());
+        Some(Arg::new(variable).long(long).help(help).value_name("PATH").hide(true).global(true))
+    });
     let server = "A running gateway, with the key in DALSTON_API_KEY [DALSTON_SERVER]";
     let flag = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).global(true)
     };
-    settings.chain([
-        Arg::new("server").long("server").value_name("URL").help(server).global(true),
+    settings.chain(files).chain([
+        Arg::new(SERVER.variable()).long("server").value_name("URL").help(server).global(true),
         Arg::new("tenant")
             .long("tenant")
             .value_name("T")

@@ -2,6 +2,7 @@
 
 use crate::{args::Given, fault::Fault, local::Local, remote::Remote};
 use dalston_command::{Arguments, Registry, Row};
+use dalston_runtime::API_KEY;
 use serde_json::Value;
 
 /// An answer, whichever way it came.
@@ -26,7 +27,7 @@ impl Door {
     /// The one that the command line names; unless told, the store of the settings.
     pub(crate) async fn open(given: &Given) -> Result<Self, Fault> {
         match given.server()? {
-            Some(url) => Remote::new(&url, given.tenant()?).map(Self::Remote),
+            Some(url) => Remote::new(&url, given.given(&API_KEY)?, given.tenant()?).map(Self::Remote),
             None => Local::open(given).await.map(|local| Self::Local(Box::new(local))),
         }
     }

@@ -2,7 +2,15 @@
 
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
-use std::{fmt, io};
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+/// Tells of something that is not wrong enough to stop.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "dalston: warning: {text}");
+}
 
 /// A refusal or a failure.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ pub use terminal::Terminal;
 
 use crate::{args::Given, door::Door, fault::Fault};
 use dalston_command::{Effect, Registry, Row};
+use dalston_runtime::unknown_settings;
 use std::{
     io::{self, BufRead, IsTerminal, Write},
     process::ExitCode,
@@ -44,6 +45,7 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
     if let Some(shell) = given.completions() {
         return print(&args::completions(registry, shell));
     }
+    unknown_settings(args::variables()).iter().for_each(|warning| fault::warn(warning));
     let mut out = Vec::new();
     // First of all: a name that is refused leaves neither a store nor a tenant behind.
     let admin_key = given.admin_key()?;

@@ -1,7 +1,11 @@
 //! The store itself, as the local operator: whoever can read the store needs no key.
 
-use crate::{args::Given, door::Drawn, fault::Fault};
-use dalston_auth::{Caller, Identity, Need};
+use crate::{
+    args::Given,
+    door::Drawn,
+    fault::{self, Fault},
+};
+use dalston_auth::{Caller, Identity, Need, PepperError};
 use dalston_command::{Arguments, Registry, Row};
 use dalston_model::{Actor, Door, Source};
 use dalston_runtime::{Runtime, Seams, Settings, StoreUrl, init_logging};
@@ -20,7 +24,9 @@ impl Local {
             Settings::read(&|variable| given.setting(variable)).map_err(|error| Fault::usage(error.to_string()))?;
         // The log is for what goes wrong: a person reads the answer.
         let level = if given.setting("DALSTON_LOG").is_some() { &settings.log } else { "error" };
-        init_logging(level, settings.log_json).map_err(|error| Fault::usage(format!("{error:#}")))?;
+        init_logging(level, settings.log_json, settings.mask.clone())
+            .map_err(|error| Fault::usage(format!("{error:#}")))?;
+        settings.warnings.iter().for_each(|warning| fault::warn(warning));
         if let StoreUrl::Sqlite(path) = &settings.store {
             there_is_one(path, given)?;
         }
@@ -33,7 +39,10 @@ impl Local {
             }
         };
         let runtime = Runtime::start(&mut settings, Seams::default()).await;
-        let runtime = runtime.map_err(|error| Fault::unreachable(format!("{error:#}")))?;
+        let runtime = runtime.map_err(|error| match error.downcast_ref::<PepperError>() {
+            Some(PepperError::Other { .. }) => Fault::usage(error.to_string()),
+            _ => Fault::unreachable(format!("{error:#}")),
+        })?;
         Ok(Self { runtime, caller })
     }
 

@@ -1,6 +1,6 @@
 //! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
 
-use crate::{args::variable, door::Drawn, fault::Fault};
+use crate::{door::Drawn, fault::Fault};
 use dalston_command::{Arguments, Method, Registry, Row, shown};
 use dalston_model::{ErrorCode, TenantId};
 use dalston_service::Secret;
@@ -22,8 +22,8 @@ pub(crate) struct Remote {
 
 impl Remote {
     /// The gateway at `url`.
-    pub(crate) fn new(url: &str, tenant: Option<TenantId>) -> Result<Self, Fault> {
-        let key = variable("DALSTON_API_KEY").ok_or_else(|| Fault::usage("--server needs a key in DALSTON_API_KEY"))?;
+    pub(crate) fn new(url: &str, key: Option<String>, tenant: Option<TenantId>) -> Result<Self, Fault> {
+        let key = key.ok_or_else(|| Fault::usage("--server needs a key in DALSTON_API_KEY"))?;
         let sound = |it: &Url| matches!(it.scheme(), "http" | "https") && it.has_host();
         if !Url::parse(url).is_ok_and(|it| sound(&it)) {
             return Err(Fault::usage("--server (DALSTON_SERVER) must be a URL with its scheme: http://127.0.0.1:8000"));

@@ -8,7 +8,7 @@ use actix_web::{
 use dalston_actix::{Permitted, Problem};
 use dalston_chat::{Reply, Said};
 use dalston_command::{Arguments, unknown_field};
-use dalston_service::{FieldError, Secret, ServiceError, ServiceResult};
+use dalston_service::{FieldError, Proposal, Secret, ServiceError, ServiceResult};
 use serde_json::{Value, json};
 
 /// The longest message in characters.
@@ -75,7 +75,7 @@ fn object(arguments: Option<Value>) -> ServiceResult<Arguments> {
 fn drawn(reply: &Reply) -> Value {
     let mut drawn = json!({
         "success": true,
-        "response": reply.drawing.plain(),
+        "response": reply.plain(),
         "data": reply.data,
         "command_handled": reply.command,
     });
@@ -89,16 +89,29 @@ fn drawn(reply: &Reply) -> Value {
             secrets => drawn["secrets"][format!("{name}s")] = secrets.into(),
         }
     }
-    if let Some(proposal) = &reply.proposal {
-        drawn["confirm"] = json!({
-            "token": proposal.token,
-            "command": proposal.command,
-            "arguments": proposal.arguments,
-            "expires_at": proposal.expires_at,
-        });
+    if let Some(ran) = &reply.ran {
+        let waiting: Vec<&str> = reply.questions.iter().map(|it| it.proposal.command.as_str()).collect();
+        drawn["commands"] = json!({"ran": ran, "waiting": waiting});
+    }
+    let waiting: Vec<Value> = reply.questions.iter().map(|question| confirm(&question.proposal)).collect();
+    if let Some(first) = waiting.first() {
+        drawn["confirm"] = first.clone();
+    }
+    if waiting.len() > 1 {
+        drawn["confirms"] = waiting.into();
     }
     if let Some(next) = &reply.next {
         drawn["next"] = next.to_string().into();
     }
     drawn
+}
+
+/// A command that waits, and what confirms it.
+fn confirm(proposal: &Proposal) -> Value {
+    json!({
+        "token": proposal.token,
+        "command": proposal.command,
+        "arguments": proposal.arguments,
+        "expires_at": proposal.expires_at,
+    })
 }

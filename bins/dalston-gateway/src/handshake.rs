@@ -169,6 +169,6 @@ fn refused(denied: Denied) -> Result<(CloseCode, &'static str), Problem> {
         Refusal::RateLimited(_) | Refusal::TooManyFailures { .. } => {
             Ok((CloseCode::Other(4029), "Rate limit exceeded"))
         }
-        Refusal::UnknownTenant | Refusal::Unavailable => Err(denied.into()),
+        Refusal::UnknownTenant | Refusal::Unavailable | Refusal::Uncounted => Err(denied.into()),
     }
 }

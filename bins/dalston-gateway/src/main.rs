@@ -1,31 +1,48 @@
 //! The gateway's program: settings in, a served app out.
 
+use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
+use dalston_engine::{DecoderProgram, decode_if_asked};
 use dalston_gateway::{Gateway, Limits, serve};
-use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging};
+use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging, unknown_settings};
 use std::{
+    collections::HashMap,
     env,
+    ffi::OsString,
     io::{IsTerminal, Write, stdout},
     net::TcpListener,
+    process::ExitCode,
     sync::Arc,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-#[actix_web::main]
-async fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     harden();
-    let flags = SETTINGS.iter().map(flag);
+    // The same program decodes, in processes that it starts for that.
+    if let Some(code) = decode_if_asked(env::args_os()) {
+        return Ok(code);
+    }
+    System::new().block_on(run())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run() -> Result<()> {
+    let flags = SETTINGS.iter().flat_map(|setting| [Some(flag(setting)), file_flag(setting)]).flatten();
     let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
-    #[expect(clippy::disallowed_methods, reason = "the one place where the gateway reads the environment")]
+    let environment = environment();
     let mut settings = Settings::read(&|variable| {
         // A flag has the name of the first variable of its setting only.
         let flag = given.try_get_one::<String>(variable).ok().flatten().cloned();
-        flag.or_else(|| env::var(variable).ok())
+        flag.or_else(|| environment.get(variable).cloned())
     })?;
-    init_logging(&settings.log, settings.log_json)?;
+    init_logging(&settings.log, settings.log_json, settings.mask.clone())?;
+    for warning in settings.warnings.iter().chain(&unknown_settings(environment.into_keys())) {
+        tracing::warn!("{warning}");
+    }
     let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
-    let runtime = Arc::new(Runtime::start(&mut settings, Seams::default()).await?);
+    let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
+    let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
     let mut terminal = stdout();
     let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
     runtime.first_key(&settings, shown).await?;
@@ -43,6 +60,21 @@ async fn main() -> Result<()> {
 fn flag(setting: &Setting) -> Arg {
     let flag = Arg::new(setting.variable()).long(setting.flag()).help(setting.meaning).value_name("VALUE");
     if setting.default == "false" { flag.num_args(0..=1).default_missing_value("true") } else { flag }
+}
+
+/// The flag of the file of a secret.
+fn file_flag(setting: &Setting) -> Option<Arg> {
+    let variable = setting.file_variable(setting.variable())?;
+    let help = format!("a file that holds --{}", setting.flag());
+    Some(Arg::new(variable).long(format!("{}-file", setting.flag())).help(help).value_name("PATH"))
+}
+
+/// The environment. What is not UTF-8 is there as well, to be refused.
+fn environment() -> HashMap<String, String> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the gateway reads the environment")]
+    let variables = env::vars_os();
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    variables.map(|(name, value)| (text(name), text(value))).collect()
 }
 
 /// No core file and no debugger: neither may show a secret (SEC-04). Where the kernel does not allow it, it stays as is.

@@ -10,6 +10,7 @@ use actix_web::{
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
+use dalston_command::shown_name;
 use dalston_model::{ErrorCode, FileName, Metadata};
 use dalston_service::{FieldError, JobResult, Repeat, ServiceError, Staged, Upload, job_view};
 use futures_util::{Stream, StreamExt};
@@ -20,6 +21,9 @@ use std::time::Duration;
 const TEXT_BYTES: usize = 4096;
 /// Characters of `model` and `language` at most.
 const WORD: usize = 64;
+/// What they must be.
+const MODEL: &str = "must be 1 to 64 letters, digits and . _ : / -, a letter or a digit first, without ..";
+const LANGUAGE: &str = "must be auto or the tag of a language: en, de-CH, zh_Hans";
 /// How long an answer may wait, in seconds.
 const LONGEST: u64 = 60;
 /// What a form weighs beside its file, at most (UPL-05).
@@ -129,8 +133,8 @@ impl Form {
     /// Takes a field that engines know.
     pub(crate) async fn take_option(&mut self, name: &str, field: &mut Field) -> Result<(), Problem> {
         match name {
-            "model" => self.upload.model = Some(word(name, field).await?),
-            "language" => self.upload.language = Some(word(name, field).await?),
+            "model" => self.upload.model = word(name, field, is_model, MODEL).await?,
+            "language" => self.upload.language = word(name, field, is_language, LANGUAGE).await?,
             "prompt" => self.upload.options.prompt = Some(prompt(&text(field).await?)?),
             "temperature" => self.upload.options.temperature = Some(temperature(&text(field).await?)?),
             _ => return Err(unknown(name)),
@@ -184,15 +188,38 @@ pub(crate) async fn text(field: &mut Field) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| Problem::malformed("A text part is not UTF-8"))
 }
 
-/// A short text of visible characters.
-async fn word(name: &str, field: &mut Field) -> Result<String, Problem> {
+/// A short text of a form; `None` when it is empty.
+async fn word(
+    name: &str,
+    field: &mut Field,
+    is_fit: fn(&str) -> bool,
+    wanted: &'static str,
+) -> Result<Option<String>, Problem> {
     let text = text(field).await?;
     let word = text.trim();
-    if (1..=WORD).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(word.to_owned())
-    } else {
-        Err(problem(ServiceError::invalid(name, "must be 1 to 64 visible ASCII characters")))
+    if word.is_empty() {
+        return Ok(None);
     }
+    if word.len() > WORD || !is_fit(word) {
+        return Err(problem(ServiceError::invalid(name, wanted)));
+    }
+    Ok(Some(word.to_owned()))
+}
+
+/// The name of a model: safe as an argument of a program, and as a part of a path.
+fn is_model(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte))
+        && !word.contains("..")
+}
+
+/// A tag of a language with its parts, or `auto`.
+fn is_language(word: &str) -> bool {
+    let mut parts = word.split(['-', '_']);
+    let first = parts.next().unwrap_or_default();
+    let is_tag = matches!(first.len(), 2 | 3) && first.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    word == "auto" || is_tag && parts.all(is_part)
 }
 
 /// Words that the audio may hold.
@@ -223,9 +250,7 @@ fn metadata(text: &str) -> Result<Metadata, Problem> {
 }
 
 pub(crate) fn unknown(name: &str) -> Problem {
-    let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    let shown = if plain { name } else { "(unreadable name)" };
-    problem(ServiceError::Invalid(vec![FieldError::new(shown, "is not a field of this form")]))
+    problem(ServiceError::Invalid(vec![FieldError::new(shown_name(name), "is not a field of this form")]))
 }
 
 /// Why a form could not be read on.

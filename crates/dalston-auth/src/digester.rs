@@ -30,10 +30,22 @@ impl fmt::Debug for Pepper {
 pub struct Digester(Option<Hmac<Sha256>>);
 
 impl Digester {
+    /// The mark of all that have no pepper.
+    pub(crate) const UNPEPPERED: &str = "none";
+
     /// With the pepper, if there is one.
     pub fn new(pepper: Option<&Pepper>) -> Self {
         // HMAC takes keys of any length: the error cannot happen, and would mean no pepper's digest at all.
         Self(pepper.and_then(|pepper| Hmac::new_from_slice(pepper.0.as_bytes()).ok()))
+    }
+
+    /// What tells one pepper from another and shows nothing of it.
+    pub(crate) fn mark(&self) -> String {
+        const SAMPLE: &[u8] = b"the pepper that the keys of this store are digested with";
+        self.0.as_ref().map_or_else(
+            || Self::UNPEPPERED.to_owned(),
+            |hmac| KeyDigest::new(hmac.clone().chain_update(SAMPLE).finalize().into_bytes().into()).to_hex(),
+        )
     }
 
     /// The digest of the whole secret.

@@ -106,9 +106,9 @@ impl Directory {
         &self.freshness
     }
 
-    /// The holder of the key behind the digest, if memory may answer that.
-    pub(crate) fn get(&self, digest: &KeyDigest) -> Option<Arc<Holder>> {
-        let now = self.now();
+    /// The holder of the key behind the digest, if memory may answer that at `now`, by the monotonic clock.
+    pub(crate) fn get(&self, digest: &KeyDigest, now: Duration) -> Option<Arc<Holder>> {
+        let now = Moment::of(now);
         if !self.freshness.is_fresh(now, 1) {
             return None;
         }

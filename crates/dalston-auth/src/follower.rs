@@ -1,19 +1,22 @@
 //! Whoever tells a gate of the changes that other nodes make.
 
-use crate::{directory::Directory, freshness::Moment};
-use dalston_model::SharedClock;
+use crate::{directory::Directory, freshness::Moment, store_clock::StoreClock};
+use dalston_model::Clock as _;
 use dalston_store::{FeedStore, Heard, KeyChange, Mark, StoreResult};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Changes that are read at once.
 const PART: u32 = 500;
+
+/// The store's time is learnt so often, and not with each change of a storm of them.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Follows the record of changes for one gate. It is polled at least four times within the freshness bound, and sooner
 /// whenever the store says that something changed.
 pub struct Follower {
     store: Arc<dyn FeedStore>,
     directory: Arc<Directory>,
-    clock: SharedClock,
+    clock: Arc<StoreClock>,
     mark: Option<Mark>,
 }
 
@@ -27,7 +30,7 @@ pub struct News {
 }
 
 impl Follower {
-    pub(crate) fn new(store: Arc<dyn FeedStore>, directory: Arc<Directory>, clock: SharedClock) -> Self {
+    pub(crate) fn new(store: Arc<dyn FeedStore>, directory: Arc<Directory>, clock: Arc<StoreClock>) -> Self {
         Self { store, directory, clock, mark: None }
     }
 
@@ -38,7 +41,31 @@ impl Follower {
 
     /// Hears what changed since it was polled last; the first time nothing. When the record is another one than it was
     /// (a fail-over, a restored backup), nothing that was known counts, and all keys are news.
+    ///
+    /// The store's time is learnt on the way. Where its clock has run ahead, ends that were reckoned before are looked at
+    /// again.
     pub async fn poll(&mut self) -> StoreResult<News> {
+        let news = self.hear().await?;
+        if !self.clock.is_fresh(LOOK) {
+            self.look_at_clock().await;
+        }
+        Ok(news)
+    }
+
+    async fn look_at_clock(&self) {
+        let began = self.clock.monotonic();
+        match self.store.now().await {
+            Ok(now) if self.clock.learn(began, now) => {
+                tracing::warn!(%now, "the store's clock has run ahead: all keys are looked at again");
+                self.directory.freshness().flush();
+            }
+            Ok(_) => {}
+            // What was heard counts all the same.
+            Err(error) => tracing::warn!(%error, "the store's time could not be learnt"),
+        }
+    }
+
+    async fn hear(&mut self) -> StoreResult<News> {
         let began = Moment::of(self.clock.monotonic());
         let freshness = self.directory.freshness();
         let Some(mark) = self.mark else {

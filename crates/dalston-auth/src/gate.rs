@@ -2,16 +2,20 @@
 
 use crate::{
     Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Follower, Holder, Identity,
-    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, Refusal, Ticket, directory::Directory,
-    striped::Striped, usage::UsageBuffer,
+    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Refusal, Ticket, directory::Directory,
+    pepper::PepperNote, store_clock::StoreClock, striped::Striped, usage::UsageBuffer,
 };
-use dalston_limit::{Limiter, Mode, Verdict};
+use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
 use dalston_model::{
-    Action, Actor, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target, TenantId, Timestamp,
+    Action, Actor, Clock as _, CounterId, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target,
+    TenantId, Timestamp,
 };
 use dalston_store::{FeedStore, SharedStore, StoreResult};
 use serde_json::json;
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+/// An older look at the store's time decides about no end.
+const STORE_TIME: Duration = Duration::from_secs(1);
 
 /// What a gate is made of.
 pub struct GateParts {
@@ -29,6 +33,8 @@ pub struct GateParts {
     pub failures_per_minute: NonZeroU32,
     /// How live keys are kept in memory.
     pub memory: Memory,
+    /// This run of the node, as it counts usage: another one at each start.
+    pub counter: CounterId,
     /// The node's clock.
     pub clock: SharedClock,
 }
@@ -40,12 +46,15 @@ pub struct Gate {
     limiter: Limiter,
     format: KeyFormat,
     digester: Digester,
+    pepper: PepperNote,
     masters: MasterKeys,
     directory: Arc<Directory>,
     failures: FailureThrottle,
     usage: UsageBuffer,
     totals: [Striped; 2],
     clock: SharedClock,
+    /// Ends are checked against this one.
+    store_clock: Arc<StoreClock>,
 }
 
 /// Requests that this node decided about since it started.
@@ -66,16 +75,19 @@ enum Admitted {
 impl Gate {
     /// A gate of these parts.
     pub fn new(parts: GateParts) -> Self {
+        let digester = Digester::new(parts.pepper.as_ref());
         Self {
+            pepper: PepperNote::new(parts.store.clone(), &digester),
             directory: Directory::new(parts.store.clone(), parts.clock.clone(), parts.memory),
             store: parts.store,
             limiter: parts.limiter,
             format: parts.format,
-            digester: Digester::new(parts.pepper.as_ref()),
+            digester,
             masters: parts.masters,
             failures: FailureThrottle::new(parts.failures_per_minute),
-            usage: UsageBuffer::default(),
+            usage: UsageBuffer::new(parts.counter),
             totals: Default::default(),
+            store_clock: Arc::new(StoreClock::new(parts.clock.clone())),
             clock: parts.clock,
         }
     }
@@ -86,12 +98,13 @@ impl Gate {
         let credential = attempt.credential.ok().filter(|it| !it.is_ticket && attempt.tenant.is_none())?;
         // What has the shape of a key is no master key.
         let secret = self.format.check(credential.token)?;
-        let holder = self.directory.get(&self.digester.digest(secret))?;
-        let now = self.clock.now();
+        let at = self.clock.monotonic();
+        let holder = self.directory.get(&self.digester.digest(secret), at)?;
         let verdict = match holder.rate_limit {
             None => None,
-            Some(limit) => Some(self.limiter.try_take(holder.id, limit, now)?),
+            Some(limit) => Some(self.limiter.try_take(holder.id, limit, at)?),
         };
+        let now = self.clock.now();
         let entered = self.room(&holder, verdict, now).map_err(Denied::from).and_then(|()| {
             let caller = Caller::new(Identity::Key(holder.clone()), source(attempt)).with_room(verdict);
             self.permit(Ok(caller), Some(&holder), need, attempt.address, now)
@@ -173,7 +186,7 @@ impl Gate {
         let Some((holder, ticket)) = found else { return Err(self.failed(attempt.address)) };
         let verdict = match holder.rate_limit {
             None => None,
-            Some(limit) => Some(self.limiter.take(holder.id, limit).await),
+            Some(limit) => Some(self.limiter.take(holder.id, limit).await.map_err(|Uncounted| Refusal::Uncounted)?),
         };
         self.room(&holder, verdict, self.clock.now())?;
         Ok(Admitted::Holder { holder, verdict, ticket })
@@ -207,7 +220,8 @@ impl Gate {
         let fits = |ticket: &Ticket| attempt.tenant.is_none() && ticket.opens(attempt.asked.route, attempt.origin);
         let Some(ticket) = ticket.filter(fits) else { return Ok(None) };
         let found = self.store.key(&ticket.key_tenant, ticket.key).await.map_err(unavailable)?;
-        let active = found.map(|used| used.key).filter(|key| key.state(self.clock.now()) == KeyState::Active);
+        let now = self.store_time().await.map_err(unavailable)?;
+        let active = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
         Ok(active.map(|key| (key, ticket)))
     }
 
@@ -215,7 +229,11 @@ impl Gate {
     async fn live_key(&self, credential: Credential<'_>) -> Result<Option<Arc<Holder>>, Refusal> {
         let Some(secret) = self.format.check(credential.token) else { return Ok(None) };
         // The directory has said why.
-        self.directory.find(&self.digester.digest(secret)).await.map_err(|_| Refusal::Unavailable)
+        let found = self.directory.find(&self.digester.digest(secret)).await.map_err(|_| Refusal::Unavailable)?;
+        if found.is_some() {
+            self.pepper.proven();
+        }
+        Ok(found)
     }
 
     /// The caller in the tenant that it names. Whether it may name one is decided before whether there is one, which
@@ -251,12 +269,26 @@ impl Gate {
     /// The caller as it is now: for whoever acts on when the request was admitted long ago.
     pub async fn again(&self, caller: Caller) -> Result<Caller, Refusal> {
         let Some(key) = caller.holder() else { return Ok(caller) };
-        let found = self.store.key(&key.tenant, key.id).await.map_err(|error| {
+        let unavailable = |error| {
             tracing::error!(%error, "a key could not be looked up");
             Refusal::Unavailable
-        })?;
-        let active = found.map(|used| used.key).filter(|key| key.state(self.clock.now()) == KeyState::Active);
+        };
+        let found = self.store.key(&key.tenant, key.id).await.map_err(unavailable)?;
+        let now = self.store_time().await.map_err(unavailable)?;
+        let active = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
         caller.renewed(self.holder(&active.ok_or(Refusal::InvalidCredential)?))
+    }
+
+    /// The store's time: by the last look at it, or by one more when that was long ago.
+    async fn store_time(&self) -> StoreResult<Timestamp> {
+        if !self.store_clock.is_fresh(STORE_TIME) {
+            let began = self.clock.monotonic();
+            let now = self.store.now().await?;
+            if self.store_clock.learn(began, now) {
+                self.directory.freshness().flush();
+            }
+        }
+        Ok(self.store_clock.now())
     }
 
     /// A command that was refused behind the door: counted with the refusals of the caller's key.
@@ -269,7 +301,7 @@ impl Gate {
     /// A failed attempt: the same answer whatever failed, until the address has none left.
     pub fn failed(&self, address: Option<IpAddr>) -> Refusal {
         let Some(address) = address else { return Refusal::InvalidCredential };
-        match self.failures.charge(address, self.clock.now()) {
+        match self.failures.charge(address, self.clock.monotonic()) {
             Ok(()) => Refusal::InvalidCredential,
             Err(wait) => {
                 let retry_after = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -281,7 +313,7 @@ impl Gate {
     /// Whoever tells this gate of the changes that others make, out of the record of its store. One is enough; without
     /// any, each request asks the store.
     pub fn follower(&self, feed: Arc<dyn FeedStore>) -> Follower {
-        Follower::new(feed, self.directory.clone(), self.clock.clone())
+        Follower::new(feed, self.directory.clone(), self.store_clock.clone())
     }
 
     /// The holder of a live key that was found another way than by its secret.
@@ -299,9 +331,46 @@ impl Gate {
         self.directory.figures()
     }
 
-    /// Gives the counted usage to the store.
-    pub async fn flush_usage(&self) -> StoreResult<()> {
-        self.usage.flush(&*self.store, self.clock.now()).await
+    /// Fails if the keys of the store were made with another pepper than this gate's.
+    pub async fn check_pepper(&self) -> Result<(), PepperError> {
+        self.pepper.check().await
+    }
+
+    /// The same before a secret is made; a store without keys remembers the pepper from then on.
+    pub async fn claim_pepper(&self) -> Result<(), PepperError> {
+        self.pepper.claim().await
+    }
+
+    /// Has a store that does not remember its pepper do so, once one of its keys was accepted here.
+    pub async fn learn_pepper(&self) -> Result<(), PepperError> {
+        self.pepper.learn().await
+    }
+
+    /// Makes the usage that was counted until now ready to be written.
+    pub fn gather_usage(&self) {
+        self.usage.gather(self.clock.now());
+    }
+
+    /// Writes a part of the usage that was gathered: what takes a store some ten milliseconds. Returns whether there was
+    /// anything to write. What fails is repeated by the next call, and never counted twice.
+    pub async fn write_usage(&self) -> StoreResult<bool> {
+        self.usage.write(&*self.store).await
+    }
+
+    /// Writes the usage of one key, for whoever is about to read it. Waits for one part that is under way at most.
+    pub async fn write_usage_of(&self, key: KeyId) -> StoreResult<()> {
+        self.gather_usage();
+        self.usage.write_key(&*self.store, key).await
+    }
+
+    /// Keys of which usage waits to be written, each counted once a day.
+    pub fn waiting_usage(&self) -> usize {
+        self.usage.waiting()
+    }
+
+    /// Whether a text holds a key or a ticket, wherever in it.
+    pub fn is_secret_within(&self, text: &str) -> bool {
+        self.format.is_within(text) || KeyFormat::tickets().is_within(text)
     }
 
     /// How secrets look here.
@@ -319,15 +388,26 @@ impl Gate {
         self.limiter.mode()
     }
 
+    /// How many nodes share the limits, as far as this one knows; `None` where it counts by itself.
+    pub fn limiter_nodes(&self) -> Option<NonZeroU32> {
+        self.limiter.nodes()
+    }
+
     /// Requests decided since the start.
     pub fn totals(&self) -> Totals {
         let [total, refused] = &self.totals;
         Totals { total: total.sum(), refused: refused.sum() }
     }
 
-    /// The node's time.
+    /// The clock that ends are checked against: it tells the store's time, as this node reckons it since it was followed
+    /// last.
+    pub fn store_clock(&self) -> SharedClock {
+        self.store_clock.clone()
+    }
+
+    /// The store's time by that clock.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.store_clock.now()
     }
 }
 

@@ -1,57 +1,316 @@
-//! Whatever looks like a key, a ticket or the secret of a webhook, masked: the last line of defence of logs, chats and
-//! language models.
+//! The mask of logs, chats and language models: stars in place of every secret that the gateway can know.
+//!
+//! What the gateway mints is found by its shape: a mark, and enough characters behind it. What the settings hold is
+//! found by its value, wherever it stands, though the mask keeps only its length and digests of it. A secret is found
+//! behind the escapes of JSON and of URLs, and with invisible characters in between. Each text costs one pass, and one
+//! more for each length of the known secrets.
 
-use std::borrow::Cow;
+use crate::{KeyFormat, secret::TICKET};
+use sha2::{Digest, Sha256};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
-/// How secrets begin, of keys, tickets and webhooks, and which characters they hold beside letters and digits.
-const MARKS: [(&[u8], &[u8]); 3] = [(b"dk_", b"-_"), (b"dt_", b"-_"), (b"whsec_", b"+/=-_")];
-/// So many of its characters make it one.
+/// So many characters behind a mark make a secret.
 const LEAST: usize = 20;
+/// A value with fewer characters is no secret that can be told from a word.
+const SHORTEST: usize = 8;
+/// Characters of user and password in a URL are looked for so far.
+const FARTHEST: usize = 512;
+/// The base of the rolling hash: any large odd number.
+const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The bytes with stars in place of whatever looks like a secret.
-pub fn masked(event: &[u8]) -> Cow<'_, [u8]> {
-    let mut out = Cow::Borrowed(event);
-    for (mark, signs) in MARKS {
-        let mut from = 0;
-        while let Some(at) = event[from..].windows(mark.len()).position(|window| window == mark) {
-            let start = from + at + mark.len();
-            let is_of_it = |byte: &&u8| byte.is_ascii_alphanumeric() || signs.contains(*byte);
-            let length = event[start..].iter().take_while(is_of_it).count();
-            if length >= LEAST {
-                out.to_mut()[start..start + length].fill(b'*');
-            }
-            from = start + length;
-        }
-    }
-    out
+/// How secrets begin beside keys, and which characters they hold beside letters and digits.
+const MARKS: [(&str, &[u8]); 5] = [
+    (TICKET, b"-_"),
+    // Proposals, claims, and links to claims.
+    ("dp_", b"-_"),
+    ("dc_", b"-_"),
+    ("/auth/claims/", b"-_"),
+    ("whsec_", b"+/=-_"),
+];
+
+/// What is to be masked.
+pub struct Mask {
+    marks: Vec<(Vec<u8>, &'static [u8])>,
+    /// By their length.
+    known: BTreeMap<usize, Vec<Fingerprint>>,
 }
 
-/// The text with stars in place of whatever looks like a secret.
-pub fn masked_text(text: &str) -> Cow<'_, str> {
-    match masked(text.as_bytes()) {
-        Cow::Borrowed(_) => Cow::Borrowed(text),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+/// What is kept of a known secret.
+struct Fingerprint {
+    rolling: u64,
+    digest: [u8; 32],
+}
+
+impl Default for Mask {
+    fn default() -> Self {
+        Self::new(&KeyFormat::default())
     }
+}
+
+impl Mask {
+    /// Masks keys of this format, and whatever else the gateway mints.
+    pub fn new(format: &KeyFormat) -> Self {
+        let keys = (format.prefix().as_bytes().to_vec(), &b"-_"[..]);
+        let others = MARKS.into_iter().map(|(mark, signs)| (mark.as_bytes().to_vec(), signs));
+        Self { marks: std::iter::once(keys).chain(others).collect(), known: BTreeMap::new() }
+    }
+
+    /// Masks this text, too, wherever it stands. Texts of fewer than 8 characters are passed over.
+    pub fn hide(&mut self, secret: &str) {
+        let bytes = Folded::of(secret).bytes;
+        if bytes.len() >= SHORTEST {
+            let fingerprint = Fingerprint { rolling: rolling(&bytes), digest: Sha256::digest(&bytes).into() };
+            self.known.entry(bytes.len()).or_default().push(fingerprint);
+        }
+    }
+
+    /// The bytes with stars in place of secrets.
+    pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        match std::str::from_utf8(bytes).map(|text| self.text(text)) {
+            Ok(Cow::Borrowed(_)) => Cow::Borrowed(bytes),
+            Ok(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+            Err(_) => Cow::Owned(self.text(&String::from_utf8_lossy(bytes)).into_owned().into_bytes()),
+        }
+    }
+
+    /// The text with stars in place of secrets.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let folded = Folded::of(text);
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for (mark, signs) in &self.marks {
+            marked(&folded.bytes, mark, signs, &mut found);
+        }
+        passwords(&folded.bytes, &mut found);
+        for (length, fingerprints) in &self.known {
+            known(&folded.bytes, *length, fingerprints, &mut found);
+        }
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut bytes = text.as_bytes().to_vec();
+        for range in found {
+            // Whole characters and whole escapes: the text stays UTF-8, and JSON stays JSON.
+            bytes[folded.at[range.start].0..folded.at[range.end - 1].1].fill(b'*');
+        }
+        Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Whatever stands behind a mark, if there is enough of it.
+fn marked(bytes: &[u8], mark: &[u8], signs: &[u8], found: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(at) = bytes[from..].windows(mark.len()).position(|window| window == mark) {
+        let start = from + at + mark.len();
+        let is_of_it = |byte: &&u8| byte.is_ascii_alphanumeric() || signs.contains(*byte);
+        let length = bytes[start..].iter().take_while(is_of_it).count();
+        if length >= LEAST {
+            found.push(start..start + length);
+        }
+        from = start + length;
+    }
+}
+
+/// The password of each URL that has one.
+fn passwords(bytes: &[u8], found: &mut Vec<Range<usize>>) {
+    const BEGIN: &[u8] = b"://";
+    let mut from = 0;
+    while let Some(at) = bytes[from..].windows(BEGIN.len()).position(|window| window == BEGIN) {
+        let start = from + at + BEGIN.len();
+        let is_of_it = |byte: &&u8| byte.is_ascii_graphic() && !b"/?#\"'<>".contains(*byte);
+        let authority: Vec<u8> = bytes[start..].iter().take(FARTHEST).take_while(is_of_it).copied().collect();
+        let colon = authority.iter().position(|byte| *byte == b':');
+        let end = authority.iter().rposition(|byte| *byte == b'@');
+        if let (Some(colon), Some(end)) = (colon, end)
+            && colon + 1 < end
+        {
+            found.push(start + colon + 1..start + end);
+        }
+        from = start;
+    }
+}
+
+/// Wherever one of the known secrets of this length stands.
+fn known(bytes: &[u8], length: usize, fingerprints: &[Fingerprint], found: &mut Vec<Range<usize>>) {
+    let Some(first) = bytes.get(..length) else { return };
+    let highest = (1..length).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+    let mut hash = rolling(first);
+    for start in 0..=bytes.len() - length {
+        if start > 0 {
+            let gone = u64::from(bytes[start - 1]).wrapping_mul(highest);
+            hash = hash.wrapping_sub(gone).wrapping_mul(BASE).wrapping_add(u64::from(bytes[start + length - 1]));
+        }
+        let range = start..start + length;
+        let is_it = |it: &Fingerprint| it.rolling == hash && it.digest[..] == Sha256::digest(&bytes[range.clone()])[..];
+        if fingerprints.iter().any(is_it) {
+            found.push(range);
+        }
+    }
+}
+
+fn rolling(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |hash, byte| hash.wrapping_mul(BASE).wrapping_add(u64::from(*byte)))
+}
+
+/// A text as it is compared: without backslashes and invisible characters, and with escapes as what they stand for.
+/// Each byte has the part of the text that it came from.
+struct Folded {
+    bytes: Vec<u8>,
+    at: Vec<(usize, usize)>,
+}
+
+impl Folded {
+    fn of(text: &str) -> Self {
+        let mut folded = Self { bytes: Vec::with_capacity(text.len()), at: Vec::with_capacity(text.len()) };
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let from = text.len() - rest.len();
+            // However deeply JSON is nested, a character has backslashes before it, or none.
+            let bare = rest.trim_start_matches('\\');
+            let is_escaped = bare.len() < rest.len();
+            let (c, behind) = match bare.chars().next() {
+                Some(c @ ('n' | 'r' | 't')) if is_escaped => ('\n', &bare[c.len_utf8()..]),
+                Some('u') if is_escaped => code_point(&bare[1..]).unwrap_or(('u', &bare[1..])),
+                Some('%') => percent(&bare[1..]).unwrap_or(('%', &bare[1..])),
+                Some(c) => (c, &bare[c.len_utf8()..]),
+                None => (c, bare),
+            };
+            if !is_invisible(c) && c != '\\' {
+                folded.push(c, (from, text.len() - behind.len()));
+            }
+            rest = behind;
+        }
+        folded
+    }
+
+    fn push(&mut self, c: char, at: (usize, usize)) {
+        let bytes = c.encode_utf8(&mut [0; 4]).len();
+        self.bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.at.extend(std::iter::repeat_n(at, bytes));
+    }
+}
+
+/// The character behind `\u`, written `00e9` or `{e9}`, and what follows.
+fn code_point(text: &str) -> Option<(char, &str)> {
+    let (digits, behind) = match text.strip_prefix('{') {
+        Some(text) => text.split_once('}').filter(|(digits, _)| digits.len() <= 6)?,
+        None => (text.get(..4)?, &text[4..]),
+    };
+    Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, behind))
+}
+
+/// The visible ASCII character behind `%`, and what follows.
+fn percent(text: &str) -> Option<(char, &str)> {
+    let byte = u8::from_str_radix(text.get(..2)?, 16).ok().filter(u8::is_ascii_graphic)?;
+    Some((byte.into(), &text[2..]))
+}
+
+/// Characters without width, that split a secret for programs and not for eyes.
+const fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
-    #[test]
-    fn whatever_looks_like_a_key_is_masked() {
-        let key = format!("dk_{}", "aB3".repeat(16));
-        let ticket = key.replace("dk_", "dt_");
-        let line = format!("x={key} y=dk_short dk_{key} dalston.ticket.{ticket}");
-        let out = String::from_utf8(masked(line.as_bytes()).into_owned()).unwrap();
-        assert!(!out.contains("aB3") && out.contains("dk_short"), "LOG-02 {out}");
-        assert!(matches!(masked(b"nothing here"), Cow::Borrowed(_)));
+    const MASTER: &str = "correct-horse-battery-staple-0123456789";
+    const ODD: &str = r#"p"s\w/d+%41&\n="#;
+
+    fn mask() -> Mask {
+        let mut mask = Mask::default();
+        mask.hide(MASTER);
+        mask.hide(ODD);
+        mask
+    }
+
+    fn key() -> String {
+        format!("dk_{}", "aB3".repeat(16))
     }
 
     #[test]
-    fn whatever_looks_like_the_secret_of_a_webhook_is_masked() {
-        let line = format!("x=\"whsec_{}=\" whsec_short", "aB+/".repeat(11));
-        let out = String::from_utf8(masked(line.as_bytes()).into_owned()).unwrap();
-        assert!(!out.contains("aB") && out.contains("whsec_short"), "LOG-02 {out}");
+    fn whatever_looks_like_a_key_is_masked() {
+        let (key, ticket) = (key(), key().replace("dk_", "dt_"));
+        let line = format!("x={key} y=dk_short dk_{key} dalston.ticket.{ticket}");
+        let out = Mask::default().text(&line).into_owned();
+        assert!(!out.contains("aB3") && out.contains("dk_short"), "LOG-02 {out}");
+        assert!(matches!(mask().bytes(b"nothing here"), Cow::Borrowed(_)));
+        assert!(matches!(mask().bytes(b"100 % of C:\\new\\users \xff"), Cow::Owned(_)));
+    }
+
+    #[test]
+    fn whatever_else_the_gateway_mints_is_masked() {
+        let line =
+            format!("x=\"whsec_{}=\" whsec_short dp_{1} dc_{1} /auth/claims/{1}", "aB+/".repeat(11), "a0".repeat(16));
+        let out = mask().text(&line).into_owned();
+        assert!(!out.contains("aB") && !out.contains("a0") && out.contains("whsec_short"), "LOG-02 {out}");
+        let other = Mask::new(&KeyFormat::new("acme_").unwrap());
+        assert_eq!(other.text(&format!("acme_{}", "x".repeat(43))), format!("acme_{}", "*".repeat(43)));
+    }
+
+    #[test]
+    fn a_known_secret_is_masked_wherever_it_stands() {
+        let text = |text: &str| mask().text(text).into_owned();
+        let stars = "*".repeat(MASTER.len());
+        for (before, after) in
+            [("", ""), ("(", ")"), ("\"", "\""), ("Bearer ", ","), ("https://x.example/?key=", "&b=1"), ("x", "y")]
+        {
+            assert_eq!(text(&format!("{before}{MASTER}{after}")), format!("{before}{stars}{after}"));
+        }
+        assert_eq!(text(&format!("{MASTER}{MASTER}")), format!("{stars}{stars}"));
+        // Neither a part of it nor another one.
+        for other in [&MASTER[1..], &MASTER.to_uppercase(), "correct horse battery staple"] {
+            assert_eq!(text(other), other);
+        }
+        assert!(mask().text(&MASTER.repeat(3)[5..]).starts_with(&MASTER[5..]));
+    }
+
+    #[test]
+    fn a_secret_is_masked_however_it_is_written() {
+        let once = json!({"a": [ODD, MASTER, key()]}).to_string();
+        let twice = json!({"messages": [{"content": once}]}).to_string();
+        for text in [&once, &twice, &json!(twice).to_string()] {
+            let out = mask().text(text).into_owned();
+            assert!(serde_json::from_str::<Value>(&out).is_ok(), "{out}");
+            for part in ["correct", "p\\", "aB3", "&"] {
+                assert!(!out.contains(part), "{part} in {out}");
+            }
+        }
+        let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let escaped = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
+        let split = |text: &str, by: &str| text.chars().map(|c| format!("{c}{by}")).collect::<String>();
+        for secret in [MASTER, &key(), "postgres://dalston:s3cr3t-w0rd@db/x"] {
+            for text in [
+                percent(secret),
+                percent(secret).to_lowercase(),
+                escaped(secret),
+                split(secret, "\u{200b}"),
+                split(secret, "\u{feff}\u{ad}"),
+                split(secret, r"\u200b"),
+                split(secret, r"\u{200b}"),
+            ] {
+                let out = mask().text(&text).into_owned();
+                assert!(out.contains("*******"), "{text} is {out}");
+                assert!(!out.contains(&text[text.len() - 8..]) || secret.starts_with("postgres"), "{text} is {out}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_password_of_a_url_is_masked() {
+        let out = mask()
+            .text("redis://:pw@h postgres://u:p@ss:w@h/d http://h:80/a@b https://u@h \"ws://a:b@c\"")
+            .into_owned();
+        assert_eq!(out, "redis://:**@h postgres://u:******@h/d http://h:80/a@b https://u@h \"ws://a:*@c\"");
+    }
+
+    #[test]
+    fn a_long_text_costs_one_pass() {
+        // Beginnings of secrets all over: nothing is looked at twice.
+        let text = "dk_dk_://u:".repeat(200_000);
+        assert!(matches!(mask().text(&text), Cow::Owned(_)));
+        assert!(matches!(mask().text(&"\\".repeat(2_000_000)), Cow::Borrowed(_)));
     }
 }

@@ -26,6 +26,8 @@ pub enum Refusal {
     UnknownTenant,
     /// The store cannot be asked: an outage, not a judgement.
     Unavailable,
+    /// The shared counter of limits does not answer, and this node has no share: an outage too.
+    Uncounted,
 }
 
 impl Refusal {
@@ -38,7 +40,7 @@ impl Refusal {
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
             Self::RateLimited(_) | Self::TooManyFailures { .. } => ErrorCode::RateLimited,
             Self::UnknownTenant => ErrorCode::NotFound,
-            Self::Unavailable => ErrorCode::Unavailable,
+            Self::Unavailable | Self::Uncounted => ErrorCode::Unavailable,
         }
     }
 
@@ -53,6 +55,7 @@ impl Refusal {
             Self::TooManyFailures { .. } => "Too many failed attempts from this address".into(),
             Self::UnknownTenant => "Tenant not found".into(),
             Self::Unavailable => "The key store is not available".into(),
+            Self::Uncounted => "The counter of rate limits is not available".into(),
         }
     }
 }

@@ -46,6 +46,11 @@ impl KeyFormat {
         }
     }
 
+    /// How they begin.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The secrets of tickets.
     pub(crate) fn tickets() -> Self {
         Self { prefix: TICKET.to_owned() }
@@ -68,7 +73,18 @@ impl KeyFormat {
         self.check(text).map(|presented| PlainKey(Zeroizing::new(presented.0.to_owned())))
     }
 
-    /// The same, without a copy: of a secret that somebody presents.
+    /// Whether a text holds such a secret, wherever in it.
+    pub fn is_within(&self, text: &str) -> bool {
+        text.match_indices(self.prefix.as_str()).any(|(at, prefix)| {
+            let fits = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            let length = text.as_bytes()[at + prefix.len()..].iter().take_while(|b| fits(b)).count();
+            let with = |length: usize| text.get(at..at + prefix.len() + length).and_then(|text| self.check(text));
+            // A secret with a checksum is one whatever follows it; without, only if nothing does.
+            with(length).or_else(|| with(length.min(RANDOM + CHECKSUM))).is_some()
+        })
+    }
+
+    /// The same as [`KeyFormat::parse`], without a copy: of a secret that somebody presents.
     pub fn check<'a>(&self, text: &'a str) -> Option<PresentedKey<'a>> {
         let body = text.strip_prefix(self.prefix.as_str())?.as_bytes();
         let sound = match body.len() {

@@ -4,24 +4,50 @@ use crate::{
     Holder,
     tally::{Count, Taken},
 };
-use dalston_model::{Day, KeyId, Timestamp, UsageDelta};
+use dalston_model::{CounterId, Day, KeyId, Timestamp, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     net::IpAddr,
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Counts lie with the holders of the keys, one set each, however many requests; here are those that have any. Flushed
-/// each second, on stop, and before usage is read on this node: a crash loses a second of counts at most.
-#[derive(Default)]
+/// Counts that one step writes at most: some ten milliseconds of a store's time, between which others write.
+const MOST: usize = 1_000;
+/// Days of one key that wait at most: what is counted on a later day joins the last of them. So what waits is bounded by
+/// the keys that there are, however long the store takes nothing.
+const MOST_DAYS: usize = 7;
+
+/// What is counted lies with the holders of the keys, one set each, however many requests. From there it is gathered, and
+/// written in steps.
 pub(crate) struct UsageBuffer {
     counted: Mutex<Vec<Arc<Holder>>>,
-    /// What the store has not taken yet, and what was counted before midnight.
-    kept: Mutex<HashMap<(KeyId, Day), UsageDelta>>,
+    /// What no step has written yet, in the order of the keys: that is the one in which stores lock them.
+    waiting: Mutex<BTreeMap<(KeyId, Day), UsageDelta>>,
+    writer: tokio::sync::Mutex<Writer>,
+}
+
+/// Writes one step after another. A step is numbered, and none follows before it is known what came of it.
+struct Writer {
+    counter: CounterId,
+    number: u64,
+    /// The counts of the step with that number, for as long as it is not known whether the store has them.
+    sent: Vec<UsageDelta>,
+    /// Counts of the next step at most: halved by each step that fails, doubled by each that does not.
+    most: usize,
+    /// The last counts that were taken up. The next step goes on behind them, so that counts which the store refuses do
+    /// not keep all others from it.
+    last: Option<(KeyId, Day)>,
 }
 
 impl UsageBuffer {
+    /// Nothing is counted yet. `counter` names this run of the node.
+    pub(crate) fn new(counter: CounterId) -> Self {
+        let writer = Writer { counter, number: 0, sent: Vec::new(), most: MOST, last: None };
+        Self { counted: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
+    }
+
     /// Counts an admitted request.
     pub(crate) fn admitted(&self, holder: &Arc<Holder>, at: Timestamp, from: Option<IpAddr>) {
         holder.tally.used(at, from);
@@ -38,21 +64,46 @@ impl UsageBuffer {
         self.count(holder, Count::InsufficientScope, at);
     }
 
-    /// Gives all that was counted to the store. What the store does not take is kept for the next time, and so it is
-    /// when whoever waits for this goes away in the middle.
-    pub(crate) async fn flush(&self, store: &dyn UsageStore, now: Timestamp) -> StoreResult<()> {
+    /// Makes what was counted until now ready to be written.
+    pub(crate) fn gather(&self, now: Timestamp) {
         for holder in std::mem::take(&mut *lock(&self.counted)) {
             holder.tally.unlist();
             self.keep(holder.id, holder.tally.take(Day::of(now)));
         }
-        let taken = std::mem::take(&mut *lock(&self.kept));
-        if taken.is_empty() {
-            return Ok(());
-        }
-        let mut in_hand = InHand { buffer: self, deltas: taken.into_values().collect() };
-        store.add_usage(&in_hand.deltas).await?;
-        in_hand.deltas.clear();
-        Ok(())
+    }
+
+    /// Writes one step of what was gathered. Returns whether there was anything to write. Whatever the store does not take
+    /// waits for the next time, and so it does when the caller goes away in the middle.
+    pub(crate) async fn write(&self, store: &dyn UsageStore) -> StoreResult<bool> {
+        let mut writer = self.writer.lock().await;
+        writer.settle(self, store).await?;
+        let next = self.next(&mut writer);
+        writer.send(next, store).await
+    }
+
+    /// Writes what was gathered of one key, however much else waits.
+    pub(crate) async fn write_key(&self, store: &dyn UsageStore, key: KeyId) -> StoreResult<()> {
+        let mut writer = self.writer.lock().await;
+        writer.settle(self, store).await?;
+        let of_key = lock(&self.waiting).extract_if(days(key), |_, _| true).map(|(_, delta)| delta).collect();
+        writer.send(of_key, store).await.map(drop)
+    }
+
+    /// Counts that are not written: as far as this node knows, while a step is under way.
+    pub(crate) fn waiting(&self) -> usize {
+        let sent = self.writer.try_lock().map_or(0, |writer| writer.sent.len());
+        lock(&self.counted).len() + lock(&self.waiting).len() + sent
+    }
+
+    /// The counts of the next step.
+    fn next(&self, writer: &mut Writer) -> Vec<UsageDelta> {
+        let mut waiting = lock(&self.waiting);
+        let behind = writer.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = waiting.range((behind, Bound::Unbounded)).map(|(place, _)| *place);
+        let most = writer.most.min(waiting.len());
+        let places: Vec<_> = behind.chain(waiting.keys().copied()).take(most).collect();
+        writer.last = places.last().copied();
+        places.iter().filter_map(|place| waiting.remove(place)).collect()
     }
 
     fn count(&self, holder: &Arc<Holder>, what: Count, at: Timestamp) {
@@ -71,8 +122,13 @@ impl UsageBuffer {
         }
     }
 
-    fn add(&self, delta: UsageDelta) {
-        match lock(&self.kept).entry((delta.key, delta.day)) {
+    fn add(&self, mut delta: UsageDelta) {
+        let mut waiting = lock(&self.waiting);
+        if !waiting.contains_key(&(delta.key, delta.day)) && waiting.range(days(delta.key)).count() >= MOST_DAYS {
+            let last = waiting.range(days(delta.key)).next_back();
+            delta.day = last.map_or(delta.day, |((_, day), _)| *day);
+        }
+        match waiting.entry((delta.key, delta.day)) {
             Entry::Vacant(entry) => {
                 entry.insert(delta);
             }
@@ -88,20 +144,42 @@ impl UsageBuffer {
     }
 }
 
-/// Deltas on their way to the store. Dropped before they are there, they go back.
-struct InHand<'a> {
-    buffer: &'a UsageBuffer,
-    deltas: Vec<UsageDelta>,
+impl Writer {
+    /// Finds out what came of the last step, where its answer was lost: the same number without counts tells whether the
+    /// store took it, and makes it void where it did not. Then its counts wait again.
+    async fn settle(&mut self, buffer: &UsageBuffer, store: &dyn UsageStore) -> StoreResult<()> {
+        if self.sent.is_empty() {
+            return Ok(());
+        }
+        self.most = (self.sent.len() / 2).max(1);
+        if store.add_usage(self.step(), &[]).await? == 0 {
+            self.sent.drain(..).for_each(|delta| buffer.add(delta));
+        }
+        self.sent.clear();
+        Ok(())
+    }
+
+    /// Writes a step of these counts. Returns whether there were any.
+    async fn send(&mut self, counts: Vec<UsageDelta>, store: &dyn UsageStore) -> StoreResult<bool> {
+        if counts.is_empty() {
+            return Ok(false);
+        }
+        self.number += 1;
+        self.sent = counts;
+        store.add_usage(self.step(), &self.sent).await?;
+        self.most = self.most.saturating_mul(2).min(MOST);
+        self.sent.clear();
+        Ok(true)
+    }
+
+    const fn step(&self) -> UsageStep {
+        UsageStep { counter: self.counter, number: self.number }
+    }
 }
 
-impl Drop for InHand<'_> {
-    fn drop(&mut self) {
-        if !self.deltas.is_empty() {
-            for delta in std::mem::take(&mut self.deltas) {
-                self.buffer.add(delta);
-            }
-        }
-    }
+/// The places of all days of a key.
+fn days(key: KeyId) -> impl std::ops::RangeBounds<(KeyId, Day)> {
+    (key, Day::from_number(i32::MIN))..=(key, Day::from_number(i32::MAX))
 }
 
 fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -121,28 +199,64 @@ mod tests {
     use std::{
         future::pending,
         pin::pin,
-        sync::atomic::{AtomicU64, Ordering},
         task::{Context, Poll, Waker},
         time::Duration,
     };
 
-    /// Hangs, then fails, then takes.
+    /// What becomes of a call.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mood {
+        Takes,
+        Fails,
+        Hangs,
+        TakesAndFails,
+        TakesAndHangs,
+    }
+    use Mood::{Fails, Hangs, Takes, TakesAndFails, TakesAndHangs};
+
+    /// Goes through its moods, and takes when there are no more.
     #[derive(Default)]
     struct Moody {
-        calls: AtomicU64,
-        taken: AtomicU64,
+        moods: Mutex<Vec<Mood>>,
+        /// How many counts each call had.
+        calls: Mutex<Vec<usize>>,
+        last: Mutex<(u64, u64)>,
+        taken: Mutex<BTreeMap<(KeyId, Day), u64>>,
+    }
+
+    impl Moody {
+        fn of(moods: impl IntoIterator<Item = Mood>) -> Self {
+            let mut moods: Vec<_> = moods.into_iter().collect();
+            moods.reverse();
+            Self { moods: moods.into(), ..Self::default() }
+        }
+
+        fn total(&self) -> u64 {
+            lock(&self.taken).values().sum()
+        }
+
+        fn take(&self, step: UsageStep, deltas: &[UsageDelta]) -> u64 {
+            let mut last = lock(&self.last);
+            if step.number > last.0 {
+                *last = (step.number, deltas.len().try_into().unwrap());
+                for delta in deltas {
+                    *lock(&self.taken).entry((delta.key, delta.day)).or_default() += delta.admitted;
+                }
+            }
+            if step.number == last.0 { last.1 } else { 0 }
+        }
     }
 
     #[async_trait]
     impl UsageStore for Moody {
-        async fn add_usage(&self, deltas: &[UsageDelta]) -> StoreResult<()> {
-            match self.calls.fetch_add(1, Ordering::SeqCst) {
-                0 => pending().await,
-                1 => Err(StoreError::unavailable("down")),
-                _ => {
-                    self.taken.fetch_add(deltas.iter().map(|delta| delta.admitted).sum(), Ordering::SeqCst);
-                    Ok(())
-                }
+        async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
+            lock(&self.calls).push(deltas.len());
+            let mood = lock(&self.moods).pop().unwrap_or(Takes);
+            let taken = matches!(mood, Takes | TakesAndFails | TakesAndHangs).then(|| self.take(step, deltas));
+            match mood {
+                Hangs | TakesAndHangs => pending().await,
+                Fails | TakesAndFails => Err(StoreError::unavailable("down")),
+                Takes => Ok(taken.unwrap()),
             }
         }
 
@@ -151,8 +265,31 @@ mod tests {
         }
     }
 
-    fn poll(flush: impl Future<Output = StoreResult<()>>) -> Poll<StoreResult<()>> {
-        pin!(flush).poll(&mut Context::from_waker(Waker::noop()))
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn buffer() -> UsageBuffer {
+        UsageBuffer::new(CounterId::new(NOW, &SeededEntropy::new(1)).unwrap())
+    }
+
+    fn poll<T>(step: impl Future<Output = T>) -> Poll<T> {
+        pin!(step).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Writes until nothing is left or a step fails.
+    fn write(buffer: &UsageBuffer, store: &Moody) -> Poll<StoreResult<()>> {
+        loop {
+            match poll(buffer.write(store)) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn holders(count: usize) -> Vec<Arc<Holder>> {
+        let entropy = SeededEntropy::new(1);
+        (0..count).map(|_| holder(KeyId::new(NOW, &entropy).unwrap())).collect()
     }
 
     fn holder(id: KeyId) -> Arc<Holder> {
@@ -169,24 +306,105 @@ mod tests {
     }
 
     #[test]
-    fn what_the_store_has_not_taken_is_kept() {
-        let (buffer, store) = (UsageBuffer::default(), Moody::default());
-        let now = Timestamp::from_secs(1_700_000_000);
-        let key = holder(KeyId::new(now, &SeededEntropy::new(1)).unwrap());
-        buffer.admitted(&key, now, None);
-        assert!(poll(buffer.flush(&store, now)).is_pending(), "and dropped in the middle");
-        buffer.admitted(&key, now, None);
-        assert!(matches!(poll(buffer.flush(&store, now)), Poll::Ready(Err(_))));
-        buffer.admitted(&key, now, None);
-        assert!(matches!(poll(buffer.flush(&store, now)), Poll::Ready(Ok(()))));
-        assert_eq!(store.taken.load(Ordering::SeqCst), 3);
-        assert!(matches!(poll(buffer.flush(&store, now)), Poll::Ready(Ok(()))));
-        assert_eq!(store.calls.load(Ordering::SeqCst), 3, "nothing is left");
+    fn whatever_becomes_of_a_step_it_is_counted_once() {
+        let moods = [Takes, Fails, Hangs, TakesAndFails, TakesAndHangs];
+        for first in moods {
+            for second in moods {
+                let (buffer, store, key) = (buffer(), Moody::of([first, second]), holders(1).remove(0));
+                for round in 1..=4 {
+                    buffer.admitted(&key, NOW, None);
+                    buffer.gather(NOW);
+                    if let Poll::Ready(Ok(())) = write(&buffer, &store) {
+                        assert_eq!(store.total(), round);
+                        assert_eq!(buffer.waiting(), 0);
+                    }
+                }
+                assert_eq!(store.total(), 4);
+                let calls = lock(&store.calls).len();
+                assert!(matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
+                assert_eq!(lock(&store.calls).len(), calls, "nothing is left");
+            }
+        }
+    }
+
+    #[test]
+    fn a_backlog_is_written_in_steps_that_shrink_with_each_failure_and_grow_again() {
+        let moods = [Fails, Fails, Takes, TakesAndHangs, Takes, Hangs];
+        let (buffer, store, keys) = (buffer(), Moody::of(moods), holders(10 * MOST));
+        keys.iter().for_each(|key| buffer.admitted(key, NOW, None));
+        buffer.gather(NOW);
+        for _ in 0..4 {
+            assert!(!matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
+        }
+        assert!(matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
+        let calls = lock(&store.calls).clone();
+        // Each failure is asked about before anything follows it.
+        assert_eq!(calls[..9], [MOST, 0, 0, MOST / 2, 0, MOST / 4, 0, MOST / 8, MOST / 4]);
+        assert_eq!(calls[9..11], [MOST / 2, MOST]);
+        assert!(calls.iter().all(|call| *call <= MOST));
+        assert_eq!((store.total(), lock(&store.taken).len()), (10_000, 10_000));
+    }
+
+    #[test]
+    fn one_key_is_written_however_many_wait() {
+        let (buffer, store, keys) = (buffer(), Moody::default(), holders(3 * MOST));
+        let yesterday = Timestamp::from_secs(1_700_000_000 - 86_400);
+        keys.iter().for_each(|key| buffer.admitted(key, yesterday, None));
+        buffer.gather(NOW);
+        buffer.admitted(&keys[7], NOW, None);
+        buffer.gather(NOW);
+        assert!(matches!(poll(buffer.write_key(&store, keys[7].id)), Poll::Ready(Ok(()))));
+        assert_eq!((store.total(), lock(&store.calls).clone()), (2, vec![2]));
+        assert!(matches!(poll(buffer.write_key(&store, keys[7].id)), Poll::Ready(Ok(()))));
+        assert_eq!(lock(&store.calls).len(), 1, "nothing is left of it");
+        assert!(matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
+        assert_eq!(store.total(), 3_001);
+    }
+
+    /// A store that refuses one key for ever.
+    struct Picky(KeyId, Moody);
+
+    #[async_trait]
+    impl UsageStore for Picky {
+        async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
+            if deltas.iter().any(|delta| delta.key == self.0) {
+                return Err(StoreError::corrupt("its count"));
+            }
+            self.1.add_usage(step, deltas).await
+        }
+
+        async fn usage(&self, _: &TenantId, _: KeyId, _: Day) -> StoreResult<Option<Usage>> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn a_key_that_the_store_refuses_holds_up_no_other() {
+        let (buffer, keys) = (buffer(), holders(3 * MOST));
+        let store = Picky(keys[MOST].id, Moody::default());
+        keys.iter().for_each(|key| buffer.admitted(key, NOW, None));
+        buffer.gather(NOW);
+        for _ in 0..60 {
+            let _ = poll(buffer.write(&store));
+        }
+        assert_eq!((store.1.total(), buffer.waiting()), (2_999, 1));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_the_keys() {
+        let (buffer, store, key) = (buffer(), Moody::default(), holders(1).remove(0));
+        for day in 0..400 {
+            buffer.admitted(&key, Timestamp::from_secs(1_700_000_000 + day * 86_400), None);
+            buffer.gather(Timestamp::from_secs(1_700_000_000 + day * 86_400));
+        }
+        assert_eq!(buffer.waiting(), MOST_DAYS);
+        assert!(matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
+        assert_eq!(store.total(), 400);
     }
 
     #[test]
     fn each_day_has_its_own_counts() {
-        let (buffer, midnight) = (UsageBuffer::default(), Timestamp::from_secs(1_699_920_000));
+        let (buffer, midnight) = (buffer(), Timestamp::from_secs(1_699_920_000));
         let key = holder(KeyId::new(midnight, &SeededEntropy::new(1)).unwrap());
         let before = Timestamp::from_micros(midnight.as_micros() - 1);
         let address = "192.0.2.1".parse().ok();
@@ -195,10 +413,8 @@ mod tests {
         buffer.admitted(&key, midnight, None);
         buffer.insufficient_scope(&key, midnight);
         let mut days = [Vec::new(), Vec::new()];
-        for holder in std::mem::take(&mut *lock(&buffer.counted)) {
-            buffer.keep(holder.id, holder.tally.take(Day::of(midnight)));
-        }
-        for delta in lock(&buffer.kept).values() {
+        buffer.gather(midnight);
+        for delta in lock(&buffer.waiting).values() {
             days[usize::from(delta.day == Day::of(midnight))].push((delta.admitted, delta.refused, delta.last_used));
         }
         let refused = |rate_limited, insufficient_scope| Refused { rate_limited, insufficient_scope };
@@ -209,18 +425,18 @@ mod tests {
     #[test]
     fn nothing_is_lost_between_counting_and_flushing() {
         const EACH: u64 = 50_000;
-        let (buffer, store) = (UsageBuffer::default(), Moody { calls: AtomicU64::new(2), ..Moody::default() });
-        let now = Timestamp::from_secs(1_700_000_000);
-        let key = holder(KeyId::new(now, &SeededEntropy::new(1)).unwrap());
+        let (buffer, store, key) = (buffer(), Moody::default(), holders(1).remove(0));
         std::thread::scope(|scope| {
             for _ in 0..3 {
-                scope.spawn(|| (0..EACH).for_each(|_| buffer.admitted(&key, now, None)));
+                scope.spawn(|| (0..EACH).for_each(|_| buffer.admitted(&key, NOW, None)));
             }
             for _ in 0..200 {
-                assert!(poll(buffer.flush(&store, now)).is_ready());
+                buffer.gather(NOW);
+                assert!(write(&buffer, &store).is_ready());
             }
         });
-        assert!(poll(buffer.flush(&store, now)).is_ready());
-        assert_eq!(store.taken.load(Ordering::SeqCst), 3 * EACH);
+        buffer.gather(NOW);
+        assert!(write(&buffer, &store).is_ready());
+        assert_eq!(store.total(), 3 * EACH);
     }
 }

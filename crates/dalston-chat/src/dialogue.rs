@@ -1,10 +1,13 @@
 //! What a caller says, and what they are told: the same for `POST /call` and for the chat.
 
-use crate::model::{Conversations, Model};
+use crate::{
+    Question,
+    model::{Conversations, Model},
+};
 use dalston_auth::Caller;
-use dalston_command::{Answer, Arguments, Block, Drawing, Effect, Registry, Row, Span, Tone, fields};
+use dalston_command::{Answer, Arguments, Drawing, Effect, Registry, Row};
 use dalston_model::{Cursor, SharedClock};
-use dalston_service::{Proposal, Repeat, Secret, ServiceError, ServiceResult, Services};
+use dalston_service::{Confirmed, Repeat, Secret, ServiceError, ServiceResult, Services};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -36,8 +39,19 @@ pub struct Reply {
     pub next: Option<Cursor>,
     /// Whether only a part of what was asked for was done.
     pub partial: bool,
-    /// A command that waits for the caller's word.
-    pub proposal: Option<Proposal>,
+    /// The commands that wait for the caller's confirmation, in the order of their proposal.
+    pub questions: Vec<Question>,
+    /// The commands that a language model ran, in order; `None` where the caller named the command.
+    pub ran: Option<Vec<&'static str>>,
+}
+
+impl Reply {
+    /// All of it as text: the answer, then what waits for the caller's confirmation.
+    pub fn plain(&self) -> String {
+        let drawings = std::iter::once(&self.drawing).chain(self.questions.iter().map(|question| &question.drawing));
+        let texts = drawings.map(Drawing::plain).filter(|text| !text.is_empty());
+        texts.collect::<Vec<_>>().join("\n\n")
+    }
 }
 
 /// Answers callers.
@@ -56,7 +70,8 @@ impl Dialogue {
         clock: SharedClock,
         model: Option<Arc<Model>>,
     ) -> Self {
-        Self { services, registry, clock, conversations: model.map(Conversations::new) }
+        let conversations = model.map(|model| Conversations::new(model, services.crowd.clone()));
+        Self { services, registry, clock, conversations }
     }
 
     /// The commands.
@@ -77,12 +92,12 @@ impl Dialogue {
                 self.command(caller, row, arguments, repeat).await
             }
             Said::Confirm(token) => {
-                let (name, arguments) = self.services.proposals.take(caller, &token).await?;
-                let row = self.registry.row(&name).ok_or(ServiceError::NotFound("Command"))?;
-                self.run(caller, row, arguments, repeat).await
+                let Confirmed { caller, command, arguments } = self.services.proposals.take(caller, &token).await?;
+                let row = self.registry.row(&command).ok_or(ServiceError::NotFound("Command"))?;
+                self.run(&caller, row, arguments, repeat).await
             }
             Said::Message(text) => match &self.conversations {
-                Some(conversations) => conversations.answer(self, caller, text, repeat).await,
+                Some(conversations) => conversations.answer(self, caller, text).await,
                 None => Err(ServiceError::Unconfigured("No language model is configured")),
             },
         }
@@ -99,14 +114,15 @@ impl Dialogue {
         if row.effect != Effect::Irreversible {
             return self.run(caller, row, arguments, repeat).await;
         }
+        let question = self.propose(caller, row, arguments).await?;
+        Ok(Reply { command: Some(row.name.to_owned()), questions: vec![question], ..Reply::default() })
+    }
+
+    /// Lets a command wait until the caller confirms it. One that the caller may not run is refused now.
+    pub(crate) async fn propose(&self, caller: &Caller, row: &Row, arguments: Arguments) -> ServiceResult<Question> {
         self.registry.check(&self.services, caller, row, arguments.clone())?;
         let proposal = self.services.proposals.propose(caller, row.name, arguments).await?;
-        Ok(Reply {
-            drawing: question(row, &proposal),
-            command: Some(row.name.to_owned()),
-            proposal: Some(proposal),
-            ..Reply::default()
-        })
+        Ok(Question::new(row, caller.source().door, proposal, &self.services.mask))
     }
 
     async fn run(
@@ -126,15 +142,7 @@ impl Dialogue {
             secrets: secret.into_iter().collect(),
             next,
             partial,
-            proposal: None,
+            ..Reply::default()
         })
     }
-}
-
-/// What the caller is asked before a command that cannot be undone.
-pub(crate) fn question(row: &Row, proposal: &Proposal) -> Drawing {
-    let asked = vec![Span::new(Tone::Strong, row.name), Span::plain(" cannot be undone. It runs once you confirm it.")];
-    let arguments = fields("", &Value::Object(proposal.arguments.clone()));
-    let arguments = arguments.into_iter().map(|(name, value)| (name, vec![Span::new(Tone::Code, &value)])).collect();
-    Drawing::default().with(Block::Line(asked)).with(Block::Fields(arguments))
 }

@@ -5,8 +5,10 @@
 
 mod dialogue;
 mod model;
+mod question;
 mod telegram;
 
 pub use dialogue::{Dialogue, Reply, Said};
 pub use model::Model;
+pub use question::Question;
 pub use telegram::{Bot, BotParts, Taken, Telegram, TelegramParts, Tempo, markup, webhook_secret};

@@ -1,6 +1,7 @@
 //! Arguments: from bytes or texts to the type of a command, with errors that name the field and never its value.
 
 use crate::Row;
+use dalston_auth::MasterKeys;
 use dalston_service::{FieldError, ServiceError, ServiceResult};
 use serde::{
     Deserialize, Deserializer,
@@ -72,10 +73,17 @@ pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer
     T::deserialize(deserializer).map(Some)
 }
 
-/// The error of a field that nobody asked for: by its name, unless somebody pasted something else there.
+/// The error of a field that nobody asked for.
 pub fn unknown_field(name: &str) -> FieldError {
-    let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    FieldError::new(if plain { name } else { "(unreadable name)" }, "is not a field of this request")
+    FieldError::new(shown_name(name), "is not a field of this request")
+}
+
+/// The name that a client gave to a field, as an answer may show it: not if somebody may have pasted a secret there. Each
+/// secret of ours is longer than any name that is shown.
+pub fn shown_name(name: &str) -> &str {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let is_plain = name.len() < MasterKeys::MIN_LENGTH && name.bytes().all(fits);
+    if is_plain { name } else { "(unreadable name)" }
 }
 
 /// What a schema wants, in words.

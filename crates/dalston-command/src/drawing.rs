@@ -167,6 +167,14 @@ pub fn text(value: &Value) -> String {
     }
 }
 
+/// A value as JSON in one line, for somebody who decides by it: each character is seen, and no two values look alike
+/// but by the likeness of letters.
+pub fn exact(value: &Value) -> String {
+    // `\u{202e}` in place of a character cannot be a text of the value: its backslash would be doubled.
+    let escaped = |c: char| if is_unseen(c) || is_vague(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    value.to_string().chars().map(escaped).collect()
+}
+
 /// The text with `\u{1b}` in place of what a terminal obeys, a line or column ends with, or nobody sees.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unseen) {
@@ -182,4 +190,30 @@ fn is_unseen(c: char) -> bool {
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Blanks that are not the space, letters that are blank, and what only changes how its neighbour looks.
+fn is_vague(c: char) -> bool {
+    (c.is_whitespace() && c != ' ')
+        || matches!(c,
+            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0080}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_decided_by_is_seen_whole() {
+        let value =
+            json!({"a": ["x,y", "x", null, 1, "1", ""], "b": "line\nnext\u{202e}\u{200b}\u{a0}\u{3164}\u{fe0f}é "});
+        let shown = r#"{"a":["x,y","x",null,1,"1",""],"b":"line\nnext\u{202e}\u{200b}\u{a0}\u{3164}\u{fe0f}é "}"#;
+        assert_eq!(exact(&value), shown);
+        assert_eq!(exact(&json!("\\u{202e}")), r#""\\u{202e}""#, "written out it is another text");
+        // Each of them in a span, which leaves it as it is.
+        assert_eq!(Span::new(Tone::Code, &exact(&value)).text, shown);
+    }
 }

@@ -3,7 +3,6 @@
 use crate::{
     Engine, EngineError, Sink, Stop, Summary, Work,
     answer::{self, MOST},
-    decode,
     process::{Child, Ended, Limits},
     relay::{relay, stopped},
 };
@@ -15,7 +14,6 @@ use std::{
     io,
     path::{Path, PathBuf},
 };
-use tokio::task::spawn_blocking;
 
 /// What clients read.
 const FAILED: &str = "The engine could not transcribe the audio";
@@ -33,8 +31,8 @@ const NOTHING: &str = "The engine left no transcript";
 /// `verbose_json` or `json`, whisper.cpp's JSON, or an object with our segments; standard output may also be a line of
 /// JSON for each segment, or a text.
 ///
-/// An exit code but 0 means that it cannot do it. A signal (its own, or the kernel's for want of memory), or a program that
-/// is not there, means that it may try again.
+/// An exit code but 0 means that it cannot do it. A signal (its own, or the kernel's for want of memory) means that it died
+/// of it; a program that is not there, that it may try again.
 #[derive(Debug, Clone)]
 pub struct Command {
     words: Vec<String>,
@@ -52,11 +50,11 @@ impl Command {
     /// The words of a job.
     fn filled(&self, work: &Work, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
         let model = work.model.as_deref().unwrap_or("default");
-        if !plain(model, "._-", 128) {
+        if self.takes("{model}") && !plain(model, "._:/-", 128) {
             return Err(EngineError::Rejected(ODD_MODEL, model.escape_debug().to_string()));
         }
         let language = work.language.as_deref().unwrap_or("auto");
-        if !plain(language, "-", 16) {
+        if self.takes("{language}") && !plain(language, "_-", 64) {
             return Err(EngineError::Rejected(ODD_LANGUAGE, language.escape_debug().to_string()));
         }
         // What is no argument cannot become one, and what is one stays one.
@@ -94,15 +92,16 @@ impl Command {
             }
             Ended::Code(code, why) => return Err(EngineError::Rejected(FAILED, format!("exit code {code}: {why}"))),
             Ended::Signal(signal, why) => {
-                return Err(EngineError::Unavailable(format!("it ended by signal {signal}: {why}")));
+                return Err(EngineError::Died(FAILED, format!("it ended by signal {signal}: {why}")));
             }
             Ended::TooLong => return Err(EngineError::Rejected(TOO_LONG, format!("more than {MOST} bytes"))),
         }
-        Ok(if self.leaves_file() { output.with_extension("json") } else { printed })
+        Ok(if self.takes("{output}") { output.with_extension("json") } else { printed })
     }
 
-    fn leaves_file(&self) -> bool {
-        self.words.iter().any(|word| word.contains("{output}"))
+    /// Whether its words hold this placeholder.
+    fn takes(&self, placeholder: &str) -> bool {
+        self.words.iter().any(|word| word.contains(placeholder))
     }
 }
 
@@ -117,24 +116,22 @@ impl Engine for Command {
     }
 
     async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
-        let audio = work.audio.clone();
-        let (seconds, _) = spawn_blocking(move || decode::glance(&audio)).await.unwrap_or_default();
+        let seconds = work.about.duration_seconds;
         let room = tempfile::tempdir_in(&work.desk)?;
         let left = self.run(work, room.path(), &mut stop).await?;
-        let (desk, leaves_file) = (work.desk.clone(), self.leaves_file());
+        let (desk, leaves_file) = (work.desk.clone(), self.takes("{output}"));
         let read = move |relay: &mut _| {
             let mut file = open(&left)?;
             let read = if leaves_file { answer::document } else { answer::output };
             read(&mut file, &desk, seconds, relay)
         };
         let (head, found) = relay(sink, stop, read).await?;
-        let given =
-            |given: &Option<String>, word: &str| given.clone().filter(|_| self.words.iter().any(|w| w.contains(word)));
+        let given = |given: &Option<String>, word: &str| given.clone().filter(|_| self.takes(word));
         Ok(Summary {
             engine: self.kind().to_owned(),
             model: head.model.or_else(|| given(&work.model, "{model}")),
             language: head.language.or_else(|| given(&work.language, "{language}")),
-            duration: head.duration.unwrap_or(found.end),
+            duration: work.length(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
             note: None,

@@ -1,9 +1,10 @@
 //! Audio files, decoded packet by packet: memory does not grow with their length.
 
-use crate::EngineError;
-use std::{fs::File, io, path::Path};
+use crate::{bounds::decoder, probe::Bounded};
+use serde::{Deserialize, Serialize};
+use std::{fs::File, io};
 use symphonia::core::{
-    codecs::audio::{AudioDecoder, AudioDecoderOptions},
+    codecs::audio::AudioDecoder,
     common::Limit,
     errors::Error,
     formats::{
@@ -19,9 +20,45 @@ const DEPTH: u32 = 16 * 1024;
 /// Packets in a row that do not decode: what follows is no audio.
 const BROKEN: u32 = 100;
 
-/// What clients read.
-pub(crate) const UNKNOWN: &str = "The audio is of a kind that the built-in detection cannot decode";
-pub(crate) const DAMAGED: &str = "The audio is damaged";
+/// Why audio is not decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unfit {
+    /// It is of no kind that is known here.
+    Unknown,
+    /// It is of one, and broken.
+    Damaged,
+    /// Its rate or its channels are not taken.
+    Odd,
+}
+
+impl Unfit {
+    /// What clients read.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Unknown => "The audio is of a kind that the built-in detection cannot decode",
+            Self::Damaged => "The audio is damaged",
+            Self::Odd => "The audio has a sample rate or a number of channels that is not taken",
+        }
+    }
+}
+
+/// Why there is nothing more to decode.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// It is the audio. The text is for the log.
+    Unfit(Unfit, String),
+    /// There is more than was asked for.
+    TooLong,
+    /// It is the file, or whoever wants to know.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
 
 /// An audio file that is being decoded.
 pub(crate) struct Decoder {
@@ -42,21 +79,20 @@ pub(crate) struct Decoded<'a> {
 }
 
 impl Decoder {
-    /// Opens a file.
-    pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
-        let format = probe(path)?;
-        let unknown = |why: &str| EngineError::Rejected(UNKNOWN, why.to_owned());
+    /// Begins with a file that stands at its beginning.
+    pub(crate) fn open(file: File) -> Result<Self, Unreadable> {
+        let format = probe(file)?;
+        let unknown = |why: &str| Unreadable::Unfit(Unfit::Unknown, why.to_owned());
         let track = format.default_track(TrackType::Audio).ok_or_else(|| unknown("no track"))?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
         let params = params.ok_or_else(|| unknown("no codec"))?;
-        let codec = symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default());
-        let codec = codec.map_err(|error| unknown(&error.to_string()))?;
+        let codec = decoder(params).map_err(|error| unknown(&error.to_string()))?;
         let (track, seconds) = (track.id, seconds(&*format));
         Ok(Self { format, codec, track, seconds, samples: Vec::new() })
     }
 
     /// The next piece; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Decoded<'_>>, EngineError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Decoded<'_>>, Unreadable> {
         let mut broken = 0;
         loop {
             let packet = match self.format.next_packet() {
@@ -66,7 +102,7 @@ impl Decoder {
                 // A file that was cut off is as long as it is.
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
                 Err(Error::IoError(error)) => return Err(error.into()),
-                Err(error) => return Err(EngineError::Rejected(DAMAGED, error.to_string())),
+                Err(error) => return Err(Unreadable::Unfit(Unfit::Damaged, error.to_string())),
             };
             match self.codec.decode(&packet) {
                 Ok(audio) if audio.frames() > 0 => {
@@ -76,27 +112,14 @@ impl Decoder {
                 }
                 Ok(_) => {}
                 Err(Error::DecodeError(_) | Error::IoError(_)) if broken < BROKEN => broken += 1,
-                Err(error) => return Err(EngineError::Rejected(DAMAGED, error.to_string())),
+                Err(error) => return Err(Unreadable::Unfit(Unfit::Damaged, error.to_string())),
             }
         }
     }
 }
 
-/// What is known of a file without decoding it: its length in seconds, and the ending that files of its kind have.
-pub(crate) fn glance(path: &Path) -> (Option<f64>, Option<&'static str>) {
-    let Ok(format) = probe(path) else { return (None, None) };
-    let ending = match format.format_info().short_name {
-        "wave" => Some("wav"),
-        "isomp4" => Some("mp4"),
-        "matroska" | "mkv" => Some("webm"),
-        name @ ("mp3" | "flac" | "ogg") => Some(name),
-        _ => None,
-    };
-    (seconds(&*format), ending)
-}
-
-fn probe(path: &Path) -> Result<Box<dyn FormatReader>, EngineError> {
-    let file = File::open(path)?;
+fn probe(file: File) -> Result<Box<dyn FormatReader>, Unreadable> {
+    let file = Bounded::new(file, u64::MAX)?;
     let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: DEPTH, ..ProbeOptions::default() });
     symphonia::default::register_enabled_formats(&mut probe);
     let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
@@ -105,7 +128,7 @@ fn probe(path: &Path) -> Result<Box<dyn FormatReader>, EngineError> {
     meta.limit_visual_bytes = Limit::Maximum(64 * 1024);
     probe
         .probe(&Hint::new(), stream, FormatOptions::default(), meta)
-        .map_err(|error| EngineError::Rejected(UNKNOWN, error.to_string()))
+        .map_err(|error| Unreadable::Unfit(Unfit::Unknown, error.to_string()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "2^53 frames are 1,500 years of audio")]

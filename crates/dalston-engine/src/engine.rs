@@ -2,10 +2,13 @@
 
 use crate::{Segment, Summary};
 use async_trait::async_trait;
-use dalston_model::JobOptions;
+use dalston_model::{Audio, JobOptions};
 use std::{io, path::PathBuf};
 use thiserror::Error;
 use tokio::sync::watch;
+
+/// Segments may end a little behind the audio.
+const NEARLY: f64 = 0.99;
 
 /// What an engine is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,12 +19,34 @@ pub struct Work {
     pub desk: PathBuf,
     /// What the client called it: some servers go by the ending.
     pub filename: Option<String>,
+    /// What it is, and how long, as far as it is known.
+    pub about: Audio,
+    /// How much of it may be taken.
+    pub most: Most,
     /// The model that is asked for.
     pub model: Option<String>,
     /// The language that is asked for.
     pub language: Option<String>,
     /// What else is asked for.
     pub options: JobOptions,
+}
+
+impl Work {
+    /// How long the audio is, in seconds: what was counted; else what the engine says, as far as that can be; else where
+    /// its last segment ends.
+    pub(crate) fn length(&self, said: Option<f64>, end: f64) -> Option<f64> {
+        let said = said.filter(|said| *said > 0.0 && *said <= self.most.seconds && *said >= end * NEARLY);
+        self.about.duration_seconds.or(said).or(Some(end).filter(|end| *end > 0.0))
+    }
+}
+
+/// How much audio an engine may take of one file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Most {
+    /// In seconds.
+    pub seconds: f64,
+    /// What the client reads of audio that has more.
+    pub exceeded: &'static str,
 }
 
 /// Where segments go as they are found, in order. It keeps none of them in memory.
@@ -45,6 +70,10 @@ pub enum EngineError {
     /// It cannot do it now: unreachable, busy, out of time. Trying again may help. The text is for the log.
     #[error("the engine is not available: {0}")]
     Unavailable(String),
+    /// The process that worked on it died: killed, out of memory or of time, or by a fault of its own. It may be the audio,
+    /// or what ran beside it. The first text is constant and for the client, the second for the log.
+    #[error("{0}: {1}")]
+    Died(&'static str, String),
     /// It will never do it. The first text is constant and for the client, the second for the log.
     #[error("{0}: {1}")]
     Rejected(&'static str, String),

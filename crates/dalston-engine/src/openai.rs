@@ -3,7 +3,6 @@
 use crate::{
     Engine, EngineError, Sink, Stop, Summary, Work,
     answer::{self, MOST},
-    decode,
     relay::{relay, stopped},
 };
 use async_trait::async_trait;
@@ -20,7 +19,6 @@ use std::{fs::File, io, path::Path, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
     sync::Mutex,
-    task::spawn_blocking,
     time::{Instant, timeout},
 };
 
@@ -167,9 +165,7 @@ impl Engine for OpenAi {
     }
 
     async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
-        let audio = work.audio.clone();
-        // A demuxer that panics on a hostile file knows nothing of it.
-        let (seconds, ending) = spawn_blocking(move || decode::glance(&audio)).await.unwrap_or_default();
+        let (seconds, ending) = (work.about.duration_seconds, ending(&work.about.format));
         let model = self.choose(work.model.as_deref()).await;
         let mut answer = tokio::select! {
             () = stopped(&mut stop) => return Err(EngineError::Stopped),
@@ -182,7 +178,7 @@ impl Engine for OpenAi {
             engine: self.kind().to_owned(),
             model: Some(model),
             language: head.language.or_else(|| work.language.clone()),
-            duration: head.duration.unwrap_or(found.end),
+            duration: work.length(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
             note: None,
@@ -227,6 +223,15 @@ fn filename(work: &Work, ending: Option<&str>) -> String {
     match ending {
         Some(ending) if Path::new(name).extension().is_none() => format!("{name}.{ending}"),
         _ => name.to_owned(),
+    }
+}
+
+/// The ending that files of a format have, as servers know it.
+fn ending(format: &str) -> Option<&str> {
+    match format {
+        "matroska" | "mkv" => Some("webm"),
+        "wav" | "mp4" | "mp3" | "flac" | "ogg" => Some(format),
+        _ => None,
     }
 }
 

@@ -50,6 +50,11 @@ impl Relay {
         self.check()
     }
 
+    /// Where the last of the segments ends, in seconds.
+    pub(crate) const fn end(&self) -> f64 {
+        self.mender.end
+    }
+
     /// Fails when it is time to stop.
     pub(crate) fn check(&self) -> Result<(), EngineError> {
         if *self.stop.borrow() { Err(EngineError::Stopped) } else { Ok(()) }

@@ -42,8 +42,8 @@ pub struct Summary {
     pub model: Option<String>,
     /// The language, as the engine found it or was told.
     pub language: Option<String>,
-    /// Length of the audio in seconds.
-    pub duration: f64,
+    /// Length of the audio in seconds, if it is known.
+    pub duration: Option<f64>,
     /// Seconds of speech in it: the segments together.
     pub speech_duration: f64,
     /// How many segments there are.

@@ -2,17 +2,19 @@
 
 use crate::{
     Verdict,
+    breaker::micros,
     lease::Lease,
     purse::{Purse, Said},
     shards::Shards,
 };
-use dalston_model::{KeyId, LeaseId, RateLimit, SharedClock, SharedEntropy, Timestamp};
+use dalston_model::{KeyId, LeaseId, RateLimit, SharedClock, SharedEntropy};
 use dalston_store::{LeaseRequest, LimitStore, StoreError, StoreResult};
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashSet},
     num::NonZeroU32,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::{Mutex as Turn, MutexGuard as Turned, Notify};
 
@@ -27,7 +29,6 @@ pub(crate) const LEAST: u32 = 4;
 pub(crate) struct Leases {
     clock: SharedClock,
     entropy: SharedEntropy,
-    nodes: NonZeroU32,
     purses: Shards<Purse>,
     /// One call for a key at a time, so that requests that found nothing in hand wait for one slice together.
     turns: Vec<Turn<()>>,
@@ -45,12 +46,11 @@ pub(crate) struct Answer {
 }
 
 impl Leases {
-    pub(crate) fn new(clock: SharedClock, entropy: SharedEntropy, nodes: NonZeroU32) -> Self {
+    pub(crate) fn new(clock: SharedClock, entropy: SharedEntropy) -> Self {
         let purses = Shards::new();
         Self {
             clock,
             entropy,
-            nodes,
             turns: (0..purses.parts()).map(|_| Turn::default()).collect(),
             purses,
             short: Mutex::default(),
@@ -59,9 +59,10 @@ impl Leases {
         }
     }
 
-    /// Takes a unit out of what is in hand.
-    pub(crate) fn take(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> Answer {
-        let (said, unnoted) = self.purses.with(key, now, |purse| (purse.take(limit, self.at(), now), purse.unnoted()));
+    /// Takes a unit out of what is in hand at `now`, by the monotonic clock.
+    pub(crate) fn take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Answer {
+        let take = |purse: &mut Purse| (purse.take(limit, micros(now)), purse.unnoted());
+        let (said, unnoted) = self.purses.with(key, now, take);
         let verdict = match said {
             Said::Taken(taken, due) => {
                 if due {
@@ -76,27 +77,27 @@ impl Leases {
     }
 
     /// How many units the next slice of the key should have; none when it is not worth one.
-    pub(crate) fn want(&self, key: KeyId, limit: RateLimit) -> Option<u32> {
-        let parts = PARTS.saturating_mul(self.nodes.get().max(NODES)).div_euclid(NODES);
+    pub(crate) fn want(&self, key: KeyId, limit: RateLimit, nodes: Option<NonZeroU32>) -> Option<u32> {
+        let nodes = nodes.map_or(NODES, NonZeroU32::get).max(NODES);
+        let parts = PARTS.saturating_mul(nodes).div_euclid(NODES);
         let most = limit.get().div_euclid(parts.max(1));
         let want = self.purses.find(key, |purse| purse.want(most, self.at()))?;
         (want >= LEAST).then_some(want)
     }
 
-    /// Tells the store of slices of the key that are done with, and asks for one of `want` units of which `rest` may be
-    /// used; `limit` is that of the key.
+    /// Tells the store of slices of the key that are done with, and asks for one of so many units under its limit, if it
+    /// is to have one.
     pub(crate) async fn call(
         &self,
         store: &dyn LimitStore,
         key: KeyId,
         want: Option<(u32, RateLimit)>,
-        rest: RateLimit,
     ) -> StoreResult<()> {
         let id = LeaseId::new(self.clock.now(), &*self.entropy).map_err(StoreError::unavailable)?;
         let sent = self.at();
         let closed = self.purses.find(key, |purse| purse.settling(sent)).unwrap_or_default();
-        let units = want.map_or(0, |(units, _)| units);
-        let request = LeaseRequest { id, limit: rest, want: units, closed };
+        let (units, limit) = want.unwrap_or((0, RateLimit::GREATEST));
+        let request = LeaseRequest { id, limit, want: units, closed };
         let answer = store.lease(key, &request).await;
         let heard = self.at();
         match answer {
@@ -150,9 +151,7 @@ impl Leases {
 
     /// The monotonic time in microseconds.
     fn at(&self) -> i64 {
-        let at = self.clock.monotonic();
-        let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
-        seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.subsec_micros()))
+        micros(self.clock.monotonic())
     }
 }
 

@@ -21,6 +21,28 @@
 //! (62 of 10,000), so four nodes have 2.5 % in hand at most and 1.25 % on average, and 241 slots for 240 take another
 //! 0.4 %: 98.3 % is left to who asks for more than the limit evenly. It lasts a node 1.5 s there, and may be spent in
 //! nine slots, 2 to 2.25 s. Limits under 640 are too small for slices worth a call: each unit is asked for.
+//!
+//! # Outages
+//!
+//! When a call of the counter fails, a node asks again if the counter answered others since the call was sent; else it
+//! leaves the counter alone for a second (see `breaker`). Meanwhile it spends what it has in hand, and then its share of the
+//! limit, or with [`Outage::Strict`] nothing. What holds of any window of 60 seconds:
+//!
+//! 1. *The counter gives no more than the limit*, whatever fails: what it counted it does not forget before the window is
+//!    over, and a unit or slice whose answer was lost is spent by nobody. So strict nodes never exceed the limit.
+//! 2. *A node admits alone no more than its share, less what it was given*: before each unit of its share it looks at all
+//!    that it admitted in the window, by whatever means, and so does the last of them.
+//! 3. *The shares of all nodes on the list add up to the limit at most*, whatever they were told last and whatever
+//!    answers were lost (see `dalston_store::Place`). With 2, while no node is given anything, no window holds more than
+//!    the limit.
+//! 4. *What was admitted alone counts once the counter hears of it*: a node reports it before it asks for more of that
+//!    key, and for all keys each quarter of a second. A report has the sums of seconds, and the counter adds what it does
+//!    not know, so one that comes twice counts once. A second is taken for younger than it is, so it counts in a slot
+//!    that is not too early.
+//!
+//! With 1 and 2, a window holds more than the limit by no more than the shares of those nodes that were cut off in it,
+//! less what these were given in it: nobody can tell the others what a node is doing that they cannot reach. The model in
+//! `tests/shares` takes each of the rules away, and finds the way to where the promise breaks.
 
 #![cfg_attr(
     not(test),
@@ -32,6 +54,8 @@
     )
 )]
 
+mod alone;
+mod breaker;
 mod lease;
 mod leases;
 mod limiter;
@@ -41,11 +65,12 @@ mod purse;
 mod shards;
 #[cfg(test)]
 mod simulation;
+mod standing;
 mod verdict;
 mod window;
 mod written;
 
-pub use limiter::{Limiter, Mode, Rates, Shared};
+pub use limiter::{Limiter, Mode, Outage, Rates, Shared, Uncounted};
 pub use local::LocalLimiter;
 pub use verdict::Verdict;
 pub use window::Window;

@@ -1,9 +1,10 @@
 //! The limiter: in the process, or over all nodes by the store's counter, with a bounded fall-back.
 
 use crate::{LocalLimiter, Verdict, nodes::Nodes};
-use dalston_model::{KeyId, RateLimit, SharedClock, SharedEntropy, Timestamp};
+use dalston_model::{KeyId, NodeId, RateLimit, SharedClock, SharedEntropy};
 use dalston_store::LimitStore;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use thiserror::Error;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -16,12 +17,40 @@ const TEND: Duration = Duration::from_millis(250);
 pub struct Shared {
     /// The store that counts.
     pub store: Arc<dyn LimitStore>,
-    /// How many nodes share the limits: the share of one, while the counter is down, is the limit over this, rounded
-    /// up; and the more there are, the smaller are slices.
-    pub nodes: NonZeroU32,
+    /// This run of this node.
+    pub node: NodeId,
+    /// How many nodes share the limits; `None`: as many as register with the counter. The more, the smaller are slices,
+    /// and the share of each.
+    pub nodes: Option<NonZeroU32>,
     /// How often it is asked.
     pub rates: Rates,
+    /// What a node does when it has nothing in hand and the counter does not answer.
+    pub outage: Outage,
 }
+
+/// What a node does when it has nothing in hand and the counter does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// It admits its share, and reports what it admitted when the counter answers again.
+    Share,
+    /// It admits nothing.
+    Strict,
+}
+
+impl Outage {
+    /// The name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+/// Whether there is room cannot be told: the counter does not answer, and this node has no share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the shared counter of limits does not answer")]
+pub struct Uncounted;
 
 /// How often the shared counter is asked.
 pub enum Rates {
@@ -40,7 +69,8 @@ pub enum Mode {
     Shared,
     /// By slices of that counter.
     Leased,
-    /// By this node's share: the shared counter does not answer.
+    /// By what is in hand and then this node's share, or not at all: the shared counter does not answer, or it does not
+    /// know yet what this node admitted alone.
     Degraded,
 }
 
@@ -79,26 +109,27 @@ impl Limiter {
         Self { clock, counts }
     }
 
-    /// Takes one unit of the key's minute at `now`, this node's time, if that can be decided without asking the store.
-    /// `None` counts nothing: [`take`](Self::take) decides.
-    pub fn try_take(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> Option<Verdict> {
+    /// Takes one unit of the key's minute at `now`, by this node's monotonic clock, if that can be decided without asking
+    /// the store. `None` counts nothing: [`take`](Self::take) decides.
+    pub fn try_take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Option<Verdict> {
         match &self.counts {
             Counts::Here(local) => Some(Verdict::new(local.take(key, limit, now), limit)),
             Counts::Among(nodes) => nodes.try_take(key, limit, now),
         }
     }
 
-    /// Takes one unit of the key's minute, if there is one. A shared counter that is down means this node's share:
-    /// never unlimited, never an error.
-    pub async fn take(&self, key: KeyId, limit: RateLimit) -> Verdict {
+    /// Takes one unit of the key's minute, if there is one. While the shared counter does not answer, this node's share
+    /// decides, or nothing does.
+    pub async fn take(&self, key: KeyId, limit: RateLimit) -> Result<Verdict, Uncounted> {
         match &self.counts {
-            Counts::Here(local) => Verdict::new(local.take(key, limit, self.clock.now()), limit),
+            Counts::Here(local) => Ok(Verdict::new(local.take(key, limit, self.clock.monotonic()), limit)),
             Counts::Among(nodes) => nodes.take(key, limit).await,
         }
     }
 
-    /// Asks for slices ahead of need and gives back what is left of them, until the other end of `ending` is dropped;
-    /// then all of it goes back. Without it slices are asked for by the requests that need them.
+    /// Registers this node, reports what it admitted alone, asks for slices ahead of need and gives back what is left of
+    /// them, until the other end of `ending` is dropped; then all of it goes back. Without it slices are asked for by the
+    /// requests that need them, and the counter that did not answer is tried by a request.
     pub async fn run(&self, mut ending: watch::Receiver<()>) {
         let Counts::Among(nodes) = &self.counts else { return };
         let mut ticks = interval(TEND);
@@ -113,6 +144,15 @@ impl Limiter {
             nodes.tend().await;
         }
         nodes.give_back().await;
+    }
+
+    /// Registers this node, as [`run`](Self::run) does.
+    #[cfg(test)]
+    pub(crate) async fn enlist(&self) -> dalston_store::StoreResult<()> {
+        match &self.counts {
+            Counts::Here(_) => Ok(()),
+            Counts::Among(nodes) => nodes.enlist().await,
+        }
     }
 
     /// One round of [`run`](Self::run).
@@ -138,90 +178,15 @@ impl Limiter {
             Counts::Among(nodes) => nodes.mode(),
         }
     }
+
+    /// How many nodes share the counter, as far as this one knows; `None` where it counts by itself.
+    pub fn nodes(&self) -> Option<NonZeroU32> {
+        match &self.counts {
+            Counts::Here(_) => None,
+            Counts::Among(nodes) => nodes.nodes(),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nodes::REST;
-    use async_trait::async_trait;
-    use dalston_model::{Clock as _, ManualClock, SeededEntropy};
-    use dalston_store::{Granted, LeaseRequest, StoreError, StoreResult, Taken};
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    /// A counter that can be switched off.
-    struct Counter {
-        windows: LocalLimiter,
-        clock: SharedClock,
-        down: AtomicBool,
-    }
-
-    #[async_trait]
-    impl LimitStore for Counter {
-        async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
-            if self.down.load(Ordering::SeqCst) {
-                return Err(StoreError::unavailable("down"));
-            }
-            Ok(self.windows.take(key, limit, self.clock.now()))
-        }
-
-        async fn lease(&self, _: KeyId, _: &LeaseRequest) -> StoreResult<Granted> {
-            Err(StoreError::unavailable("not asked"))
-        }
-    }
-
-    #[tokio::test]
-    async fn a_counter_that_is_down_leaves_each_node_its_share() {
-        let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
-        let counter =
-            Arc::new(Counter { windows: LocalLimiter::new(), clock: clock.clone(), down: AtomicBool::new(false) });
-        let nodes = NonZeroU32::new(3).unwrap();
-        let node = || Limiter::new(clock.clone(), Some(Shared { store: counter.clone(), nodes, rates: Rates::Shared }));
-        let (one, two) = (node(), node());
-        let key = KeyId::new(clock.now(), &SeededEntropy::new(1)).unwrap();
-        let limit = RateLimit::new(10).unwrap();
-        for _ in 0..3 {
-            assert!(one.take(key, limit).await.admitted);
-        }
-        assert_eq!(one.mode(), Mode::Shared);
-
-        counter.down.store(true, Ordering::SeqCst);
-        assert!(one.take(key, limit).await.admitted, "the fourth of a share of four");
-        assert_eq!(one.mode(), Mode::Degraded);
-        let refused = one.take(key, limit).await;
-        assert!(!refused.admitted && refused.resets_in > 0);
-        let mut admitted = 0;
-        while two.take(key, limit).await.admitted {
-            admitted += 1;
-        }
-        assert_eq!(admitted, 4);
-
-        counter.down.store(false, Ordering::SeqCst);
-        clock.advance(REST);
-        assert!(one.take(key, limit).await.admitted, "the counter is asked again");
-        assert_eq!(one.mode(), Mode::Shared);
-    }
-
-    #[tokio::test]
-    async fn what_a_node_admitted_alone_counts_when_the_counter_is_back() {
-        let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
-        let counter =
-            Arc::new(Counter { windows: LocalLimiter::new(), clock: clock.clone(), down: AtomicBool::new(true) });
-        let node = Limiter::new(
-            clock.clone(),
-            Some(Shared { store: counter.clone(), nodes: NonZeroU32::MIN, rates: Rates::Shared }),
-        );
-        let key = KeyId::new(clock.now(), &SeededEntropy::new(1)).unwrap();
-        let limit = RateLimit::new(10).unwrap();
-        for _ in 0..6 {
-            assert!(node.take(key, limit).await.admitted);
-        }
-        counter.down.store(false, Ordering::SeqCst);
-        clock.advance(REST);
-        let mut admitted = 0;
-        while node.take(key, limit).await.admitted {
-            admitted += 1;
-        }
-        assert_eq!(admitted, 4);
-    }
-}
+mod tests;

@@ -1,53 +1,56 @@
-//! Counting over several nodes: by the store, or out of slices that it lent, with a share of one's own while it is
-//! down.
+//! Counting over several nodes: by the store, or out of slices that it lent, with a share of one's own while it does not
+//! answer.
 
-use crate::{LocalLimiter, Mode, Rates, Shared, Verdict, leases::Leases, purse::Purse};
-use dalston_model::{KeyId, RateLimit, SharedClock, Timestamp};
-use dalston_store::{LimitStore, StoreError, StoreResult, Taken};
-use futures_util::{StreamExt as _, stream};
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
+use crate::{
+    LocalLimiter, Mode, Outage, Rates, Shared, Uncounted, Verdict, alone::Ledger, breaker::Breaker, leases::Leases,
+    purse::Purse, standing::Standing,
 };
+use dalston_model::{KeyId, NodeId, RateLimit, SharedClock};
+use dalston_store::{LimitStore, StoreError, StoreResult, Taken};
+use futures_util::{StreamExt as _, future::join, stream};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-/// After a failure the counter is left alone for so long: no request waits for it in vain.
-pub(crate) const REST: Duration = Duration::from_secs(1);
-/// Calls at once for slices ahead of need.
+/// Calls at once for slices ahead of need, and for reports.
 const CALLS: usize = 8;
-
-const UP: i64 = i64::MIN;
+/// A request asks a second time if the counter answered others while the first call was under way.
+const TRIES: usize = 2;
 
 /// This node among those that share the limits.
 pub(crate) struct Nodes {
     clock: SharedClock,
     store: Arc<dyn LimitStore>,
-    /// How many there are.
-    count: NonZeroU32,
+    node: NodeId,
+    outage: Outage,
+    breaker: Breaker,
+    standing: Standing,
     /// What this node admitted, by whatever means.
     local: LocalLimiter,
-    /// What it admitted while the counter was down, which that counter does not know.
-    alone: LocalLimiter,
+    /// What it admitted without the counter.
+    alone: Ledger,
     leases: Option<Leases>,
-    /// Until when the counter is left alone, in microseconds; `UP` while it answers.
-    rests_until: AtomicI64,
 }
 
 impl Nodes {
-    pub(crate) fn new(clock: SharedClock, Shared { store, nodes, rates }: Shared) -> Self {
+    pub(crate) fn new(clock: SharedClock, Shared { store, node, nodes, rates, outage }: Shared) -> Self {
         let leases = match rates {
             Rates::Shared => None,
-            Rates::Leased(entropy) => Some(Leases::new(clock.clone(), entropy, nodes)),
+            Rates::Leased(entropy) => Some(Leases::new(clock.clone(), entropy)),
         };
-        let (local, alone) = (LocalLimiter::new(), LocalLimiter::new());
-        Self { clock, store, count: nodes, local, alone, leases, rests_until: AtomicI64::new(UP) }
+        Self {
+            clock,
+            store,
+            node,
+            outage,
+            breaker: Breaker::new(),
+            standing: Standing::new(nodes),
+            local: LocalLimiter::new(),
+            alone: Ledger::new(),
+            leases,
+        }
     }
 
     /// Decides by what is in hand, or by this node's share while the counter is left alone.
-    pub(crate) fn try_take(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> Option<Verdict> {
+    pub(crate) fn try_take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Option<Verdict> {
         if let Some(leases) = &self.leases {
             let answer = leases.take(key, limit, now);
             if answer.unnoted > 0 {
@@ -57,43 +60,54 @@ impl Nodes {
                 return answer.verdict;
             }
         }
-        let until = self.rests_until.load(Ordering::Relaxed);
-        (until != UP && until > now.as_micros()).then(|| self.share(key, limit, now))
+        if self.breaker.rests(now) { self.share(key, limit, now).ok() } else { None }
     }
 
-    pub(crate) async fn take(&self, key: KeyId, limit: RateLimit) -> Verdict {
-        let now = self.clock.now();
-        if let Some(verdict) = self.try_take(key, limit, now) {
-            return verdict;
+    pub(crate) async fn take(&self, key: KeyId, limit: RateLimit) -> Result<Verdict, Uncounted> {
+        if let Some(verdict) = self.try_take(key, limit, self.now()) {
+            return Ok(verdict);
         }
-        if self.asks(now) {
-            let asked = match &self.leases {
-                Some(leases) => self.lease(leases, key, limit, now).await,
-                None => self.one(key, limit, now).await.map(|taken| Verdict::new(taken, limit)),
-            };
-            match asked {
-                Ok(verdict) => {
-                    self.rests_until.store(UP, Ordering::Relaxed);
-                    return verdict;
-                }
-                Err(error) => self.fails(&error),
+        for _ in 0..TRIES {
+            if !self.breaker.lets_ask(self.now()) {
+                break;
+            }
+            if let Ok(verdict) = self.ask(key, limit).await {
+                return Ok(verdict);
             }
         }
-        self.share(key, limit, self.clock.now())
+        self.share(key, limit, self.now())
+    }
+
+    /// Asks the counter. One that did not answer before is tried with a registration, which costs no key anything if its
+    /// answer is lost.
+    async fn ask(&self, key: KeyId, limit: RateLimit) -> StoreResult<Verdict> {
+        if self.breaker.is_open() {
+            self.enlist().await?;
+        }
+        if !self.alone.is_empty(self.now()) {
+            self.report(key).await?;
+        }
+        match &self.leases {
+            Some(leases) => self.lease(leases, key, limit).await,
+            None => Ok(Verdict::new(self.one(key, limit).await?, limit)),
+        }
     }
 
     /// Takes a unit out of a new slice, or by itself when the key is not worth one.
-    async fn lease(&self, leases: &Leases, key: KeyId, limit: RateLimit, now: Timestamp) -> StoreResult<Verdict> {
-        if leases.want(key, limit).is_some() {
+    async fn lease(&self, leases: &Leases, key: KeyId, limit: RateLimit) -> StoreResult<Verdict> {
+        if leases.want(key, limit, self.nodes()).is_some() {
             let turn = leases.turn(key).await;
-            // Whoever had the turn before may have brought a slice.
-            if let Some(verdict) = self.try_take(key, limit, self.clock.now()) {
+            // Whoever had the turn before may have brought a slice, or found that the counter does not answer.
+            if let Some(verdict) = self.try_take(key, limit, self.now()) {
                 return Ok(verdict);
             }
-            if let Some(want) = leases.want(key, limit) {
-                self.lend(leases, key, limit, want).await?;
+            if self.breaker.is_open() {
+                return Err(StoreError::unavailable("the counter does not answer"));
+            }
+            if let Some(want) = leases.want(key, limit, self.nodes()) {
+                self.call(leases.call(&*self.store, key, Some((want, limit)))).await?;
                 drop(turn);
-                if let Some(verdict) = self.try_take(key, limit, self.clock.now()) {
+                if let Some(verdict) = self.try_take(key, limit, self.now()) {
                     return Ok(verdict);
                 }
             }
@@ -101,66 +115,105 @@ impl Nodes {
         // What was in hand under a higher limit, or of a key that is slower now, is not to be in the way of this one.
         if leases.purse(key, Purse::collect) == Some(true) {
             let _turn = leases.turn(key).await;
-            leases.call(&*self.store, key, None, limit).await?;
+            self.call(leases.call(&*self.store, key, None)).await?;
         }
-        let taken = self.one(key, limit, now).await?;
+        let taken = self.one(key, limit).await?;
         leases.purse(key, |purse, at| purse.taken(taken, at));
         Ok(Verdict::new(taken, limit))
     }
 
-    /// Asks for a slice of what there is besides the requests that the counter does not know.
-    async fn lend(&self, leases: &Leases, key: KeyId, limit: RateLimit, want: u32) -> StoreResult<()> {
-        let (unknown, frees_in) = self.alone.count(key, self.clock.now());
-        if let Ok(rest) = RateLimit::new(limit.get().saturating_sub(unknown)) {
-            return leases.call(&*self.store, key, Some((want, limit)), rest).await;
+    /// Asks the counter for one unit. If the answer is lost, the unit may count there all the same: one less is admitted.
+    async fn one(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+        let taken = self.call(self.store.take(key, limit)).await?;
+        // What this node admitted counts against its share, should the counter not answer within the minute.
+        if taken.admitted {
+            self.local.note(key, 1, self.now());
         }
-        let taken = Taken { admitted: false, used: unknown, frees_in };
-        leases.purse(key, |purse, at| purse.taken(taken, at));
+        Ok(taken)
+    }
+
+    /// Takes a unit of this node's share, if it has one: what it admitted in the window by whatever means counts.
+    fn share(&self, key: KeyId, limit: RateLimit, now: Duration) -> Result<Verdict, Uncounted> {
+        let share = match self.outage {
+            Outage::Share => self.standing.share(limit),
+            Outage::Strict => 0,
+        };
+        let share = RateLimit::new(share).map_err(|_| Uncounted)?;
+        let taken = self.local.take(key, share, now);
+        if taken.admitted {
+            self.alone.note(key, now);
+        }
+        Ok(Verdict::new(taken, share))
+    }
+
+    /// Reports what this node admitted alone of a key.
+    async fn report(&self, key: KeyId) -> StoreResult<()> {
+        let alone = self.alone.report(key, self.now());
+        if !alone.is_empty() {
+            self.call(self.store.report(key, self.node, &alone)).await?;
+        }
+        self.alone.reported(key, &alone, self.now());
         Ok(())
     }
 
-    /// Asks the counter for one unit of what it has besides the requests that it does not know.
-    async fn one(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> StoreResult<Taken> {
-        let (unknown, frees_in) = self.alone.count(key, now);
-        let Ok(rest) = RateLimit::new(limit.get().saturating_sub(unknown)) else {
-            return Ok(Taken { admitted: false, used: unknown, frees_in });
-        };
-        let taken = self.store.take(key, rest).await?;
-        // What this node admitted counts against its share, should the counter go down within the minute.
-        if taken.admitted {
-            self.local.note(key, 1, now);
-        }
-        Ok(Taken { used: taken.used.saturating_add(unknown), ..taken })
+    /// Registers this node, and learns its place.
+    pub(crate) async fn enlist(&self) -> StoreResult<()> {
+        let place = self.call(self.store.enlist(self.node, self.standing.turn())).await?;
+        self.standing.placed(place, self.now());
+        Ok(())
     }
 
-    /// Takes a unit of this node's share.
-    fn share(&self, key: KeyId, limit: RateLimit, now: Timestamp) -> Verdict {
-        let share = RateLimit::new(limit.get().div_ceil(self.count.get())).unwrap_or(limit);
-        let taken = self.local.take(key, share, now);
-        if taken.admitted {
-            self.alone.note(key, 1, now);
-        }
-        Verdict::new(taken, share)
-    }
-
-    /// Asks for slices that are due, and gives back what is left of those that are over.
+    /// Registers when it is time, reports what was admitted alone, asks for slices that are due, and gives back what is
+    /// left of those that are over.
     pub(crate) async fn tend(&self) {
+        join(self.register(), self.fetch_all()).await;
+        if !self.breaker.is_open() {
+            self.report_all().await;
+            self.settle_all(false).await;
+        }
+    }
+
+    /// Reports and gives back all that is left, and leaves the list.
+    pub(crate) async fn give_back(&self) {
+        if self.breaker.is_open() {
+            return;
+        }
+        self.report_all().await;
+        self.settle_all(true).await;
+        // What it admitted alone a moment ago the others do not know should they be cut off: then their shares grow when
+        // its registration lapses.
+        if self.alone.is_empty(self.now()) {
+            let _ = self.call(self.store.delist(self.node)).await;
+        }
+    }
+
+    /// Registers when it is time, or to see whether the counter answers again.
+    async fn register(&self) {
+        let now = self.now();
+        if (self.breaker.is_open() || self.standing.is_due(now)) && self.breaker.lets_ask(now) {
+            let _ = self.enlist().await;
+        }
+    }
+
+    /// Asks for the slices that are due.
+    async fn fetch_all(&self) {
         let Some(leases) = &self.leases else { return };
         stream::iter(leases.short()).for_each_concurrent(CALLS, |(key, limit)| self.fetch(leases, key, limit)).await;
-        stream::iter(leases.held(false))
-            .for_each_concurrent(CALLS, async |key| {
-                let owes = leases.purse(key, |purse, at| (purse.collect(at), purse.unnoted()));
-                self.settle(leases, key, owes).await;
-            })
-            .await;
     }
 
-    /// Gives back all that is in hand.
-    pub(crate) async fn give_back(&self) {
+    /// Reports what was admitted alone. What fails is reported the next time.
+    async fn report_all(&self) {
+        let reports = stream::iter(self.alone.owing());
+        reports.for_each_concurrent(CALLS, async |key| drop(self.report(key).await)).await;
+    }
+
+    /// Gives back what is left of slices that are over, or of all.
+    async fn settle_all(&self, all: bool) {
         let Some(leases) = &self.leases else { return };
-        stream::iter(leases.held(true))
+        stream::iter(leases.held(all))
             .for_each_concurrent(CALLS, async |key| {
-                let owes = leases.purse(key, |purse, _| (purse.close(), purse.unnoted()));
+                let owes = leases
+                    .purse(key, |purse, at| (if all { purse.close() } else { purse.collect(at) }, purse.unnoted()));
                 self.settle(leases, key, owes).await;
             })
             .await;
@@ -176,17 +229,11 @@ impl Nodes {
 
     /// Asks for the next slice of a key.
     async fn fetch(&self, leases: &Leases, key: KeyId, limit: RateLimit) {
-        let Some(want) = leases.want(key, limit) else {
-            leases.purse(key, |purse, _| purse.spared());
-            return;
-        };
-        let _turn = leases.turn(key).await;
-        if !self.asks(self.clock.now()) {
-            leases.purse(key, |purse, _| purse.spared());
-        } else if let Err(error) = self.lend(leases, key, limit, want).await {
-            self.fails(&error);
+        if let Some(want) = leases.want(key, limit, self.nodes()).filter(|_| !self.breaker.is_open()) {
+            let _turn = leases.turn(key).await;
+            let _ = self.call(leases.call(&*self.store, key, Some((want, limit)))).await;
         } else {
-            self.rests_until.store(UP, Ordering::Relaxed);
+            leases.purse(key, |purse, _| purse.spared());
         }
     }
 
@@ -195,35 +242,44 @@ impl Nodes {
     async fn settle(&self, leases: &Leases, key: KeyId, owes: Option<(bool, u32)>) {
         let Some((owes, unnoted)) = owes else { return };
         if unnoted > 0 {
-            self.local.note(key, unnoted, self.clock.now());
+            self.local.note(key, unnoted, self.now());
         }
         let _turn = leases.turn(key).await;
-        let Ok(any) = RateLimit::new(RateLimit::MAX) else { return };
-        if owes && let Err(error) = leases.call(&*self.store, key, None, any).await {
+        if owes && let Err(error) = self.call(leases.call(&*self.store, key, None)).await {
             tracing::debug!(%error, "what is left of a slice goes back with the next call");
         }
     }
 
-    fn fails(&self, error: &StoreError) {
-        tracing::warn!(%error, "the shared limiter is down: this node admits its share");
-        self.rests_until.store(self.clock.now().plus(REST).as_micros(), Ordering::Relaxed);
+    /// A call of the counter: what it says of whether there is one.
+    async fn call<T>(&self, call: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+        let sent = self.now();
+        let answer = call.await;
+        let now = self.now();
+        match &answer {
+            Ok(_) => self.breaker.answered(now),
+            Err(error) if self.breaker.failed(sent, now) => {
+                tracing::warn!(%error, outage = self.outage.as_str(), "the shared counter of limits does not answer");
+            }
+            Err(error) => tracing::debug!(%error, "a call of the shared counter of limits failed"),
+        }
+        answer
     }
 
     /// How it decides at the moment.
     pub(crate) fn mode(&self) -> Mode {
         match &self.leases {
-            _ if self.rests_until.load(Ordering::Relaxed) != UP => Mode::Degraded,
+            _ if self.breaker.is_open() || self.alone.owes() => Mode::Degraded,
             Some(_) => Mode::Leased,
             None => Mode::Shared,
         }
     }
 
-    /// Whether this request asks the counter. After a failure, one at a time does.
-    fn asks(&self, now: Timestamp) -> bool {
-        let until = self.rests_until.load(Ordering::Relaxed);
-        let next = now.plus(REST).as_micros();
-        let order = Ordering::Relaxed;
-        until == UP
-            || (until <= now.as_micros() && self.rests_until.compare_exchange(until, next, order, order).is_ok())
+    /// How many nodes there are, as far as this one knows.
+    pub(crate) fn nodes(&self) -> Option<NonZeroU32> {
+        self.standing.nodes()
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.monotonic()
     }
 }

@@ -1,10 +1,11 @@
 //! What a node has in hand for a key: the slice that it spends and the next one, and what it knows of the minute.
 
 use crate::{
+    breaker::micros,
     lease::{Lease, Phase},
     shards::Kept,
 };
-use dalston_model::{LeaseId, RateLimit, Timestamp};
+use dalston_model::{LeaseId, RateLimit};
 use dalston_store::{Closed, Granted, LEASE_SLOTS, Taken};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const LEAD: i64 = 50_000;
 /// A refusal is remembered for so long at most, in microseconds: others may give back what they do not need.
 const MEMORY: i64 = 15_000_000;
 /// A purse that was not touched for so long holds nothing.
-const REST: Duration = Duration::from_secs(66);
+const REST: i64 = 66_000_000;
 /// Slices that the store has not settled; of more the oldest are forgotten, which costs the key no more than they held.
 const UNSETTLED: usize = 32;
 
@@ -44,7 +45,7 @@ pub(crate) struct Purse {
     low: u32,
     /// Units of slices that are done with, which the node's own window has not heard of.
     unnoted: u32,
-    touched: Option<Timestamp>,
+    touched: Option<i64>,
 }
 
 /// What a purse says of a request.
@@ -56,15 +57,15 @@ pub(crate) enum Said {
 }
 
 impl Kept for Purse {
-    fn is_idle(&self, now: Timestamp) -> bool {
-        self.touched.is_none_or(|touched| now.since(touched) > REST)
+    fn is_idle(&self, now: Duration) -> bool {
+        self.touched.is_none_or(|touched| micros(now).saturating_sub(touched) > REST)
     }
 }
 
 impl Purse {
-    /// Takes a unit at `at`, `now` by the wall.
-    pub(crate) fn take(&mut self, limit: RateLimit, at: i64, now: Timestamp) -> Said {
-        self.touched = Some(now);
+    /// Takes a unit at `at`.
+    pub(crate) fn take(&mut self, limit: RateLimit, at: i64) -> Said {
+        self.touched = Some(at);
         self.adapt(limit);
         while let Some(lease) = &mut self.current {
             match lease.phase(at) {

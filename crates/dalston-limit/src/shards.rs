@@ -1,10 +1,11 @@
 //! What is kept of each key in use, in parts that do not disturb one another.
 
-use dalston_model::{KeyId, Timestamp};
+use dalston_model::KeyId;
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hash, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// Requests of different keys seldom wait for one another.
@@ -19,8 +20,8 @@ const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// What is kept of a key.
 pub(crate) trait Kept: Default {
-    /// Whether nothing is lost when it is forgotten at `now`.
-    fn is_idle(&self, now: Timestamp) -> bool;
+    /// Whether nothing is lost when it is forgotten at `now`, by the monotonic clock.
+    fn is_idle(&self, now: Duration) -> bool;
 }
 
 /// A value for each key that was used in the last minutes. Those that are idle are swept whenever their number has
@@ -49,7 +50,7 @@ impl<T: Kept> Shards<T> {
     }
 
     /// What `work` makes of the key's value, which is new where there was none.
-    pub(crate) fn with<R>(&self, key: KeyId, now: Timestamp, work: impl FnOnce(&mut T) -> R) -> R {
+    pub(crate) fn with<R>(&self, key: KeyId, now: Duration, work: impl FnOnce(&mut T) -> R) -> R {
         let mut keys = self.lock(key);
         if let Some(value) = keys.values.get_mut(&key) {
             return work(value);
@@ -88,7 +89,7 @@ impl<T: Kept> Shards<T> {
 }
 
 impl<T: Kept> Keys<T> {
-    fn make_room(&mut self, now: Timestamp) {
+    fn make_room(&mut self, now: Duration) {
         if self.values.len() >= self.sweep_at {
             self.values.retain(|_, value| !value.is_idle(now));
             self.sweep_at = self.values.len().saturating_mul(2).max(SWEEP_FLOOR);
@@ -118,7 +119,7 @@ impl Hasher for IdHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dalston_model::SeededEntropy;
+    use dalston_model::{SeededEntropy, Timestamp};
     use std::collections::HashSet;
 
     #[test]

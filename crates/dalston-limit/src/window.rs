@@ -1,6 +1,6 @@
 //! The arithmetic of one key's window: pure, and the same in Postgres and Redis (see `dalston_store::LimitStore`).
 
-use dalston_model::{RateLimit, Timestamp};
+use dalston_model::RateLimit;
 use dalston_store::Taken;
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ const WINDOW: i64 = RateLimit::WINDOW_SECONDS as i64;
 /// The current second and the `WINDOW` before it cover every window that ends now.
 const SLOTS: usize = RateLimit::WINDOW_SECONDS as usize + 1;
 
-/// Admitted requests of the last 61 seconds, one count a second.
+/// Admitted requests of the last 61 seconds, one count a second. It goes by a monotonic clock, so that no step of the time
+/// of day holds anybody or lets anybody in: `now` is the time since that clock began.
 #[derive(Debug, Clone)]
 pub struct Window {
     newest: i64,
@@ -27,8 +28,8 @@ impl Default for Window {
 
 impl Window {
     /// Takes one unit at `now` when fewer than `limit` count.
-    pub fn take(&mut self, now: Timestamp, limit: RateLimit) -> Taken {
-        self.move_to(now.as_secs());
+    pub fn take(&mut self, now: Duration, limit: RateLimit) -> Taken {
+        self.move_to(second(now));
         let admitted = self.total < limit.get();
         if admitted {
             self.count(1);
@@ -39,23 +40,18 @@ impl Window {
     }
 
     /// Counts requests that were admitted by other means.
-    pub fn note(&mut self, now: Timestamp, units: u32) {
-        self.move_to(now.as_secs());
+    pub fn note(&mut self, now: Duration, units: u32) {
+        self.move_to(second(now));
         self.count(units);
     }
 
-    /// How many requests count at `now`, and how long until the oldest does not.
-    pub fn count_at(&mut self, now: Timestamp) -> (u32, Duration) {
-        self.move_to(now.as_secs());
-        (self.total, self.frees_in(now, self.total.saturating_sub(1)))
-    }
-
     /// Whether nothing counts any more at `now`.
-    pub fn is_idle(&self, now: Timestamp) -> bool {
-        now.as_secs().saturating_sub(self.newest) > WINDOW
+    pub fn is_idle(&self, now: Duration) -> bool {
+        second(now).saturating_sub(self.newest) > WINDOW
     }
 
-    /// Makes `second` the newest and forgets what no longer counts. A clock that runs backwards is held.
+    /// Makes `second` the newest and forgets what no longer counts. A thread that read the clock earlier than another, and
+    /// comes later, counts with it.
     fn move_to(&mut self, second: i64) {
         if second <= self.newest {
             return;
@@ -85,16 +81,21 @@ impl Window {
     }
 
     /// How long after `now` at most `keep` requests count.
-    fn frees_in(&self, now: Timestamp, keep: u32) -> Duration {
+    fn frees_in(&self, now: Duration, keep: u32) -> Duration {
         let mut left = self.total;
         for second in self.oldest..=self.newest {
             left = left.saturating_sub(self.counts[slot(second)]);
             if left <= keep {
-                return Timestamp::from_secs(second.saturating_add(WINDOW).saturating_add(1)).since(now);
+                let end = u64::try_from(second.saturating_add(WINDOW).saturating_add(1)).unwrap_or_default();
+                return Duration::from_secs(end).saturating_sub(now);
             }
         }
         Duration::ZERO
     }
+}
+
+fn second(now: Duration) -> i64 {
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn slot(second: i64) -> usize {
@@ -105,6 +106,10 @@ fn slot(second: i64) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn micros(micros: i64) -> Duration {
+        Duration::from_micros(u64::try_from(micros).unwrap())
+    }
 
     fn limit(per_minute: u32) -> RateLimit {
         RateLimit::new(per_minute).unwrap()
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn a_burst_up_to_the_limit_is_admitted_and_no_more() {
         let mut window = Window::default();
-        let now = Timestamp::from_millis(1_700_000_000_900);
+        let now = Duration::from_millis(1_700_000_000_900);
         for used in 1..=5 {
             let taken = window.take(now, limit(5));
             assert_eq!((taken.admitted, taken.used), (true, used));
@@ -127,33 +132,41 @@ mod tests {
         let refused = window.take(now, limit(5));
         assert_eq!((refused.admitted, refused.used), (false, 5));
         assert_eq!(refused.frees_in, Duration::from_millis(60_100));
-        assert!(!window.take(now.plus(refused.frees_in.saturating_sub(Duration::from_micros(1))), limit(5)).admitted);
-        assert!(window.take(now.plus(refused.frees_in), limit(5)).admitted);
+        assert!(
+            !window
+                .take(now.saturating_add(refused.frees_in.saturating_sub(Duration::from_micros(1))), limit(5))
+                .admitted
+        );
+        assert!(window.take(now.saturating_add(refused.frees_in), limit(5)).admitted);
     }
 
     #[test]
     fn a_lowered_limit_waits_until_enough_have_gone() {
         let mut window = Window::default();
-        let start = Timestamp::from_secs(1_700_000_000);
+        let start = Duration::from_secs(1_700_000_000);
         for second in 0..10 {
-            assert!(window.take(start.plus(Duration::from_secs(second)), limit(10)).admitted);
+            assert!(window.take(start.saturating_add(Duration::from_secs(second)), limit(10)).admitted);
         }
-        let now = start.plus(Duration::from_secs(10));
+        let now = start.saturating_add(Duration::from_secs(10));
         let refused = window.take(now, limit(3));
         assert!(!refused.admitted);
-        assert!(!window.take(now.plus(refused.frees_in.saturating_sub(Duration::from_micros(1))), limit(3)).admitted);
-        assert!(window.take(now.plus(refused.frees_in), limit(3)).admitted);
+        assert!(
+            !window
+                .take(now.saturating_add(refused.frees_in.saturating_sub(Duration::from_micros(1))), limit(3))
+                .admitted
+        );
+        assert!(window.take(now.saturating_add(refused.frees_in), limit(3)).admitted);
     }
 
     #[test]
-    fn a_clock_that_runs_backwards_admits_no_more() {
+    fn a_thread_that_read_the_clock_earlier_admits_no_more() {
         let mut window = Window::default();
-        let now = Timestamp::from_secs(1_700_000_000);
+        let now = Duration::from_secs(1_000);
         assert!(window.take(now, limit(1)).admitted);
-        let earlier = Timestamp::from_secs(1_600_000_000);
+        let earlier = now.saturating_sub(Duration::from_millis(1));
         let refused = window.take(earlier, limit(1));
         assert!(!refused.admitted);
-        assert!(window.take(earlier.plus(refused.frees_in), limit(1)).admitted);
+        assert!(window.take(earlier.saturating_add(refused.frees_in), limit(1)).admitted);
     }
 
     proptest! {
@@ -166,7 +179,7 @@ mod tests {
             let (mut now, mut admitted) = (1_700_000_000_000_000, Vec::new());
             for gap in gaps {
                 now += gap;
-                if window.take(Timestamp::from_micros(now), limit(per_minute)).admitted {
+                if window.take(micros(now), limit(per_minute)).admitted {
                     admitted.push(now);
                 }
             }
@@ -182,12 +195,12 @@ mod tests {
             let mut now = 1_700_000_000_000_000;
             for gap in gaps {
                 now += gap;
-                let at = Timestamp::from_micros(now);
+                let at = micros(now);
                 let taken = eager.take(at, limit(per_minute));
                 if taken.admitted {
                     prop_assert!(calm.take(at, limit(per_minute)).admitted);
                 }
-                prop_assert_eq!(eager.total, { calm.move_to(at.as_secs()); calm.total });
+                prop_assert_eq!(eager.total, { calm.move_to(second(at)); calm.total });
             }
         }
 
@@ -198,7 +211,7 @@ mod tests {
             for request in 0..per_minute * 4 {
                 #[expect(clippy::cast_possible_truncation, reason = "microseconds of four minutes")]
                 let after = (f64::from(request) * interval) as i64;
-                let at = Timestamp::from_micros(1_700_000_000_000_000 + phase + after);
+                let at = micros(1_700_000_000_000_000 + phase + after);
                 prop_assert!(window.take(at, limit(per_minute)).admitted, "request {request}");
             }
         }
@@ -212,12 +225,12 @@ mod tests {
             let mut now = 1_700_000_000_000_000;
             for gap in gaps {
                 now += gap;
-                let at = Timestamp::from_micros(now);
+                let at = micros(now);
                 let taken = window.take(at, limit(per_minute));
                 if !taken.admitted {
-                    let early = at.plus(taken.frees_in.saturating_sub(Duration::from_micros(1)));
+                    let early = at.saturating_add(taken.frees_in.saturating_sub(Duration::from_micros(1)));
                     prop_assert!(!window.clone().take(early, limit(per_minute)).admitted);
-                    prop_assert!(window.clone().take(at.plus(taken.frees_in), limit(per_minute)).admitted);
+                    prop_assert!(window.clone().take(at.saturating_add(taken.frees_in), limit(per_minute)).admitted);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! A transcription job.
 
-use crate::{Account, Actor, Day, FileName, IdError, JobId, KeyId, Metadata, Metered, TenantId, Timestamp};
+use crate::{Account, Actor, Amount, Day, FileName, IdError, JobId, KeyId, Metadata, Metered, TenantId, Timestamp};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
 
@@ -144,7 +144,21 @@ impl Job {
         self.created_by.and_then(Actor::key)
     }
 
-    /// The length of its audio in milliseconds, rounded up: what is reserved for it. 0 when it is not known.
+    /// The length of its audio in seconds: what was found when it was transcribed, until then what its file tells.
+    pub fn seconds(&self) -> Option<f64> {
+        let found = self.result.as_ref().and_then(|result| result["duration"].as_f64());
+        found.filter(|seconds| *seconds > 0.0).or(self.audio.duration_seconds)
+    }
+
+    /// What is reserved for it when it is made: the length of its audio, else the rest of the day.
+    pub fn amount(&self) -> Amount {
+        match self.audio.duration_seconds {
+            Some(_) => Amount::Whole(self.audio_ms()),
+            None => Amount::Rest,
+        }
+    }
+
+    /// The length of its audio in milliseconds, rounded up. 0 when it is not known.
     pub fn audio_ms(&self) -> u64 {
         let millis = self.audio.duration_seconds.unwrap_or_default() * 1_000.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and NaN is 0")]

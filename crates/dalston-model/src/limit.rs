@@ -15,6 +15,11 @@ pub struct RateLimitError;
 impl RateLimit {
     /// The highest limit there is.
     pub const MAX: u32 = 1_000_000;
+    /// The highest limit there is, as one.
+    pub const GREATEST: Self = match NonZeroU32::new(Self::MAX) {
+        Some(most) => Self(most),
+        None => Self(NonZeroU32::MIN),
+    };
     /// The length of the window in seconds.
     pub const WINDOW_SECONDS: u32 = 60;
 

@@ -75,6 +75,44 @@ impl fmt::Display for Excess {
     }
 }
 
+/// How much audio is to be reserved of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// This many milliseconds, or none.
+    Whole(u64),
+    /// This many milliseconds at most: as many as are left.
+    UpTo(u64),
+    /// All that is left: of audio whose length is not known. Nothing where there is no limit.
+    Rest,
+}
+
+impl Amount {
+    /// The milliseconds that are granted when `left` are left of the day, `None` without a limit. Gives `None` when
+    /// nothing is granted: nothing is left, or too little.
+    pub fn granted(self, left: Option<u64>) -> Option<u64> {
+        match (self, left) {
+            (_, Some(0)) => None,
+            (Self::Whole(ms) | Self::UpTo(ms), None) => Some(ms),
+            (Self::Whole(ms), Some(left)) => (ms <= left).then_some(ms),
+            (Self::UpTo(ms), Some(left)) => Some(ms.min(left)),
+            (Self::Rest, left) => Some(left.unwrap_or_default()),
+        }
+    }
+
+    /// The milliseconds that several limits grant together, each with what is left of it. `Err`: the first one that grants
+    /// nothing.
+    pub fn within<L>(self, limits: impl IntoIterator<Item = (L, u64)>) -> Result<u64, L> {
+        let mut least = None;
+        for (limit, left) in limits {
+            if self.granted(Some(left)).is_none() {
+                return Err(limit);
+            }
+            least = Some(least.map_or(left, |least: u64| least.min(left)));
+        }
+        Ok(self.granted(least).unwrap_or_default())
+    }
+}
+
 /// What a meter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metered {
@@ -106,4 +144,31 @@ pub struct MeteredDay {
     pub jobs_ms: u64,
     /// Of streams.
     pub streams_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_granted_is_asked_for_and_left() {
+        for (amount, left, granted) in [
+            (Amount::Whole(5), None, Some(5)),
+            (Amount::Whole(5), Some(5), Some(5)),
+            (Amount::Whole(5), Some(4), None),
+            (Amount::Whole(0), Some(0), None),
+            (Amount::UpTo(5), None, Some(5)),
+            (Amount::UpTo(5), Some(4), Some(4)),
+            (Amount::UpTo(5), Some(0), None),
+            (Amount::Rest, None, Some(0)),
+            (Amount::Rest, Some(4), Some(4)),
+            (Amount::Rest, Some(0), None),
+        ] {
+            assert_eq!(amount.granted(left), granted, "{amount:?} of {left:?}");
+        }
+        assert_eq!(Amount::Rest.within([("key", 7), ("tenant", 4)]), Ok(4));
+        assert_eq!(Amount::Whole(5).within([("key", 7), ("tenant", 4)]), Err("tenant"));
+        assert_eq!(Amount::UpTo(5).within([("key", 0), ("tenant", 0)]), Err("key"));
+        assert_eq!(Amount::Rest.within::<()>([]), Ok(0));
+    }
 }

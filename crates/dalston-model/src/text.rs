@@ -137,8 +137,8 @@ impl<'de> serde::Deserialize<'de> for Metadata {
     }
 }
 
-/// Control and format characters: they forge log lines, hide text, or turn it round.
-fn is_invisible(c: char) -> bool {
+/// Whether it is a control or format character: they forge log lines, hide text, or turn it round.
+pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,7 +1,7 @@
 //! How a key is used: counted beside its record, never in it.
 
-use crate::{KeyId, Timestamp};
-use std::{fmt, net::IpAddr};
+use crate::{CounterId, KeyId, Timestamp};
+use std::{fmt, net::IpAddr, time::Duration};
 
 /// A day in UTC: days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,4 +75,19 @@ pub struct UsageDelta {
     pub refused: Refused,
     /// The last admission, and from where. The store keeps the latest.
     pub last_used: Option<(Timestamp, Option<IpAddr>)>,
+}
+
+/// The idempotency number of a batch of counts. A counter writes its steps one after another, each under a higher number
+/// than the one before, so the last number is all that a store needs to remember of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageStep {
+    /// Who counted.
+    pub counter: CounterId,
+    /// The number, from 1 on.
+    pub number: u64,
+}
+
+impl UsageStep {
+    /// A store forgets a counter that wrote nothing for so long.
+    pub const KEPT: Duration = Duration::from_hours(30 * 24);
 }

@@ -81,7 +81,7 @@ impl Event {
                 "transcription_id": job.id.to_string(),
                 "tenant_id": job.tenant.as_str(),
                 "status": job.status.as_str(),
-                "duration_seconds": job.audio.duration_seconds,
+                "duration_seconds": job.seconds(),
                 "error": job.error,
                 "metadata": job.metadata,
             },

@@ -56,6 +56,12 @@ impl Worker {
             && (self.models.is_empty() || self.models.iter().any(|it| it == model))
             && (self.languages.is_empty() || language == "auto" || self.languages.iter().any(|it| it == language))
     }
+
+    /// How many sessions of one tenant it serves at once: of one of several, half of what it could, rounded up, unless it
+    /// is the tenant's own.
+    pub fn share(&self, is_one_of_several: bool) -> u32 {
+        if is_one_of_several && self.tenant.is_none() { self.capacity.div_ceil(2) } else { self.capacity }
+    }
 }
 
 /// A worker with its load.
@@ -82,6 +88,8 @@ pub struct NewSession {
     pub model: String,
     /// The language that is asked for, or `auto`.
     pub language: String,
+    /// Whether its tenant is one of several.
+    pub is_one_of_several: bool,
 }
 
 mod as_text {

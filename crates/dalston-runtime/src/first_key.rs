@@ -40,6 +40,9 @@ impl FirstKey<'_> {
         // A store that ever changed is not empty: the common start asks nothing more.
         if self.store.mark().await? == Mark::START {
             self.insert(folder, terminal).await?;
+        } else {
+            // Another node may have made the key since this one began.
+            self.gate.check_pepper().await?;
         }
         // After the insert: one of an earlier start that was still under way is there by now, or never will be.
         self.settle(folder, lock.is_some()).await
@@ -49,6 +52,7 @@ impl FirstKey<'_> {
         let permit = Caller::new(Identity::Gateway, Source::gateway())
             .permit(Need::Caller)
             .map_err(|it| anyhow::anyhow!(it.detail()))?;
+        self.gate.claim_pepper().await?;
         let mut written = None;
         let made = self.services.keys.create_first(&permit, |secret| {
             written = Some(write(folder, secret)?);

@@ -1,30 +1,36 @@
-//! The log: tracing to standard error, as text or JSON, with whatever looks like a key masked at the very end.
+//! The log: tracing to standard error, as text or JSON, with secrets masked at the very end.
 
 use anyhow::{Context, Result};
-use dalston_auth::masked;
+use dalston_auth::Mask;
 use std::{
     io::{self, Write},
     panic::{self, PanicHookInfo},
+    sync::Arc,
 };
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt::MakeWriter};
 
-/// Whether this is a filter of the log.
+/// Whether this is a filter of the log. A word that is no level would be the name of a target, of which nothing is logged.
 pub(crate) fn is_filter(text: &str) -> bool {
-    EnvFilter::try_new(text).is_ok()
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let is_directive = |text: &str| match text.rsplit_once('=') {
+        Some((target, level)) => !target.is_empty() && !target.contains(char::is_whitespace) && is_level(level),
+        None => is_level(text),
+    };
+    text.split(',').map(str::trim).all(is_directive) && EnvFilter::try_new(text).is_ok()
 }
 
-/// Starts logging what `filter` lets through. Fails on a filter that is none.
-pub fn init(filter: &str, json: bool) -> Result<()> {
+/// Starts logging what `filter` lets through, through the mask. Fails on a filter that is none.
+pub fn init(filter: &str, json: bool, mask: Arc<Mask>) -> Result<()> {
     // The SDK of MCP says thrice what each request is; whoever wants that asks for it by name.
     let filter = EnvFilter::try_new(format!("rmcp=warn,{filter}")).context("DALSTON_LOG is no tracing filter")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked(io::stderr));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked { inner: io::stderr, mask });
     let started = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(false).try_init() };
     started.map_err(|error| anyhow::anyhow!(error)).context("logging cannot be started")?;
     panic::set_hook(Box::new(panicked));
     Ok(())
 }
 
-/// A panic is one event like any other: in one line, in the format of the log, with keys masked.
+/// A panic is one event like any other: in one line, in the format of the log, with secrets masked.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     // As `Debug`: its lines do not become lines of the log.
@@ -32,36 +38,42 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     tracing::error!(place = place.as_deref(), ?said, "a panic");
 }
 
-/// Writes with keys masked: the last line of defence, should one ever get into an event.
-pub(crate) struct Masked<M>(pub M);
+/// Writes with secrets masked: the last line of defence, should one ever get into an event.
+pub(crate) struct Masked<M> {
+    pub(crate) inner: M,
+    pub(crate) mask: Arc<Mask>,
+}
 
 impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Masked<M> {
-    type Writer = MaskedWriter<M::Writer>;
+    type Writer = MaskedWriter<'a, M::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        MaskedWriter(self.0.make_writer())
+        MaskedWriter { inner: self.inner.make_writer(), mask: &self.mask }
     }
 }
 
 /// A writer of whole events.
-pub(crate) struct MaskedWriter<W>(W);
+pub(crate) struct MaskedWriter<'a, W> {
+    inner: W,
+    mask: &'a Mask,
+}
 
-impl<W: Write> Write for MaskedWriter<W> {
+impl<W: Write> Write for MaskedWriter<'_, W> {
     /// The subscriber writes each event in one call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.0.write_all(&masked(event))?;
+        self.inner.write_all(&self.mask.bytes(event))?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.inner.flush()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     /// What was written.
     #[derive(Clone, Default)]
@@ -79,14 +91,38 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_is_of_levels_and_of_targets_with_a_level() {
+        for filter in ["info", "WARN", "off", "info,dalston_auth=debug", "info, hyper::client=off", "a=trace,b=error"] {
+            assert!(is_filter(filter), "{filter}");
+        }
+        let none = [
+            "warning",
+            "information",
+            "none",
+            "",
+            "info,",
+            "dalston_auth",
+            "info,dalston_auth",
+            "=info",
+            "a=",
+            "a=b=c",
+        ];
+        for filter in none.into_iter().chain(["dalston_auth=loud", "a b=info", "info;debug"]) {
+            assert!(!is_filter(filter), "{filter}");
+        }
+    }
+
+    #[test]
     fn a_panic_is_one_line_of_the_log_without_keys() {
         let (page, key) = (Page::default(), format!("dk_{}", "aB3".repeat(16)));
-        let writer = page.clone();
-        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(Masked(move || writer.clone())).finish();
+        let (writer, mut mask) = (page.clone(), Mask::default());
+        mask.hide("the-operators-key");
+        let writer = Masked { inner: move || writer.clone(), mask: Arc::new(mask) };
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
         tracing::subscriber::with_default(log, || {
             let before = panic::take_hook();
             panic::set_hook(Box::new(panicked));
-            let ended = panic::catch_unwind(|| panic!("one line\nand {key}"));
+            let ended = panic::catch_unwind(|| panic!("one line\nand {key} the-operators-key"));
             panic::set_hook(before);
             assert!(ended.is_err());
         });
@@ -95,6 +131,6 @@ mod tests {
         for part in ["ERROR", "a panic", "logging.rs", "one line\\nand dk_***"] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(!text.contains("aB3"), "LOG-02 {text}");
+        assert!(!text.contains("aB3") && !text.contains("operators"), "LOG-02 {text}");
     }
 }

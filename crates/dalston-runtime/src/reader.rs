@@ -1,8 +1,8 @@
 //! Reads settings one after another, and collects what is wrong.
 
-use crate::{LlmSettings, Lookup, SETTINGS, Setting, TelegramSettings};
+use crate::{Given, LlmSettings, Lookup, SETTINGS, Setting, TelegramSettings};
 use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, Memory, SecretText};
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 /// A language model that does not answer in this time is given up.
 const LLM_PATIENCE: Duration = Duration::from_mins(1);
@@ -10,29 +10,31 @@ const LLM_PATIENCE: Duration = Duration::from_mins(1);
 /// Reads one setting after another and collects what is wrong.
 pub(crate) struct Reader<'a> {
     lookup: &'a Lookup<'a>,
+    /// By the variable that a setting is known by. Read once: a file may be a pipe.
+    given: HashMap<&'static str, Given>,
     pub(crate) wrong: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(lookup: &'a Lookup<'a>) -> Self {
-        Self { lookup, wrong: Vec::new() }
+        let mut reader = Self { lookup, given: HashMap::new(), wrong: Vec::new() };
+        for setting in SETTINGS {
+            match setting.given(lookup) {
+                Ok(given) => reader.given.extend(given.map(|given| (setting.variable(), given))),
+                Err(wrong) => reader.wrong.push(wrong),
+            }
+        }
+        reader
     }
 
-    /// What is set, be it by flag or variable. An empty text is not set.
+    /// What is set, be it by flag, variable or file.
     pub(crate) fn value(&self, variable: &str) -> Option<String> {
-        self.set(variable).map(|(_, text)| text)
+        self.given.get(variable).map(|given| given.text.clone())
     }
 
     /// A variable of the environment that is no setting.
     pub(crate) fn raw(&self, variable: &str) -> Option<String> {
         (self.lookup)(variable)
-    }
-
-    /// The variable that holds the setting, and its text.
-    fn set(&self, variable: &str) -> Option<(&'static str, String)> {
-        let setting = SETTINGS.iter().find(|setting| setting.variable() == variable)?;
-        let held = |name: &&'static str| Some((*name, (self.lookup)(name).filter(|text| !text.is_empty())?));
-        setting.variables.iter().find_map(held)
     }
 
     /// What is set, or the default.
@@ -41,15 +43,27 @@ impl<'a> Reader<'a> {
         self.value(variable).unwrap_or_else(|| default.to_owned())
     }
 
+    /// What is not wrong, and is to be said all the same.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let trimmed = self.given.get("DALSTON_PEPPER").filter(|pepper| pepper.was_trimmed);
+        let said = |pepper: &Given| {
+            format!(
+                "white space around {} is no part of it: keys that an earlier version made with it are not accepted",
+                pepper.variable
+            )
+        };
+        trimmed.map(said).into_iter().collect()
+    }
+
     /// Names the variable that was set: it is the one to be mended.
     pub(crate) fn refuse(&mut self, variable: &str, wanted: &str) {
-        let variable = self.set(variable).map_or(variable, |(name, _)| name);
+        let variable = self.given.get(variable).map_or(variable, |given| &given.variable);
         self.wrong.push(format!("{variable} {wanted}"));
     }
 
     pub(crate) fn given<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = self.value(variable)?;
-        let parsed = parse(text.trim());
+        let parsed = parse(&text);
         if parsed.is_none() {
             self.refuse(variable, wanted);
         }
@@ -57,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn read<T>(&mut self, variable: &str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let parsed = parse(self.text(variable).trim());
+        let parsed = parse(&self.text(variable));
         if parsed.is_none() {
             self.refuse(variable, wanted);
         }

@@ -5,11 +5,11 @@ use anyhow::{Context, Result};
 use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
-use dalston_engine::Engine;
+use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
-use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_model::{CounterId, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::{FeedStore, SharedStore, Wakes};
+use dalston_store::{FeedStore, SharedStore, StoreResult, Wakes};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
 use std::{io::Write, pin::pin, sync::Arc, time::Duration};
@@ -20,8 +20,12 @@ use tokio::{
 
 /// Usage is written so often.
 const TICK: Duration = Duration::from_secs(1);
-/// The last flush takes no longer: a stop does not wait for a store that is away.
+/// Between two steps of it, others write.
+const PAUSE: Duration = Duration::from_millis(5);
+/// At the stop, one step takes no longer: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
+/// And all steps together: of half a million keys on a slow disk.
+const LAST_USAGE: Duration = Duration::from_secs(30);
 /// Nor does it wait for a chat.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Changes of keys are looked for at least so often, within a quarter of the freshness bound; with a bound of zero too,
@@ -41,6 +45,8 @@ pub struct Seams {
     pub worker: Arc<dyn OwnWorker>,
     /// The record of changes, if it is not heard from the store itself.
     pub feed: Option<Arc<dyn FeedStore>>,
+    /// The program that decodes audio, in a process for each file. Without one no upload is taken.
+    pub decoder: Option<DecoderProgram>,
     /// Whoever transcribes jobs, if not the engine of the settings.
     pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
@@ -57,6 +63,7 @@ impl Default for Seams {
             entropy: Arc::new(OsEntropy),
             worker: Arc::new(Vad),
             feed: None,
+            decoder: None,
             engine: None,
             registry: Arc::new(Registry::new()),
             tempo: Tempo::default(),
@@ -76,11 +83,12 @@ pub struct Runtime {
     pub dialogue: Arc<Dialogue>,
     /// The bot, if it is configured. It hears nothing until it is run.
     pub bot: Option<Arc<Bot>>,
-    /// The node's clock.
+    /// The store's clock, as the node reckons it.
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
     webhook_networks: Networks,
+    webhook_patience: Duration,
     limiter: Limiter,
     store: SharedStore,
     feed: Arc<dyn FeedStore>,
@@ -102,11 +110,12 @@ impl Runtime {
 
     /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, seams: Seams, opened: Opened) -> Result<Self> {
-        let Seams { clock, entropy, worker, feed, engine, registry, tempo } = seams;
+        let Seams { clock, entropy, worker, feed, decoder, engine, registry, tempo } = seams;
         let Opened { store, limits } = opened;
         let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
-        let nodes = settings.nodes;
-        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, nodes, rates }));
+        let (nodes, outage) = (settings.nodes, settings.rate_outage);
+        let node = NodeId::new(clock.now(), &*entropy)?;
+        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, node, nodes, rates, outage }));
         let gate = Arc::new(Gate::new(GateParts {
             store: store.clone(),
             limiter: limiter.clone(),
@@ -115,27 +124,37 @@ impl Runtime {
             masters: std::mem::take(&mut settings.masters),
             failures_per_minute: settings.auth_failures_per_minute,
             memory: settings.memory,
+            counter: CounterId::new(clock.now(), &*entropy)?,
             clock: clock.clone(),
         }));
+        gate.check_pepper().await?;
+        let feed = feed.unwrap_or_else(|| store.clone());
+        let mut follower = gate.follower(feed.clone());
+        follower.poll().await?;
+        // From here on all go by the store's time: nodes with wrong clocks agree with the others.
+        let clock = gate.store_clock();
         let blobs = work::blobs(settings).await?;
+        let decoders = Arc::new(Decoders::new(decoder, settings.workload.patience));
         let engine = match engine {
             Some(engine) => engine,
-            None => work::engine(settings)?,
+            None => work::engine(settings, &decoders)?,
         };
         let telegram = telegram(settings, &clock, tempo)?;
         let administrators = settings.administrators.clone();
         let model = match settings.llm.take() {
             Some(LlmSettings { url, model, key, patience }) => {
-                let model = Model::new(&url, model, key, patience);
+                let model = Model::new(&url, model, key, patience, settings.mask.clone());
                 Some(Arc::new(model.context("no HTTP client for the language model")?))
             }
             None => None,
         };
         let webhook_networks = Networks::new(settings.workload.webhook_networks.clone());
+        let webhook_patience = settings.workload.webhook_patience;
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
             blobs,
+            decoders,
             engine,
             terms: work::terms(settings),
             router: RouterParts {
@@ -144,6 +163,7 @@ impl Runtime {
                 fixed: settings.workload.workers.clone(),
             },
             webhook_networks: webhook_networks.clone(),
+            mask: settings.mask.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
@@ -162,9 +182,7 @@ impl Runtime {
                 BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo };
             Arc::new(Bot::new(parts))
         });
-        let feed = feed.unwrap_or_else(|| store.clone());
-        let mut follower = gate.follower(feed.clone());
-        follower.poll().await?;
+        services.tenants.look().await?;
         let follower = Mutex::new(follower);
         let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
         Ok(Self {
@@ -176,6 +194,7 @@ impl Runtime {
             clock,
             entropy,
             webhook_networks,
+            webhook_patience,
             limiter,
             store,
             feed,
@@ -190,12 +209,38 @@ impl Runtime {
         FirstKey { services: &self.services, gate: &self.gate, store: &self.store }.make(settings, terminal).await
     }
 
-    /// What is done each second: usage goes to the store, changes of keys made elsewhere reach open streams, streams
-    /// of expired keys end.
+    /// What is done each second: the usage that was counted is written, and streams are seen to.
     pub async fn tick(&self) {
-        if let Err(error) = self.gate.flush_usage().await {
-            tracing::warn!(%error, "usage is kept for the next time");
+        self.write_usage().await;
+        self.see_to_streams().await;
+        self.learn_pepper().await;
+    }
+
+    async fn learn_pepper(&self) {
+        if let Err(error) = self.gate.learn_pepper().await {
+            tracing::error!(%error, "the store does not remember its pepper");
         }
+    }
+
+    /// Writes the usage that was counted, in steps with pauses between: other processes that write to the same database
+    /// get their turn.
+    async fn write_usage(&self) {
+        self.gate.gather_usage();
+        loop {
+            match self.gate.write_usage().await {
+                Ok(true) => sleep(PAUSE).await,
+                Ok(false) => return,
+                Err(error) => {
+                    let waiting = self.gate.waiting_usage();
+                    tracing::warn!(%error, waiting, "usage could not be written: it is repeated in a second");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Changes of keys made elsewhere reach open streams, streams of expired keys end.
+    async fn see_to_streams(&self) {
         self.follow().await;
         self.services.streams.expire(self.clock.now());
         if let Err(error) = self.services.streams.keep().await {
@@ -223,7 +268,8 @@ impl Runtime {
 
     /// Makes deliveries of webhooks until the other end of `ending` is dropped. Fails where no TLS can be set up.
     pub fn deliver(&self, ending: watch::Receiver<()>) -> Result<impl Future<Output = ()> + use<>> {
-        let sender = Sender::new(self.webhook_networks.clone()).context("webhooks have no HTTP client")?;
+        let sender = Sender::new(self.webhook_networks.clone(), self.webhook_patience)
+            .context("webhooks have no HTTP client")?;
         Ok(self.services.deliveries.clone().run(sender, ending))
     }
 
@@ -231,20 +277,14 @@ impl Runtime {
     /// followed, slices of limits come ahead of need and go back at the end, and each second there is a tick. Without
     /// it each request asks the store.
     pub async fn attend(&self, ending: watch::Receiver<()>) {
-        tokio::join!(self.tick_on(ending.clone()), self.listen(ending.clone()), self.limiter.run(ending));
-    }
-
-    /// No tick is cut off: it may have usage in its hands.
-    async fn tick_on(&self, mut ending: watch::Receiver<()>) {
-        let mut seconds = interval(TICK);
-        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                _ = ending.changed() => return,
-                _ = seconds.tick() => self.tick().await,
-            }
-        }
+        tokio::join!(
+            // Apart: a store that takes no usage holds up no stream.
+            each_second(ending.clone(), || self.write_usage()),
+            each_second(ending.clone(), || self.see_to_streams()),
+            each_second(ending.clone(), || self.learn_pepper()),
+            self.listen(ending.clone()),
+            self.limiter.run(ending),
+        );
     }
 
     /// What is done at once when the gateway is to stop: no job begins, nobody waits for one, streams end.
@@ -266,21 +306,28 @@ impl Runtime {
             Ok(Err(error)) => tracing::warn!(%error, "the slots of streams lapse by themselves"),
             Err(_) => tracing::warn!("the slots of streams lapse by themselves"),
         }
-        if let Err(error) = timeout(LAST_FLUSH, self.flush_last()).await.map_err(Into::into).flatten() {
-            tracing::error!(%error, "usage of the last second is lost");
+        if let Err(error) = timeout(LAST_USAGE, self.write_last()).await.map_err(Into::into).flatten() {
+            tracing::error!(%error, waiting = self.gate.waiting_usage(), "usage of these keys is lost");
         }
         self.store.close().await;
     }
 
+    /// Writes all usage, as long as the store takes it.
+    async fn write_last(&self) -> Result<()> {
+        self.gate.gather_usage();
+        while timeout(LAST_FLUSH, self.write_some()).await?? {}
+        Ok(())
+    }
+
     /// A connection that was opened in a thread of the server died with that thread, and is noticed when it is used:
     /// each failure throws one away, until one is opened here.
-    async fn flush_last(&self) -> Result<()> {
+    async fn write_some(&self) -> StoreResult<bool> {
         for _ in 0..CONNECTIONS {
-            if self.gate.flush_usage().await.is_ok() {
-                return Ok(());
+            if let Ok(some) = self.gate.write_usage().await {
+                return Ok(some);
             }
         }
-        Ok(self.gate.flush_usage().await?)
+        self.gate.write_usage().await
     }
 
     /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says
@@ -338,12 +385,26 @@ impl Runtime {
                 if change.key.revoked_at.is_some() {
                     self.services.jobs.key_revoked();
                 }
+                self.services.crowd.saw(&change.key.tenant);
                 self.services.streams.key_changed(&change.key, self.clock.now());
             }
             if !news.more {
                 self.services.status.fed(follower.seen());
                 return;
             }
+        }
+    }
+}
+
+/// Does the step each second until the other end of `ending` is dropped. None is cut off.
+async fn each_second(mut ending: watch::Receiver<()>, step: impl AsyncFn()) {
+    let mut seconds = interval(TICK);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = ending.changed() => return,
+            _ = seconds.tick() => step().await,
         }
     }
 }

@@ -9,17 +9,28 @@ pub struct Setting {
     pub default: &'static str,
     /// What it means.
     pub meaning: &'static str,
-    /// Whether it must not be shown.
+    /// Whether it must not be shown. It may then lie in a file.
     pub secret: bool,
+    /// Whether quotes around it have a meaning.
+    pub(crate) takes_quotes: bool,
 }
 
 impl Setting {
     const fn new(variables: &'static [&'static str], default: &'static str, meaning: &'static str) -> Self {
-        Self { variables, default, meaning, secret: false }
+        Self { variables, default, meaning, secret: false, takes_quotes: false }
     }
 
     const fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+
+    const fn takes_quotes(self) -> Self {
+        Self { takes_quotes: true, ..self }
+    }
+
+    /// The variable that names a file with the value of this one; only secrets have it.
+    pub fn file_variable(&self, variable: &str) -> Option<String> {
+        self.secret.then(|| format!("{variable}_FILE"))
     }
 
     /// The variable that it is known by.
@@ -54,9 +65,14 @@ pub const SETTINGS: &[Setting] = &[
         "how often a shared counter is asked: leased, for slices ahead of need, or shared, for each request",
     ),
     Setting::new(
+        &["DALSTON_RATE_OUTAGE"],
+        "share",
+        "while a shared counter does not answer: share, a node admits its share of each limit, or strict, it answers 503",
+    ),
+    Setting::new(
         &["DALSTON_NODES"],
-        "1",
-        "gateways that share the limits: the more, the smaller their slices; each admits its share while the counter is down",
+        "",
+        "gateways that share the limits: the more, the smaller their slices and shares; unset: as many as show themselves",
     ),
     Setting::new(
         &["DALSTON_FRESHNESS"],
@@ -109,7 +125,8 @@ pub const SETTINGS: &[Setting] = &[
         &["DALSTON_ENGINE_COMMAND"],
         "",
         "a local command that transcribes jobs, without a shell: whisper-cli -m model.bin -f {audio} -l {language} -oj -of {output}",
-    ),
+    )
+    .takes_quotes(),
     Setting::new(&["DALSTON_ENGINE_SECONDS"], "3600", "the time that an attempt at a job may take"),
     Setting::new(&["DALSTON_ENGINE_MEMORY_BYTES"], "", "the memory that the command may use; unset: no limit"),
     Setting::new(&["DALSTON_JOBS_PER_NODE"], "2", "jobs that this node runs at once; 0: it runs none"),
@@ -161,6 +178,7 @@ pub const SETTINGS: &[Setting] = &[
         "networks beside the public ones that webhooks may reach, comma-separated CIDRs: 127.0.0.0/8",
     ),
     Setting::new(&["DALSTON_MAX_UPLOAD_BYTES"], "3221225472", "the greatest upload in bytes"),
+    Setting::new(&["DALSTON_MAX_AUDIO_SECONDS"], "86400", "the greatest length of the audio of a job"),
     Setting::new(&["DALSTON_QUERY_KEYS"], "stream", "where ?api_key= is taken: stream, all, off"),
     Setting::new(
         &["DALSTON_ALLOWED_ORIGINS"],
@@ -182,3 +200,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(&["DALSTON_LOG"], "info", "what is logged: a tracing filter; requests that were refused or failed are at info, all others at debug"),
     Setting::new(&["DALSTON_LOG_FORMAT"], "text", "how: text or json"),
 ];
+
+/// What the command line asks a running gateway by, beside the settings.
+pub const CLIENT_SETTINGS: &[Setting] = &[SERVER, API_KEY];
+
+/// The gateway to work on.
+pub const SERVER: Setting = Setting::new(&["DALSTON_SERVER"], "", "a running gateway: http://127.0.0.1:8000");
+
+/// The key to work with.
+pub const API_KEY: Setting = Setting::new(&["DALSTON_API_KEY"], "", "the key for that gateway").secret();

@@ -4,12 +4,14 @@ use crate::{
     Clients, StoreUrl, Workload, logging,
     reader::{Reader, base_url},
 };
-use dalston_auth::{Administrators, MasterKeys, Memory, Pepper, SecretText};
+use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
+use dalston_limit::Outage;
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZeroU32,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use thiserror::Error;
@@ -28,8 +30,10 @@ pub struct Settings {
     pub rate_store: Option<StoreUrl>,
     /// Whether limits that are shared are counted in slices, and not by each request.
     pub leases: bool,
-    /// Gateways that share the limits.
-    pub nodes: NonZeroU32,
+    /// What a node does while a shared counter does not answer.
+    pub rate_outage: Outage,
+    /// Gateways that share the limits; `None`: as many as register.
+    pub nodes: Option<NonZeroU32>,
     /// How live keys are kept in memory.
     pub memory: Memory,
     /// The folder of the audio.
@@ -64,12 +68,16 @@ pub struct Settings {
     pub auth_failures_per_minute: NonZeroU32,
     /// Whether a Redis without append-only file is taken.
     pub allow_volatile: bool,
+    /// What is masked in logs, chats and language models.
+    pub mask: Arc<Mask>,
     /// What is logged.
     pub log: String,
     /// Whether the log is JSON.
     pub log_json: bool,
     /// What `/status` shows: by variable, without secrets.
     pub shown: serde_json::Map<String, serde_json::Value>,
+    /// What is not wrong with the settings, and is to be said all the same.
+    pub warnings: Vec<String>,
 }
 
 /// The bot.
@@ -139,7 +147,11 @@ impl Settings {
             StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
         });
         let leases = reader.choice("DALSTON_RATE_MODE", "must be leased or shared", &["leased", "shared"]) == "leased";
-        let nodes = reader.read("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
+        let outages = [Outage::Share, Outage::Strict];
+        let rate_outage = reader.read("DALSTON_RATE_OUTAGE", "must be share or strict", |text| {
+            outages.into_iter().find(|outage| text.eq_ignore_ascii_case(outage.as_str()))
+        });
+        let nodes = reader.given("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
         let memory = reader.memory();
         let masters = reader.masters();
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
@@ -165,7 +177,7 @@ impl Settings {
         let booleans = &["true", "false"];
         let allow_volatile = reader.choice("DALSTON_ALLOW_VOLATILE", "must be true or false", booleans) == "true";
         let log_json = reader.choice("DALSTON_LOG_FORMAT", "must be text or json", &["text", "json"]) == "json";
-        let log = reader.read("DALSTON_LOG", "must be a tracing filter: info,dalston_auth=debug", |text| {
+        let log = reader.read("DALSTON_LOG", "must be levels or target=level, comma-separated: info,dalston_auth=debug (error, warn, info, debug, trace, off)", |text| {
             logging::is_filter(text).then(|| text.to_owned())
         });
         let ids = "must be chat ids with commas between: 64-bit integers";
@@ -175,11 +187,23 @@ impl Settings {
         let llm = reader.llm();
         let workload = reader.workload();
         let clients = reader.clients();
+        let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
-        match (listen, nodes, memory, workload, clients, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+        let mask = Arc::new(reader.mask());
+        match (
+            listen,
+            rate_outage,
+            memory,
+            workload,
+            clients,
+            max_upload_bytes,
+            query_keys,
+            auth_failures_per_minute,
+            log,
+        ) {
             (
                 Some(listen),
-                Some(nodes),
+                Some(rate_outage),
                 Some(memory),
                 Some(workload),
                 Some(clients),
@@ -192,6 +216,7 @@ impl Settings {
                 store,
                 rate_store,
                 leases,
+                rate_outage,
                 nodes,
                 memory,
                 data_dir,
@@ -210,9 +235,11 @@ impl Settings {
                 trusted_proxies,
                 auth_failures_per_minute,
                 allow_volatile,
+                mask,
                 log,
                 log_json,
                 shown,
+                warnings,
             }),
             _ => Err(SettingsError(reader.wrong)),
         }

@@ -2,7 +2,7 @@
 
 use crate::{BucketSettings, EngineSettings, Settings};
 use anyhow::{Context, Result};
-use dalston_engine::{Command, Engine, OpenAi, Vad};
+use dalston_engine::{Command, Decoders, Engine, OpenAi, Vad};
 use dalston_service::{Blobs, Bucket, BucketParts, Terms};
 use std::sync::Arc;
 
@@ -28,14 +28,16 @@ pub(crate) fn terms(settings: &Settings) -> Terms {
         per_tenant: workload.jobs_per_tenant,
         attempts: workload.attempts,
         patience: workload.patience,
+        max_audio_seconds: workload.max_audio_seconds,
         retention_days: workload.retention_days,
+        poll: workload.poll,
     }
 }
 
 /// Whoever transcribes jobs.
-pub(crate) fn engine(settings: &Settings) -> Result<Arc<dyn Engine>> {
+pub(crate) fn engine(settings: &Settings, decoders: &Arc<Decoders>) -> Result<Arc<dyn Engine>> {
     match &settings.workload.engine {
-        EngineSettings::Vad => Ok(Arc::new(Vad)),
+        EngineSettings::Vad => Ok(Arc::new(Vad::new(decoders.clone()))),
         EngineSettings::OpenAi { url, model, key } => {
             let key = key.as_ref().map(|key| key.expose().to_owned());
             let engine = OpenAi::new(url, model.as_deref(), key.as_deref()).context("no HTTP client for the engine")?;

@@ -6,6 +6,9 @@ use dalston_service::FixedWorker;
 use ipnet::IpNet;
 use std::{num::NonZeroU32, time::Duration};
 
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_secs(1);
+
 /// How jobs and streams are served.
 #[derive(Debug, Clone)]
 pub struct Workload {
@@ -13,6 +16,8 @@ pub struct Workload {
     pub engine: EngineSettings,
     /// The time that an attempt may take.
     pub patience: Duration,
+    /// The greatest length of audio in seconds.
+    pub max_audio_seconds: u32,
     /// Jobs that this node runs at once.
     pub jobs_per_node: u32,
     /// Jobs of one tenant that run at once.
@@ -29,6 +34,10 @@ pub struct Workload {
     pub own_streams: u32,
     /// Networks that webhooks may reach beside the public ones.
     pub webhook_networks: Vec<IpNet>,
+    /// How long an endpoint of a webhook has for its answer.
+    pub webhook_patience: Duration,
+    /// How often the queue is asked for jobs when no upload of this node wakes it.
+    pub poll: Duration,
 }
 
 /// Who transcribes jobs.
@@ -82,6 +91,9 @@ impl Reader<'_> {
         let patience = self.read("DALSTON_ENGINE_SECONDS", "must be seconds from 1 to 86400", |text| {
             text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds)).map(Duration::from_secs)
         });
+        let max_audio_seconds = self.read("DALSTON_MAX_AUDIO_SECONDS", "must be seconds from 1 to 4000000", |text| {
+            number(text).filter(|seconds| (1..=4_000_000).contains(seconds))
+        });
         let jobs_per_node = self.read("DALSTON_JOBS_PER_NODE", "must be a number from 0 to 1000", |text| {
             number(text).filter(|jobs| *jobs <= 1_000)
         });
@@ -103,6 +115,7 @@ impl Reader<'_> {
         Some(Workload {
             engine: engine?,
             patience: patience?,
+            max_audio_seconds: max_audio_seconds?,
             jobs_per_node: jobs_per_node?,
             jobs_per_tenant: jobs_per_tenant?,
             attempts: attempts?,
@@ -111,6 +124,8 @@ impl Reader<'_> {
             workers,
             own_streams: own_streams?,
             webhook_networks,
+            webhook_patience: WEBHOOK_PATIENCE,
+            poll: POLL,
         })
     }
 

@@ -1,13 +1,15 @@
 //! The audit log: list, verify.
 
-use crate::{ServiceError, ServiceResult};
+use crate::{ServiceError, ServiceResult, Shares};
 use dalston_auth::{Need, Permit};
-use dalston_model::{Action, Actor, AuditHash, PageLimit, Scope, Timestamp};
+use dalston_model::{Action, Actor, AuditHash, PageLimit, Scope, TenantId, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, SharedStore};
-use tokio::sync::Mutex;
+use std::sync::Arc;
 
 /// Records that are read at once.
 const BATCH: u32 = 500;
+/// Following the chain reads it all: so many do at once, one of each tenant.
+const AT_ONCE: usize = 2;
 
 /// Which records are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,9 +37,11 @@ pub struct Head {
     pub hash: AuditHash,
 }
 
-/// What came of following the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What came of following the chain, of the records that the caller may see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verified {
+    /// Whether all links are what they should be, whoever's the records are.
+    pub is_intact: bool,
     /// Records whose links were checked.
     pub checked: u64,
     /// The first of them.
@@ -51,13 +55,12 @@ pub struct Verified {
 /// The use cases on the audit log.
 pub struct Audits {
     store: SharedStore,
-    /// Following the chain reads it all: one at a time.
-    following: Mutex<()>,
+    following: Arc<Shares<TenantId>>,
 }
 
 impl Audits {
     pub(crate) fn new(store: SharedStore) -> Self {
-        Self { store, following: Mutex::default() }
+        Self { store, following: Shares::of_callers(AT_ONCE) }
     }
 
     /// A page of records: of the caller's tenant, for platform callers of all.
@@ -71,15 +74,16 @@ impl Audits {
 
     /// Follows the chain from its beginning to its end, over all tenants. With `known`, a head that an earlier
     /// verification gave, the chain is broken unless it is still part of it: an end that was cut off shows no other way.
+    /// Who is no platform caller learns of the own tenant's records, and whether the whole is intact.
     ///
     /// A store that is older than the chain has records without a link, up to the one below `first`; anywhere else a
     /// record without one was tampered with.
-    pub async fn verify(&self, _permit: &Permit, known: Option<Head>, first: u64) -> ServiceResult<Verified> {
-        let Ok(_one) = self.following.try_lock() else {
-            return Err(ServiceError::Conflict("The audit log is being verified already".into()));
-        };
-        let mut verified = Verified { checked: 0, first: None, head: None, broken_at: None };
-        let (mut after, mut missing) = (0, known);
+    pub async fn verify(&self, permit: &Permit, known: Option<Head>, first: u64) -> ServiceResult<Verified> {
+        let busy = || ServiceError::Conflict("The audit log is being verified already".into());
+        let _place = self.following.take(permit.tenant()).ok_or_else(busy)?;
+        let sees_all = permit.caller().may(Need::Scope(Scope::Platform));
+        let mut verified = Verified::default();
+        let (mut after, mut missing, mut previous) = (0, known, AuditHash::START);
         loop {
             let records = self.store.audit_after(after, BATCH).await?;
             let Some(last) = records.last() else { break };
@@ -88,18 +92,24 @@ impl Audits {
                 if record.hash.is_none() && record.seq < first {
                     continue;
                 }
-                let previous = verified.head.map_or(AuditHash::START, |head| head.hash);
+                let is_shown = sees_all || record.tenant_id == permit.tenant().as_str();
                 let hash = record.link(previous);
                 if record.hash != Some(hash) || missing.is_some_and(|it| it.seq == record.seq && it.hash != hash) {
-                    return Ok(Verified { broken_at: Some(record.seq), ..verified });
+                    verified.broken_at = is_shown.then_some(record.seq);
+                    return Ok(verified);
                 }
                 missing = missing.filter(|it| it.seq != record.seq);
-                verified.checked += 1;
-                verified.first = verified.first.or(Some(record.seq));
-                verified.head = Some(Head { seq: record.seq, hash });
+                previous = hash;
+                if is_shown {
+                    verified.checked += 1;
+                    verified.first = verified.first.or(Some(record.seq));
+                    verified.head = Some(Head { seq: record.seq, hash });
+                }
             }
         }
+        // The caller named it.
         verified.broken_at = missing.map(|head| head.seq);
+        verified.is_intact = missing.is_none();
         Ok(verified)
     }
 }

@@ -1,5 +1,6 @@
 //! What the parts of a node tell each other about jobs: that one came, that one changed, that one is to stop.
 
+use crate::{Crowd, Place, Shares};
 use dalston_model::{JobId, TenantId};
 use dalston_store::Lease;
 use std::{
@@ -15,9 +16,8 @@ use tokio::{
     time::timeout,
 };
 
-/// Who waits for jobs on this node, at most: all together, and those of one tenant.
+/// So many wait for jobs on this node at most.
 const SEATS: usize = 1_000;
-const SEATS_OF_TENANT: usize = 200;
 /// What another node does with a job is seen so often.
 const LOOK: Duration = Duration::from_secs(1);
 /// Progress that is not known.
@@ -78,19 +78,19 @@ pub(crate) struct Board {
     orphaned: Notify,
     runs: Mutex<HashMap<JobId, Arc<Run>>>,
     watched: Mutex<HashMap<JobId, Watched>>,
-    seats: Mutex<HashMap<TenantId, usize>>,
+    seats: Arc<Shares<TenantId>>,
     stopping: watch::Sender<bool>,
 }
 
 impl Board {
-    /// An empty one.
-    pub(crate) fn new() -> Arc<Self> {
+    /// An empty one, for the tenants of this crowd.
+    pub(crate) fn new(crowd: Arc<Crowd>) -> Arc<Self> {
         Arc::new(Self {
             came: Notify::new(),
             orphaned: Notify::new(),
             runs: Mutex::default(),
             watched: Mutex::default(),
-            seats: Mutex::default(),
+            seats: Shares::new(SEATS, crowd),
             stopping: watch::channel(false).0,
         })
     }
@@ -150,6 +150,11 @@ impl Board {
         self.runs().values().cloned().collect()
     }
 
+    /// Whose it is, job by job.
+    pub(crate) fn tenants(&self) -> Vec<TenantId> {
+        self.runs().values().map(|run| run.lease.tenant.clone()).collect()
+    }
+
     /// How much there is of it.
     pub(crate) fn count(&self) -> usize {
         self.runs().len()
@@ -180,13 +185,7 @@ impl Board {
 
     /// A seat for somebody of this tenant. `None`: there is none.
     pub(crate) fn seat(self: &Arc<Self>, tenant: &TenantId) -> Option<Seat> {
-        let mut seats = self.seats();
-        let (taken, own) = (seats.values().sum::<usize>(), seats.get(tenant).copied().unwrap_or_default());
-        if taken >= SEATS || own >= SEATS_OF_TENANT {
-            return None;
-        }
-        seats.insert(tenant.clone(), own + 1);
-        Some(Seat { board: self.clone(), tenant: tenant.clone() })
+        Some(Seat { board: self.clone(), _place: self.seats.take(tenant)? })
     }
 
     fn runs(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Run>>> {
@@ -195,10 +194,6 @@ impl Board {
 
     fn watched(&self) -> MutexGuard<'_, HashMap<JobId, Watched>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seats(&self) -> MutexGuard<'_, HashMap<TenantId, usize>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -211,7 +206,7 @@ struct Watched {
 /// The right to wait for a job on this node, of which a tenant has a share. Free again when this is dropped.
 pub struct Seat {
     board: Arc<Board>,
-    tenant: TenantId,
+    _place: Place<TenantId>,
 }
 
 impl Seat {
@@ -224,16 +219,6 @@ impl Seat {
         let changes = watched.changes.subscribe();
         drop(all);
         Watch { board, id, changes, _seat: self }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut seats = self.board.seats();
-        match seats.get_mut(&self.tenant) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(seats.remove(&self.tenant)),
-        }
     }
 }
 

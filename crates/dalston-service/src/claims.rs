@@ -2,13 +2,13 @@
 
 use crate::{Secret, ServiceError, ServiceResult, token};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, aead::Aead};
-use dalston_auth::SecretText;
+use dalston_auth::{Gate, SecretText};
 use dalston_model::{Action, AuditEntry, SharedClock, SharedEntropy, Source, Target, TenantId};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const NOUN: &str = "Claim";
 
@@ -36,6 +36,7 @@ pub struct Claimed {
 /// The use cases on claims.
 pub struct Claims {
     store: SharedStore,
+    gate: Arc<Gate>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
@@ -44,13 +45,13 @@ impl Claims {
     /// A claim is good for five minutes.
     pub const LIFE: Duration = Duration::from_mins(5);
 
-    pub(crate) fn new(store: SharedStore, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { store, clock, entropy }
+    pub(crate) fn new(store: SharedStore, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { store, gate, clock, entropy }
     }
 
     /// Lets the secret of a tenant's key or webhook wait. Gives the token, which opens it once; the store has neither.
     pub async fn offer(&self, tenant: &TenantId, of: &Target, secret: &Secret) -> ServiceResult<String> {
-        let token = token::mint::<32>(&*self.entropy)?;
+        let token = format!("dc_{}", token::mint::<32>(&*self.entropy)?);
         let sealed = seal(&token, secret)?;
         let text =
             json!(Waiting { tenant: tenant.to_string(), name: secret.name().to_owned(), key: of.to_string(), sealed })
@@ -61,27 +62,43 @@ impl Claims {
 
     /// Whether the token opens anything. Opens nothing.
     pub async fn waits(&self, token: &str) -> ServiceResult<()> {
-        let note = self.store.note(&name(token)?).await?;
-        note.map(|_| ()).ok_or(ServiceError::NotFound(NOUN))
+        self.waiting(token).await.map(drop)
     }
 
     /// The secret, once, to whoever asks first. The source says from where, for the record.
     pub async fn open(&self, token: &str, source: Source) -> ServiceResult<Claimed> {
-        let note = self.store.take_note(&name(token)?).await?;
+        let (tenant, target, claimed) = self.waiting(token).await?;
+        self.store.take_note(&name(token)?).await?.ok_or(ServiceError::NotFound(NOUN))?;
+        let time = self.clock.now();
+        let entry = AuditEntry { time, tenant, source, action: Action::SecretClaimed, target, detail: json!({}) };
+        self.store.record(&entry).await?;
+        Ok(claimed)
+    }
+
+    /// What waits for the token, and of whom. A secret that is good for nothing any more waits no longer.
+    async fn waiting(&self, token: &str) -> ServiceResult<(TenantId, Target, Claimed)> {
+        let note = self.store.note(&name(token)?).await?;
         let text = note.ok_or(ServiceError::NotFound(NOUN))?;
         let Waiting { tenant, name, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         let secret = unseal(token, &sealed).ok_or(ServiceError::Internal)?;
         let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
         let name = Secret::NAMES.into_iter().find(|known| *known == name).ok_or(ServiceError::Internal)?;
-        let target = match (key.parse(), key.parse()) {
-            (Ok(key), _) => Target::Key(key),
-            (_, Ok(webhook)) => Target::Webhook(webhook),
+        let (target, is_good) = match (key.parse(), key.parse()) {
+            (Ok(key), _) => (Target::Key(key), self.opens_key(&secret).await?),
+            (_, Ok(hook)) => (Target::Webhook(hook), self.store.webhook(&tenant, hook).await?.is_some()),
             _ => return Err(ServiceError::Internal),
         };
-        let time = self.clock.now();
-        let entry = AuditEntry { time, tenant, source, action: Action::SecretClaimed, target, detail: json!({}) };
-        self.store.record(&entry).await?;
-        Ok(Claimed { name, secret })
+        if is_good { Ok((tenant, target, Claimed { name, secret })) } else { Err(ServiceError::NotFound(NOUN)) }
+    }
+
+    /// Whether the secret leads to a key that is neither revoked nor expired. One that is disabled may be enabled again.
+    async fn opens_key(&self, secret: &SecretText) -> ServiceResult<bool> {
+        let Some(secret) = self.gate.format().check(secret.expose()) else { return Ok(false) };
+        let found = self.store.find_key(&self.gate.digester().digest(secret)).await?;
+        Ok(found.is_some_and(|found| {
+            let ends = [found.key.expires_at, found.secret_expires_at].into_iter().flatten();
+            found.key.revoked_at.is_none() && ends.min().is_none_or(|end| end > found.now)
+        }))
     }
 }
 
@@ -92,7 +109,9 @@ fn of_old() -> String {
 
 /// The name of what a token opens. A token of another shape opens nothing, and asks no store.
 fn name(token: &str) -> ServiceResult<String> {
-    let is_token = token.len() == 64 && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    // Those of an earlier version have no mark.
+    let digits = token.strip_prefix("dc_").unwrap_or(token);
+    let is_token = digits.len() == 64 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     is_token.then(|| token::name("claim", token)).ok_or(ServiceError::NotFound(NOUN))
 }
 

@@ -1,6 +1,6 @@
 //! What a use case says when it does not do what it was asked.
 
-use dalston_auth::Refusal;
+use dalston_auth::{PepperError, Refusal};
 use dalston_model::{EntropyError, ErrorCode, Excess, Limited, Timestamp};
 use dalston_store::StoreError;
 use std::borrow::Cow;
@@ -128,6 +128,19 @@ impl From<StoreError> for ServiceError {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable,
             StoreError::Corrupt(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<PepperError> for ServiceError {
+    fn from(error: PepperError) -> Self {
+        match error {
+            PepperError::Store(error) => error.into(),
+            // It is the operator's to mend, and no fault of the request.
+            PepperError::Other { .. } => {
+                tracing::error!(%error, "no secret is made");
+                Self::Unavailable
+            }
         }
     }
 }

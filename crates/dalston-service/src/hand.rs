@@ -8,7 +8,7 @@ use tokio::task;
 /// Deliveries under way at once.
 const ALL: usize = 16;
 /// Of one tenant: however many slow endpoints it has, others are heard.
-const SHARE: usize = 8;
+const SHARE: usize = ALL.div_ceil(2);
 /// And to one webhook: a slow endpoint takes no more of them.
 const EACH: usize = 4;
 

@@ -2,9 +2,10 @@
 
 use crate::{
     Blobs, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board,
-    keys::other_payload, probe::probe, view,
+    keys::other_payload, keys::plain, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
+use dalston_engine::{Decoders, EngineError, TOO_DENSE, most_seconds};
 use dalston_model::{
     Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, Scope,
     SharedClock, SharedEntropy, Target,
@@ -12,7 +13,7 @@ use dalston_model::{
 use dalston_store::{CancelJob, DeleteJob, InsertJob, Lease, Repeated, SharedStore, Store};
 use serde_json::json;
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
-use tokio::time::sleep;
+use tokio::{fs::File, time::sleep};
 
 pub(crate) const NOUN: &str = "Job";
 
@@ -49,6 +50,8 @@ pub struct Jobs {
     pub(crate) blobs: Arc<Blobs>,
     board: Arc<Board>,
     deliveries: Arc<Deliveries>,
+    decoders: Arc<Decoders>,
+    max_audio_seconds: u32,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
@@ -60,10 +63,12 @@ impl Jobs {
         blobs: Arc<Blobs>,
         board: Arc<Board>,
         deliveries: Arc<Deliveries>,
+        decoders: Arc<Decoders>,
+        max_audio_seconds: u32,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Self {
-        Self { store, gate, blobs, board, deliveries, clock, entropy }
+        Self { store, gate, blobs, board, deliveries, decoders, max_audio_seconds, clock, entropy }
     }
 
     /// The greatest length of an upload in bytes.
@@ -92,8 +97,10 @@ impl Jobs {
         upload: Upload,
         repeat: Option<&Repeat>,
     ) -> ServiceResult<Job> {
+        plain(&self.gate, &upload.metadata)?;
         staged.finish().await?;
-        let audio = identify(&staged).await?;
+        let audio = self.identify(permit, &staged).await?;
+        self.check_length(&audio, staged.size())?;
         let now = self.clock.now();
         let job = Job {
             id: staged.id(),
@@ -149,6 +156,38 @@ impl Jobs {
                 self.get(permit, id).await
             }
         }
+    }
+
+    /// What the file is. A client that goes away takes the probe with it.
+    async fn identify(&self, permit: &Permit, staged: &Staged) -> ServiceResult<Audio> {
+        if staged.size() == 0 {
+            return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
+        }
+        let file = File::open(staged.path().ok_or(ServiceError::Internal)?).await?.into_std().await;
+        match self.decoders.probe(permit.tenant().as_str(), file).await {
+            Ok(audio) => audio.ok_or(ServiceError::UnsupportedMedia("The file is not audio of a known format")),
+            Err(EngineError::Died(text, why)) => {
+                tracing::warn!(%why, job = %staged.id(), tenant = %permit.tenant(), "a decoder died of an upload");
+                Err(ServiceError::UnsupportedMedia(text))
+            }
+            Err(error) => {
+                tracing::error!(%error, "an upload could not be probed");
+                Err(ServiceError::Unreachable("Uploads cannot be probed now"))
+            }
+        }
+    }
+
+    /// Refuses audio that is longer than is taken, as far as its length is known.
+    fn check_length(&self, audio: &Audio, bytes: u64) -> ServiceResult<()> {
+        let Some(seconds) = audio.duration_seconds else { return Ok(()) };
+        if seconds > most_seconds(bytes) {
+            return Err(ServiceError::UnsupportedMedia(TOO_DENSE));
+        }
+        if seconds > f64::from(self.max_audio_seconds) {
+            let wanted = format!("must hold at most {} seconds of audio", self.max_audio_seconds);
+            return Err(ServiceError::Invalid(vec![FieldError::new("file", wanted)]));
+        }
+        Ok(())
     }
 
     /// A page of the tenant's jobs, of one status when it is given.
@@ -290,16 +329,4 @@ where
         tracing::error!(%error, "a step did not end");
         Err(ServiceError::Internal)
     })
-}
-
-async fn identify(staged: &Staged) -> ServiceResult<Audio> {
-    if staged.size() == 0 {
-        return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
-    }
-    let path = staged.path().map(std::path::Path::to_owned).ok_or(ServiceError::Internal)?;
-    let probed = tokio::task::spawn_blocking(move || probe(&path)).await.map_err(|error| {
-        tracing::error!(%error, "the probe did not end");
-        ServiceError::Internal
-    })?;
-    probed?.ok_or(ServiceError::UnsupportedMedia("The file is not audio of a known format"))
 }

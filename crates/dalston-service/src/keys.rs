@@ -123,6 +123,8 @@ impl Keys {
         let now = self.gate.now();
         let tenant = tenant_of(permit, ask.tenant.clone())?;
         within(permit, ask.scopes)?;
+        plain(&self.gate, &ask.metadata)?;
+        self.gate.claim_pepper().await?;
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "rate_limit": new.key.rate_limit});
@@ -156,6 +158,7 @@ impl Keys {
             metadata: Metadata::default(),
             tenant: None,
         };
+        self.gate.claim_pepper().await?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
@@ -231,6 +234,9 @@ impl Keys {
         if let Some(Some(at)) = patch.expires_at {
             future(at, now)?;
         }
+        if let Some(metadata) = &patch.metadata {
+            plain(&self.gate, metadata)?;
+        }
         let weakens = patch.enabled == Some(false)
             || patch.scopes.is_some_and(|scopes| !scopes.grants(Scope::Admin))
             || matches!(patch.expires_at, Some(Some(_)));
@@ -254,6 +260,7 @@ impl Keys {
         repeat: Option<&Repeat>,
     ) -> ServiceResult<Minted> {
         let now = self.gate.now();
+        self.gate.claim_pepper().await?;
         let secret = self.gate.format().mint(&*self.entropy)?;
         let rotation =
             Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };
@@ -289,9 +296,9 @@ impl Keys {
         }
     }
 
-    /// How the key is used. What this node counted is given to the store first.
+    /// How the key is used. What this node counted of it is written first.
     pub async fn usage(&self, permit: &Permit, id: KeyId) -> ServiceResult<Usage> {
-        self.gate.flush_usage().await?;
+        self.gate.write_usage_of(id).await?;
         let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
         self.store.usage(permit.tenant(), id, since).await?.ok_or(ServiceError::NotFound(NOUN))
     }
@@ -316,6 +323,13 @@ fn tenant_of(permit: &Permit, asked: Option<TenantId>) -> ServiceResult<TenantId
         }
         _ => Ok(permit.tenant().clone()),
     }
+}
+
+/// Metadata is stored and shown as it is: a secret that was pasted there is refused, as in other texts.
+pub(crate) fn plain(gate: &Gate, metadata: &Metadata) -> ServiceResult<()> {
+    // Escapes stand for no character that a secret has.
+    let holds_secret = gate.is_secret_within(&metadata.to_string());
+    if holds_secret { Err(ServiceError::invalid("metadata", "must not hold a key")) } else { Ok(()) }
 }
 
 /// Nobody gives what they do not have.

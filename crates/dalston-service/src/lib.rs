@@ -15,12 +15,12 @@ mod keys;
 mod meters;
 mod nudges;
 mod openai;
-mod probe;
 mod process;
 mod proposals;
 mod report;
 mod secret;
 mod services;
+mod shares;
 mod status;
 mod streams;
 mod tenants;
@@ -45,13 +45,14 @@ pub use meters::{Meter, Meters};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
 pub use openai::Shape;
 pub use process::Process;
-pub use proposals::{Proposal, Proposals};
+pub use proposals::{Confirmed, Proposal, Proposals};
 pub use report::{
     ActiveCallers, AdminReport, CacheReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport,
     UnfinishedJobs, WebhooksReport, WorkerReport, WorkersReport,
 };
 pub use secret::Secret;
 pub use services::{Services, ServicesParts};
+pub use shares::{Crowd, Place, Shares};
 pub use status::{Settings, Status};
 pub use streams::{Ending, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;

@@ -1,12 +1,12 @@
 //! Nudges: messages to the administrators.
 
 use crate::{Repeat, ServiceError, ServiceResult, Undelivered, Voice, keys::other_payload, token};
-use dalston_auth::{Permit, masked_text};
+use dalston_auth::{Mask, Permit};
 use dalston_model::{Action, KeyDigest, SharedClock, Target};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A repeated nudge is known for a day.
 const REPEAT: Duration = Duration::from_hours(24);
@@ -62,11 +62,12 @@ pub struct Nudges {
     store: SharedStore,
     clock: SharedClock,
     voice: Voice,
+    mask: Arc<Mask>,
 }
 
 impl Nudges {
-    pub(crate) fn new(store: SharedStore, clock: SharedClock, voice: Voice) -> Self {
-        Self { store, clock, voice }
+    pub(crate) fn new(store: SharedStore, clock: SharedClock, voice: Voice, mask: Arc<Mask>) -> Self {
+        Self { store, clock, voice, mask }
     }
 
     /// Sends the nudge; a repeated one sends nothing and gives what came of the first. Fails with
@@ -131,8 +132,8 @@ impl Nudges {
             (Wording::Llm, Some(writer)) => writer.write(&nudge.message).await?,
             (Wording::Llm, None) => return Err(unconfigured),
         };
-        // A chat keeps what it is told: no key goes there.
-        let text = masked_text(&text);
+        // A chat keeps what it is told: no secret goes there.
+        let text = self.mask.text(&text);
         let mut results = Vec::new();
         let mut sent = 0_u32;
         for user in users {

@@ -52,7 +52,7 @@ impl Transcript {
         let head = json!({
             "task": if translated { "translate" } else { "transcribe" },
             "language": self.summary.language.as_deref().unwrap_or(""),
-            "duration": self.summary.duration,
+            "duration": self.summary.duration.unwrap_or_default(),
         });
         let mut head = head.to_string();
         head.pop();

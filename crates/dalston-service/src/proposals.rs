@@ -1,8 +1,9 @@
-//! Proposals: a command that cannot be undone waits until its caller confirms it.
+//! Proposals: a command that cannot be undone, or that a language model wants to run, waits until its caller confirms
+//! it.
 
 use crate::{ServiceError, ServiceResult, token};
 use dalston_auth::Caller;
-use dalston_model::{SharedClock, SharedEntropy, Timestamp};
+use dalston_model::{Door, SharedClock, SharedEntropy, Timestamp};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -25,6 +26,17 @@ pub struct Proposal {
     pub expires_at: Timestamp,
 }
 
+/// A command that its caller confirmed.
+#[derive(Debug)]
+pub struct Confirmed {
+    /// The caller. What a language model proposed is recorded as done through its door.
+    pub caller: Caller,
+    /// The command.
+    pub command: String,
+    /// Its arguments.
+    pub arguments: Map<String, Value>,
+}
+
 /// A proposal in the store.
 #[derive(Serialize, Deserialize)]
 struct Waiting {
@@ -32,6 +44,9 @@ struct Waiting {
     tenant: String,
     command: String,
     arguments: Map<String, Value>,
+    /// Whether a language model proposed it.
+    #[serde(default)]
+    by_model: bool,
 }
 
 /// The use cases on proposals.
@@ -56,12 +71,13 @@ impl Proposals {
         command: &str,
         arguments: Map<String, Value>,
     ) -> ServiceResult<Proposal> {
-        let token = token::mint::<16>(&*self.entropy)?;
+        let token = format!("dp_{}", token::mint::<16>(&*self.entropy)?);
         let waiting = Waiting {
             actor: caller.source().actor.to_string(),
             tenant: caller.tenant().to_string(),
             command: command.to_owned(),
             arguments: arguments.clone(),
+            by_model: caller.source().door == Door::Llm,
         };
         let (name, text) = (token::name("proposal", &token), json!(waiting).to_string());
         if text.len() > LONGEST {
@@ -75,7 +91,7 @@ impl Proposals {
     }
 
     /// Takes the command of a token: once, and only by the caller for whom it waits, in the same tenant.
-    pub async fn take(&self, caller: &Caller, token: &str) -> ServiceResult<(String, Map<String, Value>)> {
+    pub async fn take(&self, caller: &Caller, token: &str) -> ServiceResult<Confirmed> {
         let name = token::name("proposal", token);
         let text = self.store.note(&name).await?.ok_or(ServiceError::NotFound(NOUN))?;
         let waiting: Waiting = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
@@ -83,6 +99,8 @@ impl Proposals {
         if !theirs || self.store.take_note(&name).await?.is_none() {
             return Err(ServiceError::NotFound(NOUN));
         }
-        Ok((waiting.command, waiting.arguments))
+        let caller = caller.clone();
+        let caller = if waiting.by_model { caller.through(Door::Llm) } else { caller };
+        Ok(Confirmed { caller, command: waiting.command, arguments: waiting.arguments })
     }
 }

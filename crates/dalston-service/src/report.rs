@@ -78,6 +78,8 @@ pub struct AdminReport {
     pub workers: Option<WorkersReport>,
     /// How requests are counted: `local`, `shared`, `leased` or `degraded`.
     pub limiter: String,
+    /// Nodes that share the limits; null where they are counted in the process, and before this node has its share.
+    pub limiter_nodes: Option<u32>,
     /// The tenant's webhooks; null while the store is down.
     pub webhook: Option<WebhooksReport>,
     /// The chat; null: none is configured.

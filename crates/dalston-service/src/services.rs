@@ -1,12 +1,12 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    Audits, Blobs, Claims, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, RouterParts, Settings,
+    Audits, Blobs, Claims, Crowd, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, RouterParts, Settings,
     Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board, dispatch::DispatcherParts,
     status::StatusParts,
 };
-use dalston_auth::Gate;
-use dalston_engine::Engine;
+use dalston_auth::{Gate, Mask};
+use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
 use dalston_webhook::Networks;
@@ -20,6 +20,8 @@ pub struct ServicesParts {
     pub gate: Arc<Gate>,
     /// Where audio and transcripts are.
     pub blobs: Blobs,
+    /// What uploads are probed with.
+    pub decoders: Arc<Decoders>,
     /// Whoever transcribes jobs.
     pub engine: Arc<dyn Engine>,
     /// How much of that is done at once.
@@ -28,7 +30,9 @@ pub struct ServicesParts {
     pub router: RouterParts,
     /// Networks that webhooks may reach beside the public ones.
     pub webhook_networks: Networks,
-    /// The node's clock.
+    /// What is masked in logs, chats and language models.
+    pub mask: Arc<Mask>,
+    /// The store's clock: ends are checked against it, and what is written has its time.
     pub clock: SharedClock,
     /// The node's chance.
     pub entropy: SharedEntropy,
@@ -74,6 +78,10 @@ pub struct Services {
     pub proposals: Proposals,
     /// Who may do what.
     pub gate: Arc<Gate>,
+    /// What doors mask that lead to chats and language models.
+    pub mask: Arc<Mask>,
+    /// Whether several tenants share the places of this node.
+    pub crowd: Arc<Crowd>,
 }
 
 impl Services {
@@ -83,24 +91,30 @@ impl Services {
             store,
             gate,
             blobs,
+            decoders,
             engine,
             terms,
             router,
             webhook_networks,
+            mask,
             clock,
             entropy,
             settings,
             voice,
             commit,
         } = parts;
+        let crowd = Arc::new(Crowd::default());
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
-        let streams = Streams::new(store.clone(), router, clock.clone(), entropy.clone());
-        let (blobs, board) = (Arc::new(blobs), Board::new());
+        let streams = Streams::new(store.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
+        let (blobs, board) = (Arc::new(blobs), Board::new(crowd.clone()));
+        let max_audio_seconds = terms.max_audio_seconds;
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
             board: board.clone(),
+            crowd: crowd.clone(),
             deliveries: deliveries.clone(),
+            decoders: decoders.clone(),
             engine,
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -116,7 +130,7 @@ impl Services {
                 entropy.clone(),
             ),
             meters: Meters::new(store.clone(), clock.clone()),
-            tenants: Tenants::new(store.clone(), clock.clone()),
+            tenants: Tenants::new(store.clone(), clock.clone(), crowd.clone()),
             workers: Workers::new(store.clone(), clock.clone()),
             tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             jobs: Jobs::new(
@@ -125,20 +139,23 @@ impl Services {
                 blobs,
                 board,
                 deliveries.clone(),
+                decoders,
+                max_audio_seconds,
                 clock.clone(),
                 entropy.clone(),
             ),
             audits: Audits::new(store.clone()),
-            nudges: Nudges::new(store.clone(), clock.clone(), voice.clone()),
+            nudges: Nudges::new(store.clone(), clock.clone(), voice.clone(), mask.clone()),
             webhooks: Webhooks::new(
                 store.clone(),
                 deliveries.clone(),
                 webhook_networks,
+                mask.clone(),
                 clock.clone(),
                 entropy.clone(),
             ),
             deliveries,
-            claims: Claims::new(store.clone(), clock.clone(), entropy.clone()),
+            claims: Claims::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
             status: Status::new(StatusParts {
                 store,
@@ -153,6 +170,8 @@ impl Services {
             dispatcher,
             streams,
             gate,
+            mask,
+            crowd,
         }
     }
 }

@@ -10,6 +10,7 @@ use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -143,6 +144,7 @@ impl Status {
             dispatcher: self.dispatcher.report(),
             workers,
             limiter: self.gate.limiter_mode().as_str().to_owned(),
+            limiter_nodes: self.gate.limiter_nodes().map(NonZeroU32::get),
             webhook: webhooks.map(|page| WebhooksReport::of(&page.items)),
             telegram: chat,
             active_callers: figures

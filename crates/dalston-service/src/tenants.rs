@@ -1,20 +1,29 @@
 //! Tenants: create, list, retain.
 
-use crate::{ServiceError, ServiceResult};
+use crate::{Crowd, ServiceError, ServiceResult};
 use dalston_auth::Permit;
 use dalston_model::{Action, Name, Page, PageRequest, SharedClock, Target, Tenant, TenantId};
 use dalston_store::SharedStore;
 use serde_json::json;
+use std::sync::Arc;
 
 /// The use cases on tenants.
 pub struct Tenants {
     store: SharedStore,
     clock: SharedClock,
+    crowd: Arc<Crowd>,
 }
 
 impl Tenants {
-    pub(crate) fn new(store: SharedStore, clock: SharedClock) -> Self {
-        Self { store, clock }
+    pub(crate) fn new(store: SharedStore, clock: SharedClock, crowd: Arc<Crowd>) -> Self {
+        Self { store, clock, crowd }
+    }
+
+    /// Looks who is there: whether a tenant is alone decides how much of a node it may have.
+    pub async fn look(&self) -> ServiceResult<()> {
+        let page = self.store.tenants(&PageRequest::default()).await?;
+        page.items.iter().for_each(|tenant| self.crowd.saw(&tenant.id));
+        Ok(())
     }
 
     /// Makes a tenant. One of that id already: a conflict.
@@ -53,6 +62,7 @@ impl Tenants {
         let mut entry = permit.entry(created_at, Action::TenantCreated, target, json!({"name": tenant.name}));
         entry.tenant = id;
         let made = self.store.insert_tenant(&tenant, &entry).await?;
+        self.crowd.saw(&tenant.id);
         Ok((tenant, made))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Meter;
 use dalston_engine::Summary;
-use dalston_model::{AuditRecord, Day, Delivery, EventKind, Job, MeteredDay, Quota, Tenant, Usage, Webhook};
+use dalston_model::{Audio, AuditRecord, Day, Delivery, EventKind, Job, MeteredDay, Quota, Tenant, Usage, Webhook};
 use dalston_store::UsedKey;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -147,7 +147,7 @@ pub fn job(job: &Job) -> Value {
         "filename": job.filename.as_ref().map(dalston_model::FileName::as_str),
         "content_type": job.content_type,
         "size_bytes": job.size_bytes,
-        "audio": job.audio,
+        "audio": Audio { duration_seconds: job.seconds(), ..job.audio.clone() },
         "model": job.model,
         "language": job.language,
         "metadata": job.metadata,

@@ -2,7 +2,7 @@
 
 use crate::{Deliveries, ServiceError, ServiceResult};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dalston_auth::{Permit, masked_text};
+use dalston_auth::{Mask, Permit};
 use dalston_model::{
     Action, Delivery, DeliveryId, Description, EventKind, Page, PageRequest, SharedClock, SharedEntropy, Target,
     Webhook, WebhookId, WebhookPatch, WebhookSecret,
@@ -31,6 +31,7 @@ pub struct Webhooks {
     store: SharedStore,
     deliveries: Arc<Deliveries>,
     networks: Networks,
+    mask: Arc<Mask>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
@@ -40,10 +41,11 @@ impl Webhooks {
         store: SharedStore,
         deliveries: Arc<Deliveries>,
         networks: Networks,
+        mask: Arc<Mask>,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Self {
-        Self { store, deliveries, networks, clock, entropy }
+        Self { store, deliveries, networks, mask, clock, entropy }
     }
 
     /// Makes a webhook, with the secret that signs its deliveries, which nobody will see again.
@@ -143,10 +145,10 @@ impl Webhooks {
 
     /// The canonical form of a URL that deliveries may go to.
     fn target(&self, url: &str) -> ServiceResult<String> {
-        if matches!(masked_text(url), Cow::Owned(_)) {
-            return Err(ServiceError::invalid("url", "must not hold a key"));
-        }
         match self.networks.target(url) {
+            Ok(_) if matches!(self.mask.text(url), Cow::Owned(_)) => {
+                Err(ServiceError::invalid("url", "must not hold a key"))
+            }
             Ok(url) => Ok(url.into()),
             Err(error) => Err(ServiceError::invalid("url", error.to_string())),
         }

@@ -13,14 +13,13 @@ use crate::{
 use dalston_model::{AuditEntry, Job, JobId, TenantId, Timestamp};
 use dalston_store::{Outcome, ended_entry, ended_event};
 use sqlx::PgConnection;
-use std::time::Duration;
 
 const LOCK: &str = concat!("SELECT ", queued_job_columns!(), " FROM jobs WHERE tenant_id = $1 AND id = $2 FOR UPDATE");
 
 /// The lease is over, however the work came out.
 const MOVE: &str = "
     UPDATE jobs SET status = $2, completed_at = $3, error = $4, result = $5::text::json, progress = $6,
-        lease_ends = NULL, reserved_ms = $7, due_at = coalesce($8, clock_timestamp()) + $9 * interval '1 microsecond'
+        lease_ends = NULL, reserved_ms = $7, deaths = deaths + $10, due_at = coalesce($8, clock_timestamp()) + $9 * interval '1 microsecond'
     WHERE id = $1";
 
 /// The job, which nobody else moves until the end of the transaction.
@@ -42,7 +41,6 @@ pub(crate) async fn moved(
     let mut job = outcome.apply(before.job, at);
     job.error = job.error.as_deref().map(row::printable);
     let kept = outcome.kept_ms(job.status, before.reserved_ms);
-    let wait = if let Outcome::Retry { after, .. } = outcome { *after } else { Duration::ZERO };
     sqlx::query(MOVE)
         .bind(job.id.as_uuid())
         .bind(job.status.as_str())
@@ -52,7 +50,8 @@ pub(crate) async fn moved(
         .bind(job.progress.map(i32::from))
         .bind(row::bigint(kept)?)
         .bind(now)
-        .bind(micros(wait))
+        .bind(micros(outcome.wait()))
+        .bind(row::bigint(outcome.deaths())?)
         .execute(change.conn())
         .await?;
     if let Some(event) = ended_event(&job, at) {

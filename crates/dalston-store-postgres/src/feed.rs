@@ -9,7 +9,7 @@ use crate::{
     wakes::Listener,
 };
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, AuditHash, AuditRecord};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
@@ -97,6 +97,15 @@ impl FeedStore for PostgresStore {
         self.call(async {
             let query = sqlx::query(CHANGED_AFTER).bind(behind(after.seq)).bind(i64::from(limit));
             heard(after, &query.fetch_all(&mut *self.lease().await?).await?, limit)
+        })
+        .await
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        self.call(async {
+            let now = sqlx::query_scalar("SELECT coalesce($1, clock_timestamp())").bind(self.now());
+            let Moment(now) = now.fetch_one(&mut *self.lease().await?).await?;
+            Ok(now)
         })
         .await
     }

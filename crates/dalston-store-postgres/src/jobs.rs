@@ -105,7 +105,7 @@ impl JobStore for PostgresStore {
             if let Some(excess) = crowded(change.conn(), job, &quotas).await? {
                 return Ok(InsertJob::Excess(excess));
             }
-            let reserved_ms = match quotas.reserve(change.conn(), &job.account(), job.audio_ms(), true).await? {
+            let reserved_ms = match quotas.reserve(change.conn(), &job.account(), job.amount()).await? {
                 Reserve::Granted(ms) => ms,
                 Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
             };

@@ -32,6 +32,8 @@ macro_rules! page_sql {
 }
 
 /// By the given clock, or the server's.
+const ANY: &str = "SELECT EXISTS (SELECT FROM keys)";
+
 const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = coalesce($2, clock_timestamp()) + $3 * interval '1 microsecond' \
      WHERE key_id = $1";
 
@@ -130,8 +132,7 @@ impl KeyStore for PostgresStore {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
-            let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM keys)");
-            if query.fetch_one(change.conn()).await? {
+            if sqlx::query_scalar(ANY).fetch_one(change.conn()).await? {
                 return Ok(false);
             }
             let tenant =
@@ -142,6 +143,10 @@ impl KeyStore for PostgresStore {
             Ok(true)
         })
         .await
+    }
+
+    async fn has_keys(&self) -> StoreResult<bool> {
+        self.call(async { sqlx::query_scalar(ANY).fetch_one(&mut *self.lease().await?).await }).await
     }
 
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {

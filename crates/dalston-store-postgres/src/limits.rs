@@ -2,10 +2,10 @@
 
 use crate::{PostgresStore, row};
 use async_trait::async_trait;
-use dalston_model::{KeyId, RateLimit, Timestamp};
-use dalston_store::{Granted, LeaseRequest, LimitStore, StoreResult, Taken};
+use dalston_model::{KeyId, NodeId, RateLimit, Timestamp};
+use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, NODE_LEASE, Place, StoreResult, Taken};
 use sqlx::Row;
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 #[async_trait]
 impl LimitStore for PostgresStore {
@@ -50,6 +50,45 @@ impl LimitStore for PostgresStore {
                 used: u32::try_from(row::count(&row, "used")?).unwrap_or(u32::MAX),
                 frees_in: Duration::from_micros(row::count(&row, "frees_in")?),
             })
+        })
+        .await
+    }
+
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+        let seconds: Vec<_> = alone.iter().map(|second| second.second).collect();
+        let ages: Vec<_> = alone.iter().map(|second| second.age).collect();
+        let sums: Vec<_> = alone.iter().map(|second| i64::from(second.units)).collect();
+        self.call(async {
+            let query = sqlx::query("SELECT report_units($1, $2, $3, $4, $5, $6)");
+            let query = query.bind(key.as_uuid()).bind(self.now()).bind(node.as_uuid());
+            query.bind(&seconds).bind(&ages).bind(&sums).execute(&mut *self.lease().await?).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+        let lease = i64::try_from(NODE_LEASE.as_micros()).unwrap_or(i64::MAX);
+        self.call(async {
+            let query = sqlx::query("SELECT nodes, rank, turn FROM enlist_node($1, $2, $3, $4)");
+            let query = query.bind(node.as_uuid()).bind(seen).bind(lease).bind(self.now());
+            let row = query.fetch_one(&mut *self.lease().await?).await?;
+            let nodes = u32::try_from(row::count(&row, "nodes")?).ok().and_then(NonZeroU32::new);
+            let rank: Option<i64> = row.try_get("rank")?;
+            Ok(Place {
+                nodes: nodes.unwrap_or(NonZeroU32::MIN),
+                rank: rank.and_then(|rank| rank.try_into().ok()),
+                turn: row.try_get("turn")?,
+            })
+        })
+        .await
+    }
+
+    async fn delist(&self, node: NodeId) -> StoreResult<()> {
+        self.call(async {
+            let query = sqlx::query("DELETE FROM limit_nodes WHERE node_id = $1").bind(node.as_uuid());
+            query.execute(&mut *self.lease().await?).await?;
+            Ok(())
         })
         .await
     }

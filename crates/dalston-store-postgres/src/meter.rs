@@ -3,7 +3,9 @@
 
 use crate::{PostgresStore, change::Change, row, tenants};
 use async_trait::async_trait;
-use dalston_model::{Account, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId};
+use dalston_model::{
+    Account, Amount, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId,
+};
 use dalston_store::{MeterStore, Reserve, StoreResult};
 use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 use std::collections::HashMap;
@@ -95,10 +97,9 @@ impl Quotas {
         &self,
         conn: &mut PgConnection,
         account: &Account,
-        ms: u64,
-        whole: bool,
+        amount: Amount,
     ) -> sqlx::Result<Reserve> {
-        let mut granted = ms;
+        let mut limits = Vec::with_capacity(self.0.len());
         if self.0.iter().any(|(_, quota)| quota.seconds_per_day.is_some()) {
             let query = sqlx::query(LOCK).bind(account.tenant.as_str()).bind(ids(account.key));
             let used = |row: PgRow| {
@@ -110,15 +111,17 @@ impl Quotas {
             for (key, quota) in &self.0 {
                 let Some(most) = quota.seconds_per_day else { continue };
                 let used = used.get(&id(*key)).copied().unwrap_or_default();
-                let left = (u64::from(most) * 1_000).saturating_sub(used);
-                if left == 0 || (whole && left < ms) {
-                    return Ok(Reserve::Exhausted(Excess { limit: Limited::Seconds, of_key: key.is_some(), most }));
-                }
-                granted = granted.min(left);
+                let excess = Excess { limit: Limited::Seconds, of_key: key.is_some(), most };
+                limits.push((excess, (u64::from(most) * 1_000).saturating_sub(used)));
             }
         }
-        settle(conn, account, i64::try_from(granted).unwrap_or(i64::MAX)).await?;
-        Ok(Reserve::Granted(granted))
+        match amount.within(limits) {
+            Ok(granted) => {
+                settle(conn, account, i64::try_from(granted).unwrap_or(i64::MAX)).await?;
+                Ok(Reserve::Granted(granted))
+            }
+            Err(excess) => Ok(Reserve::Exhausted(excess)),
+        }
     }
 }
 
@@ -185,12 +188,12 @@ impl MeterStore for PostgresStore {
         .await
     }
 
-    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve> {
+    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut transaction = lease.begin().await?;
             let quotas = Quotas::read(&mut transaction, &account.tenant, account.key).await?;
-            let reserve = quotas.reserve(&mut transaction, account, ms, whole).await?;
+            let reserve = quotas.reserve(&mut transaction, account, amount).await?;
             if matches!(reserve, Reserve::Granted(_)) {
                 transaction.commit().await?;
             }

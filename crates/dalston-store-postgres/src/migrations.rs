@@ -8,13 +8,16 @@ use sqlx::{
 };
 use std::time::Duration;
 
-const STEPS: [(i64, &str, &str); 6] = [
+const STEPS: [(i64, &str, &str); 9] = [
     (1, "store", include_str!("../../../migrations/postgres/0001_store.sql")),
     (2, "limits", include_str!("../../../migrations/postgres/0002_limits.sql")),
     (3, "audit and notes", include_str!("../../../migrations/postgres/0003_audit_and_notes.sql")),
     (4, "work", include_str!("../../../migrations/postgres/0004_work.sql")),
     (5, "leases", include_str!("../../../migrations/postgres/0005_leases.sql")),
     (6, "wakes", include_str!("../../../migrations/postgres/0006_wakes.sql")),
+    (7, "deaths", include_str!("../../../migrations/postgres/0007_deaths.sql")),
+    (8, "nodes", include_str!("../../../migrations/postgres/0008_nodes.sql")),
+    (9, "usage steps", include_str!("../../../migrations/postgres/0009_usage_steps.sql")),
 ];
 
 /// How long the steps may take, with the wait for another node that takes them.

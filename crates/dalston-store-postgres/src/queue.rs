@@ -11,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use dalston_model::{Job, JobId, JobStatus, TenantId, Timestamp};
-use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult};
+use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult, lapse};
 use sqlx::{Row, postgres::PgRow};
 use std::{collections::HashMap, time::Duration};
 
@@ -79,15 +79,6 @@ fn place(row: &PgRow) -> sqlx::Result<(TenantId, JobId)> {
     Ok((row::parsed(row, "tenant_id")?, JobId::from_uuid(row.try_get("id")?)))
 }
 
-/// What becomes of a job whose lease has lapsed.
-fn lapsed(queued: &QueuedJob, attempts: u64, error: &str) -> Outcome {
-    match queued.job.status {
-        JobStatus::Cancelling => Outcome::Cancelled,
-        _ if queued.fence >= attempts => Outcome::Failed { error: error.to_owned() },
-        _ => Outcome::Retry { error: error.to_owned(), after: Duration::ZERO },
-    }
-}
-
 #[async_trait]
 impl QueueStore for PostgresStore {
     async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
@@ -143,7 +134,7 @@ impl QueueStore for PostgresStore {
                 // Another node may have been here, and the next lease may run already.
                 let query = sqlx::query_scalar::<_, Option<bool>>(IS_LAPSED).bind(id.as_uuid()).bind(now);
                 if query.fetch_one(change.conn()).await? == Some(true) {
-                    let outcome = lapsed(&queued, attempts, error);
+                    let outcome = lapse(queued.job.status, queued.deaths, queued.fence, attempts, error);
                     jobs.push(ending::moved(change, queued, &outcome, now, at, None).await?);
                 }
             }

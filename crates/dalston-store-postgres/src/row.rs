@@ -39,7 +39,7 @@ macro_rules! job_columns {
 /// Of a job and of its place in the queue.
 macro_rules! queued_job_columns {
     () => {
-        concat!(job_columns!(), ", fence, reserved_ms")
+        concat!(job_columns!(), ", fence, reserved_ms, deaths")
     };
 }
 
@@ -74,6 +74,8 @@ pub(crate) struct QueuedJob {
     pub(crate) job: Job,
     pub(crate) fence: u64,
     pub(crate) reserved_ms: u64,
+    /// How often what worked on it died.
+    pub(crate) deaths: u64,
 }
 
 /// A row of `tenant_columns`.
@@ -141,7 +143,12 @@ pub(crate) fn job(row: &PgRow) -> sqlx::Result<Job> {
 
 /// A row of `queued_job_columns`.
 pub(crate) fn queued_job(row: &PgRow) -> sqlx::Result<QueuedJob> {
-    Ok(QueuedJob { job: job(row)?, fence: count(row, "fence")?, reserved_ms: count(row, "reserved_ms")? })
+    Ok(QueuedJob {
+        job: job(row)?,
+        fence: count(row, "fence")?,
+        reserved_ms: count(row, "reserved_ms")?,
+        deaths: count(row, "deaths")?,
+    })
 }
 
 /// A row of `webhook_columns`.

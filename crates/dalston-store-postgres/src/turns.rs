@@ -17,8 +17,8 @@ const ANY: &str = "SELECT tenant_id FROM jobs WHERE status = 'pending' ORDER BY 
 /// Whoever holds it chooses. It is held for a few statements; what waits for a change waits elsewhere.
 const LOCK: &str = "SELECT value FROM meta WHERE name = 'turn' FOR UPDATE";
 
-/// The tenants that have a due job and fewer than $3 running, with the oldest jobs of each, by the time $1: no more than
-/// $2. Steps from tenant to tenant by the index, so the jobs behind those are not read.
+/// The tenants but $4 that have a due job and fewer than $3 running, with the oldest jobs of each, by the time $1: no more
+/// than $2. Steps from tenant to tenant by the index, so the jobs behind those are not read.
 const WAITING: &str = "
     WITH RECURSIVE waiting AS (
         (SELECT tenant_id FROM jobs WHERE status = 'pending' ORDER BY tenant_id LIMIT 1)
@@ -38,7 +38,7 @@ const WAITING: &str = "
         WHERE tenant_id = waiting.tenant_id AND status = 'pending' AND due_at <= coalesce($1, statement_timestamp())
         ORDER BY created_at, id LIMIT $2
     ) AS due
-    WHERE busy.count < $3
+    WHERE busy.count < $3 AND waiting.tenant_id <> ALL ($4)
     ORDER BY due.created_at, due.id";
 
 /// Passes over a job that a change holds: it is being cancelled.
@@ -94,7 +94,8 @@ async fn waiting(
     now: Option<Moment>,
 ) -> sqlx::Result<BTreeMap<String, Waiting>> {
     let query = sqlx::query(WAITING).bind(now).bind(i64::from(ask.limit.min(ask.per_tenant)));
-    let rows = query.bind(i64::from(ask.per_tenant)).fetch_all(conn).await?;
+    let but: Vec<&str> = ask.but.iter().map(TenantId::as_str).collect();
+    let rows = query.bind(i64::from(ask.per_tenant)).bind(but).fetch_all(conn).await?;
     let mut waiting = BTreeMap::new();
     for row in rows {
         let (busy, turn) = (row::count(&row, "busy")?, row.try_get("turn")?);
@@ -125,5 +126,5 @@ fn choose(mut waiting: BTreeMap<String, Waiting>, ask: &LeaseJobs) -> Vec<Uuid> 
 fn leased(row: &PgRow) -> sqlx::Result<Leased> {
     let queued = row::queued_job(row)?;
     let lease = Lease { tenant: queued.job.tenant.clone(), job: queued.job.id, fence: queued.fence };
-    Ok(Leased { job: queued.job, lease })
+    Ok(Leased { job: queued.job, lease, deaths: queued.deaths, reserved_ms: queued.reserved_ms })
 }

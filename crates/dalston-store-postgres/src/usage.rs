@@ -2,15 +2,22 @@
 
 use crate::{PostgresStore, moment::Moment, row};
 use async_trait::async_trait;
-use dalston_model::{Day, KeyId, Refused, TenantId, Usage, UsageDelta};
+use dalston_model::{Day, KeyId, Refused, TenantId, Usage, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use sqlx::Row;
 
-/// One statement, and so all or nothing. It takes the rows in the order of the keys, so that two nodes that write
+/// One statement, and so all or nothing: the number of the step, unless it or a higher one of the counter was taken, and
+/// the counts. It takes the rows in the order of the keys, so that two nodes that write
 /// at once wait for each other and never in a circle.
 const ADD: &str = "
-    WITH given AS (
-        SELECT added.* FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[],
+    WITH step AS (
+        INSERT INTO usage_steps AS kept (counter, number, taken, at)
+        VALUES ($8, $9, $10, coalesce($11, clock_timestamp()))
+        ON CONFLICT (counter) DO UPDATE SET number = excluded.number, taken = excluded.taken, at = excluded.at
+            WHERE kept.number < excluded.number
+        RETURNING taken
+    ), given AS (
+        SELECT added.* FROM step, unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[],
             $6::timestamptz[], $7::text[])
             AS added (key_id, day, admitted, rate_limited, insufficient_scope, used_at, used_from)
         JOIN keys ON keys.id = added.key_id
@@ -18,19 +25,27 @@ const ADD: &str = "
         INSERT INTO key_usage_days AS kept (key_id, day, requests)
         SELECT key_id, day, sum(admitted) FROM given WHERE admitted > 0 GROUP BY key_id, day ORDER BY key_id, day
         ON CONFLICT (key_id, day) DO UPDATE SET requests = kept.requests + excluded.requests
+    ), totals AS (
+        INSERT INTO key_usage AS kept
+            (key_id, usage_count, rate_limited, insufficient_scope, last_used_at, last_used_from)
+        SELECT key_id, sum(admitted), sum(rate_limited), sum(insufficient_scope), max(used_at),
+            (array_agg(used_from ORDER BY used_at DESC NULLS LAST))[1]
+        FROM given GROUP BY key_id ORDER BY key_id
+        ON CONFLICT (key_id) DO UPDATE SET
+            usage_count = kept.usage_count + excluded.usage_count,
+            rate_limited = kept.rate_limited + excluded.rate_limited,
+            insufficient_scope = kept.insufficient_scope + excluded.insufficient_scope,
+            last_used_at = greatest(kept.last_used_at, excluded.last_used_at),
+            last_used_from = CASE WHEN kept.last_used_at IS NULL OR kept.last_used_at < excluded.last_used_at
+                THEN excluded.last_used_from ELSE kept.last_used_from END
     )
-    INSERT INTO key_usage AS kept
-        (key_id, usage_count, rate_limited, insufficient_scope, last_used_at, last_used_from)
-    SELECT key_id, sum(admitted), sum(rate_limited), sum(insufficient_scope), max(used_at),
-        (array_agg(used_from ORDER BY used_at DESC NULLS LAST))[1]
-    FROM given GROUP BY key_id ORDER BY key_id
-    ON CONFLICT (key_id) DO UPDATE SET
-        usage_count = kept.usage_count + excluded.usage_count,
-        rate_limited = kept.rate_limited + excluded.rate_limited,
-        insufficient_scope = kept.insufficient_scope + excluded.insufficient_scope,
-        last_used_at = greatest(kept.last_used_at, excluded.last_used_at),
-        last_used_from = CASE WHEN kept.last_used_at IS NULL OR kept.last_used_at < excluded.last_used_at
-            THEN excluded.last_used_from ELSE kept.last_used_from END";
+    SELECT taken FROM step";
+
+const TAKEN: &str = "SELECT taken FROM usage_steps WHERE counter = $1 AND number = $2";
+
+/// There is a row for each start of a node in the last month.
+const FORGET: &str =
+    "DELETE FROM usage_steps WHERE at < coalesce($1, clock_timestamp()) - $2 * interval '1 microsecond'";
 
 /// Zero for a key that was never used.
 const TOTALS: &str = "
@@ -42,14 +57,16 @@ const DAYS: &str = "SELECT day, requests FROM key_usage_days WHERE key_id = $1 A
 
 #[async_trait]
 impl UsageStore for PostgresStore {
-    async fn add_usage(&self, deltas: &[UsageDelta]) -> StoreResult<()> {
+    async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let counts = |count: fn(&UsageDelta) -> u64| {
             deltas.iter().map(|delta| row::bigint(count(delta))).collect::<sqlx::Result<Vec<i64>>>()
         };
         self.call(async {
             let last = |delta: &UsageDelta| delta.last_used.map(|(at, _)| Moment(at));
             let from = |delta: &UsageDelta| delta.last_used.and_then(|(_, from)| from).map(|from| from.to_string());
-            sqlx::query(ADD)
+            let (counter, number) = (step.counter.as_uuid(), row::bigint(step.number)?);
+            let mut lease = self.lease().await?;
+            let added = sqlx::query(ADD)
                 .bind(deltas.iter().map(|delta| *delta.key.as_uuid()).collect::<Vec<_>>())
                 .bind(deltas.iter().map(|delta| delta.day.number()).collect::<Vec<_>>())
                 .bind(counts(|delta| delta.admitted)?)
@@ -57,9 +74,22 @@ impl UsageStore for PostgresStore {
                 .bind(counts(|delta| delta.refused.insufficient_scope)?)
                 .bind(deltas.iter().map(last).collect::<Vec<_>>())
                 .bind(deltas.iter().map(from).collect::<Vec<_>>())
-                .execute(&mut *self.lease().await?)
+                .bind(counter)
+                .bind(number)
+                .bind(i64::try_from(deltas.len()).unwrap_or(i64::MAX))
+                .bind(self.now())
+                .try_map(|row| row::count(&row, "taken"))
+                .fetch_optional(&mut *lease)
                 .await?;
-            Ok(())
+            let Some(taken) = added else {
+                let taken = sqlx::query(TAKEN).bind(counter).bind(number).try_map(|row| row::count(&row, "taken"));
+                return Ok(taken.fetch_optional(&mut *lease).await?.unwrap_or_default());
+            };
+            if step.number == 1 {
+                let kept = i64::try_from(UsageStep::KEPT.as_micros()).unwrap_or(i64::MAX);
+                sqlx::query(FORGET).bind(self.now()).bind(kept).execute(&mut *lease).await?;
+            }
+            Ok(taken)
         })
         .await
     }

@@ -24,6 +24,10 @@ const SLOTS: &str = "
     SELECT worker_id, count(*) FROM sessions
     WHERE worker_id = ANY ($1) AND lapses_at > coalesce($2, clock_timestamp()) GROUP BY worker_id";
 
+const SHARES: &str = "
+    SELECT worker_id, count(*) FROM sessions
+    WHERE tenant_id = $1 AND worker_id IS NOT NULL AND lapses_at > coalesce($2, clock_timestamp()) GROUP BY worker_id";
+
 const LOCK: &str = "
     SELECT worker FROM workers WHERE id = $1 AND lapses_at > coalesce($2, clock_timestamp()) FOR UPDATE";
 
@@ -113,15 +117,35 @@ pub(crate) async fn choose(
     }
     sqlx::query(LOCK_SLOTS).execute(&mut *conn).await?;
     let query = sqlx::query(SLOTS).bind(workers.iter().map(|worker| worker.id.as_str()).collect::<Vec<_>>()).bind(now);
-    let slots = |row: PgRow| Ok((row.try_get("worker_id")?, row::count(&row, "count")?));
-    let taken: HashMap<String, u64> = query.try_map(slots).fetch_all(conn).await?.into_iter().collect();
+    let taken: HashMap<String, u64> = query.try_map(slots).fetch_all(&mut *conn).await?.into_iter().collect();
     let load = |worker: &Worker| taken.get(worker.id.as_str()).copied().unwrap_or_default();
-    workers.retain(|worker| load(worker) < u64::from(worker.capacity));
+    let own = shares(conn, session, now).await?;
+    workers.retain(|worker| {
+        let own = own.get(worker.id.as_str()).copied().unwrap_or_default();
+        load(worker) < u64::from(worker.capacity) && own < u64::from(worker.share(session.is_one_of_several))
+    });
     // a/b < c/d without fractions.
     Ok(workers.into_iter().min_by(|a, b| {
         let (left, right) = (load(a) * u64::from(b.capacity), load(b) * u64::from(a.capacity));
         left.cmp(&right).then_with(|| a.id.cmp(&b.id))
     }))
+}
+
+/// The sessions of the tenant at each worker, where the tenant has a share only.
+async fn shares(
+    conn: &mut PgConnection,
+    session: &NewSession,
+    now: Option<Moment>,
+) -> sqlx::Result<HashMap<String, u64>> {
+    if !session.is_one_of_several {
+        return Ok(HashMap::new());
+    }
+    let query = sqlx::query(SHARES).bind(session.tenant.as_str()).bind(now);
+    Ok(query.try_map(slots).fetch_all(conn).await?.into_iter().collect())
+}
+
+fn slots(row: PgRow) -> sqlx::Result<(String, u64)> {
+    Ok((row.try_get("worker_id")?, row::count(&row, "count")?))
 }
 
 async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<Moment>) -> sqlx::Result<Option<Worker>> {

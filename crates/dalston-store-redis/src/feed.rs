@@ -8,7 +8,7 @@ use crate::{
     wakes::Listener,
 };
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, AuditRecord};
+use dalston_model::{AuditEntry, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
 use std::collections::HashMap;
 
@@ -37,6 +37,14 @@ impl FeedStore for RedisStore {
             Some(KeyChange { seq, key: row.known_or_none()?.used.key })
         };
         Ok(Heard::Changes { changes: rows.into_iter().filter_map(change).collect(), mark })
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        if let Some(clock) = &self.clock {
+            return Ok(clock.now());
+        }
+        let (seconds, micros): (i64, i64) = self.link.call().ask(&redis::cmd("TIME")).await?;
+        Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros)))
     }
 
     async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {

@@ -1,6 +1,11 @@
 //! A job as the scripts read and write it: a hash of what changes often, and the JSON of the rest.
 
-use crate::{audit::AuditArgument, meter::AccountArgument, row::argument, scripts::ClaimArgument};
+use crate::{
+    audit::AuditArgument,
+    meter::{AccountArgument, AmountArgument},
+    row::argument,
+    scripts::ClaimArgument,
+};
 use dalston_model::{Audio, Event, FileName, Job, JobOptions, JobStatus, Metadata, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
@@ -17,6 +22,7 @@ pub(crate) struct JobRow {
     progress: Option<u16>,
     fence: Option<u64>,
     reserved: Option<u64>,
+    deaths: Option<u64>,
 }
 
 /// A job with what the queue knows of it.
@@ -26,6 +32,8 @@ pub(crate) struct QueuedJob {
     pub(crate) fence: u64,
     /// Milliseconds of audio on its account.
     pub(crate) reserved_ms: u64,
+    /// How often what worked on it died.
+    pub(crate) deaths: u64,
 }
 
 /// A job as scripts insert it.
@@ -45,7 +53,7 @@ pub(crate) struct JobArgument {
     record: String,
     account: AccountArgument,
     /// Milliseconds of audio.
-    reserve: String,
+    reserve: AmountArgument,
     audit: AuditArgument,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimArgument>,
@@ -115,7 +123,7 @@ impl JobArgument {
             progress: job.progress,
             record: record(job)?,
             account: AccountArgument::new(&job.account()),
-            reserve: job.audio_ms().to_string(),
+            reserve: AmountArgument::new(job.amount()),
             audit,
             claim,
         })
@@ -137,8 +145,9 @@ impl EventArgument {
 
 impl FromRedisValue for JobRow {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let (id, tenant, status, completed, record, started, progress, fence, reserved) = from_redis_value(value)?;
-        Ok(Self { id, tenant, status, completed, record, started, progress, fence, reserved })
+        let (id, tenant, status, completed, record, started, progress, fence, reserved, deaths) =
+            from_redis_value(value)?;
+        Ok(Self { id, tenant, status, completed, record, started, progress, fence, reserved, deaths })
     }
 }
 
@@ -171,7 +180,7 @@ impl JobRow {
             result: record.result,
         };
         let (fence, reserved_ms) = (self.fence.unwrap_or_default(), self.reserved.unwrap_or_default());
-        Ok(Some(QueuedJob { job, fence, reserved_ms }))
+        Ok(Some(QueuedJob { job, fence, reserved_ms, deaths: self.deaths.unwrap_or_default() }))
     }
 
     /// The job, where one that cannot be read must not stand in the way of others.

@@ -28,6 +28,8 @@
 //! | `dalston:deliveries:due[:{webhook}]` | pending deliveries by when they are due, enabled webhooks by the first of them |
 //! | `dalston:deliveries:{ended,left}` | ended ones by creation, deleted webhooks that still have some |
 //! | `dalston:usage:{id}`, `dalston:minute:{id}` | counts of a key, its last minute |
+//! | `dalston:steps:{counter}` | the number of the last counts that a node gave, and how many they were |
+//! | `dalston:limits:nodes` | hash: the nodes that share the counter of limits |
 //! | `dalston:claims:…`, `dalston:notes:{name}` | an `Idempotency-Key`, a note |
 //! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
 //! | `dalston:wakes` | the numbers of the last few changes of keys, for those who wait for one |

@@ -2,12 +2,12 @@
 
 use crate::{
     RedisStore,
-    scripts::{self, SCRIPTS},
+    scripts::{self, NODES, SCRIPTS},
 };
 use async_trait::async_trait;
-use dalston_model::{KeyId, RateLimit, Timestamp};
-use dalston_store::{Granted, LeaseRequest, LimitStore, StoreResult, Taken};
-use std::time::Duration;
+use dalston_model::{KeyId, NodeId, RateLimit, Timestamp};
+use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, NODE_LEASE, Place, StoreResult, Taken};
+use std::{num::NonZeroU32, time::Duration};
 
 #[async_trait]
 impl LimitStore for RedisStore {
@@ -39,5 +39,26 @@ impl LimitStore for RedisStore {
             used,
             frees_in: Duration::from_micros(frees_in),
         })
+    }
+
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+        let mut script = SCRIPTS.report.key(scripts::minute(key));
+        script.arg(self.now()).arg(node.to_string());
+        for Alone { second, age, units } in alone {
+            script.arg(*second).arg(*age).arg(*units);
+        }
+        self.link.call().look(&script).await
+    }
+
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+        let mut script = SCRIPTS.enlist.key(NODES);
+        script.arg(node.to_string()).arg(seen).arg(self.now()).arg(NODE_LEASE.as_millis().to_string());
+        let (nodes, before, is_known, turn): (u32, u32, bool, i64) = self.link.call().look(&script).await?;
+        let nodes = NonZeroU32::new(nodes).unwrap_or(NonZeroU32::MIN);
+        Ok(Place { nodes, rank: is_known.then_some(before), turn })
+    }
+
+    async fn delist(&self, node: NodeId) -> StoreResult<()> {
+        self.link.call().ask(redis::cmd("HDEL").arg(NODES).arg(node.to_string())).await
     }
 }

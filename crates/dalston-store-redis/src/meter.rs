@@ -8,7 +8,7 @@ use crate::{
     scripts::{self, SCRIPTS},
 };
 use async_trait::async_trait;
-use dalston_model::{Account, AuditEntry, Day, Limited, Metered, MeteredDay, Quota, Subject};
+use dalston_model::{Account, Amount, AuditEntry, Day, Limited, Metered, MeteredDay, Quota, Subject};
 use dalston_store::{MeterStore, Reserve, StoreError, StoreResult};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -36,6 +36,25 @@ impl AccountArgument {
             day: day.number().to_string(),
             of: field(*of),
         }
+    }
+}
+
+/// An amount as scripts read it.
+#[derive(Serialize)]
+pub(crate) struct AmountArgument {
+    kind: &'static str,
+    ms: String,
+}
+
+impl AmountArgument {
+    /// The amount.
+    pub(crate) fn new(amount: Amount) -> Self {
+        let (kind, ms) = match amount {
+            Amount::Whole(ms) => ("whole", ms),
+            Amount::UpTo(ms) => ("most", ms),
+            Amount::Rest => ("rest", 0),
+        };
+        Self { kind, ms: ms.min(MOST_MS).to_string() }
     }
 }
 
@@ -73,9 +92,9 @@ impl MeterStore for RedisStore {
         Ok(call.run::<u8>(&script).await? == 1)
     }
 
-    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve> {
+    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
         let mut script = SCRIPTS.reserve_audio.arg(argument(&AccountArgument::new(account))?);
-        script.arg(ms.min(MOST_MS).to_string()).arg(u8::from(whole));
+        script.arg(argument(&AmountArgument::new(amount))?);
         let answer: Vec<String> = self.link.call().run(&script).await?;
         let odd = || StoreError::corrupt("the answer of a script");
         match answer.as_slice() {

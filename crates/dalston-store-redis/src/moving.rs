@@ -9,7 +9,7 @@ use crate::{
     row::argument,
     scripts::SCRIPTS,
 };
-use dalston_model::{AuditEntry, Event, Job, JobStatus, Timestamp};
+use dalston_model::{AuditEntry, Event, Job, Timestamp};
 use dalston_store::{Outcome, StoreResult, ended_entry, ended_event};
 use serde::Serialize;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub(crate) struct Move<'a> {
     delay: Duration,
     /// Milliseconds of audio that stay on its account, if it ends.
     kept_ms: u64,
+    /// Deaths that are added to those at it.
+    deaths: u64,
     entry: Option<&'a AuditEntry>,
     event: Option<Event>,
 }
@@ -43,6 +45,7 @@ struct MoveArgument {
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<u16>,
     delay: String,
+    deaths: String,
     kept: String,
     account: AccountArgument,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +57,7 @@ struct MoveArgument {
 impl<'a> Move<'a> {
     /// From `before` to `after`, which is due at once when it waits again and keeps no audio when it ends.
     pub(crate) const fn new(before: &'a QueuedJob, after: &'a Job) -> Self {
-        Self { before, after, lapsed: None, delay: Duration::ZERO, kept_ms: 0, entry: None, event: None }
+        Self { before, after, lapsed: None, delay: Duration::ZERO, kept_ms: 0, deaths: 0, entry: None, event: None }
     }
 
     /// With what is recorded.
@@ -71,7 +74,7 @@ impl<'a> Move<'a> {
 impl RedisStore {
     /// Makes a move in one step. `false`: the job moved meanwhile.
     pub(crate) async fn moved(&self, call: &Call<'_>, made: Move<'_>) -> StoreResult<bool> {
-        let Move { before, after, lapsed, delay, kept_ms, entry, event } = made;
+        let Move { before, after, lapsed, delay, kept_ms, deaths, entry, event } = made;
         let ended = after.status.is_ended();
         let given = MoveArgument {
             id: after.id.to_string(),
@@ -84,6 +87,7 @@ impl RedisStore {
             completed: after.completed_at.filter(|_| ended).map(|at| at.as_micros().to_string()),
             progress: after.progress,
             delay: delay.as_micros().to_string(),
+            deaths: deaths.to_string(),
             kept: kept_ms.to_string(),
             account: AccountArgument::new(&after.account()),
             event: event.map(EventArgument::new),
@@ -102,13 +106,10 @@ impl RedisStore {
         at: Timestamp,
     ) -> StoreResult<Option<Job>> {
         let after = outcome.apply(before.job.clone(), at);
-        let delay = match (after.status, outcome) {
-            (JobStatus::Pending, Outcome::Retry { after, .. }) => *after,
-            _ => Duration::ZERO,
-        };
+        let (delay, deaths) = (outcome.wait(), outcome.deaths());
         let entry = ended_entry(&after, at);
         let kept_ms = outcome.kept_ms(after.status, before.reserved_ms);
-        let made = Move { lapsed, delay, kept_ms, ..Move::new(before, &after) };
+        let made = Move { lapsed, delay, kept_ms, deaths, ..Move::new(before, &after) };
         let made = made.recorded(entry.as_ref()).told(ended_event(&after, at));
         Ok(self.moved(call, made).await?.then_some(after))
     }

@@ -7,8 +7,8 @@ use crate::{
     scripts::SCRIPTS,
 };
 use async_trait::async_trait;
-use dalston_model::{Job, JobStatus, Timestamp};
-use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreError, StoreResult};
+use dalston_model::{Job, JobStatus, TenantId, Timestamp};
+use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreError, StoreResult, lapse};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -28,10 +28,11 @@ impl QueueStore for RedisStore {
         self.file_jobs().await?;
         let mut script = SCRIPTS.lease_jobs.arg(ask.limit);
         script.arg(ask.per_tenant).arg(ask.ttl.as_micros().to_string()).arg(self.now());
+        script.arg(argument(&ask.but.iter().map(TenantId::as_str).collect::<Vec<_>>())?);
         let rows: Vec<JobRow> = self.link.call().run(&script).await?;
-        let leased = |QueuedJob { job, fence, .. }| {
+        let leased = |QueuedJob { job, fence, deaths, reserved_ms }| {
             let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
-            Leased { job, lease }
+            Leased { job, lease, deaths, reserved_ms }
         };
         Ok(rows.into_iter().filter_map(JobRow::queued_or_none).map(leased).collect())
     }
@@ -73,11 +74,7 @@ impl QueueStore for RedisStore {
         let mut moved = Vec::with_capacity(rows.len());
         for (ended, row) in rows {
             let Some(before) = row.queued_or_none().filter(|before| works(before.job.status)) else { continue };
-            let outcome = match before.job.status {
-                JobStatus::Cancelling => Outcome::Cancelled,
-                _ if before.fence >= attempts => Outcome::Failed { error: error.to_owned() },
-                _ => Outcome::Retry { error: error.to_owned(), after: Duration::ZERO },
-            };
+            let outcome = lapse(before.job.status, before.deaths, before.fence, attempts, error);
             // A call each: their number is the caller's. One that moved meanwhile is somebody else's.
             moved.extend(self.come_out(&self.link.call(), &before, &outcome, Some(ended), at).await?);
         }

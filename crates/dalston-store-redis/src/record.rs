@@ -3,7 +3,7 @@
 use dalston_model::{Actor, Description, Key, KeyId, Metadata, Name, RateLimit, Scope, ScopeSet, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
 /// The scopes that mean something to the Python gateway. It takes any text for a scope, so in a key of its own a word
@@ -19,7 +19,8 @@ pub(crate) struct KeyRecord {
     name: String,
     tenant_id: String,
     scopes: Vec<String>,
-    rate_limit: Option<Number>,
+    #[serde(default)]
+    rate_limit: Value,
     created_at: Moment,
     last_used_at: Option<Moment>,
     revoked_at: Option<Moment>,
@@ -60,7 +61,7 @@ impl KeyRecord {
             name: key.name.to_string(),
             tenant_id: key.tenant.to_string(),
             scopes: key.scopes.iter().map(|scope| scope.to_string()).collect(),
-            rate_limit: key.rate_limit.map(|limit| limit.get().into()),
+            rate_limit: key.rate_limit.map(RateLimit::get).into(),
             created_at: Moment(key.created_at),
             last_used_at: last_used_at.map(Moment),
             revoked_at: key.revoked_at.map(Moment),
@@ -101,7 +102,7 @@ impl KeyRecord {
             name: plain_name(&self.name).ok_or_else(odd)?,
             description: self.description.as_deref().and_then(|text| text.parse::<Description>().ok()),
             scopes: ScopeSet::parse(scopes).map_err(|_| odd())?,
-            rate_limit: self.rate_limit.as_ref().map(plain_limit).transpose().map_err(|()| odd())?,
+            rate_limit: plain_limit(&self.rate_limit),
             enabled: self.enabled,
             created_at: self.created_at.0,
             created_by: self.created_by.as_deref().and_then(|text| text.parse::<Actor>().ok()),
@@ -140,12 +141,23 @@ fn plain_name(text: &str) -> Option<Name> {
     clean.parse().or_else(|_| "unnamed".parse()).ok()
 }
 
-/// The limit nearest to a number. To the Python gateway 0 is no limit and a negative number admits nothing; for
-/// neither is there a limit of ours, and one a minute is the narrowest that there is.
-fn plain_limit(number: &Number) -> Result<RateLimit, ()> {
-    let least = if number.as_f64().is_some_and(|number| number >= 1.0) { RateLimit::MAX } else { 1 };
-    let exact = number.as_u64().and_then(|number| u32::try_from(number).ok());
-    exact.and_then(|number| RateLimit::new(number).ok()).map_or_else(|| RateLimit::new(least).map_err(|_| ()), Ok)
+/// The limit that a record means, never wider. The Python gateway reads a number, or a text that is one, and 0 is no limit
+/// there. A fraction counts as the whole number below it; what no limit of ours can say counts as the narrowest that there
+/// is, or the greatest where more was meant.
+fn plain_limit(given: &Value) -> Option<RateLimit> {
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b".+-".contains(&byte));
+    let number = match given {
+        Value::Null => return None,
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => Some(text.trim()).filter(|text| is_plain(text)).and_then(|text| text.parse().ok()),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    if number == Some(0.0) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` cuts off, and saturates")]
+    let whole = number.unwrap_or_default() as u32;
+    RateLimit::new(whole.clamp(1, RateLimit::MAX)).ok()
 }
 
 impl Serialize for Moment {
@@ -199,9 +211,24 @@ mod tests {
         assert_eq!(scopes(r#"["platform"]"#), None);
         assert_eq!(scopes("[]"), None);
         let limit = |text| python(r#"["admin"]"#, text, "x").unwrap().rate_limit.map(RateLimit::get);
-        let limits = ["null", "0", "-5", "1", "2000000", "1e300", "18446744073709551616"].map(limit);
-        let most = Some(RateLimit::MAX);
-        assert_eq!(limits, [None, Some(1), Some(1), Some(1), most, most, most]);
+        for none in ["null", "0", "0.0", "-0.0", "0e5", r#""0""#] {
+            assert_eq!(limit(none), None, "{none}");
+        }
+        let odd = ["0.5", "1e-300", "-5", "-0.5", "-1e300", "true", "false", "[]", "{}", "[60]"];
+        let odd_texts = ["", "many", "NaN", "inf", "1e9", "0x10", "-5", "6 0", "0,5", "1.0.0", "+-1"];
+        let odd_texts = odd_texts.map(|text| format!("\"{text}\""));
+        for narrowest in odd.into_iter().chain(odd_texts.iter().map(String::as_str)).chain(["1", "1.0", "1.9"]) {
+            assert_eq!(limit(narrowest), Some(1), "{narrowest}");
+        }
+        for sixty in ["60", "60.0", "60.9999", "6e1", "0.6e2", r#""60""#, r#"" 60 ""#, r#""60.0""#, r#""+60""#] {
+            assert_eq!(limit(sixty), Some(60), "{sixty}");
+        }
+        assert_eq!(limit("59.5"), Some(59));
+        for most in ["1000000", "1000000.5", "2000000", "1e300", "18446744073709551616", r#""99999999999999999999999""#]
+        {
+            assert_eq!(limit(most), Some(RateLimit::MAX), "{most}");
+        }
+        assert!(python(r#"["admin"]"#, "NaN", "x").is_err() && python(r#"["admin"]"#, "1e400", "x").is_err());
         let name = |text: &str| python(r#"["admin"]"#, "null", text).unwrap().name.to_string();
         assert_eq!(name(&"x".repeat(300)), "x".repeat(255));
         assert_eq!(name("  "), "unnamed");

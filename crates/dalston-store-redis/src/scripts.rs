@@ -1,6 +1,6 @@
 //! The Lua scripts, and the names of the keys that they are given.
 
-use dalston_model::{JobId, JobStatus, KeyDigest, KeyId, Subject, TenantId};
+use dalston_model::{CounterId, JobId, JobStatus, KeyDigest, KeyId, Subject, TenantId};
 use dalston_store::{Claim, Repeated, StoreError, StoreResult};
 use redis::{Script, ScriptInvocation};
 use serde::Serialize;
@@ -45,7 +45,7 @@ scripts! {
     keys: add_usage, adopt_keys, audit_page, change_key, count_jobs, file_keys, find_key, insert_key, insert_tenant,
         key_changes, key_figures, list_keys, list_tenants, mark, put_note, read_claim, read_key, read_note, read_tenant,
         record, set_quota, set_retention, take_note;
-    minutes: lend, take;
+    minutes: enlist, lend, report, take;
     work: beat_jobs, change_webhook, delete_job, delete_webhook, expired_jobs, file_jobs, finish_delivery, insert_job,
         insert_webhook, lapsed_jobs, lease_jobs, list_deliveries, list_jobs, list_webhooks, move_job, orphaned_jobs,
         read_delivery, read_job, read_webhook, reserve_audio, retry_delivery, rotate_webhook, settle_audio,
@@ -88,6 +88,11 @@ pub(crate) fn usage(id: KeyId) -> String {
     format!("dalston:usage:{id}")
 }
 
+/// The last step of usage that a counter wrote.
+pub(crate) fn step(counter: CounterId) -> String {
+    format!("dalston:steps:{counter}")
+}
+
 /// The last minute of a key.
 pub(crate) fn minute(id: KeyId) -> String {
     format!("dalston:minute:{id}")
@@ -102,6 +107,9 @@ pub(crate) fn keys(which: &str, tenant: &TenantId) -> String {
 pub(crate) fn members(tenant: &TenantId) -> String {
     format!("dalston:apikeys:tenant:{tenant}")
 }
+
+/// The nodes that share the counter.
+pub(crate) const NODES: &str = "dalston:limits:nodes";
 
 /// A job. Other names than the Python gateway's, which keeps sets where we keep order.
 pub(crate) fn job(id: JobId) -> String {

@@ -34,7 +34,7 @@ struct SessionArgument<'a> {
     ttl: String,
     own: bool,
     version: &'a str,
-    workers: Vec<(&'a str, u32)>,
+    workers: Vec<(&'a str, u32, u32)>,
 }
 
 #[async_trait]
@@ -71,7 +71,7 @@ impl SessionStore for RedisStore {
         except: &[WorkerId],
         ttl: Duration,
     ) -> StoreResult<OpenSession> {
-        let NewSession { id, tenant, key, model, language } = session;
+        let NewSession { id, tenant, key, model, language, is_one_of_several } = session;
         let call = self.link.call();
         let fits = |it: &&Worker| it.serves(tenant, model, language) && !except.contains(&it.id);
         // Ends with the deadline of the call at the latest.
@@ -85,7 +85,10 @@ impl SessionStore for RedisStore {
                 ttl: ttl.as_micros().to_string(),
                 own,
                 version: &seen.version,
-                workers: fitting.iter().map(|worker| (worker.id.as_str(), worker.capacity)).collect(),
+                workers: fitting
+                    .iter()
+                    .map(|worker| (worker.id.as_str(), worker.capacity, worker.share(*is_one_of_several)))
+                    .collect(),
             };
             let answer: Vec<String> = call.run(SCRIPTS.open_session.arg(argument(&given)?).arg(self.now())).await?;
             let odd = || StoreError::corrupt("the answer of a script");

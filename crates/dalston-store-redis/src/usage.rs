@@ -6,7 +6,7 @@ use crate::{
     scripts::{self, ENDED, SCRIPTS},
 };
 use async_trait::async_trait;
-use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta};
+use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -25,14 +25,16 @@ struct CountArgument {
 
 #[async_trait]
 impl UsageStore for RedisStore {
-    async fn add_usage(&self, deltas: &[UsageDelta]) -> StoreResult<()> {
+    async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let mut script = SCRIPTS.add_usage.key(ENDED);
+        script.key(scripts::step(step.counter));
         for delta in deltas {
             script.key(scripts::usage(delta.key)).key(scripts::key(delta.key)).key(scripts::digest_of(delta.key));
         }
         let counts: Vec<_> = deltas.iter().map(CountArgument::new).collect();
         script.arg(argument(&counts)?).arg(self.now());
-        self.link.call().run::<String>(&script).await.map(|_| ())
+        script.arg(step.number).arg(UsageStep::KEPT.as_secs());
+        self.link.call().run(&script).await
     }
 
     async fn usage(&self, tenant: &TenantId, id: KeyId, since: Day) -> StoreResult<Option<Usage>> {

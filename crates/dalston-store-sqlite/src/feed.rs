@@ -6,7 +6,7 @@ use crate::{
     wakes::Watch,
 };
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, AuditHash, AuditRecord};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
@@ -77,6 +77,10 @@ impl FeedStore for SqliteStore {
 
     async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
         self.call(changes(&self.readers, after, limit)).await
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        Ok(self.clock.now())
     }
 
     async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {

@@ -82,7 +82,7 @@ impl JobStore for SqliteStore {
             if let Some(excess) = crowded(&mut change, job).await? {
                 return Ok(InsertJob::Excess(excess));
             }
-            let reserved_ms = match meter::reserve(&mut change, &job.account(), job.audio_ms(), true).await? {
+            let reserved_ms = match meter::reserve(&mut change, &job.account(), job.amount()).await? {
                 Reserve::Granted(ms) => ms,
                 Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
             };

@@ -154,6 +154,10 @@ impl KeyStore for SqliteStore {
         .await
     }
 
+    async fn has_keys(&self) -> StoreResult<bool> {
+        self.call(sqlx::query_scalar(ANY).fetch_one(&self.readers)).await
+    }
+
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
         let find = sqlx::query(FIND_BY_DIGEST).bind(row::digest(digest)).try_map(|row| {
             let secret_expires_at = row::time_if_any(&row, "ends_at")?;

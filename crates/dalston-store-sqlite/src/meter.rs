@@ -2,7 +2,9 @@
 
 use crate::{SqliteStore, feed, row};
 use async_trait::async_trait;
-use dalston_model::{Account, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId};
+use dalston_model::{
+    Account, Amount, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId,
+};
 use dalston_store::{MeterStore, Reserve, StoreResult};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
@@ -70,24 +72,20 @@ async fn used(change: &mut SqliteConnection, account: &Account, key: &str) -> sq
 }
 
 /// Reserves in the transaction of the change that needs it.
-pub(crate) async fn reserve(
-    change: &mut SqliteConnection,
-    account: &Account,
-    ms: u64,
-    whole: bool,
-) -> sqlx::Result<Reserve> {
-    let mut granted = ms;
+pub(crate) async fn reserve(change: &mut SqliteConnection, account: &Account, amount: Amount) -> sqlx::Result<Reserve> {
+    let mut limits = Vec::with_capacity(2);
     for bound in bounds(change, &account.tenant, account.key, Limited::Seconds).await? {
         let key = if bound.of_key { text(account.key) } else { String::new() };
         let (jobs, streams) = used(change, account, &key).await?;
-        let left = (u64::from(bound.most) * 1_000).saturating_sub(jobs.saturating_add(streams));
-        if left == 0 || (whole && left < ms) {
-            return Ok(Reserve::Exhausted(bound));
-        }
-        granted = granted.min(left);
+        limits.push((bound, (u64::from(bound.most) * 1_000).saturating_sub(jobs.saturating_add(streams))));
     }
-    settle(change, account, row::count(granted)).await?;
-    Ok(Reserve::Granted(granted))
+    match amount.within(limits) {
+        Ok(granted) => {
+            settle(change, account, row::count(granted)).await?;
+            Ok(Reserve::Granted(granted))
+        }
+        Err(bound) => Ok(Reserve::Exhausted(bound)),
+    }
 }
 
 /// Settles in the transaction of the change that tells how much it was.
@@ -145,10 +143,10 @@ impl MeterStore for SqliteStore {
         .await
     }
 
-    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve> {
+    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
         self.call(async {
             let mut change = self.change().await?;
-            let reserve = reserve(&mut change, account, ms, whole).await?;
+            let reserve = reserve(&mut change, account, amount).await?;
             change.commit().await?;
             Ok(reserve)
         })

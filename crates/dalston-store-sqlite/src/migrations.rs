@@ -11,10 +11,12 @@ use std::{
     time::Duration,
 };
 
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 5] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_audit_and_notes.sql"),
     include_str!("../../../migrations/sqlite/0003_work.sql"),
+    include_str!("../../../migrations/sqlite/0004_deaths.sql"),
+    include_str!("../../../migrations/sqlite/0005_usage_steps.sql"),
 ];
 
 /// `SQLITE_BUSY`.

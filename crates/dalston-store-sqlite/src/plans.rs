@@ -113,6 +113,7 @@ const STATEMENTS: &[(&str, &[&str])] = &[
     (outbox::DELETE_ALL, &["INDEX deliveries_by_age (webhook_id=?)"]),
     (outbox::SWEEP, &["INTEGER PRIMARY KEY (rowid=?)", "INDEX deliveries_ended (created_at<?)"]),
     (tenants::SET_RETENTION, &["PRIMARY KEY (id=?)"]),
+    (usage::TAKEN, &["PRIMARY KEY (counter=?)"]),
     (usage::ADD, &["SCAN delta VIRTUAL TABLE", "COVERING INDEX sqlite_autoindex_keys_1 (id=?)"]),
     (usage::ADD_DAYS, &["SCAN delta VIRTUAL TABLE", "COVERING INDEX sqlite_autoindex_keys_1 (id=?)"]),
     (usage::FIND, &["INDEX sqlite_autoindex_keys_1 (id=?)", "key_usage USING PRIMARY KEY"]),

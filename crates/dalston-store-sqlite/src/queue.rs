@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use dalston_model::{Job, JobId, JobStatus, TenantId, Timestamp};
-use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult};
+use dalston_store::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult, lapse};
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 use std::{collections::HashMap, time::Duration};
@@ -80,7 +80,8 @@ impl QueueStore for SqliteStore {
             change.commit().await?;
             let leased = leased.into_iter().map(|queued| {
                 let lease = Lease { tenant: queued.job.tenant.clone(), job: queued.job.id, fence: queued.fence };
-                Leased { job: queued.job, lease }
+                let (deaths, reserved_ms) = (queued.deaths, queued.reserved_ms);
+                Leased { job: queued.job, lease, deaths, reserved_ms }
             });
             Ok(leased.collect())
         })
@@ -131,11 +132,7 @@ impl QueueStore for SqliteStore {
             let lapsed = sqlx::query(LAPSED).bind(now.as_micros()).bind(limit).try_map(|row| queued::queued(&row));
             let mut moved = Vec::new();
             for queued in lapsed.fetch_all(&mut *change).await? {
-                let outcome = match queued.job.status {
-                    JobStatus::Cancelling => Outcome::Cancelled,
-                    _ if queued.fence >= attempts => Outcome::Failed { error: error.to_owned() },
-                    _ => Outcome::Retry { error: error.to_owned(), after: Duration::ZERO },
-                };
+                let outcome = lapse(queued.job.status, queued.deaths, queued.fence, attempts, error);
                 moved.push(queued.write_recorded(&mut change, &outcome, at, now).await?);
             }
             change.commit().await?;

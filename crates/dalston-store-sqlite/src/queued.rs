@@ -8,26 +8,34 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 /// The columns that [`queued`] reads.
 macro_rules! queued_columns {
     () => {
-        concat!($crate::row::job_columns!(), ", fence, reserved_ms")
+        concat!($crate::row::job_columns!(), ", fence, reserved_ms, deaths")
     };
 }
 pub(crate) use queued_columns;
 
 /// Off its lease, whatever became of it.
 pub(crate) const WRITE: &str = "UPDATE jobs SET status = ?, completed_at = ?, progress = ?, error = ?, result = ?, \
-     due_at = ?, reserved_ms = ?, lease_ends = NULL WHERE id = ?";
+     due_at = ?, reserved_ms = ?, deaths = deaths + ?, lease_ends = NULL WHERE id = ?";
 
 /// A job in the queue.
 pub(crate) struct Queued {
     pub(crate) job: Job,
     /// How often it was leased.
     pub(crate) fence: u64,
-    reserved_ms: u64,
+    /// How often what worked on it died.
+    pub(crate) deaths: u64,
+    /// Milliseconds of audio that are reserved for it.
+    pub(crate) reserved_ms: u64,
 }
 
 /// The job in a row, with what the queue knows of it.
 pub(crate) fn queued(row: &SqliteRow) -> sqlx::Result<Queued> {
-    Ok(Queued { job: row::job(row)?, fence: row.try_get("fence")?, reserved_ms: row.try_get("reserved_ms")? })
+    Ok(Queued {
+        job: row::job(row)?,
+        fence: row.try_get("fence")?,
+        deaths: row.try_get("deaths")?,
+        reserved_ms: row.try_get("reserved_ms")?,
+    })
 }
 
 impl Queued {
@@ -43,10 +51,7 @@ impl Queued {
         let Self { job, reserved_ms, .. } = self;
         let job = outcome.apply(job, at);
         let kept_ms = outcome.kept_ms(job.status, reserved_ms);
-        let due_at = match (job.status, outcome) {
-            (JobStatus::Pending, Outcome::Retry { after, .. }) => Some(now.plus(*after)),
-            _ => None,
-        };
+        let due_at = (job.status == JobStatus::Pending).then(|| now.plus(outcome.wait()));
         sqlx::query(WRITE)
             .bind(job.status.as_str())
             .bind(row::micros(job.completed_at))
@@ -55,6 +60,7 @@ impl Queued {
             .bind(row::text(job.result.as_ref()))
             .bind(row::micros(due_at))
             .bind(row::count(kept_ms))
+            .bind(row::count(outcome.deaths()))
             .bind(job.id.to_string())
             .execute(&mut *change)
             .await?;

@@ -8,7 +8,10 @@ use dalston_model::{
 use dalston_store::{OpenSession, SessionStore, StoreResult};
 use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 pub(crate) const FIND_WORKER: &str = "SELECT worker FROM workers WHERE id = ? AND lapses_at > ?";
 
@@ -20,6 +23,10 @@ pub(crate) const REMOVE_WORKER: &str = "DELETE FROM workers WHERE id = ?";
 pub(crate) const WORKERS: &str = "SELECT worker, lapses_at, (SELECT count(*) FROM sessions INDEXED BY sessions_of_worker \
      WHERE worker_id = workers.id AND sessions.lapses_at > ?1) AS sessions \
      FROM workers INDEXED BY workers_by_end WHERE lapses_at > ?1";
+
+/// How many sessions of a tenant each worker has. ?1 the tenant, ?2 now.
+pub(crate) const SHARES: &str = "SELECT worker_id, count(*) AS sessions FROM sessions INDEXED BY sessions_of_tenant \
+     WHERE tenant_id = ?1 AND lapses_at > ?2 AND worker_id IS NOT NULL GROUP BY worker_id";
 
 const OPEN: &str =
     "INSERT OR REPLACE INTO sessions (id, tenant_id, key_id, worker_id, lapses_at) VALUES (?, ?, ?, ?, ?)";
@@ -67,10 +74,31 @@ async fn workers(database: impl SqliteExecutor<'_>, now: Timestamp) -> sqlx::Res
     Ok(workers)
 }
 
-/// Of workers by name, the first with the least load that serves the session and has room.
-fn choose(workers: Vec<WorkerLoad>, session: &NewSession, except: &[WorkerId]) -> Option<Worker> {
+/// The sessions of the tenant at each worker, where the tenant has a share only.
+async fn shares(
+    change: &mut SqliteConnection,
+    session: &NewSession,
+    now: Timestamp,
+) -> sqlx::Result<HashMap<String, u32>> {
+    if !session.is_one_of_several {
+        return Ok(HashMap::new());
+    }
+    let shares = sqlx::query_as(SHARES).bind(session.tenant.as_str()).bind(now.as_micros());
+    Ok(shares.fetch_all(change).await?.into_iter().collect())
+}
+
+/// Of workers by name, the first with the least load that serves the session and has room, also for the tenant that has
+/// these sessions already.
+fn choose(
+    workers: Vec<WorkerLoad>,
+    session: &NewSession,
+    except: &[WorkerId],
+    own: &HashMap<String, u32>,
+) -> Option<Worker> {
     let fits = |it: &WorkerLoad| {
+        let own = own.get(it.worker.id.as_str()).copied().unwrap_or_default();
         it.sessions < it.worker.capacity
+            && own < it.worker.share(session.is_one_of_several)
             && it.worker.serves(&session.tenant, &session.model, &session.language)
             && !except.contains(&it.worker.id)
     };
@@ -154,7 +182,8 @@ impl SessionStore for SqliteStore {
             if let Some(excess) = crowded(&mut change, session, now).await? {
                 return Ok(OpenSession::Excess(excess));
             }
-            let worker = choose(workers(&mut *change, now).await?, session, except);
+            let own_sessions = shares(&mut change, session, now).await?;
+            let worker = choose(workers(&mut *change, now).await?, session, except, &own_sessions);
             if worker.is_none() && !own {
                 return Ok(OpenSession::NoCapacity);
             }

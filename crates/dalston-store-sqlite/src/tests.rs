@@ -196,7 +196,7 @@ async fn jobs_from_before_the_queue_are_read_and_leased() {
     let first = store.job(&tenant, job(1)).await.unwrap().unwrap();
     assert_eq!((first.options, first.progress), (JobOptions::default(), None));
 
-    let ask = LeaseJobs { limit: 10, per_tenant: 10, ttl: Duration::from_mins(1) };
+    let ask = LeaseJobs { limit: 10, per_tenant: 10, but: Vec::new(), ttl: Duration::from_mins(1) };
     let lease = |number, fence| Lease { tenant: TenantId::default(), job: job(number), fence };
     let leases = |leased: Vec<Leased>| leased.into_iter().map(|it| it.lease).collect::<Vec<_>>();
     assert_eq!(leases(store.lease_jobs(&ask).await.unwrap()), [lease(1, 1)]);
@@ -240,6 +240,7 @@ async fn lapsed_sessions_and_workers_do_not_pile_up() {
         key: None,
         model: "any".to_owned(),
         language: "auto".to_owned(),
+        is_one_of_several: false,
     };
     for number in 0..40 {
         assert_eq!(store.put_worker(&worker(number), second, &entry).await, Ok(true));

@@ -64,7 +64,7 @@ async fn turns(change: &mut SqliteConnection, ask: &LeaseJobs) -> sqlx::Result<B
     let mut turns = BTreeSet::new();
     let mut ready = sqlx::query(READY).try_map(|row| turn(&row)).fetch(change);
     while let Some(turn) = ready.try_next().await? {
-        if turn.running >= ask.per_tenant {
+        if turn.running >= ask.per_tenant || ask.but.iter().any(|it| it.as_str() == turn.tenant) {
             continue;
         }
         turns.insert(turn);

@@ -2,7 +2,7 @@
 
 use crate::{SqliteStore, row};
 use async_trait::async_trait;
-use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta};
+use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -38,6 +38,16 @@ pub(crate) const ADD_DAYS: &str = concat!(
     "ON CONFLICT (key_id, day) DO UPDATE SET requests = requests + excluded.requests",
 );
 
+/// Takes the number of the step, unless it or a higher one of the counter was taken.
+pub(crate) const TAKE: &str = "INSERT INTO usage_steps (counter, number, taken, at) VALUES (?, ?, ?, ?) \
+     ON CONFLICT (counter) DO UPDATE SET number = excluded.number, taken = excluded.taken, at = excluded.at \
+     WHERE number < excluded.number";
+
+pub(crate) const TAKEN: &str = "SELECT taken FROM usage_steps WHERE counter = ? AND number = ?";
+
+/// There is a row for each start of a node in the last month.
+pub(crate) const FORGET: &str = "DELETE FROM usage_steps WHERE at < ?";
+
 pub(crate) const FIND: &str = "SELECT usage_count, rate_limited, insufficient_scope, last_used_at, last_used_from FROM keys \
      LEFT JOIN key_usage ON key_id = id WHERE id = ? AND tenant_id = ?";
 
@@ -59,13 +69,25 @@ fn batched(delta: &UsageDelta) -> Value {
 
 #[async_trait]
 impl UsageStore for SqliteStore {
-    async fn add_usage(&self, deltas: &[UsageDelta]) -> StoreResult<()> {
+    async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let batch = deltas.iter().map(batched).collect::<Value>().to_string();
+        let (counter, number) = (step.counter.to_string(), row::count(step.number));
+        let taken = u64::try_from(deltas.len()).unwrap_or(u64::MAX);
+        let now = self.clock.now();
         self.call(async {
             let mut change = self.change().await?;
+            let take = sqlx::query(TAKE).bind(&counter).bind(number).bind(row::count(taken)).bind(now.as_micros());
+            if take.execute(&mut *change).await?.rows_affected() == 0 {
+                let taken = sqlx::query_scalar(TAKEN).bind(&counter).bind(number).fetch_optional(&mut *change);
+                return Ok(taken.await?.unwrap_or_default());
+            }
+            if step.number == 1 {
+                sqlx::query(FORGET).bind(now.back(UsageStep::KEPT).as_micros()).execute(&mut *change).await?;
+            }
             sqlx::query(ADD).bind(&batch).execute(&mut *change).await?;
             sqlx::query(ADD_DAYS).bind(&batch).execute(&mut *change).await?;
-            change.commit().await
+            change.commit().await?;
+            Ok(taken)
         })
         .await
     }

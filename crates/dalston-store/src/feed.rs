@@ -128,6 +128,9 @@ pub trait FeedStore: Send + Sync {
     /// behind the mark that this one gave; and whatever is asked after this call sees the changes that it told of.
     async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard>;
 
+    /// The store's time, which decides about ends.
+    async fn now(&self) -> StoreResult<Timestamp>;
+
     /// Begins to listen for changes of keys, whoever makes them. Who opens it first and then reads to the end of the
     /// record misses nothing: for what [`FeedStore::key_changes`] does not tell of yet, [`Wakes::next`] ends.
     async fn wakes(&self) -> StoreResult<Box<dyn Wakes>>;

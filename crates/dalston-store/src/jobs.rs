@@ -56,8 +56,8 @@ pub struct ActiveJobs {
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// Inserts the job, unless its claim was made before. In the same step: the `concurrent_jobs` of its key and its
-    /// tenant are kept (the key's asked first), counting jobs that have not ended; and [`Job::audio_ms`] are reserved on
-    /// [`Job::account`], whole.
+    /// tenant are kept (the key's asked first), counting jobs that have not ended; and [`Job::amount`] is reserved on
+    /// [`Job::account`].
     async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob>;
 
     /// The job of this id in this tenant.

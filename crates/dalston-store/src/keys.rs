@@ -135,6 +135,9 @@ pub trait KeyStore: Send + Sync {
     /// Inserts the key, and its tenant, unless the store holds any key at all. Tells whether it did.
     async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool>;
 
+    /// Whether the store holds any key at all, also one of another program.
+    async fn has_keys(&self) -> StoreResult<bool>;
+
     /// The key behind a digest, whatever its state. Writes nothing. An overlapping secret that has ended by the
     /// store's time may be reported as found or as gone; the caller decides by `secret_expires_at` and `now`.
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>>;

@@ -17,6 +17,7 @@ mod limits;
 mod memory;
 mod meter;
 mod notes;
+mod place;
 mod queue;
 mod sessions;
 mod tenants;
@@ -30,12 +31,16 @@ pub use figures::{FigureTimes, KeyFigures, PoolFigures};
 pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
 pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};
 pub use limits::{
-    AHEAD_SLOTS, Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Taken, WINDOW_SLOTS, slot, slot_start,
+    AHEAD_SLOTS, Alone, Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Taken, WINDOW_SLOTS, slot,
+    slot_start,
 };
 pub use memory::{MemoryCounter, MemoryStore};
 pub use meter::{MeterStore, Reserve};
 pub use notes::NoteStore;
-pub use queue::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, ended_entry, ended_event};
+pub use place::{NODE_LEASE, Place};
+pub use queue::{
+    Beat, DEATHS, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, death, ended_entry, ended_event, lapse,
+};
 pub use sessions::{OpenSession, SessionStore};
 pub use tenants::TenantStore;
 pub use usage::UsageStore;

@@ -1,8 +1,8 @@
 //! The counter that several nodes share.
 
-use crate::StoreResult;
+use crate::{Place, StoreResult};
 use async_trait::async_trait;
-use dalston_model::{KeyId, LeaseId, RateLimit, Timestamp};
+use dalston_model::{KeyId, LeaseId, NodeId, RateLimit, Timestamp};
 use std::time::Duration;
 
 /// The length of a slot, in which the counter keeps one count.
@@ -90,11 +90,25 @@ pub struct Granted {
     pub frees_in: Duration,
 }
 
+/// Requests that a node admitted without the counter, in one second of the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alone {
+    /// Which second, by the node's own count. It tells the reports of one second apart from those of another.
+    pub second: i64,
+    /// How many slots ago that second ended at least, when the report was sent.
+    pub age: i64,
+    /// All requests of that second, reported before or not.
+    pub units: u32,
+}
+
 /// Counts admitted requests in windows of 60 seconds, by the store's clock.
 ///
 /// The window is kept as one count a slot of 250 ms. At a time in slot `s`, the counts of the slots from `s - 240` on
 /// count: 241 up to now, which cover every window of 60 seconds that ends now, so no such window ever holds more than
-/// the limit. A clock that runs backwards is held at the latest slot in which something was counted.
+/// the limit.
+///
+/// When the store's clock is set back, all that is kept moves back with it, as though no time had passed: every unit
+/// counts for at least as long as before, and for one window from now at most.
 ///
 /// A slice is counted in the last slot in which it may be spent, which may lie ahead, until the node says in which
 /// slots it was spent. So whoever looks at a window later finds each unit in the slot where it was spent or in a later
@@ -108,4 +122,16 @@ pub trait LimitStore: Send + Sync {
     /// there will be within the next eight slots, at most as it would have, from the first slot on in which there are
     /// as many: so nodes at the limit get slices in turn, and need not ask for each unit that ends.
     async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted>;
+
+    /// Counts what the node admitted without the counter, also beyond the limit. The units of a second are the sum of
+    /// all that the node admitted in it, and the counter adds what it does not know yet: a report may come twice, late
+    /// or out of order and counts once. A second counts in the slot that lies its age before now.
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()>;
+
+    /// Registers the node for [`NODE_LEASE`](crate::NODE_LEASE), again or for the first time, and gives its place. `seen`
+    /// is the turn of the place by which the node goes until it has the answer; 0 when it has none.
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place>;
+
+    /// Takes the node off the list.
+    async fn delist(&self, node: NodeId) -> StoreResult<()>;
 }

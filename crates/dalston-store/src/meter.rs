@@ -2,7 +2,7 @@
 
 use crate::StoreResult;
 use async_trait::async_trait;
-use dalston_model::{Account, AuditEntry, Day, Excess, MeteredDay, Quota, Subject};
+use dalston_model::{Account, Amount, AuditEntry, Day, Excess, MeteredDay, Quota, Subject};
 
 /// What came of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +22,9 @@ pub trait MeterStore: Send + Sync {
     /// Sets the quota. `false`: no such key, or no such tenant.
     async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// Reserves up to `ms` on the account's day, on the key and on the tenant: no more than the least that both have
-    /// left. `whole`: all of it or nothing. With nothing to reserve (`ms` 0) it is granted, unless nothing is left.
-    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve>;
+    /// Reserves audio on the account's day, on the key and on the tenant: what [`Amount::granted`] gives for the least
+    /// that both have left. Asked for nothing it grants nothing, and refuses when nothing is left.
+    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve>;
 
     /// Gives back (negative) or adds what a reservation turned out to be. Never below 0, never refused.
     async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()>;

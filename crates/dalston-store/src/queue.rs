@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a node asks of the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseJobs {
     /// How many jobs at most.
     pub limit: u32,
     /// How many jobs of one tenant may run at once, on all nodes together.
     pub per_tenant: u32,
+    /// Tenants that are passed over: they have their share of the node that asks.
+    pub but: Vec<TenantId>,
     /// For how long, by the store's clock, unless a heartbeat comes.
     pub ttl: Duration,
 }
@@ -35,6 +37,10 @@ pub struct Leased {
     pub job: Job,
     /// The right to it.
     pub lease: Lease,
+    /// How many deaths there were at it before: of nodes, or of processes that worked on it.
+    pub deaths: u64,
+    /// Milliseconds of audio that are reserved for it.
+    pub reserved_ms: u64,
 }
 
 /// What a heartbeat is answered.
@@ -71,8 +77,30 @@ pub enum Outcome {
         /// The time until then.
         after: Duration,
     },
+    /// What worked on it died, and it may be the job: it is to be tried again at once, and this counts as a death.
+    /// [`death`] says whether it may be.
+    Died {
+        /// What the client reads meanwhile.
+        error: String,
+    },
     /// It was stopped.
     Cancelled,
+}
+
+/// Deaths that end a job. One may be bad luck.
+pub const DEATHS: u64 = 2;
+
+/// What becomes of a job when what worked on it has died: it is tried once more, unless it has had `deaths` enough or
+/// `attempt` was the last of so many.
+pub fn death(deaths: u64, attempt: u64, attempts: u64, error: &str) -> Outcome {
+    let error = error.to_owned();
+    if deaths + 1 >= DEATHS || attempt >= attempts { Outcome::Failed { error } } else { Outcome::Died { error } }
+}
+
+/// What becomes of a job whose lease has lapsed, with which it stood at `status`: its node is lost, which is a death at
+/// it. One that was to stop has stopped.
+pub fn lapse(status: JobStatus, deaths: u64, lease: u64, attempts: u64, error: &str) -> Outcome {
+    if status == JobStatus::Cancelling { Outcome::Cancelled } else { death(deaths, lease, attempts, error) }
 }
 
 impl Outcome {
@@ -82,7 +110,7 @@ impl Outcome {
             (JobStatus::Cancelling, _) | (_, Self::Cancelled) => JobStatus::Cancelled,
             (_, Self::Completed { .. }) => JobStatus::Completed,
             (_, Self::Failed { .. }) => JobStatus::Failed,
-            (_, Self::Retry { .. }) => JobStatus::Pending,
+            (_, Self::Retry { .. } | Self::Died { .. }) => JobStatus::Pending,
         }
     }
 
@@ -97,7 +125,7 @@ impl Outcome {
                 job.progress = Some(1_000);
             }
             (JobStatus::Failed, Self::Failed { error }) => job.error = Some(error.clone()),
-            (JobStatus::Pending, Self::Retry { error, .. }) => {
+            (JobStatus::Pending, Self::Retry { error, .. } | Self::Died { error }) => {
                 job.error = Some(error.clone());
                 job.progress = None;
             }
@@ -107,6 +135,16 @@ impl Outcome {
             job.completed_at = Some(at);
         }
         job
+    }
+
+    /// How long a job waits that is to be tried again.
+    pub const fn wait(&self) -> Duration {
+        if let Self::Retry { after, .. } = self { *after } else { Duration::ZERO }
+    }
+
+    /// How many deaths it adds to those at the job.
+    pub const fn deaths(&self) -> u64 {
+        matches!(self, Self::Died { .. }) as u64
     }
 
     /// Milliseconds of audio that stay on the account of a job that stands at `after` now: what was reserved for one
@@ -159,7 +197,7 @@ pub fn ended_event(job: &Job, at: Timestamp) -> Option<Event> {
 #[async_trait]
 pub trait QueueStore: Send + Sync {
     /// Leases pending jobs that are due: `pending → running`, `started_at` set when it is the first time. Fair between
-    /// tenants: of those that have a due job and fewer than `per_tenant` running or cancelling, the one with the fewest
+    /// tenants: of those but `but` that have a due job and fewer than `per_tenant` running or cancelling, the one with the fewest
     /// of these comes next; of several, the one that was served longest ago; and of its jobs the oldest. So a tenant
     /// waits for one job of another at most, however many that one has.
     async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>>;
@@ -171,8 +209,9 @@ pub trait QueueStore: Send + Sync {
     /// Ends the work on a job, if the lease still counts.
     async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob>;
 
-    /// Jobs whose lease has lapsed, up to `limit`: a running one becomes pending again, or fails with `error` when it
-    /// has been leased `attempts` times; a cancelling one is cancelled. Gives those that were moved, as they are now.
+    /// Jobs whose lease has lapsed, up to `limit`, with what [`lapse`] makes of each: a running one becomes pending again,
+    /// or fails with `error` at its last of `attempts` or its last death; a cancelling one is cancelled. Gives those that
+    /// were moved, as they are now.
     async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>>;
 
     /// Cancels pending jobs whose key is revoked, up to `limit`, as the gateway. Gives them as they are now.

@@ -34,7 +34,7 @@ pub trait SessionStore: Send + Sync {
 
     /// Opens a session for `ttl`, in one step: within the `concurrent_streams` of the key and of the tenant (the key's
     /// asked first), with the worker that serves it ([`Worker::serves`]) and has the least load: the smallest share of its
-    /// capacity in use, then the name. Without any that has room: the node's own when `own` says that it has room.
+    /// capacity in use, then the name, where the tenant has not its share ([`Worker::share`]). Without any that has room: the node's own when `own` says that it has room.
     /// `except` are workers that just could not be reached.
     async fn open_session(
         &self,

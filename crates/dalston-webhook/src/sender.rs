@@ -7,12 +7,11 @@ use std::{net::IpAddr, time::Duration};
 
 /// A connection is there in this time.
 const CONNECT: Duration = Duration::from_secs(5);
-/// And all is over in this.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// So much of an answer is read, and thrown away: a connection whose answer was read can be used again.
 const ANSWER: usize = 16 * 1024;
-/// An idle connection is kept for so long.
-const IDLE: Duration = Duration::from_secs(10);
+/// An idle connection is kept for so long: less than the 5 seconds after which many servers close theirs. A delivery on a
+/// connection that is closed at that moment fails.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// A delivery as it is sent.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +38,13 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// To public addresses, and to these networks. Fails where no TLS can be set up.
-    pub fn new(networks: Networks) -> Result<Self, reqwest::Error> {
+    /// To public addresses, and to these networks. A delivery is given up when it is not answered within `patience`. Fails
+    /// where no TLS can be set up.
+    pub fn new(networks: Networks, patience: Duration) -> Result<Self, reqwest::Error> {
         // A second call finds the first provider in place.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let encrypted = client(&networks, Networks::admit)?;
-        let plain = client(&networks, Networks::hold)?;
+        let encrypted = client(&networks, Networks::admit, patience)?;
+        let plain = client(&networks, Networks::hold, patience)?;
         Ok(Self { networks, encrypted, plain })
     }
 
@@ -80,7 +80,11 @@ impl Sender {
 }
 
 /// No proxy of the environment, which would connect for us to wherever it likes; no redirect.
-fn client(networks: &Networks, admits: fn(&Networks, IpAddr) -> bool) -> Result<Client, reqwest::Error> {
+fn client(
+    networks: &Networks,
+    admits: fn(&Networks, IpAddr) -> bool,
+    patience: Duration,
+) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(concat!("Dalston/", env!("CARGO_PKG_VERSION")))
         .dns_resolver(Resolver { networks: networks.clone(), admits })
@@ -88,7 +92,7 @@ fn client(networks: &Networks, admits: fn(&Networks, IpAddr) -> bool) -> Result<
         .referer(false)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)
-        .timeout(PATIENCE)
+        .timeout(patience)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(2)
         .build()

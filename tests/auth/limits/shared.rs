@@ -2,8 +2,10 @@
 
 use super::{densest, gap, limited};
 use async_trait::async_trait;
-use dalston_model::{Clock, KeyId, RateLimit, SeededEntropy};
-use dalston_store::{Granted, LeaseRequest, LimitStore, StoreError, StoreResult, Taken, contract::Fixture};
+use dalston_model::{Clock, KeyId, NodeId, RateLimit, SeededEntropy};
+use dalston_store::{
+    Alone, Granted, LeaseRequest, LimitStore, Place, StoreError, StoreResult, Taken, contract::Fixture,
+};
 use kit::{
     app::{App, Start},
     client::Client,
@@ -118,11 +120,23 @@ impl LimitStore for Down {
     async fn lease(&self, _: KeyId, _: &LeaseRequest) -> StoreResult<Granted> {
         Err(StoreError::unavailable("down"))
     }
+
+    async fn report(&self, _: KeyId, _: NodeId, _: &[Alone]) -> StoreResult<()> {
+        Err(StoreError::unavailable("down"))
+    }
+
+    async fn enlist(&self, _: NodeId, _: i64) -> StoreResult<Place> {
+        Err(StoreError::unavailable("down"))
+    }
+
+    async fn delist(&self, _: NodeId) -> StoreResult<()> {
+        Err(StoreError::unavailable("down"))
+    }
 }
 
 #[tokio::test]
 async fn with_the_counter_down_a_node_admits_its_share_and_never_fails() {
-    for (nodes, share) in [("1", 10), ("3", 4), ("100", 1)] {
+    for (nodes, share) in [("1", 10), ("3", 3)] {
         let fixture = Fixture { limits: Some(Arc::new(Down)), ..stores::memory().await };
         let app = Start::default().set("DALSTON_NODES", nodes).on(fixture).start().await;
         let client = limited(&app, "admin", 10).await;
@@ -135,5 +149,21 @@ async fn with_the_counter_down_a_node_admits_its_share_and_never_fails() {
         }
         let status = app.master().get("/status").await.expect(200);
         assert_eq!(status.json["admin"]["limiter"], "degraded");
+    }
+}
+
+#[tokio::test]
+async fn with_the_counter_down_who_has_no_share_is_told_of_an_outage() {
+    for (name, value) in [("DALSTON_NODES", "100"), ("DALSTON_RATE_OUTAGE", "strict"), ("DALSTON_RATE_MODE", "shared")]
+    {
+        let fixture = Fixture { limits: Some(Arc::new(Down)), ..stores::memory().await };
+        let app = Start::default().set(name, value).on(fixture).start().await;
+        let client = limited(&app, "admin", 10).await;
+        for path in ["/auth/me", "/auth/keys", "/nowhere"] {
+            let answer = client.get(path).await.expect(503);
+            assert_eq!((answer.problem(), answer.header("retry-after")), ("unavailable", "1"), "{name}");
+        }
+        let unlimited = app.key("admin").await;
+        unlimited.get("/auth/me").await.expect(200);
     }
 }

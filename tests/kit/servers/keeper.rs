@@ -1,5 +1,9 @@
 //! A server that cannot outlive the tests.
 
+use crate::{
+    patience::PATIENCE,
+    signal::{self, Signal},
+};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -20,7 +24,7 @@ rm -rf "$folder"
 "#;
 
 const STEP: Duration = Duration::from_millis(10);
-const STEPS: usize = 3_000;
+const STEPS: u128 = PATIENCE.as_millis() / STEP.as_millis();
 
 /// A folder for a server, which its keeper removes: in memory where there is such a place.
 pub(super) fn folder() -> PathBuf {
@@ -82,22 +86,22 @@ impl Keeper {
     }
 
     /// Sends the server a signal. After `KILL` it has ended.
-    pub(super) fn signal(&self, name: &str) {
-        let pid = self.pid.to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("there is kill");
-        assert!(sent.success(), "the server has ended: {}", self.log());
-        while name == "KILL" && !ended(self.pid) {
+    pub(super) fn signal(&self, signal: Signal) {
+        assert!(signal::send(signal, self.pid), "the server has ended: {}", self.log());
+        while signal == Signal::KILL && !ended(self.pid) {
             sleep(STEP);
         }
     }
 
     /// Sends the server a signal, and then all processes that it has started: one that is frozen starts no more.
-    pub(super) fn signal_all(&self, name: &str) {
-        self.signal(name);
+    pub(super) fn signal_all(&self, signal: Signal) {
+        self.signal(signal);
         let path = format!("/proc/{0}/task/{0}/children", self.pid);
         let children = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        // Some may have ended.
-        let _ = Command::new("kill").args(["-s", name]).args(children.split_whitespace()).status();
+        for child in children.split_whitespace() {
+            // It may have ended.
+            signal::send(signal, child.parse().expect("the id of a process"));
+        }
     }
 
     /// What the server wrote.

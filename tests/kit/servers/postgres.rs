@@ -5,6 +5,7 @@ use super::{
     keeper::{Keeper, folder},
     program,
 };
+use crate::signal::Signal;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::{
     fs,
@@ -73,22 +74,22 @@ impl Postgres {
 
     /// Ends the postmaster as a crash would; its back-ends follow.
     pub fn kill(&self) {
-        self.keeper.signal("KILL");
+        self.keeper.signal(Signal::KILL);
     }
 
     /// Freezes the postmaster: who is connected is served, who connects waits.
     pub fn pause(&self) {
-        self.keeper.signal("STOP");
+        self.keeper.signal(Signal::STOP);
     }
 
     /// Freezes it whole: who is connected waits too.
     pub fn freeze(&self) {
-        self.keeper.signal_all("STOP");
+        self.keeper.signal_all(Signal::STOP);
     }
 
     /// Lets it go on after either.
     pub fn resume(&self) {
-        self.keeper.signal_all("CONT");
+        self.keeper.signal_all(Signal::CONT);
     }
 
     /// Starts it again after [`Postgres::kill`], on the same port with the same data.

@@ -5,6 +5,7 @@ use super::{
     keeper::{Keeper, folder},
     program,
 };
+use crate::signal::Signal;
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
@@ -67,17 +68,17 @@ impl Redis {
 
     /// Ends it as a crash would.
     pub fn kill(&self) {
-        self.keeper.signal("KILL");
+        self.keeper.signal(Signal::KILL);
     }
 
     /// Freezes it: it accepts connections and answers nothing.
     pub fn pause(&self) {
-        self.keeper.signal("STOP");
+        self.keeper.signal(Signal::STOP);
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.keeper.signal("CONT");
+        self.keeper.signal(Signal::CONT);
     }
 
     /// Starts it again after [`Redis::kill`], on the same port with the same data.

@@ -1,17 +1,17 @@
 use super::clock;
-use crate::servers::postgres_url;
+use crate::{patience::PATIENCE, servers::postgres_url};
 use dalston_model::ManualClock;
 use dalston_store::{
     SharedStore,
     contract::{Again, Fixture},
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// A database of its own on the shared PostgreSQL.
 pub async fn postgres() -> Fixture {
     let clock = clock();
-    let options = PostgresOptions { url: postgres_url().await, deadline: Duration::from_secs(20), connections: 8 };
+    let options = PostgresOptions { url: postgres_url().await, deadline: PATIENCE, connections: 8 };
     let store = open(options.clone(), clock.clone()).await;
     let again: Again = Box::new({
         let clock = clock.clone();

@@ -1,12 +1,12 @@
 use super::clock;
-use crate::servers::redis_url;
+use crate::{patience::PATIENCE, servers::redis_url};
 use dalston_model::ManualClock;
 use dalston_store::{
     SharedStore,
     contract::{Again, Fixture},
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// Redis, on a database of its own.
 pub async fn redis() -> Fixture {
@@ -16,7 +16,7 @@ pub async fn redis() -> Fixture {
 /// The empty Redis database of this URL.
 pub async fn redis_at(url: String) -> Fixture {
     let clock = clock();
-    let options = RedisOptions { url, deadline: Duration::from_secs(10), connections: 8, allow_volatile: false };
+    let options = RedisOptions { url, deadline: PATIENCE, connections: 8, allow_volatile: false };
     let store = open(options.clone(), clock.clone()).await;
     let again: Again = Box::new({
         let clock = clock.clone();

@@ -1,11 +1,12 @@
 use super::clock;
+use crate::patience::PATIENCE;
 use dalston_model::ManualClock;
 use dalston_store::{
     SharedStore,
     contract::{Again, Fixture},
 };
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
 
 /// A file in a folder of its own: in memory where the system has such folders, since every change is synchronous.
@@ -13,7 +14,7 @@ pub async fn sqlite() -> Fixture {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
     let clock = clock();
-    let options = SqliteOptions { path: folder.path().join("dalston.db"), deadline: Duration::from_secs(10) };
+    let options = SqliteOptions { path: folder.path().join("dalston.db"), deadline: PATIENCE };
     let store = open(options.clone(), clock.clone()).await;
     let again: Again = Box::new({
         let clock = clock.clone();

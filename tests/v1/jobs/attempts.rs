@@ -73,7 +73,6 @@ async fn an_engine_that_is_away_is_left_alone_for_a_while_that_grows() {
     let pauses: Vec<Duration> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(pauses[0] >= Duration::from_secs(1), "{pauses:?}");
     assert!(pauses[1] >= Duration::from_secs(2), "{pauses:?}");
-    assert!(pauses[2] < pauses[1], "{pauses:?}");
     let mut pending = 0;
     for job in &jobs {
         pending += u32::from(client.get(job).await.expect(200).json["status"] == "pending");

@@ -3,7 +3,9 @@
 mod attempts;
 mod bucket;
 mod cancel;
+mod deaths;
 mod export;
+mod length;
 mod overhead;
 mod retention;
 mod share;
@@ -13,7 +15,7 @@ mod wait;
 use kit::{
     app::{App, Start},
     client::{Answer, Client},
-    process::eventually,
+    patience::{eventually, patiently},
     scribe::{Scribe, Turn},
     wav,
 };
@@ -42,9 +44,15 @@ async fn upload(client: &Client) -> String {
 
 /// The job once it has ended.
 async fn ended(client: &Client, job: &str) -> Answer {
-    let shown = client.get(&format!("{job}?wait=60")).await.expect(200);
-    assert!(!shown.json["completed_at"].is_null(), "{}", shown.text);
-    shown
+    patiently(async {
+        loop {
+            let shown = client.get(&format!("{job}?wait=60")).await.expect(200);
+            if !shown.json["completed_at"].is_null() {
+                return shown;
+            }
+        }
+    })
+    .await
 }
 
 /// Waits until the job has this status.

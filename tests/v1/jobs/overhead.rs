@@ -3,19 +3,22 @@
 use super::{PATH, ended, upload, working_with};
 use kit::{
     app::Start,
+    patience::PATIENCE,
     process::{Launch, eventually},
     scribe::Turn,
     stores, wav,
 };
 use std::fs;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 const MEBIBYTE: u64 = 1 << 20;
 
+/// An upload wakes its node: the queue is not asked otherwise here. How long that takes is printed, since it says as much
+/// of the machine.
 #[tokio::test]
-async fn an_engine_begins_less_than_50_milliseconds_after_its_upload_is_answered() {
+async fn an_engine_begins_as_soon_as_its_upload_is_answered() {
     const UPLOADS: usize = 50;
-    let start = Start::default().on(stores::sqlite().await);
+    let start = Start::default().on(stores::sqlite().await).poll(2 * PATIENCE);
     let (_app, scribe, client) = working_with(start, &[Turn::Writes(1)]).await;
     let mut waits = Vec::new();
     for count in 1..=UPLOADS {
@@ -30,7 +33,6 @@ async fn an_engine_begins_less_than_50_milliseconds_after_its_upload_is_answered
     waits.sort();
     let (median, most) = (waits[UPLOADS / 2], waits[UPLOADS - 1]);
     println!("from the answer to the engine, of {UPLOADS}: median {median:?}, most {most:?}");
-    assert!(median < Duration::from_millis(50), "{median:?}");
 }
 
 /// An engine that writes what two hours of speech would give, and twenty times as much.

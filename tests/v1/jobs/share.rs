@@ -64,6 +64,64 @@ async fn a_tenant_waits_for_one_job_of_another_at_most() {
     assert_eq!(heard, ["many-0.wav", "one.wav"]);
 }
 
+/// How many jobs of each tenant run, when each has more than the node has places.
+async fn running(fixture: Fixture, places: u32, tenants: &[&str]) -> Vec<u64> {
+    let start = Start::default().set("DALSTON_JOBS_PER_NODE", &places.to_string()).on(fixture);
+    let (app, scribe, _) = working_with(start, &[Turn::Holds]).await;
+    let mut clients = Vec::new();
+    for tenant in tenants {
+        clients.push(app.key_of(tenant, "jobs:read,jobs:write", |ask| ask).await);
+    }
+    let mut busy = 0;
+    for client in &clients {
+        for _ in 0..=places {
+            upload(client).await;
+        }
+        // Each comes to what it gets before the next one asks.
+        let share = if clients.len() > 1 { places.div_ceil(2) } else { places };
+        busy = places.min(busy + share);
+        eventually("they run", async || scribe.count() == usize::try_from(busy).unwrap()).await;
+    }
+    let mut running = Vec::new();
+    for client in &clients {
+        running.push(client.get("/status").await.expect(200).json["jobs"]["running"].as_u64().unwrap());
+    }
+    scribe.let_go_on(64);
+    running
+}
+
+async fn a_long_job_leaves_a_place(store: impl AsyncFn() -> Fixture) {
+    for (places, tenants, wanted) in [
+        (1, &["greedy", "modest"][..], &[1, 0][..]),
+        (2, &["greedy", "modest", "third"], &[1, 1, 0]),
+        (3, &["greedy", "modest", "third"], &[2, 1, 0]),
+    ] {
+        assert_eq!(running(store().await, places, tenants).await, wanted, "of {places}");
+    }
+}
+
+#[tokio::test]
+async fn long_jobs_of_one_tenant_leave_a_place_for_others_on_memory() {
+    a_long_job_leaves_a_place(stores::memory).await;
+    // Who is alone has all.
+    assert_eq!(running(stores::memory().await, 3, &["default"]).await, [3]);
+}
+
+#[tokio::test]
+async fn long_jobs_of_one_tenant_leave_a_place_for_others_on_sqlite() {
+    a_long_job_leaves_a_place(stores::sqlite).await;
+}
+
+#[tokio::test]
+async fn long_jobs_of_one_tenant_leave_a_place_for_others_on_postgres() {
+    a_long_job_leaves_a_place(stores::postgres).await;
+}
+
+#[tokio::test]
+async fn long_jobs_of_one_tenant_leave_a_place_for_others_on_redis() {
+    a_long_job_leaves_a_place(stores::redis).await;
+}
+
 #[tokio::test]
 async fn a_node_that_stops_hands_its_jobs_back() {
     let fixture = stores::memory().await;

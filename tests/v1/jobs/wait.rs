@@ -1,6 +1,6 @@
 //! `?wait=SECONDS`, and the events of a job.
 
-use super::{PATH, upload, working, working_with};
+use super::{PATH, ended, upload, working, working_with};
 use kit::{
     app::{App, Start},
     client::{Answer, Client},
@@ -87,8 +87,7 @@ async fn a_wait_hears_of_a_job_that_another_node_works_on() {
     let job = upload(&client).await;
     eventually("it runs", async || scribe.count() == 1).await;
     scribe.let_go_on(1);
-    let shown = client.get(&format!("{job}?wait=60")).await.expect(200);
-    assert_eq!(shown.json["result"]["text"], "word 0 word 1");
+    assert_eq!(ended(&client, &job).await.json["result"]["text"], "word 0 word 1");
 }
 
 #[tokio::test]

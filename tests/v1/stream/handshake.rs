@@ -4,13 +4,14 @@ use dalston_store::contract::Fixture;
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{
     app::{App, Start},
+    patience::PATIENCE,
     raw::Raw,
     servers::Redis,
     socket::{STREAM, Socket},
     stores,
     workers::Echo,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 async fn streaming() -> (App, String) {
     let app = Start::default().worker(Echo).start().await;
@@ -136,8 +137,7 @@ async fn a_page_of_another_site_may_not_open_a_stream() {
 #[tokio::test]
 async fn a_store_that_is_away_refuses_the_handshake_as_an_outage() {
     let server = Redis::start(&[]);
-    let options =
-        RedisOptions { url: server.url(), deadline: Duration::from_secs(1), connections: 4, allow_volatile: false };
+    let options = RedisOptions { url: server.url(), deadline: PATIENCE, connections: 4, allow_volatile: false };
     let clock = stores::memory().await.clock;
     let store = Arc::new(RedisStore::connect(&options, Some(clock.clone())).await.unwrap());
     let fixture = Fixture { store: store.clone(), limits: Some(store), clock, again: None, keep: Box::new(()) };

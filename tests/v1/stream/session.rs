@@ -1,7 +1,8 @@
 //! A session: begun, carrying audio and messages, ended by either side or by the end of its key.
 
+use dalston_model::KeyPatch;
 use kit::{
-    app::{App, MASTER, Start},
+    app::{App, MASTER, Start, operator},
     process::eventually,
     raw::{Frame, Raw},
     socket::{STREAM, Socket},
@@ -219,4 +220,35 @@ async fn a_stream_whose_client_says_nothing_ends() {
         () = ended => {}
         broken = chatter => { let broken: std::io::Result<()> = broken; assert!(broken.is_err()) }
     }
+}
+
+#[tokio::test]
+async fn a_platform_key_that_is_none_any_more_keeps_its_stream_in_its_own_tenant_only() {
+    let app = Start::default().worker(Echo).start().await;
+    app.key_of("other", "jobs:read", |ask| ask).await;
+    let key = app.key_of("acme", "platform,realtime", |ask| ask).await;
+    let (secret, id) = (key.secret.unwrap(), key.id.unwrap());
+    let mut sockets = Vec::new();
+    for tenant in ["acme", "other", "default"] {
+        let headers = [("x-api-key", secret.as_str()), ("x-dalston-tenant", tenant)];
+        let mut socket = Socket::open(app.address, "", &headers).await.unwrap();
+        assert_eq!(socket.hear().await["type"], "session.begin");
+        sockets.push(socket);
+    }
+    let change = async |scopes: &str| {
+        let patch = KeyPatch { scopes: Some(scopes.parse().unwrap()), ..KeyPatch::default() };
+        app.runtime.services.keys.update(&operator("acme"), id, &patch).await.unwrap();
+    };
+    change("platform,realtime,jobs:read").await;
+    for socket in &mut sockets {
+        socket.play(&[0; 10]).await;
+        assert_eq!(socket.hear().await["text"], "10");
+    }
+    change("realtime").await;
+    let [own, elsewhere @ ..] = &mut sockets[..] else { unreachable!() };
+    for socket in elsewhere {
+        assert_eq!(socket.closed().await.0, 4003);
+    }
+    own.play(&[0; 20]).await;
+    assert_eq!(own.hear().await["text"], "20");
 }

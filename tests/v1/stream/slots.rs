@@ -148,6 +148,55 @@ async fn a_worker_that_refuses_is_passed_over_and_the_built_in_one_serves_at_las
     Socket::begun(app.address, secret).await;
 }
 
+/// So many streams of this key open at once.
+async fn grab(app: &App, secret: &str, most: usize) -> Vec<Socket> {
+    let opening = (0..most).map(|_| async {
+        let mut socket = Socket::with(app.address, secret).await;
+        (socket.hear().await["type"] == "session.begin").then_some(socket)
+    });
+    futures_util::future::join_all(opening).await.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn one_of_several_tenants_has_half_of_the_places_of_a_node() {
+    for (places, shares) in [(1, [1, 0, 0]), (2, [1, 1, 0]), (3, [2, 1, 0])] {
+        let start = Start::default().worker(Echo).set("DALSTON_OWN_STREAMS", &places.to_string());
+        let app = start.on(stores::memory().await).start().await;
+        let mut secrets = Vec::new();
+        for tenant in ["greedy", "modest", "third"] {
+            secrets.push(app.key_of(tenant, "realtime", |ask| ask).await.secret.unwrap());
+        }
+        let mut open = Vec::new();
+        for (secret, share) in secrets.iter().zip(shares) {
+            let got = grab(&app, secret, places + 2).await;
+            assert_eq!(got.len(), share, "of {places}");
+            open.push(got);
+        }
+        // Nothing is taken away, and what one gives back another has.
+        drop(open.remove(0));
+        eventually("places are free", async || app.runtime.services.streams.own_load().0 < places).await;
+        Socket::begun(app.address, &secrets[2]).await;
+    }
+}
+
+#[tokio::test]
+async fn one_of_several_tenants_has_half_of_a_shared_worker_over_all_nodes() {
+    let fixture = stores::memory().await;
+    let store = fixture.store.clone();
+    let (here, there) = nodes(fixture).await;
+    let worker = WorkerServer::start(Manners::Good).await;
+    let shared = json!({"url": worker.url, "capacity": 4, "shared": true});
+    here.master().put("/v1/workers/s", shared).await.expect(200);
+    let greedy = here.key("realtime").await.secret.unwrap();
+    let modest = here.key_of("modest", "realtime", |ask| ask).await.secret.unwrap();
+    // What the other node hears by the record of changes.
+    there.runtime.tick().await;
+    let (one, two) = tokio::join!(grab(&here, &greedy, 4), grab(&there, &greedy, 4));
+    assert_eq!(one.len() + two.len(), 2);
+    assert_eq!(grab(&there, &modest, 4).await.len(), 2);
+    assert_eq!(loads(&store).await, [("s".to_owned(), 4)]);
+}
+
 /// Two gateways on one store and one clock.
 async fn nodes(fixture: Fixture) -> (App, App) {
     let other = stores::shared(&fixture);

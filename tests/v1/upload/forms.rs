@@ -27,6 +27,23 @@ async fn every_field_of_the_form_is_in_the_job() {
 }
 
 #[tokio::test]
+async fn an_empty_field_is_none_and_the_names_that_people_use_are_taken() {
+    let (_app, client) = uploading().await;
+    for (model, language) in [
+        ("Systran/faster-whisper-small", "zh_CN"),
+        ("ggml-large-v3:q5_0", "de-CH-1996"),
+        ("0", "auto"),
+        (" tiny.en ", " yue "),
+        ("", " "),
+    ] {
+        let form = Form::new().text("model", model).text("language", language).part("file", file(wav::tone(1)));
+        let job = send(&client, form).await.expect(201).json;
+        let told = |name: &str| job[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!((told("model"), told("language")), (model.trim().to_owned(), language.trim().to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_form_is_told_by_the_name_of_the_field() {
     let (app, client) = uploading().await;
     let whole = || Form::new().part("file", file(wav::tone(1)));
@@ -37,7 +54,15 @@ async fn what_is_wrong_with_a_form_is_told_by_the_name_of_the_field() {
         (whole().text("tenant_id", sentinel), "tenant_id"),
         (whole().text("File", sentinel), "File"),
         (whole().text("model", format!("{sentinel} with spaces")), "model"),
-        (whole().text("model", ""), "model"),
+        (whole().text("model", "--help"), "model"),
+        (whole().text("model", "../../etc/passwd"), "model"),
+        (whole().text("model", "a/../b"), "model"),
+        (whole().text("model", "a b"), "model"),
+        (whole().text("language", "../x"), "language"),
+        (whole().text("language", "e"), "language"),
+        (whole().text("language", "english"), "language"),
+        (whole().text("language", "en-"), "language"),
+        (whole().text("language", "de_CH.UTF-8"), "language"),
         (whole().text("model", "fast").text("model", "fast"), "model"),
         (whole().text("language", "x".repeat(65)), "language"),
         (whole().text("language", "d\u{0}e"), "language"),

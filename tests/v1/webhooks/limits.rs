@@ -1,8 +1,11 @@
 use super::{SCOPES, after, cancelled, deliveries, gateway, hook, tried};
 use kit::{
-    process::eventually,
+    app::Start,
+    patience::eventually,
     receiver::{Answers, Receiver},
 };
+use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_slow_endpoint_holds_up_nobody_else() {
@@ -27,6 +30,19 @@ async fn a_slow_endpoint_holds_up_nobody_else() {
     .await;
     slow.release();
     slow.sent(40).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_in_time_is_given_up_and_tried_again() {
+    let receiver = Receiver::start();
+    let app = Start::default().delivers_within(Duration::from_millis(100)).start().await;
+    let client = app.key(SCOPES).await;
+    let (id, _) = hook(&client, &receiver.url).await;
+    receiver.answers([Answers::Nothing]);
+    cancelled(&client).await;
+    let failed = tried(&app, &client, &id, 1).await;
+    assert_eq!((&failed["status"], &failed["last_status"]), (&json!("pending"), &json!(null)));
+    assert_eq!(failed["next_at"], app.clock_now().plus(Duration::from_secs(30)).to_string());
 }
 
 #[tokio::test]

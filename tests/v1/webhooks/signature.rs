@@ -6,7 +6,7 @@ use dalston_store::{MemoryStore, contract::Fixture};
 use kit::{
     app::{App, Start},
     client::Client,
-    foreign::{node, python},
+    foreign::{modules, node, python},
     receiver::{Heard, Receiver},
 };
 use serde_json::{Value, json};
@@ -28,8 +28,8 @@ async fn verified(deliveries: &[(&str, &Heard)]) -> Vec<bool> {
     let script = |name: &str| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients").join(name);
     let mut in_python = Command::new(python());
     in_python.arg(script("webhook.py"));
-    let mut in_node = Command::new("node");
-    in_node.arg(script("webhook.mjs")).env("CLIENTS", node());
+    let mut in_node = Command::new(node());
+    in_node.arg(script("webhook.mjs")).env("CLIENTS", modules());
     let mut told = Vec::new();
     for mut client in [in_python, in_node] {
         let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -67,7 +67,7 @@ async fn a_target_that_is_allowed_no_longer_is_not_connected_to() {
     let client = before.key(SCOPES).await;
     let (id, _) = hook(&client, &receiver.url).await;
     cancelled(&client).await;
-    let after = Start::default().delivers().set("DALSTON_WEBHOOK_NETWORKS", "").on(other).start().await;
+    let after = Start::default().delivers().unset("DALSTON_WEBHOOK_NETWORKS").on(other).start().await;
     let failed = tried(&after, &client, &id, 1).await;
     assert_eq!(failed["last_error"], "the URL must lead to a public address");
     assert!(receiver.heard().is_empty());

@@ -2,9 +2,9 @@
 
 use super::message::SPOKEN;
 use crate::fault::detail;
-use dalston_auth::{Caller, Permit};
+use dalston_auth::{Caller, Mask, Permit};
 use dalston_command::{Answer, Arguments, Block, Effect, Method, Row, Span};
-use dalston_model::{Target, TenantId};
+use dalston_model::{Target, TenantId, Timestamp};
 use dalston_runtime::Runtime;
 use dalston_service::{Secret, ServiceError, ServiceResult};
 use rmcp::{
@@ -54,7 +54,7 @@ impl Tools {
             let token = runtime.services.claims.offer(&tenant, &of, secret).await?;
             asker.claim.set(token).map_err(|_| ServiceError::Internal)?;
         }
-        Ok(result(row, answer, runtime.clock.now()))
+        Ok(result(row, answer, runtime.clock.now(), &runtime.services.mask))
     }
 }
 
@@ -114,13 +114,14 @@ fn asker(context: &RequestContext<RoleServer>) -> Result<&Asker, ErrorData> {
     parts.and_then(|parts| parts.extensions.get()).ok_or_else(|| ErrorData::internal_error("Internal error", None))
 }
 
-/// A command as a tool. What a method of HTTP says of repeating it holds at every door (RFC 9110 §9.2.2).
+/// A command as a tool. Whatever is not read is marked as destructive: a client asks its user before it gives a right or
+/// sends something out, too. What a method of HTTP says of repeating it holds at every door (RFC 9110 §9.2.2).
 fn tool(row: &Row) -> Tool {
     let mut schema = row.schema.as_object().cloned().unwrap_or_default();
     schema.insert("additionalProperties".to_owned(), false.into());
     let hints = ToolAnnotations::new()
         .read_only(row.effect == Effect::Read)
-        .destructive(row.effect == Effect::Irreversible)
+        .destructive(row.effect != Effect::Read)
         .idempotent(row.route.method != Method::Post)
         .open_world(false);
     Tool::new(row.tool, row.summary.clone(), schema).with_title(row.name).with_annotations(hints)
@@ -138,17 +139,26 @@ fn made(data: &Value, secret: &Secret, caller: &Caller) -> Option<(TenantId, Tar
     Some((data["tenant_id"].as_str()?.parse().ok()?, of))
 }
 
-/// What came of a command: drawn, and as the JSON of its HTTP route; a list with its cursor beside.
-fn result(row: &Row, answer: Answer, now: dalston_model::Timestamp) -> CallToolResult {
+/// What came of a command: drawn, and as the JSON of its HTTP route; a list with its cursor beside. A model reads it:
+/// secrets in what somebody stored are masked.
+fn result(row: &Row, answer: Answer, now: Timestamp, mask: &Mask) -> CallToolResult {
     let mut drawing = row.draw(&answer.data, now);
     let next = answer.next.map(|cursor| cursor.to_string());
     if let Some(cursor) = &next {
         drawing = drawing.with(Block::Fields(vec![("next".to_owned(), vec![Span::plain(cursor)])]));
     }
     let data = if answer.data.is_array() { json!({"items": answer.data, "next": next}) } else { answer.data };
-    let mut result = CallToolResult::success(vec![ContentBlock::text(drawing.plain())]);
-    result.structured_content = Some(data);
+    let mut result = CallToolResult::success(vec![ContentBlock::text(mask.text(&drawing.plain()))]);
+    result.structured_content = Some(masked(data, mask));
     result
+}
+
+/// The data without its secrets.
+fn masked(data: Value, mask: &Mask) -> Value {
+    match mask.text(&data.to_string()) {
+        Cow::Borrowed(_) => data,
+        Cow::Owned(text) => serde_json::from_str(&text).unwrap_or_default(),
+    }
 }
 
 /// Why a command did not do what it was asked: for the model, which can do better.

@@ -43,6 +43,7 @@ impl Fixture {
             masters: MasterKeys::default(),
             failures_per_minute: NonZeroU32::MIN,
             memory: Memory::default(),
+            counter: CounterId::new(clock.now(), &*entropy).unwrap(),
             clock: clock.clone(),
         });
         let secret = gate.format.mint(&*entropy).unwrap();
@@ -122,7 +123,8 @@ fn memory_decides_as_the_store_does() {
     assert_eq!(scope.verdict.map(|verdict| verdict.remaining), Some(0), "a refused scope costs a unit");
     let limited = fixture.try_enter(Need::Caller).unwrap().unwrap_err();
     assert!(matches!(limited.refusal, Refusal::RateLimited(_)) && limited.verdict.is_some());
-    now(fixture.gate.flush_usage()).unwrap();
+    fixture.gate.gather_usage();
+    assert!(now(fixture.gate.write_usage()).unwrap());
     let usage = now(dalston_store::UsageStore::usage(
         &*fixture.store,
         &fixture.key.tenant,

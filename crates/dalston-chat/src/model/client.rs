@@ -1,11 +1,11 @@
 //! The client of an OpenAI-compatible server.
 
 use super::wire::{Answered, Asked, Message, Turn};
-use dalston_auth::{SecretText, masked_text};
+use dalston_auth::{Mask, SecretText};
 use dalston_service::{ServiceError, ServiceResult};
 use reqwest::{Client, StatusCode, header, redirect};
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// What the caller hears of a model that says nothing, whatever the cause.
@@ -19,6 +19,7 @@ pub struct Model {
     url: String,
     name: String,
     key: Option<SecretText>,
+    mask: Arc<Mask>,
 }
 
 /// Why a model said nothing: for the log.
@@ -41,20 +42,29 @@ impl From<reqwest::Error> for Silence {
 }
 
 impl Model {
-    /// The model of this name at `url`, which is given up when an answer takes longer than `patience`.
-    pub fn new(url: &str, name: String, key: Option<SecretText>, patience: Duration) -> Result<Self, reqwest::Error> {
+    /// The model of this name at `url`, which is given up when an answer takes longer than `patience`. It is sent what
+    /// the mask leaves.
+    pub fn new(
+        url: &str,
+        name: String,
+        key: Option<SecretText>,
+        patience: Duration,
+        mask: Arc<Mask>,
+    ) -> Result<Self, reqwest::Error> {
         // A second call finds the first provider in place.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirect would carry what was said to another server.
-        let client = Client::builder().timeout(patience).redirect(redirect::Policy::none()).build()?;
-        Ok(Self { client, url: format!("{url}/chat/completions"), name, key })
+        // A redirect would carry what was said to another server. Each request has a connection of its own: a server may
+        // close one that is idle at the moment when it would be used again, and a model takes far longer than a connection.
+        let client = Client::builder().timeout(patience).redirect(redirect::Policy::none()).pool_max_idle_per_host(0);
+        let client = client.build()?;
+        Ok(Self { client, url: format!("{url}/chat/completions"), name, key, mask })
     }
 
-    /// What the model says next. Nothing that looks like a key is sent.
+    /// What the model says next. No secret is sent.
     pub(super) async fn complete(&self, messages: &[Message], tools: &[Value]) -> ServiceResult<Turn> {
         let asked = serde_json::to_string(&Asked { model: &self.name, messages, tools });
         let asked = asked.map_err(|_| ServiceError::Internal)?;
-        self.ask(masked_text(&asked).into_owned()).await.map_err(|error| {
+        self.ask(self.mask.text(&asked).into_owned()).await.map_err(|error| {
             tracing::warn!(%error, "the language model gave no answer");
             SILENT
         })

@@ -43,7 +43,7 @@ pub struct BotParts {
 pub struct Bot {
     pub(crate) telegram: Arc<Telegram>,
     pub(crate) dialogue: Arc<Dialogue>,
-    services: Arc<Services>,
+    pub(crate) services: Arc<Services>,
     pub(crate) store: SharedStore,
     pub(crate) administrators: Administrators,
     pub(crate) webhook: Option<String>,

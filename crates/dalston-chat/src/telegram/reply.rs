@@ -3,7 +3,7 @@
 use super::{bot::Bot, client::Outgoing, fault::Fault, markup::markup};
 use crate::Reply;
 use dalston_command::{Block, Drawing, Span, Tone};
-use dalston_service::{Secret, ServiceError};
+use dalston_service::{Proposal, Secret, ServiceError};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -22,12 +22,12 @@ impl Bot {
             let more = Span::new(Tone::Code, &format!("{line} cursor={cursor}"));
             drawing = drawing.with(Block::Line(vec![Span::plain("More: "), more]));
         }
-        let buttons = reply.proposal.map_or(Value::Null, |proposal| {
-            let button =
-                |text: &str, word: &str| json!({"text": text, "callback_data": format!("{word}:{}", proposal.token)});
-            json!({"inline_keyboard": [[button("✅ Confirm", "confirm"), button("✖️ Cancel", "cancel")]]})
-        });
-        self.tell(user, &drawing, &buttons).await;
+        if !drawing.blocks.is_empty() || reply.questions.is_empty() {
+            self.tell(user, &drawing, &Value::Null).await;
+        }
+        for question in &reply.questions {
+            self.tell(user, &question.drawing, &buttons(&question.proposal)).await;
+        }
         for secret in &reply.secrets {
             self.hand_over(user, secret).await;
         }
@@ -38,11 +38,12 @@ impl Bot {
         self.tell(user, &refusal(error), &Value::Null).await;
     }
 
-    /// Sends a drawing, with buttons below the last of its messages.
+    /// Sends a drawing without its secrets, with buttons below the last of its messages.
     pub(crate) async fn tell(&self, user: i64, drawing: &Drawing, buttons: &Value) {
         let parts = markup(drawing);
         let last = parts.len().saturating_sub(1);
         for (at, text) in parts.iter().enumerate() {
+            let text = &*self.services.mask.text(text);
             let buttons = if at == last { buttons } else { &Value::Null };
             if let Err(fault) = self.send(Outgoing { chat: user, text, is_html: true, buttons }).await {
                 tracing::warn!(%fault, "an answer was not delivered");
@@ -79,6 +80,12 @@ impl Bot {
             }
         }
     }
+}
+
+/// What confirms a proposal, and what ends it.
+fn buttons(proposal: &Proposal) -> Value {
+    let button = |text: &str, word: &str| json!({"text": text, "callback_data": format!("{word}:{}", proposal.token)});
+    json!({"inline_keyboard": [[button("✅ Confirm", "confirm"), button("✖️ Cancel", "cancel")]]})
 }
 
 /// A line that is worth a look.

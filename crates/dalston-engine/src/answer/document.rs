@@ -1,103 +1,151 @@
-//! One pass over a JSON document: the elements of its lists go by one by one, none of the lists is ever whole in memory.
+//! A JSON document that an engine said: the elements of its lists go by one by one, none of the lists is ever whole in
+//! memory.
 
-use super::raw::{RawSegment, RawWord};
-use crate::EngineError;
+use super::{
+    lenient::{Elements, Expects, Object, Part},
+    loose::Loose,
+    raw::{RawSegment, RawWord},
+    words::WordFile,
+};
 use serde::{
     Deserialize,
-    de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess},
 };
-use serde_json::Value;
-use std::{
-    fmt,
-    io::{BufReader, Read},
-    marker::PhantomData,
-};
+use std::io;
 
-/// What clients read.
-const UNREADABLE: &str = "The answer of the engine cannot be read";
+/// What a document is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A transcript with a list of segments.
+    List,
+    /// One segment, or a text.
+    Line,
+    /// Says that there is no text.
+    Empty,
+    /// Says why there is none.
+    Error(String),
+    /// Says nothing of a transcript.
+    Other,
+}
 
-/// What a document says beside its lists.
+/// What a document says beside the elements of its lists.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) language: Option<String>,
     pub(super) duration: Option<f64>,
     pub(super) model: Option<String>,
-    /// How many segments it has.
-    pub(super) segments: u64,
-    pub(super) text: Option<String>,
+    /// Why there is no transcript, where it may be that.
+    pub(super) detail: Option<String>,
+    error: Option<String>,
+    /// How many segments it has, and how many of them with a text. `None`: no list.
+    segments: Option<u64>,
+    of_segments: u64,
+    with_text: u64,
+    /// Whether it has a text, and whether that is empty.
+    text: Option<bool>,
+    starts: bool,
+    ends: bool,
 }
 
-/// Takes an element.
-type Take<'a, T> = &'a mut dyn FnMut(T) -> Result<(), EngineError>;
+impl Said {
+    /// What the document is.
+    pub(super) fn kind(&self) -> Kind {
+        let has_text = self.text == Some(false);
+        let complaint = |complaint: &Option<String>| complaint.clone().map_or(Kind::Other, Kind::Error);
+        if self.with_text > 0 {
+            Kind::List
+        } else if has_text {
+            Kind::Line
+        } else if self.error.is_some() {
+            complaint(&self.error)
+        } else if self.of_segments > 0 {
+            Kind::List
+        } else if self.starts && self.ends {
+            Kind::Line
+        } else if self.segments == Some(0) || self.text.is_some() {
+            if self.detail.is_some() { complaint(&self.detail) } else { Kind::Empty }
+        } else {
+            Kind::Other
+        }
+    }
 
-/// What a pass is for.
-pub(super) enum Pass<'a> {
-    /// All that is short, the number of segments, and each word of the list at the top.
-    Overview(Take<'a, RawWord>),
-    /// Each segment.
-    Segments(Take<'a, RawSegment>),
-    /// The text.
-    Text,
-}
-
-/// Makes a pass.
-pub(super) fn pass(file: impl Read, pass: Pass<'_>) -> Result<Said, EngineError> {
-    let mut failed = None;
-    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 * 1024, file));
-    let said = Document { pass, failed: &mut failed }.deserialize(&mut json);
-    match (failed, said) {
-        (Some(error), _) => Err(error),
-        (None, Ok(said)) => Ok(said),
-        (None, Err(error)) if error.is_io() => Err(EngineError::Io(error.into())),
-        (None, Err(error)) => Err(EngineError::Rejected(UNREADABLE, error.to_string())),
+    fn count(&mut self, mut segment: RawSegment) {
+        self.of_segments += u64::from(segment.is_segment());
+        self.with_text += u64::from(segment.has_text());
+        self.error = self.error.take().or_else(|| segment.complaint());
     }
 }
 
-struct Document<'a, 'f> {
-    pass: Pass<'a>,
-    failed: &'f mut Option<EngineError>,
+/// Reads what a document says, and puts its words aside.
+pub(super) struct Overview<'a> {
+    pub(super) words: &'a mut WordFile,
+    pub(super) failed: &'a mut Option<io::Error>,
 }
 
-impl<'de> DeserializeSeed<'de> for Document<'_, '_> {
-    type Value = Said;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Said, D::Error> {
-        json.deserialize_map(self)
+impl Overview<'_> {
+    fn put_aside(&mut self, word: RawWord) -> bool {
+        self.words.write(word).map_err(|error| *self.failed = Some(error)).is_ok()
     }
 }
 
-impl<'de> Visitor<'de> for Document<'_, '_> {
-    type Value = Said;
+impl<'de> Expects<'de> for Overview<'_> {
+    type Read = Said;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a transcript as an object")
+    fn other(self) -> Said {
+        Said::default()
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Said, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Said, A::Error> {
+        let mut said = Said { segments: Some(0), ..Said::default() };
+        while let Some(Object(segment)) = elements.next_element()? {
+            said.segments = said.segments.map(|count| count + 1);
+            said.count(segment);
+        }
+        Ok(said)
+    }
+
+    fn object<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Said, A::Error> {
         let mut said = Said::default();
         while let Some(name) = members.next_key::<String>()? {
-            match (name.as_str(), &mut self.pass) {
-                ("words", Pass::Overview(take)) => members.next_value_seed(Elements::new(take, self.failed))?,
-                // `transcription`: whisper.cpp.
-                ("segments" | "transcription", Pass::Overview(_)) => {
-                    let mut count = |_: IgnoredAny| {
-                        said.segments += 1;
-                        Ok(())
+            match name.as_str() {
+                "segments" | "transcription" => {
+                    let count = |Object(segment)| {
+                        said.count(segment);
+                        true
                     };
-                    members.next_value_seed(Elements::new(&mut count, self.failed))?;
+                    let segments = members.next_value_seed(Elements::to(count))?;
+                    said.segments = said.segments.max(segments);
                 }
-                ("segments" | "transcription", Pass::Segments(take)) => {
-                    members.next_value_seed(Elements::new(take, self.failed))?;
+                "words" => {
+                    members.next_value_seed(Elements::to(|Object(word)| self.put_aside(word)))?;
                 }
-                ("text", Pass::Text) => said.text = members.next_value()?,
-                ("language", Pass::Overview(_)) => said.language = text(members.next_value()?),
-                ("duration", Pass::Overview(_)) => said.duration = number(&members.next_value()?),
+                "text" => {
+                    said.text = members.next_value::<Loose>()?.text().map(|text| text.trim().is_empty()).or(said.text);
+                }
+                "start" => said.starts = members.next_value::<Loose>()?.number().is_some(),
+                "end" => said.ends = members.next_value::<Loose>()?.number().is_some(),
+                "offsets" => {
+                    let Object(Offsets { from, to }) = members.next_value()?;
+                    said.starts |= from.number().is_some();
+                    said.ends |= to.number().is_some();
+                }
+                "language" => said.language = members.next_value::<Loose>()?.name().or(said.language),
                 // whisper.cpp: an object here, and the name of a file in others.
-                ("result", Pass::Overview(_)) => {
-                    let mut result: Value = members.next_value()?;
-                    said.language = said.language.or_else(|| text(result["language"].take()));
+                "result" => {
+                    let Object(WhisperResult { language }) = members.next_value()?;
+                    said.language = said.language.or_else(|| language.name());
                 }
-                ("model", Pass::Overview(_)) => said.model = text(members.next_value()?),
+                "duration" => {
+                    said.duration = members.next_value::<Loose>()?.number().filter(|seconds| *seconds >= 0.0);
+                }
+                "model" => said.model = members.next_value::<Loose>()?.name(),
+                "error" | "errors" => said.error = members.next_value::<Loose>()?.complaint().or(said.error),
+                "object" | "status" | "type" => {
+                    if members.next_value::<Loose>()?.text().is_some_and(|it| it.eq_ignore_ascii_case("error")) {
+                        said.error = said.error.or(Some(name));
+                    }
+                }
+                "detail" => said.detail = members.next_value::<Loose>()?.complaint(),
                 _ => {
                     members.next_value::<IgnoredAny>()?;
                 }
@@ -107,59 +155,43 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
     }
 }
 
-/// The elements of a list, or of none.
-struct Elements<'a, 'f, T> {
-    take: Take<'a, T>,
-    failed: &'f mut Option<EngineError>,
-    of: PhantomData<T>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Offsets {
+    from: Loose,
+    to: Loose,
 }
 
-impl<'a, 'f, T> Elements<'a, 'f, T> {
-    fn new(take: Take<'a, T>, failed: &'f mut Option<EngineError>) -> Self {
-        Self { take, failed, of: PhantomData }
-    }
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WhisperResult {
+    language: Loose,
 }
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Elements<'_, '_, T> {
-    type Value = ();
+impl Part for Offsets {}
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
+impl Part for WhisperResult {}
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<'_, '_, T> {
-    type Value = ();
+/// Gives away each segment of the list of a document.
+pub(super) struct Segments<F>(pub(super) F);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
+impl<'de, F: FnMut(RawSegment) -> bool> Expects<'de> for Segments<F> {
+    type Read = ();
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn other(self) {}
+
+    fn list<A: SeqAccess<'de>>(mut self, elements: A) -> Result<(), A::Error> {
+        Elements::to(|Object(segment)| (self.0)(segment)).0.list(elements).map(|_| ())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while let Some(element) = elements.next_element()? {
-            if let Err(error) = (self.take)(element) {
-                *self.failed = Some(error);
-                return Err(A::Error::custom("not taken"));
+    fn object<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            if matches!(name.as_str(), "segments" | "transcription") {
+                members.next_value_seed(Elements::to(|Object(segment)| (self.0)(segment)))?;
+            } else {
+                members.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())
     }
-}
-
-/// A short text.
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() && text.len() <= 255 => Some(text),
-        _ => None,
-    }
-}
-
-/// A number, which some servers write as a text.
-fn number(value: &Value) -> Option<f64> {
-    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
-    number.filter(|number| number.is_finite() && *number >= 0.0)
 }

@@ -1,22 +1,39 @@
 //! What engines answer, read from a file segment by segment.
+//!
+//! They are programs of others: what they say is read as far as it can be, and something is insisted on. A transcript has
+//! a text, or a list of segments; only one that is there and empty says that nothing was said.
 
 mod document;
+mod documents;
+mod lenient;
+mod loose;
+mod mended;
 mod raw;
+#[cfg(test)]
+mod tests;
+mod utf8;
+mod words;
 
-use crate::{EngineError, Segment, Word, lines::Lines, relay::Relay};
-use document::{Pass, pass};
-use raw::{RawSegment, RawWord};
+use crate::{EngineError, Segment, relay::Relay};
+use document::{Kind, Overview, Segments};
+use documents::Documents;
+use lenient::{Lenient, Object};
+use raw::RawSegment;
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write},
-    iter::Peekable,
+    io::{Read, Seek},
     path::Path,
 };
+use utf8::Utf8;
+use words::{WordFile, Words};
 
 /// Bytes of an answer. A day of speech has five million.
 pub(crate) const MOST: u64 = 64 * 1024 * 1024;
-/// Words of one segment that are held in memory.
-const MOST_WORDS: usize = 2_000;
+
+/// What clients read.
+const NOTHING: &str = "The engine gave no transcript";
+const ERROR: &str = "The engine gave an error instead of a transcript";
+const SEVERAL: &str = "The engine gave more than one transcript";
 
 /// What is said of a transcript beside its segments.
 #[derive(Debug, Default)]
@@ -26,127 +43,167 @@ pub(crate) struct Head {
     pub(crate) model: Option<String>,
 }
 
-/// Reads a JSON document: OpenAI's `verbose_json` and `json`, whisper.cpp's, ours. `seconds` is the length of the audio,
-/// if it is known. Words that stand beside the segments are put into them.
+/// Reads JSON: one document as OpenAI's `verbose_json` and `json`, whisper.cpp or ourselves write it, a list of segments,
+/// or a document for each segment or piece of text. Documents and lines that say nothing of a transcript are passed over.
+/// `seconds` is the length of the audio, if it is known. Words that stand beside the segments are put into them.
 pub(crate) fn document(
     file: &mut File,
     desk: &Path,
     seconds: Option<f64>,
     relay: &mut Relay,
 ) -> Result<Head, EngineError> {
-    let mut words = WordFile::new(desk)?;
-    file.rewind()?;
-    let said = pass(&mut *file, Pass::Overview(&mut |word| words.write(word)))?;
-    let mut words = words.read()?;
-    let head = Head { language: said.language, duration: said.duration.or(seconds), model: said.model };
-    file.rewind()?;
-    if said.segments > 0 {
-        // One is held back: the last takes all words that are left.
-        let mut back: Option<Segment> = None;
-        pass(
-            &mut *file,
-            Pass::Segments(&mut |raw| {
-                if let Some(segment) = back.replace(raw.into()) {
-                    let end = segment.end;
-                    give(segment, &mut words, end, relay)?;
-                    if let Some(whole) = head.duration {
-                        relay.progress(thousandths(end, whole))?;
-                    }
-                }
-                Ok(())
-            }),
-        )?;
-        if let Some(segment) = back {
-            give(segment, &mut words, f64::INFINITY, relay)?;
-        }
-    } else {
-        let text = pass(&mut *file, Pass::Text)?.text.unwrap_or_default();
-        whole(text, head.duration, &mut words, relay)?;
+    let answer = Answer::look(file, desk)?;
+    match answer.shape {
+        Shape::Nothing => Err(EngineError::Rejected(NOTHING, "there is no document in it".to_owned())),
+        _ => answer.give(file, seconds, relay),
     }
-    Ok(head)
 }
 
-/// Reads what a command wrote to its standard output: a document as above, a line of JSON for each segment, or a text.
+/// Reads what a command wrote to its standard output: JSON as above, or a text.
 pub(crate) fn output(
     file: &mut File,
     desk: &Path,
     seconds: Option<f64>,
     relay: &mut Relay,
 ) -> Result<Head, EngineError> {
-    file.rewind()?;
-    let mut first = Vec::new();
-    BufReader::new(&mut *file).take(MOST_LINE).read_until(b'\n', &mut first)?;
-    file.rewind()?;
-    let head = Head { duration: seconds, ..Head::default() };
-    if !first.trim_ascii_start().starts_with(b"{") {
-        let mut text = Vec::new();
-        file.take(MOST).read_to_end(&mut text)?;
-        whole(String::from_utf8_lossy(&text).into_owned(), seconds, &mut WordFile::new(desk)?.read()?, relay)?;
-        return Ok(head);
+    let answer = Answer::look(file, desk)?;
+    match answer.shape {
+        Shape::Nothing => text(file, seconds, relay),
+        _ => answer.give(file, seconds, relay),
     }
-    if !serde_json::from_slice(&first).is_ok_and(|raw: RawSegment| raw.has_times()) {
-        return document(file, desk, seconds, relay);
-    }
-    for raw in Lines::<_, RawSegment>::new(BufReader::new(file)) {
-        let raw = raw.map_err(|error| EngineError::Rejected(UNREADABLE, error.to_string()))?;
-        relay.segment(raw.into())?;
-    }
-    Ok(head)
 }
 
-/// A line that is looked at.
-const MOST_LINE: u64 = 1024 * 1024;
-/// What clients read.
-const UNREADABLE: &str = "A line of the engine cannot be read";
+/// What an answer is as a whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// No document.
+    Nothing,
+    /// Says that there is no text.
+    Empty,
+    /// One document with a list of segments.
+    List,
+    /// Documents that are segments or texts.
+    Lines,
+}
 
-/// Words, as they were read.
-type Words = Peekable<Lines<BufReader<File>, Word>>;
+/// An answer that was looked over.
+struct Answer {
+    shape: Shape,
+    head: Head,
+    words: WordFile,
+}
 
-/// Hands over a segment with the words that begin before `until`.
-fn give(mut segment: Segment, words: &mut Words, until: f64, relay: &mut Relay) -> Result<(), EngineError> {
-    // Some servers tell the words in both places.
-    let has_own = !segment.words.is_empty();
-    while let Some(word) = words.next_if(|word| word.as_ref().map_or(true, |word| word.start < until)) {
-        let word = word?;
-        if !has_own && segment.words.len() < MOST_WORDS {
-            segment.words.push(word);
+impl Answer {
+    /// Finds out what an answer is. An error, or nothing of a transcript in all that was said, is no answer.
+    fn look(file: &File, desk: &Path) -> Result<Self, EngineError> {
+        let mut documents = Documents::of(file)?;
+        let mut answer = Self { shape: Shape::Nothing, head: Head::default(), words: WordFile::new(desk)? };
+        let (mut other, mut detail) = (false, None);
+        loop {
+            let mut failed = None;
+            let overview = Overview { words: &mut answer.words, failed: &mut failed };
+            let said = documents.next(Lenient(overview));
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            let Some(said) = said? else { break };
+            let kind = said.kind();
+            other |= kind == Kind::Other;
+            answer.shape = match (answer.shape, kind) {
+                (_, Kind::Error(why)) => return Err(EngineError::Rejected(ERROR, why.escape_debug().to_string())),
+                (Shape::Nothing | Shape::Empty, Kind::List) => Shape::List,
+                (Shape::Nothing | Shape::Empty | Shape::Lines, Kind::Line) => Shape::Lines,
+                (Shape::List, Kind::List | Kind::Line) | (Shape::Lines, Kind::List) => {
+                    return Err(EngineError::Rejected(SEVERAL, "one stands behind the other".to_owned()));
+                }
+                (Shape::Nothing, Kind::Empty) => Shape::Empty,
+                (shape, Kind::Empty | Kind::Other) => shape,
+            };
+            detail = detail.or(said.detail);
+            answer.head.language = answer.head.language.or(said.language);
+            answer.head.duration = answer.head.duration.or(said.duration);
+            answer.head.model = answer.head.model.or(said.model);
+        }
+        match (answer.shape, detail) {
+            (Shape::Nothing, Some(why)) => Err(EngineError::Rejected(ERROR, why.escape_debug().to_string())),
+            (Shape::Nothing, None) if other => {
+                Err(EngineError::Rejected(NOTHING, "it has neither text nor segments".to_owned()))
+            }
+            _ => Ok(answer),
         }
     }
-    relay.segment(segment)
-}
 
-/// Hands over a text without times as one segment.
-fn whole(text: String, seconds: Option<f64>, words: &mut Words, relay: &mut Relay) -> Result<(), EngineError> {
-    if text.trim().is_empty() {
-        return Ok(());
-    }
-    let segment = Segment { start: 0.0, end: seconds.unwrap_or_default(), text, confidence: None, words: Vec::new() };
-    give(segment, words, f64::INFINITY, relay)
-}
-
-/// Words that stand before or behind the segments, put aside.
-struct WordFile(BufWriter<File>);
-
-impl WordFile {
-    fn new(desk: &Path) -> io::Result<Self> {
-        Ok(Self(BufWriter::new(tempfile::tempfile_in(desk)?)))
-    }
-
-    fn write(&mut self, word: RawWord) -> Result<(), EngineError> {
-        let mut word = Word::from(word);
-        if word.start.is_finite() && word.end.is_finite() {
-            word.confidence = word.confidence.filter(|confidence| confidence.is_finite());
-            serde_json::to_writer(&mut self.0, &word).map_err(io::Error::from)?;
-            self.0.write_all(b"\n")?;
+    /// Gives the segments away.
+    fn give(self, file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<Head, EngineError> {
+        let Self { shape, head, words } = self;
+        match shape {
+            Shape::Nothing | Shape::Empty => {}
+            Shape::Lines => lines(file, seconds.or(head.duration), relay)?,
+            Shape::List => list(file, seconds.or(head.duration), words.read()?, relay)?,
         }
-        Ok(())
+        Ok(head)
     }
+}
 
-    fn read(self) -> io::Result<Words> {
-        let mut file = self.0.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.rewind()?;
-        Ok(Lines::new(BufReader::new(file)).peekable())
+/// Gives away the segments of a list.
+fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut Relay) -> Result<(), EngineError> {
+    // One is held back: the last takes all words that are left.
+    let (mut back, mut failed) = (None::<Segment>, None);
+    let mut take = |raw: RawSegment| {
+        if !raw.says_something() {
+            return Ok(());
+        }
+        let Some(mut segment) = back.replace(raw.into()) else { return Ok(()) };
+        let end = segment.end;
+        words.give(&mut segment, end)?;
+        relay.segment(segment)?;
+        seconds.map_or(Ok(()), |seconds| relay.progress(thousandths(end, seconds)))
+    };
+    let mut documents = Documents::of(file)?;
+    loop {
+        let taken = |raw| take(raw).map_err(|error| failed = Some(error)).is_ok();
+        let read = documents.next(Lenient(Segments(taken)));
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if read?.is_none() {
+            break;
+        }
     }
+    if let Some(mut segment) = back {
+        words.give(&mut segment, f64::INFINITY)?;
+        relay.segment(segment)?;
+    }
+    Ok(())
+}
+
+/// Gives away documents that are segments or texts. A text without times goes to the end of the audio.
+fn lines(file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<(), EngineError> {
+    let mut documents = Documents::of(file)?;
+    while let Some(raw) = documents.next(std::marker::PhantomData::<Object<RawSegment>>)? {
+        if raw.0.says_something() {
+            let from = relay.end();
+            relay.segment(raw.0.within(from, seconds.unwrap_or(from)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives away what is no JSON, as one segment. What `jq` makes of a text, or of none, is read as such.
+fn text(mut file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<Head, EngineError> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    Utf8::new(file).take(MOST).read_to_end(&mut bytes)?;
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    let is_quoted = serde_json::from_str::<String>(&text).map(|quoted| text = quoted).is_ok();
+    if !is_quoted && matches!(text.trim(), "" | "null") {
+        return Err(EngineError::Rejected(NOTHING, "it wrote nothing to its standard output".to_owned()));
+    }
+    if !text.trim().is_empty() {
+        let end = seconds.unwrap_or_default();
+        relay.segment(Segment { start: 0.0, end, text, confidence: None, words: Vec::new() })?;
+    }
+    Ok(Head::default())
 }
 
 fn thousandths(done: f64, whole: f64) -> u16 {

@@ -1,57 +1,117 @@
 //! Segments and words as engines write them: OpenAI's servers, whisper.cpp, faster-whisper, and ours.
 
+use super::{
+    lenient::{Few, Object, Part},
+    loose::Loose,
+};
 use crate::{Segment, Word};
 use serde::Deserialize;
 
+/// Words of one segment that are held in memory.
+pub(super) const MOST_WORDS: usize = 2_000;
+
 /// A segment. All of it may be missing.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct RawSegment {
-    start: Option<f64>,
-    end: Option<f64>,
-    text: Option<String>,
+    start: Loose,
+    end: Loose,
+    text: Loose,
     /// whisper.cpp, in milliseconds.
-    offsets: Option<Offsets>,
-    words: Option<Vec<RawWord>>,
-    confidence: Option<f64>,
+    offsets: Object<Offsets>,
+    words: Few<Object<RawWord>, MOST_WORDS>,
+    confidence: Loose,
     /// OpenAI: the mean of the logarithms of the probabilities.
-    avg_logprob: Option<f64>,
+    avg_logprob: Loose,
+    error: Loose,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Offsets {
-    from: f64,
-    to: f64,
+    from: Loose,
+    to: Loose,
 }
 
-/// A word.
-#[derive(Debug, Deserialize)]
+/// A word. All of it may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct RawWord {
-    word: Option<String>,
-    text: Option<String>,
-    start: Option<f64>,
-    end: Option<f64>,
-    probability: Option<f64>,
-    confidence: Option<f64>,
+    word: Loose,
+    text: Loose,
+    start: Loose,
+    end: Loose,
+    probability: Loose,
+    confidence: Loose,
+}
+
+impl Part for Offsets {}
+
+impl Part for RawSegment {
+    fn said(text: &str) -> Self {
+        Self { text: Loose::Text(text.to_owned()), ..Self::default() }
+    }
+}
+
+impl Part for RawWord {
+    fn said(text: &str) -> Self {
+        Self { word: Loose::Text(text.to_owned()), ..Self::default() }
+    }
 }
 
 impl RawSegment {
+    fn start(&self) -> Option<f64> {
+        self.start.number().or(self.offsets.0.from.number().map(|millis| millis / 1_000.0))
+    }
+
+    fn end(&self) -> Option<f64> {
+        self.end.number().or(self.offsets.0.to.number().map(|millis| millis / 1_000.0))
+    }
+
     /// Whether it says when it is.
-    pub(super) const fn has_times(&self) -> bool {
-        self.offsets.is_some() || self.start.is_some() && self.end.is_some()
+    fn has_times(&self) -> bool {
+        self.start().is_some() && self.end().is_some()
+    }
+
+    /// Whether it has a text, which may be empty, or stands for one.
+    pub(super) fn is_segment(&self) -> bool {
+        matches!(self.text, Loose::Text(_)) || self.has_times() || !self.words.0.is_empty()
+    }
+
+    /// Whether there is anything in its text.
+    pub(super) fn has_text(&self) -> bool {
+        matches!(&self.text, Loose::Text(text) if !text.trim().is_empty())
+    }
+
+    /// Whether it is worth to be kept.
+    pub(super) fn says_something(&self) -> bool {
+        self.has_text() || self.has_times() || !self.words.0.is_empty()
+    }
+
+    /// The error that stands in its place.
+    pub(super) fn complaint(&mut self) -> Option<String> {
+        if self.is_segment() { None } else { std::mem::take(&mut self.error).complaint() }
+    }
+
+    /// The segment; one that says nothing of its times has those given, or none.
+    pub(super) fn within(self, start: f64, end: f64) -> Segment {
+        let is_untimed = self.start().is_none() && self.end().is_none();
+        let mut segment = Segment::from(self);
+        if is_untimed {
+            (segment.start, segment.end) = (start, end);
+        }
+        segment
     }
 }
 
 impl From<RawSegment> for Segment {
     fn from(raw: RawSegment) -> Self {
-        let offsets = raw.offsets.as_ref();
-        let start = raw.start.or(offsets.map(|offsets| offsets.from / 1_000.0));
-        let end = raw.end.or(offsets.map(|offsets| offsets.to / 1_000.0));
         Self {
-            start: start.unwrap_or(f64::NAN),
-            end: end.unwrap_or(f64::NAN),
-            text: raw.text.unwrap_or_default(),
-            confidence: raw.confidence.or(raw.avg_logprob.map(f64::exp)),
-            words: raw.words.unwrap_or_default().into_iter().map(Word::from).collect(),
+            start: raw.start().unwrap_or(f64::NAN),
+            end: raw.end().unwrap_or(f64::NAN),
+            text: raw.text.text().unwrap_or_default(),
+            confidence: raw.confidence.number().or(raw.avg_logprob.number().map(f64::exp)),
+            words: raw.words.0.into_iter().map(|word| word.0.into()).collect(),
         }
     }
 }
@@ -59,10 +119,10 @@ impl From<RawSegment> for Segment {
 impl From<RawWord> for Word {
     fn from(raw: RawWord) -> Self {
         Self {
-            word: raw.word.or(raw.text).unwrap_or_default(),
-            start: raw.start.unwrap_or(f64::NAN),
-            end: raw.end.unwrap_or(f64::NAN),
-            confidence: raw.confidence.or(raw.probability),
+            start: raw.start.number().unwrap_or(f64::NAN),
+            end: raw.end.number().unwrap_or(f64::NAN),
+            confidence: raw.confidence.number().or(raw.probability.number()),
+            word: raw.word.text().or(raw.text.text()).unwrap_or_default(),
         }
     }
 }

@@ -112,7 +112,7 @@ impl Bucket {
     /// Brings an object into a new file.
     pub(super) async fn fetch(&self, blob: &Blob, to: &Path) -> io::Result<()> {
         let mut pieces = step(self.store.get(&self.path(blob))).await?.into_stream();
-        let mut file = File::create_new(to).await?;
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(to).await?;
         while let Some(piece) = timeout(STEP, pieces.next()).await? {
             file.write_all(&piece.map_err(|error| fault(&error))?).await?;
         }

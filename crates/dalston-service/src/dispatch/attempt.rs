@@ -8,10 +8,10 @@ use crate::{
 };
 use dalston_engine::{EngineError, Summary, Work};
 use dalston_model::{FileName, Job, JobStatus};
-use dalston_store::{FinishJob, Lease, Outcome};
+use dalston_store::{FinishJob, Lease, Leased, Outcome, death};
 use std::{io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    sync::watch,
+    sync::{RwLockReadGuard, RwLockWriteGuard, watch},
     task::{JoinHandle, spawn_blocking},
     time::{sleep, timeout},
 };
@@ -36,8 +36,16 @@ enum Done {
     Never(&'static str),
     /// Nothing this time.
     NotNow(&'static str),
+    /// Nothing, and what worked on it is dead.
+    Died(&'static str),
     /// It was stopped.
     Stopped(Why),
+}
+
+/// Leave to work, for as long as it is held.
+enum Turn<'a> {
+    Beside(#[expect(dead_code, reason = "held")] RwLockReadGuard<'a, ()>),
+    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'a, ()>),
 }
 
 /// The place of a run on the board, which is free again when this is dropped.
@@ -54,12 +62,20 @@ impl Drop for Place {
 
 impl Dispatcher {
     /// Works on a job under its lease, to the end.
-    pub(super) async fn attempt(self: Arc<Self>, job: Job, run: Arc<Run>) {
+    pub(super) async fn attempt(self: Arc<Self>, leased: Leased, run: Arc<Run>) {
+        let Leased { job, deaths, reserved_ms, .. } = leased;
         let place = Place { board: self.board.clone(), run: run.clone() };
         self.board.changed(job.id);
         tracing::debug!(job = %job.id, tenant = %job.tenant, attempt = run.lease.fence, "a job begins");
-        let done = if self.is_orphan(&job).await { Done::Stopped(Why::Cancelled) } else { self.work(&job, &run).await };
-        if let Some(outcome) = self.outcome(&job, &run.lease, done) {
+        let done = if self.is_orphan(&job).await {
+            Done::Stopped(Why::Cancelled)
+        } else {
+            match self.turn(deaths, &run).await {
+                Ok(_turn) => self.work(&job, reserved_ms, &run).await,
+                Err(why) => Done::Stopped(why),
+            }
+        };
+        if let Some(outcome) = self.outcome(&job, deaths, &run.lease, done) {
             self.finish(&run.lease, &outcome).await;
         }
         drop(place);
@@ -77,9 +93,24 @@ impl Dispatcher {
         }
     }
 
+    /// Leave to work on a job: beside others, but alone on this node when something died of it before.
+    async fn turn(&self, deaths: u64, run: &Run) -> Result<Turn<'_>, Why> {
+        let mut stop = run.stopping();
+        let turn = async {
+            match deaths {
+                0 => Turn::Beside(self.turns.read().await),
+                _ => Turn::Alone(self.turns.write().await),
+            }
+        };
+        tokio::select! {
+            turn = turn => Ok(turn),
+            () = told(&mut stop) => Err(run.why().unwrap_or(Why::Stopping)),
+        }
+    }
+
     /// Has the engine work, and keeps what it found.
-    async fn work(&self, job: &Job, run: &Arc<Run>) -> Done {
-        match self.transcribe(job, run).await {
+    async fn work(&self, job: &Job, reserved_ms: u64, run: &Arc<Run>) -> Done {
+        match self.transcribe(job, reserved_ms, run).await {
             Ok(done) => done,
             Err(error) => {
                 tracing::error!(%error, job = %job.id, "the files of a job");
@@ -88,7 +119,7 @@ impl Dispatcher {
         }
     }
 
-    async fn transcribe(&self, job: &Job, run: &Arc<Run>) -> io::Result<Done> {
+    async fn transcribe(&self, job: &Job, reserved_ms: u64, run: &Arc<Run>) -> io::Result<Done> {
         let desk = self.blobs.desk().await?;
         let (mut stop, mut over) = (run.stopping(), pin!(sleep(self.terms.patience)));
         let audio = tokio::select! {
@@ -96,12 +127,23 @@ impl Dispatcher {
             () = &mut over => return Ok(Done::NotNow(TOO_LONG)),
             () = told(&mut stop) => return Ok(Done::Stopped(run.why().unwrap_or(Why::Stopping))),
         };
+        let most = self.most(job, reserved_ms).await;
+        let about = tokio::select! {
+            about = self.measured(job, &audio, most) => about?,
+            () = &mut over => return Ok(Done::NotNow(TOO_LONG)),
+            () = told(&mut stop) => return Ok(Done::Stopped(run.why().unwrap_or(Why::Stopping))),
+        };
+        if about.duration_seconds.is_some_and(|seconds| seconds > most.seconds) {
+            return Ok(Done::Never(most.exceeded));
+        }
         let path = desk.path().join("transcript");
         let draft = create(path.clone(), run.clone()).await?;
         let work = Work {
             audio,
             desk: desk.path().to_owned(),
             filename: job.filename.as_ref().map(FileName::as_str).map(str::to_owned),
+            about,
+            most,
             model: job.model.clone(),
             language: job.language.clone(),
             options: job.options.clone(),
@@ -125,7 +167,8 @@ impl Dispatcher {
             Ok(Err(EngineError::Unavailable(_))) => self.absence.noticed(),
             Ok(Ok(_) | Err(EngineError::Rejected(..))) => self.absence.ended(),
             // A panic may be of this audio alone.
-            Ok(Err(EngineError::Stopped | EngineError::Io(_))) | Err(_) => {}
+            // Nor is a death: whether it is the engine's or the audio's is not known.
+            Ok(Err(EngineError::Stopped | EngineError::Died(..) | EngineError::Io(_))) | Err(_) => {}
         }
         let ended = ended.unwrap_or_else(|error| {
             tracing::error!(%error, job = %job.id, "an engine ended without a word");
@@ -144,18 +187,20 @@ impl Dispatcher {
     }
 
     /// What the store is told; `None`: nothing.
-    fn outcome(&self, job: &Job, lease: &Lease, done: Done) -> Option<Outcome> {
-        let has_more = lease.fence < u64::from(self.terms.attempts.get());
+    fn outcome(&self, job: &Job, deaths: u64, lease: &Lease, done: Done) -> Option<Outcome> {
+        let attempts = u64::from(self.terms.attempts.get());
+        let has_more = lease.fence < attempts;
         let waits = usize::try_from(lease.fence).unwrap_or(usize::MAX).saturating_sub(1).min(BACKOFF.len() - 1);
         match done {
             Done::Transcript(summary) => {
-                let audio_ms = millis(summary.duration).unwrap_or_else(|| job.audio_ms());
+                let audio_ms = summary.duration.and_then(millis).unwrap_or_else(|| job.audio_ms());
                 Some(Outcome::Completed { result: view::result(&summary, lease.fence), audio_ms })
             }
             Done::NotNow(error) if has_more => {
                 Some(Outcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
             }
             Done::NotNow(error) | Done::Never(error) => Some(Outcome::Failed { error: error.to_owned() }),
+            Done::Died(error) => Some(death(deaths, lease.fence, attempts, error)),
             Done::Stopped(Why::Lost) => None,
             Done::Stopped(Why::Cancelled) => Some(Outcome::Cancelled),
             // Handed back, whatever the number of the attempt: it failed at nothing.
@@ -244,6 +289,7 @@ fn failed(job: &Job, error: EngineError) -> io::Result<Done> {
     tracing::warn!(%error, job = %job.id, "an attempt failed");
     match error {
         EngineError::Rejected(text, _) => Ok(Done::Never(text)),
+        EngineError::Died(text, _) => Ok(Done::Died(text)),
         EngineError::Unavailable(_) => Ok(Done::NotNow(UNAVAILABLE)),
         EngineError::Stopped => Ok(Done::NotNow(BROKEN)),
         EngineError::Io(error) => Err(error),

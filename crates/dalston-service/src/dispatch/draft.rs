@@ -3,8 +3,9 @@
 use crate::board::Run;
 use dalston_engine::{Segment, Sink, Summary};
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
 };
@@ -18,9 +19,9 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// A new file. Blocks.
+    /// A new file, which nobody else may read. Blocks.
     pub(super) fn create(path: &Path, run: Arc<Run>) -> io::Result<Self> {
-        let file = BufWriter::new(File::create_new(path)?);
+        let file = BufWriter::new(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?);
         Ok(Self { file, run, segments: 0, speech: 0.0 })
     }
 

@@ -6,24 +6,27 @@
 mod absence;
 mod attempt;
 mod draft;
+mod length;
 mod tidy;
 
 use crate::{
-    Blobs, Deliveries,
+    Blobs, Crowd, Deliveries,
     board::{Board, Why},
 };
 use absence::Absence;
-use dalston_engine::Engine;
-use dalston_model::{SharedClock, SharedEntropy, Timestamp};
+use dalston_engine::{Decoders, Engine};
+use dalston_model::{SharedClock, SharedEntropy, TenantId, Timestamp};
 use dalston_store::{Beat, Lease, LeaseJobs, SharedStore};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::HashMap,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
+    sync::RwLock,
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
@@ -32,9 +35,6 @@ use tokio::{
 const TTL: Duration = Duration::from_secs(30);
 /// Heartbeats go so often: with them a cancel on another node arrives here.
 const BEAT: Duration = Duration::from_secs(1);
-/// The queue is asked so often when nobody says that a job came: jobs come to other nodes too. Give or take a fifth, so
-/// that nodes do not ask all at once.
-const POLL: Duration = Duration::from_secs(1);
 /// When the gateway stops, work under way has so long to come to its end; then it is handed back.
 const GRACE: Duration = Duration::from_secs(10);
 /// Then an engine has so long to stop.
@@ -51,8 +51,31 @@ pub struct Terms {
     pub attempts: NonZeroU32,
     /// How long an attempt may take.
     pub patience: Duration,
+    /// How many seconds of audio a job may have.
+    pub max_audio_seconds: u32,
     /// For how many days ended jobs are kept, unless their tenant says otherwise.
     pub retention_days: Option<u32>,
+    /// How often the queue is asked when nobody says that a job came: jobs come to other nodes too. Give or take a
+    /// fifth, so that nodes do not ask all at once.
+    pub poll: Duration,
+}
+
+impl Terms {
+    /// How many jobs are leased next, of tenants other than these: as many as fit into the smallest share that is left,
+    /// whoever's they are. `running` are the tenants of the jobs that this node works on, `room` how many it takes more.
+    fn next(&self, crowd: &Crowd, running: Vec<TenantId>, room: u32) -> (u32, Vec<TenantId>) {
+        let per_node = usize::try_from(self.per_node).unwrap_or(usize::MAX);
+        let share = crowd.share(per_node);
+        let mut counts: HashMap<TenantId, usize> = HashMap::new();
+        for tenant in running {
+            *counts.entry(tenant).or_default() += 1;
+        }
+        let left = |count: &usize| share.saturating_sub(*count);
+        let least = counts.values().map(left).filter(|left| *left > 0).min().unwrap_or(share);
+        let full = counts.into_iter().filter(|(_, count)| left(count) == 0).map(|(tenant, _)| tenant);
+        // Alone, the share is the node: nobody is passed over.
+        (room.min(u32::try_from(least).unwrap_or(u32::MAX)), full.collect())
+    }
 }
 
 /// The dispatcher of this node.
@@ -76,7 +99,9 @@ pub(crate) struct DispatcherParts {
     pub(crate) store: SharedStore,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) board: Arc<Board>,
+    pub(crate) crowd: Arc<Crowd>,
     pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) decoders: Arc<Decoders>,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
@@ -88,21 +113,39 @@ pub struct Dispatcher {
     store: SharedStore,
     blobs: Arc<Blobs>,
     board: Arc<Board>,
+    crowd: Arc<Crowd>,
     deliveries: Arc<Deliveries>,
+    decoders: Arc<Decoders>,
     engine: Arc<dyn Engine>,
     clock: SharedClock,
     entropy: SharedEntropy,
     terms: Terms,
     absence: Absence,
+    /// Held by all attempts, and by one alone that something died of before.
+    turns: RwLock<()>,
     /// When the queue was asked, and whether it answered.
     asked: Mutex<Option<(Timestamp, bool)>>,
 }
 
 impl Dispatcher {
     pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
-        let DispatcherParts { store, blobs, board, deliveries, engine, clock, entropy, terms } = parts;
-        let (absence, asked) = (Absence::default(), Mutex::default());
-        Arc::new(Self { store, blobs, board, deliveries, engine, clock, entropy, terms, absence, asked })
+        let DispatcherParts { store, blobs, board, crowd, deliveries, decoders, engine, clock, entropy, terms } = parts;
+        let (absence, turns, asked) = (Absence::default(), RwLock::default(), Mutex::default());
+        Arc::new(Self {
+            store,
+            blobs,
+            board,
+            crowd,
+            deliveries,
+            decoders,
+            engine,
+            clock,
+            entropy,
+            terms,
+            absence,
+            turns,
+            asked,
+        })
     }
 
     /// Works until the gateway stops ([`crate::Jobs::stop`]), and until what is under way then has ended or was handed
@@ -142,7 +185,7 @@ impl Dispatcher {
                 biased;
                 () = self.board.stopped() => {}
                 () = self.board.coming() => {}
-                () = sleep(self.jittered(POLL)) => {}
+                () = sleep(self.jittered(self.terms.poll)) => {}
             }
         }
         if timeout(GRACE, ended(&mut attempts)).await.is_err() {
@@ -154,24 +197,30 @@ impl Dispatcher {
         }
     }
 
-    /// Begins as many attempts as there is room for.
+    /// Begins as many attempts as there is room for. A tenant that has its share of this node gets no more of it.
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
         let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
-        let limit = self.terms.per_node.saturating_sub(busy).min(self.absence.most());
-        if limit == 0 {
-            return;
-        }
-        let leased = self.store.lease_jobs(&LeaseJobs { limit, per_tenant: self.terms.per_tenant, ttl: TTL }).await;
-        let answered = leased.is_ok();
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.clock.now(), answered));
-        match leased {
-            Ok(leased) => {
-                for leased in leased {
-                    let run = self.board.begin(leased.lease.clone());
-                    attempts.spawn(self.clone().attempt(leased.job, run));
+        let mut room = self.terms.per_node.saturating_sub(busy).min(self.absence.most());
+        // A job that is to run alone, or runs so, leaves others to other nodes.
+        while room > 0 && self.turns.try_read().is_ok() {
+            let (limit, but) = self.terms.next(&self.crowd, self.board.tenants(), room);
+            let asked = LeaseJobs { limit, per_tenant: self.terms.per_tenant, but, ttl: TTL };
+            let leased = self.store.lease_jobs(&asked).await;
+            let answered = leased.is_ok();
+            *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.clock.now(), answered));
+            let leased = match leased {
+                Ok(leased) => leased,
+                Err(error) => {
+                    tracing::warn!(%error, "the queue could not be asked");
+                    return;
                 }
+            };
+            let taken = u32::try_from(leased.len()).unwrap_or(u32::MAX);
+            room = if taken < limit { 0 } else { room.saturating_sub(taken) };
+            for leased in leased {
+                let run = self.board.begin(leased.lease.clone());
+                attempts.spawn(self.clone().attempt(leased, run));
             }
-            Err(error) => tracing::warn!(%error, "the queue could not be asked"),
         }
     }
 

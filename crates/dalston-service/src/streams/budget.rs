@@ -1,7 +1,7 @@
 //! The audio of a stream: reserved in slices before it is passed on, settled at the end to what came.
 
 use crate::{ServiceError, ServiceResult};
-use dalston_model::{Account, Day, Metered, NewSession, Timestamp};
+use dalston_model::{Account, Amount, Day, Metered, NewSession, Timestamp};
 use dalston_store::{Reserve, SharedStore};
 use dalston_stream::StreamConfig;
 
@@ -33,7 +33,7 @@ impl Budget {
         let account =
             Account { tenant: session.tenant.clone(), key: session.key, day: Day::of(now), of: Metered::Streams };
         let mut budget = Self { store, account, config: config.clone(), bytes: 0, reserved: 0, allowed: 0 };
-        match budget.store.reserve_audio(&budget.account, SLICE, false).await? {
+        match budget.store.reserve_audio(&budget.account, Amount::UpTo(SLICE)).await? {
             Reserve::Granted(millis) => {
                 budget.reserved = millis;
                 budget.allowed = millis;
@@ -49,7 +49,7 @@ impl Budget {
         let millis = self.config.millis(wanted);
         while millis > self.allowed {
             let slice = SLICE.max(millis - self.allowed);
-            match self.store.reserve_audio(&self.account, slice, false).await {
+            match self.store.reserve_audio(&self.account, Amount::UpTo(slice)).await {
                 Ok(Reserve::Granted(millis)) => {
                     self.reserved += millis;
                     self.allowed += millis;

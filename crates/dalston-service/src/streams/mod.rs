@@ -8,7 +8,7 @@ pub(crate) use router::{FIXED, TTL};
 pub use router::{FixedWorker, RouterParts};
 pub use stream::{Ending, Stream};
 
-use crate::{ServiceError, ServiceResult};
+use crate::{Crowd, ServiceError, ServiceResult};
 use budget::Budget;
 use dalston_auth::Permit;
 use dalston_model::{
@@ -20,6 +20,7 @@ use router::Router;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use stream::Left;
 use tokio::sync::watch;
@@ -33,8 +34,8 @@ struct Open {
     tenant: TenantId,
     /// When its key expires.
     expires_at: Option<Timestamp>,
-    /// When its time is up.
-    ends_at: Option<Timestamp>,
+    /// When its time is up, by the monotonic clock.
+    ends_at: Option<Duration>,
     /// Whether it is over for everybody but its worker, which says the rest.
     is_over: bool,
     end: watch::Sender<Option<Ending>>,
@@ -44,6 +45,7 @@ struct Open {
 pub struct Streams {
     store: SharedStore,
     router: Router,
+    crowd: Arc<Crowd>,
     clock: SharedClock,
     entropy: SharedEntropy,
     open: Mutex<HashMap<SessionId, Open>>,
@@ -52,9 +54,15 @@ pub struct Streams {
 }
 
 impl Streams {
-    pub(crate) fn new(store: SharedStore, parts: RouterParts, clock: SharedClock, entropy: SharedEntropy) -> Arc<Self> {
-        let router = Router::new(store.clone(), parts, clock.clone());
-        Arc::new(Self { store, router, clock, entropy, open: Mutex::default(), left: Mutex::default() })
+    pub(crate) fn new(
+        store: SharedStore,
+        parts: RouterParts,
+        crowd: Arc<Crowd>,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Arc<Self> {
+        let router = Router::new(store.clone(), parts, crowd.clone(), clock.clone());
+        Arc::new(Self { store, router, crowd, clock, entropy, open: Mutex::default(), left: Mutex::default() })
     }
 
     /// Opens a stream for the caller; `None` when no worker has room.
@@ -68,6 +76,7 @@ impl Streams {
             key: key.map(|key| key.id),
             model: config.model.clone(),
             language: config.language.clone(),
+            is_one_of_several: self.crowd.is_several(),
         };
         let budget = Budget::open(self.store.clone(), &asked, config, now).await?;
         let (end, ending) = watch::channel(None);
@@ -88,7 +97,7 @@ impl Streams {
             key: asked.key,
             tenant: asked.tenant,
             expires_at: None,
-            ends_at: permit.caller().session_limit().map(|limit| now.plus(limit)),
+            ends_at: permit.caller().session_limit().map(|limit| self.clock.monotonic().saturating_add(limit)),
             is_over: false,
             end,
         };
@@ -104,17 +113,13 @@ impl Streams {
 
     /// Ends the streams of a key that no longer carries them.
     pub fn key_changed(&self, key: &Key, now: Timestamp) {
-        let ending = if key.state(now) != KeyState::Active {
-            Some(Ending::KeyEnded)
-        } else if !key.scopes.grants(Scope::Realtime) {
-            Some(Ending::ScopeLost)
-        } else {
-            None
-        };
+        let is_live = key.state(now) == KeyState::Active;
         for open in self.open().values_mut().filter(|open| open.key == Some(key.id)) {
             open.expires_at = key.expires_at;
-            if let Some(ending) = ending {
-                tell(open, ending);
+            if !is_live {
+                tell(open, Ending::KeyEnded);
+            } else if !may_stream(key, &open.tenant) {
+                tell(open, Ending::ScopeLost);
             }
         }
     }
@@ -127,7 +132,8 @@ impl Streams {
     /// Ends the streams whose keys have expired, or whose time is up.
     pub fn expire(&self, now: Timestamp) {
         self.end(Ending::KeyEnded, |open| open.expires_at.is_some_and(|at| at <= now));
-        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= now));
+        let passed = self.clock.monotonic();
+        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
     }
 
     /// Ends all streams.
@@ -204,6 +210,11 @@ impl Streams {
     fn left(&self) -> MutexGuard<'_, Vec<Left>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the key may stream in the tenant: in its own, or as one of the platform.
+fn may_stream(key: &Key, tenant: &TenantId) -> bool {
+    key.scopes.grants(Scope::Realtime) && (*tenant == key.tenant || key.scopes.grants(Scope::Platform))
 }
 
 /// Tells a stream to end. The first reason stands, unless it is a milder one.

@@ -1,6 +1,6 @@
 //! The router: a slot of the worker that has the least to do, in one step of the store.
 
-use crate::{ServiceResult, token};
+use crate::{Crowd, Place, ServiceResult, Shares, token};
 use dalston_model::{
     Action, AuditEntry, NewSession, SessionId, SharedClock, Source, Target, TenantId, Timestamp, Worker, WorkerId,
 };
@@ -13,7 +13,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A slot or a registration is held for so long, and prolonged so often.
 pub(crate) const TTL: Duration = Duration::from_secs(30);
@@ -64,15 +63,15 @@ pub struct RouterParts {
 pub(super) struct Slot {
     pub(super) link: WorkerLink,
     /// The place with the built-in worker, if it is one.
-    pub(super) own: Option<OwnedSemaphorePermit>,
+    pub(super) own: Option<Place<TenantId>>,
 }
 
 /// Finds workers for sessions.
 pub(super) struct Router {
     store: SharedStore,
     own: Arc<dyn OwnWorker>,
-    own_capacity: usize,
-    places: Arc<Semaphore>,
+    /// The places of the built-in worker.
+    places: Arc<Shares<TenantId>>,
     fixed: Vec<FixedWorker>,
     clock: SharedClock,
     kept: Mutex<Option<Timestamp>>,
@@ -81,18 +80,17 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(store: SharedStore, parts: RouterParts, clock: SharedClock) -> Self {
+    pub(super) fn new(store: SharedStore, parts: RouterParts, crowd: Arc<Crowd>, clock: SharedClock) -> Self {
         let RouterParts { own, own_streams, fixed } = parts;
-        let own_capacity = usize::try_from(own_streams).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let places = Arc::new(Semaphore::new(own_capacity));
-        Self { store, own, own_capacity, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }
+        let places = Shares::new(usize::try_from(own_streams).unwrap_or(usize::MAX), crowd);
+        Self { store, own, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }
     }
 
     /// A slot, with a worker that answers; `None` when nobody has room.
     pub(super) async fn open(&self, session: &NewSession, config: &StreamConfig) -> ServiceResult<Option<Slot>> {
         let begun = self.clock.now();
         let mut except = self.dead_ones(begun);
-        let mut own = self.places.available_permits() > 0;
+        let mut own = self.places.is_open(&session.tenant);
         // Each round tries another worker, and the built-in one is the last.
         while self.clock.now().since(begun) < PATIENCE {
             match self.store.open_session(session, own, &except, TTL).await? {
@@ -106,7 +104,7 @@ impl Router {
                     }
                 },
                 OpenSession::Own => {
-                    if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                    if let Some(place) = self.places.take(&session.tenant) {
                         return Ok(Some(Slot { link: self.own.serve(session.id, config), own: Some(place) }));
                     }
                     // Somebody else was faster.
@@ -133,7 +131,7 @@ impl Router {
 
     /// How many places of the built-in worker are taken, and how many there are.
     pub(super) fn own_load(&self) -> (usize, usize) {
-        (self.own_capacity.saturating_sub(self.places.available_permits()), self.own_capacity)
+        (self.places.count(), self.places.most())
     }
 
     /// Whether the workers of the settings and the slots are to be kept alive again.

@@ -1,13 +1,13 @@
 //! An open stream, as the door that carries it holds it.
 
 use super::{Streams, budget::Budget, router::Slot};
-use crate::ServiceResult;
+use crate::{Place, ServiceResult};
 use dalston_auth::Permit;
-use dalston_model::{Account, SessionId};
+use dalston_model::{Account, SessionId, TenantId};
 use dalston_store::{SharedStore, StoreError};
 use dalston_stream::{StreamConfig, WorkerLink};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 /// Why a stream is ended from this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Stream {
     pub ending: watch::Receiver<Option<Ending>>,
     permit: Permit,
     budget: Budget,
-    own: Option<OwnedSemaphorePermit>,
+    own: Option<Place<TenantId>>,
     streams: Arc<Streams>,
     is_settled: bool,
 }

@@ -21,7 +21,7 @@ end)
 if full then
   return full
 end
-local reserved, none = reserve(account, tonumber(job.reserve), true)
+local reserved, none = reserve(account, job.reserve)
 if not reserved then
   return none
 end

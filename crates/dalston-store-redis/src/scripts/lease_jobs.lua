@@ -1,4 +1,5 @@
--- Leases jobs that are due: their rows. ARGV: how many, how many of a tenant at once, for how long, the clock.
+-- Leases jobs that are due: their rows. ARGV: how many, how many of a tenant at once, for how long, the clock, the tenants
+-- that are passed over.
 local limit, most, ttl, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), clock(ARGV[4])
 -- Those that waited join those that are due; the longest overdue of a great many first.
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'dalston:work:waiting', '-inf', whole(now), 'LIMIT', 0, 1000)) do
@@ -10,9 +11,17 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'dalston:work:waiting', '-inf', 
     line_up(tenant)
   end
 end
+local but, passed = {}, 0
+for _, tenant in ipairs(cjson.decode(ARGV[5])) do
+  but[tenant] = true
+end
 local leased = {}
 while #leased < limit do
-  local first = redis.call('ZRANGE', 'dalston:work:tenants', 0, 0, 'WITHSCORES')
+  local first = redis.call('ZRANGE', 'dalston:work:tenants', passed, passed, 'WITHSCORES')
+  while first[1] and but[first[1]] do
+    passed = passed + 1
+    first = redis.call('ZRANGE', 'dalston:work:tenants', passed, passed, 'WITHSCORES')
+  end
   local tenant = first[1]
   if not tenant or math.floor(tonumber(first[2]) / TURNS) >= most then
     break

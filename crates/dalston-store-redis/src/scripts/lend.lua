@@ -45,6 +45,5 @@ else
   frees = frees_in(minute, limit - 1)
 end
 keep(minute)
-local now = math.max(minute.now, minute.slot * 250000)
-local starts, ends = math.max(now, first * 250000), (first + 9) * 250000
-return {units, whole(now), whole(starts), whole(ends), minute.used, frees}
+local starts, ends = math.max(minute.now, first * 250000), (first + 9) * 250000
+return {units, whole(minute.now), whole(starts), whole(ends), minute.used, frees}

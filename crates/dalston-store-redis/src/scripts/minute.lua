@@ -1,25 +1,42 @@
 -- The minute of a key: what counts in each slot of 250 ms. At a time in slot s the slots from s - 240 on count; slices
 -- that nodes were lent count in their last slot, which may lie ahead, until they are settled.
 
--- The minute as of now. What no longer counts is forgotten.
+local function keep(minute)
+  local kept = {
+    newest = minute.slot, slots = minute.slots, counts = minute.counts, lent = minute.lent, alone = minute.alone,
+  }
+  redis.call('SETEX', minute.name, 66, cmsgpack.pack(kept))
+end
+
+-- The minute as of now. What no longer counts is forgotten. When the clock was set back, all that is kept moves back
+-- with it, as though no time had passed.
 local function open(name, given)
   local packed = redis.call('GET', name)
   local kept = packed and cmsgpack.unpack(packed) or {newest = 0, slots = {}, counts = {}, lent = {}}
   local now = clock(given)
-  -- A clock that runs backwards is held at the latest slot in which something was counted.
-  local slot = math.max(math.floor(now / 250000), kept.newest)
-  local minute = {name = name, now = now, slot = slot, used = 0, slots = {}, counts = {}, lent = {}}
+  local slot = math.floor(now / 250000)
+  local back = math.max(kept.newest - slot, 0)
+  local first = slot + back - 240
+  local minute = {name = name, now = now, slot = slot, used = 0, slots = {}, counts = {}, lent = {}, alone = {}}
   for i, at in ipairs(kept.slots) do
-    if at >= slot - 240 then
-      minute.slots[#minute.slots + 1] = at
+    if at >= first then
+      minute.slots[#minute.slots + 1] = at - back
       minute.counts[#minute.counts + 1] = kept.counts[i]
       minute.used = minute.used + kept.counts[i]
     end
   end
   for id, lent in pairs(kept.lent) do
-    if lent[1] >= slot - 240 then
-      minute.lent[id] = lent
+    if lent[1] >= first then
+      minute.lent[id] = {lent[1] - back, lent[2]}
     end
+  end
+  for second, alone in pairs(kept.alone or {}) do
+    if alone[1] >= first then
+      minute.alone[second] = {alone[1] - back, alone[2]}
+    end
+  end
+  if back > 0 then
+    keep(minute)
   end
   return minute
 end
@@ -59,9 +76,4 @@ end
 -- Microseconds until at most that many of the units count.
 local function frees_in(minute, most)
   return whole(math.max(free(minute, most) * 250000 - minute.now, 0))
-end
-
-local function keep(minute)
-  local kept = {newest = minute.slot, slots = minute.slots, counts = minute.counts, lent = minute.lent}
-  redis.call('SETEX', minute.name, 66, cmsgpack.pack(kept))
 end

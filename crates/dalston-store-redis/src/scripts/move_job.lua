@@ -1,7 +1,7 @@
 -- Moves a job from a status to another with all that follows, 1, unless it has moved meanwhile, 0. A status and a
 -- fence come once in the life of a job.
--- ARGV: {id, tenant, before, fence, lease, after, record, completed, progress, delay, kept, account, event, audit}, the
--- clock. `lease`: when the lease that has lapsed ended.
+-- ARGV: {id, tenant, before, fence, lease, after, record, completed, progress, delay, deaths, kept, account, event,
+-- audit}, the clock. `deaths`: how many more. `lease`: when the lease that has lapsed ended.
 local move, now = cjson.decode(ARGV[1]), clock(ARGV[2])
 local name, id, tenant = 'dalston:jobs:' .. move.id, move.id, move.tenant
 local found = redis.call('HMGET', name, 'status', 'fence', 'reserved', 'key')
@@ -12,6 +12,9 @@ if move.lease and redis.call('ZSCORE', 'dalston:work:leases', id) ~= move.lease 
   return 0
 end
 redis.call('HSET', name, 'status', move.after, 'record', move.record)
+if move.deaths ~= '0' then
+  redis.call('HINCRBY', name, 'deaths', move.deaths)
+end
 if move.progress then
   redis.call('HSET', name, 'progress', move.progress)
 else

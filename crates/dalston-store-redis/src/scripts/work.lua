@@ -38,27 +38,28 @@ local function settle(account, ms)
   end
 end
 
--- Reserves up to `ms` on an account, or all of it: how much, or nil and the answer when there is none.
-local function reserve(account, ms, all)
-  local granted = ms
+-- Reserves an amount on an account, as `Amount::within` decides: how much, or nil and the answer when there is none.
+local function reserve(account, amount)
+  local ms, least = tonumber(amount.ms), nil
   for _, one in ipairs(subjects(account.tenant, account.key)) do
     local most = redis.call('HGET', 'dalston:quotas:' .. one[1], 'seconds')
     if most then
       local used = redis.call('HMGET', 'dalston:meter:' .. one[1], 'jobs:' .. account.day, 'streams:' .. account.day)
       local left = tonumber(most) * 1000 - tonumber(used[1] or 0) - tonumber(used[2] or 0)
-      if left <= 0 or (all and left < ms) then
+      if left <= 0 or (amount.kind == 'whole' and left < ms) then
         return nil, {'excess', 'seconds', one[2], most}
       end
-      granted = math.min(granted, left)
+      least = math.min(least or left, left)
     end
   end
+  local granted = amount.kind == 'rest' and (least or 0) or math.min(ms, least or ms)
   settle(account, granted)
   return granted
 end
 
 -- A job as it is read, `JobRow`.
 local function job_row(id)
-  local fields = {'tenant', 'status', 'completed', 'record', 'started', 'progress', 'fence', 'reserved'}
+  local fields = {'tenant', 'status', 'completed', 'record', 'started', 'progress', 'fence', 'reserved', 'deaths'}
   return {id, unpack(redis.call('HMGET', 'dalston:jobs:' .. id, unpack(fields)))}
 end
 

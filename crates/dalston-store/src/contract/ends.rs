@@ -7,7 +7,7 @@ use super::{
         work::{MICRO, MINUTE, completed, failed, retry},
     },
 };
-use crate::{Beat, CancelJob, FinishJob, InsertJob, Lease, Outcome, RevokeKey, ended_entry, ended_event};
+use crate::{Beat, CancelJob, DEATHS, FinishJob, InsertJob, Lease, Outcome, RevokeKey, ended_entry, ended_event};
 use dalston_model::{AuditRecord, Delivery, EventKind, Job, JobStatus, KeyId, Subject, TenantId, Webhook};
 use std::time::Duration;
 
@@ -119,30 +119,60 @@ pub async fn a_job_that_was_asked_to_stop_is_cancelled_whatever_came_out(fixture
     }
 }
 
-pub async fn a_lapsed_job_waits_again_until_its_last_attempt(fixture: &Fixture) {
+pub async fn a_job_whose_node_died_is_tried_once_more(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let hook = hand.webhook(&[]).await;
+    for attempts in [1, 2, 9] {
+        hand.pending(&TenantId::default()).await;
+        let last = attempts.min(DEATHS);
+        for attempt in 1..=last {
+            let held = hand.lease().await;
+            assert_eq!((held.lease.fence, held.deaths), (attempt, attempt - 1));
+            hand.beat(&held.lease, Some(10)).await;
+            hand.clock.advance(MINUTE);
+            let mut moved = hand.reclaim(attempts).await;
+            assert_eq!(moved.len(), 1);
+            let job = moved.remove(0);
+            assert_eq!(job.error.as_deref(), Some("the node died"));
+            if attempt < last {
+                assert_eq!((job.status, job.completed_at, job.progress), (JobStatus::Pending, None, None));
+                assert_eq!(hand.look_job(&job).await, job);
+                assert_eq!(hand.ends(job.id).await, []);
+            } else {
+                assert_eq!(job.status, JobStatus::Failed);
+                has_ended(&hand, &job, &hook).await;
+            }
+            assert_eq!(hand.reclaim(attempts).await, [], "once");
+        }
+        assert_eq!(hand.try_lease(10, 10).await, []);
+    }
+}
+
+pub async fn deaths_at_a_job_are_counted_whoever_died(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let hook = hand.webhook(&[]).await;
     hand.pending(&TenantId::default()).await;
-    for attempt in 1..=3 {
+    let died = Outcome::Died { error: "the process died".to_owned() };
+    for (outcome, before) in [(retry(Duration::ZERO), 0), (died, 0), (retry(Duration::ZERO), 1)] {
         let held = hand.lease().await;
-        assert_eq!(held.lease.fence, attempt);
-        hand.beat(&held.lease, Some(10)).await;
-        hand.clock.advance(MINUTE);
-        let mut moved = hand.reclaim(3).await;
-        assert_eq!(moved.len(), 1);
-        let job = moved.remove(0);
-        assert_eq!(job.error.as_deref(), Some("the node died"));
-        if attempt < 3 {
-            assert_eq!((job.status, job.completed_at, job.progress), (JobStatus::Pending, None, None));
-            assert_eq!(hand.look_job(&job).await, job);
-            assert_eq!(hand.deliveries(&hook).await, []);
-        } else {
-            assert_eq!(job.status, JobStatus::Failed);
-            has_ended(&hand, &job, &hook).await;
-        }
-        assert_eq!(hand.reclaim(3).await, [], "once");
+        assert_eq!(held.deaths, before, "an engine that is away is no death");
+        let job = hand.finished(&held.lease, &outcome).await;
+        assert_eq!((job.status, job.completed_at, job.progress), (JobStatus::Pending, None, None));
+        assert_eq!(hand.look_job(&job).await, job);
     }
-    assert_eq!(hand.try_lease(10, 10).await, []);
+    let held = hand.lease().await;
+    assert_eq!((held.lease.fence, held.deaths), (4, 1));
+    hand.clock.advance(MINUTE);
+    let moved = hand.reclaim(9).await;
+    assert_eq!(moved.len(), 1);
+    assert_eq!((moved[0].status, moved[0].error.as_deref()), (JobStatus::Failed, Some("the node died")));
+    has_ended(&hand, &moved[0], &hook).await;
+    let stopped = hand.pending(&TenantId::default()).await;
+    let held = hand.lease().await;
+    assert_eq!(held.deaths, 0, "each job has its own");
+    hand.cancel(&stopped).await;
+    let ended = hand.finished(&held.lease, &Outcome::Died { error: "the process died".to_owned() }).await;
+    assert_eq!((ended.status, ended.error), (JobStatus::Cancelled, None));
 }
 
 pub async fn a_lapsed_job_that_was_to_stop_is_cancelled(fixture: &Fixture) {

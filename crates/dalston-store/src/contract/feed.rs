@@ -241,3 +241,11 @@ pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
     assert_eq!(hand.audit().await, records);
     assert_eq!(hand.seq().await, seq);
 }
+
+pub async fn a_store_tells_its_time(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..2 {
+        assert_eq!(hand.store.now().await, Ok(hand.now()));
+        hand.clock.advance(Duration::from_micros(1_234_567));
+    }
+}

@@ -32,7 +32,7 @@ async fn key(hand: &Hand, shape: impl FnOnce(&mut NewKey)) -> NewKey {
 /// A use at that time.
 async fn use_at(hand: &Hand, new: &NewKey, at: Timestamp) {
     let delta = UsageDelta { last_used: Some((at, None)), ..hand.delta(new.key.id) };
-    hand.store.add_usage(&[delta]).await.unwrap();
+    hand.count(&[delta]).await;
 }
 
 pub async fn a_tenant_without_keys_has_no_figures(fixture: &Fixture) {
@@ -84,7 +84,7 @@ pub async fn unused_keys_are_counted(fixture: &Fixture) {
     hand.revoke(&revoked.key).await;
     let refused = key(&hand, |new| new.key.created_at = idle).await;
     let only_refused = UsageDelta { admitted: 0, last_used: None, ..hand.delta(refused.key.id) };
-    hand.store.add_usage(&[only_refused]).await.unwrap();
+    hand.count(&[only_refused]).await;
     let long_ago = key(&hand, |new| new.key.created_at = idle).await;
     use_at(&hand, &long_ago, idle).await;
     let lately = key(&hand, |new| new.key.created_at = idle).await;

@@ -149,7 +149,7 @@ pub async fn metadata_survives_every_change_of_its_key(fixture: &Fixture) {
     hand.insert(&new).await;
     hand.update(&new.key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
     hand.rotate(&new.key, &Hand::rotation(Duration::from_mins(1))).await;
-    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(new.key.id)]).await;
     assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
     let key = hand.find(&new.digest).await.key;
     let (prefix, revoked_at) = ("dk_rotated".to_owned(), Some(hand.now()));
@@ -200,13 +200,16 @@ async fn first(hand: &Hand, new: &NewKey) -> bool {
 pub async fn the_first_key_is_inserted_only_once(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (one, two) = (hand.new_key(), hand.new_key());
+    assert_eq!(hand.store.has_keys().await, Ok(false));
     assert!(first(&hand, &one).await);
+    assert_eq!(hand.store.has_keys().await, Ok(true));
     assert!(!first(&hand, &two).await);
     assert_eq!(hand.find(&one.digest).await.key, one.key);
     assert_eq!(hand.store.find_key(&two.digest).await, Ok(None));
     assert_eq!(hand.audit().await.len(), 1);
     hand.revoke(&one.key).await;
     assert!(!first(&hand, &two).await, "a revoked key is a key");
+    assert_eq!(hand.store.has_keys().await, Ok(true));
 }
 
 pub async fn the_first_key_brings_its_tenant(fixture: &Fixture) {

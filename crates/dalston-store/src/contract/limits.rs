@@ -177,20 +177,40 @@ pub async fn keys_are_counted_apart(fixture: &Fixture) {
     assert_eq!(first.drain(2).await, 2);
 }
 
-pub async fn a_clock_that_runs_backwards_admits_no_more(fixture: &Fixture) {
-    let counter = Counter::of(fixture);
-    let late = counter.hand.now().plus(SECOND * 3600);
-    counter.hand.clock.set(late);
-    assert!(counter.take(3).await.admitted);
-    for back in [1, 59, 61, 120, 3600] {
+pub async fn a_clock_that_is_set_back_admits_no_more_and_holds_nobody_longer(fixture: &Fixture) {
+    for back in [1, 59, 61, 62, 120, 3_600, 86_400] {
+        let counter = Counter::of(fixture);
+        let late = counter.hand.now();
+        assert_eq!(counter.drain(3).await, 3);
         counter.hand.clock.set(Timestamp::from_micros(late.as_micros() - back * 1_000_000));
-        counter.drain(3).await;
-        assert_eq!(counter.take(3).await.used, 3, "{back} seconds back");
+        let refused = counter.take(3).await;
+        assert_eq!((refused.admitted, refused.used), (false, 3), "{back} seconds back");
+        assert!(refused.frees_in <= SECOND * 61, "{back} seconds back: {:?}", refused.frees_in);
+        counter.advance(SECOND * 59);
+        assert_eq!(counter.drain(3).await, 0, "{back} seconds back");
+        counter.advance(SECOND * 2);
+        assert_eq!(counter.drain(3).await, 3, "{back} seconds back");
     }
-    // What was taken meanwhile counts as of the latest second seen.
-    counter.hand.clock.set(late.plus(SECOND * 60));
-    assert_eq!((counter.take(3).await.admitted, counter.take(3).await.used), (false, 3));
-    counter.advance(SECOND);
+}
+
+pub async fn a_clock_that_is_set_again_and_again_admits_no_more(fixture: &Fixture) {
+    let counter = Counter::of(fixture);
+    let step = |seconds: i64| {
+        let at = counter.hand.now().as_micros() + seconds * 1_000_000;
+        counter.hand.clock.set(Timestamp::from_micros(at));
+    };
+    assert!(counter.take(3).await.admitted);
+    counter.advance(SECOND * 30);
+    step(-3_600);
+    assert!(counter.take(3).await.admitted);
+    step(-62);
+    assert!(counter.take(3).await.admitted);
+    // Forward by as much: that passes for time that has passed.
+    step(-59);
+    assert!(!counter.take(3).await.admitted);
+    step(59);
+    assert_eq!((counter.take(3).await.used, counter.take(3).await.admitted), (3, false));
+    counter.advance(SECOND * 2);
     assert_eq!(counter.drain(3).await, 3);
 }
 

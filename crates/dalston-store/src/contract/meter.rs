@@ -2,7 +2,9 @@
 
 use super::{Fixture, hand::Hand};
 use crate::{Claim, InsertJob, Reserve};
-use dalston_model::{Account, Day, Excess, JobStatus, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId};
+use dalston_model::{
+    Account, Actor, Amount, Day, Excess, Job, JobStatus, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId,
+};
 use std::time::Duration;
 
 const NONE: Quota = Quota { seconds_per_day: None, concurrent_jobs: None, concurrent_streams: None };
@@ -28,7 +30,8 @@ fn of(key: KeyId) -> Subject {
 }
 
 async fn reserve(hand: &Hand, account: &Account, ms: u64, whole: bool) -> Reserve {
-    hand.store.reserve_audio(account, ms, whole).await.unwrap()
+    let amount = if whole { Amount::Whole(ms) } else { Amount::UpTo(ms) };
+    hand.store.reserve_audio(account, amount).await.unwrap()
 }
 
 pub async fn a_quota_is_set_and_read(fixture: &Fixture) {
@@ -131,6 +134,52 @@ pub async fn nothing_is_granted_unless_nothing_is_left(fixture: &Fixture) {
     }
     hand.limit(&of(key), seconds(0)).await;
     assert_eq!(reserve(&hand, &account, 0, true).await, no_seconds(true, 0));
+}
+
+pub async fn the_rest_of_a_day_is_what_both_have_left(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key.id;
+    let account = hand.account(Some(key), Metered::Jobs);
+    let rest = async || hand.store.reserve_audio(&account, Amount::Rest).await.unwrap();
+    assert_eq!(rest().await, Reserve::Granted(0), "there is no limit");
+    hand.limit(&tenant(), seconds(5)).await;
+    assert_eq!(reserve(&hand, &account, 1_500, true).await, Reserve::Granted(1_500));
+    hand.limit(&of(key), seconds(3)).await;
+    assert_eq!(rest().await, Reserve::Granted(1_500), "what the key has left");
+    assert_eq!(rest().await, no_seconds(true, 3));
+    hand.limit(&of(key), NONE).await;
+    assert_eq!(rest().await, Reserve::Granted(2_000), "what the tenant has left");
+    assert_eq!(rest().await, no_seconds(false, 5));
+    assert_eq!(hand.metered(&tenant()).await, (5_000, 0));
+}
+
+pub async fn a_job_of_unknown_length_takes_the_rest_of_the_day(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key.id;
+    let unknown = || Job { created_by: Some(Actor::Key(key)), ..hand.new_job() };
+    let free = unknown();
+    assert_eq!(hand.try_insert_job(&free, None).await, InsertJob::Inserted);
+    assert_eq!(hand.lease().await.reserved_ms, 0, "without a limit");
+    hand.limit(&of(key), seconds(3)).await;
+    let spoken = hand.spoken(Some(key), 1.0);
+    assert_eq!(hand.try_insert_job(&spoken, None).await, InsertJob::Inserted);
+    assert_eq!(hand.lease().await.reserved_ms, 1_000);
+    let long = unknown();
+    assert_eq!(hand.try_insert_job(&long, None).await, InsertJob::Inserted);
+    assert_eq!(hand.metered(&of(key)).await, (3_000, 0));
+    let excess = Excess { limit: Limited::Seconds, of_key: true, most: 3 };
+    assert_eq!(hand.try_insert_job(&unknown(), None).await, InsertJob::Excess(excess));
+    // Tried again, it keeps what was reserved; ended, it is settled to what there was.
+    let held = hand.lease().await;
+    assert_eq!(held.reserved_ms, 2_000);
+    let again = crate::Outcome::Retry { error: "away".to_owned(), after: Duration::ZERO };
+    hand.finished(&held.lease, &again).await;
+    let held = hand.lease().await;
+    assert_eq!(held.reserved_ms, 2_000);
+    hand.finished(&held.lease, &super::hand::work::completed(700)).await;
+    assert_eq!(hand.metered(&of(key)).await, (1_700, 0));
+    assert_eq!(hand.try_insert_job(&unknown(), None).await, InsertJob::Inserted);
+    assert_eq!(hand.lease().await.reserved_ms, 1_300);
 }
 
 pub async fn jobs_and_streams_share_a_day(fixture: &Fixture) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a suite of tests")]
 #![expect(missing_docs, reason = "the name of a rule is its sentence")]
 
+pub mod alone;
 pub mod audit;
 pub mod chain;
 pub mod claims;
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod leases;
 pub mod limits;
 pub mod meter;
+pub mod nodes;
 pub mod notes;
 pub mod pages;
 pub mod queue;
@@ -70,7 +72,8 @@ macro_rules! contract {
                 a_lowered_limit_holds_at_once,
                 a_raised_limit_holds_at_once,
                 keys_are_counted_apart,
-                a_clock_that_runs_backwards_admits_no_more,
+                a_clock_that_is_set_back_admits_no_more_and_holds_nobody_longer,
+                a_clock_that_is_set_again_and_again_admits_no_more,
                 parallel_takes_never_exceed_the_limit,
             }
             leases {
@@ -86,10 +89,33 @@ macro_rules! contract {
                 takes_and_slices_share_a_minute,
                 a_lowered_or_raised_limit_holds_for_the_next_slice,
                 slices_of_keys_are_counted_apart,
-                a_clock_that_runs_backwards_lends_no_more,
+                a_clock_that_is_set_back_lends_no_more_and_holds_nobody_longer,
                 parallel_slices_never_exceed_the_limit,
                 no_window_of_a_minute_holds_more_than_the_limit_over_two_nodes,
                 no_window_of_a_minute_holds_more_than_the_limit_over_four_nodes,
+            }
+            alone {
+                what_a_node_admitted_alone_counts,
+                a_report_that_comes_again_counts_once,
+                a_report_out_of_order_counts_once,
+                a_second_that_grew_counts_what_is_new,
+                nodes_report_apart,
+                a_report_may_exceed_the_limit,
+                what_is_older_than_a_window_does_not_count,
+                a_report_survives_a_clock_that_is_set_back,
+                parallel_reports_count_once,
+            }
+            nodes {
+                a_node_alone_has_the_first_place,
+                a_node_has_no_rank_before_all_others_know_of_it,
+                an_answer_that_is_lost_tells_nobody_of_a_node,
+                ranks_are_the_order_of_joining,
+                a_node_that_is_not_heard_of_is_off_the_list,
+                a_node_that_leaves_is_off_the_list_at_once,
+                what_was_seen_of_another_list_does_not_count,
+                a_clock_that_is_set_back_keeps_nobody_on_the_list,
+                parallel_nodes_get_places_of_their_own,
+                shares_of_places_of_different_moments_add_up_to_the_limit,
             }
         );
     };
@@ -168,6 +194,7 @@ macro_rules! contract {
                 only_pending_jobs_are_leased,
                 no_more_jobs_are_leased_than_asked_for,
                 the_oldest_job_of_a_tenant_comes_first,
+                tenants_that_are_passed_over_keep_their_turn,
                 no_tenant_runs_more_than_its_share,
                 many_jobs_of_one_tenant_delay_another_by_one,
                 tenants_get_equal_shares,
@@ -185,7 +212,8 @@ macro_rules! contract {
                 a_job_ends_once,
                 a_lease_that_does_not_count_ends_nothing,
                 a_job_that_was_asked_to_stop_is_cancelled_whatever_came_out,
-                a_lapsed_job_waits_again_until_its_last_attempt,
+                a_job_whose_node_died_is_tried_once_more,
+                deaths_at_a_job_are_counted_whoever_died,
                 a_lapsed_job_that_was_to_stop_is_cancelled,
                 no_more_jobs_are_reclaimed_than_asked_for,
                 jobs_of_a_revoked_key_are_cancelled,
@@ -209,6 +237,8 @@ macro_rules! contract {
                 a_reservation_is_what_both_have_left,
                 a_whole_reservation_is_all_or_nothing,
                 nothing_is_granted_unless_nothing_is_left,
+                the_rest_of_a_day_is_what_both_have_left,
+                a_job_of_unknown_length_takes_the_rest_of_the_day,
                 jobs_and_streams_share_a_day,
                 every_day_begins_anew,
                 a_settlement_is_never_refused_and_never_below_nothing,
@@ -229,6 +259,7 @@ macro_rules! contract {
                 a_large_capacity_overflows_nothing,
                 a_smaller_capacity_takes_no_slot_away,
                 a_session_gets_a_worker_that_serves_it,
+                one_of_several_tenants_has_a_share_of_a_shared_worker,
                 a_worker_that_could_not_be_reached_is_passed_over,
                 the_nodes_own_worker_comes_last,
                 a_session_lapses_and_frees_its_slot,
@@ -270,11 +301,19 @@ macro_rules! contract {
                 the_last_use_is_shown_with_the_key,
                 days_are_newest_first_from_a_day_on,
                 unknown_keys_are_passed_over,
+                a_repeated_step_counts_once,
+                a_step_whose_answer_was_lost_is_found_out,
+                a_step_that_is_void_stays_void,
+                a_late_step_counts_nothing,
+                counters_number_their_steps_apart,
+                parallel_repeats_of_a_step_count_once,
+                a_counter_is_remembered_for_a_month,
                 using_a_key_does_not_change_it,
                 a_revoked_key_keeps_its_usage,
             }
             feed {
                 an_empty_store_has_no_changes,
+                a_store_tells_its_time,
                 a_change_has_the_number_of_its_audit_record,
                 a_key_that_changed_twice_is_there_once,
                 changes_come_in_order_and_in_parts,
@@ -379,6 +418,7 @@ mod tests {
     fn every_rule_is_in_the_list() {
         let list = include_str!("mod.rs");
         let groups = [
+            include_str!("alone.rs"),
             include_str!("audit.rs"),
             include_str!("chain.rs"),
             include_str!("claims.rs"),
@@ -392,6 +432,7 @@ mod tests {
             include_str!("keys.rs"),
             include_str!("limits.rs"),
             include_str!("meter.rs"),
+            include_str!("nodes.rs"),
             include_str!("notes.rs"),
             include_str!("pages.rs"),
             include_str!("queue.rs"),

@@ -24,7 +24,7 @@ pub async fn a_leased_job_runs(fixture: &Fixture) {
     assert_eq!(hand.try_lease(10, 10).await, []);
     let job = hand.pending(&TenantId::default()).await;
     let seq = hand.seq().await;
-    let Leased { job: leased, lease } = hand.lease().await;
+    let Leased { job: leased, lease, .. } = hand.lease().await;
     assert_eq!(leased, Job { status: JobStatus::Running, started_at: Some(hand.now()), ..job.clone() });
     assert_eq!(lease, Lease { tenant: job.tenant.clone(), job: job.id, fence: 1 });
     assert_eq!(hand.look_job(&job).await, leased);
@@ -62,6 +62,24 @@ pub async fn the_oldest_job_of_a_tenant_comes_first(fixture: &Fixture) {
     }
     let (first, rest) = (hand.try_lease(5, 100).await, hand.try_lease(100, 100).await);
     assert_eq!([ids(&first), ids(&rest)].concat(), jobs);
+}
+
+pub async fn tenants_that_are_passed_over_keep_their_turn(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (default, acme, zeta) = (TenantId::default(), hand.tenant("acme").await, hand.tenant("zeta").await);
+    for _ in 0..3 {
+        for tenant in [&default, &acme, &zeta] {
+            hand.pending(tenant).await;
+        }
+    }
+    let leased = hand.try_lease_but(10, 2, std::slice::from_ref(&default)).await;
+    assert_eq!(tenants(&leased), ["acme", "zeta", "acme", "zeta"]);
+    assert_eq!(hand.try_lease_but(10, 10, &[default.clone(), acme.clone(), zeta.clone()]).await, []);
+    // It was served least.
+    let leased = hand.try_lease_but(2, 10, &[zeta]).await;
+    assert_eq!(tenants(&leased), ["default", "default"]);
+    assert_eq!(tenants(&hand.try_lease_but(10, 10, &[default, acme]).await), ["zeta"]);
+    assert_eq!(hand.try_lease(10, 10).await.len(), 2);
 }
 
 pub async fn no_tenant_runs_more_than_its_share(fixture: &Fixture) {
@@ -258,7 +276,8 @@ pub async fn a_lease_is_as_long_as_it_was_asked_for(fixture: &Fixture) {
     for seconds in [1, 100] {
         hand.pending(&TenantId::default()).await;
         let ttl = Duration::from_secs(seconds);
-        let leased = hand.store.lease_jobs(&LeaseJobs { limit: 1, per_tenant: 10, ttl }).await.unwrap();
+        let leased =
+            hand.store.lease_jobs(&LeaseJobs { limit: 1, per_tenant: 10, but: Vec::new(), ttl }).await.unwrap();
         assert_eq!(leased.len(), 1);
     }
     hand.clock.advance(Duration::from_secs(1));

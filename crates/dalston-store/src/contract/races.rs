@@ -138,7 +138,7 @@ pub async fn parallel_uses_all_count(fixture: &Fixture) {
             for _ in 0..25 {
                 // In both orders: an engine that locks row by row must not lock itself in.
                 let (one, two) = (keys[number % 2].id, keys[(number + 1) % 2].id);
-                hand.store.add_usage(&[hand.delta(one), hand.delta(two)]).await.unwrap();
+                hand.count(&[hand.delta(one), hand.delta(two)]).await;
             }
         }
     })

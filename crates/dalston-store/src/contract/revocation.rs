@@ -51,7 +51,7 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
 /// What a request writes of its key, at the moment of the revocation.
 async fn use_key(hand: Hand, new: NewKey, together: Arc<Barrier>) {
     together.wait().await;
-    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(new.key.id)]).await;
 }
 
 pub async fn using_a_key_never_revives_it(fixture: &Fixture) {

@@ -88,7 +88,7 @@ pub async fn a_second_rotation_ends_the_oldest_secret_at_once(fixture: &Fixture)
 pub async fn a_rotation_keeps_all_but_the_prefix(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (new, other) = (hand.key().await, hand.key().await);
-    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(new.key.id)]).await;
     let used = hand.look(&new.key).await;
     let usage = hand.store.usage(&new.key.tenant, new.key.id, Day::from_number(0)).await.unwrap();
     let rotation = Hand::rotation(HOUR);

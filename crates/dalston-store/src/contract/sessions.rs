@@ -196,6 +196,44 @@ pub async fn a_session_gets_a_worker_that_serves_it(fixture: &Fixture) {
     }
 }
 
+pub async fn one_of_several_tenants_has_a_share_of_a_shared_worker(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenants = [TenantId::default(), hand.tenant("acme").await, hand.tenant("zeta").await];
+    for (capacity, shares) in [(1, [1, 0, 0]), (2, [1, 1, 0]), (3, [2, 1, 0]), (8, [4, 4, 0])] {
+        let shared = worker("shared", capacity);
+        assert!(hand.put(&shared).await);
+        let mut open = Vec::new();
+        for (tenant, share) in tenants.iter().zip(shares) {
+            let ask = || NewSession { tenant: tenant.clone(), is_one_of_several: true, ..hand.new_session(None) };
+            // However many ask at once.
+            let mut asking = tokio::task::JoinSet::new();
+            for _ in 0..=capacity {
+                let (store, session) = (hand.store.clone(), ask());
+                asking.spawn(
+                    async move { (session.id, store.open_session(&session, false, &[], MINUTE).await.unwrap()) },
+                );
+            }
+            let mut got = asking.join_all().await;
+            got.retain(|(_, opened)| *opened != OpenSession::NoCapacity);
+            assert_eq!(got.len(), share, "{tenant} of {capacity}");
+            open.extend(got.into_iter().map(|(id, _)| id));
+        }
+        for session in open {
+            assert!(hand.close(session).await);
+        }
+    }
+    // A tenant that is alone, and one that has a worker of its own, may have all.
+    let own = Worker { tenant: Some(TenantId::default()), ..worker("own", 3) };
+    assert!(hand.put(&own).await && hand.put(&worker("shared", 2)).await);
+    for _ in 0..5 {
+        hand.opened().await;
+    }
+    let ask = NewSession { is_one_of_several: true, ..hand.new_session(None) };
+    assert_eq!(hand.open(&ask).await, OpenSession::NoCapacity);
+    assert!(hand.put(&Worker { capacity: 4, ..own.clone() }).await);
+    assert_eq!(hand.open(&ask).await, OpenSession::Worker(Worker { capacity: 4, ..own }));
+}
+
 pub async fn a_worker_that_could_not_be_reached_is_passed_over(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let (a, b) = (worker("a", 1), worker("b", 1));

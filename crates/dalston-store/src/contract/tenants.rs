@@ -77,7 +77,7 @@ pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let acme = hand.tenant("acme").await;
     let ours = hand.key().await;
-    hand.store.add_usage(&[hand.delta(ours.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(ours.key.id)]).await;
     let theirs = Key { tenant: acme.clone(), ..ours.key.clone() };
     let seq = hand.seq().await;
     let rotation = Hand::rotation(Duration::ZERO);

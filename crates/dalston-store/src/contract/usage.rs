@@ -1,8 +1,11 @@
 //! Usage: added up beside the key's record.
 
-use super::{Fixture, hand::Hand};
+use super::{
+    Fixture,
+    hand::{Hand, at_once},
+};
 use crate::Mark;
-use dalston_model::{Day, Key, PageRequest, Refused, TenantId, Timestamp, Usage, UsageDelta};
+use dalston_model::{Day, Key, PageRequest, Refused, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
 use std::{net::IpAddr, time::Duration};
 
 const EPOCH: Day = Day::from_number(0);
@@ -24,12 +27,12 @@ pub async fn usage_adds_up(fixture: &Fixture) {
     assert_eq!(usage(&hand, &key, EPOCH).await, Usage::default());
     let refused = Refused { rate_limited: 3, insufficient_scope: 2 };
     let delta = UsageDelta { refused, admitted: 5_000_000_000, ..hand.delta(key.id) };
-    hand.store.add_usage(&[]).await.unwrap();
+    hand.count(&[]).await;
     // The same key and day twice in one batch.
-    hand.store.add_usage(&[delta.clone(), delta.clone()]).await.unwrap();
-    hand.store.add_usage(std::slice::from_ref(&delta)).await.unwrap();
+    hand.count(&[delta.clone(), delta.clone()]).await;
+    hand.count(std::slice::from_ref(&delta)).await;
     let only_refused = UsageDelta { admitted: 0, last_used: None, day: delta.day.back(1), ..delta.clone() };
-    hand.store.add_usage(&[only_refused]).await.unwrap();
+    hand.count(&[only_refused]).await;
     let expected = Usage {
         usage_count: 15_000_000_000,
         last_used_at: Some(hand.now()),
@@ -49,12 +52,12 @@ pub async fn the_latest_use_wins_in_any_order(fixture: &Fixture) {
         vec![UsageDelta { admitted: 0, last_used: None, ..hand.delta(key.id) }],
     ];
     for batch in &batches {
-        hand.store.add_usage(batch).await.unwrap();
+        hand.count(batch).await;
     }
     let latest = usage(&hand, &key, EPOCH).await;
     assert_eq!(latest.last_used_at, Some(hand.now().plus(Duration::from_secs(5))));
     assert_eq!(latest.last_used_from, Some("2001:db8::5".parse().unwrap()));
-    hand.store.add_usage(&[used(&hand, &key, 6, None), used(&hand, &key, 3, Some("192.0.2.3"))]).await.unwrap();
+    hand.count(&[used(&hand, &key, 6, None), used(&hand, &key, 3, Some("192.0.2.3"))]).await;
     let latest = usage(&hand, &key, EPOCH).await;
     assert_eq!(latest.last_used_at, Some(hand.now().plus(Duration::from_secs(6))));
     assert_eq!(latest.last_used_from, None, "the address of the latest, even when it has none");
@@ -66,7 +69,7 @@ pub async fn the_last_use_is_shown_with_the_key(fixture: &Fixture) {
     let new = hand.key().await;
     let at = Timestamp::from_micros(hand.now().as_micros() + 123_457);
     let delta = UsageDelta { last_used: Some((at, None)), ..hand.delta(new.key.id) };
-    hand.store.add_usage(&[delta]).await.unwrap();
+    hand.count(&[delta]).await;
     assert_eq!(hand.look(&new.key).await.last_used_at, Some(at));
     let listed = hand.store.keys(&new.key.tenant, &PageRequest::default(), false).await.unwrap();
     assert_eq!(listed.items[0].last_used_at, Some(at));
@@ -81,7 +84,7 @@ pub async fn days_are_newest_first_from_a_day_on(fixture: &Fixture) {
     for back in [3, 0, 400, 1, 10] {
         let admitted = u64::try_from(back).unwrap() + 1;
         let delta = UsageDelta { day: today.back(back), admitted, ..hand.delta(key.id) };
-        hand.store.add_usage(&[delta]).await.unwrap();
+        hand.count(&[delta]).await;
     }
     let days = [(today, 1), (today.back(1), 2), (today.back(3), 4), (today.back(10), 11), (today.back(400), 401)];
     assert_eq!(usage(&hand, &key, EPOCH).await.days, days);
@@ -96,7 +99,7 @@ pub async fn unknown_keys_are_passed_over(fixture: &Fixture) {
     let mut batch: Vec<_> = (0..2_000).map(|_| hand.delta(hand.key_id())).collect();
     let stranger = batch[0].key;
     batch.insert(1_000, hand.delta(key.id));
-    hand.store.add_usage(&batch).await.unwrap();
+    hand.count(&batch).await;
     assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 1);
     assert_eq!(hand.store.usage(&TenantId::default(), stranger, EPOCH).await, Ok(None));
     assert_eq!(hand.store.key(&TenantId::default(), stranger).await, Ok(None));
@@ -107,7 +110,7 @@ pub async fn using_a_key_does_not_change_it(fixture: &Fixture) {
     let new = hand.key().await;
     let changes = hand.changes(&Mark::START, 10).await.0;
     let records = hand.audit().await;
-    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(new.key.id)]).await;
     hand.find(&new.digest).await;
     assert_eq!(hand.look(&new.key).await.key, new.key);
     assert_eq!(hand.changes(&Mark::START, 10).await.0, changes);
@@ -118,10 +121,107 @@ pub async fn using_a_key_does_not_change_it(fixture: &Fixture) {
 pub async fn a_revoked_key_keeps_its_usage(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(new.key.id)]).await;
     hand.revoke(&new.key).await;
     // What a node counted before arrives after.
-    hand.store.add_usage(&[hand.delta(new.key.id)]).await.unwrap();
+    hand.count(&[hand.delta(new.key.id)]).await;
     assert_eq!(usage(&hand, &new.key, EPOCH).await.usage_count, 2);
     assert_eq!(hand.find(&new.digest).await.key.revoked_at, Some(hand.now()));
+}
+
+/// The step with this number of the same counter.
+fn numbered(step: UsageStep, number: u64) -> UsageStep {
+    UsageStep { number, ..step }
+}
+
+pub async fn a_repeated_step_counts_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (one, two) = (hand.key().await.key, hand.key().await.key);
+    let (step, deltas) = (hand.step(), [hand.delta(one.id), hand.delta(two.id), hand.delta(one.id)]);
+    let other_node = fixture.other_node().await;
+    for store in [&hand.store, &hand.store, &other_node] {
+        assert_eq!(store.add_usage(step, &deltas).await, Ok(3), "the answer is the same each time");
+    }
+    let next = numbered(step, 2);
+    for _ in 0..2 {
+        assert_eq!(hand.store.add_usage(next, &deltas[..2]).await, Ok(2));
+    }
+    let (one, two) = (usage(&hand, &one, EPOCH).await, usage(&hand, &two, EPOCH).await);
+    assert_eq!((one.usage_count, two.usage_count), (3, 2));
+    assert_eq!((one.days, two.days), (vec![(Day::of(hand.now()), 3)], vec![(Day::of(hand.now()), 2)]));
+}
+
+pub async fn a_step_whose_answer_was_lost_is_found_out(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key;
+    let step = hand.step();
+    assert_eq!(hand.store.add_usage(step, &[hand.delta(key.id), hand.delta(hand.key_id())]).await, Ok(2));
+    for _ in 0..2 {
+        assert_eq!(hand.store.add_usage(step, &[]).await, Ok(2), "it was taken, unknown keys and all");
+    }
+    assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 1);
+}
+
+pub async fn a_step_that_is_void_stays_void(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key;
+    let step = hand.step();
+    let deltas = [hand.delta(key.id)];
+    assert_eq!(hand.store.add_usage(step, &[]).await, Ok(0), "it did not arrive");
+    assert_eq!(hand.store.add_usage(step, &deltas).await, Ok(0), "it arrives after all");
+    assert_eq!(hand.store.add_usage(step, &[]).await, Ok(0), "and is asked for again");
+    assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 0);
+    assert_eq!(hand.store.add_usage(numbered(step, 2), &deltas).await, Ok(1));
+    assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 1);
+}
+
+pub async fn a_late_step_counts_nothing(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key;
+    let (step, deltas) = (hand.step(), [hand.delta(key.id)]);
+    for number in [3, 9] {
+        assert_eq!(hand.store.add_usage(numbered(step, number), &deltas).await, Ok(1), "numbers may be left out");
+    }
+    for number in [1, 3, 8] {
+        assert_eq!(hand.store.add_usage(numbered(step, number), &deltas).await, Ok(0));
+    }
+    assert_eq!(hand.store.add_usage(numbered(step, 9), &[]).await, Ok(1));
+    assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 2);
+}
+
+pub async fn counters_number_their_steps_apart(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key;
+    let there = fixture.other_node().await;
+    let (ours, theirs) = (hand.step(), hand.step());
+    for number in 1..=5 {
+        for (store, step) in [(&hand.store, ours), (&there, theirs), (&hand.store, theirs)] {
+            assert_eq!(store.add_usage(numbered(step, number), &[hand.delta(key.id)]).await, Ok(1));
+        }
+    }
+    assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 10);
+}
+
+pub async fn parallel_repeats_of_a_step_count_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key;
+    let steps: Vec<_> = (0..8).map(|_| hand.step()).collect();
+    let answers = at_once(32, |number| {
+        let (hand, step, id) = (hand.clone(), steps[number % 8], key.id);
+        async move { hand.store.add_usage(step, &[hand.delta(id), hand.delta(id)]).await }
+    });
+    assert!(answers.await.iter().all(|answer| *answer == Ok(2)));
+    assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 16);
+}
+
+pub async fn a_counter_is_remembered_for_a_month(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key;
+    let (step, deltas) = (hand.step(), [hand.delta(key.id)]);
+    assert_eq!(hand.store.add_usage(numbered(step, 2), &deltas).await, Ok(1));
+    hand.clock.advance(UsageStep::KEPT - Duration::from_secs(60));
+    hand.count(&deltas).await;
+    assert_eq!(hand.store.add_usage(numbered(step, 2), &deltas).await, Ok(1));
+    assert_eq!(hand.store.add_usage(numbered(step, 1), &deltas).await, Ok(0));
+    assert_eq!(usage(&hand, &key, EPOCH).await.usage_count, 2);
 }

@@ -10,7 +10,7 @@ use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
 
 /// Longer than any wake takes: what does not come fails, and does not hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A node that listens, and reads only when it is woken.
 struct Listener {

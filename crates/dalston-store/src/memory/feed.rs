@@ -3,7 +3,7 @@
 use super::{MemoryStore, State};
 use crate::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
 use async_trait::async_trait;
-use dalston_model::{AuditEntry, AuditHash, AuditRecord};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use tokio::sync::watch;
 
 impl State {
@@ -43,6 +43,10 @@ impl FeedStore for MemoryStore {
             Some((change, state.link(*seq)))
         });
         Ok(Heard::after(after, state.link(after.seq), state.end(), later.collect(), limit))
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        Ok(self.clock.now())
     }
 
     async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {

@@ -26,7 +26,7 @@ impl JobStore for MemoryStore {
         if let Some(excess) = state.crowded(&job.tenant, job.key(), Limited::Jobs, count) {
             return Ok(InsertJob::Excess(excess));
         }
-        let reserved_ms = match state.reserve(&job.account(), job.audio_ms(), true) {
+        let reserved_ms = match state.reserve(&job.account(), job.amount()) {
             Reserve::Granted(ms) => ms,
             Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
         };

@@ -85,6 +85,10 @@ impl KeyStore for MemoryStore {
         Ok(true)
     }
 
+    async fn has_keys(&self) -> StoreResult<bool> {
+        Ok(!self.state().keys.is_empty())
+    }
+
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
         let now = self.clock.now();
         let state = self.state();

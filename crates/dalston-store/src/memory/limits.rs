@@ -1,11 +1,13 @@
 //! The counter in memory: the reference for all others, and what simulations count with. Nodes do not share it: the
 //! memory engine has none.
 
+use super::nodes::Roll;
 use crate::{
-    AHEAD_SLOTS, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, StoreResult, Taken, WINDOW_SLOTS, slot, slot_start,
+    AHEAD_SLOTS, Alone, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, Place, StoreResult, Taken, WINDOW_SLOTS, slot,
+    slot_start,
 };
 use async_trait::async_trait;
-use dalston_model::{KeyId, LeaseId, RateLimit, SharedClock, Timestamp};
+use dalston_model::{KeyId, LeaseId, NodeId, RateLimit, SharedClock, Timestamp};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
@@ -16,12 +18,13 @@ use std::{
 pub struct MemoryCounter {
     clock: SharedClock,
     minutes: Mutex<HashMap<KeyId, Minute>>,
+    nodes: Mutex<Roll>,
 }
 
 impl MemoryCounter {
     /// Without any key.
     pub fn new(clock: SharedClock) -> Self {
-        Self { clock, minutes: Mutex::default() }
+        Self { clock, minutes: Mutex::default(), nodes: Mutex::default() }
     }
 
     fn with<R>(&self, key: KeyId, work: impl FnOnce(&mut Minute, Timestamp) -> R) -> R {
@@ -40,6 +43,21 @@ impl LimitStore for MemoryCounter {
     async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
         Ok(self.with(key, |minute, now| minute.lease(now, request)))
     }
+
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+        self.with(key, |minute, now| minute.report(now, node, alone));
+        Ok(())
+    }
+
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+        let mut roll = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(roll.enlist(node, seen, self.clock.now()))
+    }
+
+    async fn delist(&self, node: NodeId) -> StoreResult<()> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).delist(node);
+        Ok(())
+    }
 }
 
 /// The minute of a key.
@@ -49,11 +67,13 @@ struct Minute {
     counts: BTreeMap<i64, u32>,
     /// Slices that are not settled: their last slots and their units.
     lent: HashMap<LeaseId, (i64, u32)>,
+    /// What nodes reported of their seconds: the slots where it counts and the units.
+    alone: HashMap<(NodeId, i64), (i64, u32)>,
 }
 
 impl Default for Minute {
     fn default() -> Self {
-        Self { newest: i64::MIN, counts: BTreeMap::new(), lent: HashMap::new() }
+        Self { newest: i64::MIN, counts: BTreeMap::new(), lent: HashMap::new(), alone: HashMap::new() }
     }
 }
 
@@ -64,14 +84,12 @@ impl Minute {
         if used >= limit.get() {
             return Taken { admitted: false, used, frees_in: self.frees_in(now, limit.get() - 1) };
         }
-        self.newest = current;
         *self.counts.entry(current).or_default() += 1;
         Taken { admitted: true, used: used + 1, frees_in: self.frees_in(now, used) }
     }
 
     fn lease(&mut self, now: Timestamp, request: &LeaseRequest) -> Granted {
         let current = self.trim(now);
-        self.newest = current;
         self.settle(request);
         let (limit, used) = (request.limit.get(), self.used(current));
         let room = |minute: &Self, slot: i64| limit.saturating_sub(minute.used(slot));
@@ -83,11 +101,10 @@ impl Minute {
             self.lent.insert(request.id, (last, units));
         }
         let keep = if units > 0 { used.saturating_add(units) - 1 } else { limit - 1 };
-        let held = slot_start(current).max(now);
         Granted {
             units,
-            now: held,
-            starts: slot_start(first).max(held),
+            now,
+            starts: slot_start(first).max(now),
             ends: slot_start(last + 1),
             used: used.saturating_add(units),
             frees_in: self.frees_in(now, keep),
@@ -105,6 +122,17 @@ impl Minute {
         self.counts.retain(|_, count| *count > 0);
     }
 
+    fn report(&mut self, now: Timestamp, node: NodeId, alone: &[Alone]) {
+        let current = self.trim(now);
+        for Alone { second, age, units } in alone.iter().filter(|second| second.age <= WINDOW_SLOTS) {
+            let slot = current - age;
+            let known = self.alone.entry((node, *second)).or_insert((slot, 0));
+            *self.counts.entry(slot).or_default() += units.saturating_sub(known.1);
+            *known = (slot.max(known.0), known.1.max(*units));
+        }
+        self.counts.retain(|_, count| *count > 0);
+    }
+
     /// Takes the whole slice out of its last slot, if it is not settled yet.
     fn give_back(&mut self, id: LeaseId) -> Option<i64> {
         let (last, units) = self.lent.remove(&id)?;
@@ -115,11 +143,23 @@ impl Minute {
 
     /// The current slot. What no longer counts in it is forgotten.
     fn trim(&mut self, now: Timestamp) -> i64 {
-        let current = slot(now).max(self.newest);
+        let current = slot(now);
+        if current < self.newest {
+            self.set_back(self.newest - current);
+        }
+        self.newest = current;
         let first = current - WINDOW_SLOTS;
         self.counts = self.counts.split_off(&first);
         self.lent.retain(|_, (last, _)| *last >= first);
+        self.alone.retain(|_, (slot, _)| *slot >= first);
         current
+    }
+
+    /// The clock was set back by so many slots.
+    fn set_back(&mut self, by: i64) {
+        self.counts = std::mem::take(&mut self.counts).into_iter().map(|(slot, count)| (slot - by, count)).collect();
+        self.lent.values_mut().for_each(|(last, _)| *last -= by);
+        self.alone.values_mut().for_each(|(slot, _)| *slot -= by);
     }
 
     /// What counts in the slot, as far as it is known now.

@@ -3,7 +3,9 @@
 use super::{MemoryStore, State};
 use crate::{MeterStore, Reserve, StoreResult};
 use async_trait::async_trait;
-use dalston_model::{Account, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId};
+use dalston_model::{
+    Account, Amount, AuditEntry, Day, Excess, KeyId, Limited, Metered, MeteredDay, Quota, Subject, TenantId,
+};
 
 impl State {
     /// The key's quota and the tenant's, in the order in which they are asked.
@@ -32,20 +34,20 @@ impl State {
         })
     }
 
-    pub(super) fn reserve(&mut self, account: &Account, ms: u64, whole: bool) -> Reserve {
-        let mut granted = ms;
-        for (subject, quota) in self.quotas(&account.tenant, account.key) {
-            let Some(most) = quota.seconds_per_day else { continue };
-            let used = self.meter.get(&(subject.clone(), account.day)).map_or(0, |(jobs, streams)| jobs + streams);
-            let left = (u64::from(most) * 1_000).saturating_sub(used);
-            if left == 0 || (whole && left < ms) {
-                let of_key = subject.key().is_some();
-                return Reserve::Exhausted(Excess { limit: Limited::Seconds, of_key, most });
+    pub(super) fn reserve(&mut self, account: &Account, amount: Amount) -> Reserve {
+        let limits = self.quotas(&account.tenant, account.key).into_iter().filter_map(|(subject, quota)| {
+            let most = quota.seconds_per_day?;
+            let excess = Excess { limit: Limited::Seconds, of_key: subject.key().is_some(), most };
+            let used = self.meter.get(&(subject, account.day)).map_or(0, |(jobs, streams)| jobs + streams);
+            Some((excess, (u64::from(most) * 1_000).saturating_sub(used)))
+        });
+        match amount.within(limits) {
+            Ok(granted) => {
+                self.settle(account, i64::try_from(granted).unwrap_or(i64::MAX));
+                Reserve::Granted(granted)
             }
-            granted = granted.min(left);
+            Err(excess) => Reserve::Exhausted(excess),
         }
-        self.settle(account, i64::try_from(granted).unwrap_or(i64::MAX));
-        Reserve::Granted(granted)
     }
 
     pub(super) fn settle(&mut self, account: &Account, ms: i64) {
@@ -79,8 +81,8 @@ impl MeterStore for MemoryStore {
         Ok(there)
     }
 
-    async fn reserve_audio(&self, account: &Account, ms: u64, whole: bool) -> StoreResult<Reserve> {
-        Ok(self.state().reserve(account, ms, whole))
+    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
+        Ok(self.state().reserve(account, amount))
     }
 
     async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {

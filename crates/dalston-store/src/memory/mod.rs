@@ -5,6 +5,7 @@ mod jobs;
 mod keys;
 mod limits;
 mod meter;
+mod nodes;
 mod notes;
 mod queue;
 mod sessions;
@@ -15,9 +16,9 @@ pub use limits::MemoryCounter;
 use crate::{Claim, PoolFigures, Repeated, Store, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;
 use dalston_model::{
-    AuditEntry, AuditHash, AuditRecord, Cursor, Day, Delivery, DeliveryId, Job, JobId, Key, KeyDigest, KeyId, Page,
-    PageRequest, Quota, SessionId, SharedClock, Start, Subject, Tenant, TenantId, Timestamp, Usage, UsageDelta,
-    Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
+    AuditEntry, AuditHash, AuditRecord, CounterId, Cursor, Day, Delivery, DeliveryId, Job, JobId, Key, KeyDigest,
+    KeyId, Page, PageRequest, Quota, SessionId, SharedClock, Start, Subject, Tenant, TenantId, Timestamp, Usage,
+    UsageDelta, UsageStep, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -58,11 +59,12 @@ struct Queued {
     /// Set while it is leased.
     lease_ends: Option<Timestamp>,
     reserved_ms: u64,
+    deaths: u64,
 }
 
 impl Queued {
     const fn new(due_at: Timestamp, reserved_ms: u64) -> Self {
-        Self { due_at, fence: 0, lease_ends: None, reserved_ms }
+        Self { due_at, fence: 0, lease_ends: None, reserved_ms, deaths: 0 }
     }
 }
 
@@ -100,6 +102,8 @@ struct State {
     audit: Vec<AuditRecord>,
     notes: HashMap<String, Note>,
     queue: HashMap<JobId, Queued>,
+    /// The last step of usage of each counter: its number, and how many deltas it had.
+    steps: HashMap<CounterId, (u64, u64)>,
     /// Turns given to tenants so far, and the last one of each.
     serving: u64,
     served: HashMap<TenantId, u64>,
@@ -212,8 +216,15 @@ impl TenantStore for MemoryStore {
 
 #[async_trait]
 impl UsageStore for MemoryStore {
-    async fn add_usage(&self, deltas: &[UsageDelta]) -> StoreResult<()> {
+    async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let mut state = self.state();
+        match state.steps.get(&step.counter) {
+            Some((last, taken)) if *last == step.number => return Ok(*taken),
+            Some((last, _)) if *last > step.number => return Ok(0),
+            _ => {}
+        }
+        let taken = u64::try_from(deltas.len()).unwrap_or(u64::MAX);
+        state.steps.insert(step.counter, (step.number, taken));
         for delta in deltas {
             let Some(row) = state.keys.get_mut(&delta.key) else { continue };
             row.usage.usage_count += delta.admitted;
@@ -229,7 +240,7 @@ impl UsageStore for MemoryStore {
                 row.usage.last_used_from = from;
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     async fn usage(&self, tenant: &TenantId, id: KeyId, since: Day) -> StoreResult<Option<Usage>> {

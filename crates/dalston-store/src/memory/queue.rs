@@ -1,7 +1,9 @@
 //! The queue, in memory.
 
 use super::{MemoryStore, Queued, State};
-use crate::{Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult, ended_entry, ended_event};
+use crate::{
+    Beat, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, StoreResult, ended_entry, ended_event, lapse,
+};
 use async_trait::async_trait;
 use dalston_model::{Job, JobId, JobStatus, TenantId, Timestamp};
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
@@ -37,7 +39,7 @@ impl State {
     }
 
     /// The job that is leased next.
-    fn next(&self, per_tenant: u32, now: Timestamp) -> Option<JobId> {
+    fn next(&self, ask: &LeaseJobs, now: Timestamp) -> Option<JobId> {
         let mut running = HashMap::<&TenantId, u32>::new();
         for job in self.jobs.values() {
             if matches!(job.status, JobStatus::Running | JobStatus::Cancelling) {
@@ -45,14 +47,15 @@ impl State {
             }
         }
         let due = |job: &&Job| {
-            job.status == JobStatus::Pending && self.queue.get(&job.id).is_none_or(|queued| queued.due_at <= now)
+            let is_ready = job.status == JobStatus::Pending && !ask.but.contains(&job.tenant);
+            is_ready && self.queue.get(&job.id).is_none_or(|queued| queued.due_at <= now)
         };
         let order = |job: &Job| {
             let busy = running.get(&job.tenant).copied().unwrap_or_default();
             (busy, self.served.get(&job.tenant).copied().unwrap_or_default(), job.created_at, job.id)
         };
         let open = self.jobs.values().filter(due).map(|job| (order(job), job.id));
-        open.filter(|((busy, ..), _)| *busy < per_tenant).min().map(|(_, id)| id)
+        open.filter(|((busy, ..), _)| *busy < ask.per_tenant).min().map(|(_, id)| id)
     }
 }
 
@@ -63,7 +66,7 @@ impl QueueStore for MemoryStore {
         let mut state = self.state();
         let mut leased = Vec::new();
         for _ in 0..ask.limit {
-            let Some(id) = state.next(ask.per_tenant, now) else { break };
+            let Some(id) = state.next(ask, now) else { break };
             let Some(job) = state.jobs.get_mut(&id) else { break };
             job.status = JobStatus::Running;
             job.started_at = job.started_at.or(Some(now));
@@ -72,11 +75,13 @@ impl QueueStore for MemoryStore {
             let queued = state.queue.entry(id).or_insert_with(|| Queued::new(now, 0));
             queued.fence += 1;
             queued.lease_ends = Some(now.plus(ask.ttl));
+            let reserved_ms = queued.reserved_ms;
             let lease = Lease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
+            let deaths = queued.deaths;
             state.serving += 1;
             let turn = state.serving;
             state.served.insert(job.tenant.clone(), turn);
-            leased.push(Leased { job, lease });
+            leased.push(Leased { job, lease, deaths, reserved_ms });
         }
         Ok(leased)
     }
@@ -108,9 +113,8 @@ impl QueueStore for MemoryStore {
         let job = outcome.apply(job, at);
         if let Some(queued) = state.queue.get_mut(&job.id) {
             queued.lease_ends = None;
-            if let Outcome::Retry { after, .. } = outcome {
-                queued.due_at = now.plus(*after);
-            }
+            queued.due_at = now.plus(outcome.wait());
+            queued.deaths += outcome.deaths();
         }
         let kept = outcome.kept_ms(job.status, 0);
         Ok(FinishJob::Finished(Box::new(state.moved(job, kept, at))))
@@ -125,16 +129,11 @@ impl QueueStore for MemoryStore {
         lost.truncate(limit.try_into().unwrap_or(usize::MAX));
         let mut moved = Vec::with_capacity(lost.len());
         for job in lost {
-            let fence = state.queue.get(&job.id).map_or(0, |queued| queued.fence);
-            let outcome = match job.status {
-                JobStatus::Cancelling => Outcome::Cancelled,
-                _ if fence >= attempts => Outcome::Failed { error: error.to_owned() },
-                _ => Outcome::Retry { error: error.to_owned(), after: Duration::ZERO },
-            };
-            if let Some(queued) = state.queue.get_mut(&job.id) {
-                queued.lease_ends = None;
-                queued.due_at = now;
-            }
+            let Some(queued) = state.queue.get_mut(&job.id) else { continue };
+            let outcome = lapse(job.status, queued.deaths, queued.fence, attempts, error);
+            queued.lease_ends = None;
+            queued.due_at = now;
+            queued.deaths += outcome.deaths();
             let job = outcome.apply(job, at);
             moved.push(state.moved(job, 0, at));
         }

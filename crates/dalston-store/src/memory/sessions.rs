@@ -15,14 +15,20 @@ impl State {
     }
 
     fn load(&self, worker: &WorkerId) -> u32 {
-        let own = self.sessions.values().filter(|session| session.worker.as_ref() == Some(worker)).count();
-        u32::try_from(own).unwrap_or(u32::MAX)
+        self.load_of(worker, |_| true)
+    }
+
+    fn load_of(&self, worker: &WorkerId, whose: impl Fn(&TenantId) -> bool) -> u32 {
+        let counts = |it: &&Session| it.worker.as_ref() == Some(worker) && whose(&it.tenant);
+        u32::try_from(self.sessions.values().filter(counts).count()).unwrap_or(u32::MAX)
     }
 
     /// The worker with the least load that serves the session and has room.
     fn choose(&self, session: &NewSession, except: &[WorkerId]) -> Option<Worker> {
         let fits = |worker: &&Worker| {
-            worker.serves(&session.tenant, &session.model, &session.language) && !except.contains(&worker.id)
+            worker.serves(&session.tenant, &session.model, &session.language)
+                && !except.contains(&worker.id)
+                && self.load_of(&worker.id, |it| *it == session.tenant) < worker.share(session.is_one_of_several)
         };
         let workers = self.workers.values().map(|it| &it.worker).filter(fits);
         let open = workers.map(|worker| (self.load(&worker.id), worker)).filter(|(load, it)| *load < it.capacity);

@@ -44,7 +44,7 @@ impl Command for Verify {
         let known = self.head.as_deref().map(|text| head(text).ok_or_else(unfit)).transpose()?;
         let verified = context.services.audits.verify(&context.permit, known, self.first.unwrap_or_default()).await?;
         Ok(Answer::new(json!({
-            "status": if verified.broken_at.is_none() { INTACT } else { "broken" },
+            "status": if verified.is_intact { INTACT } else { "broken" },
             "checked": verified.checked,
             "first_seq": verified.first,
             "head": verified.head.map(|Head { seq, hash }| format!("{seq}:{hash}")),

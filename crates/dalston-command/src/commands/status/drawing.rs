@@ -72,6 +72,10 @@ fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Li
         plain(format!("{} in the last hour, {} in the last day", grouped(it.last_hour), grouped(it.last_day)))
     });
     let limiter = if admin.limiter == "degraded" { Tone::Warning } else { Tone::Plain };
+    let mode = match admin.limiter_nodes {
+        Some(nodes @ 2..) => format!("{}, {nodes} nodes", admin.limiter),
+        _ => admin.limiter.clone(),
+    };
     let commit = admin.commit.as_ref().map(|it| it.chars().take(COMMIT).collect::<String>());
     vec![
         ("memory", known(admin.process.resident_bytes.map(|bytes| plain(mebibytes(bytes))))),
@@ -94,7 +98,7 @@ fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Li
         ("keys", known(admin.keys.map(keys))),
         ("tenants", known(admin.tenants.map(|count| plain(grouped(count))))),
         ("workers", known(admin.workers.as_ref().map(workers))),
-        ("limiter", vec![Span::new(limiter, &admin.limiter)]),
+        ("limiter", vec![Span::new(limiter, &mode)]),
         ("webhooks", known(admin.webhook.map(|it| webhooks(it, time)))),
         ("telegram", known(admin.telegram.as_ref().map(|chat| telegram(chat, time)))),
         ("active keys", known(active)),

@@ -10,9 +10,9 @@ use crate::{
     SharedStore, UsedKey,
 };
 use dalston_model::{
-    Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobOptions, JobStatus, Key,
-    KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet, Source,
-    Start, Target, Tenant, TenantId, Timestamp, UsageDelta,
+    Action, Actor, Audio, AuditEntry, AuditRecord, Clock, CounterId, Day, Door, Entropy, Job, JobId, JobOptions,
+    JobStatus, Key, KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, OsEntropy, PageLimit, PageRequest, Refused,
+    ScopeSet, Source, Start, Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -151,6 +151,17 @@ impl Hand {
     pub(in crate::contract) fn delta(&self, key: KeyId) -> UsageDelta {
         let now = self.now();
         UsageDelta { key, day: Day::of(now), admitted: 1, refused: Refused::default(), last_used: Some((now, None)) }
+    }
+
+    /// The first step of a counter of its own.
+    pub(in crate::contract) fn step(&self) -> UsageStep {
+        UsageStep { counter: CounterId::new(self.now(), &OsEntropy).unwrap(), number: 1 }
+    }
+
+    /// Adds this usage, as a node does that just began.
+    pub(in crate::contract) async fn count(&self, deltas: &[UsageDelta]) {
+        let taken = self.store.add_usage(self.step(), deltas).await.unwrap();
+        assert_eq!(usize::try_from(taken), Ok(deltas.len()));
     }
 
     pub(in crate::contract) async fn try_insert(&self, new: &NewKey, claim: Option<&Claim>) -> InsertKey {

@@ -25,6 +25,7 @@ impl Hand {
             key,
             model: "base".to_owned(),
             language: "auto".to_owned(),
+            is_one_of_several: false,
         }
     }
 

@@ -48,7 +48,17 @@ impl Hand {
     }
 
     pub(in crate::contract) async fn try_lease(&self, limit: u32, per_tenant: u32) -> Vec<Leased> {
-        self.store.lease_jobs(&LeaseJobs { limit, per_tenant, ttl: MINUTE }).await.unwrap()
+        self.try_lease_but(limit, per_tenant, &[]).await
+    }
+
+    pub(in crate::contract) async fn try_lease_but(
+        &self,
+        limit: u32,
+        per_tenant: u32,
+        but: &[TenantId],
+    ) -> Vec<Leased> {
+        let ask = LeaseJobs { limit, per_tenant, but: but.to_vec(), ttl: MINUTE };
+        self.store.lease_jobs(&ask).await.unwrap()
     }
 
     /// Leases the one job that is due.

@@ -1,0 +1,221 @@
+//! Which pepper a store was filled with: remembered beside the keys, so that another one stops the start instead of
+//! refusing every key.
+
+use crate::Digester;
+use dalston_store::{SharedStore, StoreError};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use thiserror::Error;
+
+/// The name of the note.
+const NOTE: &str = "pepper";
+/// It is to stay as long as the store. Notes have an end: this one lies beyond anybody's.
+const KEPT: Duration = Duration::from_hours(100 * 366 * 24);
+
+/// Why a node must not work on a store, or does not know whether it may.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum PepperError {
+    /// The store's keys were made with another pepper, and none of them would be accepted.
+    #[error("the keys of the store were made {was}, and {is}: no key would be accepted. {IS_WANTED}")]
+    Other {
+        /// With what they were made.
+        was: &'static str,
+        /// What is set here.
+        is: &'static str,
+    },
+    /// The store cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const IS_WANTED: &str = "DALSTON_PEPPER must be what it was when they were made";
+
+/// What a node knows of the pepper of its store.
+pub(crate) struct PepperNote {
+    store: SharedStore,
+    mark: String,
+    /// The store has our mark.
+    is_known: AtomicBool,
+    /// A key of the store was accepted: so it was made with our pepper.
+    is_proven: AtomicBool,
+}
+
+impl PepperNote {
+    /// For the store. `digester` has the pepper in force.
+    pub(crate) fn new(store: SharedStore, digester: &Digester) -> Self {
+        Self { store, mark: digester.mark(), is_known: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
+    }
+
+    /// Fails if the store remembers another pepper. One that remembers none tells nothing.
+    pub(crate) async fn check(&self) -> Result<(), PepperError> {
+        match self.store.note(NOTE).await? {
+            Some(mark) => self.compare(&mark),
+            None => Ok(()),
+        }
+    }
+
+    /// The same before a secret is made, and an empty store remembers the pepper from then on: of however many nodes
+    /// begin at once, one decides. A store that was filled before stores remembered it learns by [`PepperNote::learn`].
+    pub(crate) async fn claim(&self) -> Result<(), PepperError> {
+        if self.is_known.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match self.store.note(NOTE).await? {
+            Some(mark) => self.compare(&mark),
+            None if self.store.has_keys().await? => Ok(()),
+            None => self.put().await,
+        }
+    }
+
+    /// A key was accepted.
+    pub(crate) fn proven(&self) {
+        self.is_proven.store(true, Ordering::Release);
+    }
+
+    /// Has the store remember the pepper once a key was accepted with it. Asks the store once only.
+    pub(crate) async fn learn(&self) -> Result<(), PepperError> {
+        if self.is_known.load(Ordering::Acquire) || !self.is_proven.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.put().await
+    }
+
+    async fn put(&self) -> Result<(), PepperError> {
+        if self.store.put_note(NOTE, None, &self.mark, KEPT).await? {
+            self.is_known.store(true, Ordering::Release);
+            return Ok(());
+        }
+        self.check().await
+    }
+
+    fn compare(&self, mark: &str) -> Result<(), PepperError> {
+        if mark == self.mark {
+            self.is_known.store(true, Ordering::Release);
+            return Ok(());
+        }
+        let (was, is) = match (mark == Digester::UNPEPPERED, self.mark == Digester::UNPEPPERED) {
+            (true, _) => ("without a pepper", "one is set"),
+            (_, true) => ("with a pepper", "none is set"),
+            _ => ("with a pepper", "another one is set"),
+        };
+        Err(PepperError::Other { was, is })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeyFormat, Pepper};
+    use dalston_model::{
+        Action, Actor, AuditEntry, Clock as _, Door, Key, KeyId, ManualClock, Metadata, ScopeSet, SeededEntropy,
+        Source, Target, TenantId, Timestamp,
+    };
+    use dalston_store::{KeyStore as _, MemoryStore, NewKey, NoteStore as _};
+    use serde_json::json;
+    use std::{
+        pin::pin,
+        sync::Arc,
+        task::{Context, Poll, Waker},
+    };
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(given) => given,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    /// A node with this pepper on the store.
+    fn node(store: &Arc<MemoryStore>, pepper: Option<&str>) -> PepperNote {
+        let pepper = pepper.map(|text| Pepper::new(text.to_owned()));
+        PepperNote::new(store.clone(), &Digester::new(pepper.as_ref()))
+    }
+
+    fn store() -> (Arc<MemoryStore>, Arc<ManualClock>) {
+        let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
+        (Arc::new(MemoryStore::new(clock.clone())), clock)
+    }
+
+    /// A key that an earlier version made.
+    fn fill(store: &MemoryStore, clock: &ManualClock) {
+        let entropy = SeededEntropy::new(1);
+        let secret = KeyFormat::default().mint(&entropy).unwrap();
+        let key = Key {
+            id: KeyId::new(clock.now(), &entropy).unwrap(),
+            tenant: TenantId::default(),
+            prefix: secret.prefix().to_owned(),
+            name: "one".parse().unwrap(),
+            description: None,
+            scopes: ScopeSet::DEFAULT,
+            rate_limit: None,
+            enabled: true,
+            created_at: clock.now(),
+            created_by: None,
+            expires_at: None,
+            revoked_at: None,
+            metadata: Metadata::default(),
+        };
+        let entry = AuditEntry {
+            time: clock.now(),
+            tenant: key.tenant.clone(),
+            source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
+            action: Action::KeyCreated,
+            target: Target::Key(key.id),
+            detail: json!({}),
+        };
+        let new = NewKey { digest: Digester::new(None).digest(&secret), key };
+        assert!(now(store.insert_first_key(&new, &entry)).unwrap());
+    }
+
+    #[test]
+    fn an_empty_store_remembers_the_pepper_of_its_first_key() {
+        for (first, others) in [
+            (None, [Some("pepper"), Some("salt")]),
+            (Some("pepper"), [None, Some("salt")]),
+            (Some("salt"), [None, Some("pepper")]),
+        ] {
+            let (store, clock) = store();
+            for other in others {
+                assert_eq!(now(node(&store, other).check()), Ok(()), "whoever only looks decides nothing");
+            }
+            assert_eq!(now(node(&store, first).claim()), Ok(()));
+            clock.advance(Duration::from_hours(50 * 366 * 24));
+            for other in others {
+                let other = node(&store, other);
+                assert!(matches!(now(other.check()), Err(PepperError::Other { .. })));
+                assert!(matches!(now(other.claim()), Err(PepperError::Other { .. })));
+            }
+            let again = node(&store, first);
+            assert_eq!((now(again.check()), now(again.claim()), now(again.learn())), (Ok(()), Ok(()), Ok(())));
+        }
+    }
+
+    #[test]
+    fn a_store_that_was_filled_before_learns_it_from_a_key_that_is_accepted() {
+        let (store, clock) = store();
+        fill(&store, &clock);
+        let (wrong, right) = (node(&store, Some("pepper")), node(&store, None));
+        for node in [&wrong, &right] {
+            assert_eq!((now(node.check()), now(node.claim()), now(node.learn())), (Ok(()), Ok(()), Ok(())));
+        }
+        assert_eq!(now(store.note(NOTE)), Ok(None), "nobody knows");
+        right.proven();
+        assert_eq!(now(right.learn()), Ok(()));
+        assert!(matches!(now(wrong.check()), Err(PepperError::Other { .. })));
+        wrong.proven();
+        assert!(now(wrong.learn()).is_err(), "the first decides");
+        assert_eq!(now(right.check()), Ok(()));
+    }
+
+    #[test]
+    fn neither_the_note_nor_the_error_shows_the_pepper() {
+        let (store, _) = store();
+        now(node(&store, Some("hunter2")).claim()).unwrap();
+        let note = now(store.note(NOTE)).unwrap().unwrap();
+        let error = now(node(&store, Some("hunter3")).check()).unwrap_err().to_string();
+        assert!(!note.contains("hunter") && !error.contains("hunter"), "{note} {error}");
+        assert!(error.contains("DALSTON_PEPPER"), "{error}");
+    }
+}

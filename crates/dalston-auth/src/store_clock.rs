@@ -1,0 +1,142 @@
+//! The store's time, as this node reckons it: all nodes of a store agree when a key ends, whatever their own clocks say.
+
+use dalston_model::{Clock, SharedClock, Timestamp};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The store's clock runs ahead by more than this: what is kept in memory may outlive its end, and is looked at again.
+const AHEAD: i64 = 250_000;
+
+/// Tells the store's time: the one that was learnt last, and what has passed since by the node's monotonic clock. Before
+/// the first look it is the node's own.
+pub(crate) struct StoreClock {
+    node: SharedClock,
+    seen: Mutex<Option<Seen>>,
+}
+
+/// What was learnt. An offset is the store's time less the node's monotonic one, in microseconds.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// When the last look began.
+    at: Duration,
+    offset: i64,
+    /// The offset that what is kept in memory goes by.
+    kept: i64,
+}
+
+impl StoreClock {
+    /// On a node with this clock.
+    pub(crate) fn new(node: SharedClock) -> Self {
+        Self { node, seen: Mutex::default() }
+    }
+
+    /// The store answered `now` to a look that began at `began` of the monotonic clock, and has just ended. Returns whether
+    /// the store's clock has run ahead of what is kept in memory.
+    ///
+    /// The answer is of some moment between the two, and is taken for one of the beginning: a time that is too late ends a
+    /// key too early, and not too late. Of several looks the quickest counts, until one contradicts it.
+    #[must_use]
+    pub(crate) fn learn(&self, began: Duration, now: Timestamp) -> bool {
+        let (most, least) = (between(now, began), between(now, self.node.monotonic()));
+        let mut seen = self.seen();
+        let before = seen.unwrap_or(Seen { at: began, offset: most, kept: most });
+        let offset = if least > before.offset { most } else { most.min(before.offset) };
+        let kept = before.kept.min(offset);
+        let is_ahead = least > kept.saturating_add(AHEAD);
+        *seen = Some(Seen { at: began, offset, kept: if is_ahead { offset } else { kept } });
+        is_ahead
+    }
+
+    /// Whether the store told its time within so long.
+    pub(crate) fn is_fresh(&self, age: Duration) -> bool {
+        self.seen().is_some_and(|seen| self.node.monotonic().saturating_sub(seen.at) < age)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for StoreClock {
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.node.monotonic().as_micros()).unwrap_or(i64::MAX);
+        let seen = *self.seen();
+        seen.map_or_else(|| self.node.now(), |seen| Timestamp::from_micros(seen.offset.saturating_add(passed)))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.node.monotonic()
+    }
+}
+
+fn between(now: Timestamp, monotonic: Duration) -> i64 {
+    now.as_micros().saturating_sub(i64::try_from(monotonic.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dalston_model::ManualClock;
+    use std::sync::Arc;
+
+    const HOUR: Duration = Duration::from_hours(1);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A node's clock, and the store's time as it reckons it.
+    fn node() -> (Arc<ManualClock>, StoreClock) {
+        let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
+        (clock.clone(), StoreClock::new(clock))
+    }
+
+    #[test]
+    fn it_is_the_nodes_until_the_store_tells_and_then_runs_with_the_monotonic_one() {
+        let (node, clock) = node();
+        assert_eq!((clock.now(), clock.is_fresh(SECOND)), (node.now(), false));
+        for store in [node.now().plus(HOUR), node.now().back(HOUR)] {
+            let began = node.monotonic();
+            assert!(!StoreClock::new(node.clone()).learn(began, store));
+            let _ = clock.learn(began, store);
+            assert_eq!((clock.now(), clock.is_fresh(SECOND)), (store, true));
+            node.advance(SECOND);
+            assert_eq!((clock.now(), clock.is_fresh(SECOND)), (store.plus(SECOND), false));
+            // A step of the node's clock is none of the store's.
+            node.set(node.now().back(HOUR));
+            assert_eq!(clock.now(), store.plus(SECOND));
+        }
+    }
+
+    #[test]
+    fn a_slow_answer_is_taken_for_an_early_one() {
+        let (node, clock) = node();
+        let (began, store) = (node.monotonic(), node.now());
+        node.advance(2 * SECOND);
+        assert!(!clock.learn(began, store.plus(SECOND)));
+        assert_eq!(clock.now(), store.plus(3 * SECOND));
+        node.advance(SECOND);
+        // The next is quick: no step, though what is reckoned goes back.
+        assert!(!clock.learn(node.monotonic(), store.plus(3 * SECOND)));
+        assert_eq!(clock.now(), store.plus(3 * SECOND));
+        // A slow one after it says nothing new.
+        let began = node.monotonic();
+        node.advance(SECOND);
+        assert!(!clock.learn(began, store.plus(4 * SECOND)));
+        assert_eq!(clock.now(), store.plus(4 * SECOND));
+    }
+
+    #[test]
+    fn a_store_whose_clock_runs_ahead_is_noticed_at_once_or_by_and_by() {
+        let (node, clock) = node();
+        let store = node.now();
+        assert!(!clock.learn(node.monotonic(), store));
+        assert!(clock.learn(node.monotonic(), store.plus(HOUR)));
+        assert!(!clock.learn(node.monotonic(), store.plus(HOUR)), "once");
+        // Back it goes without harm: what is in memory ends too early. But not what is read then.
+        assert!(!clock.learn(node.monotonic(), store));
+        assert!(clock.learn(node.monotonic(), store.plus(HOUR)));
+        let drifts = (1..=100)
+            .filter(|millis| clock.learn(node.monotonic(), store.plus(HOUR).plus(Duration::from_millis(10 * millis))));
+        assert_eq!(drifts.count(), 3, "a second in steps of ten milliseconds");
+    }
+}

@@ -1,0 +1,66 @@
+//! Words that stand beside the segments, put aside in a file.
+
+use super::raw::{MOST_WORDS, RawWord};
+use crate::{Segment, Word, lines::Lines};
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Seek, Write},
+    iter::Peekable,
+    path::Path,
+};
+
+/// Bytes of a word that are put aside.
+const MOST_WORD: usize = 1024;
+
+/// Words that are being put aside.
+pub(super) struct WordFile {
+    file: BufWriter<File>,
+    /// Where the last one ended.
+    last: f64,
+}
+
+impl WordFile {
+    pub(super) fn new(desk: &Path) -> io::Result<Self> {
+        Ok(Self { file: BufWriter::new(tempfile::tempfile_in(desk)?), last: 0.0 })
+    }
+
+    /// Puts a word aside. One without times stands where the one before it ends.
+    pub(super) fn write(&mut self, word: RawWord) -> io::Result<()> {
+        let mut word = Word::from(word);
+        if !word.start.is_finite() {
+            word.start = self.last;
+        }
+        if !word.end.is_finite() {
+            word.end = word.start;
+        }
+        self.last = word.end;
+        word.word.truncate(word.word.floor_char_boundary(MOST_WORD));
+        serde_json::to_writer(&mut self.file, &word)?;
+        self.file.write_all(b"\n")
+    }
+
+    /// All of them, from the first on.
+    pub(super) fn read(self) -> io::Result<Words> {
+        let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(Words(Lines::new(BufReader::new(file)).peekable()))
+    }
+}
+
+/// Words, as they were put aside.
+pub(super) struct Words(Peekable<Lines<BufReader<File>, Word>>);
+
+impl Words {
+    /// Gives a segment the words that begin before `until`.
+    pub(super) fn give(&mut self, segment: &mut Segment, until: f64) -> io::Result<()> {
+        // Some servers tell the words in both places.
+        let has_own = !segment.words.is_empty();
+        while let Some(word) = self.0.next_if(|word| word.as_ref().map_or(true, |word| word.start < until)) {
+            let word = word?;
+            if !has_own && segment.words.len() < MOST_WORDS {
+                segment.words.push(word);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! What no honest header asks for. It is refused before a decoder sets memory aside for it.
+
+use crate::vorbis;
+use symphonia::core::{
+    codecs::audio::{
+        AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+        well_known::{CODEC_ID_ALAC, CODEC_ID_VORBIS},
+    },
+    errors::{Error, Result},
+};
+
+/// Channels of a file.
+const CHANNELS: usize = 64;
+/// Frames of a packet: FLAC has the longest, of 65,535.
+const FRAMES: u64 = 65_536;
+/// Samples of a packet: frames of all its channels.
+const SAMPLES: u64 = 1 << 20;
+
+/// A decoder for audio with these parameters, unless they ask for more than an honest file does.
+pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>> {
+    let channels = params.channels.as_ref().map_or(1, |channels| channels.count());
+    let frames = params.max_frames_per_packet.unwrap_or_default().max(params.frames_per_block.unwrap_or_default());
+    if channels > CHANNELS {
+        return Err(Error::LimitError("channels"));
+    }
+    if frames > FRAMES || frames * channels as u64 > SAMPLES {
+        return Err(Error::LimitError("frames of a packet"));
+    }
+    if params.codec == CODEC_ID_VORBIS && params.extra_data.as_deref().is_some_and(vorbis::is_excessive) {
+        return Err(Error::LimitError("code books"));
+    }
+    if params.codec == CODEC_ID_ALAC && params.extra_data.as_deref().is_some_and(is_long) {
+        return Err(Error::LimitError("frames of a packet"));
+    }
+    symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default())
+}
+
+/// Whether the cookie of an ALAC stream says that its packets are longer. They are what it begins with, or what stands
+/// behind the atoms that older files wrap it in.
+fn is_long(cookie: &[u8]) -> bool {
+    let frames = |at| cookie.get(at..)?.first_chunk().map(|bytes| u64::from(u32::from_be_bytes(*bytes)));
+    [0, 24].into_iter().filter_map(frames).any(|frames| frames > FRAMES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use symphonia::core::{audio::Channels, codecs::audio::well_known::CODEC_ID_PCM_S16LE};
+
+    #[test]
+    fn each_bound_is_met_and_not_crossed() {
+        for (channels, frames, taken) in [
+            (1, 65_536, true),
+            (1, 65_537, false),
+            (16, 65_536, true),
+            (17, 65_536, false),
+            (64, 16_384, true),
+            (64, 16_385, false),
+            (65, 1, false),
+            (2, u64::MAX, false),
+        ] {
+            let mut params = AudioCodecParameters::new();
+            params.for_codec(CODEC_ID_PCM_S16LE).with_sample_rate(8_000);
+            params.with_channels(Channels::Discrete(channels)).with_max_frames_per_packet(frames);
+            let made = decoder(&params);
+            assert_eq!(made.is_ok(), taken, "{channels} channels, {frames} frames: {:?}", made.err());
+        }
+    }
+}

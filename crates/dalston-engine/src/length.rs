@@ -1,0 +1,315 @@
+//! How long audio is, told by its packets and without decoding them. What a header says of it is a claim, which is taken
+//! only where not all packets are read, and only as far as the bytes bear it.
+
+use std::io;
+use symphonia::core::{
+    codecs::audio::{
+        AudioCodecId, AudioCodecParameters,
+        well_known::{
+            CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_ADPCM_G722, CODEC_ID_ADPCM_G726, CODEC_ID_ADPCM_G726LE,
+            CODEC_ID_ADPCM_IMA_QT, CODEC_ID_ADPCM_IMA_WAV, CODEC_ID_ADPCM_MS, CODEC_ID_ALAC, CODEC_ID_EAC3,
+            CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
+        },
+    },
+    errors::Error,
+    formats::{FormatReader, Track, TrackType},
+    packet::Packet,
+};
+
+/// Seconds of audio that a file may hold whatever its size: silence takes next to nothing.
+const GRACE: f64 = 600.0;
+/// Bytes of a second of audio beyond these, at the least. A pause in a call takes 25 and more, speech 300 and more.
+const LEAST_BYTES: f64 = 16.0;
+/// Bytes of a second, at the least, where the length is only claimed.
+const LEAST_CLAIMED: f64 = 500.0;
+/// Frames of a packet of Opus, which has 48,000 in a second: 120 milliseconds.
+const OPUS: u64 = 5_760;
+/// What a LAME tag names at most, as delay and as padding, in frames.
+const LAME: u32 = 4_095;
+
+/// The greatest length in seconds that audio in a file of this many bytes can have. No format that people record in
+/// needs fewer bytes, and a few bytes must not cost an engine hours.
+#[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
+pub fn most_seconds(bytes: u64) -> f64 {
+    GRACE + bytes as f64 / LEAST_BYTES
+}
+
+/// Packets of one track, counted.
+pub(crate) struct Tally {
+    track: u32,
+    codec: AudioCodecId,
+    rate: f64,
+    channels: u64,
+    /// Bits of a sample, where each has as many.
+    bits: u64,
+    /// Seconds of a tick.
+    tick: f64,
+    /// Seconds that are no audio, though packets hold them.
+    discarded: f64,
+    /// The same, of packets of Opus that do not say how long they are.
+    skipped: f64,
+    packets: u64,
+    /// Packets that do not say how long they are.
+    silent: u64,
+    /// Seconds that the packets say that they hold, and that they can hold at most.
+    told: f64,
+    most: f64,
+    /// Seconds of the last one.
+    last: f64,
+    /// When the first packet begins, and the last, in ticks.
+    span: Option<(i64, i64)>,
+}
+
+impl Tally {
+    /// Of this track. `None`: it has no sample rate.
+    pub(crate) fn of(track: &Track, params: &AudioCodecParameters) -> Option<Self> {
+        let rate = f64::from(params.sample_rate.filter(|rate| *rate > 0)?);
+        let tick = track.time_base.map(|base| f64::from(base.numer.get()) / f64::from(base.denom.get()));
+        let [delay, padding] = [track.delay, track.padding].map(|frames| frames.unwrap_or_default().min(LAME));
+        Some(Self {
+            track: track.id,
+            codec: params.codec,
+            rate,
+            channels: params.channels.as_ref().map_or(1, |channels| channels.count().max(1)) as u64,
+            bits: u64::from(bits(params)),
+            tick: tick.unwrap_or(1.0 / rate),
+            // Packets of other formats do not count them in.
+            discarded: if params.codec == CODEC_ID_MP3 { f64::from(delay + padding) / rate } else { 0.0 },
+            skipped: params.extra_data.as_deref().map_or(0.0, opus_skip),
+            packets: 0,
+            silent: 0,
+            told: 0.0,
+            most: 0.0,
+            last: 0.0,
+            span: None,
+        })
+    }
+
+    /// Counts a packet of the track; others are passed over.
+    #[expect(clippy::cast_precision_loss, reason = "a packet has few frames")]
+    pub(crate) fn add(&mut self, packet: &Packet) {
+        if packet.track_id != self.track {
+            return;
+        }
+        let rate = if self.codec == CODEC_ID_OPUS { 48_000.0 } else { self.rate };
+        let most = self.most_frames(&packet.data) as f64 / rate;
+        // How long a packet of Opus is stands in the packet.
+        let told = match packet.dur.get() {
+            0 if self.codec == CODEC_ID_OPUS => {
+                self.discarded = self.skipped;
+                most
+            }
+            ticks => ticks as f64 * self.tick,
+        };
+        self.packets += 1;
+        self.silent += u64::from(told <= 0.0);
+        self.last = told.min(most);
+        self.told += self.last;
+        self.most += most;
+        let at = packet.pts.get();
+        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+    }
+
+    /// Seconds of what was counted.
+    #[expect(clippy::cast_precision_loss, reason = "2^53 packets are more than there are")]
+    pub(crate) fn seconds(&self) -> f64 {
+        let seconds = match self.span {
+            // Where most do not say it, the times at which they begin do.
+            Some((first, last)) if self.silent * 2 > self.packets && self.packets > 1 => {
+                let packets = self.packets as f64;
+                let span = (last.saturating_sub(first)) as f64 * self.tick;
+                (span * packets / (packets - 1.0)).min(self.most)
+            }
+            _ => self.told,
+        };
+        (seconds - self.discarded).max(0.0)
+    }
+
+    /// Reads on to the end of a file of so many bytes, or until there are so many packets or seconds. Whether the end was
+    /// reached: a file that was cut off ends there, one that is damaged does not.
+    pub(crate) fn finish(&mut self, format: &mut dyn FormatReader, bytes: u64, packets: u64, seconds: f64) -> bool {
+        while self.packets < packets && self.seconds() <= seconds {
+            match format.next_packet() {
+                Ok(Some(packet)) => self.add(&packet),
+                Ok(None) => return true,
+                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.cut_off(bytes);
+                    return true;
+                }
+                // Another stream begins behind the first.
+                Err(Error::ResetRequired) => {
+                    if !self.follow(format) {
+                        return false;
+                    }
+                }
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Counts the beginning of a packet at which the file was cut off, where each byte of it is audio.
+    fn cut_off(&mut self, bytes: u64) {
+        let rest = (self.held(bytes) - self.told).min(self.last);
+        if longest(self.codec).is_none() && rest > 0.0 {
+            self.told += rest;
+        }
+    }
+
+    /// Seconds that so many bytes hold at most.
+    #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
+    fn held(&self, bytes: u64) -> f64 {
+        match longest(self.codec) {
+            Some(_) => f64::INFINITY,
+            None => bytes as f64 * 8.0 / (self.bits * self.channels) as f64 / self.rate,
+        }
+    }
+
+    /// Goes on with the track that is there now.
+    fn follow(&mut self, format: &dyn FormatReader) -> bool {
+        let next = format.default_track(TrackType::Audio).and_then(|track| {
+            let params = track.codec_params.as_ref()?.audio()?;
+            Self::of(track, params)
+        });
+        let Some(next) = next else { return false };
+        let told = self.seconds();
+        // What was told so far stays, whatever the next stream counts in.
+        *self = Self { told: told + next.discarded, most: told, packets: self.packets, ..next };
+        true
+    }
+
+    /// Frames that a packet can hold at most.
+    fn most_frames(&self, packet: &[u8]) -> u64 {
+        match longest(self.codec) {
+            Some(OPUS) => opus_frames(packet),
+            Some(frames) => frames,
+            None => packet.len() as u64 * 8 / (self.bits * self.channels),
+        }
+    }
+
+    /// The seconds of a file of which not all was counted: those that a header claims, as far as it can be believed.
+    #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
+    pub(crate) fn believed(&self, claimed: Option<f64>, bytes: u64) -> Option<f64> {
+        let held = self.held(bytes);
+        let claimed = claimed.or(Some(held).filter(|held| held.is_finite()))?.min(held);
+        (claimed >= self.seconds() && claimed * LEAST_CLAIMED <= bytes as f64).then_some(claimed)
+    }
+}
+
+/// Bits of a sample where each has as many; where that is not known, as few as there may be.
+fn bits(params: &AudioCodecParameters) -> u32 {
+    match params.codec {
+        CODEC_ID_ADPCM_G726 | CODEC_ID_ADPCM_G726LE => 2,
+        CODEC_ID_ADPCM_G722 | CODEC_ID_ADPCM_MS | CODEC_ID_ADPCM_IMA_WAV | CODEC_ID_ADPCM_IMA_QT => 4,
+        _ => params.bits_per_coded_sample.filter(|bits| (1..=64).contains(bits)).unwrap_or(4),
+    }
+}
+
+/// The frames of the longest packet of a codec. `None`: as many as its bytes hold.
+const fn longest(codec: AudioCodecId) -> Option<u64> {
+    match codec {
+        CODEC_ID_OPUS => Some(OPUS),
+        CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => Some(1_152),
+        CODEC_ID_AC3 | CODEC_ID_EAC3 => Some(1_536),
+        // Twice its own, where the rate is that of the container.
+        CODEC_ID_AAC => Some(2_048),
+        CODEC_ID_VORBIS => Some(8_192),
+        CODEC_ID_ALAC => Some(16_384),
+        CODEC_ID_FLAC => Some(65_535),
+        _ => None,
+    }
+}
+
+/// Seconds at the beginning of Opus that are not heard, as its header tells them (RFC 7845, 5.1).
+fn opus_skip(header: &[u8]) -> f64 {
+    let frames = header.get(10..12).map_or(0, |frames| u16::from_le_bytes([frames[0], frames[1]]));
+    f64::from(frames) / 48_000.0
+}
+
+/// Frames of a packet of Opus, as its first two bytes tell them (RFC 6716, 3.1).
+fn opus_frames(packet: &[u8]) -> u64 {
+    let Some(first) = packet.first().copied() else { return 0 };
+    let (kind, code) = (usize::from(first >> 3), first & 3);
+    let frame = match kind {
+        0..12 => [480, 960, 1_920, 2_880][kind % 4],
+        12..16 => [480, 960][kind % 2],
+        _ => [120, 240, 480, 960][kind % 4],
+    };
+    let frames = match code {
+        0 => 1,
+        1 | 2 => 2,
+        _ => packet.get(1).map_or(0, |count| u64::from(count & 63)),
+    };
+    (frames * frame).min(OPUS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use symphonia::core::{
+        codecs::audio::well_known::CODEC_ID_PCM_S16LE,
+        units::{Duration, Timestamp},
+    };
+
+    #[test]
+    fn a_packet_of_opus_is_as_long_as_its_first_bytes_say() {
+        for (packet, frames) in [
+            (&[][..], 0),
+            (&[0b0000_0000], 480),
+            (&[0b0001_1000], 2_880),
+            (&[0b0111_1001], 1_920),
+            (&[0b1111_1000], 960),
+            (&[0b1000_0011, 0b1100_0011], 360),
+            (&[0b0001_1011, 63], OPUS),
+            (&[0b1111_1011], 0),
+        ] {
+            assert_eq!(opus_frames(packet), frames, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn a_claim_counts_only_as_far_as_the_bytes_bear_it() {
+        let mut params = AudioCodecParameters::new();
+        params.for_codec(CODEC_ID_MP3).with_sample_rate(16_000);
+        let mp3 = Tally::of(&Track::new(0), &params).unwrap();
+        assert_eq!(mp3.believed(Some(3_600.0), 8_000_000), Some(3_600.0));
+        assert_eq!(mp3.believed(Some(2_678_400.0), 100_000_000), None, "a month");
+        assert_eq!(mp3.believed(None, 8_000_000), None);
+        params.for_codec(CODEC_ID_PCM_S16LE).with_bits_per_coded_sample(16);
+        let mut pcm = Tally::of(&Track::new(0), &params).unwrap();
+        assert_eq!(pcm.believed(Some(62_500.0), 96_000_000), Some(3_000.0));
+        assert_eq!(pcm.believed(None, 96_000_000), Some(3_000.0));
+        pcm.told = 10.0;
+        assert_eq!(pcm.believed(Some(9.0), 96_000_000), None, "less than was counted");
+    }
+
+    #[test]
+    fn a_packet_is_never_longer_than_its_codec_makes_them() {
+        for (codec, bytes, most) in [
+            (CODEC_ID_FLAC, 9, 65_535.0),
+            (CODEC_ID_AAC, 9, 2_048.0),
+            (CODEC_ID_MP3, 9, 1_152.0),
+            (CODEC_ID_ADPCM_IMA_QT, 34, 68.0),
+            (CODEC_ID_PCM_S16LE, 64, 32.0),
+        ] {
+            let mut params = AudioCodecParameters::new();
+            params.for_codec(codec).with_sample_rate(1_000).with_bits_per_coded_sample(16);
+            let mut tally = Tally::of(&Track::new(0), &params).unwrap();
+            tally.add(&Packet::new(0, Timestamp::ZERO, Duration::from(u64::MAX), vec![0; bytes]));
+            assert_eq!(tally.seconds() * 1_000.0, most, "{codec:?}");
+            tally.add(&Packet::new(1, Timestamp::ZERO, Duration::from(1_u64), vec![0; bytes]));
+            assert_eq!(tally.seconds() * 1_000.0, most, "of another track");
+        }
+    }
+
+    #[test]
+    fn where_packets_say_nothing_their_times_do() {
+        let mut params = AudioCodecParameters::new();
+        params.for_codec(CODEC_ID_AAC).with_sample_rate(1_000);
+        let mut tally = Tally::of(&Track::new(0), &params).unwrap();
+        for at in 0..10 {
+            tally.add(&Packet::new(0, Timestamp::new(at * 1_024), Duration::ZERO, vec![0; 9]));
+        }
+        assert!((tally.seconds() - 10.24).abs() < 1e-9, "{}", tally.seconds());
+    }
+}

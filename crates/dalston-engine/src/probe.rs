@@ -1,0 +1,248 @@
+//! What an uploaded file is: read from its headers with symphonia.
+
+use crate::bounds::decoder;
+use crate::length::Tally;
+use dalston_model::Audio;
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+};
+use symphonia::core::{
+    codecs::audio::AudioCodecParameters,
+    common::Limit,
+    errors::Error,
+    formats::{
+        FormatOptions, FormatReader, Track, TrackType,
+        probe::{Hint, Probe, ProbeOptions},
+    },
+    io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
+    meta::MetadataOptions,
+    units::{Duration, TimeBase},
+};
+
+/// A header may begin this late: some MP3 files are padded. Further on it is chance, not a header.
+const DEPTH: u32 = 16 * 1024;
+/// A probe reads at most so much: headers, the tables of long MP4 files, pictures that are skipped.
+const READ_BUDGET: u64 = 64 * 1024 * 1024;
+/// Packets that are counted: those of six hours or more.
+const COUNTED: u64 = 1 << 20;
+/// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
+const PACKETS: usize = 4;
+
+/// Reads what a file is, from its beginning, and how long, by the packets of its first 64 MiB. `None` when it is no audio
+/// that is known here. A hostile file may make it panic, or take all memory: it belongs into a process of its own, see
+/// [`Decoders`](crate::Decoders).
+pub fn probe(file: File) -> io::Result<Option<Audio>> {
+    Ok(identify(Bounded::new(file, READ_BUDGET)?))
+}
+
+/// Counts the packets of a whole file, from its beginning. The length of its audio in seconds, or more than `most` when it
+/// is longer than that; `None` when it cannot be told. As hostile as [`probe`].
+pub(crate) fn count(file: File, most: f64) -> io::Result<Option<f64>> {
+    Ok(counted(Bounded::new(file, u64::MAX)?, most))
+}
+
+fn counted(source: Bounded, most: f64) -> Option<f64> {
+    let bytes = source.length;
+    let mut format = open(source)?;
+    let track = format.default_track(TrackType::Audio)?;
+    let params = track.codec_params.as_ref()?.audio()?.clone();
+    let claimed = claimed(&*format, track, &params);
+    let mut tally = Tally::of(track, &params)?;
+    let is_whole = tally.finish(&mut *format, bytes, u64::MAX, most);
+    let seconds = tally.seconds();
+    if is_whole || seconds > most { Some(seconds).filter(|it| *it > 0.0) } else { tally.believed(claimed, bytes) }
+}
+
+fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
+    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: DEPTH, ..ProbeOptions::default() });
+    symphonia::default::register_enabled_formats(&mut probe);
+    let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
+    let mut meta = MetadataOptions::default();
+    meta.limit_tag_bytes = Limit::Maximum(64 * 1024);
+    meta.limit_visual_bytes = Limit::Maximum(64 * 1024);
+    probe.probe(&Hint::new(), stream, FormatOptions::default(), meta).ok()
+}
+
+fn identify(source: Bounded) -> Option<Audio> {
+    let bytes = source.length;
+    let mut format = open(source)?;
+    let track = format.default_track(TrackType::Audio)?;
+    let (id, params) = (track.id, track.codec_params.as_ref()?.audio()?.clone());
+    // A header may say zero, which no decoder minds.
+    let sounds = params.sample_rate.is_some_and(|rate| rate > 0)
+        && params.channels.as_ref().is_none_or(|channels| channels.count() > 0);
+    if !sounds {
+        return None;
+    }
+    let claimed = claimed(&*format, track, &params);
+    let mut tally = Tally::of(track, &params)?;
+    if !plays(&mut *format, id, &params, &mut tally) {
+        return None;
+    }
+    let seconds = if tally.finish(&mut *format, bytes, COUNTED, f64::INFINITY) {
+        Some(tally.seconds()).filter(|seconds| *seconds > 0.0)
+    } else {
+        tally.believed(claimed, bytes)
+    };
+    Some(Audio {
+        format: name(format.format_info().short_name),
+        duration_seconds: seconds.map(thousandths),
+        sample_rate: params.sample_rate,
+        channels: params.channels.as_ref().and_then(|channels| u32::try_from(channels.count()).ok()),
+    })
+}
+
+/// Whether the first packets decode, which are counted. A codec that is not built in (Opus) is believed to its container.
+fn plays(format: &mut dyn FormatReader, track: u32, params: &AudioCodecParameters, tally: &mut Tally) -> bool {
+    let mut decoder = match decoder(params) {
+        Ok(decoder) => decoder,
+        Err(Error::Unsupported(_)) => return true,
+        Err(_) => return false,
+    };
+    let mut played = 0;
+    while played < PACKETS {
+        match format.next_packet() {
+            Ok(Some(packet)) if packet.track_id == track => match decoder.decode(&packet) {
+                Ok(_) => {
+                    tally.add(&packet);
+                    played += 1;
+                }
+                Err(_) => return false,
+            },
+            Ok(Some(_)) => {}
+            // A file may be shorter than four packets, but not empty.
+            Ok(None) => return played > 0,
+            Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return played > 0,
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// How long its headers say that a track is, in seconds; nothing is no length.
+#[expect(clippy::cast_precision_loss, reason = "2^53 frames are 1,500 years of audio")]
+pub(crate) fn claimed(format: &dyn FormatReader, track: &Track, params: &AudioCodecParameters) -> Option<f64> {
+    let seconds = |base: Option<TimeBase>, duration: Option<Duration>| {
+        let base = base?;
+        Some(duration?.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
+    };
+    let frames = track.num_frames.zip(params.sample_rate.filter(|rate| *rate > 0));
+    let of_frames = frames.map(|(frames, rate)| frames as f64 / f64::from(rate));
+    let of_track = seconds(track.time_base, track.duration);
+    // Matroska says it of the whole only.
+    let of_media = seconds(format.media_info().time_base, format.media_info().duration);
+    [of_frames, of_track, of_media].into_iter().flatten().find(|seconds| *seconds > 0.0)
+}
+
+/// A length in whole milliseconds; of what is there, one at the least.
+fn thousandths(seconds: f64) -> f64 {
+    (seconds * 1_000.0).round().max(1.0) / 1_000.0
+}
+
+fn name(format: &str) -> String {
+    match format {
+        "wave" => "wav",
+        "isomp4" => "mp4",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// A file of which only so much is read, wherever.
+pub(crate) struct Bounded {
+    file: File,
+    length: u64,
+    budget: u64,
+}
+
+impl Bounded {
+    /// A file that stands at its beginning. What its length is, is asked of the file itself: a process that may decode and
+    /// nothing else may not ask the system for it.
+    pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
+        let length = file.seek(SeekFrom::End(0))?;
+        file.rewind()?;
+        Ok(Self { file, length, budget })
+    }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.budget = self
+            .budget
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the probe has read enough"))?;
+        Ok(read)
+    }
+}
+
+impl Seek for Bounded {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+impl MediaSource for Bounded {
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        Some(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// What is read of a file.
+    fn read(bytes: &[u8]) -> Option<Audio> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        probe(file).unwrap()
+    }
+
+    /// Reads a file of the tests; its length in seconds.
+    macro_rules! seconds {
+        ($name:literal) => {
+            read(include_bytes!(concat!("../../../tests/fixtures/", $name))).unwrap().duration_seconds
+        };
+    }
+
+    /// Whether a length is right within a hundredth.
+    fn near(seconds: Option<f64>, right: f64) -> bool {
+        seconds.is_some_and(|seconds| (seconds - right).abs() <= right / 100.0)
+    }
+
+    #[test]
+    fn a_length_is_what_is_there_and_not_what_a_header_says() {
+        for (name, seconds, right) in [
+            ("fragmented MP4", seconds!("safari-fragmented.mp4"), 1.792),
+            ("FLAC of one sample", seconds!("flac-says-1-sample.flac"), 1.6),
+            ("WAV of 2e9 bytes", seconds!("wav-size-2e9.wav"), 1.6),
+            ("WAV without a size", seconds!("wav-size-ffffffff.wav"), 1.6),
+            ("MP3 of a changing rate", seconds!("vbr-no-xing.mp3"), 1.6457),
+            ("WebM of a browser", seconds!("mediarecorder.webm"), 1.6),
+            ("Ogg Opus", seconds!("telegram-voice.oga"), 1.6),
+            ("MPEG-TS", seconds!("aac.ts"), 1.792),
+        ] {
+            assert!(near(seconds, right), "{name}: {seconds:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_as_long_as_it_is() {
+        for (name, whole) in [
+            ("WAV", &include_bytes!("../../../tests/fixtures/wav-size-2e9.wav")[..]),
+            ("MP3", include_bytes!("../../../tests/fixtures/vbr-no-xing.mp3")),
+            ("FLAC", include_bytes!("../../../tests/fixtures/flac-says-1-sample.flac")),
+        ] {
+            let seconds = read(&whole[..whole.len() / 2]).unwrap().duration_seconds;
+            assert!(seconds.is_some_and(|seconds| (0.2..1.2).contains(&seconds)), "{name}: {seconds:?}");
+        }
+    }
+}

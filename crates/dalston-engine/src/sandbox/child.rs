@@ -1,0 +1,66 @@
+//! The decoder's side.
+
+use super::{
+    confine::confine,
+    message::{Message, Task},
+};
+use crate::{
+    decode::Unreadable,
+    listen::listen,
+    probe::{count, probe},
+};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, Write, stderr, stdin, stdout},
+    os::fd::AsFd,
+    process::ExitCode,
+    time::Duration,
+};
+
+/// Decodes what stands in standard input, if the process was started for that by a [`Decoders`](super::Decoders), and
+/// gives the exit code to end with. A program that is to be a [`DecoderProgram`](super::DecoderProgram) calls it first in
+/// its `main`, before it starts threads or reads settings. `arguments` are those of the process, its name first.
+///
+/// `None`: the process was started for something else.
+pub fn decode_if_asked(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let (task, processor) = Task::asked(arguments)?;
+    Some(match decode(task, processor) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever reads the output is gone, or it is the output that failed.
+            let _unsaid = writeln!(stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn decode(task: Task, processor: Duration) -> io::Result<()> {
+    let input = File::from(stdin().as_fd().try_clone_to_owned()?);
+    if let Err(error) = confine(&input, processor) {
+        return say(&Message::Unable(format!("the decoder could not be confined: {error}")));
+    }
+    match task {
+        Task::Probe => match probe(input) {
+            Ok(audio) => say(&Message::Audio(audio)),
+            Err(error) => say(&Message::Unable(error.to_string())),
+        },
+        Task::Count(most) => match count(input, most) {
+            Ok(seconds) => say(&Message::Counted(seconds)),
+            Err(error) => say(&Message::Unable(error.to_string())),
+        },
+        Task::Listen(most) => match listen(input, most, &mut |message| say(&message)) {
+            Ok(seconds) => say(&Message::Heard(seconds)),
+            Err(Unreadable::Unfit(unfit, why)) => say(&Message::Unfit(unfit, why)),
+            Err(Unreadable::TooLong) => say(&Message::TooLong),
+            Err(Unreadable::Io(error)) => say(&Message::Unable(error.to_string())),
+        },
+    }
+}
+
+fn say(message: &Message) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    stdout().write_all(&line)?;
+    stdout().flush()
+}

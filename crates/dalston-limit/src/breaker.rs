@@ -1,0 +1,94 @@
+//! Whether the shared counter is asked: a circuit breaker.
+
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
+
+/// After a failure the counter is left alone for so long: no request waits for it in vain.
+pub(crate) const REST: Duration = Duration::from_secs(1);
+
+const CLOSED: i64 = i64::MIN;
+
+/// Opens when a call fails and nothing was heard of the counter since that call was sent: a counter that answers others
+/// meanwhile is slow, not away. While it is open, one call at a time tries whether the counter answers again. Times are
+/// of the monotonic clock.
+pub(crate) struct Breaker {
+    /// Until when the counter is left alone, in microseconds.
+    until: AtomicI64,
+    /// When an answer came last.
+    heard: AtomicI64,
+}
+
+impl Breaker {
+    /// Closed.
+    pub(crate) const fn new() -> Self {
+        Self { until: AtomicI64::new(CLOSED), heard: AtomicI64::new(i64::MIN) }
+    }
+
+    /// Whether the counter was not heard of after the last failure.
+    pub(crate) fn is_open(&self) -> bool {
+        self.until.load(Ordering::Relaxed) != CLOSED
+    }
+
+    /// Whether the counter is left alone now.
+    pub(crate) fn rests(&self, now: Duration) -> bool {
+        self.until.load(Ordering::Relaxed) > micros(now)
+    }
+
+    /// Whether whoever asks this may ask the counter. While the breaker is open, one may after each rest.
+    pub(crate) fn lets_ask(&self, now: Duration) -> bool {
+        let (until, now, order) = (self.until.load(Ordering::Relaxed), micros(now), Ordering::Relaxed);
+        let next = now.saturating_add(micros(REST));
+        until == CLOSED || (until <= now && self.until.compare_exchange(until, next, order, order).is_ok())
+    }
+
+    /// An answer came.
+    pub(crate) fn answered(&self, now: Duration) {
+        self.heard.fetch_max(micros(now), Ordering::Relaxed);
+        self.until.store(CLOSED, Ordering::Relaxed);
+    }
+
+    /// A call that was sent then has failed. Whether this opened the breaker.
+    pub(crate) fn failed(&self, sent: Duration, now: Duration) -> bool {
+        if self.heard.load(Ordering::Relaxed) > micros(sent) {
+            return false;
+        }
+        self.until.swap(micros(now.saturating_add(REST)), Ordering::Relaxed) == CLOSED
+    }
+}
+
+/// In microseconds.
+pub(crate) fn micros(time: Duration) -> i64 {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.subsec_micros()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Duration = Duration::from_secs(100);
+    const LATER: Duration = Duration::from_secs(102);
+
+    #[test]
+    fn a_failure_without_an_answer_opens_it_and_one_at_a_time_tries_again() {
+        let breaker = Breaker::new();
+        assert!(breaker.lets_ask(AT) && breaker.failed(AT, LATER) && breaker.is_open());
+        assert!(breaker.rests(LATER) && !breaker.lets_ask(LATER));
+        let next = LATER + REST;
+        assert!(!breaker.rests(next) && breaker.lets_ask(next));
+        assert!(breaker.rests(next) && !breaker.lets_ask(next), "somebody else tries");
+        assert!(!breaker.failed(next, next), "it was open");
+        breaker.answered(next + REST);
+        assert!(!breaker.is_open() && breaker.lets_ask(next + REST));
+    }
+
+    #[test]
+    fn a_counter_that_answers_others_meanwhile_is_only_slow() {
+        let breaker = Breaker::new();
+        breaker.answered(AT);
+        assert!(!breaker.failed(AT - REST, LATER) && !breaker.is_open());
+        assert!(breaker.failed(AT, LATER), "nothing was heard since it was sent");
+    }
+}

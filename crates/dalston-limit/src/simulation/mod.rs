@@ -1,0 +1,268 @@
+//! Several nodes over minutes: what the module promises of slices, with each window looked at and each call counted.
+
+mod outages;
+mod slices;
+
+use crate::{Limiter, Mode, Outage, Rates, Shared};
+use async_trait::async_trait;
+use dalston_model::{Clock, Entropy as _, KeyId, ManualClock, NodeId, RateLimit, SeededEntropy, Timestamp};
+use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, MemoryCounter, Place, StoreError, StoreResult, Taken};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+const MINUTE: i64 = 60_000_000;
+
+/// The clock of a node: another time of day, and a monotonic one that drifts.
+struct Drifting {
+    clock: Arc<ManualClock>,
+    parts_per_million: i64,
+}
+
+impl Clock for Drifting {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.clock.now().as_micros() + self.parts_per_million * 1_000_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        let micros = i64::try_from(self.clock.monotonic().as_micros()).unwrap();
+        Duration::from_micros(u64::try_from(micros + micros * self.parts_per_million / 1_000_000).unwrap())
+    }
+}
+
+/// What becomes of a node's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Up,
+    /// Answers are lost now and then.
+    Loses,
+    /// Calls arrive, and their answers come too late.
+    Late,
+    /// No call arrives.
+    Dead,
+}
+
+const LINES: [Line; 4] = [Line::Up, Line::Loses, Line::Late, Line::Dead];
+/// A call that has no answer by then has failed.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// The counter, and chance.
+struct Center {
+    counter: MemoryCounter,
+    clock: Arc<ManualClock>,
+    chance: SeededEntropy,
+    /// Calls for units and slices.
+    calls: AtomicU64,
+}
+
+impl Center {
+    fn chance(&self, most: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.chance.fill(&mut bytes).unwrap();
+        u64::from_le_bytes(bytes) % most
+    }
+}
+
+/// The counter behind a network: calls take up to ten milliseconds.
+struct Far {
+    center: Arc<Center>,
+    line: Mutex<Line>,
+}
+
+impl Far {
+    fn line(&self) -> Line {
+        *self.line.lock().unwrap()
+    }
+
+    async fn call<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+        let clock = &self.center.clock;
+        clock.advance(Duration::from_micros(self.center.chance(5_000)));
+        if self.line() == Line::Dead {
+            return Err(StoreError::unavailable("down"));
+        }
+        let answer = work.await;
+        clock.advance(Duration::from_micros(self.center.chance(5_000)));
+        match self.line() {
+            Line::Late => {
+                clock.advance(DEADLINE);
+                Err(StoreError::unavailable("late"))
+            }
+            Line::Loses if self.center.chance(5) == 0 => Err(StoreError::unavailable("the answer is lost")),
+            _ => answer,
+        }
+    }
+}
+
+#[async_trait]
+impl LimitStore for Far {
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+        self.center.calls.fetch_add(1, Ordering::Relaxed);
+        self.call(self.center.counter.take(key, limit)).await
+    }
+
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
+        self.center.calls.fetch_add(1, Ordering::Relaxed);
+        self.call(self.center.counter.lease(key, request)).await
+    }
+
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+        self.call(self.center.counter.report(key, node, alone)).await
+    }
+
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+        self.call(self.center.counter.enlist(node, seen)).await
+    }
+
+    async fn delist(&self, node: NodeId) -> StoreResult<()> {
+        self.call(self.center.counter.delist(node)).await
+    }
+}
+
+/// A node and its line to the counter.
+struct Node {
+    limiter: Limiter,
+    far: Arc<Far>,
+    /// When it admitted without the counter.
+    alone: Vec<i64>,
+}
+
+/// Nodes that share a key's limit.
+struct World {
+    clock: Arc<ManualClock>,
+    store: Arc<Center>,
+    nodes: Vec<Node>,
+    outage: Outage,
+    key: KeyId,
+    limit: RateLimit,
+    admitted: Vec<i64>,
+    /// What the counter gave of them.
+    given: Vec<i64>,
+    refused: usize,
+}
+
+impl World {
+    async fn new(nodes: u32, limit: u32, seed: u64) -> Self {
+        Self::with(nodes, limit, seed, Outage::Share).await
+    }
+
+    async fn with(nodes: u32, limit: u32, seed: u64, outage: Outage) -> Self {
+        let clock = ManualClock::new(Timestamp::from_micros(1_700_000_000_123_456));
+        let chance = SeededEntropy::new(seed);
+        let store = Arc::new(Center {
+            counter: MemoryCounter::new(clock.clone()),
+            clock: clock.clone(),
+            chance,
+            calls: AtomicU64::new(0),
+        });
+        let key = KeyId::new(clock.now(), &SeededEntropy::new(seed)).unwrap();
+        let mut world = Self {
+            clock,
+            store,
+            nodes: Vec::new(),
+            outage,
+            key,
+            limit: RateLimit::new(limit).unwrap(),
+            admitted: Vec::new(),
+            given: Vec::new(),
+            refused: 0,
+        };
+        world.nodes = (0..nodes).map(|node| world.node(u64::from(node) + seed)).collect();
+        for _ in 0..3 {
+            for node in &world.nodes {
+                node.limiter.enlist().await.unwrap();
+            }
+        }
+        world
+    }
+
+    fn node(&self, seed: u64) -> Node {
+        let parts_per_million = i64::try_from(seed % 5).unwrap() * 200 - 400;
+        let clock = Arc::new(Drifting { clock: self.clock.clone(), parts_per_million });
+        let far = Arc::new(Far { center: self.store.clone(), line: Mutex::new(Line::Up) });
+        let node = NodeId::new(self.clock.now(), &self.store.chance).unwrap();
+        let rates = Rates::Leased(Arc::new(SeededEntropy::new(seed)));
+        let shared = Shared { store: far.clone(), node, nodes: None, rates, outage: self.outage };
+        Node { limiter: Limiter::new(clock, Some(shared)), far, alone: Vec::new() }
+    }
+
+    fn line(&self, node: usize, line: Line) {
+        *self.nodes[node].far.line.lock().unwrap() = line;
+    }
+
+    /// A request at that node, and what the node does besides.
+    async fn request(&mut self, node: usize) -> bool {
+        let limit = self.limit;
+        let node = &mut self.nodes[node];
+        let verdict = node.limiter.take(self.key, limit).await;
+        let at = self.clock.now().as_micros();
+        let admitted = verdict.is_ok_and(|verdict| verdict.admitted);
+        match verdict {
+            Ok(verdict) if verdict.admitted => {
+                self.admitted.push(at);
+                // The share of a node may be the whole limit: then what it has in hand passes for a part of it.
+                let whole = limit.get() == 1 || node.limiter.nodes().is_some_and(|nodes| nodes.get() == 1);
+                let alone = node.limiter.mode() == Mode::Degraded && (whole || verdict.limit != limit);
+                if alone { &mut node.alone } else { &mut self.given }.push(at);
+            }
+            _ => self.refused += 1,
+        }
+        node.limiter.tend().await;
+        admitted
+    }
+
+    /// Requests at the node until it is refused, and how many were admitted.
+    async fn drain(&mut self, node: usize) -> usize {
+        let mut admitted = 0;
+        while self.request(node).await {
+            admitted += 1;
+        }
+        admitted
+    }
+
+    /// Requests in turn at all nodes, so many a minute, for so long.
+    async fn evenly(&mut self, per_minute: i64, minutes: i64) {
+        let (start, mut sent) = (self.clock.now().as_micros(), 0);
+        while self.clock.now().as_micros() < start + minutes * MINUTE {
+            let due = start + sent * MINUTE / per_minute;
+            let wait = due - self.clock.now().as_micros();
+            self.clock.advance(Duration::from_micros(u64::try_from(wait).unwrap_or(0)));
+            let node = usize::try_from(sent).unwrap() % self.nodes.len();
+            self.request(node).await;
+            sent += 1;
+        }
+    }
+
+    /// The most that any window of 60 seconds holds.
+    fn densest(&self) -> usize {
+        densest(&self.admitted)
+    }
+
+    /// Forgets what was counted so far, but not what was admitted.
+    fn mark(&mut self) -> (usize, u64) {
+        self.refused = 0;
+        (self.admitted.len(), self.store.calls.load(Ordering::Relaxed))
+    }
+
+    /// Requests admitted since the mark, and how many for each call.
+    #[expect(clippy::cast_precision_loss, reason = "figures")]
+    fn since(&self, (admitted, calls): (usize, u64)) -> (f64, f64) {
+        let admitted = (self.admitted.len() - admitted) as f64;
+        (admitted, admitted / (self.store.calls.load(Ordering::Relaxed) - calls).max(1) as f64)
+    }
+}
+
+/// The most that any window of 60 seconds holds.
+fn densest(admitted: &[i64]) -> usize {
+    let (mut from, mut most) = (0, 0);
+    for (last, at) in admitted.iter().enumerate() {
+        while at - admitted[from] >= MINUTE {
+            from += 1;
+        }
+        most = most.max(last - from + 1);
+    }
+    most
+}

@@ -1,0 +1,178 @@
+//! What is given for a setting: the one place that reads it, trims it, and refuses what no setting holds.
+
+use crate::{Lookup, Setting};
+use dalston_model::is_invisible;
+use std::{fs::File, io::Read};
+
+/// A file with a secret has so many bytes at most.
+const LONGEST: u64 = 64 * 1_024;
+/// What stands around a text that some reader of environment files did not take off.
+const QUOTES: [(char, char); 7] =
+    [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('„', '“'), ('‘', '’'), ('«', '»')];
+
+/// What is given for a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The variable that holds it, or that names the file which does.
+    pub variable: String,
+    /// The text, without white space around it. Never empty.
+    pub text: String,
+    /// Whether there was white space around it.
+    pub was_trimmed: bool,
+}
+
+impl Setting {
+    /// What is given under the first variable of the setting that is set; a secret may lie in a file, which the variable
+    /// with `_FILE` at its end names. The error says what is wrong with which variable, and nothing of the text.
+    pub fn given(&self, lookup: &Lookup<'_>) -> Result<Option<Given>, String> {
+        for variable in self.variables {
+            let twin = self.file_variable(variable);
+            let path = twin.as_ref().and_then(|twin| lookup(twin));
+            return match (lookup(variable), twin.zip(path)) {
+                (None, None) => continue,
+                (Some(text), None) => self.plain(variable, &text).map(Some),
+                (None, Some((twin, path))) => {
+                    let text = content(&self.plain(&twin, &path)?.text).map_err(|wrong| format!("{twin} {wrong}"))?;
+                    self.plain(&twin, &text).map(|given| Some(Given { was_trimmed: false, ..given }))
+                }
+                (Some(_), Some((twin, _))) => Err(format!("{twin} must not be set beside {variable}")),
+            };
+        }
+        Ok(None)
+    }
+
+    fn plain(&self, variable: &str, given: &str) -> Result<Given, String> {
+        let text = given.trim();
+        let is_quoted = QUOTES.iter().any(|(open, close)| {
+            text.strip_prefix(*open).is_some_and(|rest| rest.ends_with(*close)) && !self.takes_quotes
+        });
+        let wrong = if text.is_empty() {
+            "is empty: unset it, or give it a value"
+        } else if text.contains(char::REPLACEMENT_CHARACTER) {
+            "must be UTF-8"
+        } else if text.contains(is_invisible) {
+            "must be without control characters and invisible ones"
+        } else if is_quoted {
+            "must be without the quotes around it"
+        } else {
+            let (variable, was_trimmed) = (variable.to_owned(), text.len() < given.len());
+            return Ok(Given { variable, text: text.to_owned(), was_trimmed });
+        };
+        Err(format!("{variable} {wrong}"))
+    }
+}
+
+/// What a file holds. The error names neither the file, which may be a secret that was put in the wrong place, nor what
+/// is in it.
+fn content(path: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+    read.map_err(|error| format!("names a file that cannot be read: {}", error.kind()))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LONGEST) {
+        return Err("names a file that is too large for a secret".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| "names a file that is not UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SETTINGS;
+    use std::fs;
+
+    fn given(pairs: &[(&str, &str)], variable: &str) -> Result<Option<Given>, String> {
+        let setting = SETTINGS.iter().find(|setting| setting.variable() == variable).unwrap();
+        setting.given(&|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()))
+    }
+
+    fn text(pairs: &[(&str, &str)], variable: &str) -> Result<Option<String>, String> {
+        given(pairs, variable).map(|given| given.map(|given| given.text))
+    }
+
+    /// A file of this content, and the folder that it lies in.
+    fn file(content: &[u8]) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, content).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (folder, path)
+    }
+
+    #[test]
+    fn white_space_around_a_value_does_not_count() {
+        for around in ["pepper", "pepper\n", "pepper\r\n", "\t pepper ", "\u{a0}pepper\u{2003}"] {
+            assert_eq!(text(&[("DALSTON_PEPPER", around)], "DALSTON_PEPPER"), Ok(Some("pepper".to_owned())));
+        }
+        assert_eq!(text(&[("DALSTON_DATA_DIR", "/srv/d\r")], "DALSTON_DATA_DIR"), Ok(Some("/srv/d".to_owned())));
+        let given = given(&[("DALSTON_PEPPER", "pepper\n")], "DALSTON_PEPPER");
+        assert!(given.unwrap().unwrap().was_trimmed);
+        assert_eq!(text(&[], "DALSTON_PEPPER"), Ok(None));
+    }
+
+    #[test]
+    fn what_no_setting_holds_is_refused_without_being_said() {
+        let odd = [
+            "",
+            " ",
+            "\r\n",
+            "hunter\n2",
+            "hunter\u{0}2",
+            "hunter\u{1b}[31m2",
+            "hunter\u{200b}2",
+            "\u{feff}hunter2",
+            "\"hunter2\"",
+            "'hunter2'",
+            "`hunter2`",
+            "“hunter2”",
+            "«hunter2»",
+            "hunter\u{fffd}2",
+            "\"\"",
+        ];
+        for variable in ["DALSTON_PEPPER", "DALSTON_DATA_DIR", "DALSTON_MASTER_KEY", "DALSTON_LOG", "DALSTON_NODES"] {
+            for value in odd {
+                let wrong = text(&[(variable, value)], variable).unwrap_err();
+                assert!(wrong.starts_with(variable) && !wrong.contains("hunter"), "{value:?}: {wrong}");
+            }
+        }
+        for plain in ["\"", "hunter\"2", "\"hunter2", "it's"] {
+            assert_eq!(text(&[("DALSTON_PEPPER", plain)], "DALSTON_PEPPER"), Ok(Some(plain.to_owned())));
+        }
+        let command = "'/opt/my whisper' -f '{audio}'";
+        let variable = "DALSTON_ENGINE_COMMAND";
+        assert_eq!(text(&[(variable, command)], variable), Ok(Some(command.to_owned())), "quotes have a meaning there");
+    }
+
+    #[test]
+    fn every_secret_may_lie_in_a_file() {
+        let (_folder, path) = file(b"hunter2\n");
+        for setting in SETTINGS {
+            for variable in setting.variables {
+                let twin = format!("{variable}_FILE");
+                let text = text(&[(&twin, &path)], setting.variable());
+                assert_eq!(text, Ok(setting.secret.then(|| "hunter2".to_owned())), "{twin}");
+            }
+        }
+        let given = given(&[("NUDGE_SECRET_FILE", &path)], "DALSTON_MASTER_KEY").unwrap().unwrap();
+        assert_eq!((given.variable.as_str(), given.was_trimmed), ("NUDGE_SECRET_FILE", false));
+    }
+
+    #[test]
+    fn a_file_that_holds_no_secret_is_refused_without_being_said() {
+        let contents: [&[u8]; 7] =
+            [b"", b"\n", b"hunter2\nhunter3", b"\"hunter2\"", b"hunter2\xff", b"\xef\xbb\xbfhunter2", &[b'x'; 70_000]];
+        let variable = "DALSTON_PEPPER_FILE";
+        for content in contents {
+            let (_folder, path) = file(content);
+            let wrong = text(&[(variable, &path)], "DALSTON_PEPPER").unwrap_err();
+            assert!(wrong.starts_with(variable) && !wrong.contains("hunter") && !wrong.contains(&path), "{wrong}");
+        }
+        let (folder, path) = file(b"hunter2");
+        for unreadable in ["hunter4-is-no-file", "", folder.path().to_str().unwrap()] {
+            let wrong = text(&[(variable, unreadable)], "DALSTON_PEPPER").unwrap_err();
+            assert!(wrong.starts_with(variable) && !wrong.contains("hunter"), "{wrong}");
+        }
+        let both = [(variable, path.as_str()), ("DALSTON_PEPPER", "hunter2")];
+        let wrong = text(&both, "DALSTON_PEPPER").unwrap_err();
+        assert!(wrong.contains("DALSTON_PEPPER_FILE") && wrong.contains("beside DALSTON_PEPPER"), "{wrong}");
+    }
+}

@@ -1,0 +1,83 @@
+//! How long the audio of a job is, and how much of it may be transcribed.
+
+use super::Dispatcher;
+use dalston_engine::{DAY_IS_OVER, Most, TOO_DENSE, TOO_LONG, most_seconds};
+use dalston_model::{Audio, Job, Subject};
+use dalston_store::StoreResult;
+use std::{io, path::Path};
+use tokio::fs::File;
+
+/// A file of at most so many bytes was counted as a whole when it was uploaded.
+const COUNTED: u64 = 64 * 1024 * 1024;
+/// By how much audio may be longer than the length that was reserved for it: a hundredth, and a second.
+const SLACK: f64 = 1.01;
+const SLACK_SECONDS: f64 = 1.0;
+
+impl Dispatcher {
+    /// How much audio a job may have: no more than the operator allows, than its file can hold, and than there is of the
+    /// day. When the store cannot be asked what is left of the day, what is reserved has to do.
+    pub(super) async fn most(&self, job: &Job, reserved_ms: u64) -> Most {
+        let day = match self.left(job).await {
+            Ok(left) => left.map(|left| allowed(job.audio.duration_seconds, reserved_ms, left)),
+            Err(error) => {
+                tracing::warn!(%error, job = %job.id, "what is left of the day is not known");
+                (job.audio.duration_seconds.is_none() && reserved_ms > 0).then(|| seconds(reserved_ms))
+            }
+        };
+        let limits = [
+            Some(Most { seconds: f64::from(self.terms.max_audio_seconds), exceeded: TOO_LONG }),
+            Some(Most { seconds: most_seconds(job.size_bytes), exceeded: TOO_DENSE }),
+            day.map(|seconds| Most { seconds, exceeded: DAY_IS_OVER }),
+        ];
+        let none = Most { seconds: f64::INFINITY, exceeded: TOO_LONG };
+        limits
+            .into_iter()
+            .flatten()
+            .fold(none, |least, limit| if limit.seconds < least.seconds { limit } else { least })
+    }
+
+    /// What the audio of a job is. How long it is, is counted where that was not done when it was uploaded; when it cannot
+    /// be, it is not known.
+    pub(super) async fn measured(&self, job: &Job, audio: &Path, most: Most) -> io::Result<Audio> {
+        if job.audio.duration_seconds.is_some() && job.size_bytes <= COUNTED {
+            return Ok(job.audio.clone());
+        }
+        let file = File::open(audio).await?.into_std().await;
+        let duration_seconds = self.decoders.count(file, most.seconds).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, job = %job.id, "the audio of a job could not be counted");
+            None
+        });
+        Ok(Audio { duration_seconds, ..job.audio.clone() })
+    }
+
+    /// Milliseconds that the key and the tenant of a job have left of its day, beside what is reserved; `None` without a
+    /// limit.
+    async fn left(&self, job: &Job) -> StoreResult<Option<u64>> {
+        let account = job.account();
+        let key = account.key.map(|key| Subject::Key(account.tenant.clone(), key));
+        let mut least = None;
+        for subject in key.into_iter().chain([Subject::Tenant(account.tenant)]) {
+            let Some(most) = self.store.quota(&subject).await?.seconds_per_day else { continue };
+            let days = self.store.metered(&subject, account.day).await?;
+            let used = days.iter().find(|day| day.day == account.day).map_or(0, |day| day.jobs_ms + day.streams_ms);
+            let left = (u64::from(most) * 1_000).saturating_sub(used);
+            least = Some(least.map_or(left, |least: u64| least.min(left)));
+        }
+        Ok(least)
+    }
+}
+
+/// The seconds that a job may have of a day of which so much is left beside what is reserved for it. What a file told of its
+/// length may be a little off; where it told nothing, all that there is was reserved.
+fn allowed(told: Option<f64>, reserved_ms: u64, left_ms: u64) -> f64 {
+    let day = seconds(reserved_ms.saturating_add(left_ms));
+    match told {
+        Some(_) => day.max(seconds(reserved_ms) * SLACK + SLACK_SECONDS),
+        None => day,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1_000.0
+}

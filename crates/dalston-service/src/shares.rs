@@ -1,0 +1,157 @@
+//! Places of a node that many ask for: engine places, streams, conversations, waits, verifications. One tenant never
+//! holds all of two or more places while there is another tenant.
+
+use dalston_model::TenantId;
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Whether several tenants use the deployment. A tenant that is alone may hold all places; else half of them, rounded up.
+#[derive(Default)]
+pub struct Crowd {
+    first: OnceLock<TenantId>,
+    is_several: AtomicBool,
+}
+
+impl Crowd {
+    /// One of several, whoever asks.
+    pub(crate) fn several() -> Arc<Self> {
+        Arc::new(Self { first: OnceLock::new(), is_several: AtomicBool::new(true) })
+    }
+
+    /// Notes a tenant.
+    pub fn saw(&self, tenant: &TenantId) {
+        if self.first.get_or_init(|| tenant.clone()) != tenant {
+            self.is_several.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there are several.
+    pub(crate) fn is_several(&self) -> bool {
+        self.is_several.load(Ordering::Relaxed)
+    }
+
+    /// How many of so many places one may hold.
+    pub fn share(&self, most: usize) -> usize {
+        if self.is_several() { most.div_ceil(2) } else { most }
+    }
+}
+
+/// So many places, of which each holder has a share.
+pub struct Shares<K> {
+    most: usize,
+    crowd: Arc<Crowd>,
+    taken: Mutex<HashMap<K, usize>>,
+}
+
+impl<K: Clone + Eq + Hash> Shares<K> {
+    /// `most` places for the tenants of this crowd, or for whatever stands for them.
+    pub fn new(most: usize, crowd: Arc<Crowd>) -> Arc<Self> {
+        Arc::new(Self { most, crowd, taken: Mutex::default() })
+    }
+
+    /// So many places, of which each caller holds half at most, also in a tenant that is alone.
+    pub fn of_callers(most: usize) -> Arc<Self> {
+        Self::new(most, Crowd::several())
+    }
+
+    /// A place, until it is dropped. `None`: all are taken, or the share of this holder is.
+    pub fn take(self: &Arc<Self>, holder: &K) -> Option<Place<K>> {
+        let mut taken = self.taken();
+        if !self.has_room(&taken, holder) {
+            return None;
+        }
+        *taken.entry(holder.clone()).or_default() += 1;
+        Some(Place { shares: Arc::clone(self), holder: holder.clone() })
+    }
+
+    /// Whether there is one.
+    pub fn is_open(&self, holder: &K) -> bool {
+        self.has_room(&self.taken(), holder)
+    }
+
+    /// How many are taken.
+    pub fn count(&self) -> usize {
+        self.taken().values().sum()
+    }
+
+    /// How many there are.
+    pub const fn most(&self) -> usize {
+        self.most
+    }
+
+    fn has_room(&self, taken: &HashMap<K, usize>, holder: &K) -> bool {
+        let own = taken.get(holder).copied().unwrap_or_default();
+        own < self.crowd.share(self.most) && taken.values().sum::<usize>() < self.most
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<K, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place that is taken. Dropped, it is free again.
+pub struct Place<K: Clone + Eq + Hash> {
+    shares: Arc<Shares<K>>,
+    holder: K,
+}
+
+impl<K: Clone + Eq + Hash> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut taken = self.shares.taken();
+        match taken.get_mut(&self.holder) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(taken.remove(&self.holder)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crowd(tenants: &[&str]) -> Arc<Crowd> {
+        let crowd = Arc::new(Crowd::default());
+        tenants.iter().for_each(|tenant| crowd.saw(&tenant.parse().unwrap()));
+        crowd
+    }
+
+    /// How many places a tenant gets that asks for more than there are.
+    fn grab(shares: &Arc<Shares<TenantId>>, tenant: &str) -> Vec<Place<TenantId>> {
+        let tenant = tenant.parse().unwrap();
+        std::iter::from_fn(|| shares.take(&tenant)).collect()
+    }
+
+    #[test]
+    fn one_tenant_never_has_all_while_there_is_another() {
+        for (most, greedy, modest, third) in
+            [(0, 0, 0, 0), (1, 1, 0, 0), (2, 1, 1, 0), (3, 2, 1, 0), (8, 4, 4, 0), (9, 5, 4, 0)]
+        {
+            let shares = Shares::new(most, crowd(&["greedy", "modest"]));
+            let (one, two) = (grab(&shares, "greedy"), grab(&shares, "modest"));
+            let three = grab(&shares, "third");
+            assert_eq!([one.len(), two.len(), three.len()], [greedy, modest, third], "{most}");
+            // What one gives back another may have.
+            drop(one);
+            assert_eq!(grab(&shares, "third").len(), greedy, "{most}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_that_is_alone_may_have_all_until_another_comes() {
+        let crowd = crowd(&["only", "only"]);
+        let shares = Shares::new(4, crowd.clone());
+        let mut held = grab(&shares, "only");
+        assert_eq!(held.len(), 4);
+        crowd.saw(&"other".parse().unwrap());
+        // Nothing is taken away; what is given back goes to the other first.
+        held.pop();
+        assert!(!shares.is_open(&"only".parse().unwrap()) && shares.is_open(&"other".parse().unwrap()));
+        assert_eq!((grab(&shares, "only").len(), grab(&shares, "other").len()), (0, 1));
+    }
+}

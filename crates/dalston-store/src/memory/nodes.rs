@@ -1,0 +1,55 @@
+//! The nodes that share the counter in memory.
+
+use crate::{NODE_LEASE, Place};
+use dalston_model::{NodeId, Timestamp};
+use std::num::NonZeroU32;
+
+/// The nodes, in the order of joining.
+#[derive(Default)]
+pub(super) struct Roll {
+    turn: i64,
+    nodes: Vec<Registered>,
+}
+
+struct Registered {
+    node: NodeId,
+    /// The turn in which it joined, the last one in which it registered, and that of the list by which it goes.
+    joined: i64,
+    turn: i64,
+    seen: i64,
+    at: Timestamp,
+}
+
+impl Roll {
+    pub(super) fn enlist(&mut self, node: NodeId, seen: i64, now: Timestamp) -> Place {
+        for other in &mut self.nodes {
+            // The clock may have been set back.
+            other.at = other.at.min(now);
+        }
+        self.nodes.retain(|other| now.since(other.at) <= NODE_LEASE);
+        self.turn += 1;
+        let turn = self.turn;
+        let rank = match self.nodes.iter().position(|other| other.node == node) {
+            Some(rank) => {
+                let own = &mut self.nodes[rank];
+                own.seen = seen.min(own.turn);
+                rank
+            }
+            // What it saw was another list.
+            None => {
+                self.nodes.push(Registered { node, joined: turn, turn, seen: 0, at: now });
+                self.nodes.len() - 1
+            }
+        };
+        let own = &mut self.nodes[rank];
+        (own.turn, own.at) = (turn, now);
+        let joined = own.joined;
+        let is_known = self.nodes.iter().take(rank).all(|earlier| earlier.seen >= joined);
+        let nodes = u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        Place { nodes, rank: u32::try_from(rank).ok().filter(|_| is_known), turn }
+    }
+
+    pub(super) fn delist(&mut self, node: NodeId) {
+        self.nodes.retain(|other| other.node != node);
+    }
+}

@@ -1,0 +1,8 @@
+-- The last step of usage that each counter wrote: a step that is repeated is not counted twice.
+CREATE TABLE usage_steps (
+    counter TEXT PRIMARY KEY,
+    number  INTEGER NOT NULL,
+    -- How many counts the step had.
+    taken   INTEGER NOT NULL,
+    at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,180 @@
+//! Usage that waits because a store took none: written in steps, counted once, with changes of others between.
+
+use dalston_auth::{Caller, Gate, GateParts, Identity, KeyFormat, MasterKeys, Memory};
+use dalston_limit::Limiter;
+use dalston_model::{
+    Action, Actor, AuditEntry, Clock, CounterId, Day, Door, Key, KeyId, Metadata, OsEntropy, ScopeSet, Source, Target,
+    TenantId,
+};
+use dalston_store::{InsertKey, NewKey, SharedStore, contract::Fixture};
+use dalston_store_sqlite::{SqliteOptions, SqliteStore};
+use kit::stores;
+use serde_json::json;
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use tokio::{task::JoinSet, time::timeout};
+
+fn source() -> Source {
+    Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None }
+}
+
+fn new_key(clock: &dyn Clock) -> NewKey {
+    let id = KeyId::new(clock.now(), &OsEntropy).unwrap();
+    let key = Key {
+        id,
+        tenant: TenantId::default(),
+        prefix: "dk_0123456".to_owned(),
+        name: "counted".parse().unwrap(),
+        description: None,
+        scopes: ScopeSet::DEFAULT,
+        rate_limit: None,
+        enabled: true,
+        created_at: clock.now(),
+        created_by: None,
+        expires_at: None,
+        revoked_at: None,
+        metadata: Metadata::default(),
+    };
+    let mut digest = [0; 32];
+    digest[..16].copy_from_slice(id.as_uuid().as_bytes());
+    NewKey { key, digest: dalston_model::KeyDigest::new(digest) }
+}
+
+fn entry(clock: &dyn Clock, id: KeyId) -> AuditEntry {
+    let (tenant, target) = (TenantId::default(), Target::Key(id));
+    AuditEntry { time: clock.now(), tenant, source: source(), action: Action::KeyCreated, target, detail: json!({}) }
+}
+
+/// So many keys, in the store.
+async fn keys(fixture: &Fixture, count: usize) -> Vec<Key> {
+    let mut inserting = JoinSet::new();
+    for _ in 0..count {
+        let (store, clock) = (fixture.store.clone(), fixture.clock.clone());
+        inserting.spawn(async move {
+            let new = new_key(&*clock);
+            assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKey::Inserted));
+            new.key
+        });
+    }
+    inserting.join_all().await
+}
+
+/// A node that counts for this store.
+fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Gate {
+    Gate::new(GateParts {
+        store,
+        limiter: Limiter::new(clock.clone(), None),
+        format: KeyFormat::default(),
+        pepper: None,
+        masters: MasterKeys::default(),
+        failures_per_minute: NonZeroU32::MIN,
+        memory: Memory::default(),
+        counter: CounterId::new(clock.now(), &OsEntropy).unwrap(),
+        clock,
+    })
+}
+
+/// Counts a refusal of each key.
+fn count(gate: &Gate, keys: &[Key]) {
+    for key in keys {
+        gate.refused_behind(&Caller::new(Identity::Key(gate.holder(key)), source()));
+    }
+    gate.gather_usage();
+}
+
+async fn counted(store: &SharedStore, key: &Key) -> u64 {
+    let usage = store.usage(&key.tenant, key.id, Day::from_number(0)).await.unwrap().unwrap();
+    usage.refused.insufficient_scope
+}
+
+async fn what_is_cut_off_at_any_moment_is_counted_once(fixture: Fixture) {
+    const KEYS: usize = 600;
+    let keys = keys(&fixture, KEYS).await;
+    let nodes =
+        [gate(fixture.store.clone(), fixture.clock.clone()), gate(fixture.store.clone(), fixture.clock.clone())];
+    for round in 0..40_u64 {
+        for node in &nodes {
+            count(node, &keys);
+            // Cut off before, in and behind the call, and its answer is lost.
+            let _ = timeout(Duration::from_micros(round * round * 20), node.write_usage()).await;
+        }
+    }
+    for node in &nodes {
+        while node.write_usage().await.unwrap() {}
+        assert_eq!(node.waiting_usage(), 0);
+    }
+    for key in keys.iter().step_by(7) {
+        assert_eq!(counted(&fixture.store, key).await, 80);
+    }
+}
+
+macro_rules! on_every_store {
+    ($($store:ident)*) => {
+        $(mod $store {
+            #[tokio::test]
+            async fn what_is_cut_off_at_any_moment_is_counted_once() {
+                super::what_is_cut_off_at_any_moment_is_counted_once(super::stores::$store().await).await;
+            }
+        })*
+    };
+}
+
+on_every_store! { memory sqlite postgres redis }
+
+#[tokio::test]
+async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_others_between() {
+    const KEYS: usize = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dalston.db");
+    let clock = stores::memory().await.clock;
+    let options = SqliteOptions { path: path.clone(), deadline: Duration::from_secs(60) };
+    let store: SharedStore = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
+    let keys: Vec<Key> = (0..KEYS).map(|_| new_key(&*clock).key).collect();
+    let ids: Vec<String> = keys.iter().map(|key| key.id.to_string()).collect();
+    let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    sqlx::query(
+        "INSERT INTO keys (id, tenant_id, prefix, name, scopes, enabled, created_at, metadata, manages, changed) \
+         SELECT value, 'default', 'dk_0123456', 'counted', 'jobs:read', 1, 0, '{}', 0, -1 - key FROM json_each(?)",
+    )
+    .bind(json!(ids).to_string())
+    .execute(&mut other)
+    .await
+    .unwrap();
+
+    let node = gate(store.clone(), clock.clone());
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    for _ in 0..3 {
+        count(&node, &keys);
+        // It cannot be written, and whoever waited goes away.
+        assert!(timeout(Duration::from_millis(20), node.write_usage()).await.is_err());
+    }
+    assert!(node.waiting_usage() >= KEYS);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+
+    let (mut steps, mut changes) = (0, 0);
+    while node.write_usage().await.unwrap() {
+        steps += 1;
+        let new = new_key(&*clock);
+        assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKey::Inserted));
+        // Another process gets its turn too.
+        sqlx::query("UPDATE tenants SET name = NULL").execute(&mut other).await.unwrap();
+        changes += 1;
+    }
+    assert!(steps >= KEYS / 1_000 && steps == changes, "{steps}");
+    let sum = "SELECT count(*), sum(insufficient_scope), max(insufficient_scope) FROM key_usage";
+    let sums: (i64, i64, i64) = sqlx::query_as(sum).fetch_one(&mut other).await.unwrap();
+    assert_eq!(sums, (20_000, 60_000, 3));
+    assert_eq!((counted(&store, &keys[0]).await, node.waiting_usage()), (3, 0));
+    other.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_use_of_one_key_is_read_without_the_backlog_of_all() {
+    let fixture = stores::sqlite().await;
+    let keys = keys(&fixture, 3).await;
+    let node = gate(fixture.store.clone(), fixture.clock.clone());
+    count(&node, &keys);
+    node.write_usage_of(keys[1].id).await.unwrap();
+    assert_eq!((counted(&fixture.store, &keys[1]).await, counted(&fixture.store, &keys[0]).await), (1, 0));
+    assert_eq!(node.waiting_usage(), 2);
+}
