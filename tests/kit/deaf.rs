@@ -1,6 +1,6 @@
 //! A client that takes nothing of what it is told, with a small buffer to receive it.
 
-use crate::raw::{handshake, patiently};
+use crate::{patience::patiently, raw::handshake};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
