@@ -18,7 +18,7 @@ async fn calls(connection: &mut redis::aio::MultiplexedConnection) -> HashMap<St
 /// All of Redis but what counts requests, as text.
 async fn records(connection: &mut redis::aio::MultiplexedConnection) -> Vec<(String, Vec<u8>)> {
     let mut names: Vec<String> = redis::cmd("KEYS").arg("*").query_async(connection).await.unwrap();
-    let counts = ["dalston:minute:", "dalston:usage:", "dalston:keys:used:", "dalston:keys:idle:"];
+    let counts = ["dalston:minute:", "dalston:usage:", "dalston:steps:", "dalston:keys:used:", "dalston:keys:idle:"];
     names.retain(|name| !counts.iter().any(|begins| name.starts_with(begins)));
     names.sort();
     let mut records = Vec::new();

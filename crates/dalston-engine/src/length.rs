@@ -24,6 +24,8 @@ const LEAST_BYTES: f64 = 16.0;
 const LEAST_CLAIMED: f64 = 500.0;
 /// Frames of a packet of Opus, which has 48,000 in a second: 120 milliseconds.
 const OPUS: u64 = 5_760;
+/// Frames of a packet of AAC, at the least.
+const AAC: f64 = 1_024.0;
 /// What a LAME tag names at most, as delay and as padding, in frames.
 const LAME: u32 = 4_095;
 
@@ -103,7 +105,9 @@ impl Tally {
         };
         self.packets += 1;
         self.silent += u64::from(told <= 0.0);
-        self.last = told.min(most);
+        // Whatever its container says, a packet of AAC is decoded to so many frames.
+        let least = if self.codec == CODEC_ID_AAC { AAC / rate } else { 0.0 };
+        self.last = told.max(least).min(most);
         self.told += self.last;
         self.most += most;
         let at = packet.pts.get();
@@ -118,7 +122,7 @@ impl Tally {
             Some((first, last)) if self.silent * 2 > self.packets && self.packets > 1 => {
                 let packets = self.packets as f64;
                 let span = (last.saturating_sub(first)) as f64 * self.tick;
-                (span * packets / (packets - 1.0)).min(self.most)
+                (span * packets / (packets - 1.0)).min(self.most).max(self.told)
             }
             _ => self.told,
         };

@@ -45,32 +45,18 @@ pub enum Cancelled {
 
 /// The use cases on jobs.
 pub struct Jobs {
-    store: SharedStore,
-    gate: Arc<Gate>,
+    pub(crate) store: SharedStore,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) blobs: Arc<Blobs>,
-    board: Arc<Board>,
-    deliveries: Arc<Deliveries>,
-    decoders: Arc<Decoders>,
-    max_audio_seconds: u32,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    pub(crate) board: Arc<Board>,
+    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) decoders: Arc<Decoders>,
+    pub(crate) max_audio_seconds: u32,
+    pub(crate) clock: SharedClock,
+    pub(crate) entropy: SharedEntropy,
 }
 
 impl Jobs {
-    pub(crate) fn new(
-        store: SharedStore,
-        gate: Arc<Gate>,
-        blobs: Arc<Blobs>,
-        board: Arc<Board>,
-        deliveries: Arc<Deliveries>,
-        decoders: Arc<Decoders>,
-        max_audio_seconds: u32,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-    ) -> Self {
-        Self { store, gate, blobs, board, deliveries, decoders, max_audio_seconds, clock, entropy }
-    }
-
     /// The greatest length of an upload in bytes.
     pub fn max_bytes(&self) -> u64 {
         self.blobs.max_bytes()

@@ -61,7 +61,6 @@ fn an_answer_without_a_transcript_is_refused() {
             " \n\n",
             "{}",
             "[{}]",
-            "[[]]",
             r#"{"object": "list", "data": []}"#,
             r#"{"text": null}"#,
             r#"{"text": 5, "segments": 12}"#,
