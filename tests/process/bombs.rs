@@ -1,5 +1,6 @@
 //! Hostile files, against the program as it is shipped: whatever they do to a decoder, the gateway serves on.
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use kit::{
     bomb::{self, Bomb},
     client::{Answer, Client},
@@ -13,7 +14,6 @@ use reqwest::{
 };
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
-use tokio::task::JoinSet;
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -44,12 +44,9 @@ async fn the_gateway_outlives_every_bomb_at_both_doors_and_does_not_grow() {
     let admin = gateway.admin();
     admin.upload(wav::tone(1), "a.wav").await.expect(201);
     let before = gateway.greatest_memory();
-    let mut thrown_at = JoinSet::new();
-    for bomb in bomb::found().into_iter().chain(bomb::others()) {
-        thrown_at.spawn(thrown(gateway.admin(), bomb));
-    }
-    while let Some(one) = thrown_at.join_next().await {
-        one.unwrap();
+    let bombs = bomb::found().into_iter().chain(bomb::others());
+    let mut thrown_at: FuturesUnordered<_> = bombs.map(|bomb| thrown(gateway.admin(), bomb)).collect();
+    while thrown_at.next().await.is_some() {
         admin.get("/auth/me").await.expect(200);
     }
     let raised = gateway.greatest_memory() - before;

@@ -2,9 +2,7 @@
 
 use super::*;
 use allocation_counter::measure;
-use dalston_model::{
-    AuditEntry, Clock as _, Door, ManualClock, Metadata, RateLimit, ScopeSet, SeededEntropy, SharedEntropy,
-};
+use dalston_model::{AuditEntry, Door, ManualClock, Metadata, RateLimit, ScopeSet, SeededEntropy, SharedEntropy};
 use dalston_store::{KeyStore as _, MemoryStore, NewKey};
 use std::{
     pin::pin,
