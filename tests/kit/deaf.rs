@@ -10,9 +10,6 @@ use tokio::{
 
 /// What the kernel receives for it.
 const BUFFER: u32 = 2_048;
-/// What is not taken for so long waits for somebody who does not read.
-const STUCK: Duration = Duration::from_millis(500);
-
 /// So often it sends something, to learn whether the connection is still there.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -46,9 +43,9 @@ impl Deaf {
         patiently(self.0.write_all(bytes.as_ref())).await.unwrap();
     }
 
-    /// Sends this again and again, until the other side takes no more, or has ended the connection.
-    pub async fn pour(&mut self, piece: &[u8]) {
-        while let Ok(Ok(())) = timeout(STUCK, self.0.write_all(piece)).await {}
+    /// Sends this again and again, until the other side has broken the connection off.
+    pub async fn pour(mut self, piece: &[u8]) {
+        patiently(async { while self.0.write_all(piece).await.is_ok() {} }).await;
     }
 
     /// Sends no more.

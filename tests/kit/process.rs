@@ -193,19 +193,10 @@ impl Process {
         self.with(secret.trim_end())
     }
 
-    /// Its resident memory in bytes, as the kernel tells.
-    pub fn memory(&self) -> u64 {
-        self.status("VmRSS:")
-    }
-
-    /// Its resident memory at its greatest so far, in bytes.
+    /// Its resident memory at its greatest so far, in bytes, as the kernel tells.
     pub fn greatest_memory(&self) -> u64 {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it lives");
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("proc(5) has it");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("proc(5) has it");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
