@@ -293,7 +293,8 @@ mod tests {
             ] {
                 let out = mask().text(&text).into_owned();
                 assert!(out.contains("*******"), "{text} is {out}");
-                assert!(!out.contains(&text[text.len() - 8..]) || secret.starts_with("postgres"), "{text} is {out}");
+                let middle: String = text.chars().skip(text.chars().count() / 2).take(12).collect();
+                assert!(!out.contains(&middle) || secret.starts_with("postgres"), "{text} is {out}");
             }
         }
     }
@@ -310,7 +311,7 @@ mod tests {
     fn a_long_text_costs_one_pass() {
         // Beginnings of secrets all over: nothing is looked at twice.
         let text = "dk_dk_://u:".repeat(200_000);
-        assert!(matches!(mask().text(&text), Cow::Owned(_)));
+        assert!(matches!(mask().text(&text), Cow::Borrowed(_)), "none has enough behind it");
         assert!(matches!(mask().text(&"\\".repeat(2_000_000)), Cow::Borrowed(_)));
     }
 }
