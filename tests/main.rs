@@ -4,6 +4,7 @@ mod admission;
 mod auth;
 mod call;
 mod cli;
+mod connections;
 mod engine;
 mod envelope;
 mod help;

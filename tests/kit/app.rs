@@ -2,7 +2,6 @@
 
 use crate::{client::Client, feed::Feed, log, patience::PATIENCE, program::program};
 use actix_web::{
-    HttpServer,
     dev::ServerHandle,
     rt::{System, spawn},
     web::Data,
@@ -10,7 +9,7 @@ use actix_web::{
 use dalston_auth::{Caller, Identity, Need, Permit};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
-use dalston_gateway::{Gateway, Pace, app};
+use dalston_gateway::{Gateway, Limits, Pace, listen};
 use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
 use dalston_service::{CreateKey, Ends};
@@ -38,6 +37,7 @@ pub struct Start {
     decoder: Option<DecoderProgram>,
     works: bool,
     pace: Pace,
+    limits: Limits,
     fixture: Option<Fixture>,
     clock: Option<Arc<ManualClock>>,
     registry: Arc<Registry>,
@@ -76,6 +76,13 @@ impl Default for Start {
             decoder: None,
             works: false,
             pace: Pace { window: PATIENCE, grace: PATIENCE, json: PATIENCE, ..Pace::default() },
+            limits: Limits {
+                head: PATIENCE,
+                idle: PATIENCE,
+                finish: Duration::from_secs(1),
+                workers: Some(1),
+                ..Limits::default()
+            },
             fixture: None,
             clock: None,
             registry: Arc::new(Registry::new()),
@@ -137,6 +144,12 @@ impl Start {
     #[must_use]
     pub fn pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
+    }
+
+    /// With other limits of the server.
+    #[must_use]
+    pub fn limits(self, change: impl FnOnce(Limits) -> Limits) -> Self {
+        Self { limits: change(self.limits), ..self }
     }
 
     /// With these commands.
@@ -237,20 +250,12 @@ impl Start {
         let dispatcher = self.works.then(|| runtime.services.dispatcher.clone());
         let (end, ending) = watch::channel(());
         let delivering = self.delivers.map(|_| runtime.deliver(ending).unwrap());
+        let limits = self.limits;
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let dispatching = dispatcher.map(|dispatcher| spawn(dispatcher.run()));
                 let gateway = Data::new(gateway);
-                let server = HttpServer::new(move || app(gateway.clone()))
-                    .workers(1)
-                    .keep_alive(PATIENCE)
-                    .client_request_timeout(PATIENCE)
-                    .shutdown_timeout(1)
-                    .h1_allow_half_closed(false)
-                    .disable_signals()
-                    .listen(listener)
-                    .unwrap()
-                    .run();
+                let server = listen(listener, &gateway, &limits).unwrap();
                 send.send(server.handle()).unwrap();
                 let delivering = delivering.map(spawn);
                 server.await.unwrap();

@@ -4,6 +4,7 @@ pub mod app;
 pub mod bomb;
 pub mod bot_api;
 pub mod client;
+pub mod deaf;
 pub mod engine_server;
 pub mod feed;
 pub mod flac;

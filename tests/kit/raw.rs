@@ -88,11 +88,7 @@ impl Raw {
     /// Asks for a WebSocket and becomes one.
     pub async fn upgrade(address: SocketAddr, path: &str, secret: &str) -> Self {
         let mut raw = Self::connect(address).await;
-        raw.send(format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {secret}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        ))
-        .await;
+        raw.send(handshake(address, path, secret)).await;
         assert_eq!(raw.reply().await.code, 101);
         raw
     }
@@ -158,6 +154,14 @@ impl Frame<'_> {
         bytes.extend_from_slice(self.payload);
         bytes
     }
+}
+
+/// The request for a WebSocket.
+pub(crate) fn handshake(address: SocketAddr, path: &str, secret: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {secret}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
 }
 
 /// How long an unmasked frame is that begins so, as far as its first two bytes tell; a server's are short here.

@@ -1,6 +1,6 @@
 //! Claim links: a page that opens nothing, for previews look at links; and the secret, once, for whoever asks for it.
 
-use crate::{Gateway, errand::errand, fault::problem};
+use crate::{Gateway, errand::errand, fault::problem, server::Turn};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{self, HeaderName},
@@ -63,7 +63,9 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
     let host = || {
         let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let host = request.uri().authority().map(ToString::to_string).or(header);
-        format!("http://{}", host.unwrap_or_else(|| request.app_config().local_addr().to_string()))
+        // A client of HTTP/1.0 names no host: the address that it reached is one.
+        let reached = || request.conn_data::<Turn>()?.local_addr().map(|address| address.to_string());
+        format!("http://{}", host.or_else(reached).unwrap_or_default())
     };
     let base = gateway.public_url.clone().unwrap_or_else(host);
     format!("{base}/auth/claims/{token}")

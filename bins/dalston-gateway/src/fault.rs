@@ -41,3 +41,8 @@ pub(crate) fn upgrade_required() -> Problem {
         .with_header(header::UPGRADE, "websocket")
         .with_header(header::SEC_WEBSOCKET_VERSION, "13")
 }
+
+/// An upgrade that is none (RFC 6455 §4.2.1, §4.4).
+pub(crate) fn not_an_upgrade(detail: &'static str) -> Problem {
+    Problem::malformed(detail).with_header(header::SEC_WEBSOCKET_VERSION, "13")
+}

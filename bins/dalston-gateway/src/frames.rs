@@ -1,134 +1,185 @@
-//! What a WebSocket client may send, judged by the heads of its frames: a frame that is too large is refused before it
-//! is kept in memory, which the codec does only after (WS-05).
+//! The frames of a WebSocket client (RFC 6455 §5), judged by their heads: what is too large is refused before it arrives.
 
-use actix_web::{
-    FromRequest, HttpRequest, dev,
-    error::PayloadError,
-    web::{Bytes, Payload},
-};
-use futures_util::{Stream, StreamExt, future::ready};
-use std::io::{Error, ErrorKind};
+use bytes::{Buf, Bytes, BytesMut};
 
-/// The bits that only extensions use; none is agreed on (RFC 6455 §5.2).
+/// The bits that only extensions use; none is agreed on (§5.2).
 const RESERVED: u8 = 0b0111_0000;
-/// The longest head: two bytes, a length of eight, a mask of four.
-const LONGEST: usize = 14;
+const FINAL: u8 = 0b1000_0000;
+const MASKED: u8 = 0b1000_0000;
+/// A control frame carries at most so many bytes (§5.5).
+const CONTROL_BYTES: u64 = 125;
 
-/// The payload, which ends with `FileTooLarge` at a frame of more than `max` bytes, and with `InvalidInput` at one that
-/// uses reserved bits.
-pub(crate) async fn bounded(request: &HttpRequest, payload: Payload, max: u64) -> Result<Payload, actix_web::Error> {
-    let watched: dev::Payload = dev::Payload::Stream { payload: Box::pin(watched(payload, max)) };
-    Payload::from_request(request, &mut { watched }).await
+/// A frame of a client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    /// Whether its message ends with it.
+    pub(crate) is_final: bool,
+    pub(crate) payload: Bytes,
 }
 
-fn watched<S>(bytes: S, max: u64) -> impl Stream<Item = Result<Bytes, PayloadError>>
-where
-    S: Stream<Item = Result<Bytes, PayloadError>>,
-{
-    let mut heads = Heads { max, head: Vec::with_capacity(LONGEST), rest: 0 };
-    let mut ended = false;
-    let judged = bytes.map(move |piece| {
-        let piece = piece?;
-        heads.read(&piece).map_err(|kind| PayloadError::Io(Error::from(kind)))?;
-        Ok(piece)
-    });
-    // Behind a head that is refused nothing makes sense.
-    judged.take_while(move |piece| {
-        let first = !ended;
-        ended |= piece.is_err();
-        ready(first)
-    })
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    More,
+    Text,
+    Binary,
+    Close,
+    Ping,
+    Pong,
 }
 
-/// Reads heads, and passes over what they announce.
-struct Heads {
-    max: u64,
-    head: Vec<u8>,
-    rest: u64,
+/// What is wrong with what a client sends (§7.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// It breaks the protocol.
+    Protocol,
+    /// Something is larger than it may be.
+    TooLarge(&'static str),
+    /// A text is not UTF-8.
+    NotUtf8,
 }
 
-impl Heads {
-    fn read(&mut self, mut bytes: &[u8]) -> Result<(), ErrorKind> {
-        while let Some(&next) = bytes.first() {
-            if self.rest > 0 {
-                let passed = usize::try_from(self.rest).unwrap_or(usize::MAX).min(bytes.len());
-                self.rest -= passed as u64;
-                bytes = &bytes[passed..];
-                continue;
-            }
-            self.head.push(next);
-            bytes = &bytes[1..];
-            if self.head[0] & RESERVED != 0 {
-                return Err(ErrorKind::InvalidInput);
-            }
-            if let Some(length) = length(&self.head) {
-                if length > self.max {
-                    return Err(ErrorKind::FileTooLarge);
-                }
-                let mask = if self.head[1] & 0x80 == 0 { 0 } else { 4 };
-                self.rest = length + mask;
-                self.head.clear();
-            }
-        }
-        Ok(())
+/// The head of a frame.
+struct Head {
+    kind: Kind,
+    is_final: bool,
+    mask: [u8; 4],
+    /// Bytes of the head.
+    size: usize,
+    /// Bytes of the payload.
+    length: usize,
+}
+
+/// Takes the next frame off the bytes. `None`: it is not all there. `most`: the bytes that a frame may carry.
+pub(crate) fn take(bytes: &mut BytesMut, most: usize) -> Result<Option<Frame>, Broken> {
+    let Some(Head { kind, is_final, mask, size, length }) = head(bytes, most)? else { return Ok(None) };
+    if bytes.len() < size + length {
+        return Ok(None);
     }
+    bytes.advance(size);
+    let mut payload = bytes.split_to(length);
+    for four in payload.chunks_mut(mask.len()) {
+        for (byte, key) in four.iter_mut().zip(mask) {
+            *byte ^= key;
+        }
+    }
+    Ok(Some(Frame { kind, is_final, payload: payload.freeze() }))
 }
 
-/// The length that a head announces, once it is there.
-fn length(head: &[u8]) -> Option<u64> {
-    let bytes = match head.get(1)? & 0x7f {
-        126 => head.get(2..4)?,
-        127 => head.get(2..10)?,
-        short => return Some(short.into()),
+fn head(bytes: &[u8], most: usize) -> Result<Option<Head>, Broken> {
+    let Some(&first) = bytes.first() else { return Ok(None) };
+    let is_final = first & FINAL != 0;
+    let kind = match first & !FINAL & !RESERVED {
+        0 => Kind::More,
+        1 => Kind::Text,
+        2 => Kind::Binary,
+        8 => Kind::Close,
+        9 => Kind::Ping,
+        10 => Kind::Pong,
+        _ => return Err(Broken::Protocol),
     };
-    Some(bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)))
+    let is_control = matches!(kind, Kind::Close | Kind::Ping | Kind::Pong);
+    if first & RESERVED != 0 || (is_control && !is_final) {
+        return Err(Broken::Protocol);
+    }
+    let Some(&second) = bytes.get(1) else { return Ok(None) };
+    if second & MASKED == 0 {
+        return Err(Broken::Protocol);
+    }
+    let (length, mask_at) = match second & !MASKED {
+        126 => (bytes.get(2..4), 4),
+        127 => (bytes.get(2..10), 10),
+        _ => (bytes.get(1..2), 2),
+    };
+    let Some(length) = length else { return Ok(None) };
+    let length = length.iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
+    let (length, least) = match mask_at {
+        4 => (length, 126),
+        10 => (length, 0x1_0000),
+        _ => (length & u64::from(!MASKED), 0),
+    };
+    if length < least || (is_control && length > CONTROL_BYTES) {
+        return Err(Broken::Protocol);
+    }
+    let length = usize::try_from(length).ok().filter(|length| *length <= most);
+    let length = length.ok_or(Broken::TooLarge("Frame too large"))?;
+    let Some(&[one, two, three, four]) = bytes.get(mask_at..mask_at + 4) else { return Ok(None) };
+    Ok(Some(Head { kind, is_final, mask: [one, two, three, four], size: mask_at + 4, length }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::{FutureExt, stream::iter};
 
-    /// The kind of error that these bytes end with, whole and one by one.
-    fn judge(bytes: &[u8]) -> Option<ErrorKind> {
-        let judged = [bytes.len().max(1), 1].map(|size| {
-            let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-            let all: Vec<_> = watched(iter(pieces), 70_000).collect().now_or_never().unwrap();
-            let errors: Vec<_> = all.into_iter().filter_map(Result::err).collect();
-            assert!(errors.len() <= 1, "it ends with the first error");
-            errors.into_iter().next().map(|error| match error {
-                PayloadError::Io(error) => error.kind(),
-                other => panic!("{other}"),
-            })
+    const MOST: usize = 70_000;
+
+    /// The lengths of the frames in these bytes, and how it ends; the same whole and byte by byte.
+    fn lengths(bytes: &[u8]) -> (Vec<usize>, Result<(), Broken>) {
+        let read = [bytes.len().max(1), 1].map(|size| {
+            let (mut held, mut lengths) = (BytesMut::new(), Vec::new());
+            for piece in bytes.chunks(size) {
+                held.extend_from_slice(piece);
+                loop {
+                    match take(&mut held, MOST) {
+                        Ok(Some(frame)) => lengths.push(frame.payload.len()),
+                        Ok(None) => break,
+                        Err(broken) => return (lengths, Err(broken)),
+                    }
+                }
+            }
+            (lengths, Ok(()))
         });
-        assert_eq!(judged[0], judged[1]);
-        judged[0]
+        assert_eq!(read[0], read[1]);
+        read[0].clone()
     }
 
-    fn frame(length: &[u8], payload: usize) -> Vec<u8> {
-        [&[0x82][..], length, &[0; 4], &vec![0xff; payload]].concat()
+    fn frame(first: u8, length: &[u8], payload: usize) -> Vec<u8> {
+        [&[first][..], length, &[0; 4], &vec![0xff; payload]].concat()
     }
 
     #[test]
     fn frames_up_to_the_limit_pass_however_they_are_cut() {
-        let small = frame(&[0x85], 5);
-        let middle = frame(&[0xfe, 1, 0], 256);
-        let large = frame(&[0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x70], 70_000);
-        assert_eq!(judge(&[small.clone(), large, middle, small].concat()), None);
-        assert_eq!(judge(&[]), None);
+        let small = frame(0x82, &[0x85], 5);
+        let middle = frame(0x82, &[0xfe, 1, 0], 256);
+        let large = frame(0x82, &[0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x70], 70_000);
+        let all = [small.clone(), large, middle, small, vec![0x82, 0x85]].concat();
+        assert_eq!(lengths(&all), (vec![5, 70_000, 256, 5], Ok(())));
+        assert_eq!(lengths(&[]), (vec![], Ok(())));
     }
 
     #[test]
     fn a_frame_over_the_limit_is_refused_by_its_head() {
-        assert_eq!(judge(&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x71]), Some(ErrorKind::FileTooLarge), "WS-05");
-        assert_eq!(judge(&[0x82, 0xff, 255, 255, 255, 255, 255, 255, 255, 255]), Some(ErrorKind::FileTooLarge));
-        let second = [frame(&[0x85], 5), vec![0x82, 0x7f, 0, 0, 0, 1, 0, 0, 0, 0]].concat();
-        assert_eq!(judge(&second), Some(ErrorKind::FileTooLarge));
+        let too_large = Err(Broken::TooLarge("Frame too large"));
+        assert_eq!(lengths(&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x71]).1, too_large, "WS-05");
+        assert_eq!(lengths(&[0x82, 0xff, 255, 255, 255, 255, 255, 255, 255, 255]).1, too_large);
+        let second = [frame(0x82, &[0x85], 5), vec![0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0]].concat();
+        assert_eq!(lengths(&second), (vec![5], too_large));
     }
 
     #[test]
-    fn reserved_bits_are_refused() {
-        assert_eq!(judge(&[0xc2]), Some(ErrorKind::InvalidInput), "WS-04");
-        assert_eq!(judge(&[frame(&[0x85], 5), vec![0x92]].concat()), Some(ErrorKind::InvalidInput));
+    fn what_the_protocol_forbids_is_refused() {
+        for (bytes, why) in [
+            (vec![0xc2], "a reserved bit"),
+            (vec![0x83], "an unknown opcode"),
+            (vec![0x8f], "an unknown control opcode"),
+            (vec![0x09], "a ping in pieces"),
+            (vec![0x82, 0x05], "no mask"),
+            (vec![0x89, 0xfe, 0, 126], "a long ping"),
+            (vec![0x82, 0xfe, 0, 125], "125 in two bytes"),
+            (vec![0x82, 0xfe, 0, 0], "none in two bytes"),
+            (vec![0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff], "65,535 in eight bytes"),
+            (vec![0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 5], "5 in eight bytes"),
+        ] {
+            assert_eq!(lengths(&bytes), (vec![], Err(Broken::Protocol)), "WS-04 {why}");
+        }
+    }
+
+    #[test]
+    fn the_mask_is_taken_off() {
+        let mut bytes = BytesMut::from(&[0x81, 0x85, 1, 2, 3, 4, b'h' ^ 1, b'e' ^ 2, b'l' ^ 3, b'l' ^ 4, b'o' ^ 1][..]);
+        let payload = Bytes::from_static(b"hello");
+        assert_eq!(take(&mut bytes, MOST), Ok(Some(Frame { kind: Kind::Text, is_final: true, payload })));
+        assert!(bytes.is_empty());
     }
 }

@@ -2,30 +2,33 @@
 
 use crate::{
     Gateway,
-    fault::{problem, upgrade_required},
-    frames::bounded,
+    fault::{not_an_upgrade, problem, upgrade_required},
+    messages::Messages,
+    outbox::Outbox,
     session::{Dialect, Fault, Texts, carry, close},
 };
+use actix_http::ws::{CloseCode, hash_key};
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, HeaderValue},
+    body::BodyStream,
+    http::{
+        StatusCode, Version,
+        header::{self, HeaderName, HeaderValue},
+    },
     rt,
     web::Payload,
 };
-use actix_ws::{AggregatedMessageStream, CloseCode, Session};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_actix::Problem;
 use dalston_auth::{Denied, Permit, Refusal};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use dalston_stream::StreamConfig;
 
-/// A message of several frames has at most so many bytes (WS-05).
-const MESSAGE_BYTES: usize = 1024 * 1024;
-
 /// What a dialect asks of the handshake.
 pub(crate) struct Terms {
     /// A frame has at most so many bytes.
-    pub(crate) frame_bytes: u32,
+    pub(crate) frame_bytes: usize,
     /// The subprotocol that is agreed to where the client offers it.
     pub(crate) protocol: &'static str,
 }
@@ -41,8 +44,8 @@ pub(crate) enum Shaken {
 /// A socket whose client was admitted.
 pub(crate) struct Opened {
     response: HttpResponse,
-    session: Session,
-    messages: AggregatedMessageStream,
+    outbox: Outbox,
+    messages: Messages<Payload>,
     permit: Permit,
 }
 
@@ -57,26 +60,29 @@ pub(crate) async fn shake(
     if !gateway.origins.allow(request) {
         return Err(Problem::new(ErrorCode::OriginNotAllowed, "This origin may not open a stream"));
     }
-    if !request.headers().contains_key(header::UPGRADE) {
-        entered?;
-        return Err(upgrade_required());
-    }
-    let payload = bounded(request, payload, terms.frame_bytes.into()).await.map_err(|_| upgrade_required())?;
-    let (mut response, session, messages) = actix_ws::handle(request, payload).map_err(|_| upgrade_required())?;
+    let key = match key(request) {
+        Ok(key) => key,
+        Err(problem) => {
+            entered?;
+            return Err(problem);
+        }
+    };
+    let (outbox, body) = Outbox::new();
+    let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS)
+        .upgrade("websocket")
+        .insert_header((header::SEC_WEBSOCKET_ACCEPT, &hash_key(key)[..]))
+        .body(BodyStream::new(body));
     if offers(request, terms.protocol) {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(terms.protocol));
     }
     match entered {
         Ok(permit) => {
-            let messages = messages
-                .max_frame_size(terms.frame_bytes as usize)
-                .aggregate_continuations()
-                .max_continuation_size(MESSAGE_BYTES);
-            Ok(Shaken::Open(Box::new(Opened { response, session, messages, permit })))
+            let messages = Messages::new(payload, terms.frame_bytes);
+            Ok(Shaken::Open(Box::new(Opened { response, outbox, messages, permit })))
         }
         Err(denied) => {
             let (code, reason) = refused(denied)?;
-            close(session, code, reason).await;
+            close(outbox, code, reason).await;
             Ok(Shaken::Closed(response))
         }
     }
@@ -90,14 +96,14 @@ impl Opened {
         config: Result<StreamConfig, Fault>,
         mut dialect: impl Dialect + 'static,
     ) -> Result<HttpResponse, Problem> {
-        let Self { response, session, messages, permit } = self;
+        let Self { response, outbox, messages, permit } = self;
         let started = match &config {
             Ok(config) => gateway.runtime.services.streams.start(&permit, config).await,
             Err(_) => Ok(None),
         };
         let (fault, code, reason) = match (config, started) {
             (Ok(_), Ok(Some(stream))) => {
-                rt::spawn(carry(session, messages, stream, dialect));
+                rt::spawn(carry(outbox, messages, stream, dialect, gateway.stream_idle));
                 return Ok(response);
             }
             (Ok(_), Ok(None)) => (Some(Fault::no_capacity()), CloseCode::Again, "No workers available".to_owned()),
@@ -105,16 +111,45 @@ impl Opened {
             (Ok(_), Err(error)) => return Err(problem(error)),
             (Err(fault), _) => (Some(fault), CloseCode::Policy, "Invalid parameters".to_owned()),
         };
-        let (mut session, mut say) = (session, Texts::new());
+        let (mut outbox, mut say) = (outbox, Texts::new());
         if let Some(fault) = fault {
             dialect.fault(&fault, &mut say);
         }
         for text in say {
             // There is room on a socket that has just begun, and a client that is gone is noticed by nobody.
-            let _ = session.text(text).await;
+            let _ = outbox.text(text).await;
         }
-        close(session, code, reason).await;
+        close(outbox, code, &reason).await;
         Ok(response)
+    }
+}
+
+/// The key of a valid upgrade (RFC 6455 §4.2.1).
+fn key(request: &HttpRequest) -> Result<&[u8], Problem> {
+    let headers = request.headers();
+    // Two of a header that may come once are as none.
+    let only = |name: HeaderName| {
+        let mut values = headers.get_all(name);
+        let first = values.next()?;
+        values.next().is_none().then_some(first)?.to_str().ok()
+    };
+    if !only(header::UPGRADE).is_some_and(|upgrade| upgrade.trim().eq_ignore_ascii_case("websocket")) {
+        return Err(upgrade_required());
+    }
+    if request.version() < Version::HTTP_11 || headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(not_an_upgrade("An upgrade is a request of HTTP/1.1 without a body"));
+    }
+    if !request.head().upgrade() {
+        return Err(not_an_upgrade("The header Connection must name the upgrade"));
+    }
+    if only(header::SEC_WEBSOCKET_VERSION) != Some("13") {
+        return Err(not_an_upgrade("Sec-WebSocket-Version must be 13"));
+    }
+    let key = only(header::SEC_WEBSOCKET_KEY).unwrap_or_default();
+    if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) {
+        Ok(key.as_bytes())
+    } else {
+        Err(not_an_upgrade("Sec-WebSocket-Key must be 16 bytes in base64, once"))
     }
 }
 

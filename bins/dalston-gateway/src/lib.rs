@@ -15,13 +15,16 @@ mod head;
 mod health;
 mod hosts;
 mod mcp;
+mod messages;
 mod openai;
 mod origins;
+mod outbox;
 mod paced;
 mod realtime;
 mod repeat;
 mod routes;
 mod serve;
+mod server;
 mod session;
 mod stream;
 mod telegram;
@@ -30,11 +33,12 @@ mod upload;
 pub use body::Pace;
 pub use routes::{Route, Serves, app, routes};
 pub use serve::serve;
+pub use server::{Limits, listen};
 
 use crate::{hosts::Hosts, mcp::Mcp, origins::Origins};
 use dalston_actix::{QueryKeys, TrustedProxies};
 use dalston_runtime::{KeysInQuery, Runtime, Settings};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What the handlers have at hand.
 pub struct Gateway {
@@ -48,6 +52,7 @@ pub struct Gateway {
     origins: Origins,
     mcp: Mcp,
     public_url: Option<String>,
+    stream_idle: Duration,
 }
 
 impl Gateway {
@@ -66,6 +71,7 @@ impl Gateway {
             hosts: Hosts::new(settings.allowed_hosts.clone()),
             origins: Origins::new(settings.allowed_origins.clone()),
             public_url: settings.public_url.clone(),
+            stream_idle: settings.clients.stream_idle,
         }
     }
 }

@@ -4,7 +4,7 @@ use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
-use dalston_gateway::{Gateway, serve};
+use dalston_gateway::{Gateway, Limits, serve};
 use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
@@ -48,11 +48,12 @@ async fn run() -> Result<()> {
     runtime.first_key(&settings, shown).await?;
     tracing::info!(address = %listener.local_addr()?, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
+    let limits = Limits::new(&settings, files());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = async move {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     };
-    Ok(serve(listener, gateway, stop).await?)
+    Ok(serve(listener, gateway, &limits, stop).await?)
 }
 
 /// The flag of a setting. One that is false unless it is set is a switch: its name alone means true.
@@ -81,4 +82,13 @@ fn harden() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// How many files may be open: as many as the kernel lets this process have. `None`: any number.
+fn files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Where the kernel does not allow it, it stays as is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    getrlimit(Resource::Nofile).current
 }

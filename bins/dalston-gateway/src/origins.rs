@@ -11,9 +11,13 @@ impl Origins {
         Self(allowed)
     }
 
-    /// Whether the request's origin may do so. None at all is no browser, and fine.
+    /// Whether the request's origin may do so. None at all is no browser, and fine; two are ambiguous, and refused.
     pub(crate) fn allow(&self, request: &HttpRequest) -> bool {
-        let Some(origin) = request.headers().get(header::ORIGIN) else { return true };
+        let mut origins = request.headers().get_all(header::ORIGIN);
+        let Some(origin) = origins.next() else { return true };
+        if origins.next().is_some() {
+            return false;
+        }
         let Ok(origin) = origin.to_str() else { return false };
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let own = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
@@ -39,5 +43,20 @@ mod tests {
             assert!(!allowed(wrong), "WS-03 {wrong}");
         }
         assert!(origins.allow(&TestRequest::get().to_http_request()));
+    }
+
+    #[test]
+    fn two_origins_are_none_that_may() {
+        let origins = Origins::new(vec!["https://app.example.com".to_owned()]);
+        for (one, two) in [
+            ("http://localhost:8000", "https://evil.example"),
+            ("https://evil.example", "http://localhost:8000"),
+            ("http://localhost:8000", "http://localhost:8000"),
+            ("https://app.example.com", "https://app.example.com"),
+        ] {
+            let request = TestRequest::get().insert_header(("host", "localhost:8000"));
+            let request = request.append_header(("origin", one)).append_header(("origin", two));
+            assert!(!origins.allow(&request.to_http_request()), "WS-03 {one} {two}");
+        }
     }
 }

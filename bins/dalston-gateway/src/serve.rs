@@ -1,7 +1,7 @@
 //! The server: routes behind limits of time and number, work each second, and an end in good order.
 
-use crate::{Gateway, app};
-use actix_web::{HttpServer, rt, web::Data};
+use crate::{Gateway, Limits, listen};
+use actix_web::{rt, web::Data};
 use dalston_runtime::Runtime;
 use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
 use tokio::{
@@ -9,32 +9,19 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-/// The head of a request arrives in time, or the connection ends (DOS-01).
-const HEAD: Duration = Duration::from_secs(5);
-/// An idle connection is kept for so long.
-const IDLE: Duration = Duration::from_secs(15);
-/// Connections of one worker at most (DOS-06).
-const CONNECTIONS: usize = 10_000;
-/// Requests under way have so long to finish when the gateway stops, in seconds.
-const FINISH: u64 = 30;
 /// Recovery runs at the start, and so often.
 const RECOVERY: Duration = Duration::from_mins(1);
 
 /// Serves on the listener until `stop` comes: then streams are closed with 1001, requests under way finish, jobs end or
 /// are handed back, counted usage is written.
-pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    limits: &Limits,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let runtime = gateway.runtime.clone();
-    let data = Data::from(gateway);
-    let server = HttpServer::new(move || app(data.clone()))
-        .client_request_timeout(HEAD)
-        .keep_alive(IDLE)
-        .max_connections(CONNECTIONS)
-        // A client that has gone is not waited for: nobody would read the answer.
-        .h1_allow_half_closed(false)
-        .shutdown_timeout(FINISH)
-        .disable_signals()
-        .listen(listener)?
-        .run();
+    let server = listen(listener, &Data::from(gateway), limits)?;
     let handle = server.handle();
     let (end, ending) = watch::channel(());
     let attending = rt::spawn(attend(runtime.clone(), ending.clone()));

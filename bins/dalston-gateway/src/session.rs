@@ -1,14 +1,18 @@
 //! A session: frames both ways, until either side, the key, or the gateway ends it.
 
-use crate::alive::Alive;
-use actix_web::error::PayloadError;
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Closed, ProtocolError, Session};
+use crate::{
+    alive::{Alive, Due},
+    frames::Broken,
+    messages::{Message, Messages},
+    outbox::{Gone, Outbox},
+};
+use actix_http::ws::CloseCode;
+use actix_web::web::Payload;
 use bytes::Bytes;
 use bytestring::ByteString;
 use dalston_service::{Ending, ServiceError, Stream};
 use dalston_stream::{ClientFrame, Kind, Said, StreamConfig};
-use futures_util::StreamExt;
-use std::{borrow::Cow, collections::VecDeque, future::Future, io::ErrorKind, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, future::Future, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -82,7 +86,7 @@ impl End {
 
 /// A session under way.
 struct Carrier<D> {
-    session: Session,
+    outbox: Outbox,
     stream: Stream,
     dialect: D,
     say: Texts,
@@ -100,26 +104,26 @@ enum Turn {
     Told(Told),
     /// The worker had room for what was held.
     Passed,
-    Heard(Option<Result<AggregatedMessage, ProtocolError>>),
+    Heard(Option<Result<Message, Broken>>),
     Said(Option<Said>),
     /// The worker has not said the rest in time.
     Late,
-    /// To ask whether the client still lives.
-    Ask,
+    Due(Due),
 }
 
 /// Carries frames both ways until either side, the key, or the gateway ends the session.
 pub(crate) async fn carry(
-    session: Session,
-    mut messages: AggregatedMessageStream,
+    outbox: Outbox,
+    mut messages: Messages<Payload>,
     stream: Stream,
     mut dialect: impl Dialect,
+    idle: Duration,
 ) {
     let mut say = Texts::new();
     dialect.begin(&stream, &mut say);
     let (held, rest, is_deaf, has_ended) = (VecDeque::new(), None, false, false);
-    let mut carrier = Carrier { session, stream, dialect, say, held, rest, is_deaf, has_ended };
-    let mut alive = Alive::new();
+    let mut carrier = Carrier { outbox, stream, dialect, say, held, rest, is_deaf, has_ended };
+    let mut alive = Alive::new(idle);
     let end = loop {
         if let Some(end) = carrier.step(&mut messages, &mut alive).await {
             break end;
@@ -129,9 +133,9 @@ pub(crate) async fn carry(
 }
 
 impl<D: Dialect> Carrier<D> {
-    async fn step(&mut self, messages: &mut AggregatedMessageStream, alive: &mut Alive) -> Option<End> {
+    async fn step(&mut self, messages: &mut Messages<Payload>, alive: &mut Alive) -> Option<End> {
         while let Some(text) = self.say.pop_front() {
-            if let Some(end) = write(self.session.text(text), &mut self.stream.ending).await {
+            if let Some(end) = write(self.outbox.text(text), &mut self.stream.ending).await {
                 return self.ends(end);
             }
         }
@@ -152,16 +156,16 @@ impl<D: Dialect> Carrier<D> {
             said = self.stream.worker.from.recv() => Turn::Said(said),
             message = messages.next(), if listens => Turn::Heard(message),
             () = sleep_until(late), if self.rest.is_some() => Turn::Late,
-            () = alive.tick() => Turn::Ask,
+            due = alive.due(listens) => Turn::Due(due),
         };
         match turn {
             Turn::Passed => None,
             Turn::Told(told) => self.ends(told),
             Turn::Heard(Some(Ok(message))) => {
-                alive.heard();
+                alive.heard(matches!(message, Message::Text(_) | Message::Binary(_)));
                 self.hear(message).await
             }
-            Turn::Heard(Some(Err(error))) => Some(broken(&error)),
+            Turn::Heard(Some(Err(error))) => Some(broken(error)),
             Turn::Said(Some(said)) => {
                 self.has_ended = said.kind == Kind::End;
                 self.dialect.tell(said, &mut self.say);
@@ -169,25 +173,29 @@ impl<D: Dialect> Carrier<D> {
             }
             Turn::Said(None) => Some(self.lost()),
             Turn::Late => Some(self.ended()),
-            Turn::Ask if alive.asks(listens) => {
-                let told = write(self.session.ping(b""), &mut self.stream.ending).await;
+            Turn::Due(Due::Idle) => {
+                self.wind_up(End::closed(CloseCode::Normal, "The client said nothing for too long"));
+                None
+            }
+            Turn::Due(Due::Ping) if alive.asks(listens) => {
+                let told = write(self.outbox.ping(), &mut self.stream.ending).await;
                 told.and_then(|told| self.ends(told))
             }
-            Turn::Heard(None) | Turn::Ask => Some(End::Gone),
+            Turn::Heard(None) | Turn::Due(Due::Ping) => Some(End::Gone),
         }
     }
 
     /// Takes a message of the client: what is for the worker is held.
-    async fn hear(&mut self, message: AggregatedMessage) -> Option<End> {
+    async fn hear(&mut self, message: Message) -> Option<End> {
         let heard = match message {
-            AggregatedMessage::Binary(audio) => Heard::Audio(audio),
-            AggregatedMessage::Text(text) => Heard::Text(text),
-            AggregatedMessage::Ping(payload) => {
-                let end = write(self.session.pong(&payload), &mut self.stream.ending).await;
+            Message::Binary(audio) => Heard::Audio(audio),
+            Message::Text(text) => Heard::Text(text),
+            Message::Ping(payload) => {
+                let end = write(self.outbox.pong(payload), &mut self.stream.ending).await;
                 return end.and_then(|end| self.ends(end));
             }
-            AggregatedMessage::Pong(_) => return None,
-            AggregatedMessage::Close(_) => return Some(End::Gone),
+            Message::Pong => return None,
+            Message::Close => return Some(End::Gone),
         };
         match self.dialect.hear(heard, self.stream.has_heard(), &mut self.say) {
             Wish::Nothing => None,
@@ -270,23 +278,23 @@ impl<D: Dialect> Carrier<D> {
 
     /// It is over, whether the client takes the close or not; the worker is heard out meanwhile, then its slot is freed.
     async fn close(self, end: End) {
-        let Self { mut session, stream, mut say, held, is_deaf, has_ended, .. } = self;
+        let Self { mut outbox, stream, mut say, held, is_deaf, has_ended, .. } = self;
         stream.leave();
         let closing = async move {
             match end {
                 End::Closed(code, reason) => {
                     let rest = async {
                         while let Some(text) = say.pop_front() {
-                            session.text(text).await?;
+                            outbox.text(text).await?;
                         }
-                        Ok::<_, Closed>(())
+                        Ok::<_, Gone>(())
                     };
                     // A client that does not take it may still take the close.
                     let _ = timeout(PATIENCE, rest).await;
-                    close(session, code, reason).await;
+                    close(outbox, code, &reason).await;
                 }
                 End::Gone => {
-                    let _ = timeout(PATIENCE, session.close(None)).await;
+                    let _ = timeout(PATIENCE, outbox.close(None)).await;
                 }
             }
         };
@@ -332,7 +340,7 @@ async fn told(ending: &mut watch::Receiver<Option<Ending>>) -> Told {
 
 /// Writes to the client, which may not read: neither the end of its key nor the session waits for it.
 async fn write(
-    writing: impl Future<Output = Result<(), Closed>>,
+    writing: impl Future<Output = Result<(), Gone>>,
     ending: &mut watch::Receiver<Option<Ending>>,
 ) -> Option<Told> {
     tokio::select! {
@@ -342,24 +350,16 @@ async fn write(
     }
 }
 
-/// What is wrong with a client's frames (RFC 6455 §7.4.1).
-fn broken(error: &ProtocolError) -> End {
-    let ProtocolError::Io(error) = error else { return End::closed(CloseCode::Protocol, "Protocol error") };
-    match error.get_ref().and_then(|cause| cause.downcast_ref::<PayloadError>()) {
-        Some(PayloadError::Io(error)) if error.kind() == ErrorKind::FileTooLarge => {
-            End::closed(CloseCode::Size, "Frame too large")
-        }
-        Some(PayloadError::Io(error)) if error.kind() == ErrorKind::InvalidInput => {
-            End::closed(CloseCode::Protocol, "Protocol error")
-        }
-        Some(_) => End::Gone,
-        None if error.kind() == ErrorKind::InvalidData => End::closed(CloseCode::Invalid, "Not UTF-8"),
-        None => End::closed(CloseCode::Size, "Message too large"),
+/// What is wrong with what a client sends (RFC 6455 §7.4.1).
+fn broken(broken: Broken) -> End {
+    match broken {
+        Broken::Protocol => End::closed(CloseCode::Protocol, "Protocol error"),
+        Broken::TooLarge(what) => End::closed(CloseCode::Size, what),
+        Broken::NotUtf8 => End::closed(CloseCode::Invalid, "Not UTF-8"),
     }
 }
 
 /// Closes a session with a code.
-pub(crate) async fn close(session: Session, code: CloseCode, reason: impl Into<Cow<'static, str>>) {
-    let reason = CloseReason { code, description: Some(reason.into().into_owned()) };
-    let _ = timeout(PATIENCE, session.close(Some(reason))).await;
+pub(crate) async fn close(outbox: Outbox, code: CloseCode, reason: &str) {
+    let _ = timeout(PATIENCE, outbox.close(Some((code, reason)))).await;
 }

@@ -1,6 +1,7 @@
 //! Settings in, a running set of parts out: the only place that names a storage engine.
 
 mod admin_box;
+mod clients;
 mod first_key;
 mod given;
 mod logging;
@@ -16,6 +17,7 @@ mod work;
 mod workload;
 
 pub use admin_box::admin_box;
+pub use clients::Clients;
 pub use dalston_chat::Tempo;
 pub use given::Given;
 pub use logging::init as init_logging;

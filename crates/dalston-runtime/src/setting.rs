@@ -158,6 +158,21 @@ pub const SETTINGS: &[Setting] = &[
         "streams that the built-in voice activity detection serves at once; 0: none",
     ),
     Setting::new(
+        &["DALSTON_STREAM_IDLE_SECONDS"],
+        "300",
+        "a stream whose client sends no message for so long ends; pings and pongs are none",
+    ),
+    Setting::new(
+        &["DALSTON_CONNECTIONS"],
+        "10000",
+        "connections of all clients together; what is beyond gets 503",
+    ),
+    Setting::new(
+        &["DALSTON_CONNECTIONS_PER_ADDRESS"],
+        "512",
+        "connections of one address, /64 of IPv6; loopback and DALSTON_TRUSTED_PROXIES have no limit of their own",
+    ),
+    Setting::new(
         &["DALSTON_WEBHOOK_NETWORKS"],
         "",
         "networks beside the public ones that webhooks may reach, comma-separated CIDRs: 127.0.0.0/8",

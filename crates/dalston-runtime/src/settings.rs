@@ -1,7 +1,7 @@
 //! The settings in force: read from the table's names, all problems at once.
 
 use crate::{
-    StoreUrl, Workload, logging,
+    Clients, StoreUrl, Workload, logging,
     reader::{Reader, base_url},
 };
 use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
@@ -52,6 +52,8 @@ pub struct Settings {
     pub llm: Option<LlmSettings>,
     /// How jobs and streams are served.
     pub workload: Workload,
+    /// What clients may hold.
+    pub clients: Clients,
     /// The greatest upload in bytes.
     pub max_upload_bytes: u64,
     /// Where a key in the query is taken.
@@ -184,15 +186,27 @@ impl Settings {
         let telegram = reader.telegram(public_url.is_some());
         let llm = reader.llm();
         let workload = reader.workload();
+        let clients = reader.clients();
         let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
         let mask = Arc::new(reader.mask());
-        match (listen, rate_outage, memory, workload, max_upload_bytes, query_keys, auth_failures_per_minute, log) {
+        match (
+            listen,
+            rate_outage,
+            memory,
+            workload,
+            clients,
+            max_upload_bytes,
+            query_keys,
+            auth_failures_per_minute,
+            log,
+        ) {
             (
                 Some(listen),
                 Some(rate_outage),
                 Some(memory),
                 Some(workload),
+                Some(clients),
                 Some(max_upload_bytes),
                 Some(query_keys),
                 Some(auth_failures_per_minute),
@@ -213,6 +227,7 @@ impl Settings {
                 public_url,
                 llm,
                 workload,
+                clients,
                 max_upload_bytes,
                 query_keys,
                 allowed_origins,

@@ -48,6 +48,8 @@ async fn frames_against_the_protocol_close_with_1002() {
         (frame(0x09, b"ping"), "a ping in pieces"),
         (frame(0x88, b"x"), "half a close code"),
         (frame(0x88, &[3, 0xed]), "a close code that is none"),
+        ([&[TEXT, 0xfe, 0, 2], &[0; 4][..], b"{}"].concat(), "a length in two bytes that has room in one"),
+        ([&[TEXT, 0xff, 0, 0, 0, 0, 0, 0, 0, 2], &[0; 4][..], b"{}"].concat(), "a length in eight bytes"),
     ] {
         assert_eq!(code_after(&app, &secret, &bytes).await, 1002, "WS-04 {why}");
     }
@@ -108,4 +110,23 @@ async fn a_close_of_the_client_is_answered() {
     raw.send(frame(0x88, &1000_u16.to_be_bytes())).await;
     raw.ended().await;
     Socket::begun(app.address, &secret).await;
+}
+
+#[tokio::test]
+async fn a_message_of_more_than_a_thousand_fragments_closes_with_1009() {
+    let (app, secret) = streaming().await;
+    for content in [&b"x"[..], b""] {
+        let many = [frame(0x02, content), frame(0x00, content).repeat(1_000)].concat();
+        assert_eq!(code_after(&app, &secret, &many).await, 1009, "WS-05");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_messages_waits_and_is_no_error() {
+    let (app, secret) = streaming().await;
+    let mut raw = Raw::upgrade(app.address, STREAM, &secret).await;
+    raw.send(frame(0x89, b"").repeat(1_500)).await;
+    raw.send(frame(TEXT, br#"{"type":"end"}"#)).await;
+    let texts = raw.texts_until_closed().await;
+    assert!(texts[1].contains("session.end"), "{texts:?}");
 }

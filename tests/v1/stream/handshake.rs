@@ -36,39 +36,80 @@ async fn a_request_without_an_upgrade_is_answered_as_http() {
 #[tokio::test]
 async fn another_version_of_the_protocol_is_told_which_one_is_spoken() {
     let (app, secret) = streaming().await;
-    for version in ["8", "14", "abc"] {
+    for version in ["7", "8", "14", "abc", "13, 8"] {
         let headers = [("x-api-key", secret.as_str()), ("sec-websocket-version", version)];
         let refused = Socket::open(app.address, "", &headers).await.map(|_| ()).unwrap_err();
-        assert_eq!(refused.code, 426, "WS-01 {version}");
+        assert_eq!(refused.code, 400, "WS-01 {version}");
         assert_eq!(refused.headers["sec-websocket-version"], "13");
-        assert_eq!(refused.headers["upgrade"], "websocket");
     }
 }
 
+/// The answer to a handshake of these lines.
+async fn answer(app: &App, version: &str, lines: &[&str]) -> (u16, String) {
+    let mut raw = Raw::connect(app.address).await;
+    raw.send(format!("GET {STREAM} HTTP/{version}\r\nHost: {}\r\n{}\r\n\r\n", app.address, lines.join("\r\n"))).await;
+    let reply = raw.reply().await;
+    (reply.code, reply.head)
+}
+
+const WHOLE: [&str; 4] = [
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
 #[tokio::test]
-async fn a_handshake_that_lacks_something_is_answered_as_http_and_the_gateway_lives() {
+async fn a_handshake_that_is_none_is_answered_as_http_and_the_gateway_lives() {
     let (app, secret) = streaming().await;
-    let whole = [
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    ];
-    for lacking in 0..whole.len() {
-        let mut lines = whole.to_vec();
-        lines.remove(lacking);
-        let mut raw = Raw::connect(app.address).await;
-        raw.send(format!(
-            "GET {STREAM} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {secret}\r\n{}\r\n\r\n",
-            app.address,
-            lines.join("\r\n")
-        ))
-        .await;
-        let reply = raw.reply().await;
-        assert!((400..500).contains(&reply.code), "WS-01 without {}: {}", whole[lacking], reply.head);
-        assert!(reply.head.contains("application/problem+json"), "{}", reply.head);
+    let credential = format!("X-API-Key: {secret}");
+    for (place, line, code, why) in [
+        (0, "", 426, "no upgrade"),
+        (0, "Upgrade: h2c", 426, "another upgrade"),
+        (0, "Upgrade: websocket\r\nUpgrade: websocket", 426, "two upgrades"),
+        (1, "", 400, "a connection that is not upgraded"),
+        (1, "Connection: keep-alive", 400, "a connection that stays"),
+        (2, "", 400, "no version"),
+        (2, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13", 400, "two versions"),
+        (3, "", 400, "no key"),
+        (3, "Sec-WebSocket-Key: dGhl", 400, "a short key"),
+        (3, "Sec-WebSocket-Key: !GhlIHNhbXBsZSBub25jZQ==", 400, "a key that is not base64"),
+        (3, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZSBsb25n", 400, "a long key"),
+        (
+            3,
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            400,
+            "two keys",
+        ),
+    ] {
+        let mut lines = WHOLE.map(str::to_owned);
+        line.clone_into(&mut lines[place]);
+        let mut lines: Vec<&str> = lines.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
+        // Who has no key is told that, and nothing of the handshake.
+        let (without, _) = answer(&app, "1.1", &lines).await;
+        assert_eq!(without, 401, "{why}");
+        lines.push(&credential);
+        let (with, head) = answer(&app, "1.1", &lines).await;
+        assert_eq!(with, code, "WS-01 {why}: {head}");
+        assert!(head.contains("application/problem+json") && head.contains("sec-websocket-version: 13"), "{head}");
     }
+    let lines = [&WHOLE[..], &[&credential]].concat();
+    assert_eq!(answer(&app, "1.0", &lines).await.0, 400, "WS-01 an old HTTP");
+    assert_eq!(answer(&app, "1.1", &lines).await.0, 101);
     Socket::begun(app.address, &secret).await;
+}
+
+#[tokio::test]
+async fn two_origins_are_refused_whatever_they_are() {
+    let (app, secret) = streaming().await;
+    let (own, evil) = (format!("Origin: http://{}", app.address), "Origin: https://evil.example".to_owned());
+    let credential = format!("X-API-Key: {secret}");
+    for origins in [[&own, &evil], [&evil, &own], [&own, &own]] {
+        let origins = origins.map(String::as_str);
+        let lines = [&WHOLE[..], &origins, &[&credential]].concat();
+        assert_eq!(answer(&app, "1.1", &lines).await.0, 403, "WS-03 {origins:?}");
+    }
+    assert_eq!(answer(&app, "1.1", &[&WHOLE[..], &[&own, &credential]].concat()).await.0, 101);
 }
 
 #[tokio::test]

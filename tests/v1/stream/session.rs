@@ -4,7 +4,8 @@ use dalston_model::KeyPatch;
 use kit::{
     app::{App, MASTER, Start, operator},
     process::eventually,
-    socket::Socket,
+    raw::{Frame, Raw},
+    socket::{STREAM, Socket},
     workers::{Echo, Flood},
 };
 use serde_json::json;
@@ -193,6 +194,31 @@ async fn a_client_that_sends_before_it_reads_loses_nothing() {
     }
     for length in 0..200 {
         assert_eq!(socket.hear().await["text"], length.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_client_says_nothing_ends() {
+    let app = Start::default().worker(Echo).set("DALSTON_STREAM_IDLE_SECONDS", "1").start().await;
+    let secret = app.key("realtime").await.secret.unwrap();
+    let mut socket = Socket::begun(app.address, &secret).await;
+    assert_eq!(socket.hear().await["type"], "session.end", "the worker says the rest");
+    assert_eq!(socket.closed().await.0, 1000);
+    // Pings and pongs are no messages.
+    let mut raw = Raw::upgrade(app.address, STREAM, &secret).await;
+    let control = [0x89, 0x8a].map(|first| Frame { first, masked: true, payload: b"" }.bytes()).concat();
+    let chatter = async {
+        loop {
+            raw.try_send(&control).await?;
+            tokio::task::yield_now().await;
+        }
+    };
+    let tenant = dalston_model::TenantId::default();
+    let streams = &app.runtime.services.streams;
+    let ended = eventually("its place is free", async || streams.count(&tenant) == 0);
+    tokio::select! {
+        () = ended => {}
+        broken = chatter => { let broken: std::io::Result<()> = broken; assert!(broken.is_err()) }
     }
 }
 

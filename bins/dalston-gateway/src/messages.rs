@@ -1,0 +1,232 @@
+//! The messages of a WebSocket client: whole, not too large, and no more a second than can be meant.
+
+use crate::frames::{self, Broken, Frame, Kind};
+use actix_web::{error::PayloadError, web::Bytes};
+use bytes::BytesMut;
+use bytestring::ByteString;
+use futures_util::{Stream, StreamExt};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// A message has at most so many bytes.
+const BYTES: usize = 1024 * 1024;
+/// It comes in at most so many frames, empty ones among them.
+const FRAMES: usize = 1_000;
+/// So many frames are taken a second; then nothing is read until it is over.
+const PER_SECOND: u32 = 1_000;
+
+/// What a client sends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    Text(ByteString),
+    Binary(Bytes),
+    Ping(Bytes),
+    Pong,
+    Close,
+}
+
+/// The messages of a client.
+pub(crate) struct Messages<S> {
+    bytes: S,
+    frame_bytes: usize,
+    /// What has come and was not read yet.
+    held: BytesMut,
+    /// The message that comes in several frames.
+    begun: Option<Begun>,
+    second: Duration,
+    /// When the second is over, and the frames that may be taken until then.
+    until: Instant,
+    left: u32,
+}
+
+struct Begun {
+    kind: Kind,
+    frames: usize,
+    content: BytesMut,
+}
+
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
+    /// The messages in these bytes, of frames that carry at most so many bytes.
+    pub(crate) fn new(bytes: S, frame_bytes: usize) -> Self {
+        Self::paced(bytes, frame_bytes, Duration::from_secs(1))
+    }
+
+    fn paced(bytes: S, frame_bytes: usize, second: Duration) -> Self {
+        let (held, until) = (BytesMut::new(), Instant::now() + second);
+        Self { bytes, frame_bytes, held, begun: None, second, until, left: PER_SECOND }
+    }
+
+    /// The next message; `None`: the client is gone. Nothing is lost when it is not waited for to the end.
+    pub(crate) async fn next(&mut self) -> Option<Result<Message, Broken>> {
+        loop {
+            if self.left == 0 {
+                sleep_until(self.until).await;
+            }
+            match frames::take(&mut self.held, self.frame_bytes) {
+                Ok(Some(frame)) => {
+                    self.count();
+                    if let Some(message) = self.read(frame).transpose() {
+                        return Some(message);
+                    }
+                }
+                Ok(None) => match self.bytes.next().await? {
+                    // Most of the time a frame comes alone, and is not copied.
+                    Ok(piece) if self.held.is_empty() => self.held = BytesMut::from(piece),
+                    Ok(piece) => self.held.extend_from_slice(&piece),
+                    Err(_) => return None,
+                },
+                Err(broken) => return Some(Err(broken)),
+            }
+        }
+    }
+
+    /// Counts a frame. A second begins with its first one.
+    fn count(&mut self) {
+        let now = Instant::now();
+        if self.left == 0 || now >= self.until {
+            (self.until, self.left) = (now + self.second, PER_SECOND);
+        }
+        self.left -= 1;
+    }
+
+    /// The message that the frame ends, if it does.
+    fn read(&mut self, Frame { kind, is_final, payload }: Frame) -> Result<Option<Message>, Broken> {
+        match kind {
+            Kind::Ping => return Ok(Some(Message::Ping(payload))),
+            Kind::Pong => return Ok(Some(Message::Pong)),
+            Kind::Close => return closed(&payload).map(|()| Some(Message::Close)),
+            Kind::Text | Kind::Binary if self.begun.is_some() => return Err(Broken::Protocol),
+            Kind::Text | Kind::Binary if is_final => return whole(kind, payload).map(Some),
+            Kind::Text | Kind::Binary => self.begun = Some(Begun { kind, frames: 0, content: BytesMut::new() }),
+            Kind::More => {}
+        }
+        let begun = self.begun.as_mut().ok_or(Broken::Protocol)?;
+        begun.frames += 1;
+        if begun.frames > FRAMES {
+            return Err(Broken::TooLarge("Message of too many frames"));
+        }
+        if begun.content.len() + payload.len() > BYTES {
+            return Err(Broken::TooLarge("Message too large"));
+        }
+        // Copied: a frame of one byte would keep all that was read with it.
+        begun.content.extend_from_slice(&payload);
+        match self.begun.take_if(|_| is_final) {
+            Some(Begun { kind, content, .. }) => whole(kind, content.freeze()).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+fn whole(kind: Kind, content: Bytes) -> Result<Message, Broken> {
+    match kind {
+        Kind::Text => ByteString::try_from(content).map(Message::Text).map_err(|_| Broken::NotUtf8),
+        _ => Ok(Message::Binary(content)),
+    }
+}
+
+/// What a client may close with: nothing, or a code that means something and a reason (§5.5.1, §7.4).
+fn closed(payload: &[u8]) -> Result<(), Broken> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Ok(()) } else { Err(Broken::Protocol) };
+    };
+    match u16::from_be_bytes(*code) {
+        1000..=1003 | 1007..=1014 | 3000..=4999 if str::from_utf8(reason).is_ok() => Ok(()),
+        1000..=1003 | 1007..=1014 | 3000..=4999 => Err(Broken::NotUtf8),
+        _ => Err(Broken::Protocol),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{FutureExt, stream};
+
+    const TEXT: u8 = 1;
+    const BINARY: u8 = 2;
+    const PING: u8 = 9;
+    const FINAL: u8 = 0x80;
+
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let length = match payload.len() {
+            length @ ..=125 => vec![0x80 | u8::try_from(length).unwrap()],
+            length => [&[0xfe][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
+        };
+        [vec![first], length, vec![0; 4], payload.to_vec()].concat()
+    }
+
+    fn messages(
+        bytes: &[u8],
+        second: Duration,
+    ) -> Messages<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<>> {
+        let pieces: Vec<_> = bytes.chunks(30_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        Messages::paced(stream::iter(pieces).chain(stream::pending()), 60_000, second)
+    }
+
+    /// The first message, or what is wrong.
+    async fn first(bytes: Vec<u8>) -> Result<Message, Broken> {
+        messages(&bytes, Duration::ZERO).next().await.unwrap()
+    }
+
+    fn fragments(number: usize, content: &[u8]) -> Vec<u8> {
+        let mut bytes = frame(BINARY, content);
+        for _ in 2..number {
+            bytes.extend(frame(0, content));
+        }
+        bytes.extend(frame(FINAL, content));
+        bytes
+    }
+
+    #[tokio::test]
+    async fn a_message_has_a_thousand_frames_at_most() {
+        assert_eq!(first(fragments(1_000, b"x")).await, Ok(Message::Binary(vec![b'x'; 1_000].into())));
+        assert_eq!(first(fragments(1_000, b"")).await, Ok(Message::Binary(Bytes::new())), "empty ones too");
+        let too_many = Err(Broken::TooLarge("Message of too many frames"));
+        assert_eq!(first(fragments(1_001, b"x")).await, too_many, "WS-05");
+        assert_eq!(first(fragments(1_001, b"")).await, too_many);
+        // Frames of control in between are none of the message.
+        let pings = frame(FINAL | PING, b"p").repeat(500);
+        let mixed = [frame(TEXT, b"a"), pings, frame(0, b"").repeat(400), frame(FINAL, b"b")].concat();
+        let mut mixed = messages(&mixed, Duration::ZERO);
+        for _ in 0..500 {
+            assert_eq!(mixed.next().await, Some(Ok(Message::Ping(Bytes::from_static(b"p")))));
+        }
+        assert_eq!(mixed.next().await, Some(Ok(Message::Text("ab".into()))));
+    }
+
+    #[tokio::test]
+    async fn a_message_has_a_mebibyte_at_most() {
+        let piece = vec![0; 1024 * 1024 / 32];
+        assert_eq!(first(fragments(32, &piece)).await, Ok(Message::Binary(vec![0; 1024 * 1024].into())));
+        let mut over = frame(BINARY, b"x");
+        (0..32).for_each(|_| over.extend(frame(0, &piece)));
+        assert_eq!(first(over).await, Err(Broken::TooLarge("Message too large")), "WS-05");
+    }
+
+    #[tokio::test]
+    async fn a_thousand_frames_a_second_are_taken_and_the_others_wait() {
+        for flood in [frame(FINAL | PING, b""), frame(FINAL | BINARY, b""), frame(FINAL | TEXT, b"x")] {
+            let mut messages = messages(&flood.repeat(5_000), Duration::from_hours(1));
+            for _ in 0..1_000 {
+                assert!(messages.next().now_or_never().is_some(), "WS-06");
+            }
+            assert!(messages.next().now_or_never().is_none(), "nothing is read until the second is over");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_taken_in_the_seconds_after() {
+        let mut messages = messages(&frame(FINAL | PING, b"").repeat(5_000), Duration::from_millis(1));
+        for _ in 0..5_000 {
+            assert!(messages.next().await.unwrap().is_ok(), "it is no error");
+        }
+    }
+
+    #[tokio::test]
+    async fn closes_must_mean_something() {
+        assert_eq!(first(frame(0x88, b"")).await, Ok(Message::Close));
+        assert_eq!(first(frame(0x88, &[3, 232, b'x'])).await, Ok(Message::Close));
+        assert_eq!(first(frame(0x88, b"x")).await, Err(Broken::Protocol));
+        assert_eq!(first(frame(0x88, &[3, 237])).await, Err(Broken::Protocol));
+        assert_eq!(first(frame(0x88, &[3, 232, 0xff])).await, Err(Broken::NotUtf8));
+    }
+}

@@ -1,0 +1,127 @@
+//! Whose turn it is on a connection.
+
+use actix_http::Payload;
+use actix_web::{error::PayloadError, web::Bytes};
+use futures_util::Stream;
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+/// Whose turn it is: the client's, or the server's while it serves a request. Shared by the connection and by the
+/// service that answers its requests, which run on one thread.
+#[derive(Clone, Default)]
+pub(crate) struct Turn(Rc<State>);
+
+#[derive(Default)]
+struct State {
+    is_serving: Cell<bool>,
+    waits_for_body: Cell<bool>,
+    /// Requests that were served or are.
+    requests: Cell<u64>,
+    /// Who is to be woken when more may be read.
+    reader: RefCell<Option<Waker>>,
+    /// The address that the client reached.
+    local: Option<SocketAddr>,
+}
+
+/// A request that is served, until this is dropped.
+pub(super) struct Serving(Turn);
+
+impl Turn {
+    pub(super) fn new(local: Option<SocketAddr>) -> Self {
+        Self(Rc::new(State { local, ..State::default() }))
+    }
+
+    /// The server begins to serve a request.
+    pub(super) fn begin(&self) -> Serving {
+        self.0.is_serving.set(true);
+        self.0.requests.set(self.0.requests.get() + 1);
+        Serving(self.clone())
+    }
+
+    /// Whether the client may be read: no request is served, or the one that is waits for its body.
+    pub(super) fn may_read(&self) -> bool {
+        !self.0.is_serving.get() || self.waits_for_body()
+    }
+
+    /// Whether the request that is served waits for more of its body.
+    pub(super) fn waits_for_body(&self) -> bool {
+        self.0.waits_for_body.get()
+    }
+
+    /// The reader, which waits until more may be read.
+    pub(super) fn park(&self, context: &Context<'_>) {
+        let mut reader = self.0.reader.borrow_mut();
+        match &mut *reader {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => *reader = Some(context.waker().clone()),
+        }
+    }
+
+    /// Wakes the reader, if it waits.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.0.reader.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// The address that the client reached.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.0.local
+    }
+}
+
+impl Serving {
+    /// The body of the request.
+    pub(super) fn body(&self, payload: Payload) -> Body {
+        Body { payload, request: self.0.0.requests.get(), turn: self.0.clone() }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.0.is_serving.set(false);
+        self.0.0.waits_for_body.set(false);
+        self.0.wake();
+    }
+}
+
+/// The body of a request. More of it is read when somebody waits for it.
+pub(super) struct Body {
+    payload: Payload,
+    /// Which request it is of: it may outlive the answer.
+    request: u64,
+    turn: Turn,
+}
+
+impl Body {
+    fn wait(&self, waits: bool) {
+        let State { is_serving, requests, waits_for_body, .. } = &*self.turn.0;
+        if is_serving.get() && requests.get() == self.request {
+            waits_for_body.set(waits);
+            if waits {
+                self.turn.wake();
+            }
+        }
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = Pin::new(&mut self.payload).poll_next(context);
+        self.wait(polled.is_pending());
+        polled
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.wait(false);
+    }
+}
