@@ -87,8 +87,8 @@ async fn a_server_that_ends_idle_connections_is_asked_on_new_ones() {
     let app = Start::default().set("DALSTON_LLM_URL", &url).set("DALSTON_LLM_MODEL", MODEL).start().await;
     let admin = app.key("admin").await;
     for _ in 0..5 {
-        let answer = say(&admin, "hello").await.expect(200);
-        assert!(answer.json["response"].as_str().unwrap().starts_with("Hello."), "{}", answer.text);
+        let answer = say(&admin, "hello").await.expect(200).json;
+        assert!(answer["response"].as_str().unwrap().starts_with("Hello."), "{answer}");
     }
 }
 

@@ -16,13 +16,20 @@ pub(crate) fn is_filter(text: &str) -> bool {
         Some((target, level)) => !target.is_empty() && !target.contains(char::is_whitespace) && is_level(level),
         None => is_level(text),
     };
-    text.split(',').map(str::trim).all(is_directive) && EnvFilter::try_new(text).is_ok()
+    let text = without_blanks(text);
+    text.split(',').all(is_directive) && EnvFilter::try_new(text).is_ok()
+}
+
+/// The filter without the blanks that people write behind commas.
+fn without_blanks(filter: &str) -> String {
+    filter.split(',').map(str::trim).collect::<Vec<_>>().join(",")
 }
 
 /// Starts logging what `filter` lets through, through the mask. Fails on a filter that is none.
 pub fn init(filter: &str, json: bool, mask: Arc<Mask>) -> Result<()> {
     // The SDK of MCP says thrice what each request is; whoever wants that asks for it by name.
-    let filter = EnvFilter::try_new(format!("rmcp=warn,{filter}")).context("DALSTON_LOG is no tracing filter")?;
+    let filter = EnvFilter::try_new(format!("rmcp=warn,{}", without_blanks(filter)))
+        .context("DALSTON_LOG is no tracing filter")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked { inner: io::stderr, mask });
     let started = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(false).try_init() };
     started.map_err(|error| anyhow::anyhow!(error)).context("logging cannot be started")?;

@@ -8,7 +8,7 @@ pub mod audit;
 pub mod chain;
 pub mod claims;
 pub mod contention;
-mod counters;
+mod counter;
 pub mod deliveries;
 pub mod ends;
 pub mod feed;
@@ -52,16 +52,13 @@ macro_rules! contract {
     ($engine:ident, $fixture:expr, limits) => {
         mod $engine {
             $crate::contract!(@every $fixture);
-            $crate::contract!(@limits $fixture);
+            $crate::counter_contract!($fixture);
         }
     };
     ($engine:ident, $fixture:expr, only limits) => {
         mod $engine {
-            $crate::contract!(@limits $fixture);
+            $crate::counter_contract!($fixture);
         }
-    };
-    (@limits $fixture:expr) => {
-        $crate::contract_of_counters!($fixture);
     };
     (@every $fixture:expr) => {
         $crate::contract!(@tests $fixture;
@@ -360,7 +357,7 @@ macro_rules! contract {
 mod tests {
     #[test]
     fn every_rule_is_in_the_list() {
-        let list = concat!(include_str!("mod.rs"), include_str!("counters.rs"));
+        let list = [include_str!("mod.rs"), include_str!("counter.rs")].concat();
         let groups = [
             include_str!("alone.rs"),
             include_str!("audit.rs"),
@@ -374,6 +371,7 @@ mod tests {
             include_str!("guards.rs"),
             include_str!("jobs.rs"),
             include_str!("keys.rs"),
+            include_str!("leases.rs"),
             include_str!("limits.rs"),
             include_str!("meter.rs"),
             include_str!("nodes.rs"),

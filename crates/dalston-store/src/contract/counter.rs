@@ -1,9 +1,9 @@
-//! The rules of a shared counter.
+//! The list of the rules for shared counters.
 
-/// One test per rule, on a fixture of its own: for [`crate::contract`].
+/// Makes a test of each rule for a shared counter; [`contract!`](crate::contract!) calls it.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! contract_of_counters {
+macro_rules! counter_contract {
     ($fixture:expr) => {
         $crate::contract!(@tests $fixture;
             limits {
