@@ -103,9 +103,10 @@ async fn a_model_that_obeys_runs_nothing_but_what_reads() {
         {
             assert!(said.contains(words), "{words} in {what}");
         }
-        // The caller may still have it.
+        // The caller may still have it; a ticket only belongs to a key.
         let done = app.master().post("/call", json!({"confirm": answer.json["confirm"]["token"]})).await;
-        assert!(done.code() < 300, "{}: {}", row.name, done.text);
+        let is_refused = row.tool == "create_ticket" && done.problem() == "conflict";
+        assert!(done.code() < 300 || is_refused, "{}: {}", row.name, done.text);
         for secret in ["key", "secret", "ticket"].iter().filter_map(|name| done.json["secrets"][name].as_str()) {
             kit::log::guard(secret);
         }
