@@ -68,7 +68,7 @@ async fn main() -> Result<()> {
 async fn redis(rounds: usize) -> Result<Vec<Round>> {
     let (mut old, mut new) = Redis::pair().await;
     let line = Line::to(&old.host()).await;
-    let nodes = Nodes::start(&line.url(&old.url())).await;
+    let nodes = Nodes::start(&line.url(&old.url()));
     let mut measured = Vec::new();
     for _ in 0..rounds {
         let key = nodes.key().await;
@@ -87,7 +87,7 @@ async fn redis(rounds: usize) -> Result<Vec<Round>> {
 async fn postgres(rounds: usize) -> Result<Vec<Round>> {
     let (mut primary, url) = Postgres::copied().await;
     let line = Line::to(&primary.host()).await;
-    let nodes = Nodes::start(&line.url(&url)).await;
+    let nodes = Nodes::start(&line.url(&url));
     let database = url.rsplit('/').next().unwrap_or_default();
     let mut measured = Vec::new();
     for _ in 0..rounds {
@@ -108,7 +108,7 @@ async fn postgres(rounds: usize) -> Result<Vec<Round>> {
 }
 
 impl Nodes {
-    async fn start(url: &str) -> Self {
+    fn start(url: &str) -> Self {
         let launches = [(); 2].map(|()| Launch::new().store(url).set("DALSTON_LOG", "info"));
         let [here, there] = launches.each_ref().map(Launch::start);
         let admin = here.admin();

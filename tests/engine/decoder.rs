@@ -112,7 +112,7 @@ async fn a_few_probe_at_once_and_never_one_holder_alone() {
     assert!(signal::send(Signal::KILL, first.parse().unwrap()));
     eventually("the next", async || noted(&pids).len() == 5).await;
     assert_eq!(noted(&pids).iter().filter(|pid| runs(pid)).count(), 4);
-    assert_eq!(probing.join_next().await.unwrap().unwrap(), false);
+    assert!(!probing.join_next().await.unwrap().unwrap());
 }
 
 #[tokio::test]

@@ -45,7 +45,9 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
     if let Some(shell) = given.completions() {
         return print(&args::completions(registry, shell));
     }
-    unknown_settings(args::variables()).iter().for_each(|warning| fault::warn(warning));
+    for warning in &unknown_settings(args::variables()) {
+        fault::warn(warning);
+    }
     let mut out = Vec::new();
     // First of all: a name that is refused leaves neither a store nor a tenant behind.
     let admin_key = given.admin_key()?;

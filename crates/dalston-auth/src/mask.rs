@@ -278,9 +278,9 @@ mod tests {
                 assert!(!out.contains(part), "{part} in {out}");
             }
         }
-        let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-        let escaped = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
-        let split = |text: &str, by: &str| text.chars().map(|c| format!("{c}{by}")).collect::<String>();
+        let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+        let escaped = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
+        let split = |text: &str, by: &str| text.chars().map(|c| format!("{c}{by}")).collect::<Vec<_>>().concat();
         for secret in [MASTER, &key(), "postgres://dalston:s3cr3t-w0rd@db/x"] {
             for text in [
                 percent(secret),

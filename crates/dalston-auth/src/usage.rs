@@ -331,7 +331,9 @@ mod tests {
     fn a_backlog_is_written_in_steps_that_shrink_with_each_failure_and_grow_again() {
         let moods = [Fails, Fails, Takes, TakesAndHangs, Takes, Hangs];
         let (buffer, store, keys) = (buffer(), Moody::of(moods), holders(10 * MOST));
-        keys.iter().for_each(|key| buffer.admitted(key, NOW, None));
+        for key in &keys {
+            buffer.admitted(key, NOW, None);
+        }
         buffer.gather(NOW);
         for _ in 0..4 {
             assert!(!matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
@@ -349,7 +351,9 @@ mod tests {
     fn one_key_is_written_however_many_wait() {
         let (buffer, store, keys) = (buffer(), Moody::default(), holders(3 * MOST));
         let yesterday = Timestamp::from_secs(1_700_000_000 - 86_400);
-        keys.iter().for_each(|key| buffer.admitted(key, yesterday, None));
+        for key in &keys {
+            buffer.admitted(key, yesterday, None);
+        }
         buffer.gather(NOW);
         buffer.admitted(&keys[7], NOW, None);
         buffer.gather(NOW);
@@ -382,7 +386,9 @@ mod tests {
     fn a_key_that_the_store_refuses_holds_up_no_other() {
         let (buffer, keys) = (buffer(), holders(3 * MOST));
         let store = Picky(keys[MOST].id, Moody::default());
-        keys.iter().for_each(|key| buffer.admitted(key, NOW, None));
+        for key in &keys {
+            buffer.admitted(key, NOW, None);
+        }
         buffer.gather(NOW);
         for _ in 0..60 {
             let _ = poll(buffer.write(&store));

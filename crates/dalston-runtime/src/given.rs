@@ -158,8 +158,9 @@ mod tests {
 
     #[test]
     fn a_file_that_holds_no_secret_is_refused_without_being_said() {
+        let long = vec![b'x'; 70_000];
         let contents: [&[u8]; 7] =
-            [b"", b"\n", b"hunter2\nhunter3", b"\"hunter2\"", b"hunter2\xff", b"\xef\xbb\xbfhunter2", &[b'x'; 70_000]];
+            [b"", b"\n", b"hunter2\nhunter3", b"\"hunter2\"", b"hunter2\xff", b"\xef\xbb\xbfhunter2", &long];
         let variable = "DALSTON_PEPPER_FILE";
         for content in contents {
             let (_folder, path) = file(content);

@@ -158,18 +158,7 @@ impl Settings {
             text.parse().ok().filter(|bytes| *bytes > 0)
         });
         let query_keys = reader.read("DALSTON_QUERY_KEYS", "must be stream, all or off", KeysInQuery::parse);
-        let origins = "must be origins: https://app.example.com";
-        let allowed_origins = reader.list("DALSTON_ALLOWED_ORIGINS", origins, |text| {
-            let plain = text.starts_with("http://") || text.starts_with("https://");
-            (plain && text.matches('/').count() == 2).then(|| text.to_ascii_lowercase())
-        });
-        let allowed_hosts = reader.list("DALSTON_ALLOWED_HOSTS", "must be host names without a port", |text| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-            text.bytes().all(plain).then(|| text.to_ascii_lowercase())
-        });
-        let trusted_proxies = reader.list("DALSTON_TRUSTED_PROXIES", "must be CIDRs: 10.0.0.0/8", |text| {
-            text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-        });
+        let (allowed_origins, allowed_hosts, trusted_proxies) = reader.neighbours();
         let failures = "must be a number from 1 to 1000000";
         let auth_failures_per_minute = reader.read("DALSTON_AUTH_FAILURES_PER_MINUTE", failures, |text| {
             text.parse().ok().filter(|number: &NonZeroU32| number.get() <= 1_000_000)
@@ -243,6 +232,25 @@ impl Settings {
             }),
             _ => Err(SettingsError(reader.wrong)),
         }
+    }
+}
+
+impl Reader<'_> {
+    /// The origins and the host names that are answered, and the networks of proxies that are believed.
+    fn neighbours(&mut self) -> (Vec<String>, Vec<String>, Vec<IpNet>) {
+        let origins = "must be origins: https://app.example.com";
+        let allowed_origins = self.list("DALSTON_ALLOWED_ORIGINS", origins, |text| {
+            let plain = text.starts_with("http://") || text.starts_with("https://");
+            (plain && text.matches('/').count() == 2).then(|| text.to_ascii_lowercase())
+        });
+        let allowed_hosts = self.list("DALSTON_ALLOWED_HOSTS", "must be host names without a port", |text| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+            text.bytes().all(plain).then(|| text.to_ascii_lowercase())
+        });
+        let trusted_proxies = self.list("DALSTON_TRUSTED_PROXIES", "must be CIDRs: 10.0.0.0/8", |text| {
+            text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+        });
+        (allowed_origins, allowed_hosts, trusted_proxies)
     }
 }
 

@@ -117,7 +117,9 @@ mod tests {
 
     fn crowd(tenants: &[&str]) -> Arc<Crowd> {
         let crowd = Arc::new(Crowd::default());
-        tenants.iter().for_each(|tenant| crowd.saw(&tenant.parse().unwrap()));
+        for tenant in tenants {
+            crowd.saw(&tenant.parse().unwrap());
+        }
         crowd
     }
 

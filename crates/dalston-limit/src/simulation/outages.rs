@@ -4,7 +4,7 @@ use super::*;
 
 /// Nodes come, go, die and are cut off, and requests come in bursts and trickles, for four minutes.
 async fn storm(seed: u64, outage: Outage, lines: &[Line]) -> World {
-    let nodes = if seed % 2 == 0 { 2 } else { 4 };
+    let nodes = if seed.is_multiple_of(2) { 2 } else { 4 };
     let limit = [700, 3_000, 60, 7, 1][usize::try_from(seed % 5).unwrap()];
     let mut world = World::with(nodes, limit, seed, outage).await;
     let end = world.clock.now().as_micros() + 4 * MINUTE;
