@@ -130,8 +130,9 @@ impl Model for Places {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(SUM, |it: &Self, world: &World| it.sum(world) <= it.limit),
-            Property::sometimes("three nodes share the limit", |it: &Self, world: &World| {
-                it.sum(world) == it.limit && world.nodes.iter().all(|node| node.place.is_some_and(|it| it.nodes == 3))
+            Property::sometimes("two nodes share the limit", |it: &Self, world: &World| {
+                let is_of_two = |node: &&Node| node.place.is_some_and(|place| place.nodes == 2);
+                it.sum(world) == it.limit && world.nodes.iter().filter(is_of_two).count() == 2
             }),
         ]
     }
