@@ -6,3 +6,6 @@ CREATE TABLE usage_steps (
     taken   bigint NOT NULL,
     at      timestamptz NOT NULL
 );
+
+-- The oldest are forgotten with each step.
+CREATE INDEX usage_steps_by_age ON usage_steps (at);
