@@ -9,6 +9,7 @@ mod engine;
 mod envelope;
 mod help;
 mod house;
+mod log;
 mod mcp;
 mod model;
 mod nudge;
