@@ -5,8 +5,8 @@ use dalston_model::{DeliveryId, Timestamp, WebhookSecret};
 use reqwest::{Client, header, redirect};
 use std::{net::IpAddr, time::Duration};
 
-/// A connection is there in this time.
-const CONNECT: Duration = Duration::from_secs(5);
+/// A part of the patience: a connection is there in this time.
+const CONNECT: u32 = 3;
 /// So much of an answer is read, and thrown away: a connection whose answer was read can be used again.
 const ANSWER: usize = 16 * 1024;
 /// An idle connection is kept for so long: less than the 5 seconds after which many servers close theirs. A delivery on a
@@ -91,7 +91,7 @@ fn client(
         .no_proxy()
         .referer(false)
         .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT)
+        .connect_timeout(patience / CONNECT)
         .timeout(patience)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(2)

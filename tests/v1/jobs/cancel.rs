@@ -101,7 +101,8 @@ async fn a_lease_that_lapsed_is_another_nodes_and_the_first_node_writes_nothing(
     eventually("it is taken back", async || {
         app.clock.advance(Duration::from_secs(31));
         other.runtime.services.dispatcher.tidy().await.unwrap();
-        !client.get(&job).await.expect(200).json["error"].is_null()
+        // When it has ended by now, it has no error any more.
+        quick.count() > 0 || !client.get(&job).await.expect(200).json["error"].is_null()
     })
     .await;
     eventually("it is taken over", async || quick.count() > 0).await;
