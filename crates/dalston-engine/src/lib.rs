@@ -9,6 +9,7 @@ mod length;
 mod lines;
 mod listen;
 mod mend;
+mod mp4;
 mod openai;
 mod probe;
 mod process;

@@ -2,6 +2,7 @@
 
 use crate::bounds::decoder;
 use crate::length::Tally;
+use crate::mp4::{Correction, corrections};
 use dalston_model::Audio;
 use std::{
     fs::File,
@@ -149,11 +150,14 @@ fn name(format: &str) -> String {
     .to_owned()
 }
 
-/// A file of which only so much is read, wherever.
+/// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.
 pub(crate) struct Bounded {
     file: File,
     length: u64,
     budget: u64,
+    /// Where the next byte is read.
+    at: u64,
+    corrections: Vec<Correction>,
 }
 
 impl Bounded {
@@ -161,8 +165,9 @@ impl Bounded {
     /// nothing else may not ask the system for it.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
+        let corrections = corrections(&mut file, length)?;
         file.rewind()?;
-        Ok(Self { file, length, budget })
+        Ok(Self { file, length, budget, at: 0, corrections })
     }
 }
 
@@ -173,13 +178,18 @@ impl Read for Bounded {
             .budget
             .checked_sub(read as u64)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the probe has read enough"))?;
+        for correction in &self.corrections {
+            correction.apply(self.at, &mut buffer[..read]);
+        }
+        self.at += read as u64;
         Ok(read)
     }
 }
 
 impl Seek for Bounded {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
+        self.at = self.file.seek(to)?;
+        Ok(self.at)
     }
 }
 
