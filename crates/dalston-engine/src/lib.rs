@@ -11,6 +11,7 @@ mod listen;
 mod mend;
 mod mp4;
 mod openai;
+mod packets;
 mod probe;
 mod process;
 mod refusal;

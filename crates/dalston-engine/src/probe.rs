@@ -55,7 +55,7 @@ fn counted(source: Bounded, most: f64) -> Option<f64> {
     if is_whole || seconds > most { Some(seconds).filter(|it| *it > 0.0) } else { tally.believed(claimed, bytes) }
 }
 
-fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
+pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
     let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: DEPTH, ..ProbeOptions::default() });
     symphonia::default::register_enabled_formats(&mut probe);
     let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());

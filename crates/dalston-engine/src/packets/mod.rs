@@ -1,0 +1,47 @@
+//! How much audio a packet holds, told by its own bytes: what a decoder makes of it, whatever the tables of its container
+//! say.
+
+mod opus;
+mod pcm;
+
+#[cfg(test)]
+mod made;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use opus::MOST as OPUS;
+pub(crate) use pcm::bits as pcm_bits;
+
+use pcm::Pcm;
+use symphonia::core::codecs::audio::{AudioCodecParameters, well_known::CODEC_ID_OPUS};
+
+/// Packets of a codec that tells in each packet how much audio it holds.
+pub(crate) enum Packets {
+    Opus,
+    Pcm(Pcm),
+}
+
+impl Packets {
+    /// Of audio with these parameters. `None`: its packets do not tell it, or its headers cannot be read.
+    pub(crate) fn of(params: &AudioCodecParameters) -> Option<Self> {
+        let rate = params.sample_rate.filter(|rate| *rate > 0)?;
+        let headers = params.extra_data.as_deref().unwrap_or_default();
+        match params.codec {
+            CODEC_ID_OPUS => Some(Self::Opus),
+            _ => Pcm::of(params, rate).map(Self::Pcm),
+        }
+    }
+
+    /// Whether there are as many frames in each, also where the audio has fewer.
+    pub(crate) const fn are_padded(&self) -> bool {
+        matches!(self, Self::Opus)
+    }
+
+    /// The seconds that the next packet holds. `None`: it does not tell.
+    pub(crate) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
+        match self {
+            Self::Opus => Some(opus::seconds(packet)),
+            Self::Pcm(pcm) => Some(pcm.seconds(packet)),
+        }
+    }
+}

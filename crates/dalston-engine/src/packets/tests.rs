@@ -1,0 +1,112 @@
+use super::made::{Mp4, caf, low, mkv, ogg, words};
+use crate::probe::{count, probe};
+use std::{
+    fs::File,
+    io::{Seek, Write},
+};
+
+const OPUS: &[u8] = include_bytes!("../../../../tests/fixtures/telegram-voice.oga");
+
+fn stored(bytes: &[u8]) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+/// Files of the same audio, each as long as it is whatever it says.
+fn assert_lengths(right: f64, files: impl IntoIterator<Item = (&'static str, Vec<u8>)>) {
+    let mut wrong = Vec::new();
+    for (name, bytes) in files {
+        let probed = probe(stored(&bytes)).unwrap().and_then(|audio| audio.duration_seconds);
+        let counted = count(stored(&bytes), f64::INFINITY).unwrap();
+        let is_right = |seconds: Option<f64>| seconds.is_some_and(|seconds| (seconds - right).abs() <= right / 100.0);
+        if !is_right(probed) || !is_right(counted) {
+            wrong.push(format!("{name}: {probed:?}, {counted:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{right}: {wrong:#?}");
+}
+
+/// The same of a file that is not tried out, as decoders may refuse it.
+fn assert_counted(right: f64, name: &str, file: &[u8]) {
+    let seconds = count(stored(file), f64::INFINITY).unwrap();
+    assert!(seconds.is_some_and(|seconds| (seconds - right).abs() <= right / 100.0), "{name}: {seconds:?} for {right}");
+}
+
+/// An MP4 of these samples whose times are right, and the same with others: all too short, all but one, the last ones
+/// missing, in finer ticks, far too long; and one that names another rate.
+fn mp4s(entry: (&'static str, u32, u16, Vec<u8>), ticks: u32, samples: &[Vec<u8>]) -> Vec<(&'static str, Vec<u8>)> {
+    let count = u32::try_from(samples.len()).unwrap();
+    let (name, rate, bits, more) = entry.clone();
+    let honest = Mp4 { scale: rate, times: vec![(count, ticks)], entry };
+    let times = |name, times| (name, Mp4 { times, ..honest.clone() }.file(samples));
+    let mut files = vec![
+        times("honest", honest.times.clone()),
+        times("of one tick", vec![(1, 1), (count - 1, 1)]),
+        times("of no time", vec![(count, 0)]),
+        times("one right", vec![(1, ticks), (count - 1, ticks / 8)]),
+        times("half of them", vec![(count / 2, ticks)]),
+        times("five of them and short", vec![(3, 1), (2, 2)]),
+        times("too long", vec![(count, ticks * 16)]),
+        ("other ticks", Mp4 { scale: rate * 10, ..honest.clone() }.file(samples)),
+    ];
+    // What has samples of no header is played at the rate that is named.
+    if bits == 16 && name != "sowt" {
+        files.push(("another rate", Mp4 { entry: (name, 48_000, bits, more), ..honest }.file(samples)));
+    }
+    files
+}
+
+/// The same of Matroska: blocks without a length, and too short ones.
+fn mkvs(codec: &str, private: &[u8], rate: f64, samples: &[Vec<u8>], right: f64) -> Vec<(&'static str, Vec<u8>)> {
+    #[expect(clippy::cast_precision_loss, reason = "few samples")]
+    let step = right * 1_000.0 / samples.len() as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "less than 256 milliseconds")]
+    let long = step.round().min(255.0) as u8;
+    [
+        ("honest", Some(long), step),
+        ("without lengths", None, step),
+        ("without lengths and times", None, 0.0),
+        ("of a millisecond", Some(1), step),
+        ("of a millisecond and close", Some(1), 1.0),
+        ("of no time", Some(0), 0.0),
+    ]
+    .into_iter()
+    .map(|(name, says, step)| (name, mkv(codec, private, rate, says, step, samples)))
+    .collect()
+}
+
+#[test]
+fn pcm_is_counted_by_its_bytes() {
+    let frame = |number: u16| (number % 100 * 200).to_le_bytes().to_vec();
+    let frames: Vec<Vec<u8>> = (0..16_000).map(frame).collect();
+    let many: Vec<Vec<u8>> = frames.chunks(160).map(<[_]>::concat).collect();
+    assert_lengths(1.0, mp4s(("sowt", 16_000, 16, Vec::new()), 1, &frames));
+    assert_lengths(1.0, mp4s(("sowt", 16_000, 16, Vec::new()), 160, &many));
+    let three: Vec<Vec<u8>> = (0..250).cycle().take(16_000).map(|number| vec![0, number, 0]).collect();
+    assert_lengths(1.0, mp4s(("in24", 16_000, 24, Vec::new()), 1, &three));
+    assert_lengths(1.0, mkvs("A_PCM/INT/LIT", &[], 16_000.0, &many, 1.0));
+    assert_lengths(1.0, [("CAF", caf("lpcm", [2, 2, 1, 16], &[], None, &many))]);
+    let mut short =
+        Mp4 { scale: 16_000, times: vec![(16_000, 1)], entry: ("sowt", 16_000, 16, Vec::new()) }.file(&frames);
+    let table = short.windows(4).position(|name| name == b"stsz").unwrap();
+    short[table + 8..table + 12].copy_from_slice(&words(&[1]));
+    for (name, file) in [
+        ("CAF, packets of 200 bytes and a frame", caf("lpcm", [2, 200, 1, 16], &[], None, &many)),
+        ("CAF, packets of 4,000 bytes and a frame", caf("lpcm", [2, 4_000, 1, 16], &[], None, &many)),
+        ("CAF, a table of one frame each", caf("lpcm", [2, 0, 0, 16], &[], Some(1), &many)),
+        ("MP4, samples of one byte", short),
+    ] {
+        assert_counted(1.0, name, &file);
+    }
+}
+
+#[test]
+fn opus_is_counted_by_its_packets() {
+    let packets = ogg(OPUS);
+    let (header, samples) = (&packets[0], &packets[2..]);
+    let right = 1.62 - 312.0 / 48_000.0;
+    assert_lengths(right, mkvs("A_OPUS", header, 48_000.0, samples, right));
+    assert_lengths(1.6, [("Ogg", OPUS.to_vec())]);
+}
