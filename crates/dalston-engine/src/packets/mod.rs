@@ -1,6 +1,7 @@
 //! How much audio a packet holds, told by its own bytes: what a decoder makes of it, whatever the tables of its container
 //! say.
 
+mod alac;
 mod opus;
 mod pcm;
 
@@ -12,11 +13,16 @@ mod tests;
 pub(crate) use opus::MOST as OPUS;
 pub(crate) use pcm::bits as pcm_bits;
 
+use alac::Alac;
 use pcm::Pcm;
-use symphonia::core::codecs::audio::{AudioCodecParameters, well_known::CODEC_ID_OPUS};
+use symphonia::core::codecs::audio::{
+    AudioCodecParameters,
+    well_known::{CODEC_ID_ALAC, CODEC_ID_OPUS},
+};
 
 /// Packets of a codec that tells in each packet how much audio it holds.
 pub(crate) enum Packets {
+    Alac(Alac),
     Opus,
     Pcm(Pcm),
 }
@@ -27,6 +33,7 @@ impl Packets {
         let rate = params.sample_rate.filter(|rate| *rate > 0)?;
         let headers = params.extra_data.as_deref().unwrap_or_default();
         match params.codec {
+            CODEC_ID_ALAC => Alac::of(headers, rate).map(Self::Alac),
             CODEC_ID_OPUS => Some(Self::Opus),
             _ => Pcm::of(params, rate).map(Self::Pcm),
         }
@@ -40,6 +47,7 @@ impl Packets {
     /// The seconds that the next packet holds. `None`: it does not tell.
     pub(crate) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
         match self {
+            Self::Alac(alac) => Some(alac.seconds(packet)),
             Self::Opus => Some(opus::seconds(packet)),
             Self::Pcm(pcm) => Some(pcm.seconds(packet)),
         }

@@ -1,4 +1,4 @@
-use super::made::{Mp4, caf, low, mkv, ogg, words};
+use super::made::{Mp4, atom, caf, low, mkv, ogg, words};
 use crate::probe::{count, probe};
 use std::{
     fs::File,
@@ -75,6 +75,44 @@ fn mkvs(codec: &str, private: &[u8], rate: f64, samples: &[Vec<u8>], right: f64)
     .into_iter()
     .map(|(name, says, step)| (name, mkv(codec, private, rate, says, step, samples)))
     .collect()
+}
+
+/// A packet of ALAC of so many frames as they are, of one channel and 16 bits. It says how many where that is asked for.
+fn alac(frames: u32, says: bool) -> Vec<u8> {
+    let mut bits: Vec<bool> = Vec::new();
+    let mut put = |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+    put(0, 3 + 4 + 12);
+    put(u32::from(says), 1);
+    put(1, 3);
+    if says {
+        put(frames, 32);
+    }
+    (0..frames).for_each(|frame| put(frame * 999 % 4_096, 16));
+    put(7, 3);
+    bits.chunks(8).map(|bits| (0..8).fold(0, |byte, bit| byte << 1 | u8::from(bits.get(bit) == Some(&true)))).collect()
+}
+
+#[test]
+fn alac_is_counted_by_its_cookie_and_by_what_a_packet_says() {
+    let cookie = [&words(&[1_024])[..], &[0, 16, 40, 10, 14, 1, 0, 255], &words(&[0, 0, 16_000])].concat();
+    let mut samples = vec![alac(1_024, false); 20];
+    samples.extend([alac(1_024, true), alac(100, true)]);
+    let right = (21.0 * 1_024.0 + 100.0) / 16_000.0;
+    let entry = ("alac", 16_000, 16, atom("alac", &[&[0; 4], &cookie]));
+    assert_lengths(right, mp4s(entry, 1_024, &samples));
+    assert_lengths(right, mkvs("A_ALAC", &cookie, 16_000.0, &samples, right));
+    assert_lengths(right, mkvs("A_ALAC", &cookie, 48_000.0, &samples, right));
+    let wrapped = [&words(&[12])[..], b"frmaalac", &words(&[36]), b"alac\0\0\0\0", &cookie].concat();
+    for cookie in [cookie, wrapped] {
+        assert_lengths(
+            right,
+            [
+                ("CAF, honest", caf("alac", [0, 0, 1_024, 0], &cookie, None, &samples)),
+                ("CAF, packets of one frame", caf("alac", [0, 0, 1, 0], &cookie, None, &samples)),
+                ("CAF, a table of one frame each", caf("alac", [0, 0, 0, 0], &cookie, Some(1), &samples)),
+            ],
+        );
+    }
 }
 
 #[test]
