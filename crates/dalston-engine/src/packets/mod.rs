@@ -2,6 +2,7 @@
 //! say.
 
 mod alac;
+mod flac;
 mod opus;
 mod pcm;
 
@@ -14,15 +15,17 @@ pub(crate) use opus::MOST as OPUS;
 pub(crate) use pcm::bits as pcm_bits;
 
 use alac::Alac;
+use flac::Flac;
 use pcm::Pcm;
 use symphonia::core::codecs::audio::{
     AudioCodecParameters,
-    well_known::{CODEC_ID_ALAC, CODEC_ID_OPUS},
+    well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_OPUS},
 };
 
 /// Packets of a codec that tells in each packet how much audio it holds.
 pub(crate) enum Packets {
     Alac(Alac),
+    Flac(Flac),
     Opus,
     Pcm(Pcm),
 }
@@ -34,6 +37,7 @@ impl Packets {
         let headers = params.extra_data.as_deref().unwrap_or_default();
         match params.codec {
             CODEC_ID_ALAC => Alac::of(headers, rate).map(Self::Alac),
+            CODEC_ID_FLAC => Some(Self::Flac(Flac::of(headers, rate))),
             CODEC_ID_OPUS => Some(Self::Opus),
             _ => Pcm::of(params, rate).map(Self::Pcm),
         }
@@ -48,6 +52,7 @@ impl Packets {
     pub(crate) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
         match self {
             Self::Alac(alac) => Some(alac.seconds(packet)),
+            Self::Flac(flac) => flac.seconds(packet),
             Self::Opus => Some(opus::seconds(packet)),
             Self::Pcm(pcm) => Some(pcm.seconds(packet)),
         }

@@ -1,10 +1,11 @@
 use super::made::{Mp4, atom, caf, low, mkv, ogg, words};
-use crate::probe::{count, probe};
+use crate::probe::{Bounded, count, open, probe};
 use std::{
     fs::File,
     io::{Seek, Write},
 };
 
+const FLAC: &[u8] = include_bytes!("../../../../tests/fixtures/flac-says-1-sample.flac");
 const OPUS: &[u8] = include_bytes!("../../../../tests/fixtures/telegram-voice.oga");
 
 fn stored(bytes: &[u8]) -> File {
@@ -32,6 +33,12 @@ fn assert_lengths(right: f64, files: impl IntoIterator<Item = (&'static str, Vec
 fn assert_counted(right: f64, name: &str, file: &[u8]) {
     let seconds = count(stored(file), f64::INFINITY).unwrap();
     assert!(seconds.is_some_and(|seconds| (seconds - right).abs() <= right / 100.0), "{name}: {seconds:?} for {right}");
+}
+
+/// The packets of a file without tables.
+fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut format = open(Bounded::new(stored(bytes), u64::MAX).unwrap()).unwrap();
+    std::iter::from_fn(|| format.next_packet().unwrap()).map(|packet| packet.data.to_vec()).collect()
 }
 
 /// An MP4 of these samples whose times are right, and the same with others: all too short, all but one, the last ones
@@ -75,6 +82,19 @@ fn mkvs(codec: &str, private: &[u8], rate: f64, samples: &[Vec<u8>], right: f64)
     .into_iter()
     .map(|(name, says, step)| (name, mkv(codec, private, rate, says, step, samples)))
     .collect()
+}
+
+#[test]
+fn flac_is_counted_by_the_headers_of_its_frames() {
+    let (info, frames) = (&FLAC[8..42], packets(FLAC));
+    let dfla = atom("dfLa", &[&[0; 4], b"\x80\0\0\x22", info]);
+    let private = [b"fLaC\x80\0\0\x22", info].concat();
+    assert_lengths(1.6, [("FLAC", FLAC.to_vec())]);
+    assert_lengths(1.6, mp4s(("fLaC", 16_000, 16, dfla), 4_096, &frames));
+    assert_lengths(1.6, mkvs("A_FLAC", &private, 16_000.0, &frames, 1.6));
+    assert_lengths(1.6, mkvs("A_FLAC", &private, 96_000.0, &frames, 1.6));
+    let glued: Vec<Vec<u8>> = frames.chunks(2).map(<[_]>::concat).collect();
+    assert_lengths(1.6, mkvs("A_FLAC", &private, 16_000.0, &glued, 1.6));
 }
 
 /// A packet of ALAC of so many frames as they are, of one channel and 16 bits. It says how many where that is asked for.
