@@ -3,6 +3,7 @@
 
 mod alac;
 mod flac;
+mod mpeg;
 mod opus;
 mod pcm;
 
@@ -16,16 +17,18 @@ pub(crate) use pcm::bits as pcm_bits;
 
 use alac::Alac;
 use flac::Flac;
+use mpeg::Mpeg;
 use pcm::Pcm;
 use symphonia::core::codecs::audio::{
     AudioCodecParameters,
-    well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_OPUS},
+    well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS},
 };
 
 /// Packets of a codec that tells in each packet how much audio it holds.
 pub(crate) enum Packets {
     Alac(Alac),
     Flac(Flac),
+    Mpeg(Mpeg),
     Opus,
     Pcm(Pcm),
 }
@@ -38,6 +41,7 @@ impl Packets {
         match params.codec {
             CODEC_ID_ALAC => Alac::of(headers, rate).map(Self::Alac),
             CODEC_ID_FLAC => Some(Self::Flac(Flac::of(headers, rate))),
+            CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => Some(Self::Mpeg(Mpeg::default())),
             CODEC_ID_OPUS => Some(Self::Opus),
             _ => Pcm::of(params, rate).map(Self::Pcm),
         }
@@ -45,7 +49,7 @@ impl Packets {
 
     /// Whether there are as many frames in each, also where the audio has fewer.
     pub(crate) const fn are_padded(&self) -> bool {
-        matches!(self, Self::Opus)
+        matches!(self, Self::Mpeg(_) | Self::Opus)
     }
 
     /// The seconds that the next packet holds. `None`: it does not tell.
@@ -53,6 +57,7 @@ impl Packets {
         match self {
             Self::Alac(alac) => Some(alac.seconds(packet)),
             Self::Flac(flac) => flac.seconds(packet),
+            Self::Mpeg(mpeg) => mpeg.seconds(packet),
             Self::Opus => Some(opus::seconds(packet)),
             Self::Pcm(pcm) => Some(pcm.seconds(packet)),
         }

@@ -5,6 +5,7 @@ use std::{
     io::{Seek, Write},
 };
 
+const MP3: &[u8] = include_bytes!("../../../../tests/fixtures/vbr-no-xing.mp3");
 const FLAC: &[u8] = include_bytes!("../../../../tests/fixtures/flac-says-1-sample.flac");
 const OPUS: &[u8] = include_bytes!("../../../../tests/fixtures/telegram-voice.oga");
 
@@ -82,6 +83,33 @@ fn mkvs(codec: &str, private: &[u8], rate: f64, samples: &[Vec<u8>], right: f64)
     .into_iter()
     .map(|(name, says, step)| (name, mkv(codec, private, rate, says, step, samples)))
     .collect()
+}
+
+fn esds(object: u8, config: &[u8]) -> Vec<u8> {
+    let length = |length: usize| [0x80 | u8::try_from(length >> 7).unwrap(), low(length)];
+    let config = if config.is_empty() { Vec::new() } else { [&[5][..], &length(config.len()), config].concat() };
+    let decoder = [&[4][..], &length(13 + config.len()), &[object, 0x15], &[0; 11], &config].concat();
+    let stream = [&[3][..], &length(3 + decoder.len() + 3), &[0, 1, 0], &decoder, &[6, 1, 2]].concat();
+    atom("esds", &[&[0; 4], &stream])
+}
+
+#[test]
+fn mp3_is_counted_by_the_headers_of_its_frames() {
+    let frames = packets(MP3);
+    let right = 63.0 * 1_152.0 / 44_100.0;
+    assert_eq!(frames.len(), 63);
+    let entry = ("mp4a", 44_100, 16, esds(0x6b, &[]));
+    assert_lengths(right, mp4s(entry.clone(), 1_152, &frames));
+    assert_lengths(right, mkvs("A_MPEG/L3", &[], 44_100.0, &frames, right));
+    // Players find frames in whatever packets they come.
+    let stream = frames.concat();
+    let cut = |size: usize| stream.chunks(size).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let pairs: Vec<Vec<u8>> = frames.chunks(3).map(<[_]>::concat).collect();
+    for samples in [pairs, cut(1_000), cut(157)] {
+        let count = u32::try_from(samples.len()).unwrap();
+        let file = Mp4 { scale: 44_100, times: vec![(count, 2)], entry: entry.clone() }.file(&samples);
+        assert_counted(right, &format!("{count} packets"), &file);
+    }
 }
 
 #[test]
