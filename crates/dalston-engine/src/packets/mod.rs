@@ -6,6 +6,7 @@ mod flac;
 mod mpeg;
 mod opus;
 mod pcm;
+mod vorbis;
 
 #[cfg(test)]
 mod made;
@@ -21,8 +22,11 @@ use mpeg::Mpeg;
 use pcm::Pcm;
 use symphonia::core::codecs::audio::{
     AudioCodecParameters,
-    well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS},
+    well_known::{
+        CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
+    },
 };
+use vorbis::Vorbis;
 
 /// Packets of a codec that tells in each packet how much audio it holds.
 pub(crate) enum Packets {
@@ -31,6 +35,7 @@ pub(crate) enum Packets {
     Mpeg(Mpeg),
     Opus,
     Pcm(Pcm),
+    Vorbis(Vorbis),
 }
 
 impl Packets {
@@ -43,13 +48,14 @@ impl Packets {
             CODEC_ID_FLAC => Some(Self::Flac(Flac::of(headers, rate))),
             CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => Some(Self::Mpeg(Mpeg::default())),
             CODEC_ID_OPUS => Some(Self::Opus),
+            CODEC_ID_VORBIS => Vorbis::of(headers).map(Self::Vorbis),
             _ => Pcm::of(params, rate).map(Self::Pcm),
         }
     }
 
     /// Whether there are as many frames in each, also where the audio has fewer.
     pub(crate) const fn are_padded(&self) -> bool {
-        matches!(self, Self::Mpeg(_) | Self::Opus)
+        matches!(self, Self::Mpeg(_) | Self::Opus | Self::Vorbis(_))
     }
 
     /// The seconds that the next packet holds. `None`: it does not tell.
@@ -60,6 +66,7 @@ impl Packets {
             Self::Mpeg(mpeg) => mpeg.seconds(packet),
             Self::Opus => Some(opus::seconds(packet)),
             Self::Pcm(pcm) => Some(pcm.seconds(packet)),
+            Self::Vorbis(vorbis) => vorbis.seconds(packet),
         }
     }
 }

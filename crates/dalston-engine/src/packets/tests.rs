@@ -7,6 +7,7 @@ use std::{
 
 const MP3: &[u8] = include_bytes!("../../../../tests/fixtures/vbr-no-xing.mp3");
 const FLAC: &[u8] = include_bytes!("../../../../tests/fixtures/flac-says-1-sample.flac");
+const VORBIS: &[u8] = include_bytes!("../../../../tests/fixtures/tone.ogg");
 const OPUS: &[u8] = include_bytes!("../../../../tests/fixtures/telegram-voice.oga");
 
 fn stored(bytes: &[u8]) -> File {
@@ -186,6 +187,22 @@ fn pcm_is_counted_by_its_bytes() {
     ] {
         assert_counted(1.0, name, &file);
     }
+}
+
+#[test]
+fn vorbis_is_counted_by_the_blocks_of_its_modes() {
+    let packets = ogg(VORBIS);
+    let [identification, comment, setup, samples @ ..] = &packets[..] else { panic!() };
+    let length = [2, u8::try_from(identification.len()).unwrap(), u8::try_from(comment.len()).unwrap()];
+    let private = [&length[..], identification, comment, setup].concat();
+    let right = 11_264.0 / 22_050.0;
+    assert_lengths(right, mkvs("A_VORBIS", &private, 22_050.0, samples, right));
+    assert_lengths(right, mkvs("A_VORBIS", &private, 88_200.0, samples, right));
+    // In MP4 it has a number that is not known here, so nothing is said of its length.
+    for (name, file) in mp4s(("mp4a", 22_050, 16, esds(0xdd, &private)), 512, samples) {
+        assert_eq!(count(stored(&file), f64::INFINITY).unwrap(), None, "{name}");
+    }
+    assert_lengths(0.5, [("Ogg", VORBIS.to_vec())]);
 }
 
 #[test]
