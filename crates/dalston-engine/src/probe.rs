@@ -165,7 +165,12 @@ impl Bounded {
     /// nothing else may not ask the system for it.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
-        let corrections = corrections(&mut file, length)?;
+        let (budget, corrections) = match corrections(&mut file, length) {
+            Ok(corrections) => (budget, corrections),
+            // Nothing is read of a file that is made to mislead: it is of no kind that is known.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Vec::new()),
+            Err(error) => return Err(error),
+        };
         file.rewind()?;
         Ok(Self { file, length, budget, at: 0, corrections })
     }

@@ -1,8 +1,13 @@
+use super::Packets;
 use super::made::{Mp4, atom, caf, low, mkv, ogg, words};
 use crate::probe::{Bounded, count, open, probe};
 use std::{
     fs::File,
     io::{Seek, Write},
+};
+use symphonia::core::codecs::audio::{
+    AudioCodecParameters,
+    well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_PCM_S16LE, CODEC_ID_VORBIS},
 };
 
 const MP3: &[u8] = include_bytes!("../../../../tests/fixtures/vbr-no-xing.mp3");
@@ -126,6 +131,18 @@ fn flac_is_counted_by_the_headers_of_its_frames() {
     assert_lengths(1.6, mkvs("A_FLAC", &private, 16_000.0, &glued, 1.6));
 }
 
+#[test]
+fn an_mp4_of_two_movies_is_none() {
+    let frames = packets(FLAC);
+    let dfla = atom("dfLa", &[&[0; 4], b"\x80\0\0\x22", &FLAC[8..42]]);
+    let mut file = Mp4 { scale: 16_000, times: vec![(7, 4_096)], entry: ("fLaC", 16_000, 16, dfla) }.file(&frames);
+    assert_counted(1.6, "of one", &file);
+    let movie = file.windows(4).position(|name| name == b"moov").unwrap() - 4;
+    file.extend_from_within(movie..);
+    assert_eq!(probe(stored(&file)).unwrap(), None);
+    assert_eq!(count(stored(&file), f64::INFINITY).unwrap(), None);
+}
+
 /// A packet of ALAC of so many frames as they are, of one channel and 16 bits. It says how many where that is asked for.
 fn alac(frames: u32, says: bool) -> Vec<u8> {
     let mut bits: Vec<bool> = Vec::new();
@@ -212,4 +229,21 @@ fn opus_is_counted_by_its_packets() {
     let right = 1.62 - 312.0 / 48_000.0;
     assert_lengths(right, mkvs("A_OPUS", header, 48_000.0, samples, right));
     assert_lengths(1.6, [("Ogg", OPUS.to_vec())]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_packet_of_any_codec_does_harm(
+        headers in proptest::collection::vec(0_u8.., 0..99),
+        packets in proptest::collection::vec(proptest::collection::vec(0xf0_u8.., 0..99), 0..9),
+    ) {
+        for codec in [CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_PCM_S16LE, CODEC_ID_VORBIS] {
+            let mut params = AudioCodecParameters::new();
+            params.for_codec(codec).with_sample_rate(8_000).with_extra_data(headers.clone().into_boxed_slice());
+            let mut own = Packets::of(&params);
+            for seconds in packets.iter().filter_map(|packet| own.as_mut()?.seconds(packet)) {
+                proptest::prop_assert!(seconds.is_finite() && seconds >= 0.0);
+            }
+        }
+    }
 }
