@@ -1,6 +1,7 @@
 //! How long audio is, told by its packets and without decoding them. What a header says of it is a claim, which is taken
 //! only where not all packets are read, and only as far as the bytes bear it.
 
+use crate::packets::{OPUS, Packets, pcm_bits};
 use std::io;
 use symphonia::core::{
     codecs::audio::{
@@ -22,10 +23,10 @@ const GRACE: f64 = 600.0;
 const LEAST_BYTES: f64 = 16.0;
 /// Bytes of a second, at the least, where the length is only claimed.
 const LEAST_CLAIMED: f64 = 500.0;
-/// Frames of a packet of Opus, which has 48,000 in a second: 120 milliseconds.
-const OPUS: u64 = 5_760;
 /// Frames of a packet of AAC, at the least.
 const AAC: f64 = 1_024.0;
+/// Seconds that a container may leave out, at the most.
+const TRIMMED: f64 = 1.0;
 /// What a LAME tag names at most, as delay and as padding, in frames.
 const LAME: u32 = 4_095;
 
@@ -40,6 +41,8 @@ pub fn most_seconds(bytes: u64) -> f64 {
 pub(crate) struct Tally {
     track: u32,
     codec: AudioCodecId,
+    /// Packets that tell themselves how long they are, which counts more than what their container says.
+    own: Option<Packets>,
     rate: f64,
     channels: u64,
     /// Bits of a sample, where each has as many.
@@ -48,8 +51,11 @@ pub(crate) struct Tally {
     tick: f64,
     /// Seconds that are no audio, though packets hold them.
     discarded: f64,
-    /// The same, of packets of Opus that do not say how long they are.
+    /// The same at the beginning of Opus.
     skipped: f64,
+    /// Seconds by which packets are longer by their own bytes than by their container, and the longest of them.
+    beyond: f64,
+    longest: f64,
     packets: u64,
     /// Packets that do not say how long they are.
     silent: u64,
@@ -71,13 +77,16 @@ impl Tally {
         Some(Self {
             track: track.id,
             codec: params.codec,
+            own: Packets::of(params),
             rate,
             channels: params.channels.as_ref().map_or(1, |channels| channels.count().max(1)) as u64,
             bits: u64::from(bits(params)),
             tick: tick.unwrap_or(1.0 / rate),
             // Packets of other formats do not count them in.
             discarded: if params.codec == CODEC_ID_MP3 { f64::from(delay + padding) / rate } else { 0.0 },
-            skipped: params.extra_data.as_deref().map_or(0.0, opus_skip),
+            skipped: params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_OPUS).map_or(0.0, opus_skip),
+            beyond: 0.0,
+            longest: 0.0,
             packets: 0,
             silent: 0,
             told: 0.0,
@@ -93,23 +102,28 @@ impl Tally {
         if packet.track_id != self.track {
             return;
         }
-        let rate = if self.codec == CODEC_ID_OPUS { 48_000.0 } else { self.rate };
-        let most = self.most_frames(&packet.data) as f64 / rate;
-        // How long a packet of Opus is stands in the packet.
-        let told = match packet.dur.get() {
-            0 if self.codec == CODEC_ID_OPUS => {
+        let told = packet.dur.get() as f64 * self.tick;
+        let most = self.most_frames(&packet.data) as f64 / self.rate;
+        self.last = match self.own.as_mut().and_then(|own| own.seconds(&packet.data)) {
+            Some(own) if told <= 0.0 && self.codec == CODEC_ID_OPUS => {
                 self.discarded = self.skipped;
-                most
+                own
             }
-            ticks => ticks as f64 * self.tick,
+            Some(own) => {
+                self.beyond += own - told;
+                self.longest = self.longest.max(own);
+                own
+            }
+            None => {
+                self.silent += u64::from(told <= 0.0);
+                // Whatever its container says, a packet of AAC is decoded to so many frames.
+                let least = if self.codec == CODEC_ID_AAC { AAC / self.rate } else { 0.0 };
+                told.max(least).min(most)
+            }
         };
         self.packets += 1;
-        self.silent += u64::from(told <= 0.0);
-        // Whatever its container says, a packet of AAC is decoded to so many frames.
-        let least = if self.codec == CODEC_ID_AAC { AAC / rate } else { 0.0 };
-        self.last = told.max(least).min(most);
         self.told += self.last;
-        self.most += most;
+        self.most += most.max(self.last);
         let at = packet.pts.get();
         self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
     }
@@ -126,7 +140,15 @@ impl Tally {
             }
             _ => self.told,
         };
-        (seconds - self.discarded).max(0.0)
+        (seconds - self.discarded - self.trimmed()).max(0.0)
+    }
+
+    /// Seconds that a container leaves out of its first and last packets: what encoders have put before and behind the
+    /// audio. It is believed of less than one packet, and of what the header of Opus has it skip.
+    fn trimmed(&self) -> f64 {
+        let is_padded = self.own.as_ref().is_some_and(Packets::are_padded);
+        let most = self.longest.min(TRIMMED) + self.skipped;
+        if is_padded && (0.0..most).contains(&self.beyond) { self.beyond } else { 0.0 }
     }
 
     /// Reads on to the end of a file of so many bytes, or until there are so many packets or seconds. Whether the end was
@@ -185,7 +207,6 @@ impl Tally {
     /// Frames that a packet can hold at most.
     fn most_frames(&self, packet: &[u8]) -> u64 {
         match longest(self.codec) {
-            Some(OPUS) => opus_frames(packet),
             Some(frames) => frames,
             None => packet.len() as u64 * 8 / (self.bits * self.channels),
         }
@@ -205,7 +226,7 @@ fn bits(params: &AudioCodecParameters) -> u32 {
     match params.codec {
         CODEC_ID_ADPCM_G726 | CODEC_ID_ADPCM_G726LE => 2,
         CODEC_ID_ADPCM_G722 | CODEC_ID_ADPCM_MS | CODEC_ID_ADPCM_IMA_WAV | CODEC_ID_ADPCM_IMA_QT => 4,
-        _ => params.bits_per_coded_sample.filter(|bits| (1..=64).contains(bits)).unwrap_or(4),
+        codec => pcm_bits(codec).or(params.bits_per_coded_sample).filter(|bits| (1..=64).contains(bits)).unwrap_or(4),
     }
 }
 
@@ -230,23 +251,6 @@ fn opus_skip(header: &[u8]) -> f64 {
     f64::from(frames) / 48_000.0
 }
 
-/// Frames of a packet of Opus, as its first two bytes tell them (RFC 6716, 3.1).
-fn opus_frames(packet: &[u8]) -> u64 {
-    let Some(first) = packet.first().copied() else { return 0 };
-    let (kind, code) = (usize::from(first >> 3), first & 3);
-    let frame = match kind {
-        0..12 => [480, 960, 1_920, 2_880][kind % 4],
-        12..16 => [480, 960][kind % 2],
-        _ => [120, 240, 480, 960][kind % 4],
-    };
-    let frames = match code {
-        0 => 1,
-        1 | 2 => 2,
-        _ => packet.get(1).map_or(0, |count| u64::from(count & 63)),
-    };
-    (frames * frame).min(OPUS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,22 +258,6 @@ mod tests {
         codecs::audio::well_known::CODEC_ID_PCM_S16LE,
         units::{Duration, Timestamp},
     };
-
-    #[test]
-    fn a_packet_of_opus_is_as_long_as_its_first_bytes_say() {
-        for (packet, frames) in [
-            (&[][..], 0),
-            (&[0b0000_0000], 480),
-            (&[0b0001_1000], 2_880),
-            (&[0b0111_1001], 1_920),
-            (&[0b1111_1000], 960),
-            (&[0b1000_0011, 0b1100_0011], 360),
-            (&[0b0001_1011, 63], OPUS),
-            (&[0b1111_1011], 0),
-        ] {
-            assert_eq!(opus_frames(packet), frames, "{packet:?}");
-        }
-    }
 
     #[test]
     fn a_claim_counts_only_as_far_as_the_bytes_bear_it() {

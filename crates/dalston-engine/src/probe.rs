@@ -2,6 +2,7 @@
 
 use crate::bounds::decoder;
 use crate::length::Tally;
+use crate::mp4::{Correction, corrections};
 use dalston_model::Audio;
 use std::{
     fs::File,
@@ -54,7 +55,7 @@ fn counted(source: Bounded, most: f64) -> Option<f64> {
     if is_whole || seconds > most { Some(seconds).filter(|it| *it > 0.0) } else { tally.believed(claimed, bytes) }
 }
 
-fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
+pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
     let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: DEPTH, ..ProbeOptions::default() });
     symphonia::default::register_enabled_formats(&mut probe);
     let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
@@ -149,11 +150,14 @@ fn name(format: &str) -> String {
     .to_owned()
 }
 
-/// A file of which only so much is read, wherever.
+/// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.
 pub(crate) struct Bounded {
     file: File,
     length: u64,
     budget: u64,
+    /// Where the next byte is read.
+    at: u64,
+    corrections: Vec<Correction>,
 }
 
 impl Bounded {
@@ -161,8 +165,14 @@ impl Bounded {
     /// nothing else may not ask the system for it.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
+        let (budget, corrections) = match corrections(&mut file, length) {
+            Ok(corrections) => (budget, corrections),
+            // Nothing is read of a file that is made to mislead: it is of no kind that is known.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Vec::new()),
+            Err(error) => return Err(error),
+        };
         file.rewind()?;
-        Ok(Self { file, length, budget })
+        Ok(Self { file, length, budget, at: 0, corrections })
     }
 }
 
@@ -173,13 +183,18 @@ impl Read for Bounded {
             .budget
             .checked_sub(read as u64)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the probe has read enough"))?;
+        for correction in &self.corrections {
+            correction.apply(self.at, &mut buffer[..read]);
+        }
+        self.at += read as u64;
         Ok(read)
     }
 }
 
 impl Seek for Bounded {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
+        self.at = self.file.seek(to)?;
+        Ok(self.at)
     }
 }
 

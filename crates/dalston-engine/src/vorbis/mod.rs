@@ -1,4 +1,8 @@
-//! The code books of a Vorbis stream, weighed by their headers: a few bytes may stand for a great table.
+//! The headers of a Vorbis stream. Its code books are weighed: a few bytes may stand for a great table.
+
+mod blocks;
+
+pub(crate) use blocks::{Blocks, blocks};
 
 use std::io;
 use symphonia::core::io::{BitReaderRtl, ReadBitsRtl};
@@ -16,12 +20,15 @@ const NUMBERS: u64 = 2 * 1024 * 1024;
 /// Whether the books in these headers (identification and setup; also all three, laced as Matroska has them) stand for
 /// more than that. What cannot be read is left to the decoder, which refuses it.
 pub(crate) fn is_excessive(headers: &[u8]) -> bool {
-    setup(headers).is_some_and(|setup| weigh(setup).unwrap_or(false))
+    split(headers).is_some_and(|(_, setup)| weigh(&mut BitReaderRtl::new(setup)).unwrap_or(false))
 }
 
-/// The setup header, behind its first bytes.
-fn setup(headers: &[u8]) -> Option<&[u8]> {
-    let Some((2, mut laced)) = headers.split_first() else { return headers.get(IDENTIFICATION..)?.strip_prefix(SETUP) };
+/// The identification header and the setup header, the latter behind its first bytes.
+fn split(headers: &[u8]) -> Option<(&[u8], &[u8])> {
+    let Some((2, mut laced)) = headers.split_first() else {
+        let (identification, rest) = headers.split_at_checked(IDENTIFICATION)?;
+        return Some((identification, rest.strip_prefix(SETUP)?));
+    };
     // The lengths of two headers: bytes that are added, the last of each less than 255.
     let mut before = 0_usize;
     for _ in 0..2 {
@@ -30,16 +37,16 @@ fn setup(headers: &[u8]) -> Option<&[u8]> {
         before += length.iter().map(|byte| usize::from(*byte)).sum::<usize>();
         laced = rest;
     }
-    laced.get(before..)?.strip_prefix(SETUP)
+    Some((laced, laced.get(before..)?.strip_prefix(SETUP)?))
 }
 
-fn weigh(setup: &[u8]) -> io::Result<bool> {
-    let mut bits = BitReaderRtl::new(setup);
+/// Reads over the books; whether they stand for too much, and then not all were read.
+fn weigh(bits: &mut BitReaderRtl<'_>) -> io::Result<bool> {
     let (mut entries, mut numbers) = (0, 0);
     let books = bits.read_bits_leq32(8)? + 1;
     for _ in 0..books {
         if bits.read_bits_leq32(24)? != SYNC {
-            return Ok(false);
+            return Err(io::ErrorKind::InvalidData.into());
         }
         let dimensions = bits.read_bits_leq32(16)?;
         let count = bits.read_bits_leq32(24)?;
@@ -49,8 +56,8 @@ fn weigh(setup: &[u8]) -> io::Result<bool> {
         if entries > ENTRIES || numbers > NUMBERS {
             return Ok(true);
         }
-        skip_lengths(&mut bits, count)?;
-        skip_table(&mut bits, count, dimensions)?;
+        skip_lengths(bits, count)?;
+        skip_table(bits, count, dimensions)?;
     }
     Ok(false)
 }

@@ -1,0 +1,209 @@
+//! The table of times of an MP4. Where it names fewer samples than the table of sizes, programs play them all and a
+//! demuxer here ends early, so its last entry is read as one for the rest.
+
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+/// Atoms that are looked at. What has more is no file that people record.
+const ATOMS: usize = 1 << 16;
+/// Tracks whose tables are corrected.
+const TRACKS: usize = 64;
+/// Entries of a table of times, of all tracks.
+const ENTRIES: u64 = 8 << 20;
+/// Bytes of the head of an atom.
+const HEAD: u64 = 8;
+/// Bytes in which the first atom is looked for, as the probe does.
+const DEPTH: u64 = 16 * 1024;
+/// What leads to a table.
+const PATH: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
+
+/// A number that is read otherwise than it is stored.
+pub(crate) struct Correction {
+    at: u64,
+    bytes: [u8; 4],
+}
+
+impl Correction {
+    /// Puts what is corrected into bytes that were read from there on.
+    pub(crate) fn apply(&self, from: u64, bytes: &mut [u8]) {
+        for (at, byte) in (self.at..).zip(self.bytes) {
+            let place = at.checked_sub(from).and_then(|place| usize::try_from(place).ok());
+            if let Some(read) = place.and_then(|place| bytes.get_mut(place)) {
+                *read = byte;
+            }
+        }
+    }
+}
+
+/// The corrections of a file; none of one that is no MP4.
+pub(crate) fn corrections<F: Read + Seek>(file: &mut F, length: u64) -> io::Result<Vec<Correction>> {
+    file.rewind()?;
+    let mut head = Vec::new();
+    file.by_ref().take(DEPTH).read_to_end(&mut head)?;
+    let Some(from) = head.windows(8).position(|bytes| &bytes[4..] == b"ftyp") else { return Ok(Vec::new()) };
+    let mut found = Found::default();
+    let mut file = BufReader::with_capacity(4_096, file);
+    match found.look(&mut file, from as u64, length, 0) {
+        // A table that is cut off is read by nobody.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+        looked => looked?,
+    }
+    Ok(found.corrections)
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    atoms: usize,
+    entries: u64,
+    movies: usize,
+    /// Samples by the table of sizes of the track that is looked at, and where its table of times stands.
+    sizes: Option<u32>,
+    times: Option<u64>,
+    corrections: Vec<Correction>,
+}
+
+impl Found {
+    /// Looks at the atoms between two places, and into those that lead to tables.
+    fn look<F: Read + Seek>(&mut self, file: &mut BufReader<F>, mut at: u64, end: u64, depth: usize) -> io::Result<()> {
+        while at.saturating_add(HEAD) <= end {
+            self.atoms += 1;
+            // Of two movies programs take the first, and a demuxer here the second.
+            if self.atoms > ATOMS || self.movies > 1 || self.corrections.len() > TRACKS {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            go(file, at)?;
+            let (size, name) = (u64::from(word(file)?), word(file)?.to_be_bytes());
+            let (head, size) = match size {
+                0 => (HEAD, end - at),
+                1 => (2 * HEAD, u64::from(word(file)?) << 32 | u64::from(word(file)?)),
+                size => (HEAD, size),
+            };
+            let (body, next) = (at + head, at.saturating_add(size.max(head)));
+            if PATH.get(depth) == Some(&&name) {
+                self.movies += usize::from(depth == 0);
+                (self.sizes, self.times) = (None, None);
+                self.look(file, body, next.min(end), depth + 1)?;
+                self.compare(file)?;
+            }
+            match &name {
+                b"stsz" => {
+                    go(file, body + 8)?;
+                    self.sizes = Some(word(file)?);
+                }
+                b"stts" => self.times = Some(body),
+                // What follows belongs to the movie that was found.
+                b"mdat" | b"moof" if self.movies > 0 => break,
+                _ => {}
+            }
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// Compares the two tables of a track.
+    fn compare<F: Read + Seek>(&mut self, file: &mut BufReader<F>) -> io::Result<()> {
+        let (Some(sizes), Some(times)) = (self.sizes.take(), self.times.take()) else { return Ok(()) };
+        go(file, times + 4)?;
+        let entries = u64::from(word(file)?);
+        self.entries = self.entries.saturating_add(entries);
+        if self.entries > ENTRIES {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let (mut samples, mut last) = (0_u64, 0);
+        for _ in 0..entries {
+            last = word(file)?;
+            samples += u64::from(last);
+            // How long each is.
+            word(file)?;
+        }
+        let missing = u64::from(sizes).saturating_sub(samples);
+        if let (1.., Ok(count)) = (entries.min(missing), u32::try_from(u64::from(last) + missing)) {
+            self.corrections.push(Correction { at: times + 8 * entries, bytes: count.to_be_bytes() });
+        }
+        Ok(())
+    }
+}
+
+fn go<F: Read + Seek>(file: &mut BufReader<F>, to: u64) -> io::Result<()> {
+    let here = file.stream_position()?;
+    match to.checked_signed_diff(here) {
+        Some(by) => file.seek_relative(by),
+        None => file.seek(SeekFrom::Start(to)).map(|_| ()),
+    }
+}
+
+fn word<F: Read>(file: &mut F) -> io::Result<u32> {
+    let mut word = [0; 4];
+    file.read_exact(&mut word)?;
+    Ok(u32::from_be_bytes(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn atom(name: &str, body: &[u8]) -> Vec<u8> {
+        [&u32::try_from(body.len() + 8).unwrap().to_be_bytes(), name.as_bytes(), body].concat()
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    /// A movie with a track for each pair of tables: samples by the sizes, and counts of the times.
+    fn movie(tracks: &[(u32, &[u32])]) -> Vec<u8> {
+        let track = |(sizes, times): &(u32, &[u32])| {
+            let times: Vec<u32> = times.iter().flat_map(|count| [*count, 7]).collect();
+            let stts = atom("stts", &[words(&[0, u32::try_from(times.len() / 2).unwrap()]), words(&times)].concat());
+            let stbl = atom("stbl", &[stts, atom("stsz", &words(&[0, 1, *sizes]))].concat());
+            atom("trak", &atom("mdia", &atom("minf", &stbl)))
+        };
+        atom("moov", &tracks.iter().flat_map(track).collect::<Vec<_>>())
+    }
+
+    fn read(file: &[u8]) -> io::Result<Vec<u8>> {
+        let mut read = file.to_vec();
+        for correction in corrections(&mut Cursor::new(file), file.len() as u64)? {
+            // As a reader sees it that reads in pieces.
+            for (number, piece) in read.chunks_mut(3).enumerate() {
+                correction.apply(number as u64 * 3, piece);
+            }
+        }
+        Ok(read)
+    }
+
+    #[test]
+    fn a_table_of_times_that_ends_early_is_read_as_if_it_did_not() {
+        let ftyp = atom("ftyp", b"isom");
+        let (lies, right) =
+            (movie(&[(9, &[2, 3]), (8, &[8]), (5, &[1])]), movie(&[(9, &[2, 7]), (8, &[8]), (5, &[5])]));
+        for before in [&[][..], &atom("free", &[0; 99]), b"junk"] {
+            for between in [Vec::new(), atom("mdat", &[0; 50])] {
+                let file = |movie: &[u8]| [before, &ftyp, &between, movie].concat();
+                assert_eq!(read(&file(&lies)).unwrap(), file(&right));
+                assert_eq!(read(&file(&right)).unwrap(), file(&right));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_hostile_ends_soon_and_what_is_cut_off_is_left_alone() {
+        let ftyp = atom("ftyp", b"isom");
+        let lies = movie(&[(9, &[2, 3])]);
+        assert!(read(&[&ftyp[..], &lies, &lies].concat()).is_err(), "two movies");
+        assert!(read(&[&ftyp[..], &atom("free", &[]).repeat(70_000), &lies].concat()).is_err(), "many atoms");
+        assert!(read(&[&ftyp[..], &movie(&vec![(9, &[1][..]); 70])].concat()).is_err(), "many tracks");
+        let nested =
+            (0..20_000).fold(Vec::new(), |inner, _| if inner.len() > 40_000 { inner } else { atom("moov", &inner) });
+        assert!(read(&[&ftyp[..], &nested].concat()).is_ok(), "atoms in atoms");
+        let file = [ftyp, lies].concat();
+        for end in 0..file.len() {
+            assert_eq!(read(&file[..end]).unwrap(), file[..end], "{end}");
+        }
+        let mut long = file.clone();
+        let at = long.windows(4).position(|name| name == b"stts").unwrap();
+        long[at + 8..at + 12].copy_from_slice(&[0xff; 4]);
+        assert!(read(&long).is_err(), "2^32 times");
+    }
+}

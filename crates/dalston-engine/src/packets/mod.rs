@@ -1,0 +1,72 @@
+//! How much audio a packet holds, told by its own bytes: what a decoder makes of it, whatever the tables of its container
+//! say.
+
+mod alac;
+mod flac;
+mod mpeg;
+mod opus;
+mod pcm;
+mod vorbis;
+
+#[cfg(test)]
+mod made;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use opus::MOST as OPUS;
+pub(crate) use pcm::bits as pcm_bits;
+
+use alac::Alac;
+use flac::Flac;
+use mpeg::Mpeg;
+use pcm::Pcm;
+use symphonia::core::codecs::audio::{
+    AudioCodecParameters,
+    well_known::{
+        CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
+    },
+};
+use vorbis::Vorbis;
+
+/// Packets of a codec that tells in each packet how much audio it holds.
+pub(crate) enum Packets {
+    Alac(Alac),
+    Flac(Flac),
+    Mpeg(Mpeg),
+    Opus,
+    Pcm(Pcm),
+    Vorbis(Vorbis),
+}
+
+impl Packets {
+    /// Of audio with these parameters. `None`: its packets do not tell it, or its headers cannot be read.
+    pub(crate) fn of(params: &AudioCodecParameters) -> Option<Self> {
+        let rate = params.sample_rate.filter(|rate| *rate > 0)?;
+        let headers = params.extra_data.as_deref().unwrap_or_default();
+        match params.codec {
+            CODEC_ID_ALAC => Alac::of(headers, rate).map(Self::Alac),
+            CODEC_ID_FLAC => Some(Self::Flac(Flac::of(headers, rate))),
+            CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => Some(Self::Mpeg(Mpeg::default())),
+            CODEC_ID_OPUS => Some(Self::Opus),
+            CODEC_ID_VORBIS => Vorbis::of(headers).map(Self::Vorbis),
+            _ => Pcm::of(params, rate).map(Self::Pcm),
+        }
+    }
+
+    /// Whether there are as many frames in each, also where the audio has fewer.
+    pub(crate) const fn are_padded(&self) -> bool {
+        matches!(self, Self::Mpeg(_) | Self::Opus | Self::Vorbis(_))
+    }
+
+    /// The seconds that the next packet holds. `None`: it does not tell.
+    pub(crate) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
+        match self {
+            Self::Alac(alac) => Some(alac.seconds(packet)),
+            Self::Flac(flac) => flac.seconds(packet),
+            Self::Mpeg(mpeg) => mpeg.seconds(packet),
+            Self::Opus => Some(opus::seconds(packet)),
+            Self::Pcm(pcm) => Some(pcm.seconds(packet)),
+            Self::Vorbis(vorbis) => vorbis.seconds(packet),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Packets of MPEG audio, layers I to III. Programs find its frames by their headers, however a container has cut them
+//! into packets.
+
+/// Bytes of a header.
+const HEADER: usize = 4;
+/// Kilobits a second by the layer: of MPEG-1 the first three rows, of the others the last two.
+const KILOBITS: [[u32; 16]; 5] = [
+    [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 0],
+    [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 0],
+    [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0],
+    [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256, 0],
+    [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0],
+];
+
+/// Where the frames of a stream are, from packet to packet.
+#[derive(Default)]
+pub(crate) struct Mpeg {
+    /// Bytes of a frame that are still to come.
+    left: usize,
+    /// The last bytes of a packet: a header may begin in them.
+    tail: Vec<u8>,
+}
+
+impl Mpeg {
+    /// The seconds of all frames that begin in a packet.
+    pub(super) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
+        let (tail, left) = (std::mem::take(&mut self.tail), std::mem::take(&mut self.left));
+        if Frame::of(packet).is_some() {
+            return self.walk(packet, 0);
+        }
+        if tail.is_empty() { self.walk(packet, left) } else { self.walk(&[&tail, packet].concat(), 0) }
+    }
+
+    /// Goes from frame to frame, from so many bytes on, which are of a frame that was counted before.
+    fn walk(&mut self, bytes: &[u8], from: usize) -> Option<f64> {
+        let (mut seconds, mut at) = (None, from);
+        while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() >= HEADER) {
+            let Some(frame) = Frame::of(rest) else {
+                at += 1;
+                continue;
+            };
+            seconds = Some(seconds.unwrap_or(0.0) + f64::from(frame.frames) / f64::from(frame.rate));
+            at += frame.length.unwrap_or(rest.len());
+        }
+        self.left = at.saturating_sub(bytes.len());
+        self.tail = bytes.get(at..).unwrap_or_default().to_vec();
+        seconds.or_else(|| (from > 0).then_some(0.0))
+    }
+}
+
+/// A frame, by its header.
+struct Frame {
+    /// Its bytes. `None`: the format is free.
+    length: Option<usize>,
+    frames: u32,
+    rate: u32,
+}
+
+impl Frame {
+    /// Of the header that these bytes begin with.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let [0xff, kind, rates, _, ..] = *bytes else { return None };
+        let (version, layer) = (kind >> 3 & 3, kind >> 1 & 3);
+        // Of MPEG-1 it is the rate itself, of MPEG-2 half of it, of MPEG-2.5 a quarter.
+        let halved = match version {
+            3 => 0,
+            2 => 1,
+            0 => 2,
+            _ => return None,
+        };
+        let (row, frames) = match (layer, halved) {
+            (3, 0) => (0, 384),
+            (3, _) => (3, 384),
+            (2, 0) => (1, 1_152),
+            (2, _) => (4, 1_152),
+            (1, 0) => (2, 1_152),
+            (1, _) => (4, 576),
+            _ => return None,
+        };
+        let rate = [44_100, 48_000, 32_000].get(usize::from(rates >> 2 & 3))? >> halved;
+        let code = usize::from(rates >> 4);
+        if kind & 0xe0 != 0xe0 || code == 15 {
+            return None;
+        }
+        let bits = KILOBITS[row][code] * 1_000;
+        // Layer I counts in words of four bytes.
+        let word = if layer == 3 { 4 } else { 1 };
+        let length = (frames / 8 / word * bits / rate + u32::from(rates >> 1 & 1)) * word;
+        Some(Self { length: if bits > 0 { usize::try_from(length).ok() } else { None }, frames, rate })
+    }
+}
