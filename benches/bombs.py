@@ -118,7 +118,7 @@ def besieged(program, home):
 
     made = {}
     for name in ("bomber", "other"):
-        status, answer = ask(gateway.port, MASTER, "POST", "/v1/tenants", json.dumps({"tenant_id": name}))
+        status, answer = ask(gateway.port, MASTER, "POST", "/v1/tenants", json.dumps({"id": name}))
         assert status == 201, answer
         body = json.dumps({"name": name, "scopes": ["jobs:write", "jobs:read"]})
         status, answer = ask(gateway.port, MASTER, "POST", "/auth/keys", body, tenant=name)
@@ -131,7 +131,7 @@ def besieged(program, home):
         outcomes, stop, found = [], multiprocessing.Event(), multiprocessing.Queue()
         watcher = multiprocessing.Process(target=watch, args=(gateway.port, made["other"], stop, found))
         if turn == "killed amid it":
-            throw(gateway, made["bomber"], bombs, outcomes, kill_after=0.3)
+            throw(gateway, made["bomber"], bombs, outcomes, kill_after=0.1)
             print(f"{turn}: {dict(collections.Counter(outcomes))}")
             gateway = Gateway(program, home)
             continue

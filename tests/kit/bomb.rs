@@ -272,7 +272,10 @@ pub fn mkv(codec: &[u8], private: &[u8], channels: u32) -> Vec<u8> {
         element(b"\xe1", &audio),
     ]
     .concat();
-    let info = element(b"\x15\x49\xa9\x66", &element(b"\x2a\xd7\xb1", &1_000_000_u32.to_be_bytes()));
+    // Without who wrote it, the reader turns it away before it comes to the track.
+    let scale = element(b"\x2a\xd7\xb1", &1_000_000_u32.to_be_bytes());
+    let info = [scale, element(b"\x4d\x80", b"a"), element(b"\x57\x41", b"a")].concat();
+    let info = element(b"\x15\x49\xa9\x66", &info);
     let block = element(b"\xa3", &[&[0x81, 0, 0, 0x80][..], &[0; 4_096]].concat());
     let cluster = element(b"\x1f\x43\xb6\x75", &[element(b"\xe7", &[0]), block].concat());
     let tracks = element(b"\x16\x54\xae\x6b", &element(b"\xae", &track));
