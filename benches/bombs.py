@@ -131,7 +131,7 @@ def besieged(program, home):
         outcomes, stop, found = [], multiprocessing.Event(), multiprocessing.Queue()
         watcher = multiprocessing.Process(target=watch, args=(gateway.port, made["other"], stop, found))
         if turn == "killed amid it":
-            throw(gateway, made["bomber"], bombs, outcomes, kill_after=0.1)
+            throw(gateway, made["bomber"], bombs, outcomes, kill_after=0.05)
             print(f"{turn}: {dict(collections.Counter(outcomes))}")
             gateway = Gateway(program, home)
             continue
