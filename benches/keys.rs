@@ -3,8 +3,8 @@
 use dalston_auth::{Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, PlainKey};
 use dalston_limit::Limiter;
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, CounterId, Door, Key, KeyId, Metadata, OsEntropy, RateLimit, ScopeSet,
-    SharedClock, Source, Target, TenantId,
+    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, NodeId, OsEntropy, RateLimit, ScopeSet, SharedClock,
+    Source, Target, TenantId,
 };
 use dalston_store::{KeyStore, MemoryStore, NewKey};
 use serde_json::json;
@@ -20,7 +20,7 @@ pub(crate) async fn gate(clock: SharedClock, count: usize, rate_limit: Option<Ra
         pepper: None,
         masters: MasterKeys::default(),
         failures_per_minute: NonZeroU32::MIN,
-        counter: CounterId::new(clock.now(), &OsEntropy).expect("chance"),
+        node: NodeId::new(clock.now(), &OsEntropy).expect("chance"),
         memory: Memory { freshness: Duration::from_hours(1_000_000), ..Memory::default() },
         clock: clock.clone(),
     });

@@ -1,6 +1,6 @@
--- The last step of usage that each counter wrote: a step that is repeated is not counted twice.
+-- The last step of usage that each node wrote: a step that is repeated is not counted twice.
 CREATE TABLE usage_steps (
-    counter TEXT PRIMARY KEY,
+    node    TEXT PRIMARY KEY,
     number  INTEGER NOT NULL,
     -- How many counts the step had.
     taken   INTEGER NOT NULL,

@@ -1,8 +1,8 @@
 //! The Python gateway of seed M11 and this store on one Redis, each as if it were alone.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, CounterId, Day, Door, Key, KeyDigest, KeyId, KeyPatch, KeyState, ManualClock,
-    Metadata, OsEntropy, PageRequest, RateLimit, Scope, ScopeSet, Source, SystemClock, Target, TenantId, Timestamp,
+    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyDigest, KeyId, KeyPatch, KeyState, ManualClock, Metadata,
+    NodeId, OsEntropy, PageRequest, RateLimit, Scope, ScopeSet, Source, SystemClock, Target, TenantId, Timestamp,
     UsageStep,
 };
 use dalston_store::{
@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// The first step of a node that just began.
 fn step() -> UsageStep {
-    UsageStep { counter: CounterId::new(SystemClock.now(), &OsEntropy).unwrap(), number: 1 }
+    UsageStep { node: NodeId::new(SystemClock.now(), &OsEntropy).unwrap(), number: 1 }
 }
 
 /// The Python gateway, in a process of its own.

@@ -1,8 +1,8 @@
 //! What only Redis must do with what it holds: links that the server makes, records and keys of earlier versions.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, AuditHash, AuditRecord, CounterId, Day, Door, Key, KeyDigest, KeyId, ManualClock,
-    Metadata, OsEntropy, Refused, ScopeSet, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
+    Action, Actor, AuditEntry, AuditHash, AuditRecord, Day, Door, Key, KeyDigest, KeyId, ManualClock, Metadata, NodeId,
+    OsEntropy, Refused, ScopeSet, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use dalston_store::{
     AuditQuery, FeedStore, InsertKey, KeyFigures, KeyStore, NewKey, NoteStore, PoolFigures, Store, UsageStore,
@@ -30,7 +30,7 @@ async fn ask<T: FromRedisValue>(connection: &mut MultiplexedConnection, words: &
 
 /// The first step of a node that just began.
 fn step() -> UsageStep {
-    UsageStep { counter: CounterId::new(NOW, &OsEntropy).unwrap(), number: 1 }
+    UsageStep { node: NodeId::new(NOW, &OsEntropy).unwrap(), number: 1 }
 }
 
 fn entry() -> AuditEntry {

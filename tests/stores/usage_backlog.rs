@@ -3,7 +3,7 @@
 use dalston_auth::{Caller, Gate, GateParts, Identity, KeyFormat, MasterKeys, Memory};
 use dalston_limit::Limiter;
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, CounterId, Day, Door, Key, KeyId, Metadata, OsEntropy, ScopeSet, Source, Target,
+    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyId, Metadata, NodeId, OsEntropy, ScopeSet, Source, Target,
     TenantId,
 };
 use dalston_store::{InsertKey, NewKey, SharedStore, contract::Fixture};
@@ -69,7 +69,7 @@ fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Gate {
         masters: MasterKeys::default(),
         failures_per_minute: NonZeroU32::MIN,
         memory: Memory::default(),
-        counter: CounterId::new(clock.now(), &OsEntropy).unwrap(),
+        node: NodeId::new(clock.now(), &OsEntropy).unwrap(),
         clock,
     })
 }

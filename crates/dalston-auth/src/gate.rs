@@ -7,8 +7,8 @@ use crate::{
 };
 use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
 use dalston_model::{
-    Action, Actor, Clock as _, CounterId, ErrorCode, Key, KeyId, KeyState, Scope, SharedClock, Source, Target,
-    TenantId, Timestamp,
+    Action, Actor, Clock as _, ErrorCode, Key, KeyId, KeyState, NodeId, Scope, SharedClock, Source, Target, TenantId,
+    Timestamp,
 };
 use dalston_store::{FeedStore, SharedStore, StoreResult};
 use serde_json::json;
@@ -34,7 +34,7 @@ pub struct GateParts {
     /// How live keys are kept in memory.
     pub memory: Memory,
     /// This run of the node, as it counts usage: another one at each start.
-    pub counter: CounterId,
+    pub node: NodeId,
     /// The node's clock.
     pub clock: SharedClock,
 }
@@ -85,7 +85,7 @@ impl Gate {
             digester,
             masters: parts.masters,
             failures: FailureThrottle::new(parts.failures_per_minute),
-            usage: UsageBuffer::new(parts.counter),
+            usage: UsageBuffer::new(parts.node),
             totals: Default::default(),
             store_clock: Arc::new(StoreClock::new(parts.clock.clone())),
             clock: parts.clock,

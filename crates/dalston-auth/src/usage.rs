@@ -4,7 +4,7 @@ use crate::{
     Holder,
     tally::{Count, Taken},
 };
-use dalston_model::{CounterId, Day, KeyId, Timestamp, UsageDelta, UsageStep};
+use dalston_model::{Day, KeyId, NodeId, Timestamp, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -30,7 +30,7 @@ pub(crate) struct UsageBuffer {
 
 /// Writes one step after another. A step is numbered, and none follows before it is known what came of it.
 struct Writer {
-    counter: CounterId,
+    node: NodeId,
     number: u64,
     /// The counts of the step with that number, for as long as it is not known whether the store has them.
     sent: Vec<UsageDelta>,
@@ -42,9 +42,9 @@ struct Writer {
 }
 
 impl UsageBuffer {
-    /// Nothing is counted yet. `counter` names this run of the node.
-    pub(crate) fn new(counter: CounterId) -> Self {
-        let writer = Writer { counter, number: 0, sent: Vec::new(), most: MOST, last: None };
+    /// Nothing is counted yet. `node` names this run.
+    pub(crate) fn new(node: NodeId) -> Self {
+        let writer = Writer { node, number: 0, sent: Vec::new(), most: MOST, last: None };
         Self { counted: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
     }
 
@@ -173,7 +173,7 @@ impl Writer {
     }
 
     const fn step(&self) -> UsageStep {
-        UsageStep { counter: self.counter, number: self.number }
+        UsageStep { node: self.node, number: self.number }
     }
 }
 
@@ -268,7 +268,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
     fn buffer() -> UsageBuffer {
-        UsageBuffer::new(CounterId::new(NOW, &SeededEntropy::new(1)).unwrap())
+        UsageBuffer::new(NodeId::new(NOW, &SeededEntropy::new(1)).unwrap())
     }
 
     fn poll<T>(step: impl Future<Output = T>) -> Poll<T> {

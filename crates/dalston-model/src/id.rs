@@ -84,16 +84,11 @@ id_type! {
 }
 
 id_type! {
-    /// One run of a node, as it counts usage: `count_` and 32 hex digits.
-    CounterId, "count_", simple
-}
-
-id_type! {
     /// A slice of a key's minute that a node was lent: `lease_` and 32 hex digits.
     LeaseId, "lease_", simple
 }
 id_type! {
-    /// One run of a gateway among those that share a counter of limits: `node_` and 32 hex digits.
+    /// One run of a node, as it counts usage and shares a counter of limits: `node_` and 32 hex digits.
     NodeId, "node_", simple
 }
 

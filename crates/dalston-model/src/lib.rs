@@ -27,7 +27,7 @@ pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
 pub use code::ErrorCode;
 pub use digest::KeyDigest;
 pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, Stretched};
-pub use id::{CounterId, DeliveryId, IdError, JobId, KeyId, LeaseId, NodeId, RequestId, SessionId, WebhookId};
+pub use id::{DeliveryId, IdError, JobId, KeyId, LeaseId, NodeId, RequestId, SessionId, WebhookId};
 pub use job::{Audio, Job, JobOptions, JobStatus};
 pub use key::{Key, KeyPatch, KeyState};
 pub use limit::{RateLimit, RateLimitError};

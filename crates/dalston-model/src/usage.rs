@@ -1,6 +1,6 @@
 //! How a key is used: counted beside its record, never in it.
 
-use crate::{CounterId, KeyId, Timestamp};
+use crate::{KeyId, NodeId, Timestamp};
 use std::{fmt, net::IpAddr, time::Duration};
 
 /// A day in UTC: days since 1970-01-01.
@@ -77,17 +77,17 @@ pub struct UsageDelta {
     pub last_used: Option<(Timestamp, Option<IpAddr>)>,
 }
 
-/// The idempotency number of a batch of counts. A counter writes its steps one after another, each under a higher number
+/// The idempotency number of a batch of counts. A node writes its steps one after another, each under a higher number
 /// than the one before, so the last number is all that a store needs to remember of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageStep {
     /// Who counted.
-    pub counter: CounterId,
+    pub node: NodeId,
     /// The number, from 1 on.
     pub number: u64,
 }
 
 impl UsageStep {
-    /// A store forgets a counter that wrote nothing for so long.
+    /// A store forgets a node that wrote nothing for so long.
     pub const KEPT: Duration = Duration::from_hours(30 * 24);
 }

@@ -7,7 +7,7 @@ use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Temp
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
-use dalston_model::{CounterId, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_model::{NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
 use dalston_store::{FeedStore, SharedStore, Wakes};
 use dalston_stream::{OwnWorker, Vad};
@@ -124,7 +124,7 @@ impl Runtime {
             masters: std::mem::take(&mut settings.masters),
             failures_per_minute: settings.auth_failures_per_minute,
             memory: settings.memory,
-            counter: CounterId::new(clock.now(), &*entropy)?,
+            node,
             clock: clock.clone(),
         }));
         gate.check_pepper().await?;

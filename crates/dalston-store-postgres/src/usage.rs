@@ -6,14 +6,14 @@ use dalston_model::{Day, KeyId, Refused, TenantId, Usage, UsageDelta, UsageStep}
 use dalston_store::{StoreResult, UsageStore};
 use sqlx::Row;
 
-/// One statement, and so all or nothing: the number of the step, unless it or a higher one of the counter was taken, and
+/// One statement, and so all or nothing: the number of the step, unless it or a higher one of the node was taken, and
 /// the counts. It takes the rows in the order of the keys, so that two nodes that write
 /// at once wait for each other and never in a circle.
 const ADD: &str = "
     WITH step AS (
-        INSERT INTO usage_steps AS kept (counter, number, taken, at)
+        INSERT INTO usage_steps AS kept (node, number, taken, at)
         VALUES ($8, $9, $10, coalesce($11, clock_timestamp()))
-        ON CONFLICT (counter) DO UPDATE SET number = excluded.number, taken = excluded.taken, at = excluded.at
+        ON CONFLICT (node) DO UPDATE SET number = excluded.number, taken = excluded.taken, at = excluded.at
             WHERE kept.number < excluded.number
         RETURNING taken
     ), given AS (
@@ -41,7 +41,7 @@ const ADD: &str = "
     )
     SELECT taken FROM step";
 
-const TAKEN: &str = "SELECT taken FROM usage_steps WHERE counter = $1 AND number = $2";
+const TAKEN: &str = "SELECT taken FROM usage_steps WHERE node = $1 AND number = $2";
 
 /// There is a row for each start of a node in the last month.
 const FORGET: &str =
@@ -64,7 +64,7 @@ impl UsageStore for PostgresStore {
         self.call(async {
             let last = |delta: &UsageDelta| delta.last_used.map(|(at, _)| Moment(at));
             let from = |delta: &UsageDelta| delta.last_used.and_then(|(_, from)| from).map(|from| from.to_string());
-            let (counter, number) = (step.counter.as_uuid(), row::bigint(step.number)?);
+            let (node, number) = (step.node.as_uuid(), row::bigint(step.number)?);
             let mut lease = self.lease().await?;
             let added = sqlx::query(ADD)
                 .bind(deltas.iter().map(|delta| *delta.key.as_uuid()).collect::<Vec<_>>())
@@ -74,7 +74,7 @@ impl UsageStore for PostgresStore {
                 .bind(counts(|delta| delta.refused.insufficient_scope)?)
                 .bind(deltas.iter().map(last).collect::<Vec<_>>())
                 .bind(deltas.iter().map(from).collect::<Vec<_>>())
-                .bind(counter)
+                .bind(node)
                 .bind(number)
                 .bind(i64::try_from(deltas.len()).unwrap_or(i64::MAX))
                 .bind(self.now())
@@ -82,7 +82,7 @@ impl UsageStore for PostgresStore {
                 .fetch_optional(&mut *lease)
                 .await?;
             let Some(taken) = added else {
-                let taken = sqlx::query(TAKEN).bind(counter).bind(number).try_map(|row| row::count(&row, "taken"));
+                let taken = sqlx::query(TAKEN).bind(node).bind(number).try_map(|row| row::count(&row, "taken"));
                 return Ok(taken.fetch_optional(&mut *lease).await?.unwrap_or_default());
             };
             if step.number == 1 {

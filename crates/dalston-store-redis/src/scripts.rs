@@ -1,6 +1,6 @@
 //! The Lua scripts, and the names of the keys that they are given.
 
-use dalston_model::{CounterId, JobId, JobStatus, KeyDigest, KeyId, Subject, TenantId};
+use dalston_model::{JobId, JobStatus, KeyDigest, KeyId, NodeId, Subject, TenantId};
 use dalston_store::{Claim, Repeated, StoreError, StoreResult};
 use redis::{Script, ScriptInvocation};
 use serde::Serialize;
@@ -104,9 +104,9 @@ pub(crate) fn usage(id: KeyId) -> String {
     format!("dalston:usage:{id}")
 }
 
-/// The last step of usage that a counter wrote.
-pub(crate) fn step(counter: CounterId) -> String {
-    format!("dalston:steps:{counter}")
+/// The last step of usage that a node wrote.
+pub(crate) fn step(node: NodeId) -> String {
+    format!("dalston:steps:{node}")
 }
 
 /// The last minute of a key.

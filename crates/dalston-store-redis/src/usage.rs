@@ -27,7 +27,7 @@ struct CountArgument {
 impl UsageStore for RedisStore {
     async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let mut script = SCRIPTS.add_usage.key(ENDED);
-        script.key(scripts::step(step.counter));
+        script.key(scripts::step(step.node));
         for delta in deltas {
             script.key(scripts::usage(delta.key)).key(scripts::key(delta.key)).key(scripts::digest_of(delta.key));
         }

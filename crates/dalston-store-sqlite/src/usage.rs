@@ -38,12 +38,12 @@ pub(crate) const ADD_DAYS: &str = concat!(
     "ON CONFLICT (key_id, day) DO UPDATE SET requests = requests + excluded.requests",
 );
 
-/// Takes the number of the step, unless it or a higher one of the counter was taken.
-pub(crate) const TAKE: &str = "INSERT INTO usage_steps (counter, number, taken, at) VALUES (?, ?, ?, ?) \
-     ON CONFLICT (counter) DO UPDATE SET number = excluded.number, taken = excluded.taken, at = excluded.at \
+/// Takes the number of the step, unless it or a higher one of the node was taken.
+pub(crate) const TAKE: &str = "INSERT INTO usage_steps (node, number, taken, at) VALUES (?, ?, ?, ?) \
+     ON CONFLICT (node) DO UPDATE SET number = excluded.number, taken = excluded.taken, at = excluded.at \
      WHERE number < excluded.number";
 
-pub(crate) const TAKEN: &str = "SELECT taken FROM usage_steps WHERE counter = ? AND number = ?";
+pub(crate) const TAKEN: &str = "SELECT taken FROM usage_steps WHERE node = ? AND number = ?";
 
 /// There is a row for each start of a node in the last month.
 pub(crate) const FORGET: &str = "DELETE FROM usage_steps WHERE at < ?";
@@ -71,14 +71,14 @@ fn batched(delta: &UsageDelta) -> Value {
 impl UsageStore for SqliteStore {
     async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let batch = deltas.iter().map(batched).collect::<Value>().to_string();
-        let (counter, number) = (step.counter.to_string(), row::count(step.number));
+        let (node, number) = (step.node.to_string(), row::count(step.number));
         let taken = u64::try_from(deltas.len()).unwrap_or(u64::MAX);
         let now = self.clock.now();
         self.call(async {
             let mut change = self.change().await?;
-            let take = sqlx::query(TAKE).bind(&counter).bind(number).bind(row::count(taken)).bind(now.as_micros());
+            let take = sqlx::query(TAKE).bind(&node).bind(number).bind(row::count(taken)).bind(now.as_micros());
             if take.execute(&mut *change).await?.rows_affected() == 0 {
-                let taken = sqlx::query_scalar(TAKEN).bind(&counter).bind(number).fetch_optional(&mut *change);
+                let taken = sqlx::query_scalar(TAKEN).bind(&node).bind(number).fetch_optional(&mut *change);
                 return Ok(taken.await?.unwrap_or_default());
             }
             if step.number == 1 {

@@ -7,9 +7,9 @@ use dalston_model::{Day, KeyId, TenantId, Usage, UsageDelta, UsageStep};
 /// The steps on usage. None of them writes a key's record.
 #[async_trait]
 pub trait UsageStore: Send + Sync {
-    /// Adds what a node counted, all of it or nothing, unless a step with this number or a higher one of the same counter
+    /// Adds what a node counted, all of it or nothing, unless a step with this number or a higher one of the same node
     /// was taken before. Unknown keys are passed over. Returns how many deltas were taken under this number, be it now or
-    /// before; 0 for a number below the counter's last.
+    /// before; 0 for a number below the node's last.
     ///
     /// So a step whose answer was lost can be repeated without counting twice; and repeated without deltas it tells
     /// whether they were added, and makes sure that they are not added later.

@@ -41,7 +41,7 @@ impl Fixture {
             masters: MasterKeys::default(),
             failures_per_minute: NonZeroU32::MIN,
             memory: Memory::default(),
-            counter: CounterId::new(clock.now(), &*entropy).unwrap(),
+            node: NodeId::new(clock.now(), &*entropy).unwrap(),
             clock: clock.clone(),
         });
         let secret = gate.format.mint(&*entropy).unwrap();

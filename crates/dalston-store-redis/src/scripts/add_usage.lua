@@ -1,5 +1,5 @@
 -- Adds what a node counted, unless the step was taken before, and sweeps views of ended secrets on the way.
--- KEYS: the set of ended secrets, the last step of the counter, then for each count the usage, the record and the digest of
+-- KEYS: the set of ended secrets, the last step of the node, then for each count the usage, the record and the digest of
 -- its key.
 -- ARGV: the counts, the clock, the number of the step, seconds that it is kept.
 local function add(counts)

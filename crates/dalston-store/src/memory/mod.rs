@@ -16,9 +16,9 @@ pub use limits::MemoryCounter;
 use crate::{Claim, PoolFigures, Repeated, Store, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;
 use dalston_model::{
-    AuditEntry, AuditHash, AuditRecord, CounterId, Cursor, Day, Delivery, DeliveryId, Job, JobId, Key, KeyDigest,
-    KeyId, Page, PageRequest, Quota, SessionId, SharedClock, Start, Subject, Tenant, TenantId, Timestamp, Usage,
-    UsageDelta, UsageStep, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
+    AuditEntry, AuditHash, AuditRecord, Cursor, Day, Delivery, DeliveryId, Job, JobId, Key, KeyDigest, KeyId, NodeId,
+    Page, PageRequest, Quota, SessionId, SharedClock, Start, Subject, Tenant, TenantId, Timestamp, Usage, UsageDelta,
+    UsageStep, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -102,8 +102,8 @@ struct State {
     audit: Vec<AuditRecord>,
     notes: HashMap<String, Note>,
     queue: HashMap<JobId, Queued>,
-    /// The last step of usage of each counter: its number, and how many deltas it had.
-    steps: HashMap<CounterId, (u64, u64)>,
+    /// The last step of usage of each node: its number, and how many deltas it had.
+    steps: HashMap<NodeId, (u64, u64)>,
     /// Turns given to tenants so far, and the last one of each.
     serving: u64,
     served: HashMap<TenantId, u64>,
@@ -218,13 +218,13 @@ impl TenantStore for MemoryStore {
 impl UsageStore for MemoryStore {
     async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let mut state = self.state();
-        match state.steps.get(&step.counter) {
+        match state.steps.get(&step.node) {
             Some((last, taken)) if *last == step.number => return Ok(*taken),
             Some((last, _)) if *last > step.number => return Ok(0),
             _ => {}
         }
         let taken = u64::try_from(deltas.len()).unwrap_or(u64::MAX);
-        state.steps.insert(step.counter, (step.number, taken));
+        state.steps.insert(step.node, (step.number, taken));
         for delta in deltas {
             let Some(row) = state.keys.get_mut(&delta.key) else { continue };
             row.usage.usage_count += delta.admitted;

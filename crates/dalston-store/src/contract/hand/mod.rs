@@ -10,9 +10,9 @@ use crate::{
     SharedStore, UsedKey,
 };
 use dalston_model::{
-    Action, Actor, Audio, AuditEntry, AuditRecord, Clock, CounterId, Day, Door, Entropy, Job, JobId, JobOptions,
-    JobStatus, Key, KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, OsEntropy, PageLimit, PageRequest, Refused,
-    ScopeSet, Source, Start, Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
+    Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobOptions, JobStatus, Key,
+    KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, NodeId, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet,
+    Source, Start, Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -155,7 +155,7 @@ impl Hand {
 
     /// The first step of a counter of its own.
     pub(in crate::contract) fn step(&self) -> UsageStep {
-        UsageStep { counter: CounterId::new(self.now(), &OsEntropy).unwrap(), number: 1 }
+        UsageStep { node: NodeId::new(self.now(), &OsEntropy).unwrap(), number: 1 }
     }
 
     /// Adds this usage, as a node does that just began.
