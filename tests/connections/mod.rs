@@ -3,6 +3,7 @@
 mod memory;
 mod pipeline;
 mod places;
+mod slow;
 mod unread;
 
 use kit::app::Start;

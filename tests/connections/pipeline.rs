@@ -5,12 +5,13 @@ use dalston_gateway::Limits;
 use kit::{
     app::{App, Start},
     patience::{eventually, patiently},
+    process::files,
     raw::Raw,
     scribe::{Scribe, Turn},
     wav,
 };
 use serde_json::json;
-use std::net::SocketAddr;
+use std::{cell::Cell, net::SocketAddr};
 
 /// The codes of the answers to these requests, which come in pieces of this size.
 async fn codes(address: SocketAddr, requests: &[(String, u16)], size: usize) -> Vec<u16> {
@@ -116,4 +117,46 @@ async fn a_client_that_goes_while_its_request_waits_frees_its_place() {
     };
     patiently(all).await;
     scribe.let_go_on(1);
+}
+
+#[tokio::test]
+async fn an_upload_behind_one_that_waits_is_read_after_it() {
+    /// More than the kernel has room for.
+    const LARGE: u32 = 24 * 1024 * 1024;
+    let scribe = Scribe::new(&[Turn::Holds, Turn::Writes(1)]);
+    let app = Start::default().engine(scribe.clone()).start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    let part = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n";
+    let mut body = [part.as_bytes(), &wav::header(LARGE)].concat();
+    body.resize(body.len() + LARGE as usize, 0);
+    body.extend(b"\r\n--b--\r\n");
+    let head = request("POST", "/v1/audio/transcriptions?wait=60", client.secret.as_deref());
+    let head = format!(
+        "{}Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
+        head.strip_suffix("\r\n").unwrap(),
+        body.len()
+    );
+    let upload = [head.as_bytes(), &body].concat();
+    let mut raw = Raw::connect(app.address).await;
+    raw.send(&upload).await;
+    eventually("the first is worked on", async || scribe.count() == 1).await;
+    let is_sent = Cell::new(false);
+    let second = async {
+        raw.send(&upload).await;
+        is_sent.set(true);
+    };
+    let first = async {
+        // Others are served, and what they ask for is answered: there was time enough to read on.
+        for _ in 0..50 {
+            assert_eq!(client.get("/v1/audio/transcriptions").await.expect(200).ids().len(), 1);
+        }
+        assert_eq!(files(&app.data.path().join("audio/incoming")), [""; 0]);
+        assert!(!is_sent.get(), "the second was read while the first waits");
+        scribe.let_go_on(1);
+    };
+    tokio::join!(second, first);
+    for text in ["word 0 word 1", "word 0"] {
+        let reply = raw.reply().await;
+        assert_eq!((reply.code, &reply.json["result"]["text"]), (201, &json!(text)));
+    }
 }

@@ -1,8 +1,10 @@
 //! Answers that nobody takes: the connection ends, whatever they are of.
 
 use super::{get, patient, request};
+use dalston_gateway::Limits;
 use kit::{
     app::App,
+    client::Answer,
     deaf::Deaf,
     process::eventually,
     raw::{Frame, Raw},
@@ -11,6 +13,11 @@ use kit::{
     wav,
     workers::{Echo, Flood},
 };
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
+};
+use serde_json::json;
 use std::time::Duration;
 
 /// How long a client may let its answers wait here.
@@ -73,6 +80,36 @@ async fn a_long_answer_that_nobody_takes_ends_the_connection() {
         }
         deaf.aborted().await;
     }
+}
+
+#[tokio::test]
+async fn events_that_nobody_takes_end_the_connection() {
+    let scribe = Scribe::new(&[Turn::Holds]);
+    let start = patient(WRITE).limits(|limits| Limits { write: WRITE, send_buffer: 1, ..limits });
+    let app = start.engine(scribe.clone()).start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    // The kernel has room for one of its events and no more.
+    let metadata = json!({"text": "x".repeat(4_000)}).to_string();
+    let form = Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav")).text("metadata", metadata);
+    let asked = client.request(Method::POST, "/v1/audio/transcriptions").multipart(form);
+    let made = Answer::of(asked).await.expect(201);
+    let job = format!("/v1/audio/transcriptions/{}", made.json["id"].as_str().unwrap());
+    let events = get(&format!("{job}/events"), client.secret.as_deref());
+    let mut deafs = Vec::new();
+    for _ in 0..10 {
+        let mut deaf = Deaf::connect(app.address).await;
+        deaf.send(&events).await;
+        deaf.take_until("event: job").await;
+        deafs.push(deaf);
+    }
+    scribe.let_go_on(1);
+    assert_eq!(client.get(&format!("{job}?wait=60")).await.expect(200).json["status"], "completed");
+    for deaf in deafs {
+        deaf.aborted().await;
+    }
+    // Many of them, of a job that has ended.
+    Deaf::connect(app.address).await.pour(events.repeat(100).as_bytes()).await;
+    app.anon().get("/health").await.expect(200);
 }
 
 #[tokio::test]

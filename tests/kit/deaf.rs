@@ -59,6 +59,17 @@ impl Deaf {
         patiently(self.0.read(&mut piece)).await
     }
 
+    /// Reads in small pieces until this has come.
+    pub async fn take_until(&mut self, text: &str) {
+        let mut read = Vec::new();
+        while !read.windows(text.len()).any(|window| window == text.as_bytes()) {
+            let mut piece = [0; 64];
+            let taken = patiently(self.0.read(&mut piece)).await.unwrap();
+            assert!(taken > 0, "the connection ended: {}", String::from_utf8_lossy(&read));
+            read.extend_from_slice(&piece[..taken]);
+        }
+    }
+
     /// Waits until the other side has broken the connection off, reading nothing. A client whose buffer is full learns of
     /// it when it sends.
     pub async fn aborted(mut self) {

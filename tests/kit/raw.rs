@@ -2,11 +2,15 @@
 
 use crate::patience::patiently;
 use serde_json::Value;
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
+
+/// Between two bytes of a client that drips them, unless something comes sooner.
+const STEP: Duration = Duration::from_millis(5);
 
 /// A connection.
 pub struct Raw {
@@ -78,6 +82,19 @@ impl Raw {
         // However it ends: what came before counts.
         let _ = patiently(async { tokio::join!(sending, from.read_to_end(&mut self.read)) }).await;
         self.reply().await
+    }
+
+    /// Sends this byte by byte, again and again, until the other side ends the connection; what it said meanwhile.
+    pub async fn drip(mut self, text: &[u8]) -> String {
+        let dripping = async {
+            for byte in text.iter().cycle() {
+                if self.stream.write_all(&[*byte]).await.is_err() || timeout(STEP, self.more()).await == Ok(false) {
+                    break;
+                }
+            }
+        };
+        patiently(dripping).await;
+        String::from_utf8(self.read).unwrap()
     }
 
     /// Waits until the other side has ended the connection, be it in order or not; what came before is passed over.

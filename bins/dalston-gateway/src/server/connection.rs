@@ -1,12 +1,12 @@
 //! A client's connection: it reads no further than the next request, and not while an answer waits.
 
-use super::{Turn, blank_line::BlankLine, patience::Patience, places::Place};
+use super::{Turn, blank_line::BlankLine, next_head::NextHead, patience::Patience, places::Place};
 use actix_web::rt::net::TcpStream;
 use bytes::BytesMut;
 use std::{
     io, mem,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -29,12 +29,13 @@ pub(super) struct Connection {
     has_ended: bool,
     /// Blank lines that have passed since the dispatcher last had to decode what stands before them.
     passed: usize,
+    head: NextHead,
     patience: Patience,
     _place: Place,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, place: Place, write: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place, head: Duration, write: Duration) -> Self {
         let turn = Turn::new(stream.local_addr().ok());
         Self {
             stream,
@@ -43,6 +44,7 @@ impl Connection {
             ahead: BytesMut::new(),
             has_ended: false,
             passed: 0,
+            head: NextHead::new(head),
             patience: Patience::new(write),
             _place: place,
         }
@@ -105,7 +107,7 @@ impl AsyncRead for Connection {
                     return Poll::Ready(Ok(()));
                 }
                 this.turn.park(context);
-            } else if this.has_ended || !this.ahead.is_empty() {
+            } else if this.has_ended || !this.ahead.is_empty() || this.head.poll(&this.turn, context).is_ready() {
                 context.waker().wake_by_ref();
             }
             this.passed = 0;
@@ -117,16 +119,24 @@ impl AsyncRead for Connection {
             let end = this.count(&ahead[..room], most);
             into.put_slice(&ahead.split_to(end));
             this.ahead = ahead;
+            this.head.passed(&this.turn);
             return Poll::Ready(Ok(()));
         }
         if !this.has_ended {
             let before = into.filled().len();
-            ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
+            let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(context, into) else {
+                // A head that stays half ends the connection, as if the client sent no more.
+                return this.head.poll(&this.turn, context).map(Ok);
+            };
+            result?;
             let read = &into.filled()[before..];
             this.has_ended = read.is_empty();
             let end = this.count(read, most);
             this.ahead.extend_from_slice(&read[end..]);
             into.set_filled(before + end);
+            if end > 0 {
+                this.head.passed(&this.turn);
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -10,9 +10,9 @@ use std::{
 /// How long clients may take, and how many may be connected.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Time for the first request's head, from the connection's start.
+    /// Time for a request's head: the first one's from the connection's start, a further one's from its first byte.
     pub head: Duration,
-    /// Time between two requests.
+    /// Time between an answer and the first byte of the next request.
     pub idle: Duration,
     /// Time within which a client takes what waits for it, or 64 KiB of it.
     pub write: Duration,

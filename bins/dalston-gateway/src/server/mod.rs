@@ -1,13 +1,15 @@
 //! The HTTP server: actix-http on connections of our own, which bound what a client does not take.
 //!
-//! actix-http bounds neither the requests that it decodes ahead nor the time of a write. Its stream is the place where
-//! both can be done: a [`Connection`] passes one request at a time, passes none while an answer waits to be written, and
-//! ends when a write stays pending. [`Answering`] tells it when a request is served.
+//! actix-http bounds neither the requests that it decodes ahead, nor the time of a write, nor that of a further request's
+//! head. Its stream is the place where all can be done: a [`Connection`] passes one request at a time, passes none while an
+//! answer waits to be written, and ends when a write stays pending or a head stays half. [`Answering`] tells it when a
+//! request is served.
 
 mod answering;
 mod blank_line;
 mod connection;
 mod limits;
+mod next_head;
 mod patience;
 mod places;
 mod turn;
@@ -66,8 +68,8 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
                 data.insert(connection.turn());
             })
             .finish(Answering::new(map_config(app, |()| AppConfig::default())));
-        let (places, write) = (places.clone(), limits.write);
-        fn_service(move |stream: TcpStream| open(stream, places.clone(), write)).and_then(http)
+        let (places, head, write) = (places.clone(), limits.head, limits.write);
+        fn_service(move |stream: TcpStream| open(stream, places.clone(), head, write)).and_then(http)
     };
     Ok(builder.listen("dalston", listener, serve)?.run())
 }
@@ -76,11 +78,12 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
 async fn open(
     mut stream: TcpStream,
     places: Arc<Places>,
+    head: Duration,
     write: Duration,
 ) -> Result<(Connection, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = stream.peer_addr().map_err(DispatchError::Io)?;
     if let Some(place) = places.take(peer.ip()) {
-        return Ok((Connection::new(stream, place, write), Protocol::Http1, Some(peer)));
+        return Ok((Connection::new(stream, place, head, write), Protocol::Http1, Some(peer)));
     }
     // A socket that has just begun has room for it: nobody waits here.
     stream.write_all(places::REFUSAL).await.map_err(DispatchError::Io)?;

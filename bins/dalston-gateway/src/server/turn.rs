@@ -43,9 +43,19 @@ impl Turn {
         Serving(self.clone())
     }
 
+    /// Whether a request is served.
+    pub(super) fn is_serving(&self) -> bool {
+        self.0.is_serving.get()
+    }
+
+    /// Requests that were served or are.
+    pub(super) fn requests(&self) -> u64 {
+        self.0.requests.get()
+    }
+
     /// Whether the client may be read: no request is served, or the one that is waits for its body.
     pub(super) fn may_read(&self) -> bool {
-        !self.0.is_serving.get() || self.waits_for_body()
+        !self.is_serving() || self.waits_for_body()
     }
 
     /// Whether the request that is served waits for more of its body.
