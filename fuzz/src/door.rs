@@ -56,8 +56,12 @@ impl Door {
             let text = String::from_utf8_lossy(&read).into_owned();
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let lower = head.to_ascii_lowercase();
-                let length = lower.split("content-length: ").nth(1)?.split("\r\n").next()?.parse::<usize>().ok()?;
-                if body.len() >= length || read.len() > MOST {
+                let is_whole = if lower.contains("transfer-encoding: chunked") {
+                    body.ends_with("0\r\n\r\n")
+                } else {
+                    body.len() >= lower.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().ok()?
+                };
+                if is_whole || read.len() > MOST {
                     let status = head.split(' ').nth(1)?.parse().ok()?;
                     if !lower.contains("connection: close") {
                         self.stream = Some(stream);
