@@ -106,8 +106,11 @@ impl AsyncRead for Connection {
                 if this.has_ended {
                     return Poll::Ready(Ok(()));
                 }
-                this.turn.park(context);
-            } else if this.has_ended || !this.ahead.is_empty() || this.head.poll(&this.turn, context).is_ready() {
+                if !this.ahead.is_empty() {
+                    // The socket announces what is yet to come, and not what was read.
+                    this.turn.park(context);
+                }
+            } else if this.has_ended || !this.ahead.is_empty() {
                 context.waker().wake_by_ref();
             }
             this.passed = 0;

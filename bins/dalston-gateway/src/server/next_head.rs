@@ -13,32 +13,31 @@ use tokio::time::{Sleep, sleep};
 /// requests until the first byte of the second one.
 pub(super) struct NextHead {
     time: Duration,
-    /// When it is over; `None` while no head has begun.
+    /// How many requests had begun before this head.
+    behind: u64,
+    /// When it is over; `None` while nothing waits for the rest of a head: most come whole.
     end: Option<Pin<Box<Sleep>>>,
-    /// Requests that had begun before this head.
-    requests: u64,
 }
 
 impl NextHead {
     pub(super) const fn new(time: Duration) -> Self {
-        Self { time, end: None, requests: 0 }
+        Self { time, behind: 0, end: None }
     }
 
-    /// Bytes have passed to the dispatcher: a head begins, unless a request is served or none was.
+    /// Bytes have passed to the dispatcher: a head begins, unless a request is served.
     pub(super) fn passed(&mut self, turn: &Turn) {
-        let requests = turn.requests();
-        let is_known = self.end.is_some() && requests == self.requests;
-        if !is_known && !turn.is_serving() && requests > 0 {
-            self.requests = requests;
-            self.end = Some(Box::pin(sleep(self.time)));
-        }
-    }
-
-    /// Ready once a head has begun and has not ended in time.
-    pub(super) fn poll(&mut self, turn: &Turn, context: &mut Context<'_>) -> Poll<()> {
-        if turn.requests() != self.requests {
+        if !turn.is_serving() && self.behind != turn.requests() {
+            self.behind = turn.requests();
             self.end = None;
         }
-        self.end.as_mut().map_or(Poll::Pending, |end| end.as_mut().poll(context))
+    }
+
+    /// The rest of what has passed does not come: ready once a head has begun and has not ended in time.
+    pub(super) fn poll(&mut self, turn: &Turn, context: &mut Context<'_>) -> Poll<()> {
+        if self.behind == 0 || self.behind != turn.requests() {
+            self.end = None;
+            return Poll::Pending;
+        }
+        self.end.get_or_insert_with(|| Box::pin(sleep(self.time))).as_mut().poll(context)
     }
 }
