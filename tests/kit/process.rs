@@ -9,7 +9,8 @@ use crate::{
 };
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read as _},
+    mem,
     net::SocketAddr,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
@@ -38,6 +39,18 @@ pub struct Process {
     pub address: SocketAddr,
     /// `http://127.0.0.1:port`.
     pub url: String,
+}
+
+/// What reads the log of a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hears {
+    /// All lines.
+    #[default]
+    All,
+    /// It is there, and reads no more.
+    Nothing,
+    /// It has gone.
+    Gone,
 }
 
 /// How a gateway ended, and all that it wrote to standard error.
@@ -131,10 +144,19 @@ impl Launch {
         let lines = Arc::new(Lines::default());
         let (stderr, into) = (child.stderr.take().expect("it is piped"), lines.clone());
         let reader = thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                into.push(String::from_utf8_lossy(&line).into_owned());
+            let mut stderr = BufReader::new(stderr);
+            let mut hears = Hears::All;
+            for line in stderr.by_ref().split(b'\n').map_while(Result::ok) {
+                hears = into.push(String::from_utf8_lossy(&line).into_owned());
+                if hears != Hears::All {
+                    break;
+                }
             }
             into.close();
+            if hears == Hears::Nothing {
+                // The pipe stays open, and fills.
+                mem::forget(stderr);
+            }
         });
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         Process { child, lines, reader: Some(reader), data: self.data(), address, url: String::new() }
@@ -153,6 +175,11 @@ impl Process {
         let address = line.split(['=', '"', ' ']).find_map(|word| word.parse::<SocketAddr>().ok());
         self.address = address.unwrap_or_else(|| panic!("no address in {line}"));
         self.url = format!("http://{}", self.address);
+    }
+
+    /// From the next line of its log on it is heard otherwise.
+    pub fn is_heard(&self, hears: Hears) {
+        self.lines.lock().hears = hears;
     }
 
     /// Waits for the first line of its log that holds this.
@@ -245,33 +272,42 @@ impl Ended {
 /// Lines that one thread writes and others wait for.
 #[derive(Default)]
 struct Lines {
-    read: Mutex<(Vec<String>, bool)>,
+    read: Mutex<Read>,
     more: Condvar,
 }
 
+#[derive(Default)]
+struct Read {
+    lines: Vec<String>,
+    has_ended: bool,
+    hears: Hears,
+}
+
 impl Lines {
-    fn push(&self, line: String) {
-        self.lock().0.push(line);
+    fn push(&self, line: String) -> Hears {
+        let mut read = self.lock();
+        read.lines.push(line);
         self.more.notify_all();
+        read.hears
     }
 
     fn close(&self) {
-        self.lock().1 = true;
+        self.lock().has_ended = true;
         self.more.notify_all();
     }
 
     fn all(&self) -> Vec<String> {
-        self.lock().0.clone()
+        self.lock().lines.clone()
     }
 
     /// The first line that holds `part`; `None` when there are no more lines, or none comes.
     fn wait(&self, part: &str) -> Option<String> {
         let mut read = self.lock();
         loop {
-            if let Some(line) = read.0.iter().find(|line| line.contains(part)) {
+            if let Some(line) = read.lines.iter().find(|line| line.contains(part)) {
                 return Some(line.clone());
             }
-            if read.1 {
+            if read.has_ended {
                 return None;
             }
             let (next, waited) = self.more.wait_timeout(read, PATIENCE).unwrap_or_else(PoisonError::into_inner);
@@ -282,7 +318,7 @@ impl Lines {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Vec<String>, bool)> {
+    fn lock(&self) -> MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

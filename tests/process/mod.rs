@@ -6,6 +6,7 @@ mod crash;
 mod failover;
 mod feed;
 mod first_key;
+mod log;
 mod nodes;
 mod outage;
 mod settings;

@@ -8,13 +8,14 @@ use crate::{
 use dalston_auth::{Caller, Identity, Need, PepperError};
 use dalston_command::{Arguments, Registry, Row};
 use dalston_model::{Actor, Door, Source};
-use dalston_runtime::{Runtime, Seams, Settings, StoreUrl, init_logging};
+use dalston_runtime::{Log, Runtime, Seams, Settings, StoreUrl, init_logging};
 use std::path::Path;
 
 /// An open store, and who works on it.
 pub(crate) struct Local {
     runtime: Runtime,
     caller: Caller,
+    _log: Log,
 }
 
 impl Local {
@@ -24,7 +25,7 @@ impl Local {
             Settings::read(&|variable| given.setting(variable)).map_err(|error| Fault::usage(error.to_string()))?;
         // The log is for what goes wrong: a person reads the answer.
         let level = if given.setting("DALSTON_LOG").is_some() { &settings.log } else { "error" };
-        init_logging(level, settings.log_json, settings.mask.clone())
+        let log = init_logging(level, settings.log_json, settings.mask.clone())
             .map_err(|error| Fault::usage(format!("{error:#}")))?;
         settings.warnings.iter().for_each(|warning| fault::warn(warning));
         if let StoreUrl::Sqlite(path) = &settings.store {
@@ -43,7 +44,7 @@ impl Local {
             Some(PepperError::Other { .. }) => Fault::usage(error.to_string()),
             _ => Fault::unreachable(format!("{error:#}")),
         })?;
-        Ok(Self { runtime, caller })
+        Ok(Self { runtime, caller, _log: log })
     }
 
     /// Runs a command.

@@ -36,7 +36,7 @@ async fn run() -> Result<()> {
         let flag = given.try_get_one::<String>(variable).ok().flatten().cloned();
         flag.or_else(|| environment.get(variable).cloned())
     })?;
-    init_logging(&settings.log, settings.log_json, settings.mask.clone())?;
+    let _log = init_logging(&settings.log, settings.log_json, settings.mask.clone())?;
     for warning in settings.warnings.iter().chain(&unknown_settings(environment.into_keys())) {
         tracing::warn!("{warning}");
     }

@@ -20,7 +20,7 @@ pub use admin_box::admin_box;
 pub use clients::Clients;
 pub use dalston_chat::Tempo;
 pub use given::Given;
-pub use logging::init as init_logging;
+pub use logging::{Log, init as init_logging};
 pub use open::{Opened, open};
 pub use runtime::{Runtime, Seams};
 pub use setting::{API_KEY, CLIENT_SETTINGS, SERVER, SETTINGS, Setting};

@@ -1,4 +1,7 @@
 //! The log: tracing to standard error, as text or JSON, with secrets masked at the very end.
+//!
+//! A thread of its own writes it. When the reader of standard error is slow, has gone, or its disk is full, lines are lost:
+//! the log holds nobody up and ends nothing.
 
 use anyhow::{Context, Result};
 use dalston_auth::Mask;
@@ -7,7 +10,17 @@ use std::{
     panic::{self, PanicHookInfo},
     sync::Arc,
 };
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt::MakeWriter};
+
+/// Events that wait to be written; what comes beyond is lost.
+const WAITING: usize = 4_096;
+
+/// The log as it is written. What waits is written when this is dropped, within a second.
+#[must_use = "without it nothing is written"]
+pub struct Log {
+    _writer: WorkerGuard,
+}
 
 /// Whether this is a filter of the log. A word that is no level would be the name of a target, of which nothing is logged.
 pub(crate) fn is_filter(text: &str) -> bool {
@@ -26,15 +39,16 @@ fn without_blanks(filter: &str) -> String {
 }
 
 /// Starts logging what `filter` lets through, through the mask. Fails on a filter that is none.
-pub fn init(filter: &str, json: bool, mask: Arc<Mask>) -> Result<()> {
+pub fn init(filter: &str, json: bool, mask: Arc<Mask>) -> Result<Log> {
     // The SDK of MCP says thrice what each request is; whoever wants that asks for it by name.
     let filter = EnvFilter::try_new(format!("rmcp=warn,{}", without_blanks(filter)))
         .context("DALSTON_LOG is no tracing filter")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked { inner: io::stderr, mask });
+    let (inner, writer) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING).finish(io::stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked { inner, mask });
     let started = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(false).try_init() };
     started.map_err(|error| anyhow::anyhow!(error)).context("logging cannot be started")?;
     panic::set_hook(Box::new(panicked));
-    Ok(())
+    Ok(Log { _writer: writer })
 }
 
 /// A panic is one event like any other: in one line, in the format of the log, with secrets masked.
