@@ -2,7 +2,6 @@
 //! only where not all packets are read, and only as far as the bytes bear it.
 
 use crate::packets::{OPUS, Packets, pcm_bits};
-use std::io;
 use symphonia::core::{
     codecs::audio::{
         AudioCodecId, AudioCodecParameters,
@@ -12,8 +11,7 @@ use symphonia::core::{
             CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
         },
     },
-    errors::Error,
-    formats::{FormatReader, Track, TrackType},
+    formats::Track,
     packet::Packet,
 };
 
@@ -23,8 +21,6 @@ const GRACE: f64 = 600.0;
 const LEAST_BYTES: f64 = 16.0;
 /// Bytes of a second, at the least, where the length is only claimed.
 const LEAST_CLAIMED: f64 = 500.0;
-/// Frames of a packet of AAC, at the least.
-const AAC: f64 = 1_024.0;
 /// Seconds that a container may leave out, at the most.
 const TRIMMED: f64 = 1.0;
 /// What a LAME tag names at most, as delay and as padding, in frames.
@@ -116,8 +112,7 @@ impl Tally {
             }
             None => {
                 self.silent += u64::from(told <= 0.0);
-                // Whatever its container says, a packet of AAC is decoded to so many frames.
-                let least = if self.codec == CODEC_ID_AAC { AAC / self.rate } else { 0.0 };
+                let least = most * adpcm(self.codec).unwrap_or_default();
                 told.max(least).min(most)
             }
         };
@@ -143,6 +138,11 @@ impl Tally {
         (seconds - self.discarded - self.trimmed()).max(0.0)
     }
 
+    /// Whether packets tell how long they are, so that a container cannot lie about it.
+    pub(crate) fn is_told(&self) -> bool {
+        self.own.is_some() || adpcm(self.codec).is_some()
+    }
+
     /// Seconds that a container leaves out of its first and last packets: what encoders have put before and behind the
     /// audio. It is believed of less than one packet, and of what the header of Opus has it skip.
     fn trimmed(&self) -> f64 {
@@ -151,31 +151,8 @@ impl Tally {
         if is_padded && (0.0..most).contains(&self.beyond) { self.beyond } else { 0.0 }
     }
 
-    /// Reads on to the end of a file of so many bytes, or until there are so many packets or seconds. Whether the end was
-    /// reached: a file that was cut off ends there, one that is damaged does not.
-    pub(crate) fn finish(&mut self, format: &mut dyn FormatReader, bytes: u64, packets: u64, seconds: f64) -> bool {
-        while self.packets < packets && self.seconds() <= seconds {
-            match format.next_packet() {
-                Ok(Some(packet)) => self.add(&packet),
-                Ok(None) => return true,
-                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.cut_off(bytes);
-                    return true;
-                }
-                // Another stream begins behind the first.
-                Err(Error::ResetRequired) => {
-                    if !self.follow(format) {
-                        return false;
-                    }
-                }
-                Err(_) => return false,
-            }
-        }
-        false
-    }
-
     /// Counts the beginning of a packet at which the file was cut off, where each byte of it is audio.
-    fn cut_off(&mut self, bytes: u64) {
+    pub(crate) fn cut_off(&mut self, bytes: u64) {
         let rest = (self.held(bytes) - self.told).min(self.last);
         if longest(self.codec).is_none() && rest > 0.0 {
             self.told += rest;
@@ -189,19 +166,6 @@ impl Tally {
             Some(_) => f64::INFINITY,
             None => bytes as f64 * 8.0 / (self.bits * self.channels) as f64 / self.rate,
         }
-    }
-
-    /// Goes on with the track that is there now.
-    fn follow(&mut self, format: &dyn FormatReader) -> bool {
-        let next = format.default_track(TrackType::Audio).and_then(|track| {
-            let params = track.codec_params.as_ref()?.audio()?;
-            Self::of(track, params)
-        });
-        let Some(next) = next else { return false };
-        let told = self.seconds();
-        // What was told so far stays, whatever the next stream counts in.
-        *self = Self { told: told + next.discarded, most: told, packets: self.packets, ..next };
-        true
     }
 
     /// Frames that a packet can hold at most.
@@ -227,6 +191,18 @@ fn bits(params: &AudioCodecParameters) -> u32 {
         CODEC_ID_ADPCM_G726 | CODEC_ID_ADPCM_G726LE => 2,
         CODEC_ID_ADPCM_G722 | CODEC_ID_ADPCM_MS | CODEC_ID_ADPCM_IMA_WAV | CODEC_ID_ADPCM_IMA_QT => 4,
         codec => pcm_bits(codec).or(params.bits_per_coded_sample).filter(|bits| (1..=64).contains(bits)).unwrap_or(4),
+    }
+}
+
+/// Of the frames that the bytes of a packet of ADPCM can hold, the share that it does hold, at the least: the rest are
+/// heads. `None`: it is another codec.
+const fn adpcm(codec: AudioCodecId) -> Option<f64> {
+    match codec {
+        CODEC_ID_ADPCM_G722 | CODEC_ID_ADPCM_G726 | CODEC_ID_ADPCM_G726LE => Some(1.0),
+        CODEC_ID_ADPCM_IMA_QT => Some(64.0 / 68.0),
+        // Blocks are at least so long that heads are no more of them.
+        CODEC_ID_ADPCM_MS | CODEC_ID_ADPCM_IMA_WAV => Some(0.85),
+        _ => None,
     }
 }
 
@@ -279,7 +255,6 @@ mod tests {
     fn a_packet_is_never_longer_than_its_codec_makes_them() {
         for (codec, bytes, most) in [
             (CODEC_ID_FLAC, 9, 65_535.0),
-            (CODEC_ID_AAC, 9, 2_048.0),
             (CODEC_ID_MP3, 9, 1_152.0),
             (CODEC_ID_ADPCM_IMA_QT, 34, 68.0),
             (CODEC_ID_PCM_S16LE, 64, 32.0),
@@ -297,7 +272,7 @@ mod tests {
     #[test]
     fn where_packets_say_nothing_their_times_do() {
         let mut params = AudioCodecParameters::new();
-        params.for_codec(CODEC_ID_AAC).with_sample_rate(1_000);
+        params.for_codec(CODEC_ID_AC3).with_sample_rate(1_000);
         let mut tally = Tally::of(&Track::new(0), &params).unwrap();
         for at in 0..10 {
             tally.add(&Packet::new(0, Timestamp::new(at * 1_024), Duration::ZERO, vec![0; 9]));

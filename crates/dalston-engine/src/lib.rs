@@ -1,8 +1,10 @@
 //! How audio becomes text: engines for jobs, the built-in voice activity detection, transcripts and their formats.
 
+mod adts;
 mod answer;
 mod bounds;
 mod command;
+mod count;
 mod decode;
 mod engine;
 mod length;

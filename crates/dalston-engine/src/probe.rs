@@ -1,7 +1,8 @@
 //! What an uploaded file is: read from its headers with symphonia.
 
+use crate::adts::has_one_rate;
 use crate::bounds::decoder;
-use crate::length::Tally;
+use crate::count::Count;
 use crate::mp4::{Correction, corrections};
 use dalston_model::Audio;
 use std::{
@@ -27,6 +28,8 @@ const DEPTH: u32 = 16 * 1024;
 const READ_BUDGET: u64 = 64 * 1024 * 1024;
 /// Packets that are counted: those of six hours or more.
 const COUNTED: u64 = 1 << 20;
+/// Tags that are looked for, one behind the other.
+const TAGS: usize = 16;
 /// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
 const PACKETS: usize = 4;
 
@@ -44,15 +47,12 @@ pub(crate) fn count(file: File, most: f64) -> io::Result<Option<f64>> {
 }
 
 fn counted(source: Bounded, most: f64) -> Option<f64> {
-    let bytes = source.length;
+    let (length, is_even) = (source.length, source.is_even);
     let mut format = open(source)?;
-    let track = format.default_track(TrackType::Audio)?;
-    let params = track.codec_params.as_ref()?.audio()?.clone();
-    let claimed = claimed(&*format, track, &params);
-    let mut tally = Tally::of(track, &params)?;
-    let is_whole = tally.finish(&mut *format, bytes, u64::MAX, most);
-    let seconds = tally.seconds();
-    if is_whole || seconds > most { Some(seconds).filter(|it| *it > 0.0) } else { tally.believed(claimed, bytes) }
+    let mut count = Count::of(&*format, length, is_even);
+    let read = count.finish(&mut *format, u64::MAX, most);
+    let counted = count.counted();
+    if counted > most { Some(counted) } else { count.seconds(read, None) }
 }
 
 pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
@@ -66,7 +66,7 @@ pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
 }
 
 fn identify(source: Bounded) -> Option<Audio> {
-    let bytes = source.length;
+    let (length, is_even) = (source.length, source.is_even);
     let mut format = open(source)?;
     let track = format.default_track(TrackType::Audio)?;
     let (id, params) = (track.id, track.codec_params.as_ref()?.audio()?.clone());
@@ -77,15 +77,12 @@ fn identify(source: Bounded) -> Option<Audio> {
         return None;
     }
     let claimed = claimed(&*format, track, &params);
-    let mut tally = Tally::of(track, &params)?;
-    if !plays(&mut *format, id, &params, &mut tally) {
+    let mut count = Count::of(&*format, length, is_even);
+    if !plays(&mut *format, id, &params, &mut count) {
         return None;
     }
-    let seconds = if tally.finish(&mut *format, bytes, COUNTED, f64::INFINITY) {
-        Some(tally.seconds()).filter(|seconds| *seconds > 0.0)
-    } else {
-        tally.believed(claimed, bytes)
-    };
+    let read = count.finish(&mut *format, COUNTED, f64::INFINITY);
+    let seconds = count.seconds(read, claimed);
     Some(Audio {
         format: name(format.format_info().short_name),
         duration_seconds: seconds.map(thousandths),
@@ -95,7 +92,7 @@ fn identify(source: Bounded) -> Option<Audio> {
 }
 
 /// Whether the first packets decode, which are counted. A codec that is not built in (Opus) is believed to its container.
-fn plays(format: &mut dyn FormatReader, track: u32, params: &AudioCodecParameters, tally: &mut Tally) -> bool {
+fn plays(format: &mut dyn FormatReader, track: u32, params: &AudioCodecParameters, count: &mut Count) -> bool {
     let mut decoder = match decoder(params) {
         Ok(decoder) => decoder,
         Err(Error::Unsupported(_)) => return true,
@@ -104,14 +101,15 @@ fn plays(format: &mut dyn FormatReader, track: u32, params: &AudioCodecParameter
     let mut played = 0;
     while played < PACKETS {
         match format.next_packet() {
-            Ok(Some(packet)) if packet.track_id == track => match decoder.decode(&packet) {
-                Ok(_) => {
-                    tally.add(&packet);
+            Ok(Some(packet)) => {
+                count.add(&packet);
+                if packet.track_id == track {
+                    if decoder.decode(&packet).is_err() {
+                        return false;
+                    }
                     played += 1;
                 }
-                Err(_) => return false,
-            },
-            Ok(Some(_)) => {}
+            }
             // A file may be shorter than four packets, but not empty.
             Ok(None) => return played > 0,
             Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return played > 0,
@@ -153,9 +151,13 @@ fn name(format: &str) -> String {
 /// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.
 pub(crate) struct Bounded {
     file: File,
+    /// Where it begins: behind the tags in front, which are nothing but tags to everybody.
+    start: u64,
     length: u64,
+    /// Whether the rate stays what it is at the beginning.
+    is_even: bool,
     budget: u64,
-    /// Where the next byte is read.
+    /// Where in the file the next byte is read.
     at: u64,
     corrections: Vec<Correction>,
 }
@@ -171,9 +173,27 @@ impl Bounded {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Vec::new()),
             Err(error) => return Err(error),
         };
-        file.rewind()?;
-        Ok(Self { file, length, budget, at: 0, corrections })
+        let start = tags(&mut file)?.min(length);
+        let is_even = has_one_rate(&mut file, start, length)?;
+        let at = file.seek(SeekFrom::Start(start))?;
+        Ok(Self { file, start, length: length - start, is_even, budget, at, corrections })
     }
+}
+
+/// How long the ID3 tags are that a file begins with: they hold pictures.
+fn tags(file: &mut File) -> io::Result<u64> {
+    let mut length = 0;
+    for _ in 0..TAGS {
+        file.seek(SeekFrom::Start(length))?;
+        let mut head = Vec::new();
+        file.take(10).read_to_end(&mut head)?;
+        let [b'I', b'D', b'3', _, _, flags, size @ ..] = head.as_slice() else { break };
+        let Ok(size) = <[u8; 4]>::try_from(size) else { break };
+        let size = size.iter().fold(0, |size, byte| size << 7 | u64::from(byte & 127));
+        let footer = if flags & 0x10 == 0 { 0 } else { 10 };
+        length += 10 + size + footer;
+    }
+    Ok(length)
 }
 
 impl Read for Bounded {
@@ -182,7 +202,7 @@ impl Read for Bounded {
         self.budget = self
             .budget
             .checked_sub(read as u64)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the probe has read enough"))?;
+            .ok_or_else(|| io::Error::new(io::ErrorKind::QuotaExceeded, "the probe has read enough"))?;
         for correction in &self.corrections {
             correction.apply(self.at, &mut buffer[..read]);
         }
@@ -193,8 +213,12 @@ impl Read for Bounded {
 
 impl Seek for Bounded {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => SeekFrom::Start(self.start.saturating_add(at)),
+            other => other,
+        };
         self.at = self.file.seek(to)?;
-        Ok(self.at)
+        Ok(self.at.saturating_sub(self.start))
     }
 }
 

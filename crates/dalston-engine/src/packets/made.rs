@@ -1,17 +1,17 @@
 //! Files of given packets, whose tables say whatever a test wants.
 
 /// An atom of MP4.
-pub(super) fn atom(name: &str, body: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn atom(name: &str, body: &[&[u8]]) -> Vec<u8> {
     let body = body.concat();
     [&u32::try_from(body.len() + 8).unwrap().to_be_bytes(), name.as_bytes(), &body].concat()
 }
 
-pub(super) fn words(words: &[u32]) -> Vec<u8> {
+pub(crate) fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
 /// The lowest seven bits.
-pub(super) fn low(number: usize) -> u8 {
+pub(crate) fn low(number: usize) -> u8 {
     u8::try_from(number & 127).unwrap()
 }
 
@@ -21,18 +21,18 @@ fn number(length: usize) -> u32 {
 
 /// What an MP4 says of its samples.
 #[derive(Clone)]
-pub(super) struct Mp4 {
+pub(crate) struct Mp4 {
     /// Of the entry of the sample description: its name, its rate, its bits and the atoms in it.
-    pub(super) entry: (&'static str, u32, u16, Vec<u8>),
+    pub(crate) entry: (&'static str, u32, u16, Vec<u8>),
     /// Ticks of a second.
-    pub(super) scale: u32,
+    pub(crate) scale: u32,
     /// How many samples are how many ticks long.
-    pub(super) times: Vec<(u32, u32)>,
+    pub(crate) times: Vec<(u32, u32)>,
 }
 
 impl Mp4 {
     /// With these samples; the sizes stand in a table, or where all have the same one only that.
-    pub(super) fn file(&self, samples: &[Vec<u8>]) -> Vec<u8> {
+    pub(crate) fn file(&self, samples: &[Vec<u8>]) -> Vec<u8> {
         let sizes: Vec<u32> = samples.iter().map(|sample| number(sample.len())).collect();
         let (name, rate, bits, more) = &self.entry;
         let sound = [words(&[0, 1, 0, 0, 0x1_0000 | u32::from(*bits), 0, rate << 16]), more.clone()].concat();
@@ -67,42 +67,64 @@ fn element(id: &[u8], body: &[u8]) -> Vec<u8> {
     [id, &(1 << 56 | body.len() as u64).to_be_bytes(), body].concat()
 }
 
-/// A Matroska file of a track of this codec and rate, of one channel and 16 bits. Each block says to be so many
-/// milliseconds long, where it says it, and begins so many after the one before.
-pub(super) fn mkv(codec: &str, private: &[u8], rate: f64, says: Option<u8>, step: f64, samples: &[Vec<u8>]) -> Vec<u8> {
+/// A Matroska file of one track: its codec, the headers of that, and its rate. It has one channel and 16 bits. `says` is
+/// how many milliseconds each block says that it holds, `step` how many later it begins than the one before.
+pub(crate) fn mkv(codec: &str, private: &[u8], rate: f64, says: Option<u8>, step: f64, samples: &[Vec<u8>]) -> Vec<u8> {
+    let clusters: Vec<u8> = (0..).zip(samples).flat_map(|(at, sample)| cluster(1, at, says, step, sample)).collect();
+    matroska(&[(codec, private)], rate, &clusters)
+}
+
+/// A Matroska file of several tracks, with the blocks of each. A block begins 16 milliseconds after the one before.
+pub(crate) fn mkv_of(codecs: &[(&str, &[u8])], rate: f64, tracks: &[Vec<Vec<u8>>]) -> Vec<u8> {
+    let mut clusters = Vec::new();
+    for at in 0..tracks.iter().map(Vec::len).max().unwrap() {
+        for (track, samples) in (1..).zip(tracks) {
+            if let Some(sample) = samples.get(at) {
+                clusters.extend(cluster(track, number(at), None, 16.0, sample));
+            }
+        }
+    }
+    matroska(codecs, rate, &clusters)
+}
+
+fn matroska(codecs: &[(&str, &[u8])], rate: f64, clusters: &[u8]) -> Vec<u8> {
     let head = element(b"\x1a\x45\xdf\xa3", &element(b"\x42\x82", b"matroska"));
     let audio = [element(b"\xb5", &rate.to_be_bytes()), element(b"\x9f", &[1]), element(b"\x62\x64", &[16])].concat();
-    let private = if private.is_empty() { Vec::new() } else { element(b"\x63\xa2", private) };
-    let track = [
-        element(b"\xd7", &[1]),
-        element(b"\x73\xc5", &[1]),
-        element(b"\x83", &[2]),
-        element(b"\x86", codec.as_bytes()),
-        private,
-        element(b"\xe1", &audio),
-    ]
-    .concat();
+    let track = |(number, (codec, private)): (u8, &(&str, &[u8]))| {
+        let private = if private.is_empty() { Vec::new() } else { element(b"\x63\xa2", private) };
+        let track = [
+            element(b"\xd7", &[number]),
+            element(b"\x73\xc5", &[number]),
+            element(b"\x83", &[2]),
+            element(b"\x86", codec.as_bytes()),
+            private,
+            element(b"\xe1", &audio),
+        ]
+        .concat();
+        element(b"\xae", &track)
+    };
     let scale = element(b"\x2a\xd7\xb1", &1_000_000_u32.to_be_bytes());
     let info = [scale, element(b"\x4d\x80", b"a"), element(b"\x57\x41", b"a")].concat();
     let info = element(b"\x15\x49\xa9\x66", &info);
-    let tracks = element(b"\x16\x54\xae\x6b", &element(b"\xae", &track));
-    let block = |(at, sample): (u32, &Vec<u8>)| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a short file")]
-        let time = (f64::from(at) * step) as u32;
-        let bytes = [&[0x81, 0, 0, 0x80][..], sample].concat();
-        let block = match says {
-            Some(says) => element(b"\xa0", &[element(b"\xa1", &bytes), element(b"\x9b", &[says])].concat()),
-            None => element(b"\xa3", &bytes),
-        };
-        element(b"\x1f\x43\xb6\x75", &[element(b"\xe7", &time.to_be_bytes()), block].concat())
+    let tracks = element(b"\x16\x54\xae\x6b", &(1..).zip(codecs).flat_map(track).collect::<Vec<_>>());
+    [head, element(b"\x18\x53\x80\x67", &[&info, &tracks, clusters].concat())].concat()
+}
+
+/// A cluster of one block.
+fn cluster(track: u8, at: u32, says: Option<u8>, step: f64, sample: &[u8]) -> Vec<u8> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a short file")]
+    let time = (f64::from(at) * step) as u32;
+    let bytes = [&[0x80 | track, 0, 0, 0x80][..], sample].concat();
+    let block = match says {
+        Some(says) => element(b"\xa0", &[element(b"\xa1", &bytes), element(b"\x9b", &[says])].concat()),
+        None => element(b"\xa3", &bytes),
     };
-    let clusters: Vec<u8> = (0..).zip(samples).flat_map(block).collect();
-    [head, element(b"\x18\x53\x80\x67", &[info, tracks, clusters].concat())].concat()
+    element(b"\x1f\x43\xb6\x75", &[element(b"\xe7", &time.to_be_bytes()), block].concat())
 }
 
 /// A CAF of one channel: bytes and frames of a packet, bits of a sample, a cookie, and packets with the frames that the
 /// table says of each.
-pub(super) fn caf(format: &str, about: [u32; 4], cookie: &[u8], says: Option<u8>, packets: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn caf(format: &str, about: [u32; 4], cookie: &[u8], says: Option<u8>, packets: &[Vec<u8>]) -> Vec<u8> {
     let chunk = |name: &str, body: &[u8]| [name.as_bytes(), &(body.len() as u64).to_be_bytes(), body].concat();
     let [flags, bytes, frames, bits] = about;
     let desc = [&16_000_f64.to_be_bytes()[..], format.as_bytes(), &words(&[flags, bytes, frames, 1, bits])].concat();
@@ -123,7 +145,7 @@ pub(super) fn caf(format: &str, about: [u32; 4], cookie: &[u8], says: Option<u8>
 }
 
 /// The packets of an Ogg file.
-pub(super) fn ogg(mut file: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn ogg(mut file: &[u8]) -> Vec<Vec<u8>> {
     let (mut packets, mut packet) = (Vec::new(), Vec::new());
     while file.starts_with(b"OggS") {
         let count = usize::from(file[26]);

@@ -1,6 +1,7 @@
 //! How much audio a packet holds, told by its own bytes: what a decoder makes of it, whatever the tables of its container
 //! say.
 
+mod aac;
 mod alac;
 mod flac;
 mod mpeg;
@@ -9,13 +10,14 @@ mod pcm;
 mod vorbis;
 
 #[cfg(test)]
-mod made;
+pub(crate) mod made;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use opus::MOST as OPUS;
 pub(crate) use pcm::bits as pcm_bits;
 
+use aac::Aac;
 use alac::Alac;
 use flac::Flac;
 use mpeg::Mpeg;
@@ -23,13 +25,15 @@ use pcm::Pcm;
 use symphonia::core::codecs::audio::{
     AudioCodecParameters,
     well_known::{
-        CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
+        CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS,
+        CODEC_ID_VORBIS,
     },
 };
 use vorbis::Vorbis;
 
 /// Packets of a codec that tells in each packet how much audio it holds.
 pub(crate) enum Packets {
+    Aac(Aac),
     Alac(Alac),
     Flac(Flac),
     Mpeg(Mpeg),
@@ -44,6 +48,7 @@ impl Packets {
         let rate = params.sample_rate.filter(|rate| *rate > 0)?;
         let headers = params.extra_data.as_deref().unwrap_or_default();
         match params.codec {
+            CODEC_ID_AAC => Some(Self::Aac(Aac::of(headers, rate))),
             CODEC_ID_ALAC => Alac::of(headers, rate).map(Self::Alac),
             CODEC_ID_FLAC => Some(Self::Flac(Flac::of(headers, rate))),
             CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => Some(Self::Mpeg(Mpeg::default())),
@@ -61,6 +66,7 @@ impl Packets {
     /// The seconds that the next packet holds. `None`: it does not tell.
     pub(crate) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
         match self {
+            Self::Aac(aac) => Some(aac.seconds(packet)),
             Self::Alac(alac) => Some(alac.seconds(packet)),
             Self::Flac(flac) => flac.seconds(packet),
             Self::Mpeg(mpeg) => mpeg.seconds(packet),

@@ -1,0 +1,227 @@
+//! How much audio a file holds: that of its longest track, where all of its bytes are accounted for.
+
+use crate::length::Tally;
+use std::io;
+use symphonia::core::{codecs::CodecParameters, errors::Error, formats::FormatReader, packet::Packet};
+
+/// Tracks that are counted. Nobody records more.
+const TRACKS: usize = 16;
+/// Bytes that are no packet's, beside a share of all: tags, tables.
+const TABLES: u64 = 64 * 1024;
+
+/// How far a file was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// To its end, or to where it was cut off.
+    Whole,
+    /// As far as is read of one.
+    Partly,
+    /// To where it is damaged. Programs differ in what they make of the rest.
+    Damaged,
+}
+
+/// The packets of a file, counted.
+pub(crate) struct Count {
+    /// Of each track of audio; `None` of one that cannot be counted.
+    tracks: Vec<Option<Tally>>,
+    /// Seconds of the streams before the present one.
+    before: f64,
+    /// Bytes of the file, and of all packets, whatever they are of.
+    length: u64,
+    held: u64,
+    packets: u64,
+    is_even: bool,
+    is_dense: bool,
+}
+
+impl Count {
+    /// Of a file of so many bytes behind its tags at the front, whose rate stays the same or does not.
+    pub(crate) fn of(format: &dyn FormatReader, length: u64, is_even: bool) -> Self {
+        // In these nothing stands between packets.
+        let is_dense = matches!(format.format_info().short_name, "wave" | "aiff");
+        Self { tracks: tallies(format), before: 0.0, length, held: 0, packets: 0, is_even, is_dense }
+    }
+
+    pub(crate) fn add(&mut self, packet: &Packet) {
+        self.packets += 1;
+        self.held += packet.data.len() as u64;
+        self.tracks.iter_mut().flatten().for_each(|track| track.add(packet));
+    }
+
+    /// Reads on to the end of the file, or until there are so many packets or seconds.
+    pub(crate) fn finish(&mut self, format: &mut dyn FormatReader, packets: u64, seconds: f64) -> Read {
+        while self.packets < packets && self.counted() <= seconds {
+            match format.next_packet() {
+                Ok(Some(packet)) => self.add(&packet),
+                Ok(None) => return Read::Whole,
+                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    let length = self.length;
+                    self.tracks.iter_mut().flatten().for_each(|track| track.cut_off(length));
+                    return Read::Whole;
+                }
+                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::QuotaExceeded => return Read::Partly,
+                // Another stream begins behind the first.
+                Err(Error::ResetRequired) => {
+                    self.before = self.counted();
+                    self.tracks = tallies(format);
+                }
+                Err(_) => return Read::Damaged,
+            }
+        }
+        Read::Partly
+    }
+
+    /// Seconds of what was counted.
+    pub(crate) fn counted(&self) -> f64 {
+        self.before + self.tracks.iter().flatten().map(Tally::seconds).fold(0.0, f64::max)
+    }
+
+    /// The length in seconds, where it is known: all packets tell it, and no program finds more in the file. Of one that
+    /// was read partly, what a header claims, as far as it can be believed.
+    pub(crate) fn seconds(&self, read: Read, claimed: Option<f64>) -> Option<f64> {
+        let is_told = self.is_even && self.tracks.iter().all(|track| track.as_ref().is_some_and(Tally::is_told));
+        let seconds = match read {
+            Read::Whole if self.is_accounted_for() => Some(self.counted()),
+            Read::Partly if self.before > 0.0 => None,
+            Read::Partly => self
+                .tracks
+                .iter()
+                .flatten()
+                .try_fold(0.0_f64, |most, track| Some(most.max(track.believed(claimed, self.length)?))),
+            Read::Whole | Read::Damaged => None,
+        };
+        seconds.filter(|seconds| is_told && *seconds > 0.0)
+    }
+
+    /// Whether packets make up what must be packets. What stands beside them may be audio to another program: a second
+    /// chunk of data, a file in a file.
+    fn is_accounted_for(&self) -> bool {
+        let beside = if self.is_dense { self.held / 16 } else { self.held };
+        self.length.saturating_sub(self.held) <= beside + TABLES
+    }
+}
+
+fn tallies(format: &dyn FormatReader) -> Vec<Option<Tally>> {
+    let audio = format.tracks().iter().filter_map(|track| Some((track, track.codec_params.as_ref()?)));
+    let audio = audio.filter_map(|(track, params)| match params {
+        CodecParameters::Audio(params) => Some(Tally::of(track, params)),
+        _ => None,
+    });
+    let mut tallies: Vec<_> = audio.take(TRACKS + 1).collect();
+    if tallies.len() > TRACKS {
+        tallies.push(None);
+    }
+    tallies
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        packets::made::{caf, mkv, mkv_of},
+        probe::{count, probe},
+    };
+    use std::{
+        fs::File,
+        io::{Seek, Write},
+    };
+
+    fn stored(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        file
+    }
+
+    /// What is read of a file at its upload, and later of the whole: both are the same.
+    fn length(file: &[u8]) -> Option<f64> {
+        let seconds = probe(stored(file)).unwrap().and_then(|audio| audio.duration_seconds);
+        let counted = count(stored(file), f64::INFINITY).unwrap();
+        let thousandths = |seconds: f64| (seconds * 1_000.0).round();
+        assert_eq!(seconds.map(thousandths), counted.map(thousandths));
+        seconds
+    }
+
+    fn chunk(name: &str, body: &[u8]) -> Vec<u8> {
+        [name.as_bytes(), &u32::try_from(body.len()).unwrap().to_le_bytes(), body].concat()
+    }
+
+    /// A WAV of 16,000 bytes a second, with these chunks.
+    fn wav(chunks: &[Vec<u8>]) -> Vec<u8> {
+        let format = chunk("fmt ", b"\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0");
+        chunk("RIFF", &[b"WAVE".to_vec(), format, chunks.concat()].concat())
+    }
+
+    /// Blocks of 256 bytes of PCM, 16 milliseconds each.
+    fn blocks(count: usize) -> Vec<Vec<u8>> {
+        vec![vec![0; 256]; count]
+    }
+
+    #[test]
+    fn a_chunk_of_data_behind_the_first_makes_the_length_unknown() {
+        let (one, many) = (vec![0; 16_000], vec![0; 960_000]);
+        assert_eq!(length(&wav(&[chunk("data", &one)])), Some(1.0));
+        assert_eq!(length(&wav(&[chunk("LIST", &one), chunk("data", &one), chunk("id3 ", &one)])), Some(1.0));
+        assert_eq!(length(&wav(&[chunk("data", &one), chunk("data", &many)])), None);
+        assert_eq!(length(&wav(&[chunk("data", &one), chunk("LIST", &one), chunk("data", &many)])), None);
+        assert_eq!(length(&wav(&[chunk("junk", &many), chunk("data", &one)])), None);
+    }
+
+    #[test]
+    fn a_file_in_another_makes_the_length_unknown() {
+        let inner = wav(&[chunk("data", &[0; 16_000])]);
+        for front in [&b".snd\0\0\x40\0"[..], b"FLV\x01\x04\0\0\x3f\0", b"G\x1f\xff\x10"] {
+            let file = [front, &inner, &vec![0x80; 960_000]].concat();
+            assert_eq!(length(&file), None, "{front:?}");
+        }
+    }
+
+    #[test]
+    fn tags_in_front_are_no_audio_to_anybody() {
+        let mp3 = include_bytes!("../../../tests/fixtures/vbr-no-xing.mp3");
+        let padding = vec![0; 1 << 20];
+        let tag = |size: [u8; 4]| [&b"ID3\x03\0\0"[..], &size, &padding].concat();
+        let right = length(mp3);
+        assert!(right.is_some());
+        assert_eq!(length(&[&tag([0, 64, 0, 0])[..], mp3].concat()), right);
+        assert_eq!(length(&[&tag([0, 64, 0, 0])[..], &tag([0, 64, 0, 0]), mp3].concat()), right, "two");
+    }
+
+    #[test]
+    fn the_longest_track_counts_whichever_comes_first() {
+        let codec = ("A_PCM/INT/LIT", &[][..]);
+        for counts in [[60, 1], [1, 60], [60, 60]] {
+            let file = mkv_of(&[codec, codec], 8_000.0, &[blocks(counts[0]), blocks(counts[1])]);
+            assert_eq!(length(&file), Some(0.96), "{counts:?}");
+        }
+        let other = ("A_AC3", &[][..]);
+        assert_eq!(length(&mkv_of(&[codec, other], 8_000.0, &[blocks(1), blocks(60)])), None, "one that tells nothing");
+    }
+
+    #[test]
+    fn what_only_a_container_tells_is_unknown() {
+        for codec in ["A_AC3", "A_EAC3", "A_DTS", "A_WAVPACK4", "A_TTA1"] {
+            assert_eq!(count(stored(&mkv(codec, &[], 8_000.0, None, 1.0, &blocks(60))), f64::INFINITY).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_damage_makes_the_length_unknown() {
+        let honest = mkv("A_PCM/INT/LIT", &[], 8_000.0, None, 16.0, &blocks(600));
+        assert_eq!(length(&honest), Some(9.6));
+        for (name, junk) in [("nothing", &[0; 16][..]), ("an element of no known kind", b"\x10\x00\x00\x01\xff")] {
+            let mut file = honest.clone();
+            let at = file.windows(4).position(|bytes| bytes == b"\x1f\x43\xb6\x75").unwrap() + 2_000;
+            file.splice(at..at, junk.iter().copied());
+            assert!(length(&file).is_none_or(|seconds| seconds > 9.5), "{name}");
+        }
+    }
+
+    #[test]
+    fn packets_of_adpcm_are_as_long_as_their_bytes() {
+        for frames in [64, 1] {
+            let file = caf("ima4", [0, 34, frames, 0], &[], None, &vec![vec![0; 34]; 1_000]);
+            let seconds = count(stored(&file), f64::INFINITY).unwrap();
+            assert!(seconds.is_some_and(|seconds| (3.96..4.04).contains(&seconds)), "{frames}: {seconds:?}");
+        }
+    }
+}
