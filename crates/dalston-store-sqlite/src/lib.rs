@@ -36,10 +36,20 @@ use sqlx::{
     ConnectOptions, Connection, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 /// What opening waits for at most: another process may be at its migration.
 const OPENING: Duration = Duration::from_secs(30);
+
+/// Written to see whether the disk takes changes: about as much as the largest of them, since a little may have room
+/// where they do not.
+const WRITE: &str = "INSERT OR REPLACE INTO notes (name, text, lapses_at) VALUES ('ready', printf('%.65536c', 'x'), 0)";
+/// And taken back.
+const UNDO: &str = "DELETE FROM notes WHERE name = 'ready'";
 
 /// Where the database is, and how long a call may take.
 #[derive(Debug, Clone)]
@@ -57,6 +67,8 @@ pub struct SqliteStore {
     connect: SqliteConnectOptions,
     readers: SqlitePool,
     writer: SqlitePool,
+    /// A call failed since the database last proved that it takes changes.
+    is_ailing: AtomicBool,
 }
 
 impl SqliteStore {
@@ -92,12 +104,17 @@ impl SqliteStore {
             readers: pool.clone().max_connections(2).connect_lazy_with(reading),
             writer: pool.max_connections(1).connect_lazy_with(connect.clone()),
             connect,
+            is_ailing: AtomicBool::new(false),
         })
     }
 
     /// Every call goes through here: its deadline, and its errors as the trait has them.
     async fn call<T>(&self, steps: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
-        within(self.deadline, steps).await
+        let done = within(self.deadline, steps).await;
+        if matches!(done, Err(StoreError::Unavailable(_))) {
+            self.is_ailing.store(true, Ordering::Release);
+        }
+        done
     }
 
     /// The one transaction that changes anything. It is undone unless it is committed.
@@ -125,7 +142,20 @@ impl Store for SqliteStore {
             feed::end(&mut connection).await?;
             connection.close().await
         })
-        .await
+        .await?;
+        if self.is_ailing.load(Ordering::Acquire) {
+            self.call(async {
+                for statement in [WRITE, UNDO] {
+                    let mut change = self.change().await?;
+                    sqlx::query(statement).execute(&mut *change).await?;
+                    change.commit().await?;
+                }
+                Ok(())
+            })
+            .await?;
+            self.is_ailing.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 
     fn pool(&self) -> Option<PoolFigures> {

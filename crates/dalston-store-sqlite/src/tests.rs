@@ -10,7 +10,10 @@ use dalston_store::{
     AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, JobStore, KeyStore, Lease, LeaseJobs, Leased, Mark,
     NewKey, NoteStore, OpenSession, PoolFigures, QueueStore, SessionStore, Store, StoreError, TenantStore,
 };
-use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
 use std::{os::unix::fs::PermissionsExt, path::Path, pin::pin, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
@@ -345,4 +348,39 @@ async fn a_call_that_is_dropped_leaves_no_lock_behind() {
     let Heard::Changes { changes, mark } = heard else { panic!("{heard:?}") };
     assert_eq!((changes.len(), changes[0].seq), (1, mark.seq));
     assert_eq!(store.mark().await, Ok(mark));
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_more_is_not_ready_until_it_does() {
+    let (_folder, mut store, _clock) = scratch().await;
+    let add = async |store: &SqliteStore, seed: u8| {
+        let (new, entry) = new_key(seed, ScopeSet::ADMIN);
+        store.insert_key(&new, None, &entry).await
+    };
+    assert!(matches!(add(&store, 1).await, Ok(InsertKey::Inserted)));
+    assert_eq!(store.probe().await, Ok(()));
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.writer).await.unwrap();
+    // As many pages as it has, to the database the same as a full disk; and a few more, for small changes.
+    for (more, seed) in [(0, 100), (4, 150)] {
+        store.writer = writer(&store, pages + more);
+        let mut seed = seed;
+        while !matches!(add(&store, seed).await, Err(StoreError::Unavailable(_))) {
+            seed += 1;
+        }
+        for _ in 0..3 {
+            assert!(matches!(store.probe().await, Err(StoreError::Unavailable(_))), "after a change that failed");
+        }
+    }
+    store.writer = writer(&store, 1_000_000);
+    assert_eq!(store.probe().await, Ok(()));
+    assert!(matches!(add(&store, 2).await, Ok(InsertKey::Inserted)));
+    assert_eq!(store.note("ready").await, Ok(None), "it leaves nothing behind");
+}
+
+/// Connections that write a file of so many pages at most.
+fn writer(store: &SqliteStore, pages: i64) -> SqlitePool {
+    let connect = store.connect.clone().pragma("max_page_count", pages.to_string());
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    pool.before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+        .connect_lazy_with(connect)
 }
