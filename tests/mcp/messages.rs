@@ -4,6 +4,8 @@ use super::{ask, asking, call};
 use kit::{
     app::{App, Start},
     client::{Answer, Client},
+    patience::eventually,
+    raw::Raw,
     stores,
 };
 use reqwest::Method;
@@ -103,6 +105,32 @@ async fn a_session_is_never_given_and_never_asked_for() {
     let listed = client.post_with("/mcp", asking("tools/list", json!({})), &headers).await.expect(200);
     assert_eq!(listed.header("mcp-session-id"), "", "MCP-09");
     app.anon().post_with("/mcp", asking("tools/list", json!({})), &headers).await.expect(401);
+}
+
+#[tokio::test]
+async fn large_messages_have_a_bounded_number_of_places_and_a_tenant_a_share_of_them() {
+    let app = App::start().await;
+    let (client, other) = (app.key("jobs:read").await, app.key_of("acme", "jobs:read", |ask| ask).await);
+    let large = format!("{}{}", asking("ping", json!({})), " ".repeat(100_000));
+    send(&other, large.clone()).await.expect(200);
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 1000000\r\n\r\n",
+        client.secret.as_ref().unwrap()
+    );
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let mut raw = Raw::connect(app.address).await;
+        raw.send(&[head.as_bytes(), large.as_bytes()].concat()).await;
+        held.push(raw);
+    }
+    eventually("its share is taken", async || send(&client, large.clone()).await.status == 503).await;
+    let refused = send(&client, large.clone()).await.expect(503);
+    assert_eq!((refused.problem(), refused.header("retry-after")), ("unavailable", "1"));
+    send(&client, asking("ping", json!({})).to_string()).await.expect(200);
+    send(&other, large.clone()).await.expect(200);
+    drop(held);
+    eventually("the places are free again", async || send(&client, large.clone()).await.status == 200).await;
 }
 
 #[tokio::test]

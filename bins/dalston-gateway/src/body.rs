@@ -42,19 +42,39 @@ impl Default for Pace {
 
 /// Reads the JSON object of the body; none at all is an empty object.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
-    let body = json(request, payload, pace, JSON_BYTES).await?;
+    plain(request)?;
+    let body = said_json(request, bytes(payload, pace, JSON_BYTES).await?)?;
     if body.is_empty() { Ok(Arguments::new()) } else { read_object(&body).map_err(problem) }
 }
 
-/// The whole body, said to be JSON unless it is empty; at most so many bytes.
-pub(crate) async fn json(
+/// The whole body, said to be JSON unless it is empty; at most so many bytes. For one that is larger than those of commands
+/// a place is taken, which is held as long as the body is: what all such bodies take together is bounded.
+pub(crate) async fn large_json<P>(
     request: &HttpRequest,
     payload: Payload,
     pace: Pace,
     longest: usize,
-) -> Result<Vec<u8>, Problem> {
+    take: impl FnOnce() -> Option<P>,
+) -> Result<(Vec<u8>, Option<P>), Problem> {
     plain(request)?;
-    let body = bytes(payload, pace, longest).await?;
+    let read = async {
+        let (mut payload, mut body) = (payload, Vec::new());
+        if !fill(&mut body, &mut payload, JSON_BYTES).await? {
+            return Ok((body, None));
+        }
+        let held = take().ok_or_else(crowded)?;
+        body.reserve_exact(longest.saturating_sub(body.len()));
+        if body.len() > longest || fill(&mut body, &mut payload, longest).await? {
+            return Err(too_large(longest));
+        }
+        Ok((body, Some(held)))
+    };
+    let (body, held) = timeout(pace.json, read).await.map_err(|_| late())??;
+    Ok((said_json(request, body)?, held))
+}
+
+/// The body, unless it is said to be something else than JSON.
+fn said_json(request: &HttpRequest, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
     if body.is_empty() || (has_media_type(request, "application/json") && is_utf8(request)) {
         Ok(body)
     } else {
@@ -63,21 +83,30 @@ pub(crate) async fn json(
 }
 
 /// Reads the body, which has at most so many bytes and arrives in time.
-pub(crate) async fn bytes(payload: Payload, pace: Pace, longest: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn bytes(mut payload: Payload, pace: Pace, longest: usize) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::new();
     // A time-out of the event loop, which has a clock of its own.
-    timeout(pace.json, whole(payload, longest)).await.map_err(|_| late())?
+    let is_over = timeout(pace.json, fill(&mut body, &mut payload, longest)).await.map_err(|_| late())??;
+    if is_over { Err(too_large(longest)) } else { Ok(body) }
 }
 
-async fn whole(mut payload: Payload, longest: usize) -> Result<Vec<u8>, Problem> {
-    let mut body = Vec::new();
+/// Reads on until there are more than so many bytes, which it tells, or to the end.
+async fn fill(body: &mut Vec<u8>, payload: &mut Payload, longest: usize) -> Result<bool, Problem> {
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| unread(&error))?;
-        if body.len() + chunk.len() > longest {
-            return Err(Problem::new(ErrorCode::TooLarge, format!("The body is larger than {longest} bytes")));
+        body.extend_from_slice(&chunk.map_err(|error| unread(&error))?);
+        if body.len() > longest {
+            return Ok(true);
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(false)
+}
+
+fn too_large(longest: usize) -> Problem {
+    Problem::new(ErrorCode::TooLarge, format!("The body is larger than {longest} bytes"))
+}
+
+fn crowded() -> Problem {
+    Problem::new(ErrorCode::Unavailable, "Too many large bodies are being read on this node")
 }
 
 /// A GET or DELETE takes no body: what it asked for would be passed over in silence.

@@ -37,7 +37,9 @@ pub use server::{Limits, listen};
 
 use crate::{hosts::Hosts, mcp::Mcp, origins::Origins};
 use dalston_actix::{QueryKeys, TrustedProxies};
+use dalston_model::TenantId;
 use dalston_runtime::{KeysInQuery, Runtime, Settings};
+use dalston_service::Shares;
 use std::{sync::Arc, time::Duration};
 
 /// What the handlers have at hand.
@@ -51,15 +53,20 @@ pub struct Gateway {
     hosts: Hosts,
     origins: Origins,
     mcp: Mcp,
+    large_bodies: Arc<Shares<TenantId>>,
     public_url: Option<String>,
     stream_idle: Duration,
 }
+
+/// Bodies larger than those of commands that are held at once, a mebibyte each.
+const LARGE_BODIES: usize = 32;
 
 impl Gateway {
     /// A gateway of these parts, as the settings want it.
     pub fn new(runtime: Arc<Runtime>, settings: &Settings) -> Self {
         Self {
             mcp: Mcp::new(runtime.clone()),
+            large_bodies: Shares::new(LARGE_BODIES, runtime.services.crowd.clone()),
             runtime,
             pace: Pace::default(),
             query_keys: match settings.query_keys {

@@ -51,7 +51,8 @@ pub(crate) async fn answer(
     if !gateway.origins.allow(&request) {
         return Err(Problem::new(ErrorCode::OriginNotAllowed, "This origin may not speak MCP"));
     }
-    let body = body::json(&request, payload, gateway.pace, MESSAGE_BYTES).await?;
+    let place = || gateway.large_bodies.take(permit.tenant());
+    let (body, _place) = body::large_json(&request, payload, gateway.pace, MESSAGE_BYTES, place).await?;
     let wanted = match understood(&request).and_then(|()| Message::read(&body)) {
         Ok(Message::Request(wanted)) => wanted,
         Ok(Message::Told) => return Ok(HttpResponse::Accepted().finish()),
