@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A body of JSON has at most so many bytes (DOS-04).
+/// The size limit of a JSON body, in bytes (DOS-04).
 const JSON_BYTES: usize = 64 * 1024;
 
 /// How slowly a body may arrive: the rate is for uploads, whose length says nothing about their time.
@@ -47,8 +47,8 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) ->
     if body.is_empty() { Ok(Arguments::new()) } else { read_object(&body).map_err(problem) }
 }
 
-/// The whole body, said to be JSON unless it is empty; at most so many bytes. For one that is larger than those of commands
-/// a place is taken, which is held as long as the body is: what all such bodies take together is bounded.
+/// Reads a JSON body of at most `longest` bytes. A body above [`JSON_BYTES`] needs a place, which `take` gives and the
+/// caller holds with the body: so the memory of all large bodies is bounded. Without a place it is refused as unavailable.
 pub(crate) async fn large_json<P>(
     request: &HttpRequest,
     payload: Payload,
@@ -82,7 +82,7 @@ fn said_json(request: &HttpRequest, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// Reads the body, which has at most so many bytes and arrives in time.
+/// Reads a body of at most `longest` bytes, within the deadline.
 pub(crate) async fn bytes(mut payload: Payload, pace: Pace, longest: usize) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
     // A time-out of the event loop, which has a clock of its own.
@@ -90,7 +90,7 @@ pub(crate) async fn bytes(mut payload: Payload, pace: Pace, longest: usize) -> R
     if is_over { Err(too_large(longest)) } else { Ok(body) }
 }
 
-/// Reads on until there are more than so many bytes, which it tells, or to the end.
+/// Reads to the end of the body. True, and stops early, when it is longer than `longest` bytes.
 async fn fill(body: &mut Vec<u8>, payload: &mut Payload, longest: usize) -> Result<bool, Problem> {
     while let Some(chunk) = payload.next().await {
         body.extend_from_slice(&chunk.map_err(|error| unread(&error))?);

@@ -35,7 +35,8 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Of a file of so many bytes behind its tags at the front, whose rate stays the same or does not.
+    /// Nothing is counted yet. `length` is in bytes, without the tags in front; `is_even` tells whether the sample rate
+    /// stays the same.
     pub(crate) fn of(format: &dyn FormatReader, length: u64, is_even: bool) -> Self {
         // In these nothing stands between packets.
         let is_dense = matches!(format.format_info().short_name, "wave" | "aiff");
@@ -48,7 +49,7 @@ impl Count {
         self.tracks.iter_mut().flatten().for_each(|track| track.add(packet));
     }
 
-    /// Reads on to the end of the file, or until there are so many packets or seconds.
+    /// Reads to the end of the file, or stops at `packets` packets or `seconds` seconds.
     pub(crate) fn finish(&mut self, format: &mut dyn FormatReader, packets: u64, seconds: f64) -> Read {
         while self.packets < packets && self.counted() <= seconds {
             match format.next_packet() {

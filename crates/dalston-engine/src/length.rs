@@ -159,7 +159,7 @@ impl Tally {
         }
     }
 
-    /// Seconds that so many bytes hold at most.
+    /// The greatest length of audio, in seconds, that fits into `bytes`.
     #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
     fn held(&self, bytes: u64) -> f64 {
         match longest(self.codec) {

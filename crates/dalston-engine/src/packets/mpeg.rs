@@ -31,7 +31,7 @@ impl Mpeg {
         if tail.is_empty() { self.walk(packet, left) } else { self.walk(&[&tail, packet].concat(), 0) }
     }
 
-    /// Goes from frame to frame, from so many bytes on, which are of a frame that was counted before.
+    /// Counts the frames that begin at `from` or later. The bytes before belong to a frame that was counted already.
     fn walk(&mut self, bytes: &[u8], from: usize) -> Option<f64> {
         let (mut seconds, mut at) = (None, from);
         while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() >= HEADER) {

@@ -143,7 +143,7 @@ fn an_mp4_of_two_movies_is_none() {
     assert_eq!(count(stored(&file), f64::INFINITY).unwrap(), None);
 }
 
-/// A packet of ALAC of so many frames as they are, of one channel and 16 bits. It says how many where that is asked for.
+/// An uncompressed ALAC packet, mono, 16 bits. With `says` it carries its own number of frames.
 fn alac(frames: u32, says: bool) -> Vec<u8> {
     let mut bits: Vec<bool> = Vec::new();
     let mut put = |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
