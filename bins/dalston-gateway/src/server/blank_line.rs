@@ -1,24 +1,35 @@
 //! The blank line, with which the head of each request ends.
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memmem::Finder};
 
 /// A head has at least so many bytes before its blank line: `A / HTTP/1.1`. Fewer, or line ends alone, are none.
 const SHORTEST: usize = 12;
 
 /// Looks for the blank lines of heads in bytes that come in pieces. Lines end with CRLF or with LF alone, as the parser
 /// takes both. Bodies have blank lines too, which are not told apart from those of heads.
-#[derive(Default)]
 pub(super) struct BlankLine {
     /// The last two bytes before the piece.
     before: [u8; 2],
     /// Bytes before the piece and since the last blank line, without the line ends at the beginning.
     length: usize,
+    /// Finders of the two kinds of blank lines: to make them takes longer than to use them.
+    kinds: [Finder<'static>; 2],
+}
+
+impl Default for BlankLine {
+    fn default() -> Self {
+        Self { before: [0; 2], length: 0, kinds: [Finder::new(b"\n\r\n"), Finder::new(b"\n\n")] }
+    }
 }
 
 impl BlankLine {
     /// Where the `number`th blank line ends, of this piece. What is behind it belongs to the next piece. Else `Err` has
     /// how many there were.
     pub(super) fn end(&mut self, piece: &[u8], number: usize) -> Result<usize, usize> {
+        if number == 1 && self.is_one_head(piece) {
+            self.before = [0; 2];
+            return Ok(piece.len());
+        }
         let mut found = 0;
         let mut start = self.start(piece);
         for at in memchr_iter(b'\n', piece) {
@@ -44,6 +55,17 @@ impl BlankLine {
             [] => self.before,
         };
         Err(found)
+    }
+
+    /// Whether the piece is a whole head and nothing else, as most are.
+    fn is_one_head(&self, piece: &[u8]) -> bool {
+        let is_last = |kind: &Finder| kind.find(piece).is_none_or(|at| at + kind.needle().len() == piece.len());
+        self.length == 0
+            && self.before == [0; 2]
+            && self.start(piece) == 0
+            && piece.len() > SHORTEST + 4
+            && piece.ends_with(b"\r\n\r\n")
+            && self.kinds.iter().all(is_last)
     }
 
     /// Where a head begins in the piece, if none has begun before: behind the line ends.
