@@ -24,7 +24,7 @@ pub(crate) fn at_hand(place: usize, gateway: &Data<Gateway>) -> AtHand {
         // A query may hold arguments, and a body is refused.
         let is_plain = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD)
             && request.query_string().is_empty()
-            && body::none(request).is_ok();
+            && !body::is_announced(request);
         let row = runtime.registry.rows().get(place).filter(|_| is_plain)?;
         let answer = row.ready(&runtime.services, permit)?;
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -4,7 +4,7 @@ use crate::{Envelope, Problem, RequestInfo, names::REQUEST_ID, unread::Unread};
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
         ConnectionType, StatusCode,
@@ -31,7 +31,8 @@ impl Letter {
         began: Timestamp,
         info: RequestInfo,
     ) -> Self {
-        let has_body = has_body(request.request());
+        // The server has looked already: most requests have none.
+        let has_body = !matches!(request.parts().1, Payload::None) && has_body(request.request());
         let unread = if has_body { Unread::of(request) } else { None };
         Self { envelope: Rc::clone(envelope), began, info, has_body, unread }
     }
