@@ -2,6 +2,7 @@
 
 mod admission;
 mod auth;
+mod browsers;
 mod call;
 mod cli;
 mod connections;
@@ -15,6 +16,7 @@ mod model;
 mod nudge;
 mod openai;
 mod process;
+mod proxies;
 mod seed;
 mod servers;
 mod shares;

@@ -243,9 +243,11 @@ impl Reader<'_> {
             let plain = text.starts_with("http://") || text.starts_with("https://");
             (plain && text.matches('/').count() == 2).then(|| text.to_ascii_lowercase())
         });
-        let allowed_hosts = self.list("DALSTON_ALLOWED_HOSTS", "must be host names without a port", |text| {
+        let hosts = "must be host names without a port, or *. and one for all names below it: *.example.com";
+        let allowed_hosts = self.list("DALSTON_ALLOWED_HOSTS", hosts, |text| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-            text.bytes().all(plain).then(|| text.to_ascii_lowercase())
+            let name = text.strip_prefix("*.").unwrap_or(text);
+            (!name.is_empty() && name.bytes().all(plain)).then(|| text.to_ascii_lowercase())
         });
         let trusted_proxies = self.list("DALSTON_TRUSTED_PROXIES", "must be CIDRs: 10.0.0.0/8", |text| {
             text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
