@@ -1,4 +1,4 @@
-//! The ids: UUIDv7 with a prefix each, parsed in their canonical form only.
+//! The ids: UUIDv7 with a prefix each, parsed in their canonical form, in any case.
 
 use crate::{Entropy, EntropyError, Event, Timestamp, text::looks_secret};
 use sha2::{Digest, Sha256};
@@ -54,6 +54,8 @@ macro_rules! id_type {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
+                // Lower case out, any case in (RFC 9562 §4).
+                let text = text.to_ascii_lowercase();
                 let uuid = text.strip_prefix($prefix).ok_or(IdError)?;
                 let id = Self(Uuid::try_parse(uuid).map_err(|_| IdError)?);
                 if id.to_string() == text { Ok(id) } else { Err(IdError) }

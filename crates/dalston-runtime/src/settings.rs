@@ -137,14 +137,14 @@ impl Settings {
         let mut reader = Reader::new(lookup);
         let data_dir = PathBuf::from(reader.text("DALSTON_DATA_DIR"));
         let default_store = StoreUrl::Sqlite(data_dir.join("dalston.db"));
-        let url = "must be a URL: sqlite://path, postgres://…, redis://… or memory://";
         let counter = "must be a URL: postgres://… or redis://…";
         let listen = reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {
             text.to_socket_addrs().ok()?.next()
         });
-        let store = reader.given("DALSTON_STORE", url, StoreUrl::parse).unwrap_or(default_store);
+        let store = reader.value("DALSTON_STORE").map(|url| StoreUrl::parse(&url)).unwrap_or(Ok(default_store));
+        let store = store.map_err(|wanted| reader.refuse("DALSTON_STORE", wanted)).ok();
         let rate_store = reader.given("DALSTON_RATE_STORE", counter, |text| {
-            StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
+            StoreUrl::parse(text).ok().filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
         });
         let leases = reader.choice("DALSTON_RATE_MODE", "must be leased or shared", &["leased", "shared"]) == "leased";
         let outages = [Outage::Share, Outage::Strict];
@@ -181,6 +181,7 @@ impl Settings {
         let mask = Arc::new(reader.mask());
         match (
             listen,
+            store,
             rate_outage,
             memory,
             workload,
@@ -192,6 +193,7 @@ impl Settings {
         ) {
             (
                 Some(listen),
+                Some(store),
                 Some(rate_outage),
                 Some(memory),
                 Some(workload),
