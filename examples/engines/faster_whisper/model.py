@@ -12,8 +12,8 @@ import av
 from faster_whisper import WhisperModel
 
 BASE = "whisper-base"
-# What is raised at a file that is broken or holds no audio, and at a language that Whisper does not know.
-REFUSED = (av.FFmpegError, IndexError, ValueError)
+# What is raised at a file that cannot be decoded, and at a language that Whisper does not know.
+REFUSED = (av.FFmpegError, ValueError)
 
 
 def base():
@@ -55,7 +55,10 @@ class Whisper:
         `language`: `en`, `en-US`; `auto`, an empty one or none are found out.
         """
         language = (language or "auto").lower().split("-")[0]
-        found, info = self.model.transcribe(audio, language=None if language == "auto" else language, **options)
+        try:
+            found, info = self.model.transcribe(audio, language=None if language == "auto" else language, **options)
+        except IndexError:
+            raise ValueError("there is no audio in it") from None
         return map(dataclasses.asdict, found), info
 
 

@@ -21,7 +21,7 @@ from websockets.sync.server import serve
 
 from model import BASE, Whisper
 
-RATE = 16_000  # Samples a second, of Whisper.
+RATE = 16_000  # Samples a second, as Whisper takes them.
 STEP = 1.0  # Seconds of new audio after which it looks again.
 PAUSE = 0.6  # Seconds of silence that end what was said. Whisper has 30 s at once: no utterance is longer than the other.
 SPEECH = VadOptions(min_silence_duration_ms=int(PAUSE * 1000), max_speech_duration_s=25, speech_pad_ms=200)
@@ -57,7 +57,8 @@ class Ear:
         self.whisper, self.id, self.language = whisper, query["session_id"], query["language"]
         self.samples = Samples(query["encoding"], int(query["sample_rate"]))
         self.audio = np.empty(0, np.float32)
-        self.before = self.due = 0.0  # Seconds: where `audio` begins, when to look again.
+        # Seconds: where `audio` begins, when to look again, before when no guess is made.
+        self.before = self.due = self.rest = 0.0
         self.speaks = False
         self.spoken, self.segments, self.left = 0.0, [], MOST_TEXT
 
@@ -69,12 +70,11 @@ class Ear:
         self.audio = self.audio[samples:]
 
     def hear(self, data):
-        """Takes audio, and says what there is to say each second; less often where Whisper is slower than that."""
+        """Takes audio, and says what there is to say each second."""
         self.audio = np.concatenate([self.audio, self.samples.read(data)])
         if self.heard() >= self.due:
-            began = time.monotonic()
+            self.due = self.heard() + STEP
             yield from self.look()
-            self.due = self.heard() + max(STEP, 2 * (time.monotonic() - began))
 
     def look(self, is_all=False):
         """Says what was said so far: it stands once a pause follows it, or nothing more comes."""
@@ -87,14 +87,23 @@ class Ear:
             if not self.speaks:
                 self.speaks = True
                 yield {"type": "vad.speech_start", "timestamp": round(began, 3)}
+            if not stands and self.heard() < self.rest:
+                break
+            clock = time.monotonic()
             said = self.transcribe(self.audio[start:end], began, stands)
+            # Guesses take half of the time at most, so that a slow machine does not fall behind for them.
+            self.rest = self.heard() + 2 * (time.monotonic() - clock)
             if stands:
                 self.speaks, done = False, end
                 self.spoken += (end - start) / RATE
-                yield {"type": "vad.speech_end", "timestamp": round(self.before + end / RATE, 3)}
-            if said["text"]:
-                self.keep(said) if stands else None
-                yield {"type": "transcript.final" if stands else "transcript.partial", **said}
+                self.keep(said)
+                yield {"type": "vad.speech_end", "timestamp": said["end"]}
+                yield {"type": "transcript.final", **said}
+            elif said["text"]:
+                yield {"type": "transcript.partial", **said}
+        if self.speaks and not found:  # It was no speech after all.
+            self.speaks = False
+            yield {"type": "vad.speech_end", "timestamp": round(self.heard(), 3)}
         # Of silence the end is kept: a word may begin in it.
         self.forget(length if is_all else done if found else max(0, length - RATE // 2))
 
@@ -116,7 +125,7 @@ class Ear:
 
     def keep(self, said):
         self.left -= len(said["text"])
-        if self.left >= 0:
+        if said["text"] and self.left >= 0:
             self.segments.append({name: said[name] for name in ("start", "end", "text")})
 
     def clear(self):
@@ -136,18 +145,27 @@ class Ear:
 
 def session(socket, whisper):
     """Serves a stream, from its first message to `session.end`."""
-    say = lambda message: socket.send(json.dumps(message, ensure_ascii=False))
+
+    def say(message):
+        socket.send(json.dumps(message, ensure_ascii=False))
+
     try:
         query = {name: values[0] for name, values in parse_qs(urlsplit(socket.request.path).query).items()}
         ear = Ear(whisper, query)
         for message in socket:
-            kind = "audio" if isinstance(message, bytes) else json.loads(message)["type"]
-            if kind == "clear":
-                ear.clear()
-            elif kind != "config":
-                for said in ear.hear(message) if kind == "audio" else ear.look(is_all=True):
-                    say(said)
-            if kind == "end":
+            order = {"type": "audio"} if isinstance(message, bytes) else json.loads(message)
+            match order["type"]:
+                case "audio":
+                    for said in ear.hear(message):
+                        say(said)
+                case "flush" | "end":
+                    for said in ear.look(is_all=True):
+                        say(said)
+                case "clear":
+                    ear.clear()
+                case "config":
+                    ear.language = order.get("language", ear.language)
+            if order["type"] == "end":
                 return say(ear.ended())
     except ConnectionClosed:
         pass  # The gateway has gone: nobody listens.
