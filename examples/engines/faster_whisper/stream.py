@@ -25,7 +25,7 @@ RATE = 16_000  # Samples a second, as Whisper takes them.
 STEP = 1.0  # Seconds of new audio after which it looks again.
 PAUSE = 0.6  # Seconds of silence that end what was said. Whisper has 30 s at once: no utterance is longer than the other.
 SPEECH = VadOptions(min_silence_duration_ms=int(PAUSE * 1000), max_speech_duration_s=25, speech_pad_ms=200)
-MOST_TEXT = 100_000  # Characters that `session.end` repeats, the first: a message has at most 1 MiB.
+MOST_TEXT = 100_000  # Characters that `session.end` repeats, the first, and 20 for each segment: a message has at most 1 MiB.
 HEARTBEAT = 10  # Seconds: a worker that is silent for thirty is forgotten.
 # What ffmpeg calls the encodings, and the bytes of a sample.
 ENCODINGS = {"pcm_s16le": ("pcm_s16le", 2), "pcm_f32le": ("pcm_f32le", 4), "mulaw": ("pcm_mulaw", 1), "alaw": ("pcm_alaw", 1)}
@@ -124,7 +124,7 @@ class Ear:
         return said
 
     def keep(self, said):
-        self.left -= len(said["text"])
+        self.left -= len(said["text"]) + 20
         if said["text"] and self.left >= 0:
             self.segments.append({name: said[name] for name in ("start", "end", "text")})
 
