@@ -27,4 +27,5 @@ mod stores;
 mod table;
 mod telegram;
 mod v1;
+mod whisper;
 mod wire;

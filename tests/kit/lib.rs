@@ -27,5 +27,6 @@ pub mod slow_line;
 pub mod socket;
 pub mod stores;
 pub mod wav;
+pub mod whisper;
 pub mod worker_server;
 pub mod workers;
