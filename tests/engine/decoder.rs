@@ -99,7 +99,8 @@ async fn a_decoder_has_no_variable_of_the_gateway() {
     let probed = Decoders::new(Some(program), HOUR).probe("a", File::open("/dev/null").unwrap()).await;
     assert!(matches!(probed, Ok(None)), "{probed:?}");
     assert!(!fs::read("/proc/self/environ").unwrap().is_empty(), "the one that starts it has some");
-    assert_eq!(String::from_utf8_lossy(&fs::read(path).unwrap()), "");
+    // Its values are nobody's business, also where this fails.
+    assert_eq!(fs::read(path).unwrap().len(), 0);
 }
 
 /// Says this over and over, and notes its process.

@@ -154,16 +154,7 @@ async fn paced(frames: Duration) -> (App, Client) {
 
 #[tokio::test]
 async fn a_flood_of_messages_waits_and_is_no_error() {
-    let (app, client) = paced(Duration::from_millis(1)).await;
-    for path in SOCKETS {
-        let mut raw = Raw::upgrade(app.address, path, client.secret.as_ref().unwrap()).await;
-        raw.send(frame(0x89, b"").repeat(5_000)).await;
-        raw.pongs(5_000).await;
-    }
-}
-
-#[tokio::test]
-async fn no_more_than_a_thousand_messages_are_taken_before_the_second_is_over() {
+    // A second that is never over: no more than a thousand are taken.
     let (app, client) = paced(Duration::from_hours(1)).await;
     for path in SOCKETS {
         let key = app.key("realtime").await;
@@ -176,5 +167,12 @@ async fn no_more_than_a_thousand_messages_are_taken_before_the_second_is_over() 
         }
         app.key("admin").await.delete(&format!("/auth/keys/{}", key.id.unwrap())).await.expect(200);
         assert_eq!(raw.pongs_until_closed().await, (0, 4001), "WS-06 {path}");
+    }
+    // A short one: those that wait are taken in the next.
+    let (app, client) = paced(Duration::from_millis(1)).await;
+    for path in SOCKETS {
+        let mut raw = Raw::upgrade(app.address, path, client.secret.as_ref().unwrap()).await;
+        raw.send(frame(0x89, b"").repeat(5_000)).await;
+        raw.pongs(5_000).await;
     }
 }
