@@ -9,6 +9,7 @@ pub mod engine_server;
 pub mod feed;
 pub mod flac;
 pub mod foreign;
+pub mod hanging;
 pub mod line;
 pub mod log;
 pub mod model_server;

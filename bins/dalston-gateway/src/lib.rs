@@ -52,7 +52,7 @@ use std::{
 pub struct Gateway {
     /// The running parts.
     pub runtime: Arc<Runtime>,
-    /// How slowly a body may arrive.
+    /// How slowly a body may arrive, and how fast the frames of a socket.
     pub pace: Pace,
     query_keys: QueryKeys,
     proxies: TrustedProxies,

@@ -48,6 +48,7 @@ impl DecoderProgram {
 pub struct Decoders {
     program: Option<DecoderProgram>,
     listening: Duration,
+    probing: Duration,
     probes: Places,
 }
 
@@ -55,7 +56,13 @@ impl Decoders {
     /// With this program; without one nothing is decoded, which is an outage. `patience` is how long an attempt at a job
     /// may take: a decoder is given half of that in processor time, so what ends it is the file, and not a busy machine.
     pub fn new(program: Option<DecoderProgram>, patience: Duration) -> Self {
-        Self { program, listening: patience / 2, probes: Places::new(PROBES) }
+        Self { program, listening: patience / 2, probing: PROBE_WALL, probes: Places::new(PROBES) }
+    }
+
+    /// The same, with another time by the clock after which a probe is ended than a minute.
+    #[must_use]
+    pub fn probing_for(self, wall: Duration) -> Self {
+        Self { probing: wall, ..self }
     }
 
     /// Reads what a file is; `None`: no audio that is known here. A few files are probed at once, and of one holder one
@@ -65,7 +72,7 @@ impl Decoders {
     pub async fn probe(&self, holder: &str, file: File) -> Result<Option<Audio>, EngineError> {
         let _place = self.probes.take(holder).await;
         let mut decoder = self.start(Task::Probe, PROBE_PROCESSOR, file)?;
-        match timeout(PROBE_WALL, decoder.next()).await {
+        match timeout(self.probing, decoder.next()).await {
             Ok(Ok(Message::Audio(audio))) => Ok(audio),
             Ok(Ok(Message::Unable(why))) => Err(EngineError::Unavailable(why)),
             Ok(Ok(other)) => Err(died(&format!("it says {other:?}"))),
