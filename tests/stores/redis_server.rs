@@ -7,7 +7,7 @@ use dalston_model::{
 use dalston_store::{
     ChangeKey, FeedStore, Guard, KeyStore, LimitStore, Mark, RevokeKey, Store, StoreError, StoreResult, TenantStore,
 };
-use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
+use dalston_store_redis::{ConnectError, PERMISSIONS, RedisOptions, RedisStore};
 use kit::{patience::patiently, servers::Redis};
 use std::{fmt::Debug, time::Duration};
 
@@ -66,6 +66,36 @@ async fn a_server_that_forgets_is_refused_unless_allowed() {
     }
     let bounded = Redis::start(&["--maxmemory", "100mb", "--maxmemory-policy", "noeviction"]);
     assert!(RedisStore::connect(&options(bounded.url()), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_server_of_a_cluster_is_refused_as_one() {
+    let server = Redis::start(&["--cluster-enabled", "yes"]);
+    for allow_volatile in [false, true] {
+        // Before any of it has slots, and as the one that has all.
+        for slots in [&["CLUSTER", "RESET"][..], &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]] {
+            server.ask(slots).await;
+            let options = RedisOptions { allow_volatile, ..options(server.url().replace("/0", "")) };
+            let refused = RedisStore::connect(&options, None).await.map(|_| ());
+            assert_eq!(refused, Err(ConnectError::Cluster), "{slots:?} {allow_volatile}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_without_permissions_is_told_which_it_needs_and_one_that_has_them_works() {
+    // The contract is run as a user that has all of them.
+    let server = Redis::start(&[]);
+    let url = server.url().replace("redis://", "redis://narrow:secret@");
+    // What else there is shows only later.
+    for missing in ["~dalston:*", "+@write", "+@scripting", "+info", "+time"].map(Some).into_iter().chain([None]) {
+        let rules = PERMISSIONS.split(' ').filter(|rule| Some(*rule) != missing);
+        let user: Vec<&str> = ["ACL", "SETUSER", "narrow", "reset", "on", ">secret"].into_iter().chain(rules).collect();
+        server.ask(&user).await;
+        let connected = RedisStore::connect(&options(url.clone()), None).await.map(|_| ());
+        let expected = if missing.is_some() { Err(ConnectError::Forbidden) } else { Ok(()) };
+        assert_eq!(connected, expected, "without {missing:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! From a URL to an engine.
 
 use crate::StoreUrl;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use dalston_model::SharedClock;
 use dalston_store::{LimitStore, MemoryStore, SharedStore};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use dalston_store_redis::{RedisOptions, RedisStore};
+use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use std::{sync::Arc, time::Duration};
 
@@ -47,7 +47,14 @@ pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> 
                 allow_volatile,
             };
             let store = RedisStore::connect(&options, None).await;
-            let store = Arc::new(store.context("the Redis store cannot be opened")?);
+            let store = store.map_err(|error| {
+                let accept = match error {
+                    ConnectError::Volatile(_) => ". DALSTON_ALLOW_VOLATILE=true accepts that loss",
+                    _ => "",
+                };
+                anyhow!("the Redis store of DALSTON_STORE or DALSTON_RATE_STORE cannot be opened: {error}{accept}")
+            });
+            let store = Arc::new(store?);
             Ok(Opened { store: store.clone(), limits: Some(store) })
         }
     }

@@ -44,12 +44,21 @@ impl fmt::Debug for RedisOptions {
     }
 }
 
+/// What a Redis user must be permitted to do, as its access control list says it.
+pub const PERMISSIONS: &str = "~dalston:* +@read +@write +@scripting +@connection +info +time";
+
 /// Why there is no store. Shows no password.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ConnectError {
     /// The server may lose acknowledged changes, among them revocations. Says which setting to change.
     #[error("the Redis server may lose acknowledged changes: {0}")]
     Volatile(&'static str),
+    /// The server is a part of a cluster: a change has its keys on several of its servers.
+    #[error("a Redis cluster is not supported: use one primary, with or without replicas")]
+    Cluster,
+    /// The user of the URL may not run what the store needs.
+    #[error("the Redis user lacks permissions: it needs `{PERMISSIONS}`")]
+    Forbidden,
     /// It cannot be asked, or the URL leads to none.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,8 +70,16 @@ impl RedisStore {
     /// users of the store.
     ///
     /// [`ConnectError::Volatile`] unless the server has an append-only file and never evicts, or the options allow it;
-    /// [`ConnectError::Store`] when it does not answer.
+    /// [`ConnectError::Cluster`], [`ConnectError::Forbidden`]; [`ConnectError::Store`] when it does not answer.
     pub async fn connect(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
+        Self::reach(options, clock).await.map_err(|error| match error {
+            ConnectError::Store(error) if error::is_of_cluster(&error) => ConnectError::Cluster,
+            ConnectError::Store(error) if error::is_forbidden(&error) => ConnectError::Forbidden,
+            error => error,
+        })
+    }
+
+    async fn reach(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
         let link = link(options).map_err(|error| error::connecting(&error))?;
         let store = Self { link, clock, filed: AtomicBool::new(false), seen: SyncMutex::default() };
         let call = store.link.call();
@@ -84,6 +101,9 @@ fn link(options: &RedisOptions) -> redis::RedisResult<Link> {
 
 async fn durable(call: &Call<'_>) -> Result<(), ConnectError> {
     let info = |section| async move { call.ask::<InfoDict>(redis::cmd("INFO").arg(section)).await };
+    if info("cluster").await?.get::<u8>("cluster_enabled") == Some(1) {
+        return Err(ConnectError::Cluster);
+    }
     let persistence: StoreResult<InfoDict> = info("persistence").await;
     if persistence?.get::<u8>("aof_enabled") != Some(1) {
         return Err(ConnectError::Volatile("it has no append-only file (set `appendonly yes`)"));

@@ -22,11 +22,32 @@ pub(crate) fn is_demoted(error: &RedisError) -> bool {
 /// What it means that a command failed: the server holds what a command cannot take, or it cannot be asked.
 pub(crate) fn answering(error: &RedisError) -> StoreError {
     match (error.kind(), error.code()) {
-        _ if is_demoted(error) => StoreError::unavailable(error),
+        _ if is_demoted(error) || FORBIDDEN.iter().any(|said| error.to_string().contains(said)) => {
+            StoreError::unavailable(error)
+        }
         (ErrorKind::Parse | ErrorKind::UnexpectedReturnType | ErrorKind::Server(ServerErrorKind::ResponseError), _)
         | (ErrorKind::Extension, Some("WRONGTYPE")) => StoreError::corrupt(error),
         _ => StoreError::unavailable(error),
     }
+}
+
+/// What a server says to a user that may not run a command, be it within a script.
+const FORBIDDEN: [&str; 3] = ["NOPERM", "NoPerm", "can't run this command"];
+/// What a server of a cluster says of a key that another one has, or of keys that no one server has.
+const OF_CLUSTER: [&str; 6] = ["MOVED", "Moved", "CROSSSLOT", "CrossSlot", "CLUSTERDOWN", "ClusterDown"];
+
+/// Whether the user of the connection may not run what was asked.
+pub(crate) fn is_forbidden(error: &StoreError) -> bool {
+    says(error, &FORBIDDEN)
+}
+
+/// Whether the server is a part of a cluster.
+pub(crate) fn is_of_cluster(error: &StoreError) -> bool {
+    says(error, &OF_CLUSTER)
+}
+
+fn says(error: &StoreError, any: &[&str]) -> bool {
+    matches!(error, StoreError::Unavailable(cause) if any.iter().any(|said| cause.contains(said)))
 }
 
 /// Whether the server has no memory left.

@@ -71,7 +71,7 @@ mod wakes;
 mod webhook;
 mod webhooks;
 
-pub use connect::{ConnectError, RedisOptions};
+pub use connect::{ConnectError, PERMISSIONS, RedisOptions};
 
 use async_trait::async_trait;
 use call::Link;

@@ -7,7 +7,7 @@ mod redis;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, postgres_url};
-pub use redis::{Redis, redis_url};
+pub use redis::{Redis, permitted_redis_url, redis_url};
 
 use std::{
     net::{Ipv4Addr, TcpListener},

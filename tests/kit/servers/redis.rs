@@ -6,6 +6,7 @@ use super::{
     program,
 };
 use crate::{patience::eventually, signal::Signal};
+use dalston_store_redis::PERMISSIONS;
 use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use std::{
     io::{Read, Write},
@@ -21,12 +22,24 @@ const DATABASES: u32 = 4096;
 
 /// The URL of an empty database of the Redis that all tests share.
 pub fn redis_url() -> String {
+    url("")
+}
+
+/// The same, as a user that may do what a store needs, and nothing else.
+pub fn permitted_redis_url() -> String {
+    url("dalston:secret@")
+}
+
+fn url(user: &str) -> String {
     static SHARED: OnceLock<Redis> = OnceLock::new();
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let database = NEXT.fetch_add(1, Ordering::Relaxed);
     assert!(database < DATABASES, "more than {DATABASES} databases");
-    let Redis { port, .. } = SHARED.get_or_init(|| Redis::start(&[]));
-    format!("redis://127.0.0.1:{port}/{database}")
+    let Redis { port, .. } = SHARED.get_or_init(|| {
+        let user = ["--user", "dalston", "on", ">secret"].into_iter().chain(PERMISSIONS.split(' '));
+        Redis::start(&user.collect::<Vec<_>>())
+    });
+    format!("redis://{user}127.0.0.1:{port}/{database}")
 }
 
 /// A Redis of one's own, with an append-only file. It ends when it is dropped.

@@ -1,5 +1,5 @@
 use super::clock;
-use crate::{patience::PATIENCE, servers::redis_url};
+use crate::{patience::PATIENCE, servers::permitted_redis_url};
 use dalston_model::ManualClock;
 use dalston_store::{
     SharedStore,
@@ -8,9 +8,9 @@ use dalston_store::{
 use dalston_store_redis::{RedisOptions, RedisStore};
 use std::sync::Arc;
 
-/// Redis, on a database of its own.
+/// Redis, on a database of its own, as a user that may do no more than it must.
 pub async fn redis() -> Fixture {
-    redis_at(redis_url()).await
+    redis_at(permitted_redis_url()).await
 }
 
 /// The empty Redis database of this URL.
