@@ -1,11 +1,11 @@
 //! What no honest header asks for. It is refused before a decoder sets memory aside for it.
 
-use crate::vorbis;
+use crate::{opus::Opus, vorbis};
 use symphonia::core::{
     audio::Channels,
     codecs::audio::{
         AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-        well_known::{CODEC_ID_ALAC, CODEC_ID_VORBIS},
+        well_known::{CODEC_ID_ALAC, CODEC_ID_OPUS, CODEC_ID_VORBIS},
     },
     errors::{Error, Result},
 };
@@ -32,6 +32,9 @@ pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDeco
     }
     if params.codec == CODEC_ID_ALAC && params.extra_data.as_deref().is_some_and(is_long) {
         return Err(Error::LimitError("frames of a packet"));
+    }
+    if params.codec == CODEC_ID_OPUS {
+        return Ok(Box::new(Opus::new(params)?));
     }
     symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default())
 }

@@ -1,7 +1,10 @@
 //! How long audio is, told by its packets and without decoding them. What a header says of it is a claim, which is taken
 //! only where not all packets are read, and only as far as the bytes bear it.
 
-use crate::packets::{OPUS, Packets, pcm_bits};
+use crate::{
+    opus::Header,
+    packets::{OPUS, Packets, pcm_bits},
+};
 use symphonia::core::{
     codecs::audio::{
         AudioCodecId, AudioCodecParameters,
@@ -80,7 +83,7 @@ impl Tally {
             tick: tick.unwrap_or(1.0 / rate),
             // Packets of other formats do not count them in.
             discarded: if params.codec == CODEC_ID_MP3 { f64::from(delay + padding) / rate } else { 0.0 },
-            skipped: params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_OPUS).map_or(0.0, opus_skip),
+            skipped: if params.codec == CODEC_ID_OPUS { opus_skip(params) } else { 0.0 },
             beyond: 0.0,
             longest: 0.0,
             packets: 0,
@@ -221,10 +224,10 @@ const fn longest(codec: AudioCodecId) -> Option<u64> {
     }
 }
 
-/// Seconds at the beginning of Opus that are not heard, as its header tells them (RFC 7845, 5.1).
-fn opus_skip(header: &[u8]) -> f64 {
-    let frames = header.get(10..12).map_or(0, |frames| u16::from_le_bytes([frames[0], frames[1]]));
-    f64::from(frames) / 48_000.0
+/// Seconds at the beginning of Opus that are not heard, as its header tells them.
+fn opus_skip(params: &AudioCodecParameters) -> f64 {
+    let header = params.extra_data.as_deref().and_then(|header| Header::of(header, 1));
+    header.map_or(0.0, |header| f64::from(header.skip) / 48_000.0)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod listen;
 mod mend;
 mod mp4;
 mod openai;
+mod opus;
 mod packets;
 mod probe;
 mod process;

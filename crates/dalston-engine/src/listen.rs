@@ -82,3 +82,55 @@ fn thousandths(done: f64, whole: Option<f64>) -> u16 {
     let hundredths = (share * 100.0) as u16;
     hundredths.min(100) * 10
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packets::made::{Mp4, atom, caf, mkv, ogg};
+    use std::io::{Seek, Write};
+
+    const OPUS: &[u8] = include_bytes!("../../../tests/fixtures/telegram-voice.oga");
+
+    /// What is heard in a file: where somebody speaks, and how long it is.
+    fn heard(bytes: &[u8]) -> Result<(Vec<(f64, f64)>, f64), Unreadable> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        let mut speech = Vec::new();
+        let seconds = listen(file, 60.0, &mut |message| {
+            if let Message::Segment(segment) = message {
+                speech.push((segment.start, segment.end));
+            }
+            Ok(())
+        })?;
+        Ok((speech, seconds))
+    }
+
+    #[test]
+    fn opus_is_heard_alike_in_every_container() {
+        let packets = ogg(OPUS);
+        let (header, samples) = (&packets[0], &packets[2..]);
+        let live = include_bytes!("../../../tests/fixtures/mediarecorder.webm");
+        // In MP4 the header has no name, version 0 and the other order of bytes.
+        let mut other = [&[0][..], &header[9..]].concat();
+        other[2..4].reverse();
+        other[4..8].reverse();
+        let count = u32::try_from(samples.len()).unwrap();
+        let entry = ("Opus", 48_000, 16, atom("dOps", &[&other]));
+        let mp4 = Mp4 { scale: 48_000, times: vec![(count, 960)], entry }.file(samples);
+        let (speech, seconds) = heard(OPUS).unwrap();
+        assert_eq!(speech.len(), 1, "{speech:?}");
+        assert!((seconds - 1.6).abs() < 0.016, "{seconds}");
+        for (name, file) in [
+            ("Matroska", mkv("A_OPUS", header, 48_000.0, None, 20.0, samples)),
+            ("MP4", mp4),
+            ("CAF", caf("opus", [0, 0, 960, 0], &[], None, samples)),
+            ("WebM of a browser", live.to_vec()),
+        ] {
+            let (there, seconds) = heard(&file).unwrap();
+            assert_eq!(there.len(), 1, "{name}: {there:?}");
+            let apart = (there[0].0 - speech[0].0).abs().max((there[0].1 - speech[0].1).abs());
+            assert!(apart < 0.033 && (seconds - 1.6).abs() < 0.033, "{name}: {there:?} for {speech:?}, {seconds} s");
+        }
+    }
+}

@@ -9,8 +9,7 @@ use tokio::fs::File;
 const NOTE: &str = "No transcription engine is configured: the segments tell where speech is, their text is empty. \
     For text set DALSTON_ENGINE_URL or DALSTON_ENGINE_COMMAND.";
 
-/// Finds speech with a small network that is part of the program. It decodes what uploads are probed for but Opus, in a
-/// process for each file.
+/// Finds speech with a small network that is part of the program. It decodes each file in a process of its own.
 pub struct Vad(Arc<Decoders>);
 
 impl Vad {
