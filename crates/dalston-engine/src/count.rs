@@ -135,7 +135,7 @@ mod tests {
 
     /// What is read of a file at its upload, and later of the whole: both are the same.
     fn length(file: &[u8]) -> Option<f64> {
-        let seconds = probe(stored(file)).unwrap().and_then(|audio| audio.duration_seconds);
+        let seconds = probe(stored(file)).unwrap().and_then(|found| found.audio.duration_seconds);
         let counted = count(stored(file), f64::INFINITY).unwrap();
         let thousandths = |seconds: f64| (seconds * 1_000.0).round();
         assert_eq!(seconds.map(thousandths), counted.map(thousandths));

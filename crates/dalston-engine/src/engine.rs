@@ -88,6 +88,11 @@ pub trait Engine: Send + Sync {
     /// `vad`, `openai` or `command`: what `/status` shows.
     fn kind(&self) -> &'static str;
 
+    /// Whether it decodes with this program's own decoders, and takes nothing else.
+    fn is_built_in(&self) -> bool {
+        false
+    }
+
     /// The models that clients may ask for; empty: it does not say.
     async fn models(&self) -> Vec<String>;
 

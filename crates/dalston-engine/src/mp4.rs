@@ -1,5 +1,6 @@
-//! The table of times of an MP4. Where it names fewer samples than the table of sizes, programs play them all and a
-//! demuxer here ends early, so its last entry is read as one for the rest.
+//! What a demuxer here does not tell of an MP4: what its audio is called, also where the codec is unknown; and the table
+//! of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
+//! its last entry is read as one for the rest.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -34,12 +35,22 @@ impl Correction {
     }
 }
 
-/// The corrections of a file; none of one that is no MP4.
-pub(crate) fn corrections<F: Read + Seek>(file: &mut F, length: u64) -> io::Result<Vec<Correction>> {
+/// What was read of a movie.
+#[derive(Default)]
+pub(crate) struct Movie {
+    pub(crate) corrections: Vec<Correction>,
+    /// What the first track of audio calls its samples.
+    pub(crate) sample: Option<[u8; 4]>,
+}
+
+/// Reads a file; nothing of one that is no MP4.
+pub(crate) fn movie<F: Read + Seek>(file: &mut F, length: u64) -> io::Result<Movie> {
     file.rewind()?;
     let mut head = Vec::new();
     file.by_ref().take(DEPTH).read_to_end(&mut head)?;
-    let Some(from) = head.windows(8).position(|bytes| &bytes[4..] == b"ftyp") else { return Ok(Vec::new()) };
+    let Some(from) = head.windows(8).position(|bytes| &bytes[4..] == b"ftyp") else {
+        return Ok(Movie::default());
+    };
     let mut found = Found::default();
     let mut file = BufReader::with_capacity(4_096, file);
     match found.look(&mut file, from as u64, length, 0) {
@@ -47,7 +58,7 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, length: u64) -> io::Resu
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         looked => looked?,
     }
-    Ok(found.corrections)
+    Ok(found.movie)
 }
 
 /// What was found so far.
@@ -59,7 +70,9 @@ struct Found {
     /// Samples by the table of sizes of the track that is looked at, and where its table of times stands.
     sizes: Option<u32>,
     times: Option<u64>,
-    corrections: Vec<Correction>,
+    /// Whether that track is one of audio.
+    sounds: bool,
+    movie: Movie,
 }
 
 impl Found {
@@ -68,7 +81,7 @@ impl Found {
         while at.saturating_add(HEAD) <= end {
             self.atoms += 1;
             // Of two movies programs take the first, and a demuxer here the second.
-            if self.atoms > ATOMS || self.movies > 1 || self.corrections.len() > TRACKS {
+            if self.atoms > ATOMS || self.movies > 1 || self.movie.corrections.len() > TRACKS {
                 return Err(io::ErrorKind::InvalidData.into());
             }
             go(file, at)?;
@@ -91,6 +104,15 @@ impl Found {
                     self.sizes = Some(word(file)?);
                 }
                 b"stts" => self.times = Some(body),
+                // In QuickTime another stands deeper.
+                b"hdlr" if depth == 3 => {
+                    go(file, body + 8)?;
+                    self.sounds = &word(file)?.to_be_bytes() == b"soun";
+                }
+                b"stsd" if self.sounds && self.movie.sample.is_none() => {
+                    go(file, body + 12)?;
+                    self.movie.sample = Some(word(file)?.to_be_bytes());
+                }
                 // What follows belongs to the movie that was found.
                 b"mdat" | b"moof" if self.movies > 0 => break,
                 _ => {}
@@ -118,7 +140,7 @@ impl Found {
         }
         let missing = u64::from(sizes).saturating_sub(samples);
         if let (1.., Ok(count)) = (entries.min(missing), u32::try_from(u64::from(last) + missing)) {
-            self.corrections.push(Correction { at: times + 8 * entries, bytes: count.to_be_bytes() });
+            self.movie.corrections.push(Correction { at: times + 8 * entries, bytes: count.to_be_bytes() });
         }
         Ok(())
     }
@@ -162,9 +184,13 @@ mod tests {
         atom("moov", &tracks.iter().flat_map(track).collect::<Vec<_>>())
     }
 
+    fn movie_of(file: &[u8]) -> io::Result<Movie> {
+        super::movie(&mut Cursor::new(file), file.len() as u64)
+    }
+
     fn read(file: &[u8]) -> io::Result<Vec<u8>> {
         let mut read = file.to_vec();
-        for correction in corrections(&mut Cursor::new(file), file.len() as u64)? {
+        for correction in movie_of(file)?.corrections {
             // As a reader sees it that reads in pieces.
             for (number, piece) in read.chunks_mut(3).enumerate() {
                 correction.apply(number as u64 * 3, piece);
@@ -185,6 +211,27 @@ mod tests {
                 assert_eq!(read(&file(&right)).unwrap(), file(&right));
             }
         }
+    }
+
+    #[test]
+    fn the_first_track_of_audio_tells_what_it_is_called() {
+        let track = |kind: &str, name: &str| {
+            let stsd = atom("stsd", &[words(&[0, 1, 16]), name.as_bytes().to_vec(), vec![0; 8]].concat());
+            let inner = atom("hdlr", &[&words(&[0, 0])[..], b"alis"].concat());
+            let minf = atom("minf", &[inner, atom("stbl", &stsd)].concat());
+            let hdlr = atom("hdlr", &[&words(&[0, 0])[..], kind.as_bytes(), &[0; 12]].concat());
+            atom("trak", &atom("mdia", &[hdlr, minf].concat()))
+        };
+        for (tracks, name) in [
+            (vec![track("soun", "samr")], Some(b"samr")),
+            (vec![track("vide", "avc1"), track("soun", "ac-3"), track("soun", "mp4a")], Some(b"ac-3")),
+            (vec![track("vide", "avc1")], None),
+            (vec![], None),
+        ] {
+            let file = [atom("ftyp", b"isom"), atom("moov", &tracks.concat())].concat();
+            assert_eq!(movie_of(&file).unwrap().sample.as_ref(), name);
+        }
+        assert_eq!(movie_of(b"RIFF").unwrap().sample, None);
     }
 
     #[test]

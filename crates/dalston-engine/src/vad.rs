@@ -25,6 +25,10 @@ impl Engine for Vad {
         "vad"
     }
 
+    fn is_built_in(&self) -> bool {
+        true
+    }
+
     async fn models(&self) -> Vec<String> {
         Vec::new()
     }
@@ -52,7 +56,7 @@ impl Engine for Vad {
                     let why = format!("more than {} s", work.most.seconds);
                     return Err(EngineError::Rejected(work.most.exceeded, why));
                 }
-                Message::Audio(_) | Message::Counted(_) => {
+                Message::Found(_) | Message::Counted(_) => {
                     return Err(EngineError::Died(crate::sandbox::DIED, "it probes".to_owned()));
                 }
             }
