@@ -5,6 +5,7 @@ mod answer;
 mod bounds;
 mod codec;
 mod command;
+mod correction;
 mod count;
 mod decode;
 mod engine;
@@ -28,6 +29,7 @@ mod subtitle;
 mod transcript;
 mod vad;
 mod vorbis;
+mod wav;
 
 pub use command::Command;
 pub use engine::{Engine, EngineError, Most, Sink, Stop, Work};

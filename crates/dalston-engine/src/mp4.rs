@@ -2,6 +2,7 @@
 //! of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
 //! its last entry is read as one for the rest.
 
+use crate::correction::Correction;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Atoms that are looked at. What has more is no file that people record.
@@ -16,24 +17,6 @@ const HEAD: u64 = 8;
 const DEPTH: u64 = 16 * 1024;
 /// What leads to a table.
 const PATH: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
-
-/// A number that is read otherwise than it is stored.
-pub(crate) struct Correction {
-    at: u64,
-    bytes: [u8; 4],
-}
-
-impl Correction {
-    /// Puts what is corrected into bytes that were read from there on.
-    pub(crate) fn apply(&self, from: u64, bytes: &mut [u8]) {
-        for (at, byte) in (self.at..).zip(self.bytes) {
-            let place = at.checked_sub(from).and_then(|place| usize::try_from(place).ok());
-            if let Some(read) = place.and_then(|place| bytes.get_mut(place)) {
-                *read = byte;
-            }
-        }
-    }
-}
 
 /// What was read of a movie.
 #[derive(Default)]
@@ -140,7 +123,7 @@ impl Found {
         }
         let missing = u64::from(sizes).saturating_sub(samples);
         if let (1.., Ok(count)) = (entries.min(missing), u32::try_from(u64::from(last) + missing)) {
-            self.movie.corrections.push(Correction { at: times + 8 * entries, bytes: count.to_be_bytes() });
+            self.movie.corrections.push(Correction::new(times + 8 * entries, count.to_be_bytes()));
         }
         Ok(())
     }

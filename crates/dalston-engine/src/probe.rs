@@ -3,9 +3,11 @@
 use crate::adts::has_one_rate;
 use crate::bounds::decoder;
 use crate::codec::{matroska, title, unread};
+use crate::correction::Correction;
 use crate::count::Count;
 use crate::format::Format;
-use crate::mp4::{Correction, Movie, movie};
+use crate::mp4::{Movie, movie};
+use crate::wav;
 use dalston_model::Audio;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -212,13 +214,14 @@ impl Bounded {
     /// nothing else may not ask the system for it.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
-        let (budget, Movie { corrections, sample }) = match movie(&mut file, length) {
+        let (budget, Movie { mut corrections, sample }) = match movie(&mut file, length) {
             Ok(movie) => (budget, movie),
             // Nothing is read of a file that is made to mislead: it is of no kind that is known.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Movie::default()),
             Err(error) => return Err(error),
         };
         let start = tags(&mut file)?.min(length);
+        corrections.append(&mut wav::corrections(&mut file, start, length)?);
         let is_even = has_one_rate(&mut file, start, length)?;
         let at = file.seek(SeekFrom::Start(start))?;
         Ok(Self { file, start, length: length - start, is_even, budget, at, corrections, sample })
@@ -321,6 +324,8 @@ mod tests {
             ("FLAC of one sample", seconds!("flac-says-1-sample.flac"), 1.6),
             ("WAV of 2e9 bytes", seconds!("wav-size-2e9.wav"), 1.6),
             ("WAV without a size", seconds!("wav-size-ffffffff.wav"), 1.6),
+            ("WAV of a size that streams have", seconds!("wav-size-7fffffff.wav"), 1.6),
+            ("RF64", seconds!("rf64.wav"), 1.6),
             ("MP3 of a changing rate", seconds!("vbr-no-xing.mp3"), 1.6457),
             ("WebM of a browser", seconds!("mediarecorder.webm"), 1.6),
             ("Ogg Opus", seconds!("telegram-voice.oga"), 1.6),
