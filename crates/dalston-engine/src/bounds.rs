@@ -1,11 +1,11 @@
 //! What no honest header asks for. It is refused before a decoder sets memory aside for it.
 
-use crate::{opus::Opus, vorbis};
+use crate::{opus::Opus, packets::aac_core, vorbis};
 use symphonia::core::{
     audio::Channels,
     codecs::audio::{
         AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-        well_known::{CODEC_ID_ALAC, CODEC_ID_OPUS, CODEC_ID_VORBIS},
+        well_known::{CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_OPUS, CODEC_ID_VORBIS},
     },
     errors::{Error, Result},
 };
@@ -36,7 +36,12 @@ pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDeco
     if params.codec == CODEC_ID_OPUS {
         return Ok(Box::new(Opus::new(params)?));
     }
-    symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default())
+    let core = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_AAC).and_then(aac_core);
+    let mut params = params.clone();
+    if let Some(core) = core {
+        params.with_extra_data(core.into());
+    }
+    symphonia::default::get_codecs().make_audio_decoder(&params, &AudioDecoderOptions::default())
 }
 
 /// Whether the cookie of an ALAC stream says that its packets are longer. They are what it begins with, or what stands

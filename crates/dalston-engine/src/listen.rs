@@ -107,6 +107,12 @@ mod tests {
     }
 
     #[test]
+    fn he_aac_is_heard_by_its_core() {
+        let (speech, seconds) = heard(include_bytes!("../../../tests/fixtures/he-aac-explicit.m4a")).unwrap();
+        assert!(speech.len() == 1 && (seconds - 1.6).abs() < 0.1, "{speech:?}, {seconds}");
+    }
+
+    #[test]
     fn opus_is_heard_alike_in_every_container() {
         let packets = ogg(OPUS);
         let (header, samples) = (&packets[0], &packets[2..]);
