@@ -7,6 +7,7 @@ mod codec;
 mod command;
 mod correction;
 mod count;
+mod cut;
 mod decode;
 mod engine;
 mod format;

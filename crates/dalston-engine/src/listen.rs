@@ -13,7 +13,7 @@ type Tell<'a> = &'a mut dyn FnMut(Message) -> io::Result<()>;
 /// Listens to a file to the end, or until there are more than `most` seconds. The length of what was heard, in seconds.
 pub(crate) fn listen(file: File, most: f64, tell: Tell<'_>) -> Result<f64, Unreadable> {
     let mut decoder = Decoder::open(file)?;
-    let whole = decoder.seconds;
+    let whole = decoder.seconds();
     let mut ear = Ear { finder: SpeechFinder::new(), since: None, told: 0 };
     let mut change: Option<Resampler> = None;
     while let Some(piece) = decoder.next()? {
@@ -104,6 +104,23 @@ mod tests {
             Ok(())
         })?;
         Ok((speech, seconds))
+    }
+
+    #[test]
+    fn streams_one_behind_the_other_are_heard_to_the_end() {
+        let (speech, seconds) = heard(OPUS).unwrap();
+        let ogg = include_bytes!("../../../tests/fixtures/tone.ogg");
+        for (name, file, parts) in [
+            ("Opus, twice", OPUS.repeat(2), vec![0.0, seconds]),
+            ("Opus, three times", OPUS.repeat(3), vec![0.0, seconds, 2.0 * seconds]),
+            ("Vorbis in front of Opus", [ogg, OPUS].concat(), vec![0.5]),
+            ("Opus in front of Vorbis", [OPUS, ogg].concat(), vec![0.0]),
+        ] {
+            let (there, _) = heard(&file).unwrap();
+            let there: Vec<_> = there.iter().map(|(start, _)| *start).collect();
+            let is_near = |(there, part): (&f64, &f64)| (there - part - speech[0].0).abs() < 0.05;
+            assert!(there.len() >= parts.len() && there.iter().zip(&parts).all(is_near), "{name}: {there:?}");
+        }
     }
 
     #[test]

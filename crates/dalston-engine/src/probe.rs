@@ -5,6 +5,7 @@ use crate::bounds::decoder;
 use crate::codec::{matroska, title, unread};
 use crate::correction::Correction;
 use crate::count::Count;
+use crate::cut::{Reach, reach};
 use crate::format::Format;
 use crate::mp4::{Movie, movie};
 use crate::wav;
@@ -199,6 +200,8 @@ pub(crate) struct Bounded {
     /// Where it begins: behind the tags in front, which are nothing but tags to everybody.
     start: u64,
     length: u64,
+    /// Where it says that it ends, which a demuxer believes and then reads what is there.
+    reach: u64,
     /// Whether the rate stays what it is at the beginning.
     is_even: bool,
     budget: u64,
@@ -222,9 +225,11 @@ impl Bounded {
         };
         let start = tags(&mut file)?.min(length);
         corrections.append(&mut wav::corrections(&mut file, start, length)?);
+        let Reach { end, corrections: mut of_cut } = reach(&mut file, start, length)?;
+        corrections.append(&mut of_cut);
         let is_even = has_one_rate(&mut file, start, length)?;
         let at = file.seek(SeekFrom::Start(start))?;
-        Ok(Self { file, start, length: length - start, is_even, budget, at, corrections, sample })
+        Ok(Self { file, start, length: length - start, reach: end - start, is_even, budget, at, corrections, sample })
     }
 
     /// Its first bytes; it stands at its beginning then.
@@ -271,7 +276,8 @@ impl Seek for Bounded {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let to = match to {
             SeekFrom::Start(at) => SeekFrom::Start(self.start.saturating_add(at)),
-            other => other,
+            SeekFrom::End(by) => SeekFrom::Start(self.start.saturating_add(self.reach).saturating_add_signed(by)),
+            other @ SeekFrom::Current(_) => other,
         };
         self.at = self.file.seek(to)?;
         Ok(self.at.saturating_sub(self.start))
@@ -284,7 +290,7 @@ impl MediaSource for Bounded {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.length)
+        Some(self.reach)
     }
 }
 

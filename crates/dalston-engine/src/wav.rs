@@ -1,7 +1,7 @@
 //! The sizes in a WAV. Whoever writes one into a pipe does not know them, and puts placeholders in their place; the bytes
 //! that are there do not lie. What stands in front of the audio may be malformed too.
 
-use crate::correction::Correction;
+use crate::{correction::Correction, cut::bytes};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Bytes of the head of a file and of a chunk.
@@ -68,17 +68,6 @@ fn find<F: Read + Seek>(file: &mut F, from: u64) -> io::Result<Option<u64>> {
     let at = bytes.chunks_exact(2).zip(bytes.get(2..).unwrap_or_default().chunks_exact(2));
     let at = at.clone().position(|(first, second)| first == b"da" && second == b"ta");
     Ok(at.map(|at| from + at as u64 * 2))
-}
-
-/// So many bytes, unless the file ends before.
-fn bytes<const COUNT: usize, F: Read + Seek>(file: &mut F, at: u64) -> io::Result<Option<[u8; COUNT]>> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut bytes = [0; COUNT];
-    match file.read_exact(&mut bytes) {
-        Ok(()) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]
