@@ -17,7 +17,7 @@ pub struct Work {
     pub audio: PathBuf,
     /// A folder for what the engine needs meanwhile; whoever asks deletes it.
     pub desk: PathBuf,
-    /// What the client called it: some servers go by the ending.
+    /// What the client called it.
     pub filename: Option<String>,
     /// What it is, and how long, as far as it is known.
     pub about: Audio,
