@@ -5,7 +5,7 @@ use symphonia::core::{
     audio::Channels,
     codecs::audio::{
         AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-        well_known::{CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_OPUS, CODEC_ID_VORBIS},
+        well_known::{CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS},
     },
     errors::{Error, Result},
 };
@@ -41,7 +41,9 @@ pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDeco
     if let Some(core) = core {
         params.with_extra_data(core.into());
     }
-    symphonia::default::get_codecs().make_audio_decoder(&params, &AudioDecoderOptions::default())
+    // The header of an MP3 may say less than there is: a file that was put together of two has that of the first.
+    let options = AudioDecoderOptions::default().gapless(params.codec != CODEC_ID_MP3);
+    symphonia::default::get_codecs().make_audio_decoder(&params, &options)
 }
 
 /// Whether the cookie of an ALAC stream says that its packets are longer. They are what it begins with, or what stands

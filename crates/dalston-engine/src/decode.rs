@@ -2,7 +2,9 @@
 
 use crate::{
     bounds::decoder,
+    edges::{Edges, Edit},
     probe::{Bounded, claimed, open},
+    trim::{Piece, Trim},
 };
 use serde::{Deserialize, Serialize};
 use std::{fs::File, io};
@@ -58,8 +60,10 @@ impl From<io::Error> for Unreadable {
 /// An audio file that is being decoded.
 pub(crate) struct Decoder {
     format: Box<dyn FormatReader>,
+    /// What an MP4 presents of its tracks.
+    edits: Vec<Edit>,
     voice: Voice,
-    samples: Vec<f32>,
+    trim: Trim,
 }
 
 /// The track that is decoded.
@@ -68,33 +72,30 @@ struct Voice {
     codec: Box<dyn AudioDecoder>,
     /// Its length as its headers tell it, in seconds.
     seconds: Option<f64>,
+    edges: Edges,
 }
 
 impl Voice {
-    fn of(format: &dyn FormatReader) -> Result<Self, Unreadable> {
+    fn of(format: &dyn FormatReader, edits: &[Edit]) -> Result<Self, Unreadable> {
         let unknown = |why: &str| Unreadable::Unfit(Unfit::Unknown, why.to_owned());
         let track = format.default_track(TrackType::Audio).ok_or_else(|| unknown("no track"))?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
         let params = params.ok_or_else(|| unknown("no codec"))?;
         let codec = decoder(params).map_err(|error| unknown(&error.to_string()))?;
-        Ok(Self { track: track.id, codec, seconds: claimed(format, track, params) })
+        let edges = Edges::of(format.format_info().short_name, track, params, edits);
+        Ok(Self { track: track.id, codec, seconds: claimed(format, track, params), edges })
     }
-}
-
-/// A piece of audio.
-pub(crate) struct Decoded<'a> {
-    pub(crate) rate: u32,
-    pub(crate) channels: usize,
-    /// Interleaved, mostly from -1 to 1.
-    pub(crate) samples: &'a [f32],
 }
 
 impl Decoder {
     /// Begins with a file that stands at its beginning.
     pub(crate) fn open(file: File) -> Result<Self, Unreadable> {
         let unknown = || Unreadable::Unfit(Unfit::Unknown, "no known container".to_owned());
-        let format = open(Bounded::new(file, u64::MAX)?).ok_or_else(unknown)?;
-        Ok(Self { voice: Voice::of(&*format)?, format, samples: Vec::new() })
+        let source = Bounded::new(file, u64::MAX)?;
+        let edits = source.about().edits;
+        let format = open(source).ok_or_else(unknown)?;
+        let voice = Voice::of(&*format, &edits)?;
+        Ok(Self { format, edits, trim: Trim::new(voice.edges), voice })
     }
 
     /// The length of what is decoded, as its headers tell it, in seconds.
@@ -103,28 +104,42 @@ impl Decoder {
     }
 
     /// The next piece; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Decoded<'_>>, Unreadable> {
+    pub(crate) fn next(&mut self) -> Result<Option<Piece>, Unreadable> {
+        loop {
+            let piece = self.trim.pop();
+            if piece.is_some() || self.trim.is_over() {
+                return Ok(piece);
+            }
+            self.decode()?;
+        }
+    }
+
+    /// Decodes a packet, or comes to the end.
+    fn decode(&mut self) -> Result<(), Unreadable> {
         let mut broken = 0;
         loop {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) if packet.track_id == self.voice.track => packet,
                 Ok(Some(_)) => continue,
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(self.trim.end(true)),
                 // A file that was cut off is as long as it is.
-                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Ok(self.trim.end(false));
+                }
                 Err(Error::IoError(error)) => return Err(error.into()),
                 // Another stream begins behind the first.
                 Err(Error::ResetRequired) => {
-                    self.voice = Voice::of(&*self.format)?;
+                    self.voice = Voice::of(&*self.format, &self.edits)?;
                     continue;
                 }
                 Err(error) => return Err(Unreadable::Unfit(Unfit::Damaged, error.to_string())),
             };
             match self.voice.codec.decode(&packet) {
                 Ok(audio) if audio.frames() > 0 => {
-                    audio.copy_to_vec_interleaved(&mut self.samples);
+                    let mut samples = Vec::new();
+                    audio.copy_to_vec_interleaved(&mut samples);
                     let (rate, channels) = (audio.spec().rate(), audio.spec().channels().count());
-                    return Ok(Some(Decoded { rate, channels, samples: &self.samples }));
+                    return Ok(self.trim.push(Piece { rate, channels, samples }));
                 }
                 Ok(_) => {}
                 Err(Error::DecodeError(_) | Error::IoError(_)) if broken < BROKEN => broken += 1,

@@ -24,7 +24,7 @@ pub(crate) fn listen(file: File, most: f64, tell: Tell<'_>) -> Result<f64, Unrea
                 Unreadable::Unfit(Unfit::Odd, format!("{} Hz, {} channels", piece.rate, piece.channels))
             })?,
         };
-        ear.hear(fit.push(piece.samples), tell)?;
+        ear.hear(fit.push(&piece.samples), tell)?;
         change = Some(fit);
         if ear.finder.seconds() > most {
             return Err(Unreadable::TooLong);

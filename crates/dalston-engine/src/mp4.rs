@@ -1,8 +1,8 @@
-//! What a demuxer here does not tell of an MP4: what its audio is called, also where the codec is unknown; and the table
-//! of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
+//! What a demuxer here does not tell of an MP4: what its audio is called, also where the codec is unknown; which part of
+//! a track is presented; and the table of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
 //! its last entry is read as one for the rest.
 
-use crate::correction::Correction;
+use crate::{correction::Correction, edges::Edit};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Atoms that are looked at. What has more is no file that people record.
@@ -24,6 +24,7 @@ pub(crate) struct Movie {
     pub(crate) corrections: Vec<Correction>,
     /// What the first track of audio calls its samples.
     pub(crate) sample: Option<[u8; 4]>,
+    pub(crate) edits: Vec<Edit>,
 }
 
 /// Reads a file; nothing of one that is no MP4.
@@ -55,7 +56,21 @@ struct Found {
     times: Option<u64>,
     /// Whether that track is one of audio.
     sounds: bool,
+    /// Ticks of a second of the movie, and of that track.
+    scale: u32,
+    track_scale: u32,
+    /// The number of that track, and what its edit list presents.
+    number: u32,
+    edit: Option<Presented>,
     movie: Movie,
+}
+
+/// The one part of a track that an edit list presents.
+struct Presented {
+    /// Ticks of the track in front of it.
+    from: u64,
+    /// Its length in ticks of the movie.
+    length: u64,
 }
 
 impl Found {
@@ -80,6 +95,9 @@ impl Found {
                 (self.sizes, self.times) = (None, None);
                 self.look(file, body, next.min(end), depth + 1)?;
                 self.compare(file)?;
+                if depth == 1 {
+                    self.note_edit();
+                }
             }
             match &name {
                 b"stsz" => {
@@ -87,6 +105,10 @@ impl Found {
                     self.sizes = Some(word(file)?);
                 }
                 b"stts" => self.times = Some(body),
+                b"mvhd" => self.scale = field(file, body, 12, 20)?,
+                b"tkhd" => self.number = field(file, body, 12, 20)?,
+                b"mdhd" => self.track_scale = field(file, body, 12, 20)?,
+                b"edts" if depth == 2 => self.edit = presented(file, body)?,
                 // In QuickTime another stands deeper.
                 b"hdlr" if depth == 3 => {
                     go(file, body + 8)?;
@@ -103,6 +125,19 @@ impl Found {
             at = next;
         }
         Ok(())
+    }
+
+    /// Keeps what the track is presented of that was looked at.
+    fn note_edit(&mut self) {
+        let seconds = |ticks: u64, scale: u32| {
+            #[expect(clippy::cast_precision_loss, reason = "2^53 ticks are no file")]
+            Some(ticks as f64 / f64::from(scale)).filter(|seconds| seconds.is_finite())
+        };
+        let Some(Presented { from, length }) = self.edit.take() else { return };
+        if let Some(front) = seconds(from, self.track_scale) {
+            let length = seconds(length, self.scale).filter(|length| *length > 0.0);
+            self.movie.edits.push(Edit { track: self.number, front, length });
+        }
     }
 
     /// Compares the two tables of a track.
@@ -127,6 +162,48 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// What the list of edits in this atom presents; `None` where it is more than one part.
+fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<Option<Presented>> {
+    /// Parts that are looked at: before the one there may be silence.
+    const PARTS: u32 = 4;
+    go(file, edits + 4)?;
+    if &word(file)?.to_be_bytes() != b"elst" {
+        return Ok(None);
+    }
+    let is_long = word(file)? >> 24 == 1;
+    let count = word(file)?;
+    if count > PARTS {
+        return Ok(None);
+    }
+    let mut found = None;
+    for _ in 0..count {
+        let mut number = || -> io::Result<u64> {
+            let high = word(file)?;
+            // Nothing, as -1, of either width.
+            let none = if high == u32::MAX { u64::MAX } else { u64::from(high) };
+            if is_long { Ok(u64::from(high) << 32 | u64::from(word(file)?)) } else { Ok(none) }
+        };
+        let (length, from) = (number()?, number()?);
+        // The rate.
+        word(file)?;
+        if from == u64::MAX {
+            continue;
+        }
+        if found.replace(Presented { from, length }).is_some() {
+            return Ok(None);
+        }
+    }
+    Ok(found)
+}
+
+/// A number of an atom, which stands at either place by its version.
+fn field<F: Read + Seek>(file: &mut BufReader<F>, body: u64, short: u64, long: u64) -> io::Result<u32> {
+    go(file, body)?;
+    let is_long = word(file)? >> 24 == 1;
+    go(file, body + if is_long { long } else { short })?;
+    word(file)
 }
 
 fn go<F: Read + Seek>(file: &mut BufReader<F>, to: u64) -> io::Result<()> {
@@ -215,6 +292,34 @@ mod tests {
             assert_eq!(movie_of(&file).unwrap().sample.as_ref(), name);
         }
         assert_eq!(movie_of(b"RIFF").unwrap().sample, None);
+    }
+
+    #[test]
+    fn the_part_of_a_track_that_is_presented_is_told() {
+        let edits = |list: &[u8]| atom("edts", &atom("elst", list));
+        let track = |number: u32, edits: Vec<u8>| {
+            let mdhd = atom("mdhd", &words(&[0, 0, 0, 16_000, 0]));
+            let tkhd = atom("tkhd", &words(&[0, 0, 0, number]));
+            atom("trak", &[tkhd, edits, atom("mdia", &mdhd)].concat())
+        };
+        let long =
+            [&words(&[0x100_0000, 1])[..], &3_000_u64.to_be_bytes(), &1_600_u64.to_be_bytes(), &words(&[1])].concat();
+        let one = |track, front, length| vec![Edit { track, front, length }];
+        for (list, right) in [
+            (words(&[0, 1, 3_000, 1_600, 1]), one(7, 0.1, Some(3.0))),
+            (long, one(7, 0.1, Some(3.0))),
+            (words(&[0, 1, 0, 1_600, 1]), one(7, 0.1, None)),
+            (words(&[0, 2, 500, u32::MAX, 1, 3_000, 1_600, 1]), one(7, 0.1, Some(3.0))),
+            (words(&[0, 2, 500, 0, 1, 3_000, 1_600, 1]), vec![]),
+            (words(&[0, 1, 500, u32::MAX, 1]), vec![]),
+            (words(&[0, 0]), vec![]),
+            (words(&[0, 0xffff_ffff]), vec![]),
+        ] {
+            let mvhd = atom("mvhd", &words(&[0, 0, 0, 1_000]));
+            let tracks = [track(7, edits(&list)), track(8, Vec::new())].concat();
+            let file = [atom("ftyp", b"isom"), atom("moov", &[mvhd, tracks].concat())].concat();
+            assert_eq!(movie_of(&file).unwrap().edits, right, "{list:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::codec::{matroska, title, unread};
 use crate::correction::Correction;
 use crate::count::Count;
 use crate::cut::{Reach, reach};
+use crate::edges::Edit;
 use crate::format::Format;
 use crate::mp4::{Movie, movie};
 use crate::wav;
@@ -78,9 +79,9 @@ pub(crate) fn count(file: File, most: f64) -> io::Result<Option<f64>> {
 }
 
 fn counted(source: Bounded, most: f64) -> Option<f64> {
-    let (length, is_even) = (source.length, source.is_even);
+    let bytes = source.about();
     let mut format = open(source)?;
-    let mut count = Count::of(&*format, length, is_even);
+    let mut count = Count::of(&*format, bytes);
     let read = count.finish(&mut *format, u64::MAX, most);
     let counted = count.counted();
     if counted > most { Some(counted) } else { count.seconds(read, None) }
@@ -106,7 +107,7 @@ enum Identity {
 }
 
 fn identify(source: Bounded, head: &[u8]) -> Identity {
-    let (length, is_even) = (source.length, source.is_even);
+    let bytes = source.about();
     let Some(mut format) = open(source) else { return Identity::Unread };
     let track = format.default_track(TrackType::Audio);
     let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
@@ -119,7 +120,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
         return Identity::Damaged;
     }
     let claimed = claimed(&*format, track, &params);
-    let mut count = Count::of(&*format, length, is_even);
+    let mut count = Count::of(&*format, bytes);
     let foreign = match decoder(&params) {
         Ok(mut decoder) => {
             if !plays(&mut *format, id, &mut *decoder, &mut count) {
@@ -194,6 +195,16 @@ fn name<'a>(demuxer: &'a str, head: &[u8]) -> &'a str {
     }
 }
 
+/// What is known of a file before a demuxer has it.
+pub(crate) struct About {
+    /// In bytes, without the tags in front.
+    pub(crate) length: u64,
+    /// Whether the sample rate stays the same.
+    pub(crate) is_even: bool,
+    /// What an MP4 presents of its tracks.
+    pub(crate) edits: Vec<Edit>,
+}
+
 /// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.
 pub(crate) struct Bounded {
     file: File,
@@ -210,6 +221,8 @@ pub(crate) struct Bounded {
     corrections: Vec<Correction>,
     /// What an MP4 calls its audio.
     sample: Option<[u8; 4]>,
+    /// What it presents of its tracks.
+    edits: Vec<Edit>,
 }
 
 impl Bounded {
@@ -217,7 +230,7 @@ impl Bounded {
     /// nothing else may not ask the system for it.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
-        let (budget, Movie { mut corrections, sample }) = match movie(&mut file, length) {
+        let (budget, Movie { mut corrections, sample, edits }) = match movie(&mut file, length) {
             Ok(movie) => (budget, movie),
             // Nothing is read of a file that is made to mislead: it is of no kind that is known.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Movie::default()),
@@ -229,7 +242,23 @@ impl Bounded {
         corrections.append(&mut of_cut);
         let is_even = has_one_rate(&mut file, start, length)?;
         let at = file.seek(SeekFrom::Start(start))?;
-        Ok(Self { file, start, length: length - start, reach: end - start, is_even, budget, at, corrections, sample })
+        Ok(Self {
+            file,
+            start,
+            length: length - start,
+            reach: end - start,
+            is_even,
+            budget,
+            at,
+            corrections,
+            sample,
+            edits,
+        })
+    }
+
+    /// What is known of the file before a demuxer has it.
+    pub(crate) fn about(&self) -> About {
+        About { length: self.length, is_even: self.is_even, edits: self.edits.clone() }
     }
 
     /// Its first bytes; it stands at its beginning then.
