@@ -1,13 +1,14 @@
 //! Files that were cut off. Demuxers refuse a file whose outermost part does not end in it, and need not: what is there
 //! can be read.
 
-use crate::correction::Correction;
+use crate::{
+    correction::Correction,
+    matroska::{CLUSTER, ELEMENTS, SEGMENT, element},
+};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Parts of a file that are looked at. What has more is read as far as it goes.
 const PARTS: usize = 1 << 16;
-/// Elements of a Matroska file in front of its audio.
-const ELEMENTS: usize = 64;
 
 /// Where a file says that it ends, and how it is read otherwise when it does not.
 pub(crate) struct Reach {
@@ -48,9 +49,7 @@ fn atoms<F: Read + Seek>(file: &mut F, mut at: u64, length: u64) -> io::Result<u
 /// Where the segment of a Matroska file ends. Of one that was cut off the list of places is not read: what stands at the
 /// end is not there.
 fn matroska<F: Read + Seek>(file: &mut F, start: u64, reach: &mut Reach) -> io::Result<()> {
-    const SEGMENT: u32 = 0x1853_8067;
     const PLACES: u32 = 0x114d_9b74;
-    const CLUSTER: u32 = 0x1f43_b675;
     /// An element that there is not.
     const NONE: [u8; 4] = [0x11, 0x4d, 0x9b, 0x75];
     let Some((_, body, Some(size))) = element(file, start)? else { return Ok(()) };
@@ -72,23 +71,6 @@ fn matroska<F: Read + Seek>(file: &mut F, start: u64, reach: &mut Reach) -> io::
         }
     }
     Ok(())
-}
-
-/// The element of EBML that begins there: its name, where its body begins, and its size, if that is known. `None`: there
-/// is none.
-fn element<F: Read + Seek>(file: &mut F, at: u64) -> io::Result<Option<(u32, u64, Option<u64>)>> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut head = Vec::new();
-    file.by_ref().take(12).read_to_end(&mut head)?;
-    let width = |byte: Option<&u8>| byte.map(|byte| byte.leading_zeros() as usize + 1);
-    let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let Some(name) = width(head.first()).filter(|width| *width <= 4) else { return Ok(None) };
-    let Some(size) = width(head.get(name)).filter(|width| *width <= 8) else { return Ok(None) };
-    let (Some(name_bytes), Some(size_bytes)) = (head.get(..name), head.get(name..name + size)) else { return Ok(None) };
-    let mask = (1 << (7 * size)) - 1;
-    let told = number(size_bytes) & mask;
-    let name_number = u32::try_from(number(name_bytes)).unwrap_or_default();
-    Ok(Some((name_number, at + (name + size) as u64, Some(told).filter(|told| *told != mask))))
 }
 
 /// So many bytes, unless the file ends before.

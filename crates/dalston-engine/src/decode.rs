@@ -2,17 +2,13 @@
 
 use crate::{
     bounds::decoder,
-    edges::{Edges, Edit},
-    probe::{Bounded, claimed, open},
+    edges::Edges,
+    probe::{About, Bounded, claimed, open, voice},
     trim::{Piece, Trim},
 };
 use serde::{Deserialize, Serialize};
 use std::{fs::File, io};
-use symphonia::core::{
-    codecs::audio::AudioDecoder,
-    errors::Error,
-    formats::{FormatReader, TrackType},
-};
+use symphonia::core::{codecs::audio::AudioDecoder, errors::Error, formats::FormatReader};
 
 /// Packets in a row that do not decode: what follows is no audio.
 const BROKEN: u32 = 100;
@@ -60,8 +56,7 @@ impl From<io::Error> for Unreadable {
 /// An audio file that is being decoded.
 pub(crate) struct Decoder {
     format: Box<dyn FormatReader>,
-    /// What an MP4 presents of its tracks.
-    edits: Vec<Edit>,
+    about: About,
     voice: Voice,
     trim: Trim,
 }
@@ -76,13 +71,13 @@ struct Voice {
 }
 
 impl Voice {
-    fn of(format: &dyn FormatReader, edits: &[Edit]) -> Result<Self, Unreadable> {
+    fn of(format: &dyn FormatReader, about: &About) -> Result<Self, Unreadable> {
         let unknown = |why: &str| Unreadable::Unfit(Unfit::Unknown, why.to_owned());
-        let track = format.default_track(TrackType::Audio).ok_or_else(|| unknown("no track"))?;
+        let track = voice(format, about).ok_or_else(|| unknown("no track"))?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
         let params = params.ok_or_else(|| unknown("no codec"))?;
         let codec = decoder(params).map_err(|error| unknown(&error.to_string()))?;
-        let edges = Edges::of(format.format_info().short_name, track, params, edits);
+        let edges = Edges::of(format.format_info().short_name, track, params, &about.edits);
         Ok(Self { track: track.id, codec, seconds: claimed(format, track, params), edges })
     }
 }
@@ -92,10 +87,10 @@ impl Decoder {
     pub(crate) fn open(file: File) -> Result<Self, Unreadable> {
         let unknown = || Unreadable::Unfit(Unfit::Unknown, "no known container".to_owned());
         let source = Bounded::new(file, u64::MAX)?;
-        let edits = source.about().edits;
+        let about = source.about();
         let format = open(source).ok_or_else(unknown)?;
-        let voice = Voice::of(&*format, &edits)?;
-        Ok(Self { format, edits, trim: Trim::new(voice.edges), voice })
+        let voice = Voice::of(&*format, &about)?;
+        Ok(Self { format, about, trim: Trim::new(voice.edges), voice })
     }
 
     /// The length of what is decoded, as its headers tell it, in seconds.
@@ -129,7 +124,7 @@ impl Decoder {
                 Err(Error::IoError(error)) => return Err(error.into()),
                 // Another stream begins behind the first.
                 Err(Error::ResetRequired) => {
-                    self.voice = Voice::of(&*self.format, &self.edits)?;
+                    self.voice = Voice::of(&*self.format, &self.about)?;
                     continue;
                 }
                 Err(error) => return Err(Unreadable::Unfit(Unfit::Damaged, error.to_string())),

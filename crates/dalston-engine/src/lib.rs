@@ -15,6 +15,7 @@ mod format;
 mod length;
 mod lines;
 mod listen;
+mod matroska;
 mod mend;
 mod mp4;
 mod openai;

@@ -8,6 +8,7 @@ use crate::count::Count;
 use crate::cut::{Reach, reach};
 use crate::edges::Edit;
 use crate::format::Format;
+use crate::matroska::default_track;
 use crate::mp4::{Movie, movie};
 use crate::wav;
 use dalston_model::Audio;
@@ -78,7 +79,11 @@ pub(crate) fn count(file: File, most: f64) -> io::Result<Option<f64>> {
     Ok(counted(Bounded::new(file, u64::MAX)?, most))
 }
 
-fn counted(source: Bounded, most: f64) -> Option<f64> {
+fn counted(mut source: Bounded, most: f64) -> Option<f64> {
+    // A demuxer may find something in it by chance.
+    if Format::foreign(&source.head().ok()?).is_some() {
+        return None;
+    }
     let bytes = source.about();
     let mut format = open(source)?;
     let mut count = Count::of(&*format, bytes);
@@ -109,7 +114,7 @@ enum Identity {
 fn identify(source: Bounded, head: &[u8]) -> Identity {
     let bytes = source.about();
     let Some(mut format) = open(source) else { return Identity::Unread };
-    let track = format.default_track(TrackType::Audio);
+    let track = voice(&*format, &bytes);
     let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
     let (Some(track), Some(params)) = (track, params.cloned()) else { return Identity::Unread };
     let id = track.id;
@@ -140,6 +145,12 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
         channels: params.channels.as_ref().and_then(|channels| u32::try_from(channels.count()).ok()),
     };
     Identity::Audio(Found { audio, foreign })
+}
+
+/// The track that is heard.
+pub(crate) fn voice<'a>(format: &'a dyn FormatReader, about: &About) -> Option<&'a Track> {
+    let is_chosen = |track: &&Track| Some(track.id) == about.track && track.codec_params.is_some();
+    format.tracks().iter().find(is_chosen).or_else(|| format.default_track(TrackType::Audio))
 }
 
 /// Whether the first packets decode, which are counted.
@@ -203,6 +214,8 @@ pub(crate) struct About {
     pub(crate) is_even: bool,
     /// What an MP4 presents of its tracks.
     pub(crate) edits: Vec<Edit>,
+    /// The default track of a Matroska file.
+    track: Option<u32>,
 }
 
 /// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.
@@ -223,6 +236,8 @@ pub(crate) struct Bounded {
     sample: Option<[u8; 4]>,
     /// What it presents of its tracks.
     edits: Vec<Edit>,
+    /// The default track of a Matroska file.
+    track: Option<u32>,
 }
 
 impl Bounded {
@@ -240,6 +255,7 @@ impl Bounded {
         corrections.append(&mut wav::corrections(&mut file, start, length)?);
         let Reach { end, corrections: mut of_cut } = reach(&mut file, start, length)?;
         corrections.append(&mut of_cut);
+        let track = default_track(&mut file, start)?;
         let is_even = has_one_rate(&mut file, start, length)?;
         let at = file.seek(SeekFrom::Start(start))?;
         Ok(Self {
@@ -253,12 +269,13 @@ impl Bounded {
             corrections,
             sample,
             edits,
+            track,
         })
     }
 
     /// What is known of the file before a demuxer has it.
     pub(crate) fn about(&self) -> About {
-        About { length: self.length, is_even: self.is_even, edits: self.edits.clone() }
+        About { length: self.length, is_even: self.is_even, edits: self.edits.clone(), track: self.track }
     }
 
     /// Its first bytes; it stands at its beginning then.
@@ -387,6 +404,18 @@ mod tests {
         }
         let audio = found(include_bytes!("../../../tests/fixtures/tone.mp3")).unwrap();
         assert_eq!((audio.audio.format.as_str(), audio.foreign), ("mp3", None));
+    }
+
+    #[test]
+    fn nothing_is_counted_of_what_is_not_read_here() {
+        // A demuxer would find a frame of MP3 in it.
+        let mp3 = include_bytes!("../../../tests/fixtures/tone.mp3");
+        for front in [&b"\x7f\xfe\x80\x01"[..], b"FLV\x01", b".snd"] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&[front, &[0; 60], mp3].concat()).unwrap();
+            file.rewind().unwrap();
+            assert_eq!(count(file, f64::INFINITY).unwrap(), None);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64)
     }
     // The size of the whole is not needed, and wrong more often than not.
     let mut corrections = vec![Correction::new(start, *b"RIFF"), Correction::new(start + 4, REST.to_le_bytes())];
-    let mut at = start + FILE;
+    let (mut at, mut is_described) = (start + FILE, false);
     for _ in 0..CHUNKS {
         let Some((name, size)) = chunk(file, at)? else { break };
         let (body, left) = (at + CHUNK, length.saturating_sub(at + CHUNK));
@@ -39,13 +39,14 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64)
             }
             // What is in it is nobody's concern here, and may be malformed.
             b"LIST" => corrections.push(Correction::new(at, *b"JUNK")),
+            b"fmt " => is_described = true,
             _ => {}
         }
         at = if is_honest {
             body + u64::from(size) + u64::from(size & 1)
         } else {
-            // Where the audio begins says how long the chunk is.
-            let Some(found) = find(file, body)? else { break };
+            // Where the next begins that is needed says how long the chunk is.
+            let Some(found) = find(file, body, if is_described { *b"data" } else { *b"fmt " })? else { break };
             let size = u32::try_from(found - body).unwrap_or(REST);
             corrections.push(Correction::new(at + 4, size.to_le_bytes()));
             found
@@ -60,13 +61,13 @@ fn chunk<F: Read + Seek>(file: &mut F, at: u64) -> io::Result<Option<([u8; 4], u
     Ok(head.map(|[a, b, c, d, size @ ..]| ([a, b, c, d], u32::from_le_bytes(size))))
 }
 
-/// Where the audio begins that follows, at an even place as all chunks do.
-fn find<F: Read + Seek>(file: &mut F, from: u64) -> io::Result<Option<u64>> {
+/// Where a chunk of this name begins, at an even place as all chunks do.
+fn find<F: Read + Seek>(file: &mut F, from: u64, name: [u8; 4]) -> io::Result<Option<u64>> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.by_ref().take(DEPTH).read_to_end(&mut bytes)?;
     let at = bytes.chunks_exact(2).zip(bytes.get(2..).unwrap_or_default().chunks_exact(2));
-    let at = at.clone().position(|(first, second)| first == b"da" && second == b"ta");
+    let at = at.clone().position(|(first, second)| [first, second].concat() == name);
     Ok(at.map(|at| from + at as u64 * 2))
 }
 
@@ -116,8 +117,12 @@ mod tests {
         let length = u32::try_from(inner.len()).unwrap();
         for name in ["LIST", "bext"] {
             for size in [length, length + 200, 0, REST] {
-                let file = file("RIFF", 44, &[chunk(name, size, &inner), data.clone()]);
-                assert_eq!(audio(&read(&file, 0)), b"sounds", "{name} {size}");
+                let behind = file("RIFF", 44, &[chunk(name, size, &inner), data.clone()]);
+                let format = chunk("fmt ", 2, b"\x01\0");
+                let front = [chunk("RIFF", 44, b"WAVE"), chunk(name, size, &inner), format, data.clone()].concat();
+                for file in [behind, front] {
+                    assert_eq!(audio(&read(&file, 0)), b"sounds", "{name} {size}");
+                }
             }
         }
     }
