@@ -11,7 +11,7 @@ use symphonia::core::{
 };
 
 /// Channels of a file.
-const CHANNELS: usize = 64;
+pub(crate) const CHANNELS: usize = 64;
 /// Frames of a packet: FLAC has the longest, of 65,535.
 const FRAMES: u64 = 65_536;
 /// Samples of a packet: frames of all its channels.

@@ -1,6 +1,6 @@
 //! Opus (RFC 6716) behind the demuxers of symphonia, which has no decoder of it.
 
-use crate::SPEECH_RATE;
+use crate::{SPEECH_RATE, bounds::CHANNELS};
 use ropus::OpusMSDecoder;
 use symphonia::core::{
     audio::{AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef},
@@ -72,6 +72,10 @@ impl Opus {
         let channels = params.channels.as_ref().map_or(1, Channels::count);
         let header = Header::of(params.extra_data.as_deref().unwrap_or_default(), channels);
         let header = header.ok_or(Error::DecodeError("opus: the header cannot be read"))?;
+        // Those of the header, which are not those of the container.
+        if usize::from(header.channels) > CHANNELS {
+            return Err(Error::LimitError("channels"));
+        }
         let rate = i32::try_from(SPEECH_RATE).map_err(|_| Error::Unsupported("opus: the rate"))?;
         let [channels, streams, coupled] = [header.channels, header.streams, header.coupled].map(i32::from);
         let decoder = OpusMSDecoder::new(rate, channels, streams, coupled, &header.mapping);
@@ -189,6 +193,8 @@ mod tests {
         ] {
             assert!(decoder(&header(1, 2, [0, 0], family), 2).is_err(), "{name}");
         }
+        let many = |channels| decoder(&header(1, channels, [0, 0], &[&[255, 1, 0][..], &[0; 255]].concat()), 2);
+        assert!(many(64).is_ok() && many(65).is_err());
     }
 
     #[test]
