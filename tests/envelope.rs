@@ -148,7 +148,7 @@ async fn an_unknown_host_is_misdirected_whoever_asks() {
     let app = Start::default().set("DALSTON_ALLOWED_HOSTS", "api.example.com").start().await;
     let reader = app.key("jobs:read").await;
     for host in ["evil.example", "localhost.evil.example:8000", "api.example.com.evil"] {
-        for (client, path) in [(&app.anon(), "/health"), (&app.anon(), "/auth/me"), (&reader, "/auth/me")] {
+        for (client, path) in [(&app.anon(), "/help"), (&app.anon(), "/auth/me"), (&reader, "/auth/me")] {
             let answer = client.get_with(path, &[("host", host)]).await.expect(421);
             assert_eq!(answer.problem(), "misdirected", "HTTP-08 {host} {path}");
             assert_eq!(answer.json["request_id"], answer.header(ID));

@@ -2,6 +2,7 @@
 
 mod admission;
 mod auth;
+mod browsers;
 mod call;
 mod cli;
 mod connections;
@@ -15,6 +16,7 @@ mod model;
 mod nudge;
 mod openai;
 mod process;
+mod proxies;
 mod seed;
 mod servers;
 mod shares;
@@ -25,4 +27,5 @@ mod stores;
 mod table;
 mod telegram;
 mod v1;
+mod whisper;
 mod wire;

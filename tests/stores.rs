@@ -4,6 +4,7 @@ mod clocks;
 mod failover;
 mod pooler;
 mod postgres_plans;
+mod postgres_ready;
 mod postgres_server;
 mod python_records;
 mod python_seed;

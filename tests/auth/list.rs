@@ -111,11 +111,14 @@ async fn a_page_that_cannot_be_is_refused_by_its_field() {
         let answer = admin.get(&format!("/auth/keys?limit={value}")).await.expect(422);
         assert_eq!(answer.fields(), ["limit"], "LIST-01 {value}");
     }
-    for value in ["yes", "1", "", "TRUE"] {
+    for value in ["2", "", "null", "tru", "1.0"] {
         assert_eq!(
             admin.get(&format!("/auth/keys?include_revoked={value}")).await.expect(422).fields(),
             ["include_revoked"]
         );
+    }
+    for value in ["True", "1", "yes", "TRUE", "false", "0", "No"] {
+        admin.get(&format!("/auth/keys?include_revoked={value}&limit=5.0")).await.expect(200);
     }
     for cursor in ["", "x", "1", "00060a24181e4000.", "zz.x"] {
         let answer = admin.get(&format!("/auth/keys?cursor={cursor}")).await;

@@ -1,9 +1,10 @@
 //! Decoders: processes that are confined, and that nobody waits for in vain.
 
 use super::{Desk, decoders, vad};
-use dalston_engine::{DecoderProgram, Decoders, EngineError};
+use dalston_engine::{DecoderProgram, Decoders, EngineError, Vad};
 use kit::{
     bomb,
+    hanging::{Hanging, runs},
     patience::eventually,
     program::{program, script},
     signal::{self, Signal},
@@ -21,21 +22,9 @@ use tokio::task::JoinSet;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The processes that a script has noted.
-fn noted(pids: &Path) -> Vec<String> {
-    fs::read_to_string(pids).unwrap_or_default().lines().map(str::to_owned).collect()
-}
-
-fn runs(process: &str) -> bool {
-    let status = fs::read_to_string(Path::new("/proc").join(process).join("stat")).unwrap_or_default();
-    !status.is_empty() && !status.contains(") Z ")
-}
-
-/// Decoders whose program notes its process and never ends, and where it notes it.
-fn hanging(home: &TempDir) -> (Arc<Decoders>, std::path::PathBuf) {
-    let pids = home.path().join("pids");
-    let program = script(&home.path().join("program"), &format!("echo $$ >> {}\nexec sleep 1000", pids.display()));
-    (Arc::new(Decoders::new(Some(program), HOUR)), pids)
+/// Decoders whose program never ends.
+fn hanging(program: &Hanging) -> Arc<Decoders> {
+    Arc::new(Decoders::new(Some(program.program.clone()), HOUR))
 }
 
 #[tokio::test]
@@ -77,21 +66,68 @@ async fn the_kernel_holds_a_decoder_to_its_limits() {
 
 #[tokio::test]
 async fn what_hangs_is_ended_with_whoever_asked() {
-    let home = tempfile::tempdir().unwrap();
-    let (decoders, pids) = hanging(&home);
+    let program = Hanging::default();
+    let decoders = hanging(&program);
     let probing = tokio::spawn({
-        let (decoders, file) = (decoders.clone(), File::open(program("dalston-gateway")).unwrap());
+        let (decoders, file) = (decoders.clone(), File::open("/dev/null").unwrap());
         async move { decoders.probe("a", file).await }
     });
-    eventually("it runs", async || noted(&pids).len() == 1).await;
+    eventually("it runs", async || program.running() == 1).await;
     probing.abort();
-    eventually("it is gone", async || !runs(&noted(&pids)[0])).await;
+    eventually("it is gone", async || program.running() == 0).await;
+}
+
+#[tokio::test]
+async fn a_probe_that_hangs_is_ended_by_the_clock() {
+    let program = Hanging::default();
+    let decoders = Decoders::new(Some(program.program.clone()), HOUR).probing_for(Duration::from_millis(100));
+    // On a slow machine it may be over before the program has begun.
+    while program.processes().is_empty() {
+        let ended = decoders.probe("a", File::open("/dev/null").unwrap()).await;
+        assert!(matches!(ended, Err(EngineError::Died(..))), "{ended:?}");
+    }
+    eventually("it is gone", async || program.running() == 0).await;
+}
+
+#[tokio::test]
+async fn a_decoder_has_no_variable_of_the_gateway() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("environment");
+    // As the kernel handed it over: a shell adds variables of its own.
+    let said = format!("cat /proc/$$/environ > {}\necho '{{\"audio\":null}}'", path.display());
+    let program = script(&home.path().join("program"), &said);
+    let probed = Decoders::new(Some(program), HOUR).probe("a", File::open("/dev/null").unwrap()).await;
+    assert!(matches!(probed, Ok(None)), "{probed:?}");
+    assert!(!fs::read("/proc/self/environ").unwrap().is_empty(), "the one that starts it has some");
+    // Its values are nobody's business, also where this fails.
+    assert_eq!(fs::read(path).unwrap().len(), 0);
+}
+
+/// Says this over and over, and notes its process.
+fn repeating(home: &TempDir, line: &str) -> DecoderProgram {
+    let pid = home.path().join("pid");
+    script(&home.path().join("program"), &format!("echo $$ > {}\nexec yes '{line}'", pid.display()))
+}
+
+#[tokio::test]
+async fn a_decoder_that_says_too_much_is_ended() {
+    // A message after the other, all of them together more than is read; and a line that is longer than a message.
+    let (space, line) = (" ".repeat(4_000), "x".repeat(5_000));
+    for said in [format!("{{\"progress\":1{space}}}"), line] {
+        let home = tempfile::tempdir().unwrap();
+        let decoders = Arc::new(Decoders::new(Some(repeating(&home, &said)), HOUR));
+        let desk = Desk::new(&wav::tone(1));
+        let (heard, _) = desk.transcribe(&Vad::new(decoders), &desk.work()).await;
+        assert!(matches!(heard, Err(EngineError::Died(..))), "{heard:?}");
+        let pid = fs::read_to_string(home.path().join("pid")).unwrap();
+        eventually("it is gone", async || !runs(pid.trim())).await;
+    }
 }
 
 #[tokio::test]
 async fn a_few_probe_at_once_and_never_one_holder_alone() {
-    let home = tempfile::tempdir().unwrap();
-    let (decoders, pids) = hanging(&home);
+    let program = Hanging::default();
+    let decoders = hanging(&program);
     let mut probing = JoinSet::new();
     let ask = |holder: &'static str, probing: &mut JoinSet<_>| {
         let (decoders, file) = (decoders.clone(), File::open("/dev/null").unwrap());
@@ -100,18 +136,18 @@ async fn a_few_probe_at_once_and_never_one_holder_alone() {
     for _ in 0..6 {
         ask("a", &mut probing);
     }
-    eventually("three of one", async || noted(&pids).len() == 3).await;
+    eventually("three of one", async || program.processes().len() == 3).await;
     ask("b", &mut probing);
-    eventually("one of another beside", async || noted(&pids).len() == 4).await;
+    eventually("one of another beside", async || program.processes().len() == 4).await;
     for _ in 0..6 {
         ask("b", &mut probing);
     }
     // The next comes when one has gone, and not before.
-    let first = noted(&pids)[0].clone();
-    assert_eq!(noted(&pids).len(), 4);
+    let first = program.processes()[0].clone();
+    assert_eq!(program.processes().len(), 4);
     assert!(signal::send(Signal::KILL, first.parse().unwrap()));
-    eventually("the next", async || noted(&pids).len() == 5).await;
-    assert_eq!(noted(&pids).iter().filter(|pid| runs(pid)).count(), 4);
+    eventually("the next", async || program.processes().len() == 5).await;
+    assert_eq!(program.running(), 4);
     assert!(!probing.join_next().await.unwrap().unwrap());
 }
 

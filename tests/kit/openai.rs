@@ -1,6 +1,7 @@
 //! OpenAI's official clients, as `tests/run` installs them.
 
-use crate::foreign;
+use crate::{app::App, foreign};
+use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -19,6 +20,20 @@ pub enum Official {
 }
 
 impl Official {
+    /// What it was told: by the gateway, about this audio, with this key, in a mode of `tests/openai/client.py`.
+    pub async fn told(self, app: &App, audio: &[u8], secret: &str, mode: &str) -> Value {
+        let file = app.data.path().join("talk.wav");
+        std::fs::write(&file, audio).unwrap();
+        let mut program = tokio::process::Command::from(self.program());
+        program.arg(mode).env("PATH", "/usr/local/bin:/usr/bin:/bin").env("AUDIO", file);
+        program.env("OPENAI_BASE_URL", format!("{}/openai/v1", app.url)).env("OPENAI_API_KEY", secret);
+        let ended = program.output().await.unwrap();
+        let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
+        assert!(ended.status.success(), "{self:?}: {err}");
+        assert!(!out.contains(secret) && !err.contains(secret));
+        serde_json::from_str(&out).unwrap()
+    }
+
     /// The program that uses it, with the folder that its modules are in.
     pub fn program(self) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -86,6 +86,7 @@ impl Launch {
         Self { settings: Vec::new(), arguments: Vec::new(), home }
             .set("DALSTON_LISTEN", "127.0.0.1:0")
             .set("DALSTON_LOG", "debug")
+            .set("DALSTON_DRAIN_SECONDS", "0")
     }
 
     /// With a variable in its environment, which holds nothing else.

@@ -133,6 +133,36 @@ impl Raw {
         }
     }
 
+    /// Passes over frames of the gateway up to the next text, and gives it.
+    pub async fn text(&mut self) -> String {
+        loop {
+            let frame = self.frame().await;
+            if frame[0] & 0x0f == 1 {
+                return String::from_utf8_lossy(&frame).into_owned();
+            }
+        }
+    }
+
+    /// Reads frames of the gateway until so many pongs have come.
+    pub async fn pongs(&mut self, mut count: usize) {
+        while count > 0 {
+            count -= usize::from(self.frame().await[0] & 0x0f == 10);
+        }
+    }
+
+    /// Reads frames of the gateway until one closes. How many pongs came before, and the code.
+    pub async fn pongs_until_closed(&mut self) -> (usize, u16) {
+        let mut pongs = 0;
+        loop {
+            let frame = self.frame().await;
+            match frame[0] & 0x0f {
+                8 => return (pongs, u16::from_be_bytes([frame[2], frame[3]])),
+                10 => pongs += 1,
+                _ => {}
+            }
+        }
+    }
+
     async fn frame(&mut self) -> Vec<u8> {
         while self.read.len() < 2 || self.read.len() < frame_length(&self.read) {
             assert!(self.more().await, "the connection ended without a close frame");

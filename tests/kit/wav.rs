@@ -32,12 +32,17 @@ pub fn header(data: u32) -> Vec<u8> {
     wav
 }
 
-/// Somebody who says two sentences, made by espeak-ng: a second of silence, a sentence, a second and a half of silence, a
-/// sentence, a second of silence. The times of the sentences, in seconds, stand beside.
+/// Somebody who says two sentences: see [`said`].
 pub fn spoken() -> (Vec<u8>, [(f64, f64); 2]) {
+    said(["Good morning, this is a test of speech.", "Nobody knows what happens next."])
+}
+
+/// Somebody who says these sentences, made by espeak-ng: a second of silence, a sentence, a second and a half of silence, a
+/// sentence, a second of silence. The times of the sentences, in seconds, stand beside.
+pub fn said(sentences: [&str; 2]) -> (Vec<u8>, [(f64, f64); 2]) {
     let rate = 22_050;
     let silence = |seconds: f64| vec![0_u8; (f64::from(rate) * seconds) as usize * 2];
-    let sentences = ["Good morning, this is a test of speech.", "Nobody knows what happens next."].map(sentence);
+    let sentences = sentences.map(sentence);
     let mut samples = silence(1.0);
     let mut times = [(0.0, 0.0); 2];
     for (sentence, time) in sentences.iter().zip(&mut times) {

@@ -48,6 +48,11 @@ def everything():
     return told
 
 
+def speech():
+    words = transcribe(response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    return {"json": plain(transcribe()), "words": plain(words), "stream": [plain(event) for event in transcribe(stream=True)]}
+
+
 def limited():
     hasty = client.with_options(max_retries=0)
     return {"first": [model.id for model in hasty.models.list()], "second": refusal(lambda: hasty.models.list())}
@@ -57,4 +62,4 @@ def refused():
     return {"models": refusal(lambda: client.models.list()), "transcribe": refusal(transcribe)}
 
 
-print(json.dumps({"everything": everything, "limited": limited, "refused": refused}[sys.argv[1]]()))
+print(json.dumps({"everything": everything, "speech": speech, "limited": limited, "refused": refused}[sys.argv[1]]()))

@@ -8,20 +8,10 @@ use kit::{
     wav,
 };
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 /// What a client was told.
 async fn told(client: Official, app: &App, secret: &str, mode: &str) -> Value {
-    let audio = app.data.path().join("talk.wav");
-    std::fs::write(&audio, wav::tone(1)).unwrap();
-    let mut program = Command::from(client.program());
-    program.arg(mode).env("PATH", "/usr/local/bin:/usr/bin:/bin").env("AUDIO", audio);
-    program.env("OPENAI_BASE_URL", format!("{}/openai/v1", app.url)).env("OPENAI_API_KEY", secret);
-    let ended = program.output().await.unwrap();
-    let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
-    assert!(ended.status.success(), "{client:?}: {err}");
-    assert!(!out.contains(secret) && !err.contains(secret));
-    serde_json::from_str(&out).unwrap()
+    client.told(app, &wav::tone(1), secret, mode).await
 }
 
 #[tokio::test]

@@ -54,12 +54,14 @@ impl Pair {
             let launch = launch.set("DALSTON_RATE_OUTAGE", outage).set("DALSTON_MASTER_KEY", MASTER);
             nodes.push(launch.start());
             launches.push(launch);
+            // A node joins after it has begun to serve: the next one is not to join before it.
+            for node in &nodes {
+                let master = node.with(MASTER);
+                let has_place = async || limiter(&master).await["limiter_nodes"] == nodes.len();
+                eventually("each has its place", has_place).await;
+            }
         }
         let nodes: [Process; 2] = nodes.try_into().ok().unwrap();
-        for node in &nodes {
-            let master = node.with(MASTER);
-            eventually("both have their places", async || limiter(&master).await["limiter_nodes"] == 2).await;
-        }
         let mut keys = Vec::new();
         for limit in LIMITS {
             let ask = json!({"name": "limited", "scopes": ["realtime"], "rate_limit": limit});
@@ -162,6 +164,18 @@ async fn late_for_one(url: String) {
     pair.holds([0, 3, 20]);
 }
 
+async fn late_for_one_and_back_before_the_other_asks(url: String) {
+    let mut pair = Pair::start(&url, "share").await;
+    pair.lines[1].hold();
+    have(pair.drain(1).await, [0, 3, 20]);
+    // What it admitted alone is told to the counter, which gives no more than the rest to the other.
+    pair.back().await;
+    pair.drain(0).await;
+    pair.holds([0; 3]);
+    pair.drain(1).await;
+    pair.holds([0; 3]);
+}
+
 async fn late_after_much_was_given(url: String) {
     let mut pair = Pair::start(&url, "share").await;
     for key in &mut pair.keys {
@@ -212,6 +226,11 @@ macro_rules! on {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn a_node_whose_counter_is_late_adds_its_share_and_no_more() {
                 late_for_one($url).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn what_a_node_admitted_alone_is_taken_from_what_the_others_get_afterwards() {
+                late_for_one_and_back_before_the_other_asks($url).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

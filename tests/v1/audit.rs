@@ -2,15 +2,17 @@
 
 use dalston_model::{Action, AuditHash, AuditRecord, ManualClock, Timestamp};
 use dalston_store::contract::Fixture;
+use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use kit::{
     app::{App, MASTER, Start},
     client::{Answer, Client},
-    patience::PATIENCE,
+    patience::{PATIENCE, eventually},
+    servers::postgres_url,
     stores,
 };
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, Executor, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, sqlite::SqliteConnectOptions};
 use std::{sync::Arc, time::Duration};
 
 /// The records that an answer holds, of what a key or an operator did to keys.
@@ -173,6 +175,62 @@ async fn who_verifies_the_log_learns_of_the_own_tenants_records_only() {
     for (client, at) in [(&theirs, json!(theirs_first)), (&ours, Value::Null)] {
         let broken = verify(client, "").await;
         assert_eq!((&broken["status"], &broken["broken_at"]), (&json!("broken"), &at));
+    }
+}
+
+/// Following the chain reads the whole log, so a node does it twice at once at most, and once for each tenant: that is
+/// what two places are of which a holder has half, whatever number of tenants there is.
+#[tokio::test]
+async fn two_tenants_verify_the_log_at_once_and_no_tenant_twice() {
+    let (url, clock) = (postgres_url().await, ManualClock::new(Timestamp::from_secs(1_767_225_600)));
+    let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 8 };
+    let store = Arc::new(PostgresStore::connect(&options, Some(clock.clone())).await.unwrap());
+    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
+    let app = Start::default().on(fixture).start().await;
+    let (one, again) = (app.key_of("one", "admin", |ask| ask).await, app.key_of("one", "admin", |ask| ask).await);
+    let (two, three) = (app.key_of("two", "admin", |ask| ask).await, app.key_of("three", "admin", |ask| ask).await);
+    let platform = app.key("platform").await;
+    for client in [&one, &again, &two, &three, &platform] {
+        client.get("/auth/me").await.expect(200);
+    }
+    let verify = async |client: &Client| client.get("/v1/audit/verify").await;
+
+    // Who verifies waits for the log.
+    let mut holder = PgConnection::connect(&url).await.unwrap();
+    let mut lock = holder.begin().await.unwrap();
+    lock.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut witness = PgConnection::connect(&url).await.unwrap();
+    let mut verifying = async |count: i64| {
+        let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'audit'::regclass";
+        eventually("it is verified", async || {
+            sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut witness).await.unwrap() == count
+        })
+        .await;
+    };
+    let others = async {
+        verifying(1).await;
+        for client in [&one, &again] {
+            let refused = verify(client).await.expect(409);
+            assert_eq!(refused.json["detail"], "The audit log is being verified already");
+        }
+        let second = async {
+            verifying(2).await;
+            // All places are taken; who has none learns nothing of who has them.
+            for client in [&three, &platform, &one, &two] {
+                let refused = verify(client).await.expect(409);
+                assert_eq!(refused.json["detail"], "The audit log is being verified already");
+            }
+            lock.rollback().await.unwrap();
+        };
+        tokio::join!(verify(&two), second).0
+    };
+    let (first, second) = tokio::join!(verify(&one), others);
+    for verified in [first, second] {
+        assert_eq!(verified.expect(200).json["status"], "intact");
+    }
+    // Both places are free again.
+    for client in [&three, &platform, &again] {
+        assert_eq!(verify(client).await.expect(200).json["status"], "intact");
     }
 }
 

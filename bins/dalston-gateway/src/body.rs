@@ -13,7 +13,7 @@ use tokio::time::timeout;
 /// The size limit of a JSON body, in bytes (DOS-04).
 const JSON_BYTES: usize = 64 * 1024;
 
-/// How slowly a body may arrive: the rate is for uploads, whose length says nothing about their time.
+/// How slowly a body may arrive, and how fast frames: the rate is for uploads, whose length says nothing about their time.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Its progress is looked at so often.
@@ -26,6 +26,8 @@ pub struct Pace {
     pub bytes_per_second: u64,
     /// A body of JSON is whole after this time.
     pub json: Duration,
+    /// A socket takes 1,000 frames in each span of this length.
+    pub frames: Duration,
 }
 
 impl Default for Pace {
@@ -36,6 +38,7 @@ impl Default for Pace {
             grace: Duration::from_secs(30),
             bytes_per_second: 64 * 1024,
             json: Duration::from_secs(10),
+            frames: Duration::from_secs(1),
         }
     }
 }

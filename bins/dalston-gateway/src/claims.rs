@@ -65,7 +65,7 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
         let host = request.uri().authority().map(ToString::to_string).or(header);
         // A client of HTTP/1.0 names no host: the address that it reached is one.
         let reached = || request.conn_data::<Turn>()?.local_addr().map(|address| address.to_string());
-        format!("http://{}", host.or_else(reached).unwrap_or_default())
+        format!("{}://{}", gateway.proxies.scheme(request), host.or_else(reached).unwrap_or_default())
     };
     let base = gateway.public_url.clone().unwrap_or_else(host);
     format!("{base}/auth/claims/{token}")

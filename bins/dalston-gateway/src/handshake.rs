@@ -77,7 +77,7 @@ pub(crate) async fn shake(
     }
     match entered {
         Ok(permit) => {
-            let messages = Messages::new(payload, terms.frame_bytes);
+            let messages = Messages::new(payload, terms.frame_bytes, gateway.pace.frames);
             Ok(Shaken::Open(Box::new(Opened { response, outbox, messages, permit })))
         }
         Err(denied) => {

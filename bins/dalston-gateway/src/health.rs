@@ -9,9 +9,12 @@ pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "healthy"}))
 }
 
-/// A new connection leads to a store that takes writes. Not ready is not dead: 503 until it does.
+/// A new connection leads to a store that takes writes. Not ready is not dead: 503 until it does, and once the gateway
+/// is to stop.
 pub(crate) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
-    if gateway.runtime.services.status.ready().await {
+    if gateway.is_draining() {
+        HttpResponse::ServiceUnavailable().json(json!({"status": "stopping", "checks": {}}))
+    } else if gateway.runtime.services.status.ready().await {
         HttpResponse::Ok().json(json!({"status": "ready", "checks": {"store": "ok"}}))
     } else {
         HttpResponse::ServiceUnavailable()

@@ -11,7 +11,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-/// Names that are answered beside IP addresses, which nobody can rebind.
+/// Names that are answered beside IP addresses, which nobody can rebind. `*.example.com` is each name below `example.com`.
 pub(crate) struct Hosts(Vec<String>);
 
 impl Hosts {
@@ -29,7 +29,11 @@ impl Hosts {
         let header = || request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
         match target.or_else(header) {
             Some(host) if !self.answer(host) => {
-                Err(Problem::new(ErrorCode::Misdirected, "This host name is not answered here"))
+                tracing::info!(host = ?host, "a host that is not answered: DALSTON_ALLOWED_HOSTS lists those that are");
+                Err(Problem::new(
+                    ErrorCode::Misdirected,
+                    "This host name is not answered here: its operator can add it to DALSTON_ALLOWED_HOSTS",
+                ))
             }
             _ => Ok(()),
         }
@@ -40,12 +44,18 @@ impl Hosts {
         if let Some(literal) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
             return literal.parse::<Ipv6Addr>().is_ok();
         }
-        if self.0.iter().any(|known| known.eq_ignore_ascii_case(name)) || name.parse::<Ipv4Addr>().is_ok() {
-            return true;
-        }
-        let name = name.to_ascii_lowercase();
-        name.strip_suffix(".localhost").is_some_and(|label| !label.is_empty())
+        let listed = self.0.iter().any(|known| match known.strip_prefix('*') {
+            Some(parent) => is_below(name, parent),
+            None => known.eq_ignore_ascii_case(name),
+        });
+        listed || name.parse::<Ipv4Addr>().is_ok() || is_below(name, ".localhost")
     }
+}
+
+/// Whether the name lies below this one, which begins with a dot.
+fn is_below(name: &str, parent: &str) -> bool {
+    let label = name.len().checked_sub(parent.len()).filter(|label| *label > 0 && name.is_char_boundary(*label));
+    label.is_some_and(|label| !name.starts_with('.') && name[label..].eq_ignore_ascii_case(parent))
 }
 
 /// The host without its port; an IPv6 address in its brackets (RFC 3986 §3.2.2).
@@ -59,6 +69,17 @@ fn name_of(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_below_a_listed_one_are_answered() {
+        let hosts = Hosts::new(vec!["*.example.com".to_owned(), "*.b.test".to_owned()]);
+        for host in ["a.example.com", "A.B.Example.com:443", "x-1.b.test"] {
+            assert!(hosts.answer(host), "{host}");
+        }
+        for host in ["example.com", ".example.com", "aexample.com", "a.example.com.evil", "b.test", "é.b.tést", "*"] {
+            assert!(!hosts.answer(host), "{host}");
+        }
+    }
 
     #[test]
     fn loopback_names_addresses_and_listed_names_are_answered() {

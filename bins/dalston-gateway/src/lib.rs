@@ -40,13 +40,19 @@ use dalston_actix::{QueryKeys, TrustedProxies};
 use dalston_model::TenantId;
 use dalston_runtime::{KeysInQuery, Runtime, Settings};
 use dalston_service::Shares;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// What the handlers have at hand.
 pub struct Gateway {
     /// The running parts.
     pub runtime: Arc<Runtime>,
-    /// How slowly a body may arrive.
+    /// How slowly a body may arrive, and how fast the frames of a socket.
     pub pace: Pace,
     query_keys: QueryKeys,
     proxies: TrustedProxies,
@@ -56,6 +62,7 @@ pub struct Gateway {
     large_bodies: Arc<Shares<TenantId>>,
     public_url: Option<String>,
     stream_idle: Duration,
+    drains: AtomicBool,
 }
 
 /// Bodies larger than those of commands that are held at once, a mebibyte each.
@@ -79,6 +86,16 @@ impl Gateway {
             origins: Origins::new(settings.allowed_origins.clone()),
             public_url: settings.public_url.clone(),
             stream_idle: settings.clients.stream_idle,
+            drains: AtomicBool::new(false),
         }
+    }
+
+    /// From now on the gateway says that it is not ready, and each connection ends with its next answer.
+    fn drain(&self) {
+        self.drains.store(true, Ordering::Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.drains.load(Ordering::Relaxed)
     }
 }

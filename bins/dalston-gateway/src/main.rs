@@ -10,7 +10,7 @@ use std::{
     collections::HashMap,
     env,
     ffi::OsString,
-    io::{IsTerminal, Write, stdout},
+    io::{IsTerminal, Write, stderr, stdout},
     net::TcpListener,
     process::ExitCode,
     sync::Arc,
@@ -28,6 +28,8 @@ fn main() -> Result<ExitCode> {
 }
 
 async fn run() -> Result<()> {
+    // A terminal that closes, and who means that settings are to be read anew, end nothing.
+    let _hangups = signal(SignalKind::hangup())?;
     let flags = SETTINGS.iter().flat_map(|setting| [Some(flag(setting)), file_flag(setting)]).flatten();
     let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
     let environment = environment();
@@ -48,12 +50,12 @@ async fn run() -> Result<()> {
     runtime.first_key(&settings, shown).await?;
     tracing::info!(address = %listener.local_addr()?, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
-    let limits = Limits::new(&settings, files());
+    let limits = Limits::new(&settings, files(), stderr().is_terminal());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = async move {
+    let signalled = async || {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     };
-    Ok(serve(listener, gateway, &limits, stop).await?)
+    Ok(serve(listener, gateway, &limits, signalled).await?)
 }
 
 /// The flag of a setting. One that is false unless it is set is a switch: its name alone means true.

@@ -46,12 +46,9 @@ struct Begun {
 }
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
-    /// The messages in these bytes, of frames that carry at most so many bytes.
-    pub(crate) fn new(bytes: S, frame_bytes: usize) -> Self {
-        Self::paced(bytes, frame_bytes, Duration::from_secs(1))
-    }
-
-    fn paced(bytes: S, frame_bytes: usize, second: Duration) -> Self {
+    /// The messages in these bytes, of frames that carry at most so many bytes. `second` is the span in which 1,000 frames
+    /// are taken.
+    pub(crate) fn new(bytes: S, frame_bytes: usize, second: Duration) -> Self {
         let (held, until) = (BytesMut::new(), Instant::now() + second);
         Self { bytes, frame_bytes, held, begun: None, second, until, left: PER_SECOND }
     }
@@ -159,7 +156,7 @@ mod tests {
         second: Duration,
     ) -> Messages<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<>> {
         let pieces: Vec<_> = bytes.chunks(30_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-        Messages::paced(stream::iter(pieces).chain(stream::pending()), 60_000, second)
+        Messages::new(stream::iter(pieces).chain(stream::pending()), 60_000, second)
     }
 
     /// The first message, or what is wrong.

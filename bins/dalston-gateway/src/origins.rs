@@ -11,6 +11,11 @@ impl Origins {
         Self(allowed)
     }
 
+    /// Those that are listed.
+    pub(crate) fn listed(&self) -> &[String] {
+        &self.0
+    }
+
     /// Whether the request's origin may do so. None at all is no browser, and fine; two are ambiguous, and refused.
     pub(crate) fn allow(&self, request: &HttpRequest) -> bool {
         let mut origins = request.headers().get_all(header::ORIGIN);

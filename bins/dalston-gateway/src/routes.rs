@@ -11,7 +11,7 @@ use actix_web::{
     http::{Method as HttpMethod, header},
     web::{self, Data},
 };
-use dalston_actix::{Door, Envelope, Guard, Problem};
+use dalston_actix::{Cors, Door, Envelope, Guard, Problem};
 use dalston_auth::Need;
 use dalston_command::{DATA_ROUTES, Handler, Method, Registry};
 use dalston_model::ErrorCode;
@@ -77,7 +77,14 @@ pub fn app(
     let has_webhook = runtime.bot.as_ref().is_some_and(|bot| bot.has_webhook());
     table.retain(|route| has_webhook || route.serves != Serves::Data(Handler::Telegram));
     let mut app = App::new().app_data(gateway.clone());
-    for rows in table.chunk_by(|one, other| one.pattern == other.pattern) {
+    let rows = || table.chunk_by(|one, other| one.pattern == other.pattern);
+    // Whether the process lives shows nothing, and who asks knows no name: a container's own probe, a balancer.
+    let is_probe = |route: &&Route| matches!(route.serves, Serves::Data(Handler::Health | Handler::Ready));
+    let probes: Vec<&str> = table.iter().filter(is_probe).map(|route| route.pattern).collect();
+    let listed = gateway.origins.listed();
+    let cors = (!listed.is_empty())
+        .then(|| Cors::new(listed.to_vec(), rows().filter_map(|rows| Some((rows.first()?.pattern, methods(rows))))));
+    for rows in rows() {
         app = app.service(resource(gateway.clone(), rows.to_vec()));
     }
     app.default_service(
@@ -85,9 +92,20 @@ pub fn app(
     )
     .wrap(
         Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
-            .check(Arc::new(move |request| head::check(request).and_then(|()| gateway.hosts.check(request))))
-            .redraw(openai::shape),
+            .check(Arc::new(move |request| {
+                head::check(request)?;
+                if probes.contains(&request.path()) { Ok(()) } else { gateway.hosts.check(request) }
+            }))
+            .redraw(openai::shape)
+            .cors(cors),
     )
+}
+
+/// The methods of a pattern, as headers name them.
+fn methods(rows: &[Route]) -> String {
+    let names = rows.iter().map(|row| row.method);
+    let head = names.clone().any(|method| method == Method::Get).then_some("HEAD");
+    names.map(Method::as_str).chain(head).collect::<Vec<_>>().join(", ")
 }
 
 /// The resource of one pattern: a handler for each method, 405 for the others, the guard around all.
@@ -116,11 +134,7 @@ fn resource(
         Serves::Command(name) => guard.at_hand(commands::at_hand(place(name), &gateway)),
         Serves::Data(_) => guard,
     });
-    let mut allowed: Vec<&str> = rows.iter().map(|row| row.method.as_str()).collect();
-    if allowed.contains(&"GET") {
-        allowed.push("HEAD");
-    }
-    let allowed = allowed.join(", ");
+    let allowed = methods(&rows);
     let mut resource = web::resource(rows.first().map_or("", |row| row.pattern));
     for row in rows {
         resource = resource.route(match row.serves {

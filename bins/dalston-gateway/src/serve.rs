@@ -3,24 +3,35 @@
 use crate::{Gateway, Limits, listen};
 use actix_web::{rt, web::Data};
 use dalston_runtime::Runtime;
-use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 /// Recovery runs at the start, and so often.
 const RECOVERY: Duration = Duration::from_mins(1);
 
-/// Serves on the listener until `stop` comes: then streams are closed with 1001, requests under way finish, jobs end or
-/// are handed back, counted usage is written.
+/// Serves on the listener until the first signal. From then on `/health/ready` is 503 and connections end with their next
+/// answer, while all is served for `limits.drain`, or until the next signal. Then streams are closed with 1001, requests
+/// under way finish, jobs end or are handed back, counted usage is written.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     limits: &Limits,
-    stop: impl Future<Output = ()>,
+    mut signal: impl AsyncFnMut(),
 ) -> io::Result<()> {
     let runtime = gateway.runtime.clone();
+    let stop = {
+        let gateway = gateway.clone();
+        async move {
+            signal().await;
+            tracing::info!(seconds = limits.drain.as_secs(), "draining");
+            gateway.drain();
+            // It may be that nobody signals again.
+            let _ = timeout(limits.drain, signal()).await;
+        }
+    };
     let server = listen(listener, &Data::from(gateway), limits)?;
     let handle = server.handle();
     let (end, ending) = watch::channel(());

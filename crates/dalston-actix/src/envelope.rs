@@ -1,6 +1,6 @@
 //! What every answer carries, and what a refused request leaves in the log.
 
-use crate::{Problem, RequestInfo, TrustedProxies, letter::Letter, visit::Visit};
+use crate::{Cors, Problem, RequestInfo, TrustedProxies, letter::Letter, visit::Visit};
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
@@ -34,12 +34,13 @@ pub struct Envelope {
     entropy: SharedEntropy,
     check: Option<Check>,
     pub(crate) redraw: Option<Redraw>,
+    pub(crate) cors: Option<Cors>,
 }
 
 impl Envelope {
     /// With these proxies, this clock, and this chance.
     pub fn new(proxies: TrustedProxies, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { proxies, clock, entropy, check: None, redraw: None }
+        Self { proxies, clock, entropy, check: None, redraw: None, cors: None }
     }
 
     /// With a check of each request, before it is routed.
@@ -52,6 +53,12 @@ impl Envelope {
     #[must_use]
     pub fn redraw(self, redraw: Redraw) -> Self {
         Self { redraw: Some(redraw), ..self }
+    }
+
+    /// With pages of other origins, whose preflights are answered before anybody is asked for a credential.
+    #[must_use]
+    pub fn cors(self, cors: Option<Cors>) -> Self {
+        Self { cors, ..self }
     }
 }
 
@@ -103,9 +110,10 @@ where
         request.extensions_mut().insert(Visit { info, decision: None });
         let letter = Letter::begun(&self.envelope, &mut request, began, info);
         let passed = self.envelope.check.as_ref().map_or(Ok(()), |check| check(request.request()));
-        let answer = match passed {
+        let answer = match passed.map(|()| letter.preflight(&request)) {
+            Ok(Some(preflight)) => Answer::Here { answer: Some(Ok(letter.allowed(request.into_response(preflight)))) },
             // No clone of the request may live while it is routed, so a fault is answered without one.
-            Ok(()) => match catch_unwind(AssertUnwindSafe(|| self.service.call(request))) {
+            Ok(None) => match catch_unwind(AssertUnwindSafe(|| self.service.call(request))) {
                 Ok(made) => Answer::Made { made: AssertUnwindSafe(made).catch_unwind(), letter: Some(letter) },
                 Err(_) => Answer::Here { answer: Some(Err(letter.panicked())) },
             },

@@ -1,6 +1,6 @@
 //! What the envelope writes on an answer, and into the log.
 
-use crate::{Envelope, Problem, RequestInfo, names::REQUEST_ID, unread::Unread};
+use crate::{Cors, Envelope, Problem, RequestInfo, names::REQUEST_ID, unread::Unread};
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
@@ -21,6 +21,8 @@ pub(crate) struct Letter {
     info: RequestInfo,
     has_body: bool,
     unread: Option<Unread>,
+    /// The origin of the page that may read the answer.
+    origin: Option<HeaderValue>,
 }
 
 impl Letter {
@@ -34,7 +36,20 @@ impl Letter {
         // The server has looked already: most requests have none.
         let has_body = !matches!(request.parts().1, Payload::None) && has_body(request.request());
         let unread = if has_body { Unread::of(request) } else { None };
-        Self { envelope: Rc::clone(envelope), began, info, has_body, unread }
+        let origin = envelope.cors.as_ref().and_then(|cors| cors.origin(request.request()));
+        Self { envelope: Rc::clone(envelope), began, info, has_body, unread, origin }
+    }
+
+    /// The answer to a preflight of a page that may read it. `None`: the request is none.
+    pub(crate) fn preflight(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+        self.origin.as_ref().and(self.envelope.cors.as_ref())?.preflight(request.request())
+    }
+
+    /// The answer to a preflight.
+    pub(crate) fn allowed<B>(self, response: ServiceResponse) -> ServiceResponse<EitherBody<B>> {
+        let mut response = response;
+        self.mark(response.response_mut());
+        response.map_into_right_body()
     }
 
     /// The answer of what was enveloped.
@@ -117,6 +132,9 @@ impl Letter {
             headers.insert(REQUEST_ID.clone(), id);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(origin) = &self.origin {
+            Cors::allow(origin.clone(), headers);
+        }
     }
 
     fn whole(self, response: HttpResponse) -> HttpResponse {

@@ -3,6 +3,7 @@
 //! Wrap an app in an [`Envelope`] and what is to be guarded in a [`Guard`]; a handler behind it takes a [`Permitted`].
 
 mod address;
+mod cors;
 mod envelope;
 mod extract;
 mod guard;
@@ -15,6 +16,7 @@ mod unread;
 mod visit;
 
 pub use address::TrustedProxies;
+pub use cors::Cors;
 pub use envelope::{Check, Envelope, Redraw};
 pub use extract::{Entered, Permitted};
 pub use guard::{AtHand, Door, Guard, Needs};

@@ -6,6 +6,8 @@ use actix_web::http::header::HeaderName;
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Who sent a request that a proxy passed on.
 pub(crate) static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The scheme of such a request.
+pub(crate) static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// A key.
 pub(crate) static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// A key, as some clients name it.

@@ -42,15 +42,17 @@ pub struct Credential<'a> {
 
 impl<'a> Credential<'a> {
     /// The credential among all that the request carries. More than one is ambiguous, even twice the same and even
-    /// where one is not taken; one that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03).
-    pub fn choose(mut candidates: impl Iterator<Item = Candidate<'a>>) -> Result<Self, Refusal> {
+    /// where one is not taken; one that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03). `Authorization` with
+    /// another scheme is somebody else's, as of a proxy that asks for a password: it is passed over.
+    pub fn choose(candidates: impl Iterator<Item = Candidate<'a>>) -> Result<Self, Refusal> {
+        let mut candidates = candidates.filter(Candidate::is_ours);
         let candidate = candidates.next().ok_or(Refusal::MissingCredential)?;
         if candidates.next().is_some() {
             return Err(Refusal::AmbiguousCredential);
         }
         let value = std::str::from_utf8(candidate.value).map_err(|_| Refusal::AmbiguousCredential)?;
         let (token, may_be_master) = match candidate.place {
-            Place::Authorization => (bearer(value)?, true),
+            Place::Authorization => (token(value), true),
             Place::ApiKey | Place::Query { taken: true } | Place::Ticket | Place::Protocol => (value, false),
             Place::Query { taken: false } => return Err(Refusal::MissingCredential),
         };
@@ -66,14 +68,17 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// The token of `Bearer 1*SP token`, the scheme in any case. Another scheme is no credential of ours.
-fn bearer(value: &str) -> Result<&str, Refusal> {
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(rest.trim_start_matches(' '))
-    } else {
-        Err(Refusal::MissingCredential)
+impl Candidate<'_> {
+    /// Whether it is meant for this gate: in `Authorization` only the scheme `Bearer` is, in any case.
+    fn is_ours(&self) -> bool {
+        let scheme = || self.value.split(|byte| *byte == b' ').next().unwrap_or_default();
+        self.place != Place::Authorization || scheme().eq_ignore_ascii_case(b"bearer")
     }
+}
+
+/// The token of `Bearer 1*SP token`.
+fn token(value: &str) -> &str {
+    value.split_once(' ').map_or("", |(_, rest)| rest.trim_start_matches(' '))
 }
 
 #[cfg(test)]
@@ -114,6 +119,23 @@ mod tests {
     fn no_credential_is_missing() {
         for none in [&[][..], &[(NOT_TAKEN, "t")], &[(Place::Authorization, "Basic dTpw")]] {
             assert_eq!(choose(none), Err(Refusal::MissingCredential));
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_passed_over_beside_a_key() {
+        for scheme in ["Basic dTpw", "Digest username=\"u\"", "Negotiate YII", "", "dk_x", "Basic", "Bearerx t"] {
+            for (place, value, may_be_master) in
+                [(Place::ApiKey, "t", false), (TAKEN, "t", false), (Place::Authorization, "Bearer t", true)]
+            {
+                let other = (Place::Authorization, scheme);
+                for both in [[other, (place, value)], [(place, value), other]] {
+                    assert_eq!(choose(&both), Ok(("t", may_be_master)), "{scheme:?} {place:?}");
+                }
+            }
+            assert_eq!(choose(&[(Place::Authorization, scheme)]), Err(Refusal::MissingCredential), "{scheme:?}");
+            let three = [(Place::Authorization, scheme), (Place::ApiKey, "t"), (Place::ApiKey, "t")];
+            assert_eq!(choose(&three), Err(Refusal::AmbiguousCredential), "{scheme:?}");
         }
     }
 

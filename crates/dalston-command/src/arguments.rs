@@ -10,6 +10,9 @@ use serde::{
 use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt};
 
+/// Below it each whole number is a number of its own as a float.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Named values, as a door carried them in.
 pub type Arguments = Map<String, Value>;
 
@@ -33,14 +36,39 @@ pub fn coerce(schema: &Value, text: &str) -> Value {
         Value::Array(any) => any.iter().any(|one| one == kind),
         _ => false,
     };
-    let plain_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // As Python writes a number that it has as a float.
+    let whole = text
+        .split_once('.')
+        .map_or(text, |(whole, zeros)| if zeros.trim_matches('0').is_empty() { whole } else { text });
     match text {
         "null" if wants("null") => Value::Null,
-        "true" | "false" if wants("boolean") => Value::Bool(text == "true"),
-        _ if wants("integer") && plain_number => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+        _ if wants("boolean") => boolean(text).map_or_else(|| text.into(), Value::Bool),
+        _ if wants("integer") && is_plain(whole) => whole.parse::<u64>().map_or_else(|_| text.into(), Value::from),
         _ if wants("array") => text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect(),
         _ if wants("object") => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
         _ => text.into(),
+    }
+}
+
+/// What clients write for true and false, in any case.
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The value as the schema means it: `60.0` is an integer (JSON Schema, 6.1.1).
+fn meant(schema: &Value, value: Value) -> Value {
+    let wants_integer =
+        schema["type"] == "integer" || schema["type"].as_array().is_some_and(|any| any.contains(&"integer".into()));
+    match value.as_f64() {
+        Some(number) if wants_integer && value.is_f64() && number.fract() == 0.0 && (0.0..EXACT).contains(&number) => {
+            format!("{number:.0}").parse::<u64>().map_or(value, Value::from)
+        }
+        _ => value,
     }
 }
 
@@ -54,6 +82,11 @@ pub(crate) fn parse<T: DeserializeOwned>(row: &Row, arguments: Arguments) -> Ser
     if !wrong.is_empty() {
         return Err(ServiceError::Invalid(wrong));
     }
+    let meant = |(name, value): (String, Value)| {
+        let value = row.parameter(&name).map_or(Value::Null, |parameter| meant(&parameter.schema, value));
+        (name, value)
+    };
+    let arguments: Arguments = arguments.into_iter().map(meant).collect();
     serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
         let path = error.path().to_string();
         let field = path.split(['.', '[']).next().unwrap_or_default();
@@ -62,7 +95,8 @@ pub(crate) fn parse<T: DeserializeOwned>(row: &Row, arguments: Arguments) -> Ser
         let detail = if said.starts_with("must ") {
             Cow::Owned(said)
         } else {
-            row.parameter(field).map_or(Cow::Borrowed("is not acceptable"), |parameter| wanted(&parameter.schema))
+            row.parameter(field)
+                .map_or(Cow::Borrowed("is not acceptable"), |parameter| wanted(field, &parameter.schema))
         };
         ServiceError::invalid(field, detail)
     })
@@ -86,8 +120,8 @@ pub fn shown_name(name: &str) -> &str {
     if is_plain { name } else { "(unreadable name)" }
 }
 
-/// What a schema wants, in words.
-fn wanted(schema: &Value) -> Cow<'static, str> {
+/// What the schema of a field wants, in words, with an example where one helps.
+fn wanted(field: &str, schema: &Value) -> Cow<'static, str> {
     let types = match &schema["type"] {
         Value::String(only) => only.clone(),
         Value::Array(any) => any.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
@@ -100,7 +134,13 @@ fn wanted(schema: &Value) -> Cow<'static, str> {
     let choice = schema["enum"].as_array().map_or_else(String::new, |any| {
         format!(" among {}", any.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
     });
-    format!("must be of type {types}{range}{choice}").into()
+    let example = match schema["format"].as_str() {
+        Some("date-time") => ", such as 2026-12-31T00:00:00Z",
+        _ if field.ends_with("_seconds") => ", such as 2592000 for 30 days",
+        _ if types.contains("object") => ", such as {\"team\": \"a\"}",
+        _ => "",
+    };
+    format!("must be of type {types}{range}{choice}{example}").into()
 }
 
 /// Reads any JSON value, but refuses what `serde_json::Value` lets pass: a member named twice, a NUL character.
@@ -191,13 +231,39 @@ mod tests {
     }
 
     #[test]
+    fn a_number_without_a_fraction_is_an_integer() {
+        let integer = json!({"type": ["integer", "null"]});
+        for (given, read) in [
+            (json!(60.0), json!(60)),
+            (json!(0.0), json!(0)),
+            (json!(1e3), json!(1000)),
+            (json!(59.5), json!(59.5)),
+            (json!(-1.0), json!(-1.0)),
+            (json!(1e300), json!(1e300)),
+            (json!("60"), json!("60")),
+            (json!(null), json!(null)),
+        ] {
+            assert_eq!(meant(&integer, given.clone()), read, "{given}");
+            assert_eq!(meant(&json!({"type": "string"}), given.clone()), given);
+        }
+    }
+
+    #[test]
     fn a_text_becomes_what_the_schema_wants() {
         assert_eq!(coerce(&json!({"type": ["integer", "null"]}), "60"), json!(60));
         assert_eq!(coerce(&json!({"type": ["integer", "null"]}), "+60"), json!("+60"), "LIST-01");
         assert_eq!(coerce(&json!({"type": ["integer", "null"]}), "null"), json!(null));
         assert_eq!(coerce(&json!({"type": "array"}), "a, b"), json!(["a", "b"]));
         assert_eq!(coerce(&json!({"type": "string"}), "60"), json!("60"));
-        assert_eq!(coerce(&json!({"type": "boolean"}), "true"), json!(true));
+        for (text, value) in
+            [("true", true), ("True", true), ("1", true), ("YES", true), ("False", false), ("0", false)]
+        {
+            assert_eq!(coerce(&json!({"type": "boolean"}), text), json!(value), "{text}");
+        }
+        assert_eq!(coerce(&json!({"type": "boolean"}), "2"), json!("2"));
+        for (text, value) in [("60.0", json!(60)), ("60.", json!(60)), ("60.5", json!("60.5")), (".0", json!(".0"))] {
+            assert_eq!(coerce(&json!({"type": "integer"}), text), value, "{text}");
+        }
         assert_eq!(coerce(&json!({"type": "object"}), r#"{"a":1}"#), json!({"a": 1}));
     }
 }

@@ -11,6 +11,8 @@ impl Registry {
         let mut words = words.into_iter();
         let first = words.next().unwrap_or_default();
         let name = first.text.strip_prefix('/').unwrap_or_default().split('@').next().unwrap_or_default();
+        // A phone writes the first letter large.
+        let name = name.to_ascii_lowercase();
         let row = self.rows().iter().find(|row| row.name.replace('.', "_") == name || row.name == name);
         let row = row.ok_or(ServiceError::NotFound("Command"))?;
         let mut arguments = Arguments::new();
@@ -54,7 +56,8 @@ impl Word {
 }
 
 /// The words of a line as a shell splits them: single quotes take all as it is, double quotes and the bare line take
-/// a backslash for the character behind it. `None` when a quotation mark is not closed.
+/// a backslash for the character behind it. The curly marks that phones write are quotation marks too, each closed by any
+/// of its kind. `None` when a quotation mark is not closed.
 fn words(line: &str) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
@@ -62,8 +65,8 @@ fn words(line: &str) -> Option<Vec<Word>> {
     let mut chars = line.chars();
     while let Some(c) = chars.next() {
         match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '\'' | '"') => {
+            (Some(open), c) if is_closed(open, c) => quote = None,
+            (None, c) if is_quote(c) => {
                 quote = Some(c);
                 was_quoted = true;
                 word.get_or_insert_default();
@@ -73,7 +76,8 @@ fn words(line: &str) -> Option<Vec<Word>> {
                 was_quoted = false;
             }
             (quote, c) => {
-                let c = if c == '\\' && quote != Some('\'') { chars.next()? } else { c };
+                let is_escape = c == '\\' && quote.is_none_or(|open| open == '"' || DOUBLE.contains(&open));
+                let c = if is_escape { chars.next()? } else { c };
                 let word = word.get_or_insert_default();
                 word.text.push(c);
                 if !was_quoted {
@@ -84,6 +88,20 @@ fn words(line: &str) -> Option<Vec<Word>> {
     }
     words.extend(word);
     quote.is_none().then_some(words)
+}
+
+/// Double quotation marks as phones write them.
+const DOUBLE: [char; 4] = ['“', '”', '„', '‟'];
+/// And single ones.
+const SINGLE: [char; 4] = ['‘', '’', '‚', '‛'];
+
+fn is_quote(c: char) -> bool {
+    matches!(c, '\'' | '"') || DOUBLE.contains(&c) || SINGLE.contains(&c)
+}
+
+/// Whether the mark closes what another one opened: a plain one only by itself, so that it may hold curly ones.
+fn is_closed(open: char, mark: char) -> bool {
+    open == mark || [DOUBLE, SINGLE].iter().any(|kind| kind.contains(&open) && kind.contains(&mark))
 }
 
 #[cfg(test)]
@@ -105,6 +123,13 @@ mod tests {
         assert_eq!(read("/status@dalston_bot").unwrap(), ("status", json!({})));
         assert_eq!(read("/keys.revoke 'a b'").unwrap(), ("keys.revoke", json!({"key_id": "a b"})));
         assert_eq!(read(r"/keys_create a\ b").unwrap(), ("keys.create", json!({"name": "a b"})));
+        for quoted in ["“Read only”", "„Read only“", "‘Read only’", "”Read only”", "\"Read only\""] {
+            let line = format!("/Keys_Create name={quoted} scopes=jobs:read");
+            assert_eq!(read(&line).unwrap().1["name"], "Read only", "{line}");
+        }
+        assert_eq!(read("/keys_create \"Anna’s “own”\"").unwrap().1["name"], "Anna’s “own”");
+        assert!(matches!(read("/keys_create “Read only\""), Err(ServiceError::Malformed(_))));
+        assert_eq!(read("/STATUS").unwrap(), ("status", json!({})));
         assert_eq!(read(r#"/keys_create "a=b""#).unwrap(), ("keys.create", json!({"name": "a=b"})));
     }
 

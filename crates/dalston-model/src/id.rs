@@ -1,4 +1,4 @@
-//! The ids: UUIDv7 with a prefix each, parsed in their canonical form only.
+//! The ids: UUIDv7 with a prefix each, parsed in their canonical form, in any case.
 
 use crate::{Entropy, EntropyError, Event, Timestamp, text::looks_secret};
 use sha2::{Digest, Sha256};
@@ -54,6 +54,8 @@ macro_rules! id_type {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
+                // Lower case out, any case in (RFC 9562 §4).
+                let text = text.to_ascii_lowercase();
                 let uuid = text.strip_prefix($prefix).ok_or(IdError)?;
                 let id = Self(Uuid::try_parse(uuid).map_err(|_| IdError)?);
                 if id.to_string() == text { Ok(id) } else { Err(IdError) }
@@ -171,11 +173,12 @@ mod tests {
     use crate::SeededEntropy;
 
     #[test]
-    fn only_the_canonical_text_of_an_id_is_read() {
+    fn an_id_is_read_in_its_canonical_form_in_any_case() {
         let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), &SeededEntropy::new(1)).unwrap();
         assert_eq!(id.to_string().len(), 36);
         assert_eq!(id.to_string().parse(), Ok(id));
-        for wrong in [id.to_string().to_uppercase(), id.as_uuid().to_string(), format!("job_{}", id.as_uuid())] {
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        for wrong in [id.as_uuid().to_string(), format!("job_{}", id.as_uuid()), format!(" {id}")] {
             assert_eq!(wrong.parse::<JobId>(), Err(IdError), "{wrong}");
         }
         assert!("{550e8400-e29b-41d4-a716-446655440000}".parse::<KeyId>().is_err());

@@ -38,6 +38,13 @@ pub struct Cursor {
     pub id: String,
 }
 
+impl Cursor {
+    /// Behind the item that was made then and has this id.
+    pub fn of(created_at: Timestamp, id: &impl fmt::Display) -> Self {
+        Self { created_at, id: id.to_string() }
+    }
+}
+
 /// The text is no cursor.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("must be a cursor of this list")]

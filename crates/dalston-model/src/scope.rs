@@ -91,7 +91,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum ScopeError {
     /// A name that is no scope.
-    #[error("must name known scopes only")]
+    #[error("must name known scopes only: {}", Scope::ALL.map(Scope::as_str).join(", "))]
     Unknown,
     /// The same scope twice.
     #[error("must not name a scope twice")]

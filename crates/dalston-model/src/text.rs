@@ -1,7 +1,7 @@
 //! Text that people give: trimmed, bounded, free of control and format characters.
 
 use serde_json::{Map, Value};
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 use thiserror::Error;
 
 /// Why a text was refused. Says what is wanted, never what was given.
@@ -34,10 +34,12 @@ macro_rules! text_type {
 
             fn from_str(text: &str) -> Result<Self, TextError> {
                 let text = text.trim();
+                // A browser sends the lines of its text areas so.
+                let text = if $lines { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
                 let length = text.chars().take($max + 1).count();
                 let fits = ($min..=$max).contains(&length);
-                let clean = text.chars().all(|c| !is_invisible(c) || ($lines && matches!(c, '\n' | '\t')));
-                if fits && clean && !looks_secret(text) { Ok(Self(text.to_owned())) } else { Err(TextError($why)) }
+                let clean = seen(&text).all(|(c, seen)| seen || ($lines && matches!(c, '\n' | '\t')));
+                if fits && clean && !looks_secret(&text) { Ok(Self(text.into_owned())) } else { Err(TextError($why)) }
             }
         }
 
@@ -57,11 +59,11 @@ macro_rules! text_type {
 
 text_type! {
     /// The name of a key or a tenant: 1 to 255 characters after trimming.
-    Name, 1..=255, false, "must be 1 to 255 characters without control characters, and not a key"
+    Name, 1..=255, false, "must be 1 to 255 characters without control and invisible characters, and not a key"
 }
 text_type! {
     /// What a key is for: up to 1,000 characters, lines allowed.
-    Description, 0..=1000, true, "must be at most 1000 characters without control characters, and not a key"
+    Description, 0..=1000, true, "must be at most 1000 characters without control and invisible characters, and not a key"
 }
 
 /// The name of an uploaded file, for display only: the last component, at most 255 characters.
@@ -72,7 +74,7 @@ impl FileName {
     /// Cleans what the client called the file. `None` when nothing is left.
     pub fn clean(given: &str) -> Option<Self> {
         let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-        let clean: String = last.trim().chars().filter(|c| !is_invisible(*c)).take(255).collect();
+        let clean: String = seen(last.trim()).filter(|(_, seen)| *seen).map(|(c, _)| c).take(255).collect();
         (!matches!(clean.as_str(), "" | "." | "..") && !looks_secret(&clean)).then_some(Self(clean))
     }
 
@@ -145,8 +147,28 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Each character, and whether a reader sees it. A joiner is seen between two visible characters, whose shape it changes:
+/// Persian and Malayalam are written with it, and pictures of several persons (UAX #31 §2.3).
+fn seen(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let is_visible = |c: Option<char>| c.is_some_and(|c| !is_invisible(c) && !c.is_whitespace());
+    let mut before = None;
+    text.char_indices().map(move |(at, c)| {
+        let joins = || is_joiner(c) && is_visible(before) && is_visible(text[at + c.len_utf8()..].chars().next());
+        let seen = !is_invisible(c) || joins();
+        before = Some(c);
+        (c, seen)
+    })
+}
+
+const fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
 /// Whether a secret was pasted where a text belongs: `dk_` or `whsec_`, and at least twenty of its characters behind it.
 pub(crate) fn looks_secret(text: &str) -> bool {
+    let without_joiners: Cow<'_, str> =
+        if text.contains(is_joiner) { text.replace(is_joiner, "").into() } else { text.into() };
+    let text = &*without_joiners;
     let holds = |mark: &str, signs: &[u8]| {
         text.match_indices(mark).any(|(at, mark)| {
             let rest = &text.as_bytes()[at + mark.len()..];
@@ -170,8 +192,44 @@ mod tests {
     }
 
     #[test]
+    fn joiners_are_taken_between_visible_characters() {
+        for name in ["می\u{200c}خواهم", "👩\u{200d}👩\u{200d}👧", "👩\u{200d}❤\u{fe0f}\u{200d}👨", "ക്\u{200d}ഷ"]
+        {
+            assert_eq!(name.parse::<Name>().unwrap().as_str(), name);
+            assert_eq!(name.parse::<Description>().unwrap().as_str(), name);
+            let file = format!("{name}.wav");
+            assert_eq!(FileName::clean(&file).unwrap().as_str(), file);
+        }
+        for wrong in [
+            "\u{200d}a",
+            "a\u{200c}",
+            "a \u{200d}b",
+            "a\u{200d} b",
+            "a\u{200d}\u{200d}b",
+            "a\u{200c}\u{200d}b",
+            "a\u{200b}b",
+            "a\u{202e}\u{200d}b",
+            "a\u{2060}b",
+            "a\u{feff}b",
+        ] {
+            assert!(wrong.parse::<Name>().is_err() && wrong.parse::<Description>().is_err(), "{wrong:?}");
+        }
+        assert_eq!(FileName::clean("a\u{200d} b\u{200c}.wav").unwrap().as_str(), "a b\u{200c}.wav");
+    }
+
+    #[test]
+    fn lines_of_a_browser_are_lines() {
+        assert_eq!("a\r\nb\r\n\tc".parse::<Description>().unwrap().as_str(), "a\nb\n\tc");
+        assert!("a\rb".parse::<Description>().is_err() && "a\r\nb".parse::<Name>().is_err());
+        assert!("\r\n".repeat(999).parse::<Description>().is_ok());
+        assert!(format!("a{}b", "\r\n".repeat(998)).parse::<Description>().is_ok());
+        assert!(format!("a{}b", "\r\n".repeat(999)).parse::<Description>().is_err());
+    }
+
+    #[test]
     fn a_key_is_no_name() {
         assert!(format!("my dk_{}", "a".repeat(43)).parse::<Name>().is_err());
+        assert!(format!("my dk_{}", "a\u{200d}".repeat(43) + "a").parse::<Name>().is_err());
         assert!("dk_short".parse::<Name>().is_ok());
     }
 

@@ -22,7 +22,9 @@ use tokio::{
 const TICK: Duration = Duration::from_secs(1);
 /// Between two steps of it, others write.
 const PAUSE: Duration = Duration::from_millis(5);
-/// At the stop, one step takes no longer: a stop does not wait for a store that is away.
+/// At the stop, a step that failed is repeated so soon.
+const REPEAT: Duration = Duration::from_millis(100);
+/// At the stop, one step takes no longer, however often it is repeated: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// And all steps together: of half a million keys on a slow disk.
 const LAST_USAGE: Duration = Duration::from_secs(30);
@@ -315,8 +317,19 @@ impl Runtime {
     /// Writes all usage, as long as the store takes it.
     async fn write_last(&self) -> Result<()> {
         self.gate.gather_usage();
-        while timeout(LAST_FLUSH, self.gate.write_usage()).await?? {}
+        while timeout(LAST_FLUSH, self.write_step()).await? {}
         Ok(())
+    }
+
+    /// Writes one step of usage, repeated until the store takes it. Returns whether there was anything to write.
+    async fn write_step(&self) -> bool {
+        loop {
+            match self.gate.write_usage().await {
+                Ok(more) => return more,
+                Err(error) => tracing::warn!(%error, waiting = self.gate.waiting_usage(), "usage is written again"),
+            }
+            sleep(REPEAT).await;
+        }
     }
 
     /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says

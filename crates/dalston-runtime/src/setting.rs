@@ -173,6 +173,16 @@ pub const SETTINGS: &[Setting] = &[
         "connections of one address, /64 of IPv6; loopback and DALSTON_TRUSTED_PROXIES have no limit of their own",
     ),
     Setting::new(
+        &["DALSTON_KEEP_ALIVE"],
+        "75",
+        "seconds for which a connection is kept between two requests: longer than a proxy in front keeps it",
+    ),
+    Setting::new(
+        &["DALSTON_DRAIN_SECONDS"],
+        "5",
+        "after SIGTERM all is served for so long while /health/ready is 503; 0 when standard error is a terminal",
+    ),
+    Setting::new(
         &["DALSTON_WEBHOOK_NETWORKS"],
         "",
         "networks beside the public ones that webhooks may reach, comma-separated CIDRs: 127.0.0.0/8",
@@ -183,14 +193,14 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         &["DALSTON_ALLOWED_ORIGINS"],
         "",
-        "origins that may open a stream beside the gateway's own, comma-separated: https://app.example.com",
+        "origins whose pages may use the API and open streams beside the gateway's own, comma-separated: https://app.example.com",
     ),
     Setting::new(
         &["DALSTON_ALLOWED_HOSTS"],
         "",
-        "host names that are answered beside loopback names, IP addresses and the machine's own name, comma-separated",
+        "host names that are answered beside loopback names, IP addresses and the machine's own name, comma-separated: api.example.com,*.example.com",
     ),
-    Setting::new(&["DALSTON_TRUSTED_PROXIES"], "", "networks whose X-Forwarded-For is believed, comma-separated CIDRs"),
+    Setting::new(&["DALSTON_TRUSTED_PROXIES"], "", "networks whose X-Forwarded-For and X-Forwarded-Proto are believed, comma-separated CIDRs"),
     Setting::new(
         &["DALSTON_AUTH_FAILURES_PER_MINUTE"],
         "30",

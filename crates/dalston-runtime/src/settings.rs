@@ -137,14 +137,14 @@ impl Settings {
         let mut reader = Reader::new(lookup);
         let data_dir = PathBuf::from(reader.text("DALSTON_DATA_DIR"));
         let default_store = StoreUrl::Sqlite(data_dir.join("dalston.db"));
-        let url = "must be a URL: sqlite://path, postgres://…, redis://… or memory://";
         let counter = "must be a URL: postgres://… or redis://…";
         let listen = reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {
             text.to_socket_addrs().ok()?.next()
         });
-        let store = reader.given("DALSTON_STORE", url, StoreUrl::parse).unwrap_or(default_store);
+        let store = reader.value("DALSTON_STORE").map(|url| StoreUrl::parse(&url)).unwrap_or(Ok(default_store));
+        let store = store.map_err(|wanted| reader.refuse("DALSTON_STORE", wanted)).ok();
         let rate_store = reader.given("DALSTON_RATE_STORE", counter, |text| {
-            StoreUrl::parse(text).filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
+            StoreUrl::parse(text).ok().filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
         });
         let leases = reader.choice("DALSTON_RATE_MODE", "must be leased or shared", &["leased", "shared"]) == "leased";
         let outages = [Outage::Share, Outage::Strict];
@@ -181,6 +181,7 @@ impl Settings {
         let mask = Arc::new(reader.mask());
         match (
             listen,
+            store,
             rate_outage,
             memory,
             workload,
@@ -192,6 +193,7 @@ impl Settings {
         ) {
             (
                 Some(listen),
+                Some(store),
                 Some(rate_outage),
                 Some(memory),
                 Some(workload),
@@ -243,9 +245,11 @@ impl Reader<'_> {
             let plain = text.starts_with("http://") || text.starts_with("https://");
             (plain && text.matches('/').count() == 2).then(|| text.to_ascii_lowercase())
         });
-        let allowed_hosts = self.list("DALSTON_ALLOWED_HOSTS", "must be host names without a port", |text| {
+        let hosts = "must be host names without a port, or *. and one for all names below it: *.example.com";
+        let allowed_hosts = self.list("DALSTON_ALLOWED_HOSTS", hosts, |text| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-            text.bytes().all(plain).then(|| text.to_ascii_lowercase())
+            let name = text.strip_prefix("*.").unwrap_or(text);
+            (!name.is_empty() && name.bytes().all(plain)).then(|| text.to_ascii_lowercase())
         });
         let trusted_proxies = self.list("DALSTON_TRUSTED_PROXIES", "must be CIDRs: 10.0.0.0/8", |text| {
             text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))

@@ -27,14 +27,64 @@ impl StoreUrl {
         }
     }
 
-    pub(crate) fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
+    /// Reads a URL. `Err`: what is wanted.
+    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
+        let wanted = "must be a URL: sqlite://path, postgres://…, redis://…, redis+unix:///path or memory://";
+        let (scheme, rest) = url.split_once(':').ok_or(wanted)?;
+        let (slashes, rest) = rest.strip_prefix("//").map_or((false, rest), |rest| (true, rest));
         match scheme {
-            "sqlite" if !rest.is_empty() => Some(Self::Sqlite(PathBuf::from(rest))),
-            "postgres" | "postgresql" => Some(Self::Postgres(Zeroizing::new(url.to_owned()))),
-            "redis" | "redis+unix" => Some(Self::Redis(Zeroizing::new(url.to_owned()))),
-            "memory" if rest.is_empty() => Some(Self::Memory),
-            _ => None,
+            "sqlite" => Self::sqlite(rest).unwrap_or(Err(wanted)),
+            _ if !slashes => Err(wanted),
+            "postgres" | "postgresql" => Ok(Self::Postgres(Zeroizing::new(url.to_owned()))),
+            "redis" | "redis+unix" => Ok(Self::Redis(Zeroizing::new(url.to_owned()))),
+            "rediss" | "rediss+unix" => Err(
+                "is a Redis URL with TLS, which is not spoken: use redis:// through a tunnel, or redis+unix:///path",
+            ),
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            _ => Err(wanted),
+        }
+    }
+
+    /// Of the embedded database, also as sqlx writes it: `x.db?mode=rwc` is what is done anyway. `None`: no path.
+    fn sqlite(rest: &str) -> Option<Result<Self, &'static str>> {
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        Some(match path {
+            "" => return None,
+            ":memory:" => Ok(Self::Memory),
+            _ if path.starts_with("~/") => Err("must name the whole path: a ~ is a shell's, not a URL's"),
+            _ if !matches!(query, "" | "mode=rwc") => Err("must be sqlite://path without parameters"),
+            path => Ok(Self::Sqlite(PathBuf::from(path))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_database_is_named_as_others_name_it() {
+        for (url, path) in [
+            ("sqlite://x.db", "x.db"),
+            ("sqlite:///srv/x.db?mode=rwc", "/srv/x.db"),
+            ("sqlite:x.db", "x.db"),
+            ("sqlite://./~x.db", "./~x.db"),
+        ] {
+            assert_eq!(StoreUrl::parse(url), Ok(StoreUrl::Sqlite(path.into())), "{url}");
+        }
+        for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://:memory:?mode=rwc", "memory://"] {
+            assert_eq!(StoreUrl::parse(url), Ok(StoreUrl::Memory), "{url}");
+        }
+        for (url, said) in [
+            ("sqlite://~/x.db", "whole path"),
+            ("sqlite://x.db?mode=ro", "without parameters"),
+            ("sqlite://", "must be a URL"),
+            ("rediss://h/0", "TLS"),
+            ("mysql://h", "must be a URL"),
+            ("redis:h", "must be a URL"),
+            ("x.db", "must be a URL"),
+        ] {
+            assert!(StoreUrl::parse(url).unwrap_err().contains(said), "{url}");
         }
     }
 }

@@ -5,8 +5,13 @@ use deadpool::managed::PoolError;
 use sqlx::{Error, migrate::MigrateError};
 use std::{error::Error as Cause, io, time::Duration};
 
-/// What a server says that takes no writes or that stops, as poolers repeat it under codes of their own.
-const DOUBTFUL: [&str; 6] = [
+/// What a server says that takes no writes or that stops, as poolers repeat it under codes of their own: its text, or the
+/// SQLSTATE. The number 25006 alone may be that of a file.
+const DOUBTFUL: [&str; 10] = [
+    "SQLSTATE 25006",
+    "57P01",
+    "57P02",
+    "57P03",
     "read-only transaction",
     "during recovery",
     "the database system is",
@@ -44,7 +49,8 @@ impl From<NoPrimary> for Error {
 }
 
 /// Whether the error says that connections of its kind may not lead to the primary, or lead nowhere: SQLSTATE 25006, the
-/// server stops, crashed or starts (57P01 to 57P03), the connection broke (class 08, input and output).
+/// server stops, crashed or starts (57P01 to 57P03), the connection broke (class 08, input and output). What is said about
+/// a value does not count: it may quote the value.
 pub(crate) fn is_in_doubt(error: &Error) -> bool {
     match error {
         Error::Database(cause) => {
@@ -52,7 +58,7 @@ pub(crate) fn is_in_doubt(error: &Error) -> bool {
             let code = code.as_deref().unwrap_or_default();
             matches!(code, "25006" | "57P01" | "57P02" | "57P03")
                 || code.starts_with("08")
-                || DOUBTFUL.iter().any(|text| cause.message().contains(text))
+                || !is_about_data(Some(code)) && DOUBTFUL.iter().any(|text| cause.message().contains(text))
         }
         Error::AnyDriverError(cause) => !matches!(cause.downcast_ref(), Some(NoPrimary::Unreached(_))),
         Error::Io(_) | Error::Protocol(_) | Error::Tls(_) => true,
@@ -108,4 +114,112 @@ pub(crate) fn migration(error: MigrateError) -> StoreError {
 /// Whether it is a data exception or a violated constraint: SQLSTATE classes 22 and 23.
 fn is_about_data(code: Option<&str>) -> bool {
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::error::{DatabaseError, ErrorKind};
+    use std::{borrow::Cow, fmt};
+
+    /// What a server or a pooler says.
+    #[derive(Debug)]
+    struct Said(&'static str, &'static str);
+
+    impl fmt::Display for Said {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.1)
+        }
+    }
+
+    impl Cause for Said {}
+
+    impl DatabaseError for Said {
+        fn message(&self) -> &str {
+            self.1
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            (!self.0.is_empty()).then_some(Cow::Borrowed(self.0))
+        }
+
+        fn as_error(&self) -> &(dyn Cause + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Cause + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Cause + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    fn said(code: &'static str, text: &'static str) -> Error {
+        Error::Database(Box::new(Said(code, text)))
+    }
+
+    #[test]
+    fn a_server_that_takes_no_writes_or_stops_is_known_by_its_code_and_by_its_text() {
+        for (code, text) in [
+            ("25006", "in the language of the server"),
+            ("57P01", "in the language of the server"),
+            ("57P02", ""),
+            ("57P03", ""),
+            ("08006", "connection failure"),
+            ("08P01", "pgbouncer cannot connect to server"),
+            // As poolers repeat it, under another code or none.
+            ("XX000", "cannot execute UPDATE in a read-only transaction"),
+            ("58000", "cannot execute LOCK TABLE during recovery"),
+            ("", "FATAL: the database system is starting up"),
+            ("58000", "terminating connection due to administrator command"),
+            ("XX000", "server closed the connection unexpectedly"),
+            ("58000", "server conn crashed?"),
+            ("XX000", "backend said: ERROR (SQLSTATE 25006)"),
+            ("XX000", "remote server read error: 57P01"),
+            ("58000", "server login failed: FATAL 57P03"),
+            ("", "[57P02] crash shutdown"),
+        ] {
+            assert!(is_in_doubt(&said(code, text)), "{code} {text}");
+            assert!(matches!(store(said(code, text)), StoreError::Unavailable(_)), "an outage: {code} {text}");
+        }
+        for cause in [NoPrimary::ReadOnly, NoPrimary::Volatile] {
+            assert!(is_in_doubt(&cause.into()));
+        }
+        assert!(
+            is_in_doubt(&ended(io::Error::other("broken pipe"))) && is_in_doubt(&Error::Protocol("cut off".into()))
+        );
+    }
+
+    #[test]
+    fn what_only_resembles_it_says_nothing_of_the_server() {
+        for (code, text) in [
+            ("57014", "canceling statement due to statement timeout"),
+            ("57000", "operator intervention"),
+            ("53100", "could not extend file \"base/16384/25006\": No space left on device"),
+            ("53300", "sorry, too many clients already"),
+            ("40001", "could not serialize access due to read/write dependencies"),
+            ("40P01", "deadlock detected"),
+            ("55P03", "canceling statement due to lock timeout"),
+            ("42P01", "relation \"read-only\" does not exist"),
+            ("25001", "there is a transaction in progress"),
+            ("P0001", "25006"),
+            // A value is quoted.
+            ("22P02", "invalid input syntax for type json: \"the database system is\""),
+            ("22003", "value \"57P01\" is out of range"),
+            ("23514", "terminating connection"),
+        ] {
+            assert!(!is_in_doubt(&said(code, text)), "{code} {text}");
+        }
+        // No connection could be opened, or nobody gave one back: it says nothing of those that are open.
+        assert!(!is_in_doubt(&NoPrimary::unreached(Error::PoolClosed).into()));
+        for cause in [Error::PoolTimedOut, Error::PoolClosed, Error::RowNotFound] {
+            assert!(!is_in_doubt(&cause));
+        }
+    }
 }

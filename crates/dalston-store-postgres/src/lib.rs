@@ -33,6 +33,7 @@ mod webhooks;
 mod workers;
 
 use async_trait::async_trait;
+use change::Change;
 use dalston_model::SharedClock;
 use dalston_store::{PoolFigures, Store, StoreError, StoreResult};
 use dial::Dialer;
@@ -89,6 +90,15 @@ impl PostgresStore {
         self.link.call(work).await
     }
 
+    /// Makes a change of the least kind: it waits in line, writes a record and commits, as every change does.
+    async fn prove(&self) -> sqlx::Result<()> {
+        let mut lease = self.lease().await?;
+        let mut change = Change::begin(&mut lease).await?;
+        change.rehearse().await?;
+        sqlx::query(WRITE).execute(change.conn()).await?;
+        change.commit_unrecorded().await
+    }
+
     /// A connection for one call.
     async fn lease(&self) -> sqlx::Result<Lease> {
         self.link.lease().await
@@ -114,7 +124,7 @@ impl Store for PostgresStore {
         })
         .await?;
         if epochs.is_ailing() {
-            self.call(async { sqlx::query(WRITE).execute(&mut *self.lease().await?).await }).await?;
+            self.call(self.prove()).await?;
             epochs.recovers();
         }
         Ok(())

@@ -10,10 +10,13 @@ use std::{error::Error, io};
 /// say it within the text of another error.
 const DEMOTED: [&str; 4] = ["READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS"];
 
-/// Whether the server says that it is no primary. It has done nothing of what was asked then.
+/// Whether the server says that it is no primary. It has done nothing of what was asked then. What this program says of an
+/// answer does not count: it may quote the answer.
 pub(crate) fn is_demoted(error: &RedisError) -> bool {
-    let words = |text: &str| text.split(|sign: char| !sign.is_ascii_uppercase()).any(|word| DEMOTED.contains(&word));
-    !error.is_io_error() && (error.code().is_some_and(words) || error.detail().is_some_and(words))
+    let is_within = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+    let says = |text: &str| text.split(|sign| !is_within(sign)).any(|word| DEMOTED.contains(&word));
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+        && (error.code().is_some_and(says) || error.detail().is_some_and(says))
 }
 
 /// What it means that a command failed: the server holds what a command cannot take, or it cannot be asked.
@@ -54,5 +57,67 @@ pub(crate) fn pooling(error: &PoolError<RedisError>) -> StoreError {
         PoolError::Timeout(_) | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             StoreError::unavailable("no connection")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a server says, as it is read from the wire.
+    fn said(line: &str) -> RedisError {
+        let answer = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        answer.extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn a_server_that_takes_no_writes_is_known_by_its_code_and_by_its_text() {
+        for line in [
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "LOADING Redis is loading the dataset in memory",
+            "NOREPLICAS Not enough good replicas to write.",
+            // Within the error of a script, as Redis 6 and 7 say it.
+            "ERR Error running script (call to f_6b1bf4): @user_script:1: @user_script: 1: -READONLY You can't write \
+             against a read only replica.",
+            "ERR READONLY You can't write against a read only replica. script: 6b1bf4, on @user_script:1.",
+            "ERR MASTERDOWN Link with MASTER is down",
+            // Of proxies.
+            "ERR backend: LOADING",
+            "ERR [NOREPLICAS] not enough",
+            "UPSTREAM (READONLY)",
+            "READONLY",
+        ] {
+            assert!(is_demoted(&said(line)), "{line}");
+            assert!(matches!(answering(&said(line)), StoreError::Unavailable(_)), "an outage: {line}");
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_it_says_nothing_of_the_server() {
+        for line in [
+            "ERR unknown command 'readonly', with args beginning with:",
+            "ERR value is not an integer or out of range",
+            "ERR wrong number of arguments for 'masterdown' command",
+            "ERR the loading is done",
+            "ERR READONLYISH",
+            "ERR XLOADING",
+            "ERR READONLY_MODE is off",
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "NOAUTH Authentication required.",
+            "BUSY Redis is busy running a script.",
+            "NOSCRIPT No matching script.",
+            "MISCONF Redis is configured to save RDB snapshots",
+            "CLUSTERDOWN The cluster is down",
+        ] {
+            assert!(!is_demoted(&said(line)), "{line}");
+        }
+        // What this program says: of an answer that it did not expect, of a connection.
+        let quoting = (ErrorKind::UnexpectedReturnType, "not convertible", "\"READONLY LOADING\"".to_owned());
+        assert!(!is_demoted(&quoting.into()));
+        let broken = (ErrorKind::Parse, "no answer", "READONLY".to_owned());
+        assert!(!is_demoted(&broken.into()));
+        assert!(!is_demoted(&io::Error::other("READONLY").into()));
     }
 }

@@ -3,6 +3,7 @@
 mod attempts;
 mod bucket;
 mod cancel;
+mod day;
 mod deaths;
 mod export;
 mod length;

@@ -1,13 +1,15 @@
 //! A client that goes in the middle, at whatever point: a job has its audio, and no audio is without a job.
 
-use super::PATH;
+use super::{PATH, assert_nothing, file};
 use dalston_model::JobId;
 use dalston_service::{Jobs, ServiceResult, Upload};
 use kit::{
     app::{App, Start, operator},
+    hanging::Hanging,
     process::{eventually, files},
     stores, wav,
 };
+use reqwest::{Method, multipart::Form};
 use std::{
     future::{Future, poll_fn},
     pin::pin,
@@ -30,6 +32,24 @@ async fn cut<T>(work: impl Future<Output = T>, waits: u32) -> Option<T> {
 
 async fn start() -> App {
     Start::default().on(stores::sqlite().await).start().await
+}
+
+#[tokio::test]
+async fn a_client_that_goes_during_the_probe_ends_the_decoder_and_frees_its_place() {
+    let program = Hanging::default();
+    let app = Start::default().decoder(program.program.clone()).start().await;
+    let client = app.key("jobs:read,jobs:write").await;
+    // More often than one holder has places.
+    for (turn, path) in [PATH, "/openai/v1/audio/transcriptions"].iter().cycle().take(10).enumerate() {
+        let form = Form::new().text("model", "whisper-1").part("file", file(wav::tone(1)));
+        let upload = tokio::spawn(client.request(Method::POST, path).multipart(form).send());
+        eventually("it is probed", async || program.processes().len() == turn + 1).await;
+        assert_eq!(program.running(), 1);
+        upload.abort();
+        eventually("the decoder has ended", async || program.running() == 0).await;
+    }
+    eventually("nothing is left", async || files(&app.data.path().join("audio/incoming")).is_empty()).await;
+    assert_nothing(&app, &client).await;
 }
 
 async fn upload(jobs: &Jobs) -> ServiceResult<JobId> {

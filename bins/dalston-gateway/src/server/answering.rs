@@ -1,13 +1,15 @@
-//! The outermost service: it tells the connection when a request is served, and cuts long answers into pieces.
+//! The outermost service: it tells the connection when a request is served, cuts long answers into pieces, and ends
+//! connections while the gateway drains.
 
 use super::turn::{Serving, Turn};
+use crate::Gateway;
 use actix_http::{
-    Payload, Request, Response,
+    ConnectionType, Payload, Request, Response, StatusCode,
     body::{BodySize, MessageBody},
 };
 use actix_web::{
     dev::{Service, ServiceFactory},
-    web::Bytes,
+    web::{Bytes, Data},
 };
 use futures_util::future::LocalBoxFuture;
 use pin_project_lite::pin_project;
@@ -25,12 +27,13 @@ const PIECE: usize = 16 * 1024;
 /// A service whose connections know when it serves a request.
 pub(super) struct Answering<S, B> {
     service: S,
+    gateway: Data<Gateway>,
     body: PhantomData<B>,
 }
 
 impl<S, B> Answering<S, B> {
-    pub(super) const fn new(service: S) -> Self {
-        Self { service, body: PhantomData }
+    pub(super) const fn new(service: S, gateway: Data<Gateway>) -> Self {
+        Self { service, gateway, body: PhantomData }
     }
 }
 
@@ -49,8 +52,8 @@ where
     type Future = LocalBoxFuture<'static, Result<Self::Service, Self::InitError>>;
 
     fn new_service(&self, (): ()) -> Self::Future {
-        let made = self.service.new_service(());
-        Box::pin(async { Ok(Answering::new(made.await?)) })
+        let (made, gateway) = (self.service.new_service(()), self.gateway.clone());
+        Box::pin(async { Ok(Answering::new(made.await?, gateway)) })
     }
 }
 
@@ -76,7 +79,8 @@ where
             let body = serving.body(request.take_payload());
             *request.payload() = Payload::Stream { payload: Box::pin(body) };
         }
-        Answered { answering: self.service.call(request), serving, body: PhantomData }
+        let drains = self.gateway.is_draining();
+        Answered { answering: self.service.call(request), serving, drains, body: PhantomData }
     }
 }
 
@@ -86,6 +90,7 @@ pin_project! {
         #[pin]
         answering: F,
         serving: Option<Serving>,
+        drains: bool,
         body: PhantomData<B>,
     }
 }
@@ -100,11 +105,14 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.answering.poll(context));
-        let serving = this.serving.take();
-        Poll::Ready(
+        let (serving, drains) = (this.serving.take(), *this.drains);
+        Poll::Ready(answer.map(|answer| {
+            let mut answer = answer.into().map_body(|_, body| Answer { body, rest: Bytes::new(), _serving: serving });
+            if drains && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.head_mut().set_connection_type(ConnectionType::Close);
+            }
             answer
-                .map(|answer| answer.into().map_body(|_, body| Answer { body, rest: Bytes::new(), _serving: serving })),
-        )
+        }))
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Limits {
     pub write: Duration,
     /// Time to end a connection in order.
     pub disconnect: Duration,
+    /// Time for which all is served after the gateway was asked to stop.
+    pub drain: Duration,
     /// Time to finish requests when the server stops; whole seconds.
     pub finish: Duration,
     /// Bytes of a client's answers that the kernel holds. Linux takes twice as much memory for them.
@@ -36,9 +38,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(5),
-            idle: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
             write: Duration::from_secs(15),
             disconnect: Duration::from_secs(1),
+            drain: Duration::from_secs(5),
             finish: Duration::from_secs(30),
             send_buffer: 256 * 1024,
             connections: 10_000,
@@ -51,14 +54,17 @@ impl Default for Limits {
 
 impl Limits {
     /// As the settings want them. `files`: how many files the process may have open, of which connections take three
-    /// quarters at most.
-    pub fn new(settings: &Settings, files: Option<u64>) -> Self {
+    /// quarters at most. `attended`: somebody sits at a terminal, and waits for no balancer when it is to stop.
+    pub fn new(settings: &Settings, files: Option<u64>, attended: bool) -> Self {
         let files = files.and_then(|files| usize::try_from(files / 4 * 3).ok()).unwrap_or(usize::MAX);
+        let others = Self::default();
         Self {
+            idle: settings.clients.keep_alive,
+            drain: settings.clients.drain.unwrap_or(if attended { Duration::ZERO } else { others.drain }),
             connections: settings.clients.connections.get().min(files),
             per_address: settings.clients.connections_per_address.get(),
             proxies: loopback().into_iter().chain(settings.trusted_proxies.iter().copied()).collect(),
-            ..Self::default()
+            ..others
         }
     }
 }

@@ -67,7 +67,7 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.turn());
             })
-            .finish(Answering::new(map_config(app, |()| AppConfig::default())));
+            .finish(Answering::new(map_config(app, |()| AppConfig::default()), gateway.clone()));
         let (places, head, write) = (places.clone(), limits.head, limits.write);
         fn_service(move |stream: TcpStream| open(stream, places.clone(), head, write)).and_then(http)
     };

@@ -47,6 +47,7 @@ impl DecoderProgram {
 pub struct Decoders {
     program: Option<DecoderProgram>,
     listening: Duration,
+    probing: Duration,
     probes: Places,
 }
 
@@ -54,7 +55,13 @@ impl Decoders {
     /// With this program; without one nothing is decoded, which is an outage. `patience` is how long an attempt at a job
     /// may take: a decoder is given half of that in processor time, so what ends it is the file, and not a busy machine.
     pub fn new(program: Option<DecoderProgram>, patience: Duration) -> Self {
-        Self { program, listening: patience / 2, probes: Places::new(PROBES) }
+        Self { program, listening: patience / 2, probing: PROBE_WALL, probes: Places::new(PROBES) }
+    }
+
+    /// The same, with another time by the clock after which a probe is ended than a minute.
+    #[must_use]
+    pub fn probing_for(self, wall: Duration) -> Self {
+        Self { probing: wall, ..self }
     }
 
     /// Reads what a file is; `None`: no audio or video that is known here. A few files are probed at once, and of one holder one
@@ -64,7 +71,7 @@ impl Decoders {
     pub async fn probe(&self, holder: &str, file: File) -> Result<Option<Found>, EngineError> {
         let _place = self.probes.take(holder).await;
         let mut decoder = self.start(Task::Probe, PROBE_PROCESSOR, file)?;
-        match timeout(PROBE_WALL, decoder.next()).await {
+        match timeout(self.probing, decoder.next()).await {
             Ok(Ok(Message::Found(found))) => Ok(found),
             Ok(Ok(Message::Unable(why))) => Err(EngineError::Unavailable(why)),
             Ok(Ok(other)) => Err(died(&format!("it says {other:?}"))),

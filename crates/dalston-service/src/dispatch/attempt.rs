@@ -1,6 +1,6 @@
 //! An attempt at a job: the audio to the engine, what it finds into a file, and the word to the store.
 
-use super::{Dispatcher, LAST, draft::Draft};
+use super::{Dispatcher, LAST, draft::Draft, length::metered};
 use crate::{
     blobs::Blob,
     board::{Board, Run, Why},
@@ -30,8 +30,8 @@ const STOPPED: &str = "The gateway stopped while it ran";
 
 /// What came of the work.
 enum Done {
-    /// A transcript, kept under the lease.
-    Transcript(Summary),
+    /// A transcript, kept under the lease, and how many milliseconds of audio are metered for it.
+    Transcript(Summary, u64),
     /// Nothing, for good.
     Never(&'static str),
     /// Nothing this time.
@@ -75,7 +75,7 @@ impl Dispatcher {
                 Err(why) => Done::Stopped(why),
             }
         };
-        if let Some(outcome) = self.outcome(&job, deaths, &run.lease, done) {
+        if let Some(outcome) = self.outcome(deaths, &run.lease, done) {
             self.finish(&run.lease, &outcome).await;
         }
         drop(place);
@@ -178,7 +178,8 @@ impl Dispatcher {
             (Some(why @ (Why::Cancelled | Why::Lost)), _) => Ok(Done::Stopped(why)),
             (_, Ok(summary)) => {
                 self.blobs.publish(&path, &run.lease).await?;
-                Ok(Done::Transcript(summary))
+                let audio_ms = metered(job, summary.duration, reserved_ms, most);
+                Ok(Done::Transcript(summary, audio_ms))
             }
             (Some(Why::TooLong), Err(_)) => Ok(Done::NotNow(TOO_LONG)),
             (Some(why), Err(_)) => Ok(Done::Stopped(why)),
@@ -187,13 +188,12 @@ impl Dispatcher {
     }
 
     /// What the store is told; `None`: nothing.
-    fn outcome(&self, job: &Job, deaths: u64, lease: &Lease, done: Done) -> Option<Outcome> {
+    fn outcome(&self, deaths: u64, lease: &Lease, done: Done) -> Option<Outcome> {
         let attempts = u64::from(self.terms.attempts.get());
         let has_more = lease.fence < attempts;
         let waits = usize::try_from(lease.fence).unwrap_or(usize::MAX).saturating_sub(1).min(BACKOFF.len() - 1);
         match done {
-            Done::Transcript(summary) => {
-                let audio_ms = summary.duration.and_then(millis).unwrap_or_else(|| job.audio_ms());
+            Done::Transcript(summary, audio_ms) => {
                 Some(Outcome::Completed { result: view::result(&summary, lease.fence), audio_ms })
             }
             Done::NotNow(error) if has_more => {
@@ -294,11 +294,4 @@ fn failed(job: &Job, error: EngineError) -> io::Result<Done> {
         EngineError::Stopped => Ok(Done::NotNow(BROKEN)),
         EngineError::Io(error) => Err(error),
     }
-}
-
-/// Seconds as milliseconds, rounded up. `None`: they are not known.
-fn millis(seconds: f64) -> Option<u64> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-    let millis = (seconds * 1_000.0).ceil() as u64;
-    (seconds > 0.0).then(|| millis.min(u64::from(u32::MAX)))
 }

@@ -1,4 +1,4 @@
-//! How long the audio of a job is, and how much of it may be transcribed.
+//! How long the audio of a job is, how much of it may be transcribed, and how much is metered.
 
 use super::Dispatcher;
 use dalston_engine::{DAY_IS_OVER, Most, TOO_DENSE, TOO_LONG, most_seconds};
@@ -67,6 +67,16 @@ impl Dispatcher {
     }
 }
 
+/// Milliseconds of audio to meter for a completed job, by the length in seconds that its result has. Where neither the
+/// upload nor the engine told a length, it is as much of what was reserved as the job could have: an engine that tells
+/// no times must not make a day endless.
+pub(super) fn metered(job: &Job, length: Option<f64>, reserved_ms: u64, most: Most) -> u64 {
+    match (length, job.audio.duration_seconds) {
+        (None, None) => reserved_ms.min(millis(most.seconds).unwrap_or_default()),
+        (length, _) => length.and_then(millis).unwrap_or_else(|| job.audio_ms()),
+    }
+}
+
 /// The seconds that a job may have of a day of which so much is left beside what is reserved for it. What a file told of its
 /// length may be a little off; where it told nothing, all that there is was reserved.
 fn allowed(told: Option<f64>, reserved_ms: u64, left_ms: u64) -> f64 {
@@ -80,4 +90,35 @@ fn allowed(told: Option<f64>, reserved_ms: u64, left_ms: u64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
 fn seconds(millis: u64) -> f64 {
     millis as f64 / 1_000.0
+}
+
+/// Seconds as milliseconds, rounded up. `None`: they are not known.
+fn millis(seconds: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    let millis = (seconds * 1_000.0).ceil() as u64;
+    (seconds > 0.0).then(|| millis.min(u64::from(u32::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_may_have_what_was_reserved_for_it_and_what_is_left_of_the_day() {
+        // (what was told of its length, milliseconds reserved, milliseconds left) and the seconds that it may have.
+        for (told, reserved, left, may) in [
+            (None, 6_000, 0, 6.0),
+            (None, 6_000, 4_000, 10.0),
+            // The limit was set after the upload.
+            (None, 0, 4_000, 4.0),
+            (None, 0, 0, 0.0),
+            (Some(100.0), 100_000, 500_000, 600.0),
+            // A little more than a file told of its length is no excess.
+            (Some(100.0), 100_000, 0, 102.0),
+            (Some(0.5), 500, 0, 1.505),
+            (None, u64::MAX, 1, seconds(u64::MAX)),
+        ] {
+            assert!((allowed(told, reserved, left) - may).abs() < 1e-6, "{told:?} {reserved} {left}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, page, text};
 use dalston_auth::Need;
-use dalston_model::{Action, Actor, Cursor, PageLimit, Scope, Start, Timestamp};
+use dalston_model::{Action, Actor, Cursor, Page, PageLimit, Scope, Start, Timestamp};
 use dalston_service::{AuditFilter, ServiceError, ServiceResult, audit_view};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -81,8 +81,9 @@ impl Command for List {
             limit: self.limit.unwrap_or_default(),
         };
         let page = context.services.audits.list(&context.permit, &filter).await?;
-        let next = page.next.map(|seq| Cursor { created_at: Timestamp::from_secs(0), id: seq.to_string() });
-        Ok(Answer { next, ..Answer::new(page.records.iter().map(audit_view).collect()) })
+        let before = |seq: &u64| Cursor::of(Timestamp::from_secs(0), seq);
+        let page = Page { items: page.records, next: page.next.as_ref().map(before) };
+        Ok(Answer::list(page, audit_view, |record| before(&record.seq)))
     }
 }
 

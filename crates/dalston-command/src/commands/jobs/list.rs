@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
-use dalston_model::{JobStatus, PageLimit, Scope};
+use dalston_model::{Cursor, JobStatus, PageLimit, Scope};
 use dalston_service::{ServiceError, ServiceResult, job_view};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -64,6 +64,6 @@ impl Command for List {
             .jobs
             .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), self.offset)?, status)
             .await?;
-        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(job_view).collect()) })
+        Ok(Answer::list(page, job_view, |job| Cursor::of(job.created_at, &job.id)))
     }
 }

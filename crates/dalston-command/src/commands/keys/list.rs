@@ -1,7 +1,7 @@
 use super::notes;
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone, page, text};
 use dalston_auth::Need;
-use dalston_model::{PageLimit, Scope, Timestamp};
+use dalston_model::{Cursor, PageLimit, Scope, Timestamp};
 use dalston_service::{ServiceResult, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -58,6 +58,6 @@ impl Command for List {
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.keys.list(&context.permit, &request, self.include_revoked).await?;
-        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(key_view).collect()) })
+        Ok(Answer::list(page, key_view, |used| Cursor::of(used.key.created_at, &used.key.id)))
     }
 }

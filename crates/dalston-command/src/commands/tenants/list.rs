@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
-use dalston_model::{PageLimit, Scope};
+use dalston_model::{Cursor, PageLimit, Scope};
 use dalston_service::{ServiceResult, tenant_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,6 +32,6 @@ impl Command for List {
             .tenants
             .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), None)?)
             .await?;
-        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(tenant_view).collect()) })
+        Ok(Answer::list(page, tenant_view, |tenant| Cursor::of(tenant.created_at, &tenant.id)))
     }
 }

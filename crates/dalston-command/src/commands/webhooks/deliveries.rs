@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
-use dalston_model::{PageLimit, Scope};
+use dalston_model::{Cursor, PageLimit, Scope};
 use dalston_service::{ServiceResult, delivery_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,6 +33,6 @@ impl Command for Deliveries {
         let id = super::webhook_id(&self.webhook_id)?;
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.deliveries(&context.permit, id, &request).await?;
-        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(delivery_view).collect()) })
+        Ok(Answer::list(page, delivery_view, |delivery| Cursor::of(delivery.created_at, &delivery.id)))
     }
 }

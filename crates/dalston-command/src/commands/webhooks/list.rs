@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
-use dalston_model::{PageLimit, Scope};
+use dalston_model::{Cursor, PageLimit, Scope};
 use dalston_service::{ServiceResult, webhook_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,6 +30,6 @@ impl Command for List {
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.list(&context.permit, &request).await?;
-        Ok(Answer { next: page.next, ..Answer::new(page.items.iter().map(webhook_view).collect()) })
+        Ok(Answer::list(page, webhook_view, |webhook| Cursor::of(webhook.created_at, &webhook.id)))
     }
 }

@@ -1,0 +1,66 @@
+//! Pages of other origins: which may read the answers (Fetch standard, CORS protocol). Without credentials mode: a key is
+//! a header that the page sets itself.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    dev::ResourceDef,
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderValue},
+    },
+};
+use std::sync::Arc;
+
+/// Seconds for which a browser remembers a preflight.
+const MAX_AGE: &str = "600";
+/// What a page may read besides what the Fetch standard lets it read.
+const EXPOSED: &str = "X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, Link, Location";
+
+/// The origins that are allowed, and the methods of each route.
+#[derive(Clone)]
+pub struct Cors(Arc<Parts>);
+
+struct Parts {
+    origins: Vec<String>,
+    routes: Vec<(ResourceDef, String)>,
+}
+
+impl Cors {
+    /// These origins, exactly (`https://app.example.com`); and of each route its pattern and its methods (`GET, HEAD`).
+    pub fn new(origins: Vec<String>, routes: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let routes = routes.into_iter().map(|(pattern, methods)| (ResourceDef::new(pattern), methods)).collect();
+        Self(Arc::new(Parts { origins, routes }))
+    }
+
+    /// The origin of the request, if it is allowed. Two are none.
+    pub(crate) fn origin(&self, request: &HttpRequest) -> Option<HeaderValue> {
+        let mut origins = request.headers().get_all(header::ORIGIN);
+        let origin = origins.next().filter(|_| origins.next().is_none())?;
+        let text = origin.to_str().ok()?;
+        self.0.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(text)).then(|| origin.clone())
+    }
+
+    /// The answer to a preflight for a route that there is. `None`: the request is none.
+    pub(crate) fn preflight(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        let headers = request.headers();
+        if *request.method() != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            return None;
+        }
+        let (_, methods) = self.0.routes.iter().find(|(route, _)| route.is_match(request.path()))?;
+        let mut answer = HttpResponse::NoContent();
+        answer
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods.as_str()))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE));
+        for asked in headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            answer.append_header((header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone()));
+        }
+        Some(answer.finish())
+    }
+
+    /// Lets a page of this origin read the answer.
+    pub(crate) fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+}
