@@ -12,6 +12,9 @@ use symphonia::core::codecs::audio::{
 
 /// Characters of a name that a file gives.
 const MOST: usize = 32;
+/// How names begin of what is decoded here: a file that names it and is taken by no demuxer is damaged.
+const DECODED: [&str; 11] =
+    ["A_AAC", "A_ALAC", "A_FLAC", "A_MPEG", "A_OPUS", "A_PCM", "A_VORBIS", "Opus", "alac", "fLaC", "mp4a"];
 /// Pages of an Ogg at whose beginning streams are named.
 const PAGES: usize = 16;
 
@@ -138,7 +141,11 @@ fn four(bytes: &[u8]) -> Option<String> {
 fn named(bytes: &[u8]) -> String {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./ ".contains(byte);
     let name: String = bytes.iter().copied().take_while(is_part).take(MOST).map(char::from).collect();
-    if name.trim().is_empty() { "its codec".to_owned() } else { name.trim().to_owned() }
+    match name.trim() {
+        "" => "its codec".to_owned(),
+        decoded if DECODED.iter().any(|begin| decoded.starts_with(begin)) => "damaged audio".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +179,8 @@ mod tests {
             (sample(b"sawb"), Some(("mp4", "AMR-WB"))),
             (sample(b"ab\n\0"), Some(("mp4", "ab"))),
             (sample(b"\0\0\0\0"), Some(("mp4", "its codec"))),
+            (sample(b"mp4a"), Some(("mp4", "damaged audio"))),
+            ((b"\x1a\x45\xdf\xa3\x86\x86A_OPUS\xe1".to_vec(), None), Some(("matroska", "damaged audio"))),
             ((b"\0\0\0\x20ftyp3gp4".to_vec(), Some(*b"samr")), Some(("3gp", "AMR"))),
             ((b"\0\0\0\x20ftypisom".to_vec(), None), None),
             ((b"<html>".to_vec(), None), None),
