@@ -64,7 +64,7 @@ pub(crate) fn unread(head: &[u8], sample: Option<[u8; 4]>) -> Option<(&'static s
     }
 }
 
-/// Whether a Matroska file calls itself WebM.
+/// What a Matroska file calls itself: `webm` or `matroska`.
 pub(crate) fn matroska(head: &[u8]) -> &'static str {
     let kind = find(head, b"\x42\x82").and_then(|at| head.get(at + 3..));
     if kind.is_some_and(|kind| kind.starts_with(b"webm")) { "webm" } else { "matroska" }

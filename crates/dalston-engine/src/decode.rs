@@ -116,10 +116,14 @@ impl Decoder {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) if packet.track_id == self.voice.track => packet,
                 Ok(Some(_)) => continue,
-                Ok(None) => return Ok(self.trim.end(true)),
+                Ok(None) => {
+                    self.trim.end(true);
+                    return Ok(());
+                }
                 // A file that was cut off is as long as it is.
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Ok(self.trim.end(false));
+                    self.trim.end(false);
+                    return Ok(());
                 }
                 Err(Error::IoError(error)) => return Err(error.into()),
                 // Another stream begins behind the first.
@@ -134,7 +138,8 @@ impl Decoder {
                     let mut samples = Vec::new();
                     audio.copy_to_vec_interleaved(&mut samples);
                     let (rate, channels) = (audio.spec().rate(), audio.spec().channels().count());
-                    return Ok(self.trim.push(Piece { rate, channels, samples }));
+                    self.trim.push(Piece { rate, channels, samples });
+                    return Ok(());
                 }
                 Ok(_) => {}
                 Err(Error::DecodeError(_) | Error::IoError(_)) if broken < BROKEN => broken += 1,

@@ -210,8 +210,8 @@ mod tests {
             (&[], 0, None),
         ] {
             let mut decoder = decoder(&header(1, 2, u16::to_le_bytes(skip), &[0]), 2).unwrap();
-            let decoded = decoder.decode(&packet(data)).ok().map(|audio| audio.frames());
-            assert_eq!(decoded, right, "{data:?}");
+            let frames = decoder.decode(&packet(data)).ok().map(|audio| audio.frames());
+            assert_eq!(frames, right, "{data:?}");
         }
     }
 

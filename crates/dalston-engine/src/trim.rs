@@ -106,8 +106,11 @@ mod tests {
         let (mut trim, mut heard) = (Trim::new(edges), Vec::new());
         let mut take = |trim: &mut Trim| {
             while let Some(piece) = trim.pop() {
-                assert!(piece.samples.chunks(2).all(|frame| frame[0] == frame[1]));
-                heard.extend(piece.samples.chunks(2).map(|frame| frame[0] as u8));
+                heard.extend(piece.samples.chunks(2).map(|frame| {
+                    let number =
+                        (0..20).find(|number| frame.iter().all(|sample| (sample - f32::from(*number)).abs() < 0.1));
+                    number.expect("both channels of a frame")
+                }));
             }
         };
         for piece in pieces {
