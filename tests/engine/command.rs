@@ -33,6 +33,19 @@ async fn the_placeholders_are_filled_and_the_environment_is_bare() {
 }
 
 #[tokio::test]
+async fn the_file_has_the_ending_of_what_it_is() {
+    let desk = Desk::new(&wav::tone(1));
+    let said = r#"printf '{"text": "%s %s"}' "${1##*/}" "$(head -c 4 "$1")" > "$2.json""#;
+    for (format, right) in [("wav", "audio.wav RIFF"), ("mpegts", "audio.ts RIFF"), ("of old", "audio RIFF")] {
+        let mut work = desk.work();
+        work.about.format = format.to_owned();
+        let (summary, kept) = desk.transcribe(&script(said), &work).await;
+        summary.unwrap();
+        assert_eq!(kept.texts(), [right]);
+    }
+}
+
+#[tokio::test]
 async fn every_shape_of_transcript_is_read() {
     let desk = Desk::new(&wav::tone(6));
     let whisper = json!({"result": {"language": "en"}, "model": {"type": "tiny"}, "transcription": [

@@ -94,7 +94,7 @@ async fn a_decoder_has_no_variable_of_the_gateway() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("environment");
     // As the kernel handed it over: a shell adds variables of its own.
-    let said = format!("cat /proc/$$/environ > {}\necho '{{\"audio\":null}}'", path.display());
+    let said = format!("cat /proc/$$/environ > {}\necho '{{\"found\":null}}'", path.display());
     let program = script(&home.path().join("program"), &said);
     let probed = Decoders::new(Some(program), HOUR).probe("a", File::open("/dev/null").unwrap()).await;
     assert!(matches!(probed, Ok(None)), "{probed:?}");

@@ -45,6 +45,41 @@ async fn the_file_and_the_options_reach_the_server_and_segments_and_words_come_b
 }
 
 #[tokio::test]
+async fn the_server_is_given_the_ending_and_the_type_of_what_the_file_is() {
+    let server = EngineServer::start();
+    let desk = Desk::new(&wav::tone(1));
+    for (name, format, right, media_type) in [
+        (Some("PTT-1.opus"), "ogg", "PTT-1.ogg", Some("audio/ogg")),
+        (Some("a.wav"), "webm", "a.webm", Some("audio/webm")),
+        (Some("audio.m4a.tmp"), "mp4", "audio.m4a.mp4", Some("audio/mp4")),
+        (Some("rec."), "mp3", "rec.mp3", Some("audio/mpeg")),
+        (Some("clip.qt"), "mp4", "clip.mp4", Some("audio/mp4")),
+        (Some("گفتگو.WAV"), "amr", "گفتگو.amr", Some("audio/amr")),
+        (None, "flac", "audio.flac", Some("audio/flac")),
+        (Some("a.wav"), "of old", "a.wav", None),
+    ] {
+        let mut work = desk.work();
+        (work.filename, work.about.format) = (name.map(str::to_owned), format.to_owned());
+        desk.transcribe(&engine(&server, None), &work).await.0.unwrap();
+        let heard = server.last();
+        assert_eq!((heard.filename.as_str(), heard.media_type.as_deref()), (right, media_type), "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_segments_in_either_way_is_asked_for_the_text() {
+    let server = EngineServer::start();
+    let desk = Desk::new(&wav::tone(1));
+    for status in [400, 422] {
+        server.answers([Answers::Raw(status, "{}".to_owned())]);
+        let (summary, kept) = desk.transcribe(&engine(&server, None), &desk.work()).await;
+        summary.unwrap();
+        assert!(!kept.texts().is_empty(), "{status}");
+        assert_eq!(server.last().all("response_format"), ["json"], "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_translation_has_no_language_and_a_server_without_segments_gives_the_text() {
     let server = EngineServer::start();
     server.forget_verbose();
@@ -93,7 +128,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_refused_without_a_wor
         let (summary, _) = desk.transcribe(&engine, &desk.work()).await;
         assert!(matches!(summary, Err(EngineError::Unavailable(_))), "{status}: {summary:?}");
     }
-    for status in [413, 422] {
+    for status in [413, 415] {
         server.answers([Answers::Raw(status, "secret".to_owned())]);
         let Err(EngineError::Rejected(said, _)) = desk.transcribe(&engine, &desk.work()).await.0 else {
             panic!("{status}")

@@ -33,6 +33,12 @@ pub fn others() -> Vec<Bomb> {
         many("Matroska of PCM, 2^31 channels", mkv(b"A_PCM/INT/LIT", &[], 1 << 31)),
         many("Matroska of PCM, 65,535 channels", mkv(b"A_PCM/INT/LIT", &[], 65_535)),
         many("Matroska of Vorbis, 256 code books", mkv(b"A_VORBIS", &laced(256), 1)),
+        many("Matroska of Opus, 255 channels of 255 streams", mkv(b"A_OPUS", &opus(255, 255, 0), 2)),
+        many("Matroska of Opus, 64 channels of 254 streams", mkv(b"A_OPUS", &opus(64, 254, 1), 2)),
+        many(
+            "Ogg of Opus, 255 channels of one stream",
+            ogg(&[&opus(255, 1, 0), b"OpusTags\0\0\0\0\0\0\0\0", &[0xff; 9]]),
+        ),
         many("Ogg of Vorbis, 3 code books", ogg(&[&identification(32), &comment(), &setup(3)])),
         many("WAV of 65,535 channels", wav(1, 65_535, 65_535, 8, &[])),
         many("WAV of ADPCM, blocks of 65,535 bytes", wav(2, 2, 65_535, 4, &[0xff; 34])),
@@ -40,6 +46,12 @@ pub fn others() -> Vec<Bomb> {
         many("FLAC of 2^36 samples in blocks of 65,535", flac()),
         many("MP3 with an ID3 tag of 256 MiB", [&b"ID3\x04\0\0\x7f\x7f\x7f\x7f"[..], &[0; 4096]].concat()),
     ]
+}
+
+/// A header of Opus: channels, streams, and how many of these have two; every channel is the first of them.
+fn opus(channels: u8, streams: u8, coupled: u8) -> Vec<u8> {
+    let about = [b"OpusHead\x01", &[channels][..], &[0; 8], &[255, streams, coupled]].concat();
+    [about, vec![0; channels.into()]].concat()
 }
 
 /// A CAF: the words of its description, and the data.

@@ -46,6 +46,8 @@ pub struct Heard {
     pub fields: Vec<(String, String)>,
     /// What the file is called.
     pub filename: String,
+    /// Its media type, as its part says it.
+    pub media_type: Option<String>,
     /// The file.
     pub audio: Vec<u8>,
 }
@@ -167,11 +169,12 @@ async fn answer(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpResp
         authorization: head(header::AUTHORIZATION),
         fields: Vec::new(),
         filename: String::new(),
+        media_type: None,
         audio: Vec::new(),
     };
-    for (name, filename, value) in parts(&head(header::CONTENT_TYPE), &body) {
+    for Part { name, filename, media_type, value } in parts(&head(header::CONTENT_TYPE), &body) {
         match filename {
-            Some(filename) => (heard.filename, heard.audio) = (filename, value),
+            Some(filename) => (heard.filename, heard.media_type, heard.audio) = (filename, media_type, value),
             None => heard.fields.push((name, String::from_utf8(value).unwrap())),
         }
     }
@@ -218,8 +221,15 @@ pub fn transcript(words: bool) -> Value {
     transcript
 }
 
-/// The parts of a form: their names, what files are called, their values.
-fn parts(content_type: &str, body: &[u8]) -> Vec<(String, Option<String>, Vec<u8>)> {
+/// A part of a form; one that is a file has a name for that.
+struct Part {
+    name: String,
+    filename: Option<String>,
+    media_type: Option<String>,
+    value: Vec<u8>,
+}
+
+fn parts(content_type: &str, body: &[u8]) -> Vec<Part> {
     let boundary = format!("\r\n--{}", content_type.split_once("boundary=").unwrap().1.trim_matches('"'));
     let body = [b"\r\n", body].concat();
     let mut places: Vec<usize> = Vec::new();
@@ -233,7 +243,8 @@ fn parts(content_type: &str, body: &[u8]) -> Vec<(String, Option<String>, Vec<u8
         let gap = find(part, b"\r\n\r\n").unwrap();
         let head = String::from_utf8(part[..gap].to_vec()).unwrap();
         let given = |name: &str| Some(head.split_once(&format!("; {name}=\""))?.1.split_once('"')?.0.to_owned());
-        (given("name").unwrap(), given("filename"), part[gap + 4..].to_vec())
+        let media_type = head.lines().find_map(|line| line.strip_prefix("Content-Type: ")).map(str::to_owned);
+        Part { name: given("name").unwrap(), filename: given("filename"), media_type, value: part[gap + 4..].to_vec() }
     };
     places.windows(2).map(part).collect()
 }

@@ -70,7 +70,8 @@ async fn a_client_that_goes_away_cancels_its_job() {
 #[tokio::test]
 async fn a_refusal_of_the_engine_is_told_and_not_to_be_tried_again() {
     let server = EngineServer::start();
-    server.answers([Answers::Raw(422, "a secret of the engine".to_owned())]);
+    // With segments, and without.
+    server.answers([(); 2].map(|()| Answers::Raw(422, "a secret of the engine".to_owned())));
     let app = gateway(&server).await;
     let client = app.key("jobs:read,jobs:write").await;
     let answer = send(&client, form()).await.expect(400);

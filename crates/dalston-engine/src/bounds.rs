@@ -1,17 +1,17 @@
 //! What no honest header asks for. It is refused before a decoder sets memory aside for it.
 
-use crate::vorbis;
+use crate::{opus::Opus, packets::aac_core, vorbis};
 use symphonia::core::{
     audio::Channels,
     codecs::audio::{
         AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-        well_known::{CODEC_ID_ALAC, CODEC_ID_VORBIS},
+        well_known::{CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS},
     },
     errors::{Error, Result},
 };
 
 /// Channels of a file.
-const CHANNELS: usize = 64;
+pub(crate) const CHANNELS: usize = 64;
 /// Frames of a packet: FLAC has the longest, of 65,535.
 const FRAMES: u64 = 65_536;
 /// Samples of a packet: frames of all its channels.
@@ -33,7 +33,17 @@ pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDeco
     if params.codec == CODEC_ID_ALAC && params.extra_data.as_deref().is_some_and(is_long) {
         return Err(Error::LimitError("frames of a packet"));
     }
-    symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default())
+    if params.codec == CODEC_ID_OPUS {
+        return Ok(Box::new(Opus::new(params)?));
+    }
+    let core = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_AAC).and_then(aac_core);
+    let mut params = params.clone();
+    if let Some(core) = core {
+        params.with_extra_data(core.into());
+    }
+    // The header of an MP3 may say less than there is: a file that was put together of two has that of the first.
+    let options = AudioDecoderOptions::default().gapless(params.codec != CODEC_ID_MP3);
+    symphonia::default::get_codecs().make_audio_decoder(&params, &options)
 }
 
 /// Whether the cookie of an ALAC stream says that its packets are longer. They are what it begins with, or what stands

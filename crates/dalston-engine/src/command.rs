@@ -3,6 +3,7 @@
 use crate::{
     Engine, EngineError, Sink, Stop, Summary, Work,
     answer::{self, MOST},
+    format::Format,
     process::{Child, Ended, Limits},
     relay::{relay, stopped},
 };
@@ -25,7 +26,7 @@ const NOTHING: &str = "The engine left no transcript";
 /// A command. It is started once for each job, without a shell, in a folder of its own, in a process group of its own,
 /// with `PATH`, `HOME` and `LANG` as its whole environment.
 ///
-/// Its words may hold `{audio}` (the path of the file), `{output}` (where to leave the transcript: at this path with
+/// Its words may hold `{audio}` (the path of the file, with the ending of what it is where that is known), `{output}` (where to leave the transcript: at this path with
 /// `.json` behind), `{language}` (or `auto`), `{model}` (or `default`), `{prompt}` and `{task}` (`transcribe`,
 /// `translate`). Without `{output}` the transcript is what it writes to its standard output. Either is OpenAI's
 /// `verbose_json` or `json`, whisper.cpp's JSON, or an object with our segments; standard output may also be a line of
@@ -76,6 +77,15 @@ impl Command {
         // The command stands in a folder of its own: a relative path would not lead anywhere.
         let audio = tokio::fs::canonicalize(&work.audio).await?;
         let room = tokio::fs::canonicalize(room).await?;
+        // Some programs go by the ending, and the file has none.
+        let audio = match Format::named(&work.about.format) {
+            Some(format) => {
+                let named = room.join("audio").with_extension(format.ending);
+                tokio::fs::symlink(audio, &named).await?;
+                named
+            }
+            None => audio,
+        };
         let output = room.join("transcript");
         let words = self.filled(work, &audio, &output)?;
         let printed = room.join("printed");

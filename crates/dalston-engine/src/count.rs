@@ -1,6 +1,6 @@
 //! How much audio a file holds: that of its longest track, where all of its bytes are accounted for.
 
-use crate::length::Tally;
+use crate::{edges::Edges, length::Tally, probe::About};
 use std::io;
 use symphonia::core::{codecs::CodecParameters, errors::Error, formats::FormatReader, packet::Packet};
 
@@ -26,21 +26,19 @@ pub(crate) struct Count {
     tracks: Vec<Option<Tally>>,
     /// Seconds of the streams before the present one.
     before: f64,
-    /// Bytes of the file, and of all packets, whatever they are of.
-    length: u64,
+    about: About,
+    /// Bytes of all packets, whatever they are of.
     held: u64,
     packets: u64,
-    is_even: bool,
     is_dense: bool,
 }
 
 impl Count {
-    /// Nothing is counted yet. `length` is in bytes, without the tags in front; `is_even` tells whether the sample rate
-    /// stays the same.
-    pub(crate) fn of(format: &dyn FormatReader, length: u64, is_even: bool) -> Self {
+    /// Nothing is counted yet.
+    pub(crate) fn of(format: &dyn FormatReader, about: About) -> Self {
         // In these nothing stands between packets.
         let is_dense = matches!(format.format_info().short_name, "wave" | "aiff");
-        Self { tracks: tallies(format), before: 0.0, length, held: 0, packets: 0, is_even, is_dense }
+        Self { tracks: tallies(format, &about), before: 0.0, about, held: 0, packets: 0, is_dense }
     }
 
     pub(crate) fn add(&mut self, packet: &Packet) {
@@ -56,7 +54,7 @@ impl Count {
                 Ok(Some(packet)) => self.add(&packet),
                 Ok(None) => return Read::Whole,
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    let length = self.length;
+                    let length = self.about.length;
                     self.tracks.iter_mut().flatten().for_each(|track| track.cut_off(length));
                     return Read::Whole;
                 }
@@ -64,7 +62,7 @@ impl Count {
                 // Another stream begins behind the first.
                 Err(Error::ResetRequired) => {
                     self.before = self.counted();
-                    self.tracks = tallies(format);
+                    self.tracks = tallies(format, &self.about);
                 }
                 Err(_) => return Read::Damaged,
             }
@@ -80,7 +78,7 @@ impl Count {
     /// The length in seconds, where it is known: all packets tell it, and no program finds more in the file. Of one that
     /// was read partly, what a header claims, as far as it can be believed.
     pub(crate) fn seconds(&self, read: Read, claimed: Option<f64>) -> Option<f64> {
-        let is_told = self.is_even && self.tracks.iter().all(|track| track.as_ref().is_some_and(Tally::is_told));
+        let is_told = self.about.is_even && self.tracks.iter().all(|track| track.as_ref().is_some_and(Tally::is_told));
         let seconds = match read {
             Read::Whole if self.is_accounted_for() => Some(self.counted()),
             Read::Partly if self.before > 0.0 => None,
@@ -88,7 +86,7 @@ impl Count {
                 .tracks
                 .iter()
                 .flatten()
-                .try_fold(0.0_f64, |most, track| Some(most.max(track.believed(claimed, self.length)?))),
+                .try_fold(0.0_f64, |most, track| Some(most.max(track.believed(claimed, self.about.length)?))),
             Read::Whole | Read::Damaged => None,
         };
         seconds.filter(|seconds| is_told && *seconds > 0.0)
@@ -98,14 +96,17 @@ impl Count {
     /// chunk of data, a file in a file.
     fn is_accounted_for(&self) -> bool {
         let beside = if self.is_dense { self.held / 16 } else { self.held };
-        self.length.saturating_sub(self.held) <= beside + TABLES
+        self.about.length.saturating_sub(self.held) <= beside + TABLES
     }
 }
 
-fn tallies(format: &dyn FormatReader) -> Vec<Option<Tally>> {
+fn tallies(format: &dyn FormatReader, about: &About) -> Vec<Option<Tally>> {
     let audio = format.tracks().iter().filter_map(|track| Some((track, track.codec_params.as_ref()?)));
     let audio = audio.filter_map(|(track, params)| match params {
-        CodecParameters::Audio(params) => Some(Tally::of(track, params)),
+        CodecParameters::Audio(params) => {
+            let edges = Edges::of(format.format_info().short_name, track, params, &about.edits);
+            Some(Tally::of(track, params, edges))
+        }
         _ => None,
     });
     let mut tallies: Vec<_> = audio.take(TRACKS + 1).collect();
@@ -135,7 +136,7 @@ mod tests {
 
     /// What is read of a file at its upload, and later of the whole: both are the same.
     fn length(file: &[u8]) -> Option<f64> {
-        let seconds = probe(stored(file)).unwrap().and_then(|audio| audio.duration_seconds);
+        let seconds = probe(stored(file)).unwrap().and_then(|found| found.audio.duration_seconds);
         let counted = count(stored(file), f64::INFINITY).unwrap();
         let thousandths = |seconds: f64| (seconds * 1_000.0).round();
         assert_eq!(seconds.map(thousandths), counted.map(thousandths));

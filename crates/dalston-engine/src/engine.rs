@@ -17,7 +17,7 @@ pub struct Work {
     pub audio: PathBuf,
     /// A folder for what the engine needs meanwhile; whoever asks deletes it.
     pub desk: PathBuf,
-    /// What the client called it: some servers go by the ending.
+    /// What the client called it.
     pub filename: Option<String>,
     /// What it is, and how long, as far as it is known.
     pub about: Audio,
@@ -88,6 +88,11 @@ pub enum EngineError {
 pub trait Engine: Send + Sync {
     /// `vad`, `openai` or `command`: what `/status` shows.
     fn kind(&self) -> &'static str;
+
+    /// Whether it decodes with this program's own decoders, and takes nothing else.
+    fn is_built_in(&self) -> bool {
+        false
+    }
 
     /// The models that clients may ask for; empty: it does not say.
     async fn models(&self) -> Vec<String>;

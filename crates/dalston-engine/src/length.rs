@@ -1,7 +1,11 @@
 //! How long audio is, told by its packets and without decoding them. What a header says of it is a claim, which is taken
 //! only where not all packets are read, and only as far as the bytes bear it.
 
-use crate::packets::{OPUS, Packets, pcm_bits};
+use crate::{
+    edges::Edges,
+    opus::Header,
+    packets::{OPUS, Packets, pcm_bits},
+};
 use symphonia::core::{
     codecs::audio::{
         AudioCodecId, AudioCodecParameters,
@@ -23,8 +27,6 @@ const LEAST_BYTES: f64 = 16.0;
 const LEAST_CLAIMED: f64 = 500.0;
 /// Seconds that a container may leave out, at the most.
 const TRIMMED: f64 = 1.0;
-/// What a LAME tag names at most, as delay and as padding, in frames.
-const LAME: u32 = 4_095;
 
 /// The greatest length in seconds that audio in a file of this many bytes can have. No format that people record in
 /// needs fewer bytes, and a few bytes must not cost an engine hours.
@@ -46,8 +48,8 @@ pub(crate) struct Tally {
     /// Seconds of a tick.
     tick: f64,
     /// Seconds that are no audio, though packets hold them.
-    discarded: f64,
-    /// The same at the beginning of Opus.
+    edges: Edges,
+    /// The same as the front edge, of Opus.
     skipped: f64,
     /// Seconds by which packets are longer by their own bytes than by their container, and the longest of them.
     beyond: f64,
@@ -66,10 +68,9 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Of this track. `None`: it has no sample rate.
-    pub(crate) fn of(track: &Track, params: &AudioCodecParameters) -> Option<Self> {
+    pub(crate) fn of(track: &Track, params: &AudioCodecParameters, edges: Edges) -> Option<Self> {
         let rate = f64::from(params.sample_rate.filter(|rate| *rate > 0)?);
         let tick = track.time_base.map(|base| f64::from(base.numer.get()) / f64::from(base.denom.get()));
-        let [delay, padding] = [track.delay, track.padding].map(|frames| frames.unwrap_or_default().min(LAME));
         Some(Self {
             track: track.id,
             codec: params.codec,
@@ -78,9 +79,8 @@ impl Tally {
             channels: params.channels.as_ref().map_or(1, |channels| channels.count().max(1)) as u64,
             bits: u64::from(bits(params)),
             tick: tick.unwrap_or(1.0 / rate),
-            // Packets of other formats do not count them in.
-            discarded: if params.codec == CODEC_ID_MP3 { f64::from(delay + padding) / rate } else { 0.0 },
-            skipped: params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_OPUS).map_or(0.0, opus_skip),
+            edges,
+            skipped: if params.codec == CODEC_ID_OPUS { opus_skip(params) } else { 0.0 },
             beyond: 0.0,
             longest: 0.0,
             packets: 0,
@@ -102,7 +102,7 @@ impl Tally {
         let most = self.most_frames(&packet.data) as f64 / self.rate;
         self.last = match self.own.as_mut().and_then(|own| own.seconds(&packet.data)) {
             Some(own) if told <= 0.0 && self.codec == CODEC_ID_OPUS => {
-                self.discarded = self.skipped;
+                self.edges.front = self.skipped;
                 own
             }
             Some(own) => {
@@ -135,7 +135,7 @@ impl Tally {
             }
             _ => self.told,
         };
-        (seconds - self.discarded - self.trimmed()).max(0.0)
+        (seconds - self.edges.front - self.edges.back(seconds) - self.trimmed()).max(0.0)
     }
 
     /// Whether packets tell how long they are, so that a container cannot lie about it.
@@ -151,8 +151,10 @@ impl Tally {
         if is_padded && (0.0..most).contains(&self.beyond) { self.beyond } else { 0.0 }
     }
 
-    /// Counts the beginning of a packet at which the file was cut off, where each byte of it is audio.
+    /// The file was cut off: what stands behind the audio is not there. Counts the beginning of a packet at which it was,
+    /// where each byte of it is audio.
     pub(crate) fn cut_off(&mut self, bytes: u64) {
+        self.edges.back = 0.0;
         let rest = (self.held(bytes) - self.told).min(self.last);
         if longest(self.codec).is_none() && rest > 0.0 {
             self.told += rest;
@@ -221,10 +223,10 @@ const fn longest(codec: AudioCodecId) -> Option<u64> {
     }
 }
 
-/// Seconds at the beginning of Opus that are not heard, as its header tells them (RFC 7845, 5.1).
-fn opus_skip(header: &[u8]) -> f64 {
-    let frames = header.get(10..12).map_or(0, |frames| u16::from_le_bytes([frames[0], frames[1]]));
-    f64::from(frames) / 48_000.0
+/// Seconds at the beginning of Opus that are not heard, as its header tells them.
+fn opus_skip(params: &AudioCodecParameters) -> f64 {
+    let header = params.extra_data.as_deref().and_then(|header| Header::of(header, 1));
+    header.map_or(0.0, |header| f64::from(header.skip) / 48_000.0)
 }
 
 #[cfg(test)]
@@ -239,12 +241,12 @@ mod tests {
     fn a_claim_counts_only_as_far_as_the_bytes_bear_it() {
         let mut params = AudioCodecParameters::new();
         params.for_codec(CODEC_ID_MP3).with_sample_rate(16_000);
-        let mp3 = Tally::of(&Track::new(0), &params).unwrap();
+        let mp3 = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
         assert_eq!(mp3.believed(Some(3_600.0), 8_000_000), Some(3_600.0));
         assert_eq!(mp3.believed(Some(2_678_400.0), 100_000_000), None, "a month");
         assert_eq!(mp3.believed(None, 8_000_000), None);
         params.for_codec(CODEC_ID_PCM_S16LE).with_bits_per_coded_sample(16);
-        let mut pcm = Tally::of(&Track::new(0), &params).unwrap();
+        let mut pcm = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
         assert_eq!(pcm.believed(Some(62_500.0), 96_000_000), Some(3_000.0));
         assert_eq!(pcm.believed(None, 96_000_000), Some(3_000.0));
         pcm.told = 10.0;
@@ -261,7 +263,7 @@ mod tests {
         ] {
             let mut params = AudioCodecParameters::new();
             params.for_codec(codec).with_sample_rate(1_000).with_bits_per_coded_sample(16);
-            let mut tally = Tally::of(&Track::new(0), &params).unwrap();
+            let mut tally = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
             tally.add(&Packet::new(0, Timestamp::ZERO, Duration::from(u64::MAX), vec![0; bytes]));
             assert!((tally.seconds() * 1_000.0 - most).abs() < 1e-6, "{codec:?}");
             tally.add(&Packet::new(1, Timestamp::ZERO, Duration::from(1_u64), vec![0; bytes]));
@@ -273,7 +275,7 @@ mod tests {
     fn where_packets_say_nothing_their_times_do() {
         let mut params = AudioCodecParameters::new();
         params.for_codec(CODEC_ID_AC3).with_sample_rate(1_000);
-        let mut tally = Tally::of(&Track::new(0), &params).unwrap();
+        let mut tally = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
         for at in 0..10 {
             tally.add(&Packet::new(0, Timestamp::new(at * 1_024), Duration::ZERO, vec![0; 9]));
         }

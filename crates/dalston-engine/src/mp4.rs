@@ -1,6 +1,8 @@
-//! The table of times of an MP4. Where it names fewer samples than the table of sizes, programs play them all and a
-//! demuxer here ends early, so its last entry is read as one for the rest.
+//! What a demuxer here does not tell of an MP4: what its audio is called, also where the codec is unknown; which part of
+//! a track is presented; and the table of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
+//! its last entry is read as one for the rest.
 
+use crate::{correction::Correction, edges::Edit};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Atoms that are looked at. What has more is no file that people record.
@@ -16,30 +18,23 @@ const DEPTH: u64 = 16 * 1024;
 /// What leads to a table.
 const PATH: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
 
-/// A number that is read otherwise than it is stored.
-pub(crate) struct Correction {
-    at: u64,
-    bytes: [u8; 4],
+/// What was read of a movie.
+#[derive(Default)]
+pub(crate) struct Movie {
+    pub(crate) corrections: Vec<Correction>,
+    /// What the first track of audio calls its samples.
+    pub(crate) sample: Option<[u8; 4]>,
+    pub(crate) edits: Vec<Edit>,
 }
 
-impl Correction {
-    /// Puts what is corrected into bytes that were read from there on.
-    pub(crate) fn apply(&self, from: u64, bytes: &mut [u8]) {
-        for (at, byte) in (self.at..).zip(self.bytes) {
-            let place = at.checked_sub(from).and_then(|place| usize::try_from(place).ok());
-            if let Some(read) = place.and_then(|place| bytes.get_mut(place)) {
-                *read = byte;
-            }
-        }
-    }
-}
-
-/// The corrections of a file; none of one that is no MP4.
-pub(crate) fn corrections<F: Read + Seek>(file: &mut F, length: u64) -> io::Result<Vec<Correction>> {
+/// Reads a file; nothing of one that is no MP4.
+pub(crate) fn movie<F: Read + Seek>(file: &mut F, length: u64) -> io::Result<Movie> {
     file.rewind()?;
     let mut head = Vec::new();
     file.by_ref().take(DEPTH).read_to_end(&mut head)?;
-    let Some(from) = head.windows(8).position(|bytes| &bytes[4..] == b"ftyp") else { return Ok(Vec::new()) };
+    let Some(from) = head.windows(8).position(|bytes| &bytes[4..] == b"ftyp") else {
+        return Ok(Movie::default());
+    };
     let mut found = Found::default();
     let mut file = BufReader::with_capacity(4_096, file);
     match found.look(&mut file, from as u64, length, 0) {
@@ -47,7 +42,7 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, length: u64) -> io::Resu
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         looked => looked?,
     }
-    Ok(found.corrections)
+    Ok(found.movie)
 }
 
 /// What was found so far.
@@ -59,7 +54,23 @@ struct Found {
     /// Samples by the table of sizes of the track that is looked at, and where its table of times stands.
     sizes: Option<u32>,
     times: Option<u64>,
-    corrections: Vec<Correction>,
+    /// Whether that track is one of audio.
+    sounds: bool,
+    /// Ticks of a second of the movie, and of that track.
+    scale: u32,
+    track_scale: u32,
+    /// The number of that track, and what its edit list presents.
+    number: u32,
+    edit: Option<Presented>,
+    movie: Movie,
+}
+
+/// The one part of a track that an edit list presents.
+struct Presented {
+    /// Ticks of the track in front of it.
+    from: u64,
+    /// Its length in ticks of the movie.
+    length: u64,
 }
 
 impl Found {
@@ -68,7 +79,7 @@ impl Found {
         while at.saturating_add(HEAD) <= end {
             self.atoms += 1;
             // Of two movies programs take the first, and a demuxer here the second.
-            if self.atoms > ATOMS || self.movies > 1 || self.corrections.len() > TRACKS {
+            if self.atoms > ATOMS || self.movies > 1 || self.movie.corrections.len() > TRACKS {
                 return Err(io::ErrorKind::InvalidData.into());
             }
             go(file, at)?;
@@ -84,6 +95,9 @@ impl Found {
                 (self.sizes, self.times) = (None, None);
                 self.look(file, body, next.min(end), depth + 1)?;
                 self.compare(file)?;
+                if depth == 1 {
+                    self.note_edit();
+                }
             }
             match &name {
                 b"stsz" => {
@@ -91,6 +105,19 @@ impl Found {
                     self.sizes = Some(word(file)?);
                 }
                 b"stts" => self.times = Some(body),
+                b"mvhd" => self.scale = field(file, body, 12, 20)?,
+                b"tkhd" => self.number = field(file, body, 12, 20)?,
+                b"mdhd" => self.track_scale = field(file, body, 12, 20)?,
+                b"edts" if depth == 2 => self.edit = presented(file, body)?,
+                // In QuickTime another stands deeper.
+                b"hdlr" if depth == 3 => {
+                    go(file, body + 8)?;
+                    self.sounds = &word(file)?.to_be_bytes() == b"soun";
+                }
+                b"stsd" if self.sounds && self.movie.sample.is_none() => {
+                    go(file, body + 12)?;
+                    self.movie.sample = Some(word(file)?.to_be_bytes());
+                }
                 // What follows belongs to the movie that was found.
                 b"mdat" | b"moof" if self.movies > 0 => break,
                 _ => {}
@@ -98,6 +125,19 @@ impl Found {
             at = next;
         }
         Ok(())
+    }
+
+    /// Keeps what the track is presented of that was looked at.
+    fn note_edit(&mut self) {
+        let seconds = |ticks: u64, scale: u32| {
+            #[expect(clippy::cast_precision_loss, reason = "2^53 ticks are no file")]
+            Some(ticks as f64 / f64::from(scale)).filter(|seconds| seconds.is_finite())
+        };
+        let Some(Presented { from, length }) = self.edit.take() else { return };
+        if let Some(front) = seconds(from, self.track_scale) {
+            let length = seconds(length, self.scale).filter(|length| *length > 0.0);
+            self.movie.edits.push(Edit { track: self.number, front, length });
+        }
     }
 
     /// Compares the two tables of a track.
@@ -118,10 +158,52 @@ impl Found {
         }
         let missing = u64::from(sizes).saturating_sub(samples);
         if let (1.., Ok(count)) = (entries.min(missing), u32::try_from(u64::from(last) + missing)) {
-            self.corrections.push(Correction { at: times + 8 * entries, bytes: count.to_be_bytes() });
+            self.movie.corrections.push(Correction::new(times + 8 * entries, count.to_be_bytes()));
         }
         Ok(())
     }
+}
+
+/// What the list of edits in this atom presents; `None` where it is more than one part.
+fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<Option<Presented>> {
+    /// Parts that are looked at: before the one there may be silence.
+    const PARTS: u32 = 4;
+    go(file, edits + 4)?;
+    if &word(file)?.to_be_bytes() != b"elst" {
+        return Ok(None);
+    }
+    let is_long = word(file)? >> 24 == 1;
+    let count = word(file)?;
+    if count > PARTS {
+        return Ok(None);
+    }
+    let mut found = None;
+    for _ in 0..count {
+        let mut number = || -> io::Result<u64> {
+            let high = word(file)?;
+            // Nothing, as -1, of either width.
+            let none = if high == u32::MAX { u64::MAX } else { u64::from(high) };
+            if is_long { Ok(u64::from(high) << 32 | u64::from(word(file)?)) } else { Ok(none) }
+        };
+        let (length, from) = (number()?, number()?);
+        // The rate.
+        word(file)?;
+        if from == u64::MAX {
+            continue;
+        }
+        if found.replace(Presented { from, length }).is_some() {
+            return Ok(None);
+        }
+    }
+    Ok(found)
+}
+
+/// A number of an atom, which stands at either place by its version.
+fn field<F: Read + Seek>(file: &mut BufReader<F>, body: u64, short: u64, long: u64) -> io::Result<u32> {
+    go(file, body)?;
+    let is_long = word(file)? >> 24 == 1;
+    go(file, body + if is_long { long } else { short })?;
+    word(file)
 }
 
 fn go<F: Read + Seek>(file: &mut BufReader<F>, to: u64) -> io::Result<()> {
@@ -162,9 +244,13 @@ mod tests {
         atom("moov", &tracks.iter().flat_map(track).collect::<Vec<_>>())
     }
 
+    fn movie_of(file: &[u8]) -> io::Result<Movie> {
+        super::movie(&mut Cursor::new(file), file.len() as u64)
+    }
+
     fn read(file: &[u8]) -> io::Result<Vec<u8>> {
         let mut read = file.to_vec();
-        for correction in corrections(&mut Cursor::new(file), file.len() as u64)? {
+        for correction in movie_of(file)?.corrections {
             // As a reader sees it that reads in pieces.
             for (number, piece) in read.chunks_mut(3).enumerate() {
                 correction.apply(number as u64 * 3, piece);
@@ -184,6 +270,55 @@ mod tests {
                 assert_eq!(read(&file(&lies)).unwrap(), file(&right));
                 assert_eq!(read(&file(&right)).unwrap(), file(&right));
             }
+        }
+    }
+
+    #[test]
+    fn the_first_track_of_audio_tells_what_it_is_called() {
+        let track = |kind: &str, name: &str| {
+            let stsd = atom("stsd", &[words(&[0, 1, 16]), name.as_bytes().to_vec(), vec![0; 8]].concat());
+            let inner = atom("hdlr", &[&words(&[0, 0])[..], b"alis"].concat());
+            let minf = atom("minf", &[inner, atom("stbl", &stsd)].concat());
+            let hdlr = atom("hdlr", &[&words(&[0, 0])[..], kind.as_bytes(), &[0; 12]].concat());
+            atom("trak", &atom("mdia", &[hdlr, minf].concat()))
+        };
+        for (tracks, name) in [
+            (vec![track("soun", "samr")], Some(b"samr")),
+            (vec![track("vide", "avc1"), track("soun", "ac-3"), track("soun", "mp4a")], Some(b"ac-3")),
+            (vec![track("vide", "avc1")], None),
+            (vec![], None),
+        ] {
+            let file = [atom("ftyp", b"isom"), atom("moov", &tracks.concat())].concat();
+            assert_eq!(movie_of(&file).unwrap().sample.as_ref(), name);
+        }
+        assert_eq!(movie_of(b"RIFF").unwrap().sample, None);
+    }
+
+    #[test]
+    fn the_part_of_a_track_that_is_presented_is_told() {
+        let edits = |list: &[u8]| atom("edts", &atom("elst", list));
+        let track = |number: u32, edits: Vec<u8>| {
+            let mdhd = atom("mdhd", &words(&[0, 0, 0, 16_000, 0]));
+            let tkhd = atom("tkhd", &words(&[0, 0, 0, number]));
+            atom("trak", &[tkhd, edits, atom("mdia", &mdhd)].concat())
+        };
+        let long =
+            [&words(&[0x100_0000, 1])[..], &3_000_u64.to_be_bytes(), &1_600_u64.to_be_bytes(), &words(&[1])].concat();
+        let one = |track, front, length| vec![Edit { track, front, length }];
+        for (list, right) in [
+            (words(&[0, 1, 3_000, 1_600, 1]), one(7, 0.1, Some(3.0))),
+            (long, one(7, 0.1, Some(3.0))),
+            (words(&[0, 1, 0, 1_600, 1]), one(7, 0.1, None)),
+            (words(&[0, 2, 500, u32::MAX, 1, 3_000, 1_600, 1]), one(7, 0.1, Some(3.0))),
+            (words(&[0, 2, 500, 0, 1, 3_000, 1_600, 1]), vec![]),
+            (words(&[0, 1, 500, u32::MAX, 1]), vec![]),
+            (words(&[0, 0]), vec![]),
+            (words(&[0, 0xffff_ffff]), vec![]),
+        ] {
+            let mvhd = atom("mvhd", &words(&[0, 0, 0, 1_000]));
+            let tracks = [track(7, edits(&list)), track(8, Vec::new())].concat();
+            let file = [atom("ftyp", b"isom"), atom("moov", &[mvhd, tracks].concat())].concat();
+            assert_eq!(movie_of(&file).unwrap().edits, right, "{list:?}");
         }
     }
 

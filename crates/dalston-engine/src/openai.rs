@@ -3,6 +3,7 @@
 use crate::{
     Engine, EngineError, Sink, Stop, Summary, Work,
     answer::{self, MOST},
+    format::Format,
     relay::{relay, stopped},
 };
 use async_trait::async_trait;
@@ -92,11 +93,13 @@ impl OpenAi {
     }
 
     /// Has the server transcribe; its answer, in a file.
-    async fn ask(&self, work: &Work, model: &str, ending: Option<&str>) -> Result<File, EngineError> {
-        let response = self.send(work, model, ending, Shape::Verbose).await?;
-        let response = if response.status() == StatusCode::BAD_REQUEST {
+    async fn ask(&self, work: &Work, model: &str) -> Result<File, EngineError> {
+        let response = self.send(work, model, Shape::Verbose).await?;
+        // Which of the two is said of a value that is not known depends on who wrote the server.
+        let is_refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
+        let response = if is_refused {
             tracing::debug!(model, "the engine is asked again, for the text alone");
-            self.send(work, model, ending, Shape::Plain).await?
+            self.send(work, model, Shape::Plain).await?
         } else {
             response
         };
@@ -105,19 +108,13 @@ impl OpenAi {
         save(accepted(response, is_theirs).await?, &work.desk).await
     }
 
-    async fn send(
-        &self,
-        work: &Work,
-        model: &str,
-        ending: Option<&str>,
-        shape: Shape,
-    ) -> Result<Response, EngineError> {
+    async fn send(&self, work: &Work, model: &str, shape: Shape) -> Result<Response, EngineError> {
         let task = if work.options.translate { "translations" } else { "transcriptions" };
         let mut request = self.client.post(format!("{}/audio/{task}", self.url));
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key);
         }
-        request.multipart(form(work, model, ending, shape).await?).send().await.map_err(away)
+        request.multipart(form(work, model, shape).await?).send().await.map_err(away)
     }
 
     async fn list(&self) -> Result<Vec<String>, EngineError> {
@@ -165,11 +162,11 @@ impl Engine for OpenAi {
     }
 
     async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
-        let (seconds, ending) = (work.about.duration_seconds, ending(&work.about.format));
+        let seconds = work.about.duration_seconds;
         let model = self.choose(work.model.as_deref()).await;
         let mut answer = tokio::select! {
             () = stopped(&mut stop) => return Err(EngineError::Stopped),
-            answer = self.ask(work, &model, ending) => answer?,
+            answer = self.ask(work, &model) => answer?,
         };
         let desk = work.desk.clone();
         let (head, found) =
@@ -187,10 +184,15 @@ impl Engine for OpenAi {
 }
 
 /// The request.
-async fn form(work: &Work, model: &str, ending: Option<&str>, shape: Shape) -> Result<Form, EngineError> {
+async fn form(work: &Work, model: &str, shape: Shape) -> Result<Form, EngineError> {
     let audio = tokio::fs::File::open(&work.audio).await?;
     let length = audio.metadata().await?.len();
-    let part = Part::stream_with_length(Body::wrap_stream(pieces(audio)), length).file_name(filename(work, ending));
+    let format = Format::named(&work.about.format);
+    let part = Part::stream_with_length(Body::wrap_stream(pieces(audio)), length).file_name(filename(work, format));
+    let part = match format {
+        Some(format) => part.mime_str(format.media_type).map_err(io::Error::other)?,
+        None => part,
+    };
     let mut form = Form::new().text("model", model.to_owned());
     let options = &work.options;
     if !options.translate {
@@ -217,21 +219,13 @@ async fn form(work: &Work, model: &str, ending: Option<&str>, shape: Shape) -> R
     Ok(form.text("response_format", shape).part("file", part))
 }
 
-/// The name of the file, with an ending where one is known: some servers go by it.
-fn filename(work: &Work, ending: Option<&str>) -> String {
+/// The name that the client gave the file, with the ending of what it is: many servers go by that, and the client may
+/// not know it.
+fn filename(work: &Work, format: Option<&Format>) -> String {
     let name = work.filename.as_deref().unwrap_or("audio");
-    match ending {
-        Some(ending) if Path::new(name).extension().is_none() => format!("{name}.{ending}"),
+    match (format, Path::new(name).file_stem()) {
+        (Some(format), Some(stem)) => format!("{}.{}", stem.to_string_lossy(), format.ending),
         _ => name.to_owned(),
-    }
-}
-
-/// The ending that files of a format have, as servers know it.
-fn ending(format: &str) -> Option<&str> {
-    match format {
-        "matroska" | "mkv" => Some("webm"),
-        "wav" | "mp4" | "mp3" | "flac" | "ogg" => Some(format),
-        _ => None,
     }
 }
 

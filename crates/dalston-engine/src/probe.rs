@@ -2,15 +2,23 @@
 
 use crate::adts::has_one_rate;
 use crate::bounds::decoder;
+use crate::codec::{matroska, title, unread};
+use crate::correction::Correction;
 use crate::count::Count;
-use crate::mp4::{Correction, corrections};
+use crate::cut::{Reach, reach};
+use crate::edges::Edit;
+use crate::format::Format;
+use crate::matroska::default_track;
+use crate::mp4::{Movie, movie};
+use crate::wav;
 use dalston_model::Audio;
+use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
 };
 use symphonia::core::{
-    codecs::audio::AudioCodecParameters,
+    codecs::audio::{AudioCodecParameters, AudioDecoder},
     common::Limit,
     errors::Error,
     formats::{
@@ -26,6 +34,8 @@ use symphonia::core::{
 const DEPTH: u32 = 16 * 1024;
 /// A probe reads at most so much: headers, the tables of long MP4 files, pictures that are skipped.
 const READ_BUDGET: u64 = 64 * 1024 * 1024;
+/// Bytes of a file in which its format and its codec are looked for, where no demuxer takes it.
+const HEAD: u64 = 64 * 1024;
 /// Packets that are counted: those of six hours or more.
 const COUNTED: u64 = 1 << 20;
 /// Tags that are looked for, one behind the other.
@@ -33,11 +43,34 @@ const TAGS: usize = 16;
 /// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
 const PACKETS: usize = 4;
 
+/// What a file is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// What it is, and how long, as far as that is known.
+    pub audio: Audio,
+    /// The codec or the format that the built-in engine cannot decode, as people call it. `None`: it can.
+    pub foreign: Option<String>,
+}
+
 /// Reads what a file is, from its beginning, and how long, by the packets of its first 64 MiB. `None` when it is no audio
-/// that is known here. A hostile file may make it panic, or take all memory: it belongs into a process of its own, see
-/// [`Decoders`](crate::Decoders).
-pub fn probe(file: File) -> io::Result<Option<Audio>> {
-    Ok(identify(Bounded::new(file, READ_BUDGET)?))
+/// or video that is known here. A hostile file may make it panic, or take all memory: it belongs into a process of its
+/// own, see [`Decoders`](crate::Decoders).
+pub fn probe(file: File) -> io::Result<Option<Found>> {
+    let mut source = Bounded::new(file, READ_BUDGET)?;
+    let head = source.head()?;
+    let foreign = |format: &str, codec: String| {
+        let audio = Audio { format: format.to_owned(), ..Audio::default() };
+        Found { audio, foreign: Some(codec) }
+    };
+    if let Some(format) = Format::foreign(&head) {
+        return Ok(format.foreign.map(|title| foreign(format.name, title.to_owned())));
+    }
+    let sample = source.sample;
+    Ok(match identify(source, &head) {
+        Identity::Audio(found) => Some(found),
+        Identity::Damaged => None,
+        Identity::Unread => unread(&head, sample).map(|(format, codec)| foreign(format, codec)),
+    })
 }
 
 /// Counts the packets of a whole file, from its beginning. The length of its audio in seconds, or more than `most` when it
@@ -46,10 +79,14 @@ pub(crate) fn count(file: File, most: f64) -> io::Result<Option<f64>> {
     Ok(counted(Bounded::new(file, u64::MAX)?, most))
 }
 
-fn counted(source: Bounded, most: f64) -> Option<f64> {
-    let (length, is_even) = (source.length, source.is_even);
+fn counted(mut source: Bounded, most: f64) -> Option<f64> {
+    // A demuxer may find something in it by chance.
+    if Format::foreign(&source.head().ok()?).is_some() {
+        return None;
+    }
+    let bytes = source.about();
     let mut format = open(source)?;
-    let mut count = Count::of(&*format, length, is_even);
+    let mut count = Count::of(&*format, bytes);
     let read = count.finish(&mut *format, u64::MAX, most);
     let counted = count.counted();
     if counted > most { Some(counted) } else { count.seconds(read, None) }
@@ -65,39 +102,59 @@ pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
     probe.probe(&Hint::new(), stream, FormatOptions::default(), meta).ok()
 }
 
-fn identify(source: Bounded) -> Option<Audio> {
-    let (length, is_even) = (source.length, source.is_even);
-    let mut format = open(source)?;
-    let track = format.default_track(TrackType::Audio)?;
-    let (id, params) = (track.id, track.codec_params.as_ref()?.audio()?.clone());
+/// What a demuxer makes of a file.
+enum Identity {
+    Audio(Found),
+    /// It knows the codec, and what follows is none.
+    Damaged,
+    /// It does not know the container, or none of the codecs in it.
+    Unread,
+}
+
+fn identify(source: Bounded, head: &[u8]) -> Identity {
+    let bytes = source.about();
+    let Some(mut format) = open(source) else { return Identity::Unread };
+    let track = voice(&*format, &bytes);
+    let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
+    let (Some(track), Some(params)) = (track, params.cloned()) else { return Identity::Unread };
+    let id = track.id;
     // A header may say zero, which no decoder minds.
     let sounds = params.sample_rate.is_some_and(|rate| rate > 0)
         && params.channels.as_ref().is_none_or(|channels| channels.count() > 0);
     if !sounds {
-        return None;
+        return Identity::Damaged;
     }
     let claimed = claimed(&*format, track, &params);
-    let mut count = Count::of(&*format, length, is_even);
-    if !plays(&mut *format, id, &params, &mut count) {
-        return None;
-    }
+    let mut count = Count::of(&*format, bytes);
+    let foreign = match decoder(&params) {
+        Ok(mut decoder) => {
+            if !plays(&mut *format, id, &mut *decoder, &mut count) {
+                return Identity::Damaged;
+            }
+            None
+        }
+        Err(Error::Unsupported(_)) => Some(title(params.codec).to_owned()),
+        Err(_) => return Identity::Damaged,
+    };
     let read = count.finish(&mut *format, COUNTED, f64::INFINITY);
     let seconds = count.seconds(read, claimed);
-    Some(Audio {
-        format: name(format.format_info().short_name),
+    let audio = Audio {
+        format: name(format.format_info().short_name, head).to_owned(),
         duration_seconds: seconds.map(thousandths),
         sample_rate: params.sample_rate,
         channels: params.channels.as_ref().and_then(|channels| u32::try_from(channels.count()).ok()),
-    })
+    };
+    Identity::Audio(Found { audio, foreign })
 }
 
-/// Whether the first packets decode, which are counted. A codec that is not built in (Opus) is believed to its container.
-fn plays(format: &mut dyn FormatReader, track: u32, params: &AudioCodecParameters, count: &mut Count) -> bool {
-    let mut decoder = match decoder(params) {
-        Ok(decoder) => decoder,
-        Err(Error::Unsupported(_)) => return true,
-        Err(_) => return false,
-    };
+/// The track that is heard.
+pub(crate) fn voice<'a>(format: &'a dyn FormatReader, about: &About) -> Option<&'a Track> {
+    let is_chosen = |track: &&Track| Some(track.id) == about.track && track.codec_params.is_some();
+    format.tracks().iter().find(is_chosen).or_else(|| format.default_track(TrackType::Audio))
+}
+
+/// Whether the first packets decode, which are counted.
+fn plays(format: &mut dyn FormatReader, track: u32, decoder: &mut dyn AudioDecoder, count: &mut Count) -> bool {
     let mut played = 0;
     while played < PACKETS {
         match format.next_packet() {
@@ -139,13 +196,26 @@ fn thousandths(seconds: f64) -> f64 {
     (seconds * 1_000.0).round().max(1.0) / 1_000.0
 }
 
-fn name(format: &str) -> String {
-    match format {
+/// The name of a format by that of its demuxer and by the first bytes of the file.
+fn name<'a>(demuxer: &'a str, head: &[u8]) -> &'a str {
+    match demuxer {
         "wave" => "wav",
         "isomp4" => "mp4",
+        "matroska" => matroska(head),
         other => other,
     }
-    .to_owned()
+}
+
+/// What is known of a file before a demuxer has it.
+pub(crate) struct About {
+    /// In bytes, without the tags in front.
+    pub(crate) length: u64,
+    /// Whether the sample rate stays the same.
+    pub(crate) is_even: bool,
+    /// What an MP4 presents of its tracks.
+    pub(crate) edits: Vec<Edit>,
+    /// The default track of a Matroska file.
+    track: Option<u32>,
 }
 
 /// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.
@@ -154,12 +224,20 @@ pub(crate) struct Bounded {
     /// Where it begins: behind the tags in front, which are nothing but tags to everybody.
     start: u64,
     length: u64,
+    /// Where it says that it ends, which a demuxer believes and then reads what is there.
+    reach: u64,
     /// Whether the rate stays what it is at the beginning.
     is_even: bool,
     budget: u64,
     /// Where in the file the next byte is read.
     at: u64,
     corrections: Vec<Correction>,
+    /// What an MP4 calls its audio.
+    sample: Option<[u8; 4]>,
+    /// What it presents of its tracks.
+    edits: Vec<Edit>,
+    /// The default track of a Matroska file.
+    track: Option<u32>,
 }
 
 impl Bounded {
@@ -167,16 +245,45 @@ impl Bounded {
     /// nothing else may not ask the system for it.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
-        let (budget, corrections) = match corrections(&mut file, length) {
-            Ok(corrections) => (budget, corrections),
+        let (budget, Movie { mut corrections, sample, edits }) = match movie(&mut file, length) {
+            Ok(movie) => (budget, movie),
             // Nothing is read of a file that is made to mislead: it is of no kind that is known.
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Movie::default()),
             Err(error) => return Err(error),
         };
         let start = tags(&mut file)?.min(length);
+        corrections.append(&mut wav::corrections(&mut file, start, length)?);
+        let Reach { end, corrections: mut of_cut } = reach(&mut file, start, length)?;
+        corrections.append(&mut of_cut);
+        let track = default_track(&mut file, start)?;
         let is_even = has_one_rate(&mut file, start, length)?;
         let at = file.seek(SeekFrom::Start(start))?;
-        Ok(Self { file, start, length: length - start, is_even, budget, at, corrections })
+        Ok(Self {
+            file,
+            start,
+            length: length - start,
+            reach: end - start,
+            is_even,
+            budget,
+            at,
+            corrections,
+            sample,
+            edits,
+            track,
+        })
+    }
+
+    /// What is known of the file before a demuxer has it.
+    pub(crate) fn about(&self) -> About {
+        About { length: self.length, is_even: self.is_even, edits: self.edits.clone(), track: self.track }
+    }
+
+    /// Its first bytes; it stands at its beginning then.
+    fn head(&mut self) -> io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        self.file.by_ref().take(HEAD).read_to_end(&mut head)?;
+        self.rewind()?;
+        Ok(head)
     }
 }
 
@@ -215,7 +322,8 @@ impl Seek for Bounded {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let to = match to {
             SeekFrom::Start(at) => SeekFrom::Start(self.start.saturating_add(at)),
-            other => other,
+            SeekFrom::End(by) => SeekFrom::Start(self.start.saturating_add(self.reach).saturating_add_signed(by)),
+            other @ SeekFrom::Current(_) => other,
         };
         self.at = self.file.seek(to)?;
         Ok(self.at.saturating_sub(self.start))
@@ -228,7 +336,7 @@ impl MediaSource for Bounded {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.length)
+        Some(self.reach)
     }
 }
 
@@ -238,11 +346,15 @@ mod tests {
     use std::io::Write;
 
     /// What is read of a file.
-    fn read(bytes: &[u8]) -> Option<Audio> {
+    fn found(bytes: &[u8]) -> Option<Found> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         file.rewind().unwrap();
         probe(file).unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Audio> {
+        found(bytes).map(|found| found.audio)
     }
 
     /// Reads a file of the tests; its length in seconds.
@@ -264,11 +376,45 @@ mod tests {
             ("FLAC of one sample", seconds!("flac-says-1-sample.flac"), 1.6),
             ("WAV of 2e9 bytes", seconds!("wav-size-2e9.wav"), 1.6),
             ("WAV without a size", seconds!("wav-size-ffffffff.wav"), 1.6),
+            ("WAV of a size that streams have", seconds!("wav-size-7fffffff.wav"), 1.6),
+            ("RF64", seconds!("rf64.wav"), 1.6),
             ("MP3 of a changing rate", seconds!("vbr-no-xing.mp3"), 1.6457),
             ("WebM of a browser", seconds!("mediarecorder.webm"), 1.6),
             ("Ogg Opus", seconds!("telegram-voice.oga"), 1.6),
         ] {
             assert!(near(seconds, right), "{name}: {seconds:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_decoded_here_is_named_and_of_unknown_length() {
+        for (bytes, format, codec) in [
+            (&include_bytes!("../../../tests/fixtures/phone.amr")[..], "amr", "AMR"),
+            (include_bytes!("../../../tests/fixtures/ulaw.au"), "au", "AU"),
+            (include_bytes!("../../../tests/fixtures/gsm.wav"), "wav", "GSM 6.10"),
+            (include_bytes!("../../../tests/fixtures/mp3-in.wav"), "wav", "MP3"),
+            (include_bytes!("../../../tests/fixtures/aac.ts"), "mpegts", "MPEG-TS"),
+        ] {
+            let tagged = [b"ID3\x03\0\0\0\0\0\x05abcde", bytes].concat();
+            for bytes in [bytes, &tagged] {
+                let found = found(bytes).unwrap();
+                let right = Audio { format: format.to_owned(), ..Audio::default() };
+                assert_eq!((found.audio, found.foreign.as_deref()), (right, Some(codec)));
+            }
+        }
+        let audio = found(include_bytes!("../../../tests/fixtures/tone.mp3")).unwrap();
+        assert_eq!((audio.audio.format.as_str(), audio.foreign), ("mp3", None));
+    }
+
+    #[test]
+    fn nothing_is_counted_of_what_is_not_read_here() {
+        // A demuxer would find a frame of MP3 in it.
+        let mp3 = include_bytes!("../../../tests/fixtures/tone.mp3");
+        for front in [&b"\x7f\xfe\x80\x01"[..], b"FLV\x01", b".snd"] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&[front, &[0; 60], mp3].concat()).unwrap();
+            file.rewind().unwrap();
+            assert_eq!(count(file, f64::INFINITY).unwrap(), None);
         }
     }
 

@@ -9,8 +9,7 @@ use tokio::fs::File;
 const NOTE: &str = "No transcription engine is configured: the segments tell where speech is, their text is empty. \
     For text set DALSTON_ENGINE_URL or DALSTON_ENGINE_COMMAND.";
 
-/// Finds speech with a small network that is part of the program. It decodes what uploads are probed for but Opus, in a
-/// process for each file.
+/// Finds speech with a small network that is part of the program. It decodes each file in a process of its own.
 pub struct Vad(Arc<Decoders>);
 
 impl Vad {
@@ -24,6 +23,10 @@ impl Vad {
 impl Engine for Vad {
     fn kind(&self) -> &'static str {
         "vad"
+    }
+
+    fn is_built_in(&self) -> bool {
+        true
     }
 
     async fn models(&self) -> Vec<String> {
@@ -53,7 +56,7 @@ impl Engine for Vad {
                     let why = format!("more than {} s", work.most.seconds);
                     return Err(EngineError::Rejected(work.most.exceeded, why));
                 }
-                Message::Audio(_) | Message::Counted(_) => {
+                Message::Found(_) | Message::Counted(_) => {
                     return Err(EngineError::Died(crate::sandbox::DIED, "it probes".to_owned()));
                 }
             }

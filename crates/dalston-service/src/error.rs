@@ -42,7 +42,7 @@ pub enum ServiceError {
     Malformed(&'static str),
     /// Not audio, or not the media type that is wanted.
     #[error("{0}")]
-    UnsupportedMedia(&'static str),
+    UnsupportedMedia(Cow<'static, str>),
     /// The body is too large.
     #[error("The body is too large")]
     TooLarge,

@@ -5,7 +5,7 @@ use crate::{
     keys::other_payload, keys::plain, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
-use dalston_engine::{Decoders, EngineError, TOO_DENSE, most_seconds};
+use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
 use dalston_model::{
     Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, Scope,
     SharedClock, SharedEntropy, Target,
@@ -51,6 +51,8 @@ pub struct Jobs {
     pub(crate) board: Arc<Board>,
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) decoders: Arc<Decoders>,
+    /// Whether the engine takes only what the decoders decode.
+    pub(crate) is_built_in: bool,
     pub(crate) max_audio_seconds: u32,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
@@ -144,17 +146,21 @@ impl Jobs {
         }
     }
 
-    /// What the file is. A client that goes away takes the probe with it.
+    /// What the file is, which must be something that the engine may read. A client that goes away takes the probe with it.
     async fn identify(&self, permit: &Permit, staged: &Staged) -> ServiceResult<Audio> {
         if staged.size() == 0 {
             return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
         }
         let file = File::open(staged.path().ok_or(ServiceError::Internal)?).await?.into_std().await;
         match self.decoders.probe(permit.tenant().as_str(), file).await {
-            Ok(audio) => audio.ok_or(ServiceError::UnsupportedMedia("The file is not audio of a known format")),
+            Ok(Some(Found { foreign: Some(codec), .. })) if self.is_built_in => {
+                Err(ServiceError::UnsupportedMedia(foreign(&codec).into()))
+            }
+            Ok(Some(found)) => Ok(found.audio),
+            Ok(None) => Err(ServiceError::UnsupportedMedia("The file is not audio of a known format".into())),
             Err(EngineError::Died(text, why)) => {
                 tracing::warn!(%why, job = %staged.id(), tenant = %permit.tenant(), "a decoder died of an upload");
-                Err(ServiceError::UnsupportedMedia(text))
+                Err(ServiceError::UnsupportedMedia(text.into()))
             }
             Err(error) => {
                 tracing::error!(%error, "an upload could not be probed");
@@ -167,7 +173,7 @@ impl Jobs {
     fn check_length(&self, audio: &Audio, bytes: u64) -> ServiceResult<()> {
         let Some(seconds) = audio.duration_seconds else { return Ok(()) };
         if seconds > most_seconds(bytes) {
-            return Err(ServiceError::UnsupportedMedia(TOO_DENSE));
+            return Err(ServiceError::UnsupportedMedia(TOO_DENSE.into()));
         }
         if seconds > f64::from(self.max_audio_seconds) {
             let wanted = format!("must hold at most {} seconds of audio", self.max_audio_seconds);
@@ -302,6 +308,15 @@ pub(crate) async fn erase(store: &dyn Store, blobs: &Blobs, job: &Job, entry: &A
         }
     }
     Ok(erased)
+}
+
+/// What clients read of audio that only an engine of one's own may read.
+fn foreign(codec: &str) -> String {
+    // The name comes from a process that reads hostile files.
+    let codec: String = codec.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(40).collect();
+    format!(
+        "The built-in engine cannot decode {codec}; set DALSTON_ENGINE_URL or DALSTON_ENGINE_COMMAND for an engine that can"
+    )
 }
 
 /// Does the work to its end, also when nobody waits for it any more: the server drops the handler of a client that

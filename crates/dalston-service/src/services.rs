@@ -107,7 +107,7 @@ impl Services {
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
         let (blobs, board) = (Arc::new(blobs), Board::new(crowd.clone()));
-        let max_audio_seconds = terms.max_audio_seconds;
+        let (max_audio_seconds, is_built_in) = (terms.max_audio_seconds, engine.is_built_in());
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
@@ -140,6 +140,7 @@ impl Services {
                 board,
                 deliveries: deliveries.clone(),
                 decoders,
+                is_built_in,
                 max_audio_seconds,
                 clock: clock.clone(),
                 entropy: entropy.clone(),

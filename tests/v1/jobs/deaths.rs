@@ -62,7 +62,7 @@ async fn an_attempt_that_dies_by_bad_luck_is_made_good() {
 
 /// A decoder that takes whatever it is given for a second of audio, and dies when it is to listen to it.
 const POISONED: &str = r#"[ "$2" = probe ] || { echo x >> listened; kill -KILL $$; }
-echo '{"audio":{"format":"wav","duration_seconds":1.0,"sample_rate":16000,"channels":1}}'"#;
+echo '{"found":{"audio":{"format":"wav","duration_seconds":1.0,"sample_rate":16000,"channels":1}}}'"#;
 
 #[tokio::test]
 async fn a_decoder_that_dies_of_a_job_fails_it_at_both_doors() {

@@ -4,6 +4,7 @@ mod audio;
 mod cut;
 mod forms;
 mod limits;
+mod matrix;
 mod memory;
 mod order;
 mod recovery;

@@ -6,10 +6,22 @@ pub(crate) struct Aac {
     rate: f64,
 }
 
-impl Aac {
-    /// By the configuration of the decoder, whose rate is what it takes; that of the container is for a stream without
-    /// one. In HE-AAC it is the rate of the core, of which a packet has as many frames.
-    pub(super) fn of(config: &[u8], rate: u32) -> Self {
+/// The beginning of a configuration.
+struct Config {
+    /// The type of object: 2 is LC; in 5 and 29 (HE-AAC) bands are added to a core.
+    kind: u32,
+    /// The number of the rate, and the rate itself where the number stands for none.
+    index: u32,
+    own: u32,
+    channels: u32,
+    is_short: bool,
+}
+
+/// A number of a rate that follows.
+const OWN: u32 = 15;
+
+impl Config {
+    fn of(config: &[u8]) -> Self {
         let mut head = [0; 8];
         head.iter_mut().zip(config).for_each(|(to, from)| *to = *from);
         let mut bits = Bits(u64::from_be_bytes(head));
@@ -17,15 +29,56 @@ impl Aac {
         if kind == 31 {
             kind = 32 + bits.take(6);
         }
-        let told = match bits.take(4) {
-            15 => bits.take(24),
-            index => RATES.get(usize::try_from(index).unwrap_or(usize::MAX)).copied().unwrap_or(0),
+        let rate = |bits: &mut Bits| {
+            let index = bits.take(4);
+            (index, if index == OWN { bits.take(24) } else { 0 })
         };
+        let (index, own) = rate(&mut bits);
         let channels = bits.take(4);
-        // Only these have the flag here: in others the core comes first.
-        let is_short = matches!(kind, 1..=4) && channels > 0 && bits.take(1) == 1;
-        let rate = if kind > 0 && told > 0 { told } else { rate };
-        Self { frames: if is_short { 960.0 } else { 1_024.0 }, rate: f64::from(rate) }
+        if matches!(kind, 5 | 29) {
+            // The rate of all bands, and the type of the core.
+            rate(&mut bits);
+            bits.take(5);
+        }
+        // Only these have the flag here.
+        let is_short = matches!(kind, 1..=5 | 29) && channels > 0 && bits.take(1) == 1;
+        Self { kind, index, own, channels, is_short }
+    }
+
+    fn rate(&self) -> u32 {
+        match self.index {
+            OWN => self.own,
+            index => RATES.get(usize::try_from(index).unwrap_or(usize::MAX)).copied().unwrap_or(0),
+        }
+    }
+}
+
+/// The configuration of the core of LC that LC and HE-AAC have, which is all that is decoded here: the bands that HE-AAC
+/// adds lie above a voice. `None`: there is no such core, or its channels stand elsewhere.
+pub(crate) fn core(config: &[u8]) -> Option<Vec<u8>> {
+    let Config { kind, index, own, channels, is_short } = Config::of(config);
+    if !matches!(kind, 2 | 5 | 29) || channels == 0 {
+        return None;
+    }
+    let rate = if index == OWN { (u64::from(own), 24) } else { (0, 0) };
+    let fields = [(2, 5), (u64::from(index), 4), rate, (u64::from(channels), 4), (u64::from(is_short), 1), (0, 2)];
+    let (bits, count) =
+        fields.into_iter().fold((0, 0), |(bits, count), (value, width)| (bits << width | value, count + width));
+    let length = usize::try_from(count).unwrap_or_default() / 8;
+    Some((bits << (64 - count)).to_be_bytes()[..length].to_vec())
+}
+
+impl Aac {
+    /// By the configuration of the decoder, whose rate is what it takes; that of the container is for a stream without
+    /// one. In HE-AAC it is the rate of the core, of which a packet has as many frames. `None`: other types have others.
+    pub(super) fn of(config: &[u8], rate: u32) -> Option<Self> {
+        let config = Config::of(config);
+        if !matches!(config.kind, 0..=5 | 29) {
+            return None;
+        }
+        let own = Some(config.rate()).filter(|own| config.kind > 0 && *own > 0);
+        let frames = if config.is_short { 960.0 } else { 1_024.0 };
+        Some(Self { frames, rate: f64::from(own.unwrap_or(rate)) })
     }
 
     /// The seconds of a packet.
@@ -67,8 +120,31 @@ mod tests {
             // A number that stands for none.
             (&[0x16, 0x88], 1_024.0 / 1_000.0),
         ] {
-            let right = Aac::of(config, 1_000).seconds(&[0]);
+            let right = Aac::of(config, 1_000).unwrap().seconds(&[0]);
             assert!((right - seconds).abs() < 1e-9, "{config:x?}: {right} for {seconds}");
+        }
+        assert!(Aac::of(&[0xf8, 0xe8, 0x50, 0x00], 1_000).is_none(), "ELD");
+    }
+
+    #[test]
+    fn the_core_is_what_is_decoded() {
+        for (config, right) in [
+            (&[0x14, 0x08][..], Some(&[0x14, 0x08][..])),
+            // With bands that are told behind the core.
+            (&[0x14, 0x08, 0x56, 0xe5, 0x98], Some(&[0x14, 0x08])),
+            // HE-AAC of 24,000 and 48,000; with parametric stereo; and of a rate of its own.
+            (&[0x2b, 0x09, 0x88, 0x00], Some(&[0x13, 0x08])),
+            (&[0xeb, 0x09, 0x88, 0x00], Some(&[0x13, 0x08])),
+            (&[0x2f, 0x80, 0x18, 0x1c, 0x89, 0x88, 0x00], Some(&[0x17, 0x80, 0x18, 0x1c, 0x88])),
+            // Packets of 960 frames.
+            (&[0x14, 0x0c], Some(&[0x14, 0x0c])),
+            // LTP; ELD; channels that stand elsewhere; nothing.
+            (&[0x24, 0x08], None),
+            (&[0xf8, 0xe8, 0x50, 0x00], None),
+            (&[0x14, 0x00], None),
+            (&[], None),
+        ] {
+            assert_eq!(core(config).as_deref(), right, "{config:x?}");
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod made;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use aac::core as aac_core;
 pub(crate) use opus::MOST as OPUS;
 pub(crate) use pcm::bits as pcm_bits;
 
@@ -48,7 +49,7 @@ impl Packets {
         let rate = params.sample_rate.filter(|rate| *rate > 0)?;
         let headers = params.extra_data.as_deref().unwrap_or_default();
         match params.codec {
-            CODEC_ID_AAC => Some(Self::Aac(Aac::of(headers, rate))),
+            CODEC_ID_AAC => Aac::of(headers, rate).map(Self::Aac),
             CODEC_ID_ALAC => Alac::of(headers, rate).map(Self::Alac),
             CODEC_ID_FLAC => Some(Self::Flac(Flac::of(headers, rate))),
             CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => Some(Self::Mpeg(Mpeg::default())),

@@ -26,7 +26,7 @@ fn stored(bytes: &[u8]) -> File {
 fn assert_lengths(right: f64, files: impl IntoIterator<Item = (&'static str, Vec<u8>)>) {
     let mut wrong = Vec::new();
     for (name, bytes) in files {
-        let probed = probe(stored(&bytes)).unwrap().and_then(|audio| audio.duration_seconds);
+        let probed = probe(stored(&bytes)).unwrap().and_then(|found| found.audio.duration_seconds);
         let counted = count(stored(&bytes), f64::INFINITY).unwrap();
         let is_right = |seconds: Option<f64>| seconds.is_some_and(|seconds| (seconds - right).abs() <= right / 100.0);
         if !is_right(probed) || !is_right(counted) {

@@ -42,7 +42,7 @@ fn decode(task: Task, processor: Duration) -> io::Result<()> {
     }
     match task {
         Task::Probe => match probe(input) {
-            Ok(audio) => say(&Message::Audio(audio)),
+            Ok(found) => say(&Message::Found(found)),
             Err(error) => say(&Message::Unable(error.to_string())),
         },
         Task::Count(most) => match count(input, most) {

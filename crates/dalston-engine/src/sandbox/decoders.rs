@@ -4,8 +4,7 @@ use super::{
     message::{Message, Task},
     places::Places,
 };
-use crate::EngineError;
-use dalston_model::Audio;
+use crate::{EngineError, Found};
 use std::{fs::File, io, path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Take},
@@ -65,15 +64,15 @@ impl Decoders {
         Self { probing: wall, ..self }
     }
 
-    /// Reads what a file is; `None`: no audio that is known here. A few files are probed at once, and of one holder one
+    /// Reads what a file is; `None`: no audio or video that is known here. A few files are probed at once, and of one holder one
     /// fewer than that. Dropped, it ends the decoder.
     ///
     /// [`EngineError::Died`] when the decoder died of the file, [`EngineError::Unavailable`] when there is none.
-    pub async fn probe(&self, holder: &str, file: File) -> Result<Option<Audio>, EngineError> {
+    pub async fn probe(&self, holder: &str, file: File) -> Result<Option<Found>, EngineError> {
         let _place = self.probes.take(holder).await;
         let mut decoder = self.start(Task::Probe, PROBE_PROCESSOR, file)?;
         match timeout(self.probing, decoder.next()).await {
-            Ok(Ok(Message::Audio(audio))) => Ok(audio),
+            Ok(Ok(Message::Found(found))) => Ok(found),
             Ok(Ok(Message::Unable(why))) => Err(EngineError::Unavailable(why)),
             Ok(Ok(other)) => Err(died(&format!("it says {other:?}"))),
             Ok(Err(error)) => Err(error),

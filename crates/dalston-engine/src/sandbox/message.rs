@@ -1,7 +1,6 @@
 //! What the two sides say to one another.
 
-use crate::{Segment, decode::Unfit};
-use dalston_model::Audio;
+use crate::{Found, Segment, decode::Unfit};
 use serde::{Deserialize, Serialize};
 use std::{ffi::OsString, time::Duration};
 
@@ -11,7 +10,7 @@ const WORD: &str = "decode";
 /// What a decoder is to do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Task {
-    /// Read what the file is: one [`Message::Audio`].
+    /// Read what the file is: one [`Message::Found`].
     Probe,
     /// Count how long it is, up to so many seconds: one [`Message::Counted`].
     Count(f64),
@@ -56,8 +55,8 @@ impl Task {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Message {
-    /// What the file is; `None`: no audio that is known here.
-    Audio(Option<Audio>),
+    /// What the file is; `None`: no audio or video that is known here.
+    Found(Option<Found>),
     /// Somebody speaks here.
     Segment(Segment),
     /// How far it has come, in thousandths.

@@ -1,0 +1,135 @@
+//! Files that were cut off. Demuxers refuse a file whose outermost part does not end in it, and need not: what is there
+//! can be read.
+
+use crate::{
+    correction::Correction,
+    matroska::{CLUSTER, ELEMENTS, SEGMENT, element},
+};
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// Parts of a file that are looked at. What has more is read as far as it goes.
+const PARTS: usize = 1 << 16;
+
+/// Where a file says that it ends, and how it is read otherwise when it does not.
+pub(crate) struct Reach {
+    /// At least where it does end.
+    pub(crate) end: u64,
+    pub(crate) corrections: Vec<Correction>,
+}
+
+/// The reach of a file of `length` bytes from `start` on.
+pub(crate) fn reach<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Reach> {
+    let mut reach = Reach { end: length, corrections: Vec::new() };
+    let Some(head) = bytes::<8, _>(file, start)? else { return Ok(reach) };
+    if head.ends_with(b"ftyp") {
+        reach.end = atoms(file, start, length)?.max(length);
+    } else if head.starts_with(b"\x1a\x45\xdf\xa3") {
+        matroska(file, start, &mut reach)?;
+    }
+    Ok(reach)
+}
+
+/// Where the last atom of an MP4 ends.
+fn atoms<F: Read + Seek>(file: &mut F, mut at: u64, length: u64) -> io::Result<u64> {
+    for _ in 0..PARTS {
+        if at >= length {
+            break;
+        }
+        let Some([a, b, c, d, ..]) = bytes::<8, _>(file, at)? else { break };
+        let size = match u32::from_be_bytes([a, b, c, d]) {
+            0 => break,
+            1 => bytes::<8, _>(file, at + 8)?.map_or(0, u64::from_be_bytes),
+            size => u64::from(size),
+        };
+        at = at.saturating_add(size.max(8));
+    }
+    Ok(at)
+}
+
+/// Where the segment of a Matroska file ends. Of one that was cut off the list of places is not read: what stands at the
+/// end is not there.
+fn matroska<F: Read + Seek>(file: &mut F, start: u64, reach: &mut Reach) -> io::Result<()> {
+    const PLACES: u32 = 0x114d_9b74;
+    /// An element that there is not.
+    const NONE: [u8; 4] = [0x11, 0x4d, 0x9b, 0x75];
+    let Some((_, body, Some(size))) = element(file, start)? else { return Ok(()) };
+    let Some((SEGMENT, mut at, Some(size))) = element(file, body.saturating_add(size))? else { return Ok(()) };
+    let end = at.saturating_add(size);
+    if end <= reach.end {
+        return Ok(());
+    }
+    reach.end = end;
+    for _ in 0..ELEMENTS {
+        match element(file, at)? {
+            None | Some((CLUSTER, ..) | (_, _, None)) => break,
+            Some((name, body, Some(size))) => {
+                if name == PLACES {
+                    reach.corrections.push(Correction::new(at, NONE));
+                }
+                at = body.saturating_add(size);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// So many bytes, unless the file ends before.
+pub(crate) fn bytes<const COUNT: usize, F: Read + Seek>(file: &mut F, at: u64) -> io::Result<Option<[u8; COUNT]>> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut bytes = [0; COUNT];
+    match file.read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn end(file: &[u8], start: u64) -> (u64, usize) {
+        let reach = reach(&mut Cursor::new(file), start, file.len() as u64).unwrap();
+        (reach.end, reach.corrections.len())
+    }
+
+    #[test]
+    fn an_mp4_reaches_as_far_as_its_last_atom_says() {
+        let atom = |size: u32, name: &[u8], body: &[u8]| [&size.to_be_bytes(), name, body].concat();
+        let ftyp = atom(12, b"ftyp", b"isom");
+        let whole = [&ftyp[..], &atom(9, b"moov", b"m"), &atom(1_000, b"mdat", &[0; 992])].concat();
+        assert_eq!(whole.len(), 1_021);
+        for cut in [1_021, 1_020, 60, 29] {
+            assert_eq!(end(&whole[..cut], 0), (1_021, 0), "{cut}");
+        }
+        let tagged = [b"tag", &whole[..60]].concat();
+        assert_eq!(end(&tagged, 3), (1_024, 0));
+        let long = [&ftyp[..], &atom(1, b"mdat", &1_000_000_u64.to_be_bytes()), b"sounds"].concat();
+        assert_eq!(end(&long, 0), (1_000_012, 0));
+        let open = [&ftyp[..], &atom(0, b"mdat", b"sounds")].concat();
+        assert_eq!(end(&open, 0), (open.len() as u64, 0));
+        let hostile = [&ftyp[..], &atom(1, b"mdat", &u64::MAX.to_be_bytes())].concat();
+        assert_eq!(end(&hostile, 0), (u64::MAX, 0));
+    }
+
+    #[test]
+    fn a_matroska_reaches_as_far_as_its_segment_says_and_is_read_in_order_when_it_does_not() {
+        let head = b"\x1a\x45\xdf\xa3\x84\xec\x82\0\0";
+        let places = b"\x11\x4d\x9b\x74\x82\xec\x80";
+        let file = |size: &[u8], places: &[u8]| {
+            [head, &b"\x18\x53\x80\x67"[..], size, places, b"\x1f\x43\xb6\x75\x82"].concat()
+        };
+        let whole = file(b"\x01\0\0\0\0\0\x01\0", places);
+        assert_eq!(end(&whole, 0), (21 + 256, 1));
+        assert_eq!(end(&file(b"\x90", places), 0), (30, 1));
+        assert_eq!(end(&file(b"\x8c", places), 0), (26, 0), "whole");
+        for live in [&b"\xff"[..], b"\x01\xff\xff\xff\xff\xff\xff\xff"] {
+            let file = file(live, places);
+            assert_eq!(end(&file, 0), (file.len() as u64, 0), "of no size");
+        }
+        for end in 0..whole.len() {
+            assert!(reach(&mut Cursor::new(&whole[..end]), 0, end as u64).is_ok());
+        }
+    }
+}
