@@ -31,14 +31,17 @@ pub(crate) struct Count {
     held: u64,
     packets: u64,
     is_dense: bool,
+    /// Whether packets stand where a table says: one that is not there tells nothing of those behind it.
+    is_indexed: bool,
 }
 
 impl Count {
     /// Nothing is counted yet.
     pub(crate) fn of(format: &dyn FormatReader, about: About) -> Self {
         // In these nothing stands between packets.
-        let is_dense = matches!(format.format_info().short_name, "wave" | "aiff");
-        Self { tracks: tallies(format, &about), before: 0.0, about, held: 0, packets: 0, is_dense }
+        let container = format.format_info().short_name;
+        let (is_dense, is_indexed) = (matches!(container, "wave" | "aiff"), container == "isomp4");
+        Self { tracks: tallies(format, &about), before: 0.0, about, held: 0, packets: 0, is_dense, is_indexed }
     }
 
     pub(crate) fn add(&mut self, packet: &Packet) {
@@ -54,6 +57,9 @@ impl Count {
                 Ok(Some(packet)) => self.add(&packet),
                 Ok(None) => return Read::Whole,
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    if self.is_indexed && !self.about.is_cut {
+                        return Read::Damaged;
+                    }
                     let length = self.about.length;
                     self.tracks.iter_mut().flatten().for_each(|track| track.cut_off(length));
                     return Read::Whole;

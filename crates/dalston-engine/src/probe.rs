@@ -210,6 +210,8 @@ fn name<'a>(demuxer: &'a str, head: &[u8]) -> &'a str {
 pub(crate) struct About {
     /// In bytes, without the tags in front.
     pub(crate) length: u64,
+    /// Whether it says that it ends later than it does.
+    pub(crate) is_cut: bool,
     /// Whether the sample rate stays the same.
     pub(crate) is_even: bool,
     /// What an MP4 presents of its tracks.
@@ -275,7 +277,8 @@ impl Bounded {
 
     /// What is known of the file before a demuxer has it.
     pub(crate) fn about(&self) -> About {
-        About { length: self.length, is_even: self.is_even, edits: self.edits.clone(), track: self.track }
+        let is_cut = self.reach > self.length;
+        About { length: self.length, is_cut, is_even: self.is_even, edits: self.edits.clone(), track: self.track }
     }
 
     /// Its first bytes; it stands at its beginning then.

@@ -143,6 +143,19 @@ fn an_mp4_of_two_movies_is_none() {
     assert_eq!(count(stored(&file), f64::INFINITY).unwrap(), None);
 }
 
+#[test]
+fn a_sample_that_is_not_there_makes_the_length_of_a_whole_mp4_unknown() {
+    let frames = packets(FLAC);
+    let dfla = atom("dfLa", &[&[0; 4], b"\x80\0\0\x22", &FLAC[8..42]]);
+    let whole = Mp4 { scale: 16_000, times: vec![(7, 4_096)], entry: ("fLaC", 16_000, 16, dfla) }.file(&frames);
+    assert_counted(1.6, "honest", &whole);
+    let sizes = whole.windows(4).position(|name| name == b"stsz").unwrap() + 16;
+    let mut lies = whole.clone();
+    // The fifth of the sizes: programs go on behind it.
+    lies[sizes + 16] = 1;
+    assert_eq!(count(stored(&lies), f64::INFINITY).unwrap(), None);
+}
+
 /// An uncompressed ALAC packet, mono, 16 bits. With `says` it carries its own number of frames.
 fn alac(frames: u32, says: bool) -> Vec<u8> {
     let mut bits: Vec<bool> = Vec::new();
