@@ -37,9 +37,9 @@ async fn the_preflight_of_a_listed_origin_is_answered_on_every_route_without_a_k
         if route.serves == Serves::Data(dalston_command::Handler::Telegram) {
             continue;
         }
-        let path = route.pattern.replace('{', "").replace('}', "");
+        let path = route.pattern.replace(['{', '}'], "");
         match patterns.iter_mut().find(|(known, _)| *known == path) {
-            Some((_, methods)) => methods.push_str(&format!(", {}", route.method.as_str())),
+            Some((_, methods)) => *methods = format!("{methods}, {}", route.method.as_str()),
             None => patterns.push((path, route.method.as_str().to_owned())),
         }
     }

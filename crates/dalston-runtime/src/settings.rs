@@ -141,7 +141,7 @@ impl Settings {
         let listen = reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {
             text.to_socket_addrs().ok()?.next()
         });
-        let store = reader.value("DALSTON_STORE").map(|url| StoreUrl::parse(&url)).unwrap_or(Ok(default_store));
+        let store = reader.value("DALSTON_STORE").map_or(Ok(default_store), |url| StoreUrl::parse(&url));
         let store = store.map_err(|wanted| reader.refuse("DALSTON_STORE", wanted)).ok();
         let rate_store = reader.given("DALSTON_RATE_STORE", counter, |text| {
             StoreUrl::parse(text).ok().filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))

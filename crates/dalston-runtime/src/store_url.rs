@@ -58,6 +58,13 @@ impl StoreUrl {
     }
 }
 
+/// Shows the kind only.
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://…", self.kind())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,12 +93,5 @@ mod tests {
         ] {
             assert!(StoreUrl::parse(url).unwrap_err().contains(said), "{url}");
         }
-    }
-}
-
-/// Shows the kind only.
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://…", self.kind())
     }
 }
