@@ -120,7 +120,7 @@ impl Form {
             }
             match name.as_str() {
                 "file" => form.take_file(&mut field, permit, gateway, digest).await?,
-                "model" | "language" | "prompt" | "temperature" => form.take_option(&name, &mut field).await?,
+                "model" | "language" | "prompt" | "temperature" => form.take_text(&name, &text(&mut field).await?)?,
                 "timestamps" => form.upload.options.words = timestamps(&text(&mut field).await?)?,
                 "metadata" => form.upload.metadata = metadata(&text(&mut field).await?)?,
                 _ => return Err(unknown(&name)),
@@ -131,12 +131,12 @@ impl Form {
     }
 
     /// Takes a field that engines know.
-    pub(crate) async fn take_option(&mut self, name: &str, field: &mut Field) -> Result<(), Problem> {
+    pub(crate) fn take_text(&mut self, name: &str, text: &str) -> Result<(), Problem> {
         match name {
-            "model" => self.upload.model = word(name, field, is_model, MODEL).await?,
-            "language" => self.upload.language = word(name, field, is_language, LANGUAGE).await?,
-            "prompt" => self.upload.options.prompt = Some(prompt(&text(field).await?)?),
-            "temperature" => self.upload.options.temperature = Some(temperature(&text(field).await?)?),
+            "model" => self.upload.model = word(name, text, is_model, MODEL)?,
+            "language" => self.upload.language = word(name, text, is_language, LANGUAGE)?,
+            "prompt" => self.upload.options.prompt = prompt(text)?,
+            "temperature" => self.upload.options.temperature = Some(temperature(text)?),
             _ => return Err(unknown(name)),
         }
         Ok(())
@@ -189,13 +189,7 @@ pub(crate) async fn text(field: &mut Field) -> Result<String, Problem> {
 }
 
 /// A short text of a form; `None` when it is empty.
-async fn word(
-    name: &str,
-    field: &mut Field,
-    is_fit: fn(&str) -> bool,
-    wanted: &'static str,
-) -> Result<Option<String>, Problem> {
-    let text = text(field).await?;
+fn word(name: &str, text: &str, is_fit: fn(&str) -> bool, wanted: &'static str) -> Result<Option<String>, Problem> {
     let word = text.trim();
     if word.is_empty() {
         return Ok(None);
@@ -222,11 +216,13 @@ fn is_language(word: &str) -> bool {
     word == "auto" || is_tag && parts.all(is_part)
 }
 
-/// Words that the audio may hold.
-pub(crate) fn prompt(text: &str) -> Result<String, Problem> {
-    let is_plain = !text.is_empty() && !text.chars().any(|it| it.is_control() && it != '\n');
-    let wrong = || problem(ServiceError::invalid("prompt", "must be 1 to 4096 bytes without control characters"));
-    is_plain.then(|| text.to_owned()).ok_or_else(wrong)
+/// Words that the audio may hold, with the lines and tabs of whatever system; `None` when there are none.
+fn prompt(text: &str) -> Result<Option<String>, Problem> {
+    let text = text.replace("\r\n", "\n");
+    if text.chars().any(|it| it.is_control() && !matches!(it, '\n' | '\t')) {
+        return Err(problem(ServiceError::invalid("prompt", "must be at most 4096 bytes without control characters")));
+    }
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
 }
 
 fn temperature(text: &str) -> Result<f64, Problem> {

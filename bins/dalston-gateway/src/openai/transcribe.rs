@@ -25,6 +25,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(590);
 /// OpenAI's clients try again unless they are told not to: that would make the job a second time.
 const ONCE: HeaderName = HeaderName::from_static("x-should-retry");
+/// The fields of the form that were passed over.
+const IGNORED: HeaderName = HeaderName::from_static("x-dalston-ignored");
 /// The job behind an answer.
 const JOB: HeaderName = HeaderName::from_static("x-dalston-job");
 
@@ -61,7 +63,7 @@ async fn answer(
     jobs.room(&permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
     let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
     let multipart = Multipart::new(request.headers(), Box::pin(body));
-    let Asked { staged, upload, shape } = Asked::read(multipart, translate, &permit, &gateway).await?;
+    let Asked { staged, upload, shape, ignored } = Asked::read(multipart, translate, &permit, &gateway).await?;
     let job = jobs.create(&permit, staged, upload, None).await.map_err(problem)?;
     let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: Some(job.id) };
     let id = job.id.to_string();
@@ -80,7 +82,12 @@ async fn answer(
         Shape::Text | Shape::Srt | Shape::Vtt => "text/plain; charset=utf-8",
         Shape::Events => "text/event-stream",
     };
-    Ok(HttpResponse::Ok().content_type(kind).insert_header((JOB, id)).streaming(Box::pin(streamed(pieces))))
+    let mut response = HttpResponse::Ok();
+    response.content_type(kind).insert_header((JOB, id));
+    if !ignored.is_empty() {
+        response.insert_header((IGNORED, ignored.join(", ")));
+    }
+    Ok(response.streaming(Box::pin(streamed(pieces))))
 }
 
 /// What a client reads of a job without a transcript.
