@@ -9,6 +9,7 @@ use kit::{
     process::eventually,
     stores,
 };
+use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -151,6 +152,30 @@ async fn an_answer_is_as_old_as_its_question(nodes: Nodes) {
     }
 }
 
+/// What is known may still be served; but a read that finds the key dead is no answer of a live one.
+async fn a_key_that_the_store_says_is_dead_is_not_shown_as_live(nodes: Nodes) {
+    const JOBS: &str = "/v1/audio/transcriptions";
+    for is_revoked in [true, false] {
+        let here = nodes.here.key("jobs:read").await;
+        let there = nodes.there.with(here.secret.as_ref().unwrap());
+        nodes.there.runtime.tick().await;
+        there.get(JOBS).await.expect(200);
+        let asking = nodes.asks(Fault::Frozen).await;
+        let path = format!("/auth/keys/{}", here.id.unwrap());
+        match is_revoked {
+            true => nodes.admin.delete(&path).await,
+            false => nodes.admin.patch(&path, json!({"enabled": false})).await,
+        }
+        .expect(200);
+        there.get(JOBS).await.expect(200);
+        let answer = there.get("/auth/me").await.expect(401);
+        assert_eq!(answer.problem(), "invalid_credential");
+        assert!(answer.header("www-authenticate").contains("invalid_token"), "{}", answer.header("www-authenticate"));
+        nodes.is_answered(asking).await;
+        there.get(JOBS).await.expect(401);
+    }
+}
+
 async fn what_is_told_twice_is_known_once(nodes: Nodes) {
     nodes.feed.fails(Fault::Doubled);
     for _ in 0..ROUNDS {
@@ -183,6 +208,7 @@ macro_rules! on_stores {
             a_frozen_feed_ends_what_is_known_at_the_bound
             an_answer_that_comes_late_proves_nothing_after_the_bound
             an_answer_is_as_old_as_its_question
+            a_key_that_the_store_says_is_dead_is_not_shown_as_live
             what_is_told_twice_is_known_once
         })*
     };

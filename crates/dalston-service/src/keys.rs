@@ -4,8 +4,8 @@ use crate::{ServiceError, ServiceResult, Streams, board::Board, cards::Cards};
 use bytes::Bytes;
 use dalston_auth::{Gate, Holder, Permit, PlainKey, Refusal};
 use dalston_model::{
-    Action, Day, Description, Key, KeyDigest, KeyId, KeyPatch, Metadata, Name, Page, PageRequest, RateLimit, Scope,
-    ScopeSet, SharedClock, SharedEntropy, Target, TenantId, Timestamp, Usage,
+    Action, Day, Description, Key, KeyDigest, KeyId, KeyPatch, KeyState, Metadata, Name, Page, PageRequest, RateLimit,
+    Scope, ScopeSet, SharedClock, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
     ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Repeated, RevokeKey, Rotation, SharedStore, UsedKey,
@@ -208,10 +208,13 @@ impl Keys {
         self.store.key(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
-    /// The caller's own key, in its own tenant.
+    /// The caller's own key, in its own tenant. Refused where the store says that it is live no more: another node may
+    /// have revoked it since this one last heard of changes.
     pub async fn own(&self, holder: &Arc<Holder>) -> ServiceResult<UsedKey> {
         let asked = self.clock.monotonic();
-        let used = self.store.key(&holder.tenant, holder.id).await?.ok_or(ServiceError::NotFound(NOUN))?;
+        let found = self.store.key(&holder.tenant, holder.id).await?;
+        let live = found.filter(|used| used.key.state(self.gate.now()) == KeyState::Active);
+        let used = live.ok_or(ServiceError::Refused(Refusal::InvalidCredential))?;
         self.cards.put(holder, asked, &used);
         Ok(used)
     }
