@@ -38,6 +38,17 @@ def everything():
         transcribe(response_format="verbose_json", timestamp_granularities=["word", "segment"], language="en", prompt="Hi.", temperature=0.5)
     )
     told["stream"] = [plain(event) for event in transcribe(stream=True)]
+    told["documented"] = plain(
+        transcribe(
+            response_format="verbose_json",
+            language="",
+            prompt="",
+            include=["logprobs"],
+            chunking_strategy={"type": "server_vad", "threshold": 0.5},
+            timestamp_granularities=["segment"],
+            extra_body={"vad_filter": True, "hotwords": "", "known_speaker_names": ["a"]},
+        )
+    )
     told["translation"] = plain(translate())
     told["translation_text"] = plain(translate(response_format="text"))
     told["models"] = [model.id for model in client.models.list()]

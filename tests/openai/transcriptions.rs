@@ -54,6 +54,63 @@ async fn without_an_engine_the_segments_come_without_text_and_say_so() {
     assert_eq!(models.json["data"], json!([{"id": "vad", "object": "model", "created": 0, "owned_by": "vad"}]));
 }
 
+/// What the usual clients and those of like servers send beside the file; and which of it is passed over.
+const FORMS: [(&[(&str, &str)], &str); 19] = [
+    (&[("language", ""), ("prompt", ""), ("temperature", ""), ("response_format", ""), ("stream", "")], ""),
+    (&[("model", " "), ("timestamp_granularities[]", ""), ("chunking_strategy", "")], ""),
+    (&[("timestamp_granularities", "word"), ("response_format", "verbose_json")], ""),
+    (
+        &[
+            ("timestamp_granularities", "word"),
+            ("timestamp_granularities", "segment"),
+            ("response_format", "verbose_json"),
+        ],
+        "",
+    ),
+    (
+        &[
+            ("timestamp_granularities[0]", "word"),
+            ("timestamp_granularities[1]", "segment"),
+            ("response_format", "verbose_json"),
+        ],
+        "",
+    ),
+    (&[("timestamp_granularities", "[\"word\", \"segment\"]"), ("response_format", "verbose_json")], ""),
+    (&[("timestamp_granularities", "word, segment"), ("response_format", "verbose_json")], ""),
+    (&[("timestamp_granularities[]", "segment"), ("response_format", "json")], ""),
+    (&[("include[]", "logprobs"), ("include", "logprobs")], ""),
+    (&[("chunking_strategy", "auto")], ""),
+    (&[("chunking_strategy[type]", "server_vad"), ("chunking_strategy[threshold]", "0.5")], ""),
+    (&[("known_speaker_names[]", "a"), ("known_speaker_references[]", "data:audio/wav;base64,AAAA")], ""),
+    (&[("stream", "TRUE"), ("response_format", "verbose_json")], ""),
+    (&[("stream", "true"), ("response_format", "srt")], ""),
+    (&[("stream", "0")], ""),
+    (&[("prompt", "a\tb\r\nc")], ""),
+    (&[("vad_filter", "true"), ("hotwords", ""), ("word_timestamps", "1")], "vad_filter, hotwords, word_timestamps"),
+    (&[("extra[key]", "x"), ("extra[key]", "y")], "(unreadable name)"),
+    (&[("vad_filter", "true"), ("vad_filter", "true")], "vad_filter"),
+];
+
+#[tokio::test]
+async fn what_the_usual_clients_send_is_taken_and_what_is_passed_over_is_named() {
+    let server = EngineServer::start();
+    let app = gateway(&server).await;
+    let client = app.key("jobs:read,jobs:write").await;
+    for (fields, ignored) in FORMS {
+        let file = Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"));
+        let form = fields.iter().fold(file, |form, (name, value)| form.text(*name, *value));
+        let answer = send(&client, form).await;
+        assert_eq!((answer.code(), answer.header("x-dalston-ignored")), (200, ignored), "{fields:?} {}", answer.text);
+        let words = fields.iter().any(|(name, value)| name.starts_with("timestamp") && value.contains("word"));
+        assert_eq!(answer.json["words"].is_array(), words, "{fields:?} {}", answer.text);
+    }
+    let file = Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"));
+    let translation = file.text("language", "de").text("stream", "true");
+    let request = client.request(Method::POST, "/openai/v1/audio/translations").multipart(translation);
+    let answer = Answer::of(request).await.expect(200);
+    assert_eq!(answer.header("x-dalston-ignored"), "language, stream");
+}
+
 #[tokio::test]
 async fn a_client_that_goes_away_cancels_its_job() {
     let server = EngineServer::start();

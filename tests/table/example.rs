@@ -189,14 +189,21 @@ fn about_worker() -> Value {
     json!({"url": "ws://127.0.0.1:9/session", "capacity": 4})
 }
 
-/// A webhook of tenant `default`, and a delivery that it was made. A tenant has few webhooks: the oldest go.
-async fn told(app: &App) -> (String, String) {
-    static RECEIVER: LazyLock<Receiver> = LazyLock::new(Receiver::start);
+/// Makes room for webhooks of tenant `default`, which has few: the oldest go.
+pub(super) async fn forget_webhooks(app: &App) {
     let (permit, webhooks) = (operator("default"), &app.runtime.services.webhooks);
     let all = PageRequest { limit: PageLimit::default(), start: Start::Newest };
     for old in webhooks.list(&permit, &all).await.unwrap().items.iter().skip(10) {
         webhooks.delete(&permit, old.id).await.unwrap();
     }
+}
+
+/// A webhook of tenant `default`, and a delivery that it was made.
+async fn told(app: &App) -> (String, String) {
+    static RECEIVER: LazyLock<Receiver> = LazyLock::new(Receiver::start);
+    forget_webhooks(app).await;
+    let (permit, webhooks) = (operator("default"), &app.runtime.services.webhooks);
+    let all = PageRequest { limit: PageLimit::default(), start: Start::Newest };
     let ask = CreateWebhook { url: RECEIVER.url.clone(), events: vec![EventKind::Cancelled], description: None };
     let (webhook, secret) = webhooks.create(&permit, ask).await.unwrap();
     log::guard(secret.expose());

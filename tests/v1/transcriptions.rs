@@ -245,12 +245,11 @@ async fn an_id_that_is_not_canonical_is_no_job() {
     let app = App::start().await;
     let client = writer(&app, "default").await;
     let id = job(&client).await;
-    for wrong in
-        [id.to_uppercase(), id[4..].to_owned(), format!("{id}0"), format!("{id}%00"), "job_".to_owned(), "1".to_owned()]
-    {
+    for wrong in [id[4..].to_owned(), format!("{id}0"), format!("{id}%00"), "job_".to_owned(), "1".to_owned()] {
         let answer = client.get(&path(&wrong)).await.expect(404);
         assert_eq!(answer.json["detail"], "Job not found", "ID-01 {wrong}");
     }
+    assert_eq!(client.get(&path(&id.to_uppercase())).await.expect(200).json["id"], id);
 }
 
 #[tokio::test]
