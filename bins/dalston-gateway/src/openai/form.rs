@@ -71,13 +71,15 @@ impl Asked {
 /// Fields that are given once: of two nobody could say which counts.
 const ONCE: [&str; 7] = ["file", "model", "language", "prompt", "temperature", "response_format", "stream"];
 
+/// Fields of OpenAI's that are taken: how audio is cut and what else is told is the engine's affair.
+const WITHOUT_EFFECT: [&str; 4] = ["chunking_strategy", "include", "known_speaker_names", "known_speaker_references"];
+
 /// Whether a field is one of OpenAI's own.
 fn is_known(name: &str, translate: bool) -> bool {
     match name {
         "model" | "prompt" | "temperature" | "response_format" => true,
         "language" | "timestamp_granularities" | "stream" => !translate,
-        // Taken, and without effect: how audio is cut and what else is told is the engine's affair.
-        "chunking_strategy" | "include" | "known_speaker_names" | "known_speaker_references" => !translate,
+        _ if WITHOUT_EFFECT.contains(&name) => !translate,
         _ => false,
     }
 }
@@ -100,7 +102,7 @@ impl Form {
                     _ => return Err(problem(ServiceError::invalid(name, "must be true or false"))),
                 };
             }
-            "chunking_strategy" | "include" | "known_speaker_names" | "known_speaker_references" => {}
+            _ if WITHOUT_EFFECT.contains(&name) => {}
             _ => self.inner.take_text(name, text)?,
         }
         Ok(())
