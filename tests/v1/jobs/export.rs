@@ -79,7 +79,7 @@ async fn times_of_words_and_other_wishes_reach_the_engine() {
     assert_eq!(work.options.temperature, Some(0.5));
     let exported = client.get(&format!("{job}/export/srt")).await.expect(200);
     assert!(exported.header("content-disposition").contains("filename*=UTF-8''vid%C3%A9o.final.srt"));
-    for (name, wrong) in [("timestamps", "both"), ("temperature", "2"), ("temperature", "NaN"), ("prompt", "")] {
+    for (name, wrong) in [("timestamps", "both"), ("temperature", "2"), ("temperature", "NaN"), ("prompt", "a\u{7}b")] {
         let form = Form::new().part("file", file()).text(name, wrong);
         let asked = client.request(reqwest::Method::POST, super::PATH).multipart(form);
         assert_eq!(kit::client::Answer::of(asked).await.expect(422).fields(), [name], "{wrong}");
