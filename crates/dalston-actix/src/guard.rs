@@ -119,7 +119,7 @@ impl Guard {
             QueryKeys::Stream => self.door == Door::Stream,
             QueryKeys::Off => false,
         };
-        let credential = presented(request, in_query, taken, self.door == Door::Stream);
+        let credential = presented(request, in_query, taken, self.door == Door::Stream, self.gate.format().prefix());
         // Two tenants are none, as is one of other characters: no tenant has an empty name.
         let mut tenants = request.headers().get_all(&TENANT);
         let tenant = tenants.next().map(|value| value.to_str().ok().filter(|_| tenants.next().is_none()).unwrap_or(""));
