@@ -6,7 +6,7 @@ use crate::{
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse},
     guard,
     http::{Method as HttpMethod, header},
     web::{self, Data},
@@ -38,6 +38,9 @@ pub struct Route {
     /// What serves it.
     pub serves: Serves,
 }
+
+/// Where metadata of a site is (RFC 8615), or of a resource, as `OpenID` Connect Discovery puts it.
+const WELL_KNOWN: [&str; 2] = ["/.well-known/{name:.*}", "/{resource:.*}/.well-known/{name:.*}"];
 
 /// All routes: those of the commands, and the data plane.
 pub fn routes(registry: &Registry) -> Vec<Route> {
@@ -87,6 +90,8 @@ pub fn app(
     for rows in rows() {
         app = app.service(resource(gateway.clone(), rows.to_vec()));
     }
+    // Clients look there for metadata when a key was refused, without any: 404 tells them that there is none.
+    app = app.service(web::resource(WELL_KNOWN).to(no_route));
     app.default_service(
         web::to(no_route).wrap(Guard::new(runtime.gate.clone(), Need::Caller).query_keys(gateway.query_keys)),
     )
@@ -99,6 +104,10 @@ pub fn app(
             .redraw(openai::shape)
             .cors(cors),
     )
+    .wrap_fn(|mut request, routes| {
+        openai::tidy(&mut request);
+        routes.call(request)
+    })
 }
 
 /// The methods of a pattern, as headers name them.

@@ -10,10 +10,13 @@ use serde_json::{Value, json};
 /// What a client reads when a refusal cannot be.
 const UNKNOWN: &str = "Internal error";
 
-/// Draws what is refused below the base URL as OpenAI does.
+/// Paths of OpenAI's API, and whatever lies below them.
+const ROUTES: [&str; 2] = ["/openai/v1", "/v1/models"];
+
+/// Draws a refusal as OpenAI does, if the request is one to its API.
 pub(crate) fn shape(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
-    let below = request.path().strip_prefix("/openai/v1");
-    if !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+    let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    if !ROUTES.iter().any(|route| request.path().strip_prefix(route).is_some_and(is_below)) {
         return response;
     }
     let (head, body) = response.into_parts();

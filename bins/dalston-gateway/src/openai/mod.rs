@@ -3,8 +3,10 @@
 mod fault;
 mod form;
 mod models;
+mod path;
 mod transcribe;
 
 pub(crate) use fault::shape;
 pub(crate) use models::{model, models};
+pub(crate) use path::tidy;
 pub(crate) use transcribe::{transcribe, translate};
