@@ -21,6 +21,8 @@ async fn whatever_is_no_route_is_refused_in_that_shape_too() {
         (Method::GET, "/openai/v1/audio/transcriptions", 405, "method_not_allowed"),
         (Method::POST, "/openai/v1/models", 405, "method_not_allowed"),
         (Method::GET, "/v1/models/no-such-model", 404, "model_not_found"),
+        (Method::GET, "/openai/v1/models/no/such-model", 404, "model_not_found"),
+        (Method::GET, "/openai/v1/models/no%2Fsuch-model", 404, "model_not_found"),
         (Method::POST, "/v1/models", 405, "method_not_allowed"),
     ] {
         let answer = Answer::of(client.request(method, path)).await.expect(status);

@@ -198,6 +198,7 @@ async fn a_model_in_the_url_is_the_one_that_transcribes() {
         ("?model=exact", "exact"),
         ("?intent=transcription&model=", "fast"),
         ("?", "fast"),
+        ("//?intent=transcription", "fast"),
     ] {
         let (created, _socket) = begun(&app, query, &[]).await;
         assert_eq!(created["type"], "session.created", "{query}");

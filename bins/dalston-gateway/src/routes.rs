@@ -85,8 +85,7 @@ pub fn app(
     let is_probe = |route: &&Route| matches!(route.serves, Serves::Data(Handler::Health | Handler::Ready));
     let probes: Vec<&str> = table.iter().filter(is_probe).map(|route| route.pattern).collect();
     let listed = gateway.origins.listed();
-    let cors = (!listed.is_empty())
-        .then(|| Cors::new(listed.to_vec(), rows().filter_map(|rows| Some((rows.first()?.pattern, methods(rows))))));
+    let cors = (!listed.is_empty()).then(|| Cors::new(listed.to_vec(), rows().map(|rows| (path(rows), methods(rows)))));
     for rows in rows() {
         app = app.service(resource(gateway.clone(), rows.to_vec()));
     }
@@ -108,6 +107,11 @@ pub fn app(
         openai::tidy(&mut request);
         routes.call(request)
     })
+}
+
+/// The pattern of these rows, as the router reads it: the name of a model may hold slashes.
+fn path(rows: &[Route]) -> String {
+    rows.first().map_or("", |row| row.pattern).replace("{model}", "{model:.+}")
 }
 
 /// The methods of a pattern, as headers name them.
@@ -144,7 +148,7 @@ fn resource(
         Serves::Data(_) => guard,
     });
     let allowed = methods(&rows);
-    let mut resource = web::resource(rows.first().map_or("", |row| row.pattern));
+    let mut resource = web::resource(path(&rows));
     for row in rows {
         resource = resource.route(match row.serves {
             Serves::Command(name) => command(row.method, place(name)),

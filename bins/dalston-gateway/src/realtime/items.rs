@@ -192,7 +192,7 @@ impl Items {
         self.waiting.pop_front();
         self.told.clear();
         let kind = "conversation.item.input_audio_transcription.completed";
-        let usage = json!({"type": "duration", "seconds": seconds});
+        let usage = json!({"type": "duration", "seconds": (seconds * 1_000.0).round() / 1_000.0});
         self.say(say, kind, json!({"item_id": id, "content_index": 0, "transcript": text, "usage": usage}));
     }
 
