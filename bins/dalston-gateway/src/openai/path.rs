@@ -25,11 +25,8 @@ fn meant(path: &str) -> Option<String> {
         return None;
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let is_theirs = match *parts.as_slice() {
-        ["openai", "v1", ..] | ["v1", "models", ..] => true,
-        ["v1", "audio", "transcriptions"] => true,
-        _ => false,
-    };
+    let is_theirs =
+        matches!(*parts.as_slice(), ["openai", "v1", ..] | ["v1", "models", ..] | ["v1", "audio", "transcriptions"]);
     is_theirs.then(|| format!("/{}", parts.join("/")))
 }
 
