@@ -4,14 +4,13 @@ use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
-use dalston_gateway::{Gateway, Limits, serve};
+use dalston_gateway::{Door, Gateway, Limits, serve};
 use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
     env,
     ffi::OsString,
     io::{IsTerminal, Write, stderr, stdout},
-    net::TcpListener,
     process::ExitCode,
     sync::Arc,
 };
@@ -42,12 +41,15 @@ async fn run() -> Result<()> {
     for warning in settings.warnings.iter().chain(&unknown_settings(environment.into_keys())) {
         tracing::warn!("{warning}");
     }
-    let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
+    let address = settings.listen;
+    let named = || format!("DALSTON_LISTEN {address}");
+    let door = Door::bind(address).with_context(named)?;
     let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
     let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
     let mut terminal = stdout();
     let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
     runtime.first_key(&settings, shown).await?;
+    let listener = door.open().with_context(named)?;
     tracing::info!(address = %listener.local_addr()?, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
     let limits = Limits::new(&settings, files(), stderr().is_terminal());
