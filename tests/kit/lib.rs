@@ -6,6 +6,7 @@ pub mod bot_api;
 pub mod client;
 pub mod deaf;
 pub mod engine_server;
+pub mod events;
 pub mod feed;
 pub mod flac;
 pub mod foreign;
