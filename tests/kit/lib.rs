@@ -15,6 +15,7 @@ pub mod line;
 pub mod log;
 pub mod model_server;
 pub mod openai;
+pub mod page;
 pub mod patience;
 pub mod process;
 pub mod program;
