@@ -45,6 +45,7 @@ async fn run() -> Result<()> {
     let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
     let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
     let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
+    runtime.services.jobs.check_bucket().await.context("DALSTON_AUDIO_STORE cannot be used")?;
     let mut terminal = stdout();
     let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
     runtime.first_key(&settings, shown).await?;

@@ -1,10 +1,12 @@
 //! Real servers, started by the tests themselves on free ports in a folder in memory, and gone when the tests end.
 
 mod keeper;
+mod moto;
 mod pgbouncer;
 mod postgres;
 mod redis;
 
+pub use moto::{Moto, User};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, postgres_url};
 pub use redis::{Redis, permitted_redis_url, redis_url};
