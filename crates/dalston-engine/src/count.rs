@@ -192,6 +192,13 @@ mod tests {
         assert!(right.is_some());
         assert_eq!(length(&[&tag([0, 64, 0, 0])[..], mp3].concat()), right);
         assert_eq!(length(&[&tag([0, 64, 0, 0])[..], &tag([0, 64, 0, 0]), mp3].concat()), right, "two");
+        let ape = [&b"APETAGEX\xd0\x07\0\0\0\0\x10\0"[..], &[0; 16], &padding].concat();
+        assert_eq!(length(&[&ape[..], mp3].concat()), right, "of APE");
+        assert_eq!(length(&[&tag([0, 64, 0, 0])[..], &padding, mp3].concat()), right, "zeros behind");
+        assert_eq!(length(&[&padding[..], mp3].concat()), right, "zeros alone");
+        let mp4 = include_bytes!("../../../tests/fixtures/safari-fragmented.mp4");
+        assert_eq!(length(&[&padding[..], mp4].concat()), length(mp4), "and an MP4");
+        assert_eq!(length(&padding), None);
     }
 
     #[test]
