@@ -44,6 +44,10 @@ fn aiff<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec
 fn caf<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<Correction>> {
     let mut at = start + 8;
     for _ in 0..CHUNKS {
+        // A size may be more than any file has, and no place to seek to.
+        if at >= length {
+            break;
+        }
         let Some([name @ .., a, b, c, d, e, f, g, h]) = bytes::<12, _>(file, at)? else { break };
         let (size, body) = (u64::from_be_bytes([a, b, c, d, e, f, g, h]), at + CAF);
         let left = length.saturating_sub(body);
@@ -105,6 +109,8 @@ mod tests {
             assert_eq!(read(&file(size)), right, "{size:x}");
         }
         assert_eq!(read(&file(4)), file(4), "a size that can be");
+        let endless = [&b"caff\0\x01\0\0free"[..], &[0xff; 8], &right[8..]].concat();
+        assert_eq!(read(&endless), endless, "another chunk without end");
         for end in 0..right.len() {
             assert_eq!(read(&right[..end]).len(), end);
         }

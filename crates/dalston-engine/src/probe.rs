@@ -218,6 +218,8 @@ pub(crate) struct About {
     pub(crate) is_cut: bool,
     /// Whether the sample rate stays the same.
     pub(crate) is_even: bool,
+    /// Whether something stands behind it that may be audio to other programs.
+    pub(crate) is_followed: bool,
     /// Whether its samples are big-endian, whatever the demuxer says.
     pub(crate) is_big_endian: bool,
     /// What an MP4 presents of its tracks.
@@ -234,6 +236,8 @@ pub(crate) struct Bounded {
     length: u64,
     /// Where it says that it ends, which a demuxer believes and then reads what is there.
     reach: u64,
+    /// Whether something stands behind it.
+    is_followed: bool,
     /// Whether the rate stays what it is at the beginning.
     is_even: bool,
     budget: u64,
@@ -263,8 +267,9 @@ impl Bounded {
         };
         corrections.append(&mut wav::corrections(&mut file, start, length)?);
         corrections.append(&mut iff::corrections(&mut file, start, length)?);
-        let Reach { end, corrections: mut of_cut } = reach(&mut file, start, length)?;
+        let Reach { end, is_followed, corrections: mut of_cut } = reach(&mut file, start, length)?;
         corrections.append(&mut of_cut);
+        let length = length.min(end);
         let track = default_track(&mut file, start)?;
         let is_even = has_one_rate(&mut file, start, length)?;
         let at = file.seek(SeekFrom::Start(start))?;
@@ -273,6 +278,7 @@ impl Bounded {
             start,
             length: length - start,
             reach: end - start,
+            is_followed,
             is_even,
             budget,
             at,
@@ -290,6 +296,7 @@ impl Bounded {
         About {
             length: self.length,
             is_cut,
+            is_followed: self.is_followed,
             is_even: self.is_even,
             is_big_endian: self.is_big_endian,
             edits: self.edits.clone(),
@@ -355,7 +362,9 @@ fn zeros(file: &mut File, from: u64) -> io::Result<u64> {
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let left = usize::try_from((self.start + self.length).saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let most = buffer.len().min(left);
+        let read = self.file.read(&mut buffer[..most])?;
         self.budget = self
             .budget
             .checked_sub(read as u64)
