@@ -79,6 +79,7 @@ impl Default for Start {
             limits: Limits {
                 head: PATIENCE,
                 idle: PATIENCE,
+                linger: PATIENCE,
                 finish: Duration::from_secs(1),
                 workers: Some(1),
                 ..Limits::default()

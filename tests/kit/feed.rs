@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, Mark, SharedStore, StoreResult, Wakes};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::watch::{Receiver, Sender};
 
 /// What is wrong with it.
@@ -19,6 +22,8 @@ pub enum Fault {
     Late,
     /// It tells of everything twice.
     Doubled,
+    /// It is that of an old primary, and tells of nothing, as long as the address leads to another one.
+    Old,
 }
 
 /// Stands between a node and the record of changes of its store.
@@ -26,6 +31,7 @@ pub struct Feed {
     store: SharedStore,
     fault: Sender<Fault>,
     held: Sender<bool>,
+    doubt: Mutex<Duration>,
     last: Mutex<Mark>,
 }
 
@@ -42,6 +48,7 @@ impl Feed {
             store,
             fault: Sender::new(Fault::None),
             held: Sender::new(false),
+            doubt: Mutex::default(),
             last: Mutex::new(Mark::START),
         })
     }
@@ -49,6 +56,11 @@ impl Feed {
     /// From now on this is wrong with it.
     pub fn fails(&self, fault: Fault) {
         self.fault.send_replace(fault);
+    }
+
+    /// It was so long ago that the address was last seen to lead there.
+    pub fn was_seen(&self, ago: Duration) {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = ago;
     }
 
     /// Waits until somebody waits for an answer.
@@ -84,8 +96,13 @@ impl FeedStore for Feed {
                 self.hold(fault).await;
                 heard
             }
+            Fault::Old => Ok(Heard::Changes { changes: Vec::new(), mark: *after }),
             Fault::Doubled => self.store.key_changes(&before, limit).await,
         }
+    }
+
+    fn doubt(&self, _: Duration) -> Duration {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {

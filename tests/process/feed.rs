@@ -152,6 +152,22 @@ async fn an_answer_is_as_old_as_its_question(nodes: Nodes) {
     }
 }
 
+async fn an_old_primary_vouches_for_no_longer_than_its_address_was_seen(nodes: Nodes) {
+    for doubt in [BOUND, BOUND / 2, BOUND / 4] {
+        nodes.feed.was_seen(Duration::ZERO);
+        nodes.feed.fails(Fault::None);
+        nodes.here.clock.advance(BOUND);
+        let key = nodes.key().await;
+        nodes.revoke(&key).await;
+        nodes.feed.fails(Fault::Old);
+        nodes.here.clock.advance(doubt);
+        nodes.feed.was_seen(doubt);
+        nodes.there.runtime.tick().await;
+        nodes.here.clock.advance(BOUND - doubt);
+        nodes.knows(&key).await;
+    }
+}
+
 /// What is known may still be served; but a read that finds the key dead is no answer of a live one.
 async fn a_key_that_the_store_says_is_dead_is_not_shown_as_live(nodes: Nodes) {
     const JOBS: &str = "/v1/audio/transcriptions";
@@ -208,6 +224,7 @@ macro_rules! on_stores {
             a_frozen_feed_ends_what_is_known_at_the_bound
             an_answer_that_comes_late_proves_nothing_after_the_bound
             an_answer_is_as_old_as_its_question
+            an_old_primary_vouches_for_no_longer_than_its_address_was_seen
             a_key_that_the_store_says_is_dead_is_not_shown_as_live
             what_is_told_twice_is_known_once
         })*

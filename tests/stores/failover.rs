@@ -14,7 +14,7 @@ use kit::{
     servers::{Postgres, Redis},
 };
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::{net::TcpListener, time::timeout};
 
 /// Far longer than a call takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -143,6 +143,38 @@ async fn an_old_redis_that_stays_a_primary_is_left_when_the_address_moves() {
     assert_eq!(is_live(&store, id).await, Ok(false));
     assert_eq!(write(&store, "acme").await, Ok(true));
     assert_eq!(write(&other, "acme").await, Ok(false), "it was written there");
+}
+
+/// An old server that stays a primary goes on answering, and each answer says how old it may be.
+async fn is_in_doubt_while_the_address_leads_nowhere(store: &dyn Store, line: &Line, back: &str) {
+    let mark = busy(store).await;
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    line.leads_to(&nowhere.local_addr().unwrap().to_string());
+    let often = Duration::from_millis(10);
+    let grows = async || {
+        assert!(matches!(store.key_changes(&mark, 100).await, Ok(Heard::Changes { .. })), "it answers as before");
+        store.doubt(often) > 50 * often
+    };
+    eventually("it was not seen for longer and longer", grows).await;
+    line.leads_to(back);
+    eventually("it is seen again", async || store.doubt(often) < 50 * often).await;
+}
+
+#[tokio::test]
+async fn a_redis_is_in_doubt_while_its_address_leads_nowhere() {
+    let server = Redis::start(&[]);
+    let line = Line::to(&server.host()).await;
+    let store = redis(line.url(&server.url())).await;
+    is_in_doubt_while_the_address_leads_nowhere(&store, &line, &server.host()).await;
+}
+
+#[tokio::test]
+async fn a_postgres_is_in_doubt_while_its_address_leads_nowhere() {
+    let server = Postgres::start();
+    let url = server.database().await;
+    let line = Line::to(&server.host()).await;
+    let store = postgres(&line.url(&url)).await;
+    is_in_doubt_while_the_address_leads_nowhere(&store, &line, &server.host()).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use std::{sync::Arc, time::Duration};
 /// Changes that are read at once.
 const PART: u32 = 500;
 
+/// The address of the store is not looked at more often, however small the freshness bound is.
+const LEAST_LOOK: Duration = Duration::from_millis(100);
+
 /// The store's time is learnt so often, and not with each change of a storm of them.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -66,8 +69,12 @@ impl Follower {
     }
 
     async fn hear(&mut self) -> StoreResult<News> {
-        let began = Moment::of(self.clock.monotonic());
         let freshness = self.directory.freshness();
+        // An old primary that nothing has demoted answers as before, when the address leads to another server already:
+        // the record was heard as of the moment at which the address was last seen to lead to this one.
+        let now = self.clock.monotonic();
+        let doubt = self.store.doubt((freshness.bound() / 2).max(LEAST_LOOK));
+        let began = Moment::of(now.saturating_sub(doubt));
         let Some(mark) = self.mark else {
             let end = self.store.mark().await?;
             self.mark = Some(end);

@@ -13,7 +13,11 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{runtime::Handle, sync::Mutex, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 /// A connection that was idle for longer proves itself before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
@@ -108,7 +112,8 @@ impl Dialer {
     }
 
     async fn reach(&self) -> sqlx::Result<Wire> {
-        let (epoch, server, setup) = (self.epochs.present(), self.server.clone(), self.setup.clone());
+        let (epoch, began) = (self.epochs.present(), Instant::now());
+        let (server, setup) = (self.server.clone(), self.setup.clone());
         let open = async move {
             let mut conn = server.connect().await?;
             // Not as parameters of the start: poolers refuse those, or drop them.
@@ -122,7 +127,7 @@ impl Dialer {
         let opened = self.home.spawn(async move { timeout(patience, open).await }).await;
         let opened = opened.map_err(error::ended).and_then(|opened| opened.map_err(error::ended).flatten());
         let (conn, server) = opened.map_err(NoPrimary::unreached)?;
-        Ok(Wire { conn, epoch: self.epochs.leads_to(&server, epoch), broken: false })
+        Ok(Wire { conn, epoch: self.epochs.leads_to(&server, epoch, began), broken: false })
     }
 }
 

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
 use sqlx::{PgConnection, Row, postgres::PgRow};
+use std::time::Duration;
 
 /// The end of the record, and whether the server that says so takes no writes: then it may lie behind the primary.
 macro_rules! end_columns {
@@ -114,6 +115,10 @@ impl FeedStore for PostgresStore {
             ask().await
         })
         .await
+    }
+
+    fn doubt(&self, within: Duration) -> Duration {
+        self.link.doubt(within)
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {

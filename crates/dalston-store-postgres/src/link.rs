@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// So often it is looked whether the address leads to another server by now.
+/// So often at least it is looked whether the address leads to another server by now.
 const LOOK_OUT: Duration = Duration::from_secs(1);
 /// A connection that nobody needed for so long is closed.
 const IDLE: Duration = Duration::from_mins(10);
@@ -48,7 +48,7 @@ impl Link {
     /// Runs the work of one call. The one place where a call gets its deadline and its error, and where what an error
     /// says of the server has its consequence: the connections of its epoch are used no more.
     pub(crate) async fn call<T>(&self, work: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
-        self.look_out();
+        self.look_out(LOOK_OUT);
         let Dialer { epochs, deadline, .. } = self.dialer();
         let epoch = epochs.present();
         let Ok(answer) = timeout(*deadline, work).await else {
@@ -77,11 +77,17 @@ impl Link {
         self.pool.retain(|wire, _| wire.try_lock().is_ok_and(|wire| wire.is_of(present)));
     }
 
+    /// How long ago it was last looked where the address leads. When that is longer ago than `within`, it is looked again.
+    pub(crate) fn doubt(&self, within: Duration) -> Duration {
+        self.look_out(within);
+        self.dialer().epochs.doubt()
+    }
+
     /// Opens a connection from time to time, beside all others and without waiting for it: an old server that goes on
     /// answering as a primary cannot be told from the right one on the connections that lead to it.
-    fn look_out(&self) {
+    fn look_out(&self, every: Duration) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.elapsed() < LOOK_OUT {
+        if looked.elapsed() < every {
             return;
         }
         *looked = Instant::now();

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// So often it is looked whether the address leads to another server by now.
+/// So often at least it is looked whether the address leads to another server by now.
 const LOOK_OUT: Duration = Duration::from_millis(500);
 /// A key that is written, and ends at once, to see whether that works.
 const READY: &str = "dalston:ready";
@@ -70,7 +70,7 @@ impl Link {
 
     /// Begins a call.
     pub(crate) fn call(&self) -> Call<'_> {
-        self.look_out();
+        self.look_out(LOOK_OUT);
         Call { link: self, ends: Instant::now() + self.dialer().deadline }
     }
 
@@ -86,11 +86,17 @@ impl Link {
         self.pool.manager()
     }
 
+    /// How long ago it was last looked where the address leads. When that is longer ago than `within`, it is looked again.
+    pub(crate) fn doubt(&self, within: Duration) -> Duration {
+        self.look_out(within);
+        self.dialer().epochs.doubt()
+    }
+
     /// Opens a connection from time to time, beside all others and without waiting for it: an old server that goes on
     /// answering as a primary cannot be told from the right one on the connections that lead to it.
-    fn look_out(&self) {
+    fn look_out(&self, every: Duration) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.elapsed() >= LOOK_OUT {
+        if looked.elapsed() >= every {
             *looked = Instant::now();
             let pool = self.pool.clone();
             self.dialer().home.spawn(async move { pool.manager().dial(None).await.is_ok() });

@@ -7,7 +7,10 @@ use redis::{
     AsyncConnectionConfig, Cmd, ConnectionInfo, InfoDict, RedisError, RedisResult, aio::MultiplexedConnection,
 };
 use std::time::Duration;
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
 
 /// A key that never is. To delete it writes nothing, not even to the append-only file; a server that takes no writes
 /// refuses it all the same: a replica, and a master that has lost the replicas that `min-replicas-to-write` asks for.
@@ -40,7 +43,7 @@ impl Dialer {
     }
 
     async fn reach(&self, patience: Option<Duration>) -> RedisResult<Wire> {
-        let (epoch, deadline) = (self.epochs.present(), self.deadline);
+        let (epoch, deadline, began) = (self.epochs.present(), self.deadline, Instant::now());
         let settings = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(patience);
         let server = deadpool_redis::Manager::new_with_config(self.server.clone(), settings)?;
         let open = async move {
@@ -56,7 +59,7 @@ impl Dialer {
         // Whoever waits for it may go away, and no connection may outlive the deadline unfinished.
         let opened = self.home.spawn(async move { timeout(deadline, open).await }).await;
         let (connection, identity) = opened.map_err(error::ended)?.map_err(error::ended)??;
-        let epoch = identity.map_or(epoch, |identity| self.epochs.leads_to(&identity, epoch));
+        let epoch = identity.map_or(epoch, |identity| self.epochs.leads_to(&identity, epoch, began));
         Ok(Wire { connection, epoch })
     }
 }

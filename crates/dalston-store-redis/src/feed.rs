@@ -10,7 +10,7 @@ use crate::{
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// A mark as scripts give it.
 type End = (u64, Option<String>);
@@ -42,6 +42,10 @@ impl FeedStore for RedisStore {
             Some(KeyChange { seq, key: row.known_or_none()?.used.key })
         };
         Ok(Heard::Changes { changes: rows.into_iter().filter_map(change).collect(), mark })
+    }
+
+    fn doubt(&self, within: Duration) -> Duration {
+        self.link.doubt(within)
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {

@@ -1,10 +1,13 @@
 //! Which connections to a server may still be used.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// The epochs of one store's connections, for engines that reach a server over the network. A connection belongs to the
 /// epoch in which it was begun. An epoch ends with any sign that its connections may not lead to the primary: the
@@ -13,8 +16,16 @@ use tokio::sync::watch;
 #[derive(Debug, Default)]
 pub struct Epochs {
     present: watch::Sender<u64>,
-    server: Mutex<Option<String>>,
+    server: Mutex<Option<Server>>,
     ailing: AtomicBool,
+}
+
+/// Where the address led when it was last looked.
+#[derive(Debug)]
+struct Server {
+    identity: String,
+    /// When that connection was begun.
+    seen: Instant,
 }
 
 impl Epochs {
@@ -40,19 +51,29 @@ impl Epochs {
         let _ = self.present.subscribe().wait_for(|present| *present != epoch).await;
     }
 
-    /// A new connection of this epoch leads to the server of this identity, which no other server has and which changes
-    /// when it restarts. Gives the epoch of that connection: a new one when the last connection led elsewhere. When it
+    /// A new connection of this epoch, begun at `seen`, leads to the server of this identity, which no other server has
+    /// and which changes when it restarts. Gives the epoch of that connection: a new one when the last connection led elsewhere. When it
     /// is not the present one, another connection has found out meanwhile, and this one is too old.
-    pub fn leads_to(&self, server: &str, epoch: u64) -> u64 {
+    pub fn leads_to(&self, server: &str, epoch: u64, seen: Instant) -> u64 {
         let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if self.present() != epoch {
             return epoch;
         }
-        if known.as_deref().is_some_and(|known| known != server) {
+        let (same, seen) =
+            known.as_ref().map_or((true, seen), |known| (known.identity == server, known.seen.max(seen)));
+        if !same {
             self.end(epoch);
         }
-        *known = Some(server.to_owned());
+        *known = Some(Server { identity: server.to_owned(), seen });
         self.present()
+    }
+
+    /// How long ago the address was last seen to lead to the server of the present epoch; zero where no server has said
+    /// which one it is. Read it before a connection is taken: what comes on that connection is then at least as old as
+    /// this says.
+    pub fn doubt(&self) -> Duration {
+        let known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|server| server.seen.elapsed()).unwrap_or_default()
     }
 
     /// A call failed: whether the server still takes writes is not known.
@@ -88,19 +109,38 @@ mod tests {
 
     #[test]
     fn another_server_behind_the_address_ends_the_epoch_and_begins_one() {
-        let epochs = Epochs::default();
+        let (epochs, now) = (Epochs::default(), Instant::now());
         let first = epochs.present();
         for _ in 0..2 {
-            assert_eq!(epochs.leads_to("one", first), first);
+            assert_eq!(epochs.leads_to("one", first, now), first);
         }
-        let second = epochs.leads_to("two", first);
+        let second = epochs.leads_to("two", first, now);
         assert_eq!(epochs.present(), second);
         assert_ne!(first, second);
-        assert_eq!(epochs.leads_to("two", second), second);
-        assert_eq!(epochs.leads_to("one", first), first, "it was begun before the other was found");
+        assert_eq!(epochs.leads_to("two", second, now), second);
+        assert_eq!(epochs.leads_to("one", first, now), first, "it was begun before the other was found");
         assert_eq!(epochs.present(), second);
-        let third = epochs.leads_to("one", second);
-        assert_eq!((epochs.present(), epochs.leads_to("one", third)), (third, third));
+        let third = epochs.leads_to("one", second, now);
+        assert_eq!((epochs.present(), epochs.leads_to("one", third, now)), (third, third));
+    }
+
+    #[test]
+    fn the_address_is_in_doubt_for_as_long_as_it_was_not_looked_at() {
+        const HOUR: Duration = Duration::from_hours(1);
+        let (epochs, now) = (Epochs::default(), Instant::now());
+        let ago = |hours: u32| now.checked_sub(HOUR * hours).unwrap();
+        assert_eq!(epochs.doubt(), Duration::ZERO, "nobody has said anything");
+        let first = epochs.present();
+        epochs.leads_to("one", first, ago(3));
+        assert!(epochs.doubt() >= 3 * HOUR, "it may have moved since the connection was begun");
+        epochs.leads_to("one", first, ago(1));
+        epochs.leads_to("one", first, ago(2));
+        assert!((HOUR..2 * HOUR).contains(&epochs.doubt()), "one that comes late takes nothing back");
+        epochs.end(first);
+        assert_eq!(epochs.leads_to("two", first, now), first, "it is too old to say anything");
+        assert!(epochs.doubt() >= HOUR);
+        epochs.leads_to("two", epochs.present(), now);
+        assert!(epochs.doubt() < HOUR);
     }
 
     #[tokio::test]

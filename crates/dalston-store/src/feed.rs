@@ -3,6 +3,7 @@
 use crate::StoreResult;
 use async_trait::async_trait;
 use dalston_model::{Action, Actor, AuditEntry, AuditHash, AuditRecord, Key, TenantId, Timestamp};
+use std::time::Duration;
 
 /// The last change of a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +128,14 @@ pub trait FeedStore: Send + Sync {
     /// Up to `limit` keys that changed after the mark. Numbers follow commit order, so a later call finds nothing
     /// behind the mark that this one gave; and whatever is asked after this call sees the changes that it told of.
     async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard>;
+
+    /// How long ago it was last seen that the address of the store leads to the server whose record is read; zero where
+    /// there is no address. Asked before the record is: what it tells then is as old as this. When it was longer ago than
+    /// `within`, it is looked at once more, beside the answer.
+    fn doubt(&self, within: Duration) -> Duration {
+        let _ = within;
+        Duration::ZERO
+    }
 
     /// The store's time, which decides about ends.
     async fn now(&self) -> StoreResult<Timestamp>;

@@ -1,6 +1,7 @@
 //! Who may not upload is told so before the body is read, and can read it.
 
 use super::{PATH, assert_nothing};
+use dalston_gateway::Limits;
 use kit::{
     app::{App, Start},
     raw::Raw,
@@ -8,6 +9,7 @@ use kit::{
 };
 use reqwest::{Body, Method};
 use serde_json::json;
+use std::time::Duration;
 
 const GIBIBYTE: u64 = 1 << 30;
 
@@ -17,6 +19,11 @@ fn head(app: &App, credential: &str) -> String {
          Content-Length: {GIBIBYTE}\r\n\r\n",
         app.address
     )
+}
+
+/// Lets go soon whoever sends for ever.
+async fn impatient() -> App {
+    Start::default().limits(|limits| Limits { linger: Duration::from_millis(200), ..limits }).start().await
 }
 
 #[tokio::test]
@@ -45,7 +52,7 @@ async fn an_upload_without_the_right_is_refused_before_a_byte_of_it_is_sent() {
 
 #[tokio::test]
 async fn a_client_that_is_already_sending_still_reads_the_refusal_and_is_cut_off() {
-    let app = App::start().await;
+    let app = impatient().await;
     let head = head(&app, "").replace(&GIBIBYTE.to_string(), &(GIBIBYTE << 10).to_string());
     for _ in 0..3 {
         let mut raw = Raw::connect(app.address).await;
@@ -58,7 +65,7 @@ async fn a_client_that_is_already_sending_still_reads_the_refusal_and_is_cut_off
 
 #[tokio::test]
 async fn a_chunked_body_that_nobody_reads_ends_with_the_answer() {
-    let app = App::start().await;
+    let app = impatient().await;
     let chunk = [&b"10000\r\n"[..], &[0; 0x10000], b"\r\n"].concat();
     for (request, status) in [
         (format!("POST {PATH}"), 401),
@@ -112,29 +119,70 @@ async fn a_library_that_is_already_sending_reads_the_refusal_too() {
 }
 
 #[tokio::test]
-async fn who_asks_first_whether_to_send_is_answered_before_sending() {
+async fn who_has_much_to_send_reads_the_refusal_too() {
     let app = App::start().await;
-    let mut raw = Raw::connect(app.address).await;
-    raw.send(head(&app, "Expect: 100-continue\r\n")).await;
-    // actix says 100 before anything of ours runs; what follows it decides.
-    let mut reply = raw.reply().await;
-    if reply.code == 100 {
-        reply = raw.reply().await;
+    // A client that reads nothing before it has sent all.
+    let piece = vec![b'\n'; 1 << 20];
+    for (credential, code) in [("", 401), ("X-API-Key: dk_wrong\r\n", 401)] {
+        let mut raw = Raw::connect(app.address).await;
+        raw.send(head(&app, credential).replace(&GIBIBYTE.to_string(), &(120 << 20).to_string())).await;
+        for _ in 0..120 {
+            raw.send(&piece).await;
+        }
+        assert_eq!(raw.reply().await.code, code, "{credential}");
+        raw.ended().await;
     }
-    assert_eq!(reply.code, 401, "UPL-01");
+}
 
+#[tokio::test]
+async fn who_asks_first_whether_to_send_is_answered_before_sending() {
+    let app = Start::default().set("DALSTON_MAX_UPLOAD_BYTES", "1000000").start().await;
+    let expects = "Expect: 100-continue\r\n";
+    let reader = app.key("jobs:read").await.secret.unwrap();
     let client = app.key("jobs:read,jobs:write").await;
+    let writer = client.secret.as_deref().unwrap();
+    let as_client = |secret: &str| format!("X-API-Key: {secret}\r\n{expects}");
+    for (credential, code) in
+        [(expects.to_owned(), 401), (as_client("dk_bad"), 401), (as_client(&reader), 403), (as_client(writer), 413)]
+    {
+        let mut raw = Raw::connect(app.address).await;
+        raw.send(head(&app, &credential)).await;
+        assert_eq!(raw.reply().await.code, code, "UPL-01 {credential}");
+        raw.ended().await;
+    }
+    // Refused, or done with, without a body: by any route, and behind a request that was answered.
+    for (request, code) in
+        [("POST /auth/keys", 401), ("PUT /auth/me", 401), ("POST /openai/v1/nothing", 401), ("GET /health", 200)]
+    {
+        let request = format!("{request} HTTP/1.1\r\nHost: {}\r\n", app.address);
+        let mut raw = Raw::connect(app.address).await;
+        raw.send(format!(
+            "GET /health HTTP/1.1\r\nHost: {}\r\n\r\n{request}{expects}Content-Length: 9\r\n\r\n",
+            app.address
+        ))
+        .await;
+        assert_eq!(raw.reply().await.code, 200);
+        assert_eq!(raw.reply().await.code, code, "{request}");
+    }
+
     let body = [
         &b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"[..],
         &wav::tone(1),
         b"\r\n--b--\r\n",
     ]
     .concat();
-    let credential = format!("X-API-Key: {}\r\nExpect: 100-continue\r\n", client.secret.unwrap());
-    let head = head(&app, &credential).replace(&GIBIBYTE.to_string(), &body.len().to_string());
+    let head = head(&app, &as_client(writer)).replace(&GIBIBYTE.to_string(), &body.len().to_string());
     let mut raw = Raw::connect(app.address).await;
-    raw.send(head).await;
-    assert_eq!(raw.reply().await.code, 100);
-    raw.send(body).await;
-    assert_eq!(raw.reply().await.code, 201);
+    // Twice on one connection.
+    for _ in 0..2 {
+        raw.send(&head).await;
+        assert_eq!(raw.reply().await.code, 100);
+        raw.send(&body).await;
+        assert_eq!(raw.reply().await.code, 201);
+    }
+    // Who does not wait is answered either way (RFC 9110 §10.1.1).
+    raw.send([head.as_bytes(), &body].concat()).await;
+    let first = raw.reply().await.code;
+    let last = if first == 100 { raw.reply().await.code } else { first };
+    assert_eq!(last, 201);
 }

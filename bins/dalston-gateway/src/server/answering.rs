@@ -76,7 +76,8 @@ where
         if let Some(serving) = &serving
             && !matches!(request.payload(), Payload::None)
         {
-            let body = serving.body(request.take_payload());
+            let expects = request.head().expect();
+            let body = serving.body(request.take_payload(), expects);
             *request.payload() = Payload::Stream { payload: Box::pin(body) };
         }
         let drains = self.gateway.is_draining();

@@ -1,13 +1,15 @@
 //! A client's connection: it reads no further than the next request, and not while an answer waits.
 
-use super::{Turn, blank_line::BlankLine, next_head::NextHead, patience::Patience, places::Place};
+use super::{
+    Limits, Turn, blank_line::BlankLine, lingering::Lingering, next_head::NextHead, patience::Patience, places::Place,
+};
 use actix_web::rt::net::TcpStream;
 use bytes::BytesMut;
 use std::{
     io, mem,
     pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -17,6 +19,8 @@ const AHEAD: usize = 4 * 1024;
 const NEXT: usize = 1;
 /// So many pass at once of a body, which has blank lines of its own. Each may end a request that follows the body.
 const OF_BODY: usize = 8;
+/// What a client waits for that asked whether to send its body (RFC 9110 §10.1.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A client's connection.
 pub(super) struct Connection {
@@ -30,12 +34,17 @@ pub(super) struct Connection {
     /// Blank lines that have passed since the dispatcher last had to decode what stands before them.
     passed: usize,
     head: NextHead,
+    /// What is still to be written of `100 Continue`, once somebody waits for the body.
+    withheld: &'static [u8],
     patience: Patience,
+    /// `None` until the server ends the connection.
+    lingering: Option<Lingering>,
+    limits: Arc<Limits>,
     _place: Place,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, place: Place, head: Duration, write: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place, limits: Arc<Limits>) -> Self {
         let turn = Turn::new(stream.local_addr().ok());
         Self {
             stream,
@@ -44,8 +53,11 @@ impl Connection {
             ahead: BytesMut::new(),
             has_ended: false,
             passed: 0,
-            head: NextHead::new(head),
-            patience: Patience::new(write),
+            head: NextHead::new(limits.head),
+            withheld: &[],
+            patience: Patience::new(limits.write),
+            lingering: None,
+            limits,
             _place: place,
         }
     }
@@ -81,6 +93,15 @@ impl Connection {
                 bytes.len()
             }
         }
+    }
+
+    /// Writes what was withheld.
+    fn poll_continue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.withheld.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, self.withheld))?;
+            self.withheld = &self.withheld[written..];
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Ends the connection at once: what the kernel holds for the client is thrown away too.
@@ -148,6 +169,16 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.turn.takes_continue() && bytes.starts_with(CONTINUE) {
+            // The dispatcher writes it before anybody has looked at the request, which may be refused.
+            this.withheld = CONTINUE;
+            return Poll::Ready(Ok(CONTINUE.len()));
+        }
+        if this.withheld.len() == CONTINUE.len() {
+            // The answer comes without it.
+            this.withheld = &[];
+        }
+        ready!(this.poll_continue(context))?;
         match Pin::new(&mut this.stream).poll_write(context, bytes) {
             Poll::Ready(Ok(written)) => {
                 this.patience.took(written);
@@ -167,11 +198,22 @@ impl AsyncWrite for Connection {
             self.patience.rest();
             self.turn.wake();
         }
+        if self.turn.waits_for_body() {
+            ready!(self.poll_continue(context))?;
+        }
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let this = &mut *self;
+        let lingering = match &mut this.lingering {
+            Some(lingering) => lingering,
+            none => {
+                ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+                none.insert(Lingering::new(&this.limits))
+            }
+        };
+        lingering.poll(&mut this.stream, context).map(Ok)
     }
 }
 

@@ -16,8 +16,10 @@ pub struct Limits {
     pub idle: Duration,
     /// Time within which a client takes what waits for it, or 64 KiB of it.
     pub write: Duration,
-    /// Time to end a connection in order.
+    /// Time for which a connection that the server ends waits for more from the client, which is thrown away.
     pub disconnect: Duration,
+    /// The same, of a client that goes on sending.
+    pub linger: Duration,
     /// Time for which all is served after the gateway was asked to stop.
     pub drain: Duration,
     /// Time to finish requests when the server stops; whole seconds.
@@ -41,6 +43,7 @@ impl Default for Limits {
             idle: Duration::from_secs(75),
             write: Duration::from_secs(15),
             disconnect: Duration::from_secs(1),
+            linger: Duration::from_secs(30),
             drain: Duration::from_secs(5),
             finish: Duration::from_secs(30),
             send_buffer: 256 * 1024,

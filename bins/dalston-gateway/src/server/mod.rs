@@ -9,6 +9,7 @@ mod answering;
 mod blank_line;
 mod connection;
 mod limits;
+mod lingering;
 mod next_head;
 mod patience;
 mod places;
@@ -50,7 +51,7 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
     builder = builder.max_concurrent_connections(usize::MAX);
     let stop = builder.graceful_shutdown_signal();
     let places = Arc::new(Places::new(limits));
-    let (gateway, limits) = (gateway.clone(), limits.clone());
+    let (gateway, limits) = (gateway.clone(), Arc::new(limits.clone()));
     let serve = move || {
         let stop = stop.clone();
         let app = app(gateway.clone()).into_factory().map_err(|error| error.error_response());
@@ -60,7 +61,8 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
                 async move { stop.notified().await }
             })
             .client_request_timeout(limits.head)
-            .client_disconnect_timeout(limits.disconnect)
+            // None of its own: the connection lingers.
+            .client_disconnect_timeout(Duration::ZERO)
             .keep_alive(limits.idle)
             // A client that has gone is not waited for: nobody would read the answer.
             .h1_allow_half_closed(false)
@@ -68,8 +70,8 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
                 data.insert(connection.turn());
             })
             .finish(Answering::new(map_config(app, |()| AppConfig::default()), gateway.clone()));
-        let (places, head, write) = (places.clone(), limits.head, limits.write);
-        fn_service(move |stream: TcpStream| open(stream, places.clone(), head, write)).and_then(http)
+        let (places, limits) = (places.clone(), limits.clone());
+        fn_service(move |stream: TcpStream| open(stream, places.clone(), limits.clone())).and_then(http)
     };
     Ok(builder.listen("dalston", listener, serve)?.run())
 }
@@ -78,12 +80,11 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
 async fn open(
     mut stream: TcpStream,
     places: Arc<Places>,
-    head: Duration,
-    write: Duration,
+    limits: Arc<Limits>,
 ) -> Result<(Connection, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = stream.peer_addr().map_err(DispatchError::Io)?;
     if let Some(place) = places.take(peer.ip()) {
-        return Ok((Connection::new(stream, place, head, write), Protocol::Http1, Some(peer)));
+        return Ok((Connection::new(stream, place, limits), Protocol::Http1, Some(peer)));
     }
     // A socket that has just begun has room for it: nobody waits here.
     stream.write_all(places::REFUSAL).await.map_err(DispatchError::Io)?;

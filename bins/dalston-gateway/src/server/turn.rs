@@ -20,6 +20,8 @@ pub(crate) struct Turn(Rc<State>);
 struct State {
     is_serving: Cell<bool>,
     waits_for_body: Cell<bool>,
+    /// Whether the dispatcher has just written that the client shall continue.
+    has_continued: Cell<bool>,
     /// Requests that were served or are.
     requests: Cell<u64>,
     /// Who is to be woken when more may be read.
@@ -63,6 +65,11 @@ impl Turn {
         self.0.waits_for_body.get()
     }
 
+    /// Whether the next bytes that the dispatcher writes begin with `100 Continue`; asked once.
+    pub(super) fn takes_continue(&self) -> bool {
+        self.0.has_continued.get() && self.0.has_continued.replace(false)
+    }
+
     /// The reader, which waits until more may be read.
     pub(super) fn park(&self, context: &Context<'_>) {
         let mut reader = self.0.reader.borrow_mut();
@@ -86,8 +93,9 @@ impl Turn {
 }
 
 impl Serving {
-    /// The body of the request.
-    pub(super) fn body(&self, payload: Payload) -> Body {
+    /// The body of the request. `expects`: its client waits for `100 Continue`, which the dispatcher has written.
+    pub(super) fn body(&self, payload: Payload, expects: bool) -> Body {
+        self.0.0.has_continued.set(expects);
         Body { payload, request: self.0.0.requests.get(), turn: self.0.clone() }
     }
 }
