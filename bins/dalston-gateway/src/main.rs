@@ -54,6 +54,7 @@ async fn run() -> Result<()> {
     let door = Door::bind(settings.listen).with_context(named)?;
     let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
     let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
+    runtime.services.jobs.check_bucket().await.context("DALSTON_AUDIO_STORE cannot be used")?;
     let (mut terminal, address) = (stdout(), door.address()?);
     let url = settings.url(address);
     let shown = terminal.is_terminal().then_some(Shown { out: &mut terminal, url: &url });

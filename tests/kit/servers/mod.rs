@@ -2,11 +2,13 @@
 
 mod certificate;
 mod keeper;
+mod moto;
 mod pgbouncer;
 mod postgres;
 mod proxy;
 mod redis;
 
+pub use moto::{Moto, User};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, postgres_url};
 pub use proxy::{Front, Proxy};
