@@ -17,7 +17,7 @@ const FLAGS: u32 = 13;
 const SYN: u32 = 0x02;
 const ACK: u32 = 0x10;
 
-/// Instructions of the kernel's filters (linux/bpf_common.h), each with a constant.
+/// Instructions of the kernel's filters (`linux/bpf_common.h`), each with a constant.
 const LOAD_BYTE: u16 = 0x30;
 const AND: u16 = 0x54;
 const JUMP_IF_EQUAL: u16 = 0x15;

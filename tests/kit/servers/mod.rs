@@ -31,7 +31,7 @@ pub fn program(name: &str, package: &str) -> String {
 }
 
 /// A port that is free now.
-pub fn free_port() -> u16 {
+fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }
