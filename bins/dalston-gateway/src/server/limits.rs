@@ -45,7 +45,7 @@ impl Default for Limits {
             idle: Duration::from_secs(75),
             write: Duration::from_secs(15),
             disconnect: Duration::from_secs(1),
-            linger: Duration::from_secs(30),
+            linger: Duration::from_secs(15),
             drain: Duration::from_secs(5),
             settle: Duration::from_millis(500),
             finish: Duration::from_secs(30),
