@@ -166,7 +166,7 @@ pub(crate) fn offers(request: &HttpRequest, protocol: &str) -> bool {
 /// The close code of a refusal.
 fn refused(denied: Denied) -> Result<(CloseCode, &'static str), Problem> {
     match denied.refusal {
-        Refusal::MissingCredential | Refusal::InvalidCredential | Refusal::AmbiguousCredential => {
+        Refusal::MissingCredential(_) | Refusal::InvalidCredential | Refusal::AmbiguousCredential => {
             Ok((CloseCode::Other(4001), "Invalid API key"))
         }
         Refusal::InsufficientScope(_) => Ok((CloseCode::Other(4003), "Missing 'realtime' scope")),

@@ -5,6 +5,7 @@ mod body;
 mod call;
 mod claims;
 mod commands;
+mod door;
 mod errand;
 mod events;
 mod export;
@@ -34,6 +35,7 @@ mod telegram;
 mod upload;
 
 pub use body::Pace;
+pub use door::Door;
 pub use routes::{Route, Serves, app, routes};
 pub use serve::serve;
 pub use server::{Limits, listen};

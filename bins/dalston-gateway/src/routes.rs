@@ -98,7 +98,7 @@ pub fn app(
         Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
             .check(Arc::new(move |request| {
                 head::check(request)?;
-                if probes.contains(&request.path()) { Ok(()) } else { gateway.hosts.check(request) }
+                gateway.hosts.check(request, &probes)
             }))
             .redraw(openai::shape)
             .cors(cors),
