@@ -55,8 +55,10 @@ async fn without_an_engine_the_segments_come_without_text_and_say_so() {
 }
 
 /// What the usual clients and those of like servers send beside the file; and which of it is passed over.
-const FORMS: [(&[(&str, &str)], &str); 20] = [
+const FORMS: [(&[(&str, &str)], &str); 22] = [
     (&[("language", ""), ("prompt", ""), ("temperature", ""), ("response_format", ""), ("stream", "")], ""),
+    (&[("language", "null"), ("stream", "null"), ("temperature", "null"), ("model", "null")], ""),
+    (&[("", "x"), ("[x]", "y")], "(unreadable name)"),
     (&[("model", " "), ("timestamp_granularities[]", ""), ("chunking_strategy", "")], ""),
     (&[("timestamp_granularities", "word"), ("response_format", "verbose_json")], ""),
     (

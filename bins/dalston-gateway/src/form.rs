@@ -161,7 +161,9 @@ impl Reading {
     /// Takes a field that is known.
     async fn take(&mut self, name: &str, dialect: Dialect, field: &mut Field) -> Result<(), Problem> {
         let text = if name == "prompt" && dialect != Dialect::Own { end(field).await? } else { text(field).await? };
-        if text.trim().is_empty() {
+        // A client that has no null to put into a form is told by its makers to send the word.
+        let is_null = dialect != Dialect::Own && name != "prompt" && text.trim() == "null";
+        if text.trim().is_empty() || is_null {
             return Ok(());
         }
         match name {
@@ -193,7 +195,7 @@ impl Reading {
 
     /// Keeps the name of a field that was passed over.
     fn ignore(&mut self, name: &str) {
-        let name = shown_name(name);
+        let name = shown(name);
         if self.ignored.len() < NAMED && !self.ignored.iter().any(|known| known == name) {
             self.ignored.push(name.to_owned());
         }
@@ -205,7 +207,7 @@ impl Reading {
             Fate::Unknown => "is not a field of this form",
             _ => "is a field of OpenAI's form: give response_format too, or use /openai/v1",
         };
-        self.foreign.get_or_insert_with(|| FieldError::new(shown_name(name), detail));
+        self.foreign.get_or_insert_with(|| FieldError::new(shown(name), detail));
     }
 
     fn finish(mut self, dialect: Dialect) -> Result<Form, Problem> {
@@ -247,6 +249,11 @@ impl Reading {
             }
         })
     }
+}
+
+/// The name of a field, if it can be shown.
+fn shown(name: &str) -> &str {
+    if name.is_empty() { "(unreadable name)" } else { shown_name(name) }
 }
 
 fn is_true(text: &str) -> Result<bool, Problem> {
