@@ -144,9 +144,9 @@ impl Letter {
         }
     }
 
-    /// How long it has taken, in microseconds.
-    fn micros(&self) -> u128 {
-        self.envelope.clock.now().since(self.began).as_micros()
+    /// How long it has taken, in microseconds: of a width that the log writes as a number in JSON.
+    fn micros(&self) -> u64 {
+        u64::try_from(self.envelope.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -25,8 +25,7 @@ impl Command for Help {
             return Drawing::of(data, Self::COLUMNS);
         };
         let caller = vec![Span::plain("You are "), Span::new(Tone::Strong, &text(&data["caller"]))];
-        let mut blocks =
-            vec![Block::Line(caller), note("* must be given. On the command line /keys_list is dalston keys list.")];
+        let mut blocks = vec![Block::Line(caller), note(&footnote(commands))];
         for (noun, commands) in groups(commands) {
             blocks.push(heading(noun));
             blocks.extend(commands.into_iter().flat_map(lines));
@@ -59,6 +58,15 @@ impl Command for Help {
         };
         Ok(Answer::new(json!({"caller": who(caller, &name), "commands": commands, "routes": routes})))
     }
+}
+
+/// What the signs mean, and how a command is written elsewhere, by one that the caller may use.
+fn footnote(commands: &[Value]) -> String {
+    let names = commands.iter().filter_map(|command| command["name"].as_str());
+    let elsewhere = names
+        .filter(|name| name.contains('.'))
+        .map(|name| format!(" On the command line /{} is dalston {}.", name.replace('.', "_"), name.replace('.', " ")));
+    format!("* must be given.{}", elsewhere.take(1).collect::<String>())
 }
 
 /// Whether the caller can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
