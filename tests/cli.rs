@@ -1,5 +1,8 @@
 //! The command line: on the store, and on a running gateway.
 
+mod secrets;
+mod terminal;
+
 use dalston_command::Registry;
 use kit::{app::MASTER, process::Launch, shell::Shell};
 use serde_json::json;
@@ -14,74 +17,6 @@ fn on_a_store() -> Shell {
     let shell = Shell::new();
     shell.dalston(&["create-admin-key", "--tenant", "other"]).done();
     shell
-}
-
-#[test]
-fn create_admin_key_prints_the_box_of_the_seed() {
-    let shell = Shell::new();
-    let typed = shell.dalston(&["create-admin-key", "--name", "My Admin Key"]).done();
-    let rule = "=".repeat(60);
-    assert!(typed.out.starts_with(&format!("\n{rule}\n  ADMIN API KEY CREATED\n{rule}\n")), "{}", typed.out);
-    for part in [
-        "  Key ID:   ",
-        "  Name:     My Admin Key",
-        "  Scopes:   admin",
-        "🔑 Your API Key (save this - shown only once!)",
-    ] {
-        assert!(typed.out.contains(part), "{part} in {}", typed.out);
-    }
-    assert_eq!(
-        typed.out.matches("dk_").count(),
-        1,
-        "the secret stands there once, and in no line for a shell's history"
-    );
-    assert_eq!(typed.err, "");
-}
-
-#[test]
-fn create_admin_key_makes_its_tenant_and_a_platform_key_when_asked() {
-    let shell = Shell::new();
-    let admin = shell.dalston(&["create-admin-key", "--tenant", "acme", "--json"]).done().json();
-    assert_eq!(
-        (&admin["tenant_id"], &admin["scopes"], &admin["name"]),
-        (&json!("acme"), &json!(["admin"]), &json!("Admin"))
-    );
-    let platform = shell.dalston(&["create-admin-key", "--platform", "--json"]).done().json();
-    assert_eq!((&platform["tenant_id"], &platform["scopes"]), (&json!("default"), &json!(["platform"])));
-    let tenants = shell.dalston(&["tenants", "list", "--quiet"]).done();
-    let mut tenants: Vec<&str> = tenants.out.lines().collect();
-    tenants.sort_unstable();
-    assert_eq!(tenants, ["acme", "default"]);
-}
-
-#[test]
-fn create_admin_key_makes_its_tenant_on_a_gateway_too() {
-    let gateway = Launch::new().set("DALSTON_MASTER_KEY", MASTER).start();
-    let shell = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &gateway.url);
-    for _ in 0..2 {
-        let key = shell.dalston(&["create-admin-key", "--tenant", "newt", "--json"]).done().json();
-        assert_eq!(key["tenant_id"], "newt");
-    }
-    let nobody = Shell::new().set("DALSTON_API_KEY", "dk_invalid").set("DALSTON_SERVER", &gateway.url);
-    assert_eq!(nobody.dalston(&["create-admin-key", "--tenant", "newt"]).code, 3);
-    for store in ["--redis-url", "--store"] {
-        let server = ["--server", gateway.url.as_str()];
-        let create = ["create-admin-key", store, "redis://127.0.0.1:1"];
-        assert_eq!(shell.dalston(&[&create[..], &server].concat()).code, 2, "{store}");
-        assert_eq!(shell.dalston(&[&server[..], &create].concat()).code, 2, "{store}");
-    }
-}
-
-#[test]
-fn an_admin_key_whose_name_is_refused_leaves_nothing_behind() {
-    let shell = Shell::new();
-    let refused = ["create-admin-key", "--tenant", "acme", "--name", "a\u{7}"];
-    let typed = shell.dalston(&refused);
-    assert!(typed.code == 2 && typed.err.contains("--name"), "{typed:?}");
-    assert!(!shell.home.path().join("dalston-data").exists(), "no store was made");
-    shell.dalston(&["create-admin-key"]).done();
-    assert_eq!(shell.dalston(&refused).code, 2);
-    assert_eq!(shell.dalston(&["tenants", "list", "--quiet"]).done().out, "default\n");
 }
 
 #[test]
@@ -133,6 +68,49 @@ fn a_command_gives_the_same_json_on_the_store_and_on_a_gateway() {
     for words in [&["help"][..], &["status"]] {
         assert!(!remote.dalston(words).done().out.is_empty());
     }
+}
+
+#[test]
+fn help_needs_neither_a_store_nor_a_gateway() {
+    let shell = Shell::new();
+    let all = shell.dalston(&["help"]).done().out;
+    for word in ["operator", "/keys_create", "/jobs_list", "/tenants_create"] {
+        assert!(all.contains(word), "{word} in {all}");
+    }
+    let json = shell.dalston(&["help", "--json", "--tenant", "acme"]).done().json();
+    assert_eq!(json["commands"].as_array().unwrap().len(), Registry::new().rows().len());
+    for (words, usage) in [
+        (&["help", "keys", "create"][..], "dalston keys create [OPTIONS]"),
+        (&["help", "keys"], "dalston keys [OPTIONS] <COMMAND>"),
+        (&["help", "create-admin-key"], "dalston create-admin-key"),
+        (&["help", "help"], "dalston help"),
+        (&["help", "status", "--json"], "dalston status"),
+    ] {
+        let typed = shell.dalston(words).done();
+        assert!(typed.out.contains(&format!("Usage: {usage}")) && typed.err.is_empty(), "{typed:?}");
+    }
+    // What is explained needs no gateway either, where one is named.
+    let far = Shell::new().set("DALSTON_SERVER", "http://127.0.0.1:1");
+    assert!(far.dalston(&["help", "jobs", "list"]).done().out.contains("Usage: dalston jobs list"));
+    for wrong in [&["help", "nonsense"][..], &["help", "keys", "nonsense", "nonsense"]] {
+        let typed = shell.dalston(wrong);
+        assert!(typed.code == 2 && typed.err.starts_with("error: "), "{typed:?}");
+    }
+    assert_eq!(std::fs::read_dir(shell.home.path()).unwrap().count(), 0, "no store was made");
+}
+
+#[test]
+fn plain_text_loses_no_figure_of_the_usage() {
+    let body = r#"{"quota": {"seconds_per_day": null}, "days": [
+        {"date": "2026-11-29", "audio_seconds": {"jobs": 13384.2, "streams": 2}},
+        {"date": "2026-11-28", "audio_seconds": {"jobs": 0, "streams": 0.5}}]}"#;
+    let shell = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &answering(body));
+    assert_eq!(
+        shell.dalston(&["usage"]).done().out,
+        "quota.seconds_per_day\t\n\
+         days\tdate=2026-11-29  audio_seconds.jobs=13384.2  audio_seconds.streams=2\n\
+         days\tdate=2026-11-28  audio_seconds.jobs=0  audio_seconds.streams=0.5\n"
+    );
 }
 
 #[test]
@@ -283,17 +261,6 @@ fn an_answer_that_says_that_not_all_is_well_is_shown_and_ends_with_1() {
         assert!(typed.code == 1 && typed.out.starts_with("status\t"), "{typed:?}");
         assert!(typed.err.contains(name), "{typed:?}");
     }
-}
-
-#[test]
-fn colour_is_for_terminals_whose_owner_wants_it() {
-    let shell = Shell::new().set("DALSTON_STORE", "memory://");
-    let quiet = Shell::new().set("DALSTON_STORE", "memory://").set("NO_COLOR", "1");
-    let coloured = shell.on_a_terminal("dalston status");
-    assert!(coloured.contains("\u{1b}[32m● healthy\u{1b}[0m"), "{coloured:?}");
-    let plain = quiet.on_a_terminal("dalston status");
-    assert!(plain.contains("● healthy") && !plain.contains('\u{1b}'), "{plain:?}");
-    assert!(!shell.dalston(&["status"]).done().out.contains(['\u{1b}', '●']));
 }
 
 #[test]

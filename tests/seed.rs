@@ -64,7 +64,7 @@ async fn create_admin_key() {
     let minted = create_admin(&app).await;
     let rule = "=".repeat(60);
     let (id, secret) = (minted.key.key.id.to_string(), minted.secret.expose());
-    let shown = admin_box(&id, minted.key.key.name.as_str(), "admin", secret);
+    let shown = admin_box(&id, minted.key.key.name.as_str(), "admin", secret, "http://localhost:8000");
     for line in [
         rule.as_str(),
         "  ADMIN API KEY CREATED",

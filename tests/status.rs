@@ -12,8 +12,18 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What everyone sees.
-const EVERYONE: [&str; 9] =
-    ["status", "version", "uptime_seconds", "started_at", "time", "components", "requests", "jobs", "streams"];
+const EVERYONE: [&str; 10] = [
+    "status",
+    "source",
+    "version",
+    "uptime_seconds",
+    "started_at",
+    "time",
+    "components",
+    "requests",
+    "jobs",
+    "streams",
+];
 
 fn fields(object: &Value) -> Vec<&str> {
     object.as_object().unwrap_or_else(|| panic!("no object: {object}")).keys().map(String::as_str).collect()

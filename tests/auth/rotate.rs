@@ -33,6 +33,7 @@ async fn a_rotated_key_has_a_new_secret_and_is_the_same_in_all_else() {
     before["prefix"] = json!(&secret[..10]);
     assert_eq!(admin.get(&path(&key)).await.expect(200).json, before, "the secret is shown once");
     before["key"] = json!(secret);
+    before["previous_expires_at"] = json!("2026-01-01T00:01:01Z");
     assert_eq!(rotated.json, before);
 }
 
@@ -77,10 +78,65 @@ async fn a_key_has_two_live_secrets_at_most() {
     let admin = app.key("admin").await;
     let first = app.key("jobs:read").await;
     let second = rotate(&app, &admin, &first, json!({"overlap_seconds": 604_800})).await;
-    let third = rotate(&app, &admin, &second, json!({"overlap_seconds": 60})).await;
+    let third = rotate(&app, &admin, &second, json!({"overlap_seconds": 60, "end_overlap": true})).await;
     first.get("/auth/me").await.expect(401);
     second.get("/auth/me").await.expect(200);
     third.get("/auth/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_retry_after_a_lost_answer_leaves_the_secret_in_use_as_it_is() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let key = app.key("jobs:read").await;
+    let path = format!("{}/rotate", path(&key));
+    let lost = admin.post(&path, json!({"overlap_seconds": 600})).await.expect(200);
+    assert_eq!(lost.json["previous_expires_at"], "2026-01-01T00:10:00Z");
+    for body in
+        [json!({"overlap_seconds": 600}), json!({"overlap_seconds": 0}), json!({}), json!({"end_overlap": false})]
+    {
+        let again = admin.post(&path, body).await.expect(409);
+        assert_eq!(again.problem(), "conflict");
+        let detail = again.json["detail"].as_str().unwrap();
+        assert!(detail.contains("2026-01-01T00:10:00Z") && detail.contains("end_overlap"), "{detail}");
+    }
+    app.clock.advance(Duration::from_micros(599_999_999));
+    key.get("/auth/me").await.expect(200);
+    admin.post(&path, json!({"overlap_seconds": 1})).await.expect(409);
+    app.clock.advance(Duration::from_micros(1));
+    key.get("/auth/me").await.expect(401);
+    let next = admin.post(&path, json!({})).await.expect(200);
+    assert_eq!(
+        next.json["previous_expires_at"], "2026-01-01T00:10:00Z",
+        "without an overlap: the time of the rotation"
+    );
+    app.with(&lost.secret()).get("/auth/me").await.expect(401);
+    app.with(&next.secret()).get("/auth/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn every_door_refuses_a_second_rotation() {
+    let app = App::start().await;
+    let admin = app.key("admin").await;
+    let key = app.key("jobs:read").await;
+    let id = key.id.unwrap().to_string();
+    let slash = |words: &str| json!({"command": format!("/keys_rotate {id} overlap_seconds=60{words}")});
+    let confirmed = async |body: Value| {
+        let proposal = admin.post("/call", body).await.expect(200);
+        admin.post("/call", json!({"confirm": proposal.json["confirm"]["token"]})).await
+    };
+    let first = confirmed(slash("")).await.expect(200);
+    assert_eq!(first.json["data"]["previous_expires_at"], "2026-01-01T00:01:00Z");
+    let named = json!({"command": "keys.rotate", "arguments": {"key_id": id, "overlap_seconds": 60}});
+    let tool = json!({"name": "rotate_api_key", "arguments": {"key_id": id, "overlap_seconds": 60}});
+    let mcp = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": tool});
+    for refused in [confirmed(slash("")).await, confirmed(named).await, admin.post("/mcp", mcp).await] {
+        assert!(refused.text.contains("valid until 2026-01-01T00:01:00Z"), "{}", refused.text);
+        assert!(!refused.text.contains("claim_url"), "{}", refused.text);
+        key.get("/auth/me").await.expect(200);
+    }
+    confirmed(slash(" end_overlap=true")).await.expect(200);
+    key.get("/auth/me").await.expect(401);
 }
 
 #[tokio::test]

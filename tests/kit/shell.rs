@@ -4,7 +4,7 @@ use crate::{log, program::program};
 use serde_json::Value;
 use std::{
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 use tempfile::TempDir;
 
@@ -43,9 +43,15 @@ impl Shell {
 
     /// Types `dalston` and these words. No terminal is there: neither to draw on nor to answer at.
     pub fn dalston(&self, words: &[&str]) -> Typed {
+        self.dalston_into(words, Stdio::piped())
+    }
+
+    /// The same, with standard output to there.
+    pub fn dalston_into(&self, words: &[&str], out: Stdio) -> Typed {
         let mut command = Command::new(program("dalston"));
         command.args(words).env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let ended = command.current_dir(self.home.path()).stdin(Stdio::null()).output().expect("dalston starts");
+        command.current_dir(self.home.path()).stdin(Stdio::null()).stdout(out).stderr(Stdio::piped());
+        let ended = command.spawn().and_then(Child::wait_with_output).expect("dalston starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is UTF-8");
         Typed { code: ended.status.code().unwrap_or(-1), out: text(ended.stdout), err: text(ended.stderr) }
     }

@@ -1,7 +1,7 @@
 //! The first admin key, when its making is cut short: whatever happens, somebody can read it.
 
 use dalston_model::{ManualClock, Timestamp};
-use dalston_runtime::{Opened, Runtime, Seams, Settings};
+use dalston_runtime::{Opened, Runtime, Seams, Settings, Shown};
 use dalston_store::{MemoryStore, NoteStore as _, Store as _};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use kit::{
@@ -135,8 +135,9 @@ async fn on_a_terminal_the_key_is_in_a_file_until_it_was_shown() {
     let home = TempDir::new().unwrap();
     let (settings, runtime) = parts(home.path()).await;
     let mut terminal = Terminal { folder: home.path(), gone: false, shown: Vec::new(), there: Vec::new() };
-    runtime.first_key(&settings, Some(&mut terminal)).await.unwrap();
-    assert!(String::from_utf8(terminal.shown).unwrap().contains("ADMIN API KEY CREATED"));
+    runtime.first_key(&settings, Some(Shown { out: &mut terminal, url: "http://localhost:8000" })).await.unwrap();
+    let shown = String::from_utf8(terminal.shown).unwrap();
+    assert!(shown.contains("ADMIN API KEY CREATED") && shown.contains(" http://localhost:8000/v1/"), "{shown}");
     assert_eq!(terminal.there.len(), 1, "{:?}", terminal.there);
     assert_eq!(of_the_key(home.path()), [""; 0]);
 }
@@ -146,7 +147,10 @@ async fn a_terminal_that_is_gone_loses_no_key() {
     let home = TempDir::new().unwrap();
     let (settings, runtime) = parts(home.path()).await;
     let mut terminal = Terminal { folder: home.path(), gone: true, shown: Vec::new(), there: Vec::new() };
-    let error = runtime.first_key(&settings, Some(&mut terminal)).await.unwrap_err();
+    let error = runtime
+        .first_key(&settings, Some(Shown { out: &mut terminal, url: "http://localhost:8000" }))
+        .await
+        .unwrap_err();
     let [file] = &of_the_key(home.path())[..] else { panic!("the secret is nowhere: {error:#}") };
     assert!(format!("{error:#}").contains(file.as_str()), "{error:#}");
     runtime.first_key(&settings, None).await.unwrap();

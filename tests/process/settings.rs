@@ -18,6 +18,21 @@ fn is_refused(launch: &Launch) {
     assert!(!ended.text().contains("of-the-tests"), "{}", ended.text());
 }
 
+#[test]
+fn what_stops_the_start_is_told_without_a_backtrace() {
+    for (variable, value) in [
+        ("DALSTON_LISTEN", "nowhere"),
+        ("DALSTON_LISTEN", "192.0.2.1:1"),
+        ("DALSTON_STORE", "postgres://nobody:hunter2@127.0.0.1:1/none"),
+    ] {
+        let ended = Launch::new().set(variable, value).set("RUST_BACKTRACE", "full").refused();
+        assert_eq!(ended.code, Some(1), "{}", ended.text());
+        let (first, rest) = ended.lines.split_first().unwrap();
+        assert!(first.starts_with("dalston-gateway: "), "{first}");
+        assert!(rest.iter().all(|line| line.starts_with("  DALSTON_")), "{}", ended.text());
+    }
+}
+
 async fn a_store_is_started_with_its_pepper_only(mut launch: Launch) {
     launch.change("DALSTON_PEPPER", Some(PEPPER));
     let gateway = launch.start();

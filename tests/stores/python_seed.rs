@@ -6,8 +6,8 @@ use dalston_model::{
     UsageStep,
 };
 use dalston_store::{
-    ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
-    TenantStore, UsageStore,
+    ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, Overlap, RevokeKey,
+    RotateKey, Rotation, TenantStore, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{patience::PATIENCE, servers::redis_url};
@@ -116,7 +116,8 @@ impl Ours {
         self.store.update_key(&self.tenant, id, patch, &self.guard(), &entry).await.unwrap()
     }
 
-    async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> ChangeKey {
+    async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKey {
+        let overlap = Overlap { length: overlap, end_running: false };
         let rotation = Rotation { digest: digest(secret), prefix: secret.chars().take(10).collect(), overlap };
         let entry = self.entry(Action::KeyRotated, id);
         self.store.rotate_key(&self.tenant, id, &rotation, &self.guard(), None, &entry).await.unwrap()
@@ -201,7 +202,7 @@ async fn a_key_of_the_python_gateway_is_changed_rotated_and_revoked_here() {
     assert!(matches!(ours.update(id, &patch).await, ChangeKey::Changed(_)));
     assert_eq!(python.call(json!(["validate", old])).await["name"], "renamed");
     let new = secret("n");
-    assert!(matches!(ours.rotate(id, &new, Duration::ZERO).await, ChangeKey::Changed(_)));
+    assert!(matches!(ours.rotate(id, &new, Duration::ZERO).await, RotateKey::Rotated { .. }));
     assert!(!python.accepts(&old).await && python.accepts(&new).await);
     assert_eq!((ours.state(&old).await, ours.state(&new).await), (None, Some(KeyState::Active)));
     assert_eq!(ours.revoke(id, &ours.guard()).await, RevokeKey::Revoked);
@@ -304,7 +305,7 @@ async fn an_overlapping_secret_ends_for_the_python_gateway_too() {
     let (mut python, ours) = both().await;
     let (old, new) = (secret("a"), secret("b"));
     let key = ours.insert(&old).await;
-    assert!(matches!(ours.rotate(key.id, &new, HOUR / 2).await, ChangeKey::Changed(_)));
+    assert!(matches!(ours.rotate(key.id, &new, HOUR / 2).await, RotateKey::Rotated { .. }));
     let left = json!(["raw", "PTTL", view(&old)]);
     assert!(python.call(left.clone()).await.as_i64().unwrap() > 0);
     // Its use there writes the JSON back without an end.

@@ -1,33 +1,28 @@
 //! `create-admin-key`: the box of seed M11.
 
-use crate::{
-    door::Door,
-    draw::{self, Style},
-    fault::Fault,
-};
+use crate::{args::Given, deliver, door::Door, draw::Style, fault::Fault, show};
 use dalston_command::{Arguments, Registry, text};
 use dalston_model::Name;
 use dalston_runtime::admin_box;
 use serde_json::json;
-use std::io::Write;
 
 /// Makes an admin key of this name and scope, and its tenant if need be.
 pub(crate) async fn create(
     registry: &Registry,
     door: &Door,
     (name, scope): (Name, &str),
-    style: Style,
-    out: &mut impl Write,
+    given: &Given,
 ) -> Result<(), Fault> {
     let row = registry.row("keys.create").ok_or_else(|| Fault::failed("there is no keys.create"))?;
     door.ensure_tenant(registry).await?;
     let arguments = Arguments::from_iter([("name".to_owned(), json!(name)), ("scopes".to_owned(), json!([scope]))]);
     let answer = door.invoke(registry, row, arguments).await?;
-    match (style, &answer.secret) {
+    match (given.style(), &answer.secret) {
         (Style::Terminal(_) | Style::Plain, Some((_, secret))) => {
             let shown = |field: &str| text(&answer.data[field]);
-            Ok(out.write_all(admin_box(&shown("id"), &shown("name"), scope, secret).as_bytes())?)
+            let drawn = admin_box(&shown("id"), &shown("name"), scope, secret, door.url());
+            deliver(registry, row, &answer, drawn.as_bytes())
         }
-        (style, _) => draw::answer(row, &answer, style, out),
+        (style, _) => show(registry, row, &answer, style),
     }
 }

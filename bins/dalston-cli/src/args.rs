@@ -13,6 +13,7 @@ use std::{
 
 const CREATE_ADMIN_KEY: &str = "create-admin-key";
 const COMPLETIONS: &str = "completions";
+const HELP: &str = "help";
 
 /// What was typed.
 pub(crate) struct Given(ArgMatches);
@@ -20,7 +21,21 @@ pub(crate) struct Given(ArgMatches);
 impl Given {
     /// Reads the command line of the process.
     pub(crate) fn read(registry: &Registry) -> Result<Self, clap::Error> {
-        tree(registry).try_get_matches().map(Self)
+        let tree = || tree(registry).term_width(Terminal::help_width());
+        let given = Self(tree().try_get_matches()?);
+        // `help keys create` is `keys create --help`.
+        match given.0.subcommand_matches(HELP).and_then(|help| help.get_many::<String>("command")) {
+            Some(words) => {
+                let line = ["dalston"].into_iter().chain(words.map(String::as_str)).chain(["--help"]);
+                tree().try_get_matches_from(line).map(Self)
+            }
+            None => Ok(given),
+        }
+    }
+
+    /// Whether all commands are asked for.
+    pub(crate) fn is_help(&self) -> bool {
+        self.0.subcommand_name() == Some(HELP)
     }
 
     /// The command and its arguments.
@@ -154,6 +169,7 @@ pub fn tree(registry: &Registry) -> Command {
         );
     for row in registry.rows() {
         root = match row.name.split_once('.') {
+            None if row.name == HELP => root.subcommand(command(row, HELP).arg(help_on())),
             None => root.subcommand(command(row, row.name)),
             Some((noun, verb)) => {
                 let group = root.find_subcommand(noun).cloned().unwrap_or_else(|| {
@@ -204,6 +220,11 @@ fn example(row: &Row) -> String {
         text.replace(&format!("{}=", parameter.name), &format!("--{} ", parameter.name.replace('_', "-")))
     });
     format!("dalston {} {options}", row.name.replace('.', " "))
+}
+
+/// The words of a command that help is wanted on.
+fn help_on() -> Arg {
+    Arg::new("command").num_args(0..).value_name("COMMAND").help("A command to explain, such as keys create")
 }
 
 fn create_admin_key() -> Command {

@@ -32,6 +32,14 @@ impl Door {
         }
     }
 
+    /// Where the gateway is reached; of a store, by its settings.
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Local(local) => local.url(),
+            Self::Remote(remote) => remote.url(),
+        }
+    }
+
     /// Runs a command.
     pub(crate) async fn invoke(&self, registry: &Registry, row: &Row, arguments: Arguments) -> Result<Drawn, Fault> {
         match self {

@@ -1,7 +1,7 @@
 //! Answers on a terminal, in a pipe, as JSON, or as little as possible.
 
-use crate::{door::Drawn, fault::Fault, terminal::Terminal};
-use dalston_command::{Row, fields, shown, text};
+use crate::{door::Drawn, terminal::Terminal};
+use dalston_command::{Row, fields, text};
 use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
 use std::io::{self, Write};
@@ -20,18 +20,14 @@ pub(crate) enum Style {
 }
 
 /// Draws the answer of a command.
-pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Write) -> Result<(), Fault> {
+pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Write) -> io::Result<()> {
     match style {
-        Style::Json => json(drawn, out)?,
-        Style::Quiet => quiet(drawn, out)?,
-        Style::Plain => plain(row, drawn, out)?,
-        Style::Terminal(terminal) => for_people(row, drawn, terminal, out)?,
+        Style::Json => json(drawn, out),
+        Style::Quiet => quiet(drawn, out),
+        Style::Plain if row.is_text => writeln!(out, "{}", row.draw(&drawn.data, SystemClock.now()).plain()),
+        Style::Plain => plain(row, drawn, out),
+        Style::Terminal(terminal) => for_people(row, drawn, terminal, out),
     }
-    // Whoever reads standard output by program has not read all of the list either.
-    if let Some(cursor) = &drawn.next {
-        writeln!(io::stderr(), "There is more: --cursor {}", shown(cursor))?;
-    }
-    Ok(())
 }
 
 fn json(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
@@ -82,7 +78,7 @@ fn for_people(row: &Row, drawn: &Drawn, terminal: Terminal, out: &mut impl Write
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dalston_command::Registry;
+    use dalston_command::{Registry, shown};
     use serde_json::json;
 
     const BAD: &str = "a\u{1b}]0;owned\u{7}\n\t\u{9b}2J\u{202e}\u{200b}\u{2066}\u{feff}é";

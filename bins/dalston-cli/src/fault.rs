@@ -1,7 +1,9 @@
 //! What goes wrong on the command line, and the exit code of it.
 
+use dalston_command::{Registry, Row, text};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
+use serde_json::Value;
 use std::{
     fmt,
     io::{self, Write},
@@ -38,6 +40,17 @@ impl Fault {
     /// The store or the server cannot be reached.
     pub(crate) fn unreachable(text: impl Into<String>) -> Self {
         Self::new(ErrorCode::Unavailable, text)
+    }
+
+    /// `row` was done, but the secret that it made could not be written to whoever was to read it. Names the commands
+    /// that give the thing another secret, or take it away.
+    pub(crate) fn unread(registry: &Registry, row: &Row, data: &Value, error: &io::Error) -> Self {
+        let (nouns, id) = (row.name.split('.').next().unwrap_or_default(), text(&data["id"]));
+        let way = |verb: &&str| registry.row(&format!("{nouns}.{verb}")).is_some();
+        let ways = ["rotate", "revoke", "delete"].into_iter().filter(way);
+        let ways: Vec<String> = ways.map(|verb| format!("`dalston {nouns} {verb} {id}`")).collect();
+        let lost = format!("{} was done, but its secret could not be written and is lost: {error}", row.name);
+        Self::failed(if id.is_empty() { lost } else { format!("{lost}. Its id is {id}: {}", ways.join(" or ")) })
     }
 
     /// Whether it is there already, or in a state that does not allow it.

@@ -12,8 +12,13 @@ mod terminal;
 pub use args::tree;
 pub use terminal::Terminal;
 
-use crate::{args::Given, door::Door, fault::Fault};
-use dalston_command::{Effect, Registry, Row};
+use crate::{
+    args::Given,
+    door::{Door, Drawn},
+    draw::Style,
+    fault::Fault,
+};
+use dalston_command::{Effect, Registry, Row, shown};
 use dalston_runtime::unknown_settings;
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -43,38 +48,64 @@ pub async fn main(registry: &Registry) -> ExitCode {
 
 async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
     if let Some(shell) = given.completions() {
-        return print(&args::completions(registry, shell));
+        return match write(&args::completions(registry, shell)) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        };
     }
     for warning in &unknown_settings(args::variables()) {
         fault::warn(warning);
     }
-    let mut out = Vec::new();
     // First of all: a name that is refused leaves neither a store nor a tenant behind.
     let admin_key = given.admin_key()?;
+    if given.is_help() && given.server()?.is_none() {
+        let (row, _) = given.command(registry)?;
+        return show(registry, row, &local::help(registry, given)?, given.style());
+    }
     let door = Door::open(given).await?;
     let done = async {
         if let Some(asked) = admin_key {
-            return admin_key::create(registry, &door, asked, given.style(), &mut out).await;
+            return admin_key::create(registry, &door, asked, given).await;
         }
         let (row, arguments) = given.command(registry)?;
         confirmed(row, given)?;
         let answer = door.invoke(registry, row, arguments).await?;
-        draw::answer(row, &answer, given.style(), &mut out)?;
+        show(registry, row, &answer, given.style())?;
         // The answer is drawn all the same: it says what is not well.
         if row.is_well(&answer.data) { Ok(()) } else { Err(Fault::failed(format!("{}: not all is well", row.name))) }
     }
     .await;
     door.close().await;
-    print(&out)?;
     done
 }
 
-/// Writes to standard output. Whoever reads may have read enough.
-fn print(out: &[u8]) -> Result<(), Fault> {
-    match io::stdout().lock().write_all(out) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+/// Draws an answer to standard output.
+fn show(registry: &Registry, row: &Row, answer: &Drawn, style: Style) -> Result<(), Fault> {
+    let mut out = Vec::new();
+    draw::answer(row, answer, style, &mut out)?;
+    deliver(registry, row, answer, &out)?;
+    // Whoever reads standard output by program has not read all of the list either.
+    if let Some(cursor) = &answer.next {
+        writeln!(io::stderr(), "There is more: --cursor {}", shown(cursor))?;
+    }
+    Ok(())
+}
+
+/// Writes what was drawn of an answer. A secret that nobody read is lost, and whose it was must be known then.
+fn deliver(registry: &Registry, row: &Row, answer: &Drawn, out: &[u8]) -> Result<(), Fault> {
+    match (write(out), &answer.secret) {
+        (Err(error), Some(_)) => Err(Fault::unread(registry, row, &answer.data, &error)),
+        (Err(error), None) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        // Whoever reads may have read enough.
         _ => Ok(()),
     }
+}
+
+/// Writes to standard output, and to whatever is behind it.
+fn write(out: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(out)?;
+    stdout.flush()
 }
 
 /// Asks before what cannot be undone.

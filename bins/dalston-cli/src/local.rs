@@ -15,6 +15,7 @@ use std::path::Path;
 pub(crate) struct Local {
     runtime: Runtime,
     caller: Caller,
+    url: String,
     _log: Log,
 }
 
@@ -31,20 +32,18 @@ impl Local {
         if let StoreUrl::Sqlite(path) = &settings.store {
             there_is_one(path, given)?;
         }
-        let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
-        let operator = Caller::new(Identity::Operator, source);
-        let caller = match given.tenant()? {
-            None => operator,
-            Some(tenant) => {
-                operator.in_tenant(tenant).map_err(|refusal| Fault::new(refusal.code(), refusal.detail()))?
-            }
-        };
+        let caller = operator(given)?;
         let runtime = Runtime::start(&mut settings, Seams::default()).await;
         let runtime = runtime.map_err(|error| match error.downcast_ref::<PepperError>() {
             Some(PepperError::Other { .. }) => Fault::usage(error.to_string()),
             _ => Fault::unreachable(format!("{error:#}")),
         })?;
-        Ok(Self { runtime, caller, _log: log })
+        Ok(Self { runtime, caller, url: settings.url(settings.listen), _log: log })
+    }
+
+    /// Where a gateway with these settings is reached.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Runs a command.
@@ -66,6 +65,21 @@ impl Local {
     /// Ends in good order.
     pub(crate) async fn close(&self) {
         self.runtime.stop().await;
+    }
+}
+
+/// What `help` answers here. It needs no store.
+pub(crate) fn help(registry: &Registry, given: &Given) -> Result<Drawn, Fault> {
+    Ok(Drawn { data: registry.help(&operator(given)?), secret: None, next: None })
+}
+
+/// Who works on the store.
+fn operator(given: &Given) -> Result<Caller, Fault> {
+    let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
+    let operator = Caller::new(Identity::Operator, source);
+    match given.tenant()? {
+        None => Ok(operator),
+        Some(tenant) => operator.in_tenant(tenant).map_err(|refusal| Fault::new(refusal.code(), refusal.detail())),
     }
 }
 

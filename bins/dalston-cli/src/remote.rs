@@ -21,6 +21,11 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// Its URL, without a slash at the end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The gateway at `url`.
     pub(crate) fn new(url: &str, key: Option<String>, tenant: Option<TenantId>) -> Result<Self, Fault> {
         let key = key.ok_or_else(|| Fault::usage("--server needs a key in DALSTON_API_KEY"))?;

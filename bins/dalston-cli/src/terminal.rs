@@ -1,6 +1,8 @@
 //! A drawing on a terminal: tones as colours, lines broken between words, tables.
 
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets::UTF8_HORIZONTAL_ONLY,
+};
 use dalston_command::{Block, Drawing, Line, Span, Tone};
 
 /// A terminal as a drawing sees it.
@@ -19,6 +21,11 @@ impl Terminal {
     /// The one on standard output. Some say that they have no width at all.
     pub(crate) fn here(colour: bool) -> Self {
         Self { colour, width: Table::new().width().filter(|width| *width > 0).unwrap_or(Self::WIDTH) }
+    }
+
+    /// The width of help: as the terminal, and no wider than one reads with ease.
+    pub(crate) fn help_width() -> usize {
+        Self::here(false).width.min(100).into()
     }
 
     /// The drawing as text for this terminal.
@@ -65,7 +72,32 @@ impl Terminal {
         }
     }
 
+    /// A table, where no word of it has to be broken for that; else its rows one below the other.
     fn table(self, head: &[String], rows: &[Vec<Line>], out: &mut String) {
+        let least = least(head, rows);
+        // A separator stands between columns, and none behind the last.
+        let all: usize = least.iter().map(|column| usize::from(*column) + 1).sum();
+        if rows.is_empty() {
+            self.line(&vec![Span::new(Tone::Faint, "(none)")], 0, 0, out);
+        } else if all <= usize::from(self.width) + 1 {
+            self.grid(head, rows, &least, out);
+        } else {
+            self.records(head, rows, out);
+        }
+    }
+
+    /// Each row as its fields, with a blank line between rows.
+    fn records(self, head: &[String], rows: &[Vec<Line>], out: &mut String) {
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                out.push('\n');
+            }
+            let fields: Vec<(String, Line)> = head.iter().cloned().zip(row.iter().cloned()).collect();
+            self.fields(&fields, out);
+        }
+    }
+
+    fn grid(self, head: &[String], rows: &[Vec<Line>], least: &[u16], out: &mut String) {
         let mut table = Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(self.width).set_header(head.iter().map(|name| self.cell(&vec![Span::new(Tone::Strong, name)])));
@@ -77,11 +109,8 @@ impl Terminal {
         } else {
             table.force_no_tty()
         };
-        // What is to be copied stays in one piece.
-        for (index, column) in table.column_iter_mut().enumerate() {
-            if rows.iter().filter_map(|row| row.get(index)).any(|line| tone(line) == Tone::Code) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
+        for (column, least) in table.column_iter_mut().zip(least) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*least)));
         }
         out.push_str(&table.to_string());
         out.push('\n');
@@ -101,6 +130,20 @@ impl Terminal {
             Tone::Code => cell.fg(Color::DarkCyan),
         }
     }
+}
+
+/// On both sides of what a cell holds.
+const PADDING: u16 = 2;
+
+/// The columns of the terminal that each column of a table needs, so that none of its words is broken.
+fn least(head: &[String], rows: &[Vec<Line>]) -> Vec<u16> {
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join("\n");
+    let mut table = Table::new();
+    table.set_header(head.iter().map(|name| words(name.clone())));
+    for row in rows {
+        table.add_row(row.iter().map(|line| words(line.iter().map(|span| span.text.as_str()).collect())));
+    }
+    table.column_max_content_widths().into_iter().map(|width| width.saturating_add(PADDING)).collect()
 }
 
 fn tone(line: &Line) -> Tone {
@@ -185,11 +228,41 @@ mod tests {
         assert_eq!(drawn, "  a     one two three\n        four\n  long  five\n");
     }
 
+    const ID: &str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
+
+    /// A table of one row, with a long text in its last column.
+    fn keys() -> Drawing {
+        let row =
+            [ID, "dk_0123456", "Read only", "jobs:read, jobs:write", "never", "some words that are too long for it"];
+        let row = row.map(|text| vec![Span::new(if text == ID { Tone::Code } else { Tone::Plain }, text)]);
+        Drawing::table(&["id", "prefix", "name", "scopes", "last used", "text"], vec![row.to_vec()])
+    }
+
     #[test]
-    fn a_cell_to_be_copied_is_never_broken() {
-        let id = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
-        let row = vec![vec![Span::new(Tone::Code, id)], vec![Span::plain("some words that are too long for it")]];
-        let drawn = Terminal { width: 60, ..NARROW }.draw(&Drawing::table(&["id", "text"], vec![row]));
-        assert!(drawn.contains(id) && drawn.lines().all(|line| line.chars().count() <= 60), "{drawn}");
+    fn no_width_breaks_a_word_of_a_table() {
+        for width in 1..200 {
+            let drawn = Terminal { width, ..NARROW }.draw(&keys());
+            for word in
+                [ID, "dk_0123456", "Read", "only", "jobs:read,", "jobs:write", "never", "words", "last", "prefix"]
+            {
+                assert!(drawn.contains(word), "{word} at {width} in\n{drawn}");
+            }
+            // A record is broken between words only, so an id may reach beyond a narrower terminal.
+            let longest = drawn.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(longest <= usize::from(width.max(50)), "{longest} at {width} in\n{drawn}");
+        }
+        assert!(Terminal { width: 120, ..NARROW }.draw(&keys()).contains('─'), "there is room for a table");
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_stand_one_below_the_other() {
+        let row = |id: &str| vec![vec![Span::new(Tone::Code, id)], vec![Span::plain("jobs:read")]];
+        let table = Drawing::table(&["id", "scopes"], vec![row("0123456789abcdef"), row("fedcba9876543210")]);
+        let drawn = NARROW.draw(&table);
+        assert_eq!(
+            drawn,
+            "  id      0123456789abcdef\n  scopes  jobs:read\n\n  id      fedcba9876543210\n  scopes  jobs:read\n"
+        );
+        assert_eq!(NARROW.draw(&Drawing::table(&["id"], Vec::new())), "(none)\n");
     }
 }

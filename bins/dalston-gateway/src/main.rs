@@ -4,27 +4,32 @@ use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
-use dalston_gateway::{Gateway, Limits, serve};
-use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, init_logging, unknown_settings};
+use dalston_gateway::{Door, Gateway, Limits, serve};
+use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, Shown, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
     env,
     ffi::OsString,
     io::{IsTerminal, Write, stderr, stdout},
-    net::TcpListener,
     process::ExitCode,
     sync::Arc,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
     harden();
     // The same program decodes, in processes that it starts for that.
     if let Some(code) = decode_if_asked(env::args_os()) {
-        return Ok(code);
+        return code;
     }
-    System::new().block_on(run())?;
-    Ok(ExitCode::SUCCESS)
+    match System::new().block_on(run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The causes in a line. A backtrace, which RUST_BACKTRACE would add, tells a person nothing.
+            let _ = writeln!(stderr(), "dalston-gateway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn run() -> Result<()> {
@@ -42,14 +47,20 @@ async fn run() -> Result<()> {
     for warning in settings.warnings.iter().chain(&unknown_settings(environment.into_keys())) {
         tracing::warn!("{warning}");
     }
-    let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
+    let named = {
+        let address = settings.listen;
+        move || format!("DALSTON_LISTEN {address}")
+    };
+    let door = Door::bind(settings.listen).with_context(named)?;
     let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
     let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
     runtime.services.jobs.check_bucket().await.context("DALSTON_AUDIO_STORE cannot be used")?;
-    let mut terminal = stdout();
-    let shown = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
+    let (mut terminal, address) = (stdout(), door.address()?);
+    let url = settings.url(address);
+    let shown = terminal.is_terminal().then_some(Shown { out: &mut terminal, url: &url });
     runtime.first_key(&settings, shown).await?;
-    tracing::info!(address = %listener.local_addr()?, store = settings.store.kind(), "listening");
+    let listener = door.open().with_context(named)?;
+    tracing::info!(%address, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
     let limits = Limits::new(&settings, files(), stderr().is_terminal());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -61,14 +72,16 @@ async fn run() -> Result<()> {
 
 /// The flag of a setting. One that is false unless it is set is a switch: its name alone means true.
 fn flag(setting: &Setting) -> Arg {
-    let flag = Arg::new(setting.variable()).long(setting.flag()).help(setting.meaning).value_name("VALUE");
+    let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
+    let help = format!("{} [{}]{default}", setting.meaning, setting.variable());
+    let flag = Arg::new(setting.variable()).long(setting.flag()).help(help).value_name("VALUE");
     if setting.default == "false" { flag.num_args(0..=1).default_missing_value("true") } else { flag }
 }
 
 /// The flag of the file of a secret.
 fn file_flag(setting: &Setting) -> Option<Arg> {
     let variable = setting.file_variable(setting.variable())?;
-    let help = format!("a file that holds --{}", setting.flag());
+    let help = format!("a file that holds --{} [{variable}]", setting.flag());
     Some(Arg::new(variable).long(format!("{}-file", setting.flag())).help(help).value_name("PATH"))
 }
 

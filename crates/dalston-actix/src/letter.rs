@@ -144,7 +144,7 @@ impl Letter {
         }
     }
 
-    /// How long it has taken, in microseconds: of a width that the log writes as a number in JSON.
+    /// How long it has taken, in microseconds. A wider number would be a text in a log of JSON.
     fn micros(&self) -> u64 {
         u64::try_from(self.envelope.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX)
     }

@@ -2,7 +2,7 @@
 
 use crate::names::{API_KEY, XI_API_KEY};
 use actix_web::{HttpRequest, http::header, web::Query};
-use dalston_auth::{Candidate, Credential, Place, Refusal};
+use dalston_auth::{Candidate, Credential, KeyPrefix, Place, Refusal};
 
 /// Where a key in the query is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +29,7 @@ pub(crate) fn presented<'a>(
     in_query: &'a InQuery,
     query_taken: bool,
     is_stream: bool,
+    prefix: KeyPrefix,
 ) -> Result<Credential<'a>, Refusal> {
     // One pass: a request has few headers, and each look-up by name hashes it.
     let in_headers = request.headers().iter().filter_map(|(name, value)| {
@@ -45,10 +46,10 @@ pub(crate) fn presented<'a>(
     let place = Place::Query { taken: query_taken };
     let keys = in_query.keys.iter().map(|value| candidate(place, value));
     if !is_stream {
-        return Credential::choose(in_headers.chain(keys));
+        return Credential::choose(in_headers.chain(keys), prefix);
     }
     let tickets = in_query.tickets.iter().map(|value| candidate(Place::Ticket, value));
-    Credential::choose(in_headers.chain(keys).chain(tickets).chain(protocols(request)))
+    Credential::choose(in_headers.chain(keys).chain(tickets).chain(protocols(request)), prefix)
 }
 
 /// What a browser presents among the subprotocols, where alone it can put something into the head of a WebSocket.
@@ -95,7 +96,8 @@ mod tests {
         let chosen = |protocol: &str, query: &str, is_stream| {
             let request = TestRequest::get().insert_header(("sec-websocket-protocol", protocol)).to_http_request();
             let in_query = in_query(query);
-            presented(&request, &in_query, true, is_stream).map(|it| (it.token.to_owned(), it.is_ticket))
+            presented(&request, &in_query, true, is_stream, KeyPrefix::default())
+                .map(|it| (it.token.to_owned(), it.is_ticket))
         };
         assert_eq!(chosen("dalston, dalston.ticket.dt_1", "", true), Ok(("dt_1".to_owned(), true)));
         assert_eq!(chosen("realtime,openai-insecure-api-key.dk_1", "", true), Ok(("dk_1".to_owned(), false)));
@@ -104,6 +106,7 @@ mod tests {
         assert_eq!(chosen("dalston.ticket.a, dalston.ticket.a", "", true), Err(Refusal::AmbiguousCredential));
         assert_eq!(chosen("dalston.ticket.a", "ticket=a", true), Err(Refusal::AmbiguousCredential));
         assert_eq!(chosen("dalston.ticket.a", "api_key=a", true), Err(Refusal::AmbiguousCredential));
-        assert_eq!(chosen("dalston.ticket.a", "ticket=a", false), Err(Refusal::MissingCredential));
+        let missing = Refusal::MissingCredential(KeyPrefix::default());
+        assert_eq!(chosen("dalston.ticket.a", "ticket=a", false), Err(missing));
     }
 }

@@ -162,7 +162,7 @@ impl From<Denied> for Problem {
         let refusal = denied.refusal;
         let mut problem = Self::new(refusal.code(), refusal.detail());
         let challenge = match refusal {
-            Refusal::MissingCredential => Some(REALM.to_owned()),
+            Refusal::MissingCredential(_) => Some(REALM.to_owned()),
             Refusal::InvalidCredential => Some(format!("{REALM}, error=\"invalid_token\"")),
             Refusal::AmbiguousCredential => Some(format!("{REALM}, error=\"invalid_request\"")),
             Refusal::InsufficientScope(scope) => {

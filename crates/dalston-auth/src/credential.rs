@@ -1,6 +1,9 @@
 //! The one credential of a request, chosen from all the places where one may be.
 
-use crate::{Refusal, Ticket};
+use crate::{KeyPrefix, Refusal, Ticket};
+
+/// The scheme of a key, in any case.
+const BEARER: &[u8] = b"bearer";
 
 /// Where a request carries a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +46,11 @@ pub struct Credential<'a> {
 impl<'a> Credential<'a> {
     /// The credential among all that the request carries. More than one is ambiguous, even twice the same and even
     /// where one is not taken; one that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03). `Authorization` with
-    /// another scheme is somebody else's, as of a proxy that asks for a password: it is passed over.
-    pub fn choose(candidates: impl Iterator<Item = Candidate<'a>>) -> Result<Self, Refusal> {
+    /// another scheme is somebody else's, as of a proxy that asks for a password: it is passed over. `prefix` is how a
+    /// missing one should begin.
+    pub fn choose(candidates: impl Iterator<Item = Candidate<'a>>, prefix: KeyPrefix) -> Result<Self, Refusal> {
         let mut candidates = candidates.filter(Candidate::is_ours);
-        let candidate = candidates.next().ok_or(Refusal::MissingCredential)?;
+        let candidate = candidates.next().ok_or(Refusal::MissingCredential(prefix))?;
         if candidates.next().is_some() {
             return Err(Refusal::AmbiguousCredential);
         }
@@ -54,9 +58,10 @@ impl<'a> Credential<'a> {
         let (token, may_be_master) = match candidate.place {
             Place::Authorization => (token(value), true),
             Place::ApiKey | Place::Query { taken: true } | Place::Ticket | Place::Protocol => (value, false),
-            Place::Query { taken: false } => return Err(Refusal::MissingCredential),
+            Place::Query { taken: false } => return Err(Refusal::MissingCredential(prefix)),
         };
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
+        if token.is_empty() || !token.bytes().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
             return Err(Refusal::AmbiguousCredential);
         }
         let is_ticket = match candidate.place {
@@ -72,13 +77,13 @@ impl Candidate<'_> {
     /// Whether it is meant for this gate: in `Authorization` only the scheme `Bearer` is, in any case.
     fn is_ours(&self) -> bool {
         let scheme = || self.value.split(|byte| *byte == b' ').next().unwrap_or_default();
-        self.place != Place::Authorization || scheme().eq_ignore_ascii_case(b"bearer")
+        self.place != Place::Authorization || scheme().eq_ignore_ascii_case(BEARER)
     }
 }
 
-/// The token of `Bearer 1*SP token`.
+/// The token of `Bearer 1*SP token`, whose scheme was looked at.
 fn token(value: &str) -> &str {
-    value.split_once(' ').map_or("", |(_, rest)| rest.trim_start_matches(' '))
+    value.get(BEARER.len()..).unwrap_or_default().trim_start_matches(' ')
 }
 
 #[cfg(test)]
@@ -87,7 +92,8 @@ mod tests {
 
     fn choose(candidates: &[(Place, &'static str)]) -> Result<(&'static str, bool), Refusal> {
         let candidates = candidates.iter().map(|(place, value)| Candidate { place: *place, value: value.as_bytes() });
-        Credential::choose(candidates).map(|credential| (credential.token, credential.may_be_master))
+        Credential::choose(candidates, KeyPrefix::default())
+            .map(|credential| (credential.token, credential.may_be_master))
     }
 
     const TAKEN: Place = Place::Query { taken: true };
@@ -105,7 +111,7 @@ mod tests {
     fn a_ticket_is_one_only_where_tickets_come() {
         let is_ticket = |place, value: &str| {
             let candidate = Candidate { place, value: value.as_bytes() };
-            Credential::choose([candidate].into_iter()).unwrap().is_ticket
+            Credential::choose([candidate].into_iter(), KeyPrefix::default()).unwrap().is_ticket
         };
         assert!(is_ticket(Place::Ticket, "dt_1") && is_ticket(Place::Ticket, "dk_1"));
         assert!(is_ticket(Place::Protocol, "dt_1") && !is_ticket(Place::Protocol, "dk_1"));
@@ -118,7 +124,7 @@ mod tests {
     #[test]
     fn no_credential_is_missing() {
         for none in [&[][..], &[(NOT_TAKEN, "t")], &[(Place::Authorization, "Basic dTpw")]] {
-            assert_eq!(choose(none), Err(Refusal::MissingCredential));
+            assert_eq!(choose(none), Err(Refusal::MissingCredential(KeyPrefix::default())));
         }
     }
 
@@ -133,7 +139,8 @@ mod tests {
                     assert_eq!(choose(&both), Ok(("t", may_be_master)), "{scheme:?} {place:?}");
                 }
             }
-            assert_eq!(choose(&[(Place::Authorization, scheme)]), Err(Refusal::MissingCredential), "{scheme:?}");
+            let missing = Refusal::MissingCredential(KeyPrefix::default());
+            assert_eq!(choose(&[(Place::Authorization, scheme)]), Err(missing), "{scheme:?}");
             let three = [(Place::Authorization, scheme), (Place::ApiKey, "t"), (Place::ApiKey, "t")];
             assert_eq!(choose(&three), Err(Refusal::AmbiguousCredential), "{scheme:?}");
         }

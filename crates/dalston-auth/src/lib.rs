@@ -41,6 +41,6 @@ pub use mask::Mask;
 pub use master::{MasterKeyError, MasterKeys};
 pub use pepper::PepperError;
 pub use refusal::Refusal;
-pub use secret::{KeyFormat, KeyFormatError, PlainKey, PresentedKey};
+pub use secret::{KeyFormat, KeyFormatError, KeyPrefix, PlainKey, PresentedKey};
 pub use ticket::Ticket;
 pub use token::SecretText;

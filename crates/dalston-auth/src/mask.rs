@@ -50,7 +50,7 @@ impl Default for Mask {
 impl Mask {
     /// Masks keys of this format, and whatever else the gateway mints.
     pub fn new(format: &KeyFormat) -> Self {
-        let keys = (format.prefix().as_bytes().to_vec(), &b"-_"[..]);
+        let keys = (format.prefix().as_str().as_bytes().to_vec(), &b"-_"[..]);
         let others = MARKS.into_iter().map(|(mark, signs)| (mark.as_bytes().to_vec(), signs));
         Self { marks: std::iter::once(keys).chain(others).collect(), known: BTreeMap::new() }
     }

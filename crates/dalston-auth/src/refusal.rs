@@ -1,14 +1,15 @@
 //! Why a request is not let in: the same at every door.
 
+use crate::KeyPrefix;
 use dalston_limit::Verdict;
 use dalston_model::{ErrorCode, Scope};
 use std::borrow::Cow;
 
-/// A refusal. Its text is constant but for the scope and the limit that it names; never anything that was sent.
+/// A refusal. Its text is constant but for the prefix, the scope and the limit that it names; never anything that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No credential.
-    MissingCredential,
+    /// No credential; how one begins.
+    MissingCredential(KeyPrefix),
     /// Not the shape of a secret, unknown, revoked, expired or disabled: all the same.
     InvalidCredential,
     /// More than one credential, or a malformed one.
@@ -34,7 +35,7 @@ impl Refusal {
     /// The stable code.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::MissingCredential => ErrorCode::MissingCredential,
+            Self::MissingCredential(_) => ErrorCode::MissingCredential,
             Self::InvalidCredential => ErrorCode::InvalidCredential,
             Self::AmbiguousCredential => ErrorCode::AmbiguousCredential,
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
@@ -47,7 +48,10 @@ impl Refusal {
     /// What the client reads.
     pub fn detail(&self) -> Cow<'static, str> {
         match self {
-            Self::MissingCredential => "Missing API key. Provide via 'Authorization: Bearer dk_xxx' header.".into(),
+            Self::MissingCredential(prefix) => {
+                let prefix = prefix.as_str();
+                format!("Missing API key. Provide via 'Authorization: Bearer {prefix}xxx' header.").into()
+            }
             Self::InvalidCredential => "Invalid or revoked API key".into(),
             Self::AmbiguousCredential => "Provide exactly one well-formed credential".into(),
             Self::InsufficientScope(scope) => format!("Missing required scope: {scope}").into(),
@@ -56,6 +60,25 @@ impl Refusal {
             Self::UnknownTenant => "Tenant not found".into(),
             Self::Unavailable => "The key store is not available".into(),
             Self::Uncounted => "The counter of rate limits is not available".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyFormat;
+
+    #[test]
+    fn a_missing_credential_is_asked_for_by_the_prefix_of_the_service() {
+        for (format, prefix) in [
+            (KeyFormat::default(), "dk_"),
+            (KeyFormat::new("notes_").unwrap(), "notes_"),
+            (KeyFormat::new("abcdefg_").unwrap(), "abcdefg_"),
+            (KeyFormat::new("1_").unwrap(), "1_"),
+        ] {
+            let detail = Refusal::MissingCredential(format.prefix()).detail();
+            assert_eq!(detail, format!("Missing API key. Provide via 'Authorization: Bearer {prefix}xxx' header."));
         }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+/// Characters of the longest prefix.
+const PREFIX: usize = 8;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// How tickets begin.
 pub(crate) const TICKET: &str = "dt_";
@@ -20,7 +22,40 @@ const SHOWN: usize = 10;
 /// without a checksum, have the right shape too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFormat {
-    prefix: String,
+    prefix: KeyPrefix,
+}
+
+/// How the secrets of a service begin, `dk_` unless it has a prefix of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyPrefix {
+    text: [u8; PREFIX],
+    length: usize,
+}
+
+impl KeyPrefix {
+    /// Of a text of at most [`PREFIX`] bytes; of a longer one its beginning.
+    fn of(prefix: &str) -> Self {
+        let mut text = [0; PREFIX];
+        let length = text.iter_mut().zip(prefix.bytes()).map(|(place, byte)| *place = byte).count();
+        Self { text, length }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.text.get(..self.length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+impl Default for KeyPrefix {
+    fn default() -> Self {
+        Self::of("dk_")
+    }
+}
+
+impl fmt::Debug for KeyPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// The prefix is not 2 to 8 characters of `[a-z0-9]` and a `_` at the end.
@@ -30,7 +65,7 @@ pub struct KeyFormatError;
 
 impl Default for KeyFormat {
     fn default() -> Self {
-        Self { prefix: "dk_".to_owned() }
+        Self { prefix: KeyPrefix::default() }
     }
 }
 
@@ -40,28 +75,28 @@ impl KeyFormat {
         let word = prefix.strip_suffix('_').ok_or(KeyFormatError)?;
         let fits = (1..=7).contains(&word.len());
         if fits && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
-            Ok(Self { prefix: prefix.to_owned() })
+            Ok(Self { prefix: KeyPrefix::of(prefix) })
         } else {
             Err(KeyFormatError)
         }
     }
 
     /// How they begin.
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
+    pub const fn prefix(&self) -> KeyPrefix {
+        self.prefix
     }
 
     /// The secrets of tickets.
     pub(crate) fn tickets() -> Self {
-        Self { prefix: TICKET.to_owned() }
+        Self { prefix: KeyPrefix::of(TICKET) }
     }
 
     /// A new secret of 256 bits.
     pub fn mint(&self, entropy: &dyn Entropy) -> Result<PlainKey, EntropyError> {
         let mut random = Zeroizing::new([0_u8; 32]);
         entropy.fill(&mut *random)?;
-        let mut text = Zeroizing::new(String::with_capacity(self.prefix.len() + RANDOM + CHECKSUM));
-        text.push_str(&self.prefix);
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX + RANDOM + CHECKSUM));
+        text.push_str(self.prefix.as_str());
         text.push_str(&base62_of_256_bits(&random));
         let checksum = base62_of_u32(crc32fast::hash(text.as_bytes()));
         text.extend(checksum.map(char::from));
@@ -89,7 +124,8 @@ impl KeyFormat {
         let body = text.strip_prefix(self.prefix.as_str())?.as_bytes();
         let sound = match body.len() {
             RANDOM => body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
-            49 if body.iter().all(u8::is_ascii_alphanumeric) => {
+            // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
+            49 if body.iter().fold(true, |sound, byte| sound & byte.is_ascii_alphanumeric()) => {
                 let (covered, checksum) = text.as_bytes().split_at(text.len() - CHECKSUM);
                 base62_of_u32(crc32fast::hash(covered)) == checksum
             }

@@ -122,6 +122,11 @@ pub fn shown_name(name: &str) -> &str {
 
 /// What the schema of a field wants, in words, with an example where one helps.
 fn wanted(field: &str, schema: &Value) -> Cow<'static, str> {
+    let (is_time, nullable) = (schema["format"] == "date-time", schema["type"].is_array());
+    if is_time {
+        let or_null = if nullable { ", or null" } else { "" };
+        return format!("must be a time with a zone, such as 2026-12-31T00:00:00Z{or_null}").into();
+    }
     let types = match &schema["type"] {
         Value::String(only) => only.clone(),
         Value::Array(any) => any.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
@@ -134,8 +139,7 @@ fn wanted(field: &str, schema: &Value) -> Cow<'static, str> {
     let choice = schema["enum"].as_array().map_or_else(String::new, |any| {
         format!(" among {}", any.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
     });
-    let example = match schema["format"].as_str() {
-        Some("date-time") => ", such as 2026-12-31T00:00:00Z",
+    let example = match field {
         _ if field.ends_with("_seconds") => ", such as 2592000 for 30 days",
         _ if types.contains("object") => ", such as {\"team\": \"a\"}",
         _ => "",

@@ -113,6 +113,9 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     /// Arguments of an example, as they are typed.
     const EXAMPLE: &'static str = "";
 
+    /// Whether its answer is a text to be read, in a pipe too.
+    const IS_TEXT: bool = false;
+
     /// Draws its answer for people, at the time `now`.
     fn draw(data: &Value, now: Timestamp) -> Drawing {
         let _ = now;
@@ -172,6 +175,8 @@ pub struct Row {
     pub parameters: Vec<Parameter>,
     /// The JSON Schema of all its parameters.
     pub schema: Value,
+    /// Whether its answer is a text to be read, in a pipe too.
+    pub is_text: bool,
     draw: fn(&Value, Timestamp) -> Drawing,
     is_well: fn(&Value) -> bool,
     ready: fn(&Services, &Permit) -> Option<Bytes>,
@@ -202,6 +207,7 @@ impl Row {
             example: C::EXAMPLE,
             parameters,
             schema,
+            is_text: C::IS_TEXT,
             draw: C::draw,
             is_well: C::is_well,
             ready: C::ready,

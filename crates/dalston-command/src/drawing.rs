@@ -143,7 +143,7 @@ pub fn fields(prefix: &str, data: &Value) -> Vec<(String, String)> {
         match value {
             Value::Object(object) if !object.is_empty() => fields(&name, value),
             Value::Array(items) if items.iter().any(Value::is_object) => {
-                items.iter().map(|item| (name.clone(), summary(item))).collect()
+                items.iter().map(|item| (name.clone(), line(item))).collect()
             }
             value => vec![(name, text(value))],
         }
@@ -151,10 +151,11 @@ pub fn fields(prefix: &str, data: &Value) -> Vec<(String, String)> {
     object.iter().flat_map(inner).collect()
 }
 
-/// An item of a list in one line: what it is called, and what it is for.
-fn summary(item: &Value) -> String {
-    let words = ["name", "method", "path", "date", "requests", "user_id", "status", "error", "summary"];
-    words.iter().map(|word| text(&item[word])).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
+/// An item of a list in one line: each of its fields that has a value.
+fn line(item: &Value) -> String {
+    let fields = fields("", item).into_iter().filter(|(_, value)| !value.is_empty());
+    let named = fields.map(|(name, value)| if name.is_empty() { value } else { format!("{name}={value}") });
+    named.collect::<Vec<_>>().join("  ")
 }
 
 /// A value as people read it. Whoever stored it wrote no control sequence for the terminal.
@@ -205,6 +206,27 @@ fn is_vague(c: char) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_list_of_objects_loses_no_figure() {
+        let days = json!([
+            {"date": "2026-11-29", "audio_seconds": {"jobs": 13384.2, "streams": 2}, "note": null, "tags": ["a", "b"]},
+            {"date": "2026-11-28", "audio_seconds": {"jobs": 0, "streams": 0.5}, "of": [{"a": 1}, {"b": [{"c": 2}]}]},
+            7,
+        ]);
+        let told = fields("", &json!({"days": days, "none": [], "empty": {}}));
+        let told: Vec<(&str, &str)> = told.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("days", "date=2026-11-29  audio_seconds.jobs=13384.2  audio_seconds.streams=2  tags=a,b"),
+                ("days", "date=2026-11-28  audio_seconds.jobs=0  audio_seconds.streams=0.5  of=a=1  of=b=c=2"),
+                ("days", "7"),
+                ("none", ""),
+                ("empty", "{}"),
+            ]
+        );
+    }
 
     #[test]
     fn what_is_decided_by_is_seen_whole() {

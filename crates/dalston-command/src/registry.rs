@@ -6,6 +6,7 @@ use crate::{
 };
 use dalston_auth::Caller;
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
+use serde_json::Value;
 
 /// All commands.
 pub struct Registry {
@@ -70,6 +71,11 @@ impl Registry {
     /// The commands that the caller may use.
     pub fn of(&self, caller: &Caller) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| caller.may(row.need))
+    }
+
+    /// What `help` answers a caller who is nobody's key: it takes the table alone.
+    pub fn help(&self, caller: &Caller) -> Value {
+        help::answer(self, caller, None)
     }
 
     /// The command with this name as a tool.

@@ -38,10 +38,10 @@ mod vorbis;
 mod wav;
 
 pub use command::Command;
-pub use engine::{Engine, EngineError, Most, Sink, Stop, Work};
+pub use engine::{Engine, EngineError, EngineOption, Most, Sink, Stop, Work};
 pub use length::most_seconds;
 pub use lines::TranscriptReader;
-pub use openai::OpenAi;
+pub use openai::{OpenAi, UNTRANSLATED};
 pub use probe::{Found, probe};
 pub use refusal::{DAY_IS_OVER, TOO_DENSE, TOO_LONG, is_refusal};
 pub use resample::{Resampler, SPEECH_RATE};

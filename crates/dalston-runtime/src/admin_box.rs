@@ -1,8 +1,8 @@
 //! The box that shows an admin key, once (seed M11).
 
-/// The box of a key of this id, name and scope, and its secret. The example takes the key from the environment, so that
-/// no shell history holds it.
-pub fn admin_box(id: &str, name: &str, scope: &str, secret: &str) -> String {
+/// The box of a key of this id, name and scope, its secret, and where the gateway is reached: a URL without a slash at
+/// its end. The example takes the key from the environment, so that no shell history holds it.
+pub fn admin_box(id: &str, name: &str, scope: &str, secret: &str, url: &str) -> String {
     let rule = "=".repeat(60);
     format!(
         r#"
@@ -21,7 +21,7 @@ pub fn admin_box(id: &str, name: &str, scope: &str, secret: &str) -> String {
   Usage:
      export DALSTON_API_KEY='the key above'
      curl -H "Authorization: Bearer $DALSTON_API_KEY" \
-          http://localhost:8000/v1/audio/transcriptions
+          {url}/v1/audio/transcriptions
 
 {rule}
 "#

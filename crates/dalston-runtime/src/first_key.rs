@@ -22,6 +22,14 @@ const FILE: &str = "admin.key";
 /// How the file of a secret begins whose key may have been made or not. A person's own copies have other names.
 const PENDING: &str = "admin.key.dk_";
 
+/// A terminal on which the key is shown.
+pub struct Shown<'a> {
+    /// The terminal.
+    pub out: &'a mut dyn Write,
+    /// Where the gateway is reached: a URL without a slash at its end.
+    pub url: &'a str,
+}
+
 /// What the key is made with.
 pub(crate) struct FirstKey<'a> {
     /// The use cases.
@@ -34,7 +42,7 @@ pub(crate) struct FirstKey<'a> {
 
 impl FirstKey<'_> {
     /// Makes the key, unless the store has one, and settles what an earlier start left behind.
-    pub(crate) async fn make(&self, settings: &Settings, terminal: Option<&mut dyn Write>) -> Result<()> {
+    pub(crate) async fn make(&self, settings: &Settings, terminal: Option<Shown<'_>>) -> Result<()> {
         let folder = settings.data_dir.as_path();
         let lock = Lock::of(folder).await;
         // A store that ever changed is not empty: the common start asks nothing more.
@@ -48,7 +56,7 @@ impl FirstKey<'_> {
         self.settle(folder, lock.is_some()).await
     }
 
-    async fn insert(&self, folder: &Path, terminal: Option<&mut dyn Write>) -> Result<()> {
+    async fn insert(&self, folder: &Path, terminal: Option<Shown<'_>>) -> Result<()> {
         let permit = Caller::new(Identity::Gateway, Source::gateway())
             .permit(Need::Caller)
             .map_err(|it| anyhow::anyhow!(it.detail()))?;
@@ -69,8 +77,8 @@ impl FirstKey<'_> {
         })?;
         let Some(minted) = minted else { return Ok(()) };
         let key = &minted.key.key;
-        if let Some(out) = terminal {
-            let shown = admin_box(&key.id.to_string(), key.name.as_str(), "admin", minted.secret.expose());
+        if let Some(Shown { out, url }) = terminal {
+            let shown = admin_box(&key.id.to_string(), key.name.as_str(), "admin", minted.secret.expose(), url);
             out.write_all(shown.as_bytes())
                 .and_then(|()| out.flush())
                 .with_context(|| format!("the first admin key was made, but not shown: read {}", file.display()))?;

@@ -19,6 +19,7 @@ mod workload;
 pub use admin_box::admin_box;
 pub use clients::Clients;
 pub use dalston_chat::Tempo;
+pub use first_key::Shown;
 pub use given::Given;
 pub use logging::{Log, init as init_logging};
 pub use open::{Opened, open};

@@ -1,6 +1,10 @@
 //! The parts, running: what both binaries, the examples and the tests start from.
 
-use crate::{LlmSettings, Opened, Settings, TelegramSettings, first_key::FirstKey, open, work};
+use crate::{
+    LlmSettings, Opened, Settings, TelegramSettings,
+    first_key::{FirstKey, Shown},
+    open, work,
+};
 use anyhow::{Context, Result};
 use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
@@ -12,7 +16,7 @@ use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Wr
 use dalston_store::{FeedStore, SharedStore, Wakes};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
-use std::{io::Write, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
     time::{MissedTickBehavior, interval, sleep, timeout},
@@ -207,7 +211,7 @@ impl Runtime {
 
     /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
     /// data folder when there is no terminal. One whose making an earlier start did not finish is found again.
-    pub async fn first_key(&self, settings: &Settings, terminal: Option<&mut dyn Write>) -> Result<()> {
+    pub async fn first_key(&self, settings: &Settings, terminal: Option<Shown<'_>>) -> Result<()> {
         FirstKey { services: &self.services, gate: &self.gate, store: &self.store }.make(settings, terminal).await
     }
 

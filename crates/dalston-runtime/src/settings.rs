@@ -8,7 +8,7 @@ use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText}
 use dalston_limit::Outage;
 use ipnet::IpNet;
 use std::{
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
@@ -237,6 +237,19 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Where clients reach a gateway that listens on `address`: a URL without a slash at the end.
+    pub fn url(&self, address: SocketAddr) -> String {
+        let ip = address.ip();
+        let is_local = ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None if is_local => format!("http://localhost:{}", address.port()),
+            None => format!("http://{address}"),
+        }
+    }
+}
+
 impl Reader<'_> {
     /// The origins and the host names that are answered, and the networks of proxies that are believed.
     fn neighbours(&mut self) -> (Vec<String>, Vec<String>, Vec<IpNet>) {
@@ -274,6 +287,24 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.store, StoreUrl::Sqlite("dalston-data/dalston.db".into()));
         assert!(!settings.masters.holds(""));
+    }
+
+    #[test]
+    fn the_url_is_the_public_one_or_that_of_the_address() {
+        let at = |pairs: &[(&str, &str)], address: &str| read(pairs).unwrap().url(address.parse().unwrap());
+        for (address, url) in [
+            ("127.0.0.1:8000", "http://localhost:8000"),
+            ("0.0.0.0:18479", "http://localhost:18479"),
+            ("[::]:80", "http://localhost:80"),
+            ("[::1]:8000", "http://localhost:8000"),
+            ("127.0.0.2:8000", "http://127.0.0.2:8000"),
+            ("192.0.2.7:443", "http://192.0.2.7:443"),
+            ("[2001:db8::1]:8000", "http://[2001:db8::1]:8000"),
+        ] {
+            assert_eq!(at(&[], address), url);
+        }
+        let public = [("DALSTON_PUBLIC_URL", "https://dalston.example.com/gate/")];
+        assert_eq!(at(&public, "0.0.0.0:1"), "https://dalston.example.com/gate");
     }
 
     #[test]

@@ -35,6 +35,9 @@ impl StoreUrl {
         match scheme {
             "sqlite" => Self::sqlite(rest).unwrap_or(Err(wanted)),
             _ if !slashes => Err(wanted),
+            "postgres" | "postgresql" | "redis" if is_cut(rest) => {
+                Err("holds a password that must be percent-encoded: / as %2F, ? as %3F, # as %23, @ as %40")
+            }
             "postgres" | "postgresql" => Ok(Self::Postgres(Zeroizing::new(url.to_owned()))),
             "redis" | "redis+unix" => Ok(Self::Redis(Zeroizing::new(url.to_owned()))),
             "rediss" | "rediss+unix" => Err(
@@ -57,6 +60,15 @@ impl StoreUrl {
             path => Ok(Self::Sqlite(PathBuf::from(path))),
         })
     }
+}
+
+/// Whether a character of a password ended the authority of the URL before its `@`: what is left of the password stands
+/// where a port should be.
+fn is_cut(rest: &str) -> bool {
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_port = authority.rsplit_once(':').is_none_or(|(_, port)| is_port(port) || port.ends_with(']'));
+    behind.contains('@') && !authority.contains('@') && !has_port
 }
 
 /// What is said of a path that a shell was to complete.
@@ -91,6 +103,15 @@ mod tests {
         for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://:memory:?mode=rwc", "memory://"] {
             assert_eq!(StoreUrl::parse(url), Ok(StoreUrl::Memory), "{url}");
         }
+        for url in [
+            "redis://:p%2Fw@h:1/0",
+            "redis://[::1]:1/0",
+            "redis://[::1]/a@b",
+            "postgres://u:p@h/d?x=a@b",
+            "redis://h/0",
+        ] {
+            assert!(StoreUrl::parse(url).is_ok(), "{url}");
+        }
         for (url, said) in [
             ("sqlite://~/x.db", "whole path"),
             ("sqlite://~", "whole path"),
@@ -102,6 +123,9 @@ mod tests {
             ("sqlite://x.db?mode=ro", "without parameters"),
             ("sqlite://", "must be a URL"),
             ("rediss://h/0", "TLS"),
+            ("redis://:pa/ss@127.0.0.1:6379/0", "percent-encoded"),
+            ("redis://user:pa?ss@h", "percent-encoded"),
+            ("postgres://u:p#w@h/d", "percent-encoded"),
             ("mysql://h", "must be a URL"),
             ("redis:h", "must be a URL"),
             ("x.db", "must be a URL"),

@@ -78,6 +78,14 @@ pub enum ServiceError {
 pub type ServiceResult<T> = Result<T, ServiceError>;
 
 impl ServiceError {
+    /// A rotation met the overlap of an earlier one, which runs until `until`.
+    pub(crate) fn overlapping(until: Timestamp) -> Self {
+        Self::Conflict(Cow::Owned(format!(
+            "The secret before the last rotation is valid until {until}. Rotate after that time, or now with \
+             \"end_overlap\": true, which ends that secret at once"
+        )))
+    }
+
     /// The stable code.
     pub const fn code(&self) -> ErrorCode {
         match self {

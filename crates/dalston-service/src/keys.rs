@@ -8,7 +8,8 @@ use dalston_model::{
     Scope, ScopeSet, SharedClock, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
-    ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Repeated, RevokeKey, Rotation, SharedStore, UsedKey,
+    ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation,
+    SharedStore, UsedKey,
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -93,6 +94,17 @@ pub struct Minted {
     pub key: UsedKey,
     /// The secret.
     pub secret: PlainKey,
+}
+
+/// A key with the new secret that a rotation gave it, which nobody will see again.
+#[derive(Debug)]
+pub struct RotatedKey {
+    /// The key.
+    pub key: UsedKey,
+    /// The secret.
+    pub secret: PlainKey,
+    /// When the secret before ends.
+    pub previous_expires_at: Timestamp,
 }
 
 /// The use cases on keys.
@@ -254,26 +266,35 @@ impl Keys {
         Ok(used)
     }
 
-    /// Gives the key a new secret. The old one lives on for `overlap`, at most a week.
+    /// Gives the key a new secret. The one before stays valid for the length of `overlap`, at most a week. While the
+    /// overlap of an earlier rotation runs this is a conflict, unless `overlap` ends it.
     pub async fn rotate(
         &self,
         permit: &Permit,
         id: KeyId,
-        overlap: Duration,
+        overlap: Overlap,
         repeat: Option<&Repeat>,
-    ) -> ServiceResult<Minted> {
+    ) -> ServiceResult<RotatedKey> {
         let now = self.gate.now();
         self.gate.claim_pepper().await?;
         let secret = self.gate.format().mint(&*self.entropy)?;
         let rotation =
             Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.rotate", now));
-        let detail = json!({"overlap_seconds": overlap.as_secs()});
+        let detail = json!({"overlap_seconds": overlap.length.as_secs(), "end_overlap": overlap.end_running});
         let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
         let (tenant, guard) = (permit.tenant(), guard(permit, now));
         let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await;
         self.gate.changed(id);
-        Ok(Minted { key: changed(outcome?)?, secret })
+        match outcome? {
+            RotateKey::Rotated { used, previous_expires_at } => {
+                Ok(RotatedKey { key: *used, secret, previous_expires_at })
+            }
+            RotateKey::Unknown => Err(ServiceError::NotFound(NOUN)),
+            RotateKey::Refused(objection) => Err(refused(objection)),
+            RotateKey::Overlapping(until) => Err(ServiceError::overlapping(until)),
+            RotateKey::Repeated(repeated) => Err(made_before(&repeated)),
+        }
     }
 
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
@@ -313,7 +334,6 @@ fn changed(changed: ChangeKey) -> ServiceResult<UsedKey> {
         ChangeKey::Changed(used) => Ok(*used),
         ChangeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
         ChangeKey::Refused(objection) => Err(refused(objection)),
-        ChangeKey::Repeated(repeated) => Err(made_before(&repeated)),
     }
 }
 

@@ -40,7 +40,7 @@ pub use deliveries::Deliveries;
 pub use dispatch::{Dispatcher, DispatcherReport, Terms};
 pub use error::{FieldError, ServiceError, ServiceResult};
 pub use jobs::{Cancelled, Jobs, Upload};
-pub use keys::{CreateKey, Ends, Keys, Minted, Repeat};
+pub use keys::{CreateKey, Ends, Keys, Minted, Repeat, RotatedKey};
 pub use meters::{Meter, Meters};
 pub use nudges::{Nudge, Nudged, Nudges, Wording};
 pub use openai::Shape;
@@ -63,5 +63,8 @@ pub use view::{
     quota as quota_view, tenant as tenant_view, usage as usage_view, webhook as webhook_view,
 };
 pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};
-pub use webhooks::{CreateWebhook, Webhooks};
+pub use webhooks::{CreateWebhook, RotatedWebhook, Webhooks};
 pub use workers::{WorkerAsk, Workers};
+
+/// How a rotation treats the secret before it.
+pub use dalston_store::Overlap;

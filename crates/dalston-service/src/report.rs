@@ -13,28 +13,35 @@ use std::{collections::BTreeMap, time::Duration};
 pub struct Report {
     /// `healthy`, or `degraded` when a component is down.
     pub status: String,
+    /// Who measured: `gateway`, a node, or `store`: the command line on the store itself, which knows of no node.
+    pub source: String,
     /// The version of the program.
     pub version: String,
-    /// Seconds since the start.
-    pub uptime_seconds: u64,
-    /// When this node started.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub started_at: Timestamp,
+    /// Seconds since the start; null where the command line asks the store itself.
+    pub uptime_seconds: Option<u64>,
+    /// When this node started; null where the command line asks the store itself.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub started_at: Option<Timestamp>,
     /// When this was measured.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// Name of a component → `ok` or `down`.
     pub components: BTreeMap<String, String>,
-    /// Requests, counted.
-    pub requests: Requests,
+    /// Requests, counted; null where the command line asks the store itself.
+    pub requests: Option<Requests>,
     /// The tenant's jobs that have not ended; null to guests, and while the store is down.
     pub jobs: Option<UnfinishedJobs>,
-    /// The tenant's open streams on this node; null to guests.
+    /// The tenant's open streams on this node; null to guests, and where the command line asks the store itself.
     pub streams: Option<usize>,
     /// What admins see besides.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AdminReport")]
     pub admin: Option<AdminReport>,
+}
+
+impl Report {
+    /// The source of a report that the command line makes on the store itself.
+    pub const STORE: &str = "store";
 }
 
 /// Requests that a node decided about.
@@ -60,24 +67,24 @@ pub struct UnfinishedJobs {
 /// What admins see.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AdminReport {
-    /// What the process uses.
-    pub process: Process,
+    /// What the process uses; null where the command line asks the store itself.
+    pub process: Option<Process>,
     /// The store.
     pub store: StoreReport,
-    /// Live keys in memory.
-    pub cache: CacheReport,
-    /// The feed of changes.
-    pub feed: FeedReport,
+    /// Live keys in memory; null where the command line asks the store itself.
+    pub cache: Option<CacheReport>,
+    /// The feed of changes; null where the command line asks the store itself.
+    pub feed: Option<FeedReport>,
     /// The tenant's keys; null while the store is down.
     pub keys: Option<KeysReport>,
     /// How many tenants there are; null to all but platform callers, and while the store is down.
     pub tenants: Option<u64>,
-    /// The dispatcher of jobs on this node.
-    pub dispatcher: DispatcherReport,
+    /// The dispatcher of jobs on this node; null where the command line asks the store itself.
+    pub dispatcher: Option<DispatcherReport>,
     /// Workers of streams and their load; null while the store is down.
     pub workers: Option<WorkersReport>,
-    /// How requests are counted: `local`, `shared`, `leased` or `degraded`.
-    pub limiter: String,
+    /// How requests are counted: `local`, `shared`, `leased` or `degraded`; null where the command line asks the store itself.
+    pub limiter: Option<String>,
     /// Nodes that share the limits; null where they are counted in the process, and before this node has its share.
     pub limiter_nodes: Option<u32>,
     /// The tenant's webhooks; null while the store is down.

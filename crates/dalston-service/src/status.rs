@@ -5,7 +5,7 @@ use crate::{
     Report, Requests, StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
 };
 use dalston_auth::{Gate, MemoryFigures, Need, Permit};
-use dalston_model::{PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp, WorkerLoad};
+use dalston_model::{Actor, PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp, WorkerLoad};
 use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
 use std::{
@@ -90,23 +90,25 @@ impl Status {
         components.extend(chat.as_ref().and_then(|chat| Some(("telegram".to_owned(), chat.reachable?))));
         components.extend(self.blobs.is_answered().map(|is_answered| ("audio_store".to_owned(), is_answered)));
         let (totals, is_admin) = (self.gate.totals(), caller.may(Need::Scope(Scope::Admin)));
+        let is_node = is_node(permit);
         Report {
             status: if components.values().all(|up| *up) { "healthy" } else { "degraded" }.to_owned(),
+            source: if is_node { "gateway" } else { Report::STORE }.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime_seconds: time.since(self.started_at).as_secs(),
-            started_at: self.started_at,
+            uptime_seconds: is_node.then(|| time.since(self.started_at).as_secs()),
+            started_at: is_node.then_some(self.started_at),
             time,
             components: components
                 .into_iter()
                 .map(|(name, up)| (name, if up { "ok" } else { "down" }.to_owned()))
                 .collect(),
-            requests: Requests { total: totals.total, refused: totals.refused },
+            requests: is_node.then_some(Requests { total: totals.total, refused: totals.refused }),
             jobs: answer.ok().flatten().map(|ActiveJobs { pending, running, cancelling }| UnfinishedJobs {
                 pending,
                 running,
                 cancelling,
             }),
-            streams: tenant.map(|tenant| self.streams.count(tenant)),
+            streams: tenant.filter(|_| is_node).map(|tenant| self.streams.count(tenant)),
             admin: if is_admin { Some(self.admin(permit, latency, chat).await) } else { None },
         }
     }
@@ -129,15 +131,16 @@ impl Status {
             Some(_) => self.store.webhooks(permit.tenant(), &page).await.ok(),
             None => None,
         };
+        let is_node = is_node(permit);
         AdminReport {
-            process: Process::read(),
+            process: is_node.then(Process::read),
             store: StoreReport {
                 kind: self.store.kind().to_owned(),
                 latency_micros: latency.and_then(|it| u64::try_from(it.as_micros()).ok()),
                 pool: self.store.pool().map(|PoolFigures { open, idle, max }| PoolReport { open, idle, max }),
             },
-            cache: cache(self.gate.memory()),
-            feed: self.feed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            cache: is_node.then(|| cache(self.gate.memory())),
+            feed: is_node.then(|| self.feed.lock().unwrap_or_else(PoisonError::into_inner).clone()),
             keys: figures.map(|it| KeysReport {
                 active: it.active,
                 revoked: it.revoked,
@@ -145,9 +148,9 @@ impl Status {
                 unused: it.unused,
             }),
             tenants,
-            dispatcher: self.dispatcher.report(),
+            dispatcher: is_node.then(|| self.dispatcher.report()),
             workers,
-            limiter: self.gate.limiter_mode().as_str().to_owned(),
+            limiter: is_node.then(|| self.gate.limiter_mode().as_str().to_owned()),
             limiter_nodes: self.gate.limiter_nodes().map(NonZeroU32::get),
             webhook: webhooks.map(|page| WebhooksReport::of(&page.items)),
             telegram: chat,
@@ -161,7 +164,7 @@ impl Status {
     async fn workers(&self, permit: &Permit) -> Option<WorkersReport> {
         let registered = self.store.workers().await.ok()?.into_iter();
         let serves = |it: &WorkerLoad| it.worker.tenant.as_ref().is_none_or(|tenant| tenant == permit.tenant());
-        let (own_streams, own_capacity) = self.streams.own_load();
+        let (own_streams, own_capacity) = if is_node(permit) { self.streams.own_load() } else { (0, 0) };
         let report = |it: WorkerLoad| WorkerReport {
             id: it.worker.id.to_string(),
             shared: it.worker.tenant.is_none(),
@@ -206,6 +209,11 @@ impl Status {
         *probed = Some((self.clock.now(), up));
         up
     }
+}
+
+/// Whether a node answers. The local operator runs this in a process of its own, which serves nobody.
+fn is_node(permit: &Permit) -> bool {
+    permit.actor() != Actor::Operator
 }
 
 fn cache(figures: MemoryFigures) -> CacheReport {

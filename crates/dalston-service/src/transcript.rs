@@ -93,6 +93,16 @@ fn hinted(job: &Job, why: &str) -> Value {
 }
 
 impl Transcript {
+    /// What a reader must know: that there is no text, and why.
+    pub fn note(&self) -> Option<&str> {
+        self.summary.note.as_deref()
+    }
+
+    /// Whether there are segments, and none of them has words with times.
+    pub fn lacks_words(&self) -> bool {
+        self.summary.segments > 0 && self.summary.words == 0
+    }
+
     /// As subtitles or plain text.
     pub fn render(self, format: Format, layout: Layout) -> io::Result<Pieces> {
         Ok(Box::new(render(format, layout, Segments::of(&self.file)?)))

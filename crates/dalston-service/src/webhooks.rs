@@ -5,12 +5,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_auth::{Mask, Permit};
 use dalston_model::{
     Action, Delivery, DeliveryId, Description, EventKind, Page, PageRequest, SharedClock, SharedEntropy, Target,
-    Webhook, WebhookId, WebhookPatch, WebhookSecret,
+    Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
 };
-use dalston_store::{InsertWebhook, SharedStore};
+use dalston_store::{InsertWebhook, Overlap, RotateWebhook, SharedStore};
 use dalston_webhook::Networks;
 use serde_json::{Map, Value, json};
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 use zeroize::Zeroizing;
 
 const NOUN: &str = "Webhook";
@@ -24,6 +24,17 @@ pub struct CreateWebhook {
     pub events: Vec<EventKind>,
     /// What it is for.
     pub description: Option<Description>,
+}
+
+/// A webhook with the new secret that a rotation gave it, which nobody will see again.
+#[derive(Debug)]
+pub struct RotatedWebhook {
+    /// The webhook.
+    pub webhook: Webhook,
+    /// The secret.
+    pub secret: WebhookSecret,
+    /// When the secret before ends.
+    pub previous_expires_at: Timestamp,
 }
 
 /// The use cases on webhooks.
@@ -100,18 +111,19 @@ impl Webhooks {
         updated.ok_or(ServiceError::NotFound(NOUN))
     }
 
-    /// Gives the webhook a new secret. The one before signs too for `overlap`.
-    pub async fn rotate(
-        &self,
-        permit: &Permit,
-        id: WebhookId,
-        overlap: Duration,
-    ) -> ServiceResult<(Webhook, WebhookSecret)> {
+    /// Gives the webhook a new secret. The one before signs too for the length of `overlap`. While the overlap of an
+    /// earlier rotation runs this is a conflict, unless `overlap` ends it.
+    pub async fn rotate(&self, permit: &Permit, id: WebhookId, overlap: Overlap) -> ServiceResult<RotatedWebhook> {
         let secret = self.mint()?;
-        let detail = json!({"overlap_seconds": overlap.as_secs()});
+        let detail = json!({"overlap_seconds": overlap.length.as_secs(), "end_overlap": overlap.end_running});
         let entry = permit.entry(self.clock.now(), Action::WebhookRotated, Target::Webhook(id), detail);
-        let rotated = self.store.rotate_webhook(permit.tenant(), id, &secret, overlap, &entry).await?;
-        rotated.map(|webhook| (webhook, secret)).ok_or(ServiceError::NotFound(NOUN))
+        match self.store.rotate_webhook(permit.tenant(), id, &secret, overlap, &entry).await? {
+            RotateWebhook::Rotated { webhook, previous_expires_at } => {
+                Ok(RotatedWebhook { webhook: *webhook, secret, previous_expires_at })
+            }
+            RotateWebhook::Unknown => Err(ServiceError::NotFound(NOUN)),
+            RotateWebhook::Overlapping(until) => Err(ServiceError::overlapping(until)),
+        }
     }
 
     /// Deletes the webhook with its secrets and its deliveries.

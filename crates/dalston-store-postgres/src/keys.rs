@@ -15,7 +15,7 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
     StoreResult, UsedKey,
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -31,11 +31,14 @@ macro_rules! page_sql {
     };
 }
 
-/// By the given clock, or the server's.
 const ANY: &str = "SELECT EXISTS (SELECT FROM keys)";
 
-const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = coalesce($2, clock_timestamp()) + $3 * interval '1 microsecond' \
-     WHERE key_id = $1";
+/// By the given clock, or the server's.
+const OVERLAPPING_UNTIL: &str =
+    "SELECT max(ends_at) AS until, coalesce($2, clock_timestamp()) AS now FROM key_secrets WHERE key_id = $1";
+
+/// Ends the current secret, the only one without an end, after the overlap.
+const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = $2 WHERE key_id = $1";
 
 const FIND: &str = concat!(
     "SELECT ",
@@ -233,27 +236,32 @@ impl KeyStore for PostgresStore {
         guard: &Guard,
         claim: Option<&Claim>,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<RotateKey> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             if let Some(repeated) = claims::repeated(change.conn(), claim, now).await? {
-                return Ok(ChangeKey::Repeated(repeated));
+                return Ok(RotateKey::Repeated(repeated));
             }
             let Some(UsedKey { key, last_used_at }) = find(change.conn(), tenant, id).await? else {
-                return Ok(ChangeKey::Unknown);
+                return Ok(RotateKey::Unknown);
             };
             let after = Key { prefix: rotation.prefix.clone(), ..key.clone() };
             if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
-                return Ok(ChangeKey::Refused(objection));
+                return Ok(RotateKey::Refused(objection));
             }
             let seq = change.seq();
             let conn = change.conn();
+            let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.as_uuid()).bind(now);
+            let (until, at) = until.try_map(|row| row::overlap(&row)).fetch_one(&mut *conn).await?;
+            if let Some(until) = rotation.overlap.conflict(until, at) {
+                return Ok(RotateKey::Overlapping(until));
+            }
+            let previous_expires_at = at.plus(rotation.overlap.length);
             let overlapping = "DELETE FROM key_secrets WHERE key_id = $1 AND ends_at IS NOT NULL";
             sqlx::query(overlapping).bind(id.as_uuid()).execute(&mut *conn).await?;
-            let overlap = i64::try_from(rotation.overlap.as_micros()).unwrap_or(i64::MAX);
-            let current = sqlx::query(END_CURRENT).bind(id.as_uuid()).bind(now).bind(overlap);
+            let current = sqlx::query(END_CURRENT).bind(id.as_uuid()).bind(Moment(previous_expires_at));
             current.execute(&mut *conn).await?;
             let secret = sqlx::query(INSERT_SECRET).bind(id.as_uuid()).bind(rotation.digest.as_bytes());
             secret.execute(&mut *conn).await?;
@@ -261,7 +269,8 @@ impl KeyStore for PostgresStore {
             query.bind(&after.prefix).bind(seq).execute(&mut *conn).await?;
             claims::make(conn, claim, &id.to_string(), now).await?;
             change.commit(entry).await?;
-            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+            let used = Box::new(UsedKey { key: after, last_used_at });
+            Ok(RotateKey::Rotated { used, previous_expires_at })
         })
         .await
     }

@@ -169,6 +169,11 @@ pub(crate) fn webhook(row: &PgRow) -> sqlx::Result<Webhook> {
     })
 }
 
+/// When the secret before the current one ends, if there is one, and the time now.
+pub(crate) fn overlap(row: &PgRow) -> sqlx::Result<(Option<Timestamp>, Timestamp)> {
+    Ok((time_option(row, "until")?, time(row, "now")?))
+}
+
 /// What a webhook hears, as its row holds it.
 pub(crate) fn events(webhook: &Webhook) -> Vec<&'static str> {
     webhook.events.iter().map(|kind| kind.as_str()).collect()

@@ -3,7 +3,7 @@
 use crate::{
     PostgresStore,
     change::Change,
-    moment::{Moment, micros},
+    moment::Moment,
     outbox,
     page::Bounds,
     row::{self, delivery_columns, webhook_columns},
@@ -14,7 +14,7 @@ use dalston_model::{
     AuditEntry, Cursor, Delivery, DeliveryId, Page, PageRequest, TenantId, Timestamp, Webhook, WebhookId, WebhookPatch,
     WebhookSecret,
 };
-use dalston_store::{Attempted, DueDelivery, InsertWebhook, StoreResult, WebhookStore};
+use dalston_store::{Attempted, DueDelivery, InsertWebhook, Overlap, RotateWebhook, StoreResult, WebhookStore};
 use sqlx::PgConnection;
 use std::time::Duration;
 use uuid::Uuid;
@@ -38,10 +38,11 @@ const PAGE: &str = concat!(
      OFFSET $4 LIMIT $5"
 );
 
-const ROTATE: &str = "
-    UPDATE webhooks SET secret = $2, old_secret = secret,
-        old_secret_ends_at = coalesce($3, clock_timestamp()) + $4 * interval '1 microsecond'
-    WHERE id = $1";
+/// By the given clock, or the server's.
+const OVERLAPPING_UNTIL: &str =
+    "SELECT old_secret_ends_at AS until, coalesce($2, clock_timestamp()) AS now FROM webhooks WHERE id = $1";
+
+const ROTATE: &str = "UPDATE webhooks SET secret = $2, old_secret = secret, old_secret_ends_at = $3 WHERE id = $1";
 
 const DELIVERIES: &str = concat!(
     "SELECT ",
@@ -155,17 +156,25 @@ impl WebhookStore for PostgresStore {
         tenant: &TenantId,
         id: WebhookId,
         secret: &WebhookSecret,
-        overlap: Duration,
+        overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<Option<Webhook>> {
+    ) -> StoreResult<RotateWebhook> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
-            let Some(webhook) = find(change.conn(), LOCK, tenant, id).await? else { return Ok(None) };
+            let Some(webhook) = find(change.conn(), LOCK, tenant, id).await? else {
+                return Ok(RotateWebhook::Unknown);
+            };
+            let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.as_uuid()).bind(self.now());
+            let (until, now) = until.try_map(|row| row::overlap(&row)).fetch_one(change.conn()).await?;
+            if let Some(until) = overlap.conflict(until, now) {
+                return Ok(RotateWebhook::Overlapping(until));
+            }
+            let previous_expires_at = now.plus(overlap.length);
             let query = sqlx::query(ROTATE).bind(id.as_uuid()).bind(secret.expose());
-            query.bind(self.now()).bind(micros(overlap)).execute(change.conn()).await?;
+            query.bind(Moment(previous_expires_at)).execute(change.conn()).await?;
             change.commit(entry).await?;
-            Ok(Some(webhook))
+            Ok(RotateWebhook::Rotated { webhook: Box::new(webhook), previous_expires_at })
         })
         .await
     }

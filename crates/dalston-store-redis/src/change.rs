@@ -6,8 +6,8 @@ use crate::{
     row::{KeyArgument, KnownKey, argument},
     scripts::{self, ClaimArgument, EVEN_FULL, SCRIPTS},
 };
-use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId};
-use dalston_store::{ChangeKey, Claim, Guard, NewKey, Objection, Rotation, StoreError, StoreResult, UsedKey};
+use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId, Timestamp};
+use dalston_store::{Claim, Guard, NewKey, Objection, Overlap, Repeated, Rotation, StoreError, StoreResult, UsedKey};
 use serde::Serialize;
 
 /// How often a change is decided anew when another one came first.
@@ -27,6 +27,20 @@ pub(crate) struct Change<'a> {
     pub(crate) entry: &'a AuditEntry,
 }
 
+/// What came of a change.
+pub(crate) enum Outcome {
+    /// The key as it is now; of a rotation, when the secret before ends.
+    Changed(Box<UsedKey>, Option<Timestamp>),
+    /// No such key in the tenant.
+    Unknown,
+    /// The guard objected.
+    Refused(Objection),
+    /// The overlap of an earlier rotation runs until then.
+    Overlapping(Timestamp),
+    /// The claim was made before.
+    Repeated(Repeated),
+}
+
 #[derive(Serialize)]
 struct InsertArgument {
     key: KeyArgument,
@@ -43,11 +57,24 @@ struct ChangeArgument {
     /// Set when the tenant must have another admin key that lives then.
     #[serde(skip_serializing_if = "Option::is_none")]
     needs_admin_at: Option<String>,
-    /// Until when the secret that was current lives on, when the key gets a new one.
+    /// Set when the key gets a new secret.
     #[serde(skip_serializing_if = "Option::is_none")]
-    overlap: Option<String>,
+    overlap: Option<OverlapArgument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimArgument>,
+}
+
+/// How long the current secret stays valid, in microseconds.
+#[derive(Serialize)]
+struct OverlapArgument {
+    length: String,
+    end_running: bool,
+}
+
+impl OverlapArgument {
+    fn new(overlap: &Overlap) -> Self {
+        Self { length: overlap.length.as_micros().to_string(), end_running: overlap.end_running }
+    }
 }
 
 impl RedisStore {
@@ -72,20 +99,20 @@ impl RedisStore {
         tenant: &TenantId,
         id: KeyId,
         change: &Change<'_>,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<Outcome> {
         if let Some(claim) = change.claim {
             let given = argument(&ClaimArgument::new(claim))?;
             let answer: Vec<String> = call.run(SCRIPTS.read_claim.arg(given).arg(self.now())).await?;
             if answer != ["free"] {
-                return scripts::repeated(change.claim, &answer).map(ChangeKey::Repeated);
+                return scripts::repeated(change.claim, &answer).map(Outcome::Repeated);
             }
         }
         for _ in 0..TRIES {
-            let Some(known) = self.load(call, tenant, id).await? else { return Ok(ChangeKey::Unknown) };
+            let Some(known) = self.load(call, tenant, id).await? else { return Ok(Outcome::Unknown) };
             let before = &known.used.key;
             let after = (change.edit)(before.clone());
             if let Some(objection) = change.guard.objection(before, &after, true) {
-                return Ok(ChangeKey::Refused(objection));
+                return Ok(Outcome::Refused(objection));
             }
             // The script looks for another admin key; those of the Python gateway must be in the index by then.
             let needs_admin = change.guard.objection(before, &after, false).is_some();
@@ -104,9 +131,11 @@ impl RedisStore {
             };
             return match answer.as_slice() {
                 [word] if word == "moved" => continue,
-                [word] if word == "changed" => Ok(ChangeKey::Changed(Box::new(used))),
-                [word] if word == "last_admin" => Ok(ChangeKey::Refused(Objection::LastAdmin)),
-                answer => scripts::repeated(change.claim, answer).map(ChangeKey::Repeated),
+                [word] if word == "changed" => Ok(Outcome::Changed(Box::new(used), None)),
+                [word, until] if word == "changed" => Ok(Outcome::Changed(Box::new(used), Some(time(until)?))),
+                [word, until] if word == "overlapping" => Ok(Outcome::Overlapping(time(until)?)),
+                [word] if word == "last_admin" => Ok(Outcome::Refused(Objection::LastAdmin)),
+                answer => scripts::repeated(change.claim, answer).map(Outcome::Repeated),
             };
         }
         Err(StoreError::unavailable(format_args!("key {id} is changed by too many at once")))
@@ -129,6 +158,11 @@ impl RedisStore {
     }
 }
 
+/// A time in the answer of a script.
+fn time(micros: &str) -> StoreResult<Timestamp> {
+    micros.parse().map(Timestamp::from_micros).map_err(StoreError::corrupt)
+}
+
 /// Whether a change does nothing but revoke or disable the key.
 fn takes_away(before: &Key, after: &Key) -> bool {
     let Key { enabled, revoked_at, .. } = *after;
@@ -147,7 +181,7 @@ impl Change<'_> {
             seq: known.seq.clone(),
             was_revoked: known.view_revoked,
             needs_admin_at: needs_admin.then(|| self.guard.at.as_micros().to_string()),
-            overlap: self.rotation.map(|rotation| rotation.overlap.as_micros().to_string()),
+            overlap: self.rotation.map(|rotation| OverlapArgument::new(&rotation.overlap)),
             claim: self.claim.map(ClaimArgument::new),
         })
     }

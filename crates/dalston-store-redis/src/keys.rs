@@ -2,14 +2,14 @@
 
 use crate::{
     RedisStore,
-    change::Change,
+    change::{Change, Outcome},
     row::{KnownKey, Row, Standing},
     scripts::{self, CHANGES, SCRIPTS},
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
     StoreError, StoreResult, UsedKey,
 };
 
@@ -87,7 +87,12 @@ impl KeyStore for RedisStore {
         entry: &AuditEntry,
     ) -> StoreResult<ChangeKey> {
         let change = Change { edit: &|key| patch.apply(key), guard, rotation: None, claim: None, entry };
-        self.change(&self.link.call(), tenant, id, &change).await
+        match self.change(&self.link.call(), tenant, id, &change).await? {
+            Outcome::Changed(used, _) => Ok(ChangeKey::Changed(used)),
+            Outcome::Unknown => Ok(ChangeKey::Unknown),
+            Outcome::Refused(objection) => Ok(ChangeKey::Refused(objection)),
+            Outcome::Overlapping(_) | Outcome::Repeated(_) => Err(no_rotation(id)),
+        }
     }
 
     async fn rotate_key(
@@ -98,10 +103,17 @@ impl KeyStore for RedisStore {
         guard: &Guard,
         claim: Option<&Claim>,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<RotateKey> {
         let edit = |key| Key { prefix: rotation.prefix.clone(), ..key };
         let change = Change { edit: &edit, guard, rotation: Some(rotation), claim, entry };
-        self.change(&self.link.call(), tenant, id, &change).await
+        match self.change(&self.link.call(), tenant, id, &change).await? {
+            Outcome::Changed(used, Some(previous_expires_at)) => Ok(RotateKey::Rotated { used, previous_expires_at }),
+            Outcome::Changed(_, None) => Err(StoreError::corrupt("the answer of a script")),
+            Outcome::Unknown => Ok(RotateKey::Unknown),
+            Outcome::Refused(objection) => Ok(RotateKey::Refused(objection)),
+            Outcome::Overlapping(until) => Ok(RotateKey::Overlapping(until)),
+            Outcome::Repeated(repeated) => Ok(RotateKey::Repeated(repeated)),
+        }
     }
 
     async fn revoke_key(
@@ -115,16 +127,21 @@ impl KeyStore for RedisStore {
         let change = Change { edit: &edit, guard, rotation: None, claim: None, entry };
         let call = self.link.call();
         match self.change(&call, tenant, id, &change).await? {
-            ChangeKey::Changed(_) => Ok(RevokeKey::Revoked),
-            ChangeKey::Unknown => Ok(RevokeKey::Unknown),
+            Outcome::Changed(..) => Ok(RevokeKey::Revoked),
+            Outcome::Unknown => Ok(RevokeKey::Unknown),
             // Revoked is for ever, so whoever asks again finds the time.
-            ChangeKey::Refused(Objection::Revoked) => {
+            Outcome::Refused(Objection::Revoked) => {
                 let known = self.load(&call, tenant, id).await?;
                 let at = known.and_then(|known| known.used.key.revoked_at);
                 Ok(at.map_or(RevokeKey::Unknown, RevokeKey::AlreadyRevoked))
             }
-            ChangeKey::Refused(objection) => Ok(RevokeKey::Refused(objection)),
-            ChangeKey::Repeated(_) => Err(StoreError::corrupt(format_args!("claim of key {id}"))),
+            Outcome::Refused(objection) => Ok(RevokeKey::Refused(objection)),
+            Outcome::Overlapping(_) | Outcome::Repeated(_) => Err(no_rotation(id)),
         }
     }
+}
+
+/// The answer of a script to a change that is no rotation and has no claim, as though it were one.
+fn no_rotation(id: KeyId) -> StoreError {
+    StoreError::corrupt(format_args!("the answer of a script to a change of key {id}"))
 }

@@ -14,7 +14,9 @@ use dalston_model::{
     AuditEntry, Cursor, Delivery, DeliveryId, DeliveryStatus, Page, PageRequest, TenantId, Timestamp, Webhook,
     WebhookId, WebhookPatch, WebhookSecret,
 };
-use dalston_store::{Attempted, DueDelivery, InsertWebhook, StoreError, StoreResult, WebhookStore};
+use dalston_store::{
+    Attempted, DueDelivery, InsertWebhook, Overlap, RotateWebhook, StoreError, StoreResult, WebhookStore,
+};
 use std::time::Duration;
 
 /// A delivery, the record of its webhook, the secret, the one before.
@@ -78,14 +80,17 @@ impl WebhookStore for RedisStore {
         tenant: &TenantId,
         id: WebhookId,
         secret: &WebhookSecret,
-        overlap: Duration,
+        overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<Option<Webhook>> {
+    ) -> StoreResult<RotateWebhook> {
         let mut script = SCRIPTS.rotate_webhook.arg(tenant.as_str());
-        script.arg(id.to_string()).arg(secret.expose()).arg(overlap.as_micros().to_string());
-        script.arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
-        let json: Option<String> = self.link.call().run(&script).await?;
-        json.as_deref().map(webhook::webhook).transpose()
+        script.arg(id.to_string()).arg(secret.expose()).arg(overlap.length.as_micros().to_string());
+        script.arg(u8::from(overlap.end_running)).arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
+        let answer: Option<(Option<String>, i64)> = self.link.call().run(&script).await?;
+        let Some((json, until)) = answer else { return Ok(RotateWebhook::Unknown) };
+        let until = Timestamp::from_micros(until);
+        let Some(json) = json else { return Ok(RotateWebhook::Overlapping(until)) };
+        Ok(RotateWebhook::Rotated { webhook: Box::new(webhook::webhook(&json)?), previous_expires_at: until })
     }
 
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool> {

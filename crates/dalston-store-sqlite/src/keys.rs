@@ -11,7 +11,7 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
     StoreResult, UsedKey,
 };
 use futures_util::TryStreamExt;
@@ -66,6 +66,8 @@ pub(crate) const PATCH: &str = "UPDATE keys SET name = ?, description = ?, scope
 pub(crate) const SET_PREFIX: &str = "UPDATE keys SET prefix = ?, changed = ? WHERE id = ?";
 
 pub(crate) const SET_REVOKED: &str = "UPDATE keys SET revoked_at = ?, changed = ? WHERE id = ?";
+
+pub(crate) const OVERLAPPING_UNTIL: &str = "SELECT max(ends_at) AS ends_at FROM key_secrets WHERE key_id = ?";
 
 pub(crate) const DROP_OVERLAPPING: &str = "DELETE FROM key_secrets WHERE key_id = ? AND ends_at IS NOT NULL";
 
@@ -217,30 +219,37 @@ impl KeyStore for SqliteStore {
         guard: &Guard,
         claim: Option<&Claim>,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<RotateKey> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();
             if let Some(repeated) = claims::repeated(&mut change, claim, now).await? {
-                return Ok(ChangeKey::Repeated(repeated));
+                return Ok(RotateKey::Repeated(repeated));
             }
             let Some(UsedKey { key: before, last_used_at }) = find(&mut change, tenant, id).await? else {
-                return Ok(ChangeKey::Unknown);
+                return Ok(RotateKey::Unknown);
             };
             let after = Key { prefix: rotation.prefix.clone(), ..before.clone() };
             if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
-                return Ok(ChangeKey::Refused(objection));
+                return Ok(RotateKey::Refused(objection));
             }
-            let until = now.plus(rotation.overlap).as_micros();
+            let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.to_string());
+            let until = until.try_map(|row| row::time_if_any(&row, "ends_at")).fetch_one(&mut *change).await?;
+            if let Some(until) = rotation.overlap.conflict(until, now) {
+                return Ok(RotateKey::Overlapping(until));
+            }
+            let previous_expires_at = now.plus(rotation.overlap.length);
             sqlx::query(DROP_OVERLAPPING).bind(id.to_string()).execute(&mut *change).await?;
-            sqlx::query(END_CURRENT).bind(until).bind(id.to_string()).execute(&mut *change).await?;
+            let end = sqlx::query(END_CURRENT).bind(previous_expires_at.as_micros()).bind(id.to_string());
+            end.execute(&mut *change).await?;
             insert_secret(&mut change, &rotation.digest, id).await?;
             claims::make(&mut change, claim, id.to_string(), now).await?;
             let seq = feed::record(&mut change, entry).await?;
             let set = sqlx::query(SET_PREFIX).bind(&after.prefix).bind(seq).bind(id.to_string());
             set.execute(&mut *change).await?;
             change.commit().await?;
-            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+            let used = Box::new(UsedKey { key: after, last_used_at });
+            Ok(RotateKey::Rotated { used, previous_expires_at })
         })
         .await
     }

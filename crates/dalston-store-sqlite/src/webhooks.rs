@@ -10,7 +10,7 @@ use dalston_model::{
     AuditEntry, Cursor, Delivery, DeliveryId, EventKind, Page, PageRequest, TenantId, Timestamp, Webhook, WebhookId,
     WebhookPatch, WebhookSecret,
 };
-use dalston_store::{Attempted, DueDelivery, InsertWebhook, StoreResult, WebhookStore};
+use dalston_store::{Attempted, DueDelivery, InsertWebhook, Overlap, RotateWebhook, StoreResult, WebhookStore};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(crate) const LIST: &str =
 
 pub(crate) const PATCH: &str = "UPDATE webhooks SET url = ?, description = ?, events = ?, enabled = ?, \
      disabled_at = ?, exhausted = ? WHERE id = ?";
+
+pub(crate) const OVERLAPPING_UNTIL: &str = "SELECT old_ends_at FROM webhooks WHERE id = ?";
 
 /// The right sides see the row as it was.
 pub(crate) const ROTATE: &str = "UPDATE webhooks SET old_secret = secret, old_ends_at = ?, secret = ? WHERE id = ?";
@@ -164,18 +166,24 @@ impl WebhookStore for SqliteStore {
         tenant: &TenantId,
         id: WebhookId,
         secret: &WebhookSecret,
-        overlap: Duration,
+        overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<Option<Webhook>> {
+    ) -> StoreResult<RotateWebhook> {
         self.call(async {
             let mut change = self.change().await?;
-            let Some(webhook) = find(&mut change, tenant, id).await? else { return Ok(None) };
-            let until = self.clock.now().plus(overlap).as_micros();
-            let rotate = sqlx::query(ROTATE).bind(until).bind(secret.expose()).bind(id.to_string());
-            rotate.execute(&mut *change).await?;
+            let now = self.clock.now();
+            let Some(webhook) = find(&mut change, tenant, id).await? else { return Ok(RotateWebhook::Unknown) };
+            let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.to_string());
+            let until = until.try_map(|row| row::time_if_any(&row, "old_ends_at")).fetch_one(&mut *change).await?;
+            if let Some(until) = overlap.conflict(until, now) {
+                return Ok(RotateWebhook::Overlapping(until));
+            }
+            let previous_expires_at = now.plus(overlap.length);
+            let rotate = sqlx::query(ROTATE).bind(previous_expires_at.as_micros()).bind(secret.expose());
+            rotate.bind(id.to_string()).execute(&mut *change).await?;
             feed::record(&mut change, entry).await?;
             change.commit().await?;
-            Ok(Some(webhook))
+            Ok(RotateWebhook::Rotated { webhook: Box::new(webhook), previous_expires_at })
         })
         .await
     }

@@ -1,11 +1,10 @@
 //! Keys: insert, find by digest, get, list, update, rotate, revoke.
 
-use crate::{Claim, KeyFigures, Repeated, StoreResult};
+use crate::{Claim, KeyFigures, Overlap, Repeated, StoreResult};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, ScopeSet, TenantId, Timestamp,
 };
-use std::time::Duration;
 
 /// A key with the digest of its first secret.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +86,7 @@ pub enum InsertKey {
     Repeated(Repeated),
 }
 
-/// What came of an update or a rotation.
+/// What came of an update.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChangeKey {
     /// The key as it is now.
@@ -96,6 +95,24 @@ pub enum ChangeKey {
     Unknown,
     /// The guard objected; nothing was changed.
     Refused(Objection),
+}
+
+/// What came of a rotation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RotateKey {
+    /// The key has the new secret.
+    Rotated {
+        /// The key as it is now.
+        used: Box<UsedKey>,
+        /// When the secret before ends, by the store's clock.
+        previous_expires_at: Timestamp,
+    },
+    /// No such key in the tenant.
+    Unknown,
+    /// The guard objected; nothing was changed.
+    Refused(Objection),
+    /// The overlap of an earlier rotation runs until then; nothing was changed.
+    Overlapping(Timestamp),
     /// The claim was made before; nothing was changed.
     Repeated(Repeated),
 }
@@ -120,9 +137,8 @@ pub struct Rotation {
     pub digest: KeyDigest,
     /// Its first 10 characters.
     pub prefix: String,
-    /// For how long the secret that was current lives on, by the store's clock; one that was overlapping already ends
-    /// at once.
-    pub overlap: Duration,
+    /// How long the current secret stays valid. One that was overlapping already ends at once, or forbids the rotation.
+    pub overlap: Overlap,
 }
 
 /// The steps on keys.
@@ -166,7 +182,8 @@ pub trait KeyStore: Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<ChangeKey>;
 
-    /// Gives the key a new current secret, unless the guard objects.
+    /// Gives the key a new current secret, unless the claim was made before, the guard objects or an overlap forbids it
+    /// ([`Overlap::conflict`]), in this order.
     async fn rotate_key(
         &self,
         tenant: &TenantId,
@@ -175,7 +192,7 @@ pub trait KeyStore: Send + Sync {
         guard: &Guard,
         claim: Option<&Claim>,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey>;
+    ) -> StoreResult<RotateKey>;
 
     /// Revokes the key and all its secrets at `guard.at`, unless the guard objects. For ever: no other step clears it.
     async fn revoke_key(

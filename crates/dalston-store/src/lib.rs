@@ -18,6 +18,7 @@ mod limits;
 mod memory;
 mod meter;
 mod notes;
+mod overlap;
 mod place;
 mod queue;
 mod sessions;
@@ -31,7 +32,9 @@ pub use error::{StoreError, StoreResult};
 pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
 pub use figures::{FigureTimes, KeyFigures, PoolFigures};
 pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
-pub use keys::{ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, Rotation, UsedKey};
+pub use keys::{
+    ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation, UsedKey,
+};
 pub use limits::{
     AHEAD_SLOTS, Alone, Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Taken, WINDOW_SLOTS, slot,
     slot_start,
@@ -39,6 +42,7 @@ pub use limits::{
 pub use memory::{MemoryCounter, MemoryStore};
 pub use meter::{MeterStore, Reserve};
 pub use notes::NoteStore;
+pub use overlap::Overlap;
 pub use place::{NODE_LEASE, Place};
 pub use queue::{
     Beat, DEATHS, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, death, ended_entry, ended_event, lapse,
@@ -46,7 +50,7 @@ pub use queue::{
 pub use sessions::{OpenSession, SessionStore};
 pub use tenants::TenantStore;
 pub use usage::UsageStore;
-pub use webhooks::{Attempted, DueDelivery, InsertWebhook, WebhookStore};
+pub use webhooks::{Attempted, DueDelivery, InsertWebhook, RotateWebhook, WebhookStore};
 
 use async_trait::async_trait;
 use std::sync::Arc;

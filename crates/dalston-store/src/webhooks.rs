@@ -1,6 +1,6 @@
 //! Webhooks and their outbox.
 
-use crate::StoreResult;
+use crate::{Overlap, StoreResult};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, Delivery, DeliveryId, Page, PageRequest, TenantId, Timestamp, Webhook, WebhookId, WebhookPatch,
@@ -17,6 +17,22 @@ pub enum InsertWebhook {
     UnknownTenant,
     /// The tenant has [`Webhook::MOST`] already.
     TooMany,
+}
+
+/// What came of a rotation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RotateWebhook {
+    /// The webhook has the new secret.
+    Rotated {
+        /// The webhook as it is now.
+        webhook: Box<Webhook>,
+        /// When the secret before ends, by the store's clock.
+        previous_expires_at: Timestamp,
+    },
+    /// No such webhook in the tenant.
+    Unknown,
+    /// The overlap of an earlier rotation runs until then; nothing was changed.
+    Overlapping(Timestamp),
 }
 
 /// A delivery to be made now.
@@ -78,16 +94,16 @@ pub trait WebhookStore: Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<Option<Webhook>>;
 
-    /// Gives the webhook a new secret; the one before signs too for `overlap`, by the store's clock; one that was
-    /// overlapping already ends at once.
+    /// Gives the webhook a new secret, unless an overlap forbids it ([`Overlap::conflict`]). The one before signs too
+    /// while the new overlap runs; one that was overlapping already ends at once.
     async fn rotate_webhook(
         &self,
         tenant: &TenantId,
         id: WebhookId,
         secret: &WebhookSecret,
-        overlap: Duration,
+        overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<Option<Webhook>>;
+    ) -> StoreResult<RotateWebhook>;
 
     /// Deletes the webhook with its secrets and its deliveries.
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool>;

@@ -65,10 +65,33 @@ async fn each_change_is_on_the_record_without_secret_or_path() {
         [
             (json!("webhook.created"), json!({"host": "example.com", "events": []})),
             (json!("webhook.updated"), json!({"host": "other.example.com", "enabled": false})),
-            (json!("webhook.rotated"), json!({"overlap_seconds": 0})),
+            (json!("webhook.rotated"), json!({"overlap_seconds": 0, "end_overlap": false})),
             (json!("webhook.deleted"), json!({})),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_retry_of_a_rotation_leaves_the_secret_that_receivers_hold() {
+    let app = App::start().await;
+    let client = app.key(SCOPES).await;
+    let (id, _) = hook(&client, "https://example.com/").await;
+    let path = format!("/v1/webhooks/{id}/rotate");
+    let first = client.post(&path, json!({})).await.expect(200);
+    log::guard(&first.secret());
+    assert_eq!(first.json["previous_expires_at"], "2026-01-02T00:00:00Z", "a day unless told");
+    assert_eq!(client.get(&format!("/v1/webhooks/{id}")).await.json.get("previous_expires_at"), None);
+    for body in [json!({}), json!({"overlap_seconds": 0}), json!({"overlap_seconds": 60, "end_overlap": false})] {
+        let again = client.post(&path, body).await.expect(409);
+        assert_eq!(again.problem(), "conflict");
+        assert!(again.text.contains("2026-01-02T00:00:00Z") && again.text.contains("end_overlap"), "{}", again.text);
+    }
+    let proposal = client.post("/call", json!({"command": format!("/webhooks_rotate {id}")})).await.expect(200);
+    let confirmed = client.post("/call", json!({"confirm": proposal.json["confirm"]["token"]})).await.expect(409);
+    assert!(confirmed.text.contains("2026-01-02T00:00:00Z"), "{}", confirmed.text);
+    let told = client.post(&path, json!({"overlap_seconds": 60, "end_overlap": true})).await.expect(200);
+    log::guard(&told.secret());
+    assert_eq!(told.json["previous_expires_at"], "2026-01-01T00:01:00Z");
 }
 
 #[tokio::test]

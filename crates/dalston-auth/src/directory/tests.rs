@@ -6,7 +6,9 @@ use dalston_model::{
     AuditEntry, Clock as _, KeyId, KeyPatch, ManualClock, Metadata, Page, PageRequest, ScopeSet, SeededEntropy,
     Timestamp,
 };
-use dalston_store::{ChangeKey, Claim, Guard, InsertKey, KeyFigures, NewKey, RevokeKey, Rotation, StoreError, UsedKey};
+use dalston_store::{
+    ChangeKey, Claim, Guard, InsertKey, KeyFigures, NewKey, RevokeKey, RotateKey, Rotation, StoreError, UsedKey,
+};
 use std::{
     future::poll_fn,
     pin::pin,
@@ -100,7 +102,7 @@ impl KeyStore for OneKey {
         _: &Guard,
         _: Option<&Claim>,
         _: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<RotateKey> {
         away()
     }
 

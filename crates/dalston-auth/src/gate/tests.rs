@@ -143,7 +143,7 @@ fn what_memory_does_not_hold_is_not_decided_there() {
         fixture.gate.try_enter(&changed, Need::Caller).is_none()
     };
     assert!(other(&|it| it.tenant = Some("default")));
-    assert!(other(&|it| it.credential = Err(Refusal::MissingCredential)));
+    assert!(other(&|it| it.credential = Err(Refusal::MissingCredential(crate::KeyPrefix::default()))));
     assert!(other(&|it| it.credential = it.credential.map(|it| Credential { is_ticket: true, ..it })));
     assert!(other(&|it| it.credential = it.credential.map(|it| Credential { token: "nonsense", ..it })));
     fixture.clock.advance(Duration::from_secs(1));

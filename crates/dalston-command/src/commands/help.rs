@@ -1,6 +1,6 @@
 use crate::{
-    Answer, Block, Command, Context, DATA_ROUTES, DataRoute, Drawing, Effect, Handler, HttpRoute, Line, Method, Row,
-    Span, Tone, text,
+    Answer, Block, Command, Context, DATA_ROUTES, DataRoute, Drawing, Effect, Handler, HttpRoute, Line, Method,
+    Registry, Row, Span, Tone, text,
 };
 use dalston_auth::{Caller, Need};
 use dalston_model::{Actor, Timestamp};
@@ -19,13 +19,14 @@ impl Command for Help {
     const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/help");
+    const IS_TEXT: bool = true;
 
     fn draw(data: &Value, _: Timestamp) -> Drawing {
         let (Some(commands), Some(routes)) = (data["commands"].as_array(), data["routes"].as_array()) else {
             return Drawing::of(data, Self::COLUMNS);
         };
         let caller = vec![Span::plain("You are "), Span::new(Tone::Strong, &text(&data["caller"]))];
-        let mut blocks = vec![Block::Line(caller), note(&footnote(commands))];
+        let mut blocks = vec![Block::Line(caller), note(&legend(commands))];
         for (noun, commands) in groups(commands) {
             blocks.push(heading(noun));
             blocks.extend(commands.into_iter().flat_map(lines));
@@ -39,34 +40,31 @@ impl Command for Help {
 
     async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
         let caller = context.permit.caller();
-        let commands: Vec<Value> = context.registry.of(caller).map(command).collect();
-        let routes = DATA_ROUTES.iter().filter(|route| serves(route, caller));
-        let routes: Vec<Value> = routes
-            .map(|route| {
-                json!({
-                    "method": route.method.as_str(),
-                    "path": route.pattern,
-                    "summary": route.summary,
-                    "scope": route.need.and_then(scope),
-                    "example": route.example,
-                })
-            })
-            .collect();
         let name = match caller.holder() {
-            Some(holder) => context.services.keys.own(holder).await?.key.name.to_string(),
-            None => caller.source().actor.kind().to_owned(),
+            Some(holder) => Some(context.services.keys.own(holder).await?.key.name.to_string()),
+            None => None,
         };
-        Ok(Answer::new(json!({"caller": who(caller, &name), "commands": commands, "routes": routes})))
+        Ok(Answer::new(answer(context.registry, caller, name.as_deref())))
     }
 }
 
-/// What the signs mean, and how a command is written elsewhere, by one that the caller may use.
-fn footnote(commands: &[Value]) -> String {
-    let names = commands.iter().filter_map(|command| command["name"].as_str());
-    let elsewhere = names
-        .filter(|name| name.contains('.'))
-        .map(|name| format!(" On the command line /{} is dalston {}.", name.replace('.', "_"), name.replace('.', " ")));
-    format!("* must be given.{}", elsewhere.take(1).collect::<String>())
+/// What the caller may use. `name` is the name of its key, if it has one.
+pub(crate) fn answer(registry: &Registry, caller: &Caller, name: Option<&str>) -> Value {
+    let commands: Vec<Value> = registry.of(caller).map(command).collect();
+    let routes = DATA_ROUTES.iter().filter(|route| serves(route, caller));
+    let routes: Vec<Value> = routes
+        .map(|route| {
+            json!({
+                "method": route.method.as_str(),
+                "path": route.pattern,
+                "summary": route.summary,
+                "scope": route.need.and_then(scope),
+                "example": route.example,
+            })
+        })
+        .collect();
+    let name = name.unwrap_or(caller.source().actor.kind());
+    json!({"caller": who(caller, name), "commands": commands, "routes": routes})
 }
 
 /// Whether the caller can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
@@ -116,6 +114,15 @@ fn who(caller: &Caller, name: &str) -> String {
     let scopes = caller.scopes().to_string();
     let scopes = if scopes.is_empty() { "none" } else { &scopes };
     format!("{name}, tenant {}, scopes {scopes}, {limit}", caller.tenant())
+}
+
+/// How to read the list, by a command of the caller's own.
+fn legend(commands: &[Value]) -> String {
+    let legend = "* must be given.";
+    match commands.iter().find_map(|command| command["name"].as_str()?.split_once('.')) {
+        Some((noun, verb)) => format!("{legend} On the command line /{noun}_{verb} is dalston {noun} {verb}."),
+        None => legend.to_owned(),
+    }
 }
 
 /// The commands by their noun, in the order in which it first appears.

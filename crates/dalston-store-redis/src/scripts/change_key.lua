@@ -13,15 +13,18 @@ end
 if given.needs_admin_at and not another_admin(key, given.needs_admin_at) then
   return {'last_admin'}
 end
-local overlap = given.overlap
+local overlap, old_until = given.overlap, nil
 if overlap then
   local name, current, older = 'dalston:keys:' .. key.id, found[3], found[4]
+  if older and not overlap.end_running and tonumber(found[5]) > now then
+    return {'overlapping', found[5]}
+  end
   if older then
     redis.call('DEL', 'dalston:apikeys:' .. older)
     redis.call('ZREM', 'dalston:keys:ended', older)
   end
-  local left = math.ceil(tonumber(overlap) / 1000)
-  local old_until = whole(now + tonumber(overlap))
+  local left = math.ceil(tonumber(overlap.length) / 1000)
+  old_until = whole(now + tonumber(overlap.length))
   if left > 0 then
     redis.call('HSET', name, 'old', current, 'old_until', old_until)
     redis.call('PEXPIRE', 'dalston:apikeys:' .. current, whole(left))
@@ -36,4 +39,4 @@ put(key)
 if claim then
   keep_claim(claim, key.id, now)
 end
-return {'changed'}
+return {'changed', old_until}

@@ -1,7 +1,7 @@
 //! Claims: what is repeated happens once.
 
 use super::{Fixture, hand::Hand};
-use crate::{ChangeKey, Claim, Guard, InsertJob, InsertKey, Objection, Repeated};
+use crate::{Claim, Guard, InsertJob, InsertKey, Objection, Repeated, RotateKey};
 use dalston_model::{JobStatus, Key};
 use std::time::Duration;
 
@@ -58,14 +58,15 @@ pub async fn claims_do_not_run_into_each_other(fixture: &Fixture) {
 pub async fn a_repeated_rotation_changes_nothing(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let (first, second) = (Hand::rotation(Duration::ZERO), Hand::rotation(Duration::ZERO));
     let claim = hand.claim("rotate");
+    // A repeat is told first of the claim, and not of the overlap that the first try began.
+    let (first, second) = (Hand::rotation(Duration::from_hours(1)), Hand::replacement(Duration::from_hours(1)));
     let answer = hand.try_rotate(&new.key, &first, &hand.guard(), Some(&claim)).await;
-    assert!(matches!(answer, ChangeKey::Changed(_)));
+    assert!(matches!(answer, RotateKey::Rotated { .. }));
     let answer = hand.try_rotate(&new.key, &second, &hand.guard(), Some(&claim)).await;
-    assert_eq!(answer, ChangeKey::Repeated(repeated(&new.key.id, true)));
+    assert_eq!(answer, RotateKey::Repeated(repeated(&new.key.id, true)));
     assert_eq!(hand.store.find_key(&second.digest).await, Ok(None));
-    assert!(hand.lives(&first.digest).await);
+    assert!(hand.lives(&new.digest).await && hand.lives(&first.digest).await);
     assert_eq!(hand.look(&new.key).await.key, Key { prefix: first.prefix, ..new.key });
 }
 
@@ -91,10 +92,10 @@ pub async fn a_step_that_fails_claims_nothing(fixture: &Fixture) {
     let (rotation, narrow) =
         (Hand::rotation(Duration::ZERO), Guard { within: Some(super::hand::scopes(&["nudge"])), ..hand.guard() });
     let answer = hand.try_rotate(&new.key, &rotation, &narrow, Some(&claim)).await;
-    assert!(matches!(answer, ChangeKey::Refused(Objection::Wider(_))));
+    assert!(matches!(answer, RotateKey::Refused(Objection::Wider(_))));
     let stranger = hand.new_key().key;
     let answer = hand.try_rotate(&stranger, &rotation, &hand.guard(), Some(&claim)).await;
-    assert_eq!(answer, ChangeKey::Unknown);
+    assert_eq!(answer, RotateKey::Unknown);
     let mut job = hand.new_job();
     job.tenant = nowhere.key.tenant;
     assert_eq!(hand.try_insert_job(&job, Some(&claim)).await, InsertJob::UnknownTenant);

@@ -4,7 +4,7 @@ use super::{
     Fixture,
     hand::{Hand, scopes},
 };
-use crate::{ChangeKey, Guard, Objection, RevokeKey};
+use crate::{ChangeKey, Guard, Objection, RevokeKey, RotateKey};
 use dalston_model::{KeyPatch, Scope, TenantId};
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
         let refused = ChangeKey::Refused(Objection::Wider(beyond));
         assert_eq!(hand.update(&wider.key, &disabled(), &guard).await, refused);
         let rotation = Hand::rotation(Duration::ZERO);
-        assert_eq!(hand.try_rotate(&wider.key, &rotation, &guard, None).await, refused);
+        let answer = hand.try_rotate(&wider.key, &rotation, &guard, None).await;
+        assert_eq!(answer, RotateKey::Refused(Objection::Wider(beyond)));
         assert_eq!(hand.try_revoke(&wider.key, &guard).await, RevokeKey::Refused(Objection::Wider(beyond)));
     }
     assert_eq!(hand.look(&wider.key).await.key, wider.key);
@@ -74,7 +75,7 @@ pub async fn the_last_admin_is_neither_disabled_nor_stripped_nor_ended(fixture: 
     }
     let rotation = Hand::rotation(Duration::ZERO);
     let answer = hand.try_rotate(&admin.key, &rotation, &keep_admin(&hand), None).await;
-    assert!(matches!(answer, ChangeKey::Changed(_)));
+    assert!(matches!(answer, RotateKey::Rotated { .. }));
 }
 
 pub async fn an_admin_that_is_not_live_does_not_count(fixture: &Fixture) {

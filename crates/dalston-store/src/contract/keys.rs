@@ -4,7 +4,7 @@ use super::{
     Fixture,
     hand::{Hand, digest, metadata, page, scopes},
 };
-use crate::{ChangeKey, InsertKey, Mark, NewKey, Objection, RevokeKey};
+use crate::{ChangeKey, InsertKey, Mark, NewKey, Objection, RevokeKey, RotateKey};
 use dalston_model::{
     Action, Actor, Key, KeyPatch, Metadata, RateLimit, Scope, ScopeSet, Start, Target, TenantId, Timestamp,
 };
@@ -75,7 +75,7 @@ pub async fn an_unknown_key_is_not_there(fixture: &Fixture) {
     assert_eq!(hand.revoke(&key).await, RevokeKey::Unknown);
     assert_eq!(hand.update(&key, &KeyPatch::default(), &hand.guard()).await, ChangeKey::Unknown);
     let rotation = Hand::rotation(Duration::ZERO);
-    assert_eq!(hand.try_rotate(&key, &rotation, &hand.guard(), None).await, ChangeKey::Unknown);
+    assert_eq!(hand.try_rotate(&key, &rotation, &hand.guard(), None).await, RotateKey::Unknown);
     assert_eq!(hand.store.find_key(&rotation.digest).await, Ok(None));
 }
 

@@ -96,7 +96,9 @@ macro_rules! contract {
                 both_secrets_work_while_a_rotation_overlaps,
                 the_old_secret_ends_when_it_was_told_to,
                 a_rotation_without_overlap_ends_the_old_secret_at_once,
-                a_second_rotation_ends_the_oldest_secret_at_once,
+                a_running_overlap_forbids_a_rotation,
+                a_refused_rotation_claims_nothing,
+                a_rotation_that_is_told_to_ends_the_oldest_secret,
                 a_rotation_keeps_all_but_the_prefix,
                 a_revoked_key_is_not_rotated,
             }
@@ -217,6 +219,8 @@ macro_rules! contract {
                 another_tenants_webhook_is_unknown_to_every_step,
                 a_patch_changes_what_it_names_and_nothing_else,
                 two_secrets_sign_while_a_rotation_overlaps,
+                a_running_overlap_forbids_a_rotation,
+                parallel_rotations_keep_the_secret_that_signs,
                 a_rotation_changes_nothing_else,
                 a_deleted_webhook_is_gone_with_its_deliveries,
             }
@@ -333,6 +337,7 @@ macro_rules! contract {
                 parallel_inserts_of_one_claim_insert_one,
                 parallel_first_keys_insert_one,
                 parallel_changes_leave_one_admin,
+                parallel_rotations_keep_the_secret_in_use,
                 parallel_rotations_leave_two_secrets,
                 parallel_cancels_cancel_once,
                 parallel_uses_all_count,

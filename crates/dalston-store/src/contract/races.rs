@@ -2,10 +2,10 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once, digest, page},
+    hand::{Hand, at_once, page},
     pages::walk,
 };
-use crate::{CancelJob, ChangeKey, Guard, InsertKey, Mark, RevokeKey, Rotation};
+use crate::{CancelJob, ChangeKey, Guard, InsertKey, Mark, RevokeKey, RotateKey};
 use dalston_model::{Action, Day, JobStatus, KeyId, KeyPatch, Start, Target, TenantId};
 use std::{
     collections::HashSet,
@@ -88,6 +88,32 @@ pub async fn parallel_changes_leave_one_admin(fixture: &Fixture) {
     }
 }
 
+pub async fn parallel_rotations_keep_the_secret_in_use(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..10 {
+        let new = hand.key().await;
+        let end = hand.now().plus(Duration::from_mins(1));
+        let answers = at_once(8, |_| {
+            let (hand, key) = (hand.clone(), new.key.clone());
+            async move {
+                let rotation = Hand::rotation(Duration::from_mins(1));
+                (hand.try_rotate(&key, &rotation, &hand.guard(), None).await, rotation.digest)
+            }
+        })
+        .await;
+        let (mut rotated, mut live) = (0, 0);
+        for (answer, digest) in answers {
+            live += usize::from(hand.lives(&digest).await);
+            match answer {
+                RotateKey::Rotated { .. } => rotated += 1,
+                other => assert_eq!(other, RotateKey::Overlapping(end)),
+            }
+        }
+        assert_eq!((rotated, live), (1, 1));
+        assert!(hand.lives(&new.digest).await);
+    }
+}
+
 pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     for _ in 0..10 {
@@ -95,7 +121,7 @@ pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
         let mut secrets = at_once(8, |_| {
             let (hand, key) = (hand.clone(), new.key.clone());
             async move {
-                let rotation = Rotation { digest: digest(), ..Hand::rotation(Duration::from_mins(1)) };
+                let rotation = Hand::replacement(Duration::from_mins(1));
                 hand.rotate(&key, &rotation).await;
                 rotation.digest
             }

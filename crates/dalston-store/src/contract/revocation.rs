@@ -4,7 +4,7 @@ use super::{
     Fixture,
     hand::{Hand, at_once, page},
 };
-use crate::{ChangeKey, NewKey, Objection, RevokeKey, Rotation};
+use crate::{NewKey, Objection, RevokeKey, RotateKey, Rotation};
 use dalston_model::{KeyPatch, Start, TenantId};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Barrier, task::JoinSet};
@@ -62,7 +62,8 @@ pub async fn changing_a_key_never_revives_it(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     for _ in 0..50 {
         let new = hand.key().await;
-        let rotations: Arc<Vec<Rotation>> = Arc::new((0..9).map(|_| Hand::rotation(Duration::from_mins(1))).collect());
+        let rotations: Arc<Vec<Rotation>> =
+            Arc::new((0..9).map(|_| Hand::replacement(Duration::from_mins(1))).collect());
         let answers = at_once(9, |number| {
             let (hand, key, rotations) = (hand.clone(), new.key.clone(), rotations.clone());
             async move {
@@ -87,6 +88,6 @@ pub async fn changing_a_key_never_revives_it(fixture: &Fixture) {
             assert!(found.is_none_or(|found| found.key.revoked_at.is_some()), "a secret outlives its key");
         }
         let late = hand.try_rotate(&new.key, &Hand::rotation(Duration::ZERO), &hand.guard(), None).await;
-        assert_eq!(late, ChangeKey::Refused(Objection::Revoked));
+        assert_eq!(late, RotateKey::Refused(Objection::Revoked));
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Fixture,
     hand::{Hand, digest},
 };
-use crate::{ChangeKey, Objection};
+use crate::{Objection, RotateKey};
 use dalston_model::{Day, Key, KeyPatch};
 use std::time::Duration;
 
@@ -69,10 +69,60 @@ pub async fn a_rotation_without_overlap_ends_the_old_secret_at_once(fixture: &Fi
     assert_eq!(hand.find(&rotation.digest).await.secret_expires_at, None);
 }
 
-pub async fn a_second_rotation_ends_the_oldest_secret_at_once(fixture: &Fixture) {
+pub async fn a_running_overlap_forbids_a_rotation(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let (new, other) = (hand.key().await, hand.key().await);
+    let first = Hand::rotation(HOUR);
+    let end = hand.now().plus(HOUR);
+    hand.rotate(&new.key, &first).await;
+    hand.rotate(&other.key, &Hand::rotation(HOUR)).await;
+    let (before, seq) = (hand.look(&new.key).await, hand.seq().await);
+    for step in [Duration::ZERO, HOUR.saturating_sub(Duration::from_micros(1))] {
+        hand.clock.advance(step);
+        for length in [Duration::ZERO, HOUR, HOUR * 2] {
+            let again = Hand::rotation(length);
+            let answer = hand.try_rotate(&new.key, &again, &hand.guard(), None).await;
+            assert_eq!(answer, RotateKey::Overlapping(end), "{length:?}");
+            assert_eq!(hand.store.find_key(&again.digest).await, Ok(None));
+            assert_eq!(hand.find(&new.digest).await.secret_expires_at, Some(end));
+            assert!(hand.lives(&new.digest).await && hand.lives(&first.digest).await);
+        }
+    }
+    assert_eq!((hand.look(&new.key).await, hand.seq().await), (before, seq));
+    hand.clock.advance(Duration::from_micros(1));
+    let next = Hand::rotation(HOUR);
+    hand.rotate(&new.key, &next).await;
+    assert!(!hand.lives(&new.digest).await && hand.lives(&first.digest).await && hand.lives(&next.digest).await);
+    // An overlap that was given no time runs at no moment.
+    let third = hand.key().await;
+    for _ in 0..3 {
+        hand.rotate(&third.key, &Hand::rotation(Duration::ZERO)).await;
+    }
+    // The guard comes first: of a key that is not the caller's to change there is nothing to tell.
+    hand.rotate(&third.key, &Hand::rotation(HOUR)).await;
+    hand.revoke(&third.key).await;
+    let answer = hand.try_rotate(&third.key, &Hand::rotation(HOUR), &hand.guard(), None).await;
+    assert_eq!(answer, RotateKey::Refused(Objection::Revoked));
+}
+
+pub async fn a_refused_rotation_claims_nothing(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let new = hand.key().await;
-    let (second, third) = (Hand::rotation(HOUR * 2), Hand::rotation(HOUR));
+    hand.rotate(&new.key, &Hand::rotation(HOUR)).await;
+    let claim = hand.claim("rotate");
+    let again = Hand::rotation(HOUR);
+    let answer = hand.try_rotate(&new.key, &again, &hand.guard(), Some(&claim)).await;
+    assert_eq!(answer, RotateKey::Overlapping(hand.now().plus(HOUR)));
+    let told = Hand::replacement(HOUR);
+    let answer = hand.try_rotate(&new.key, &told, &hand.guard(), Some(&claim)).await;
+    assert!(matches!(answer, RotateKey::Rotated { .. }), "{answer:?}");
+    assert!(!hand.lives(&new.digest).await && hand.lives(&told.digest).await);
+}
+
+pub async fn a_rotation_that_is_told_to_ends_the_oldest_secret(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let new = hand.key().await;
+    let (second, third) = (Hand::rotation(HOUR * 2), Hand::replacement(HOUR));
     hand.rotate(&new.key, &second).await;
     hand.rotate(&new.key, &third).await;
     assert!(!hand.lives(&new.digest).await);
@@ -80,7 +130,7 @@ pub async fn a_second_rotation_ends_the_oldest_secret_at_once(fixture: &Fixture)
     assert_eq!(hand.find(&third.digest).await.secret_expires_at, None);
     hand.clock.advance(HOUR);
     assert!(!hand.lives(&second.digest).await);
-    let fourth = Hand::rotation(HOUR);
+    let fourth = Hand::replacement(HOUR);
     hand.rotate(&new.key, &fourth).await;
     assert!(!hand.lives(&second.digest).await && hand.lives(&third.digest).await && hand.lives(&fourth.digest).await);
 }
@@ -108,7 +158,7 @@ pub async fn a_revoked_key_is_not_rotated(fixture: &Fixture) {
     let before = hand.look(&new.key).await;
     let rotation = Hand::rotation(HOUR);
     let answer = hand.try_rotate(&new.key, &rotation, &hand.guard(), None).await;
-    assert_eq!(answer, ChangeKey::Refused(Objection::Revoked));
+    assert_eq!(answer, RotateKey::Refused(Objection::Revoked));
     assert_eq!(hand.store.find_key(&rotation.digest).await, Ok(None));
     assert_eq!(hand.look(&new.key).await, before);
 }

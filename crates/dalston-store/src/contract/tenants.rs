@@ -4,7 +4,7 @@ use super::{
     Fixture,
     hand::{Hand, page},
 };
-use crate::{ActiveJobs, CancelJob, ChangeKey, DeleteJob, RevokeKey};
+use crate::{ActiveJobs, CancelJob, ChangeKey, DeleteJob, RevokeKey, RotateKey};
 use dalston_model::{Action, Cursor, Day, JobStatus, Key, KeyPatch, Start, Target, Tenant, TenantId};
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
     assert_eq!(hand.store.key(&acme, ours.key.id).await, Ok(None));
     assert_eq!(hand.store.usage(&acme, ours.key.id, Day::from_number(0)).await, Ok(None));
     assert_eq!(hand.update(&theirs, &patch, &hand.guard()).await, ChangeKey::Unknown);
-    assert_eq!(hand.try_rotate(&theirs, &rotation, &hand.guard(), None).await, ChangeKey::Unknown);
+    assert_eq!(hand.try_rotate(&theirs, &rotation, &hand.guard(), None).await, RotateKey::Unknown);
     assert_eq!(hand.revoke(&theirs).await, RevokeKey::Unknown);
     assert_eq!(hand.look(&ours.key).await.key, ours.key);
     assert!(hand.lives(&ours.digest).await);

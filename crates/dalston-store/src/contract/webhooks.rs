@@ -3,13 +3,13 @@
 use super::{
     Fixture,
     hand::{
-        Hand,
+        Hand, at_once,
         hooks::secret,
         page,
         work::{ALMOST, MICRO, MINUTE},
     },
 };
-use crate::InsertWebhook;
+use crate::{InsertWebhook, RotateWebhook};
 use dalston_model::{Actor, Cursor, EventKind, Start, TenantId, Timestamp, Webhook, WebhookPatch};
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub async fn another_tenants_webhook_is_unknown_to_every_step(fixture: &Fixture)
     let patch = WebhookPatch { enabled: Some(false), ..WebhookPatch::default() };
     assert_eq!(hand.store.webhook(&acme, ours.id).await, Ok(None));
     assert_eq!(hand.patch_webhook(&theirs, &patch).await, None);
-    assert_eq!(hand.rotate_webhook(&theirs, 1, MINUTE).await, None);
+    assert_eq!(hand.rotate_webhook(&theirs, 1, MINUTE, true).await, RotateWebhook::Unknown);
     assert_eq!(hand.deliveries(&theirs).await, []);
     assert_eq!(hand.retry(&theirs, &deliveries[0], hand.now()).await, None);
     assert!(!hand.delete_webhook(&theirs).await);
@@ -149,30 +149,70 @@ pub async fn two_secrets_sign_while_a_rotation_overlaps(fixture: &Fixture) {
         due.secrets
     };
     assert_eq!(signs().await, [secret(0)]);
-    assert_eq!(hand.rotate_webhook(&webhook, 1, MINUTE).await, Some(hand.look_webhook(&webhook).await));
+    let rotated = hand.rotated(&webhook, MINUTE);
+    assert_eq!(hand.rotate_webhook(&webhook, 1, MINUTE, false).await, rotated);
     assert_eq!(signs().await, [secret(1), secret(0)]);
     hand.clock.advance(ALMOST);
     assert_eq!(signs().await, [secret(1), secret(0)]);
-    assert!(hand.rotate_webhook(&webhook, 2, MINUTE).await.is_some());
+    let rotated = hand.rotated(&webhook, MINUTE);
+    assert_eq!(hand.rotate_webhook(&webhook, 2, MINUTE, true).await, rotated);
     assert_eq!(signs().await, [secret(2), secret(1)], "the oldest ends at once");
     hand.clock.advance(ALMOST);
     assert_eq!(signs().await, [secret(2), secret(1)]);
     hand.clock.advance(MICRO);
     assert_eq!(signs().await, [secret(2)]);
-    assert!(hand.rotate_webhook(&webhook, 3, Duration::ZERO).await.is_some());
+    let rotated = hand.rotated(&webhook, Duration::ZERO);
+    assert_eq!(hand.rotate_webhook(&webhook, 3, Duration::ZERO, false).await, rotated);
     assert_eq!(signs().await, [secret(3)]);
     let records = hand.audit().await;
     assert_eq!(records.iter().filter(|record| record.action == "webhook.rotated").count(), 3);
     let seq = hand.seq().await;
-    assert_eq!(hand.rotate_webhook(&hand.new_webhook(), 1, MINUTE).await, None);
+    assert_eq!(hand.rotate_webhook(&hand.new_webhook(), 1, MINUTE, false).await, RotateWebhook::Unknown);
     assert_eq!(hand.seq().await, seq);
+}
+
+pub async fn a_running_overlap_forbids_a_rotation(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let webhook = hand.webhook(&[]).await;
+    hand.happen().await;
+    hand.rotate_webhook(&webhook, 1, MINUTE, false).await;
+    let (end, seq) = (hand.now().plus(MINUTE), hand.seq().await);
+    for step in [Duration::ZERO, ALMOST] {
+        hand.clock.advance(step);
+        for length in [Duration::ZERO, MINUTE, MINUTE * 2] {
+            let answer = hand.rotate_webhook(&webhook, 2, length, false).await;
+            assert_eq!(answer, RotateWebhook::Overlapping(end), "{length:?}");
+        }
+    }
+    assert_eq!(hand.seq().await, seq);
+    assert_eq!(hand.take_one().await.secrets, [secret(1), secret(0)]);
+    hand.clock.advance(MINUTE);
+    let rotated = hand.rotated(&webhook, MINUTE);
+    assert_eq!(hand.rotate_webhook(&webhook, 3, MINUTE, false).await, rotated);
+    assert_eq!(hand.take_one().await.secrets, [secret(3), secret(1)]);
+}
+
+pub async fn parallel_rotations_keep_the_secret_that_signs(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let webhook = hand.webhook(&[]).await;
+    hand.happen().await;
+    let answers = at_once(8, |number| {
+        let (hand, webhook) = (hand.clone(), webhook.clone());
+        async move { hand.rotate_webhook(&webhook, number + 1, MINUTE, false).await }
+    })
+    .await;
+    let refused = RotateWebhook::Overlapping(hand.now().plus(MINUTE));
+    assert_eq!(answers.iter().filter(|answer| **answer == refused).count(), 7);
+    assert_eq!(answers.iter().filter(|answer| **answer == hand.rotated(&webhook, MINUTE)).count(), 1);
+    assert_eq!(hand.take_one().await.secrets[1..], [secret(0)]);
 }
 
 pub async fn a_rotation_changes_nothing_else(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let webhook = Webhook { enabled: false, exhausted: 3, ..hand.new_webhook() };
     hand.try_insert_webhook(&webhook).await;
-    assert_eq!(hand.rotate_webhook(&webhook, 1, MINUTE).await.as_ref(), Some(&webhook));
+    let rotated = hand.rotated(&webhook, MINUTE);
+    assert_eq!(hand.rotate_webhook(&webhook, 1, MINUTE, false).await, rotated);
     assert_eq!(hand.look_webhook(&webhook).await, webhook);
 }
 

@@ -2,7 +2,7 @@
 
 use super::{KeyRow, MemoryStore, Secret, State, page};
 use crate::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, Rotation,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
     StoreResult, UsedKey,
 };
 use async_trait::async_trait;
@@ -41,14 +41,19 @@ impl State {
         guard.objection(before, after, self.others(before, guard.at))
     }
 
-    fn replace(&mut self, after: Key, entry: &AuditEntry) -> ChangeKey {
+    fn replace(&mut self, after: Key, entry: &AuditEntry) -> Option<Box<UsedKey>> {
         let id = after.id;
         if let Some(row) = self.keys.get_mut(&id) {
             row.key = after;
         }
         let seq = self.record(entry);
         self.number(id, seq);
-        self.keys.get(&id).map_or(ChangeKey::Unknown, |row| ChangeKey::Changed(Box::new(row.used())))
+        self.keys.get(&id).map(|row| Box::new(row.used()))
+    }
+
+    /// When the secret before the current one of the key ends, if there is one.
+    fn overlapping_until(&self, id: KeyId) -> Option<Timestamp> {
+        self.secrets.values().filter(|secret| secret.key == id).find_map(|secret| secret.expires_at)
     }
 }
 
@@ -147,7 +152,7 @@ impl KeyStore for MemoryStore {
         if let Some(objection) = state.objection(guard, &row.key, &after) {
             return Ok(ChangeKey::Refused(objection));
         }
-        Ok(state.replace(after, entry))
+        Ok(state.replace(after, entry).map_or(ChangeKey::Unknown, ChangeKey::Changed))
     }
 
     async fn rotate_key(
@@ -158,24 +163,29 @@ impl KeyStore for MemoryStore {
         guard: &Guard,
         claim: Option<&Claim>,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<RotateKey> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(repeated) = state.repeated(claim, now) {
-            return Ok(ChangeKey::Repeated(repeated));
+            return Ok(RotateKey::Repeated(repeated));
         }
-        let Some(row) = state.row(tenant, id) else { return Ok(ChangeKey::Unknown) };
+        let Some(row) = state.row(tenant, id) else { return Ok(RotateKey::Unknown) };
         let after = Key { prefix: rotation.prefix.clone(), ..row.key.clone() };
         if let Some(objection) = state.objection(guard, &row.key, &after) {
-            return Ok(ChangeKey::Refused(objection));
+            return Ok(RotateKey::Refused(objection));
         }
+        if let Some(until) = rotation.overlap.conflict(state.overlapping_until(id), now) {
+            return Ok(RotateKey::Overlapping(until));
+        }
+        let previous_expires_at = now.plus(rotation.overlap.length);
         state.secrets.retain(|_, secret| secret.key != id || secret.expires_at.is_none());
         for secret in state.secrets.values_mut().filter(|secret| secret.key == id) {
-            secret.expires_at = Some(now.plus(rotation.overlap));
+            secret.expires_at = Some(previous_expires_at);
         }
         state.secrets.insert(rotation.digest, Secret { key: id, expires_at: None });
         state.claim(claim, id.to_string());
-        Ok(state.replace(after, entry))
+        let used = state.replace(after, entry);
+        Ok(used.map_or(RotateKey::Unknown, |used| RotateKey::Rotated { used, previous_expires_at }))
     }
 
     async fn revoke_key(

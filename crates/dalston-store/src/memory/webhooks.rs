@@ -1,7 +1,7 @@
 //! Webhooks and their outbox, in memory.
 
 use super::{MemoryStore, State, WebhookRow, page};
-use crate::{Attempted, DueDelivery, InsertWebhook, StoreResult, WebhookStore};
+use crate::{Attempted, DueDelivery, InsertWebhook, Overlap, RotateWebhook, StoreResult, WebhookStore};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, Cursor, Delivery, DeliveryId, DeliveryStatus, Event, Page, PageRequest, TenantId, Timestamp, Webhook,
@@ -78,16 +78,20 @@ impl WebhookStore for MemoryStore {
         tenant: &TenantId,
         id: WebhookId,
         secret: &WebhookSecret,
-        overlap: Duration,
+        overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<Option<Webhook>> {
+    ) -> StoreResult<RotateWebhook> {
         let now = self.clock.now();
         let mut state = self.state();
-        let Some(row) = state.webhook_row(tenant, id) else { return Ok(None) };
-        row.old = Some((std::mem::replace(&mut row.secret, secret.clone()), now.plus(overlap)));
-        let webhook = row.webhook.clone();
+        let Some(row) = state.webhook_row(tenant, id) else { return Ok(RotateWebhook::Unknown) };
+        if let Some(until) = overlap.conflict(row.old.as_ref().map(|(_, until)| *until), now) {
+            return Ok(RotateWebhook::Overlapping(until));
+        }
+        let previous_expires_at = now.plus(overlap.length);
+        row.old = Some((std::mem::replace(&mut row.secret, secret.clone()), previous_expires_at));
+        let webhook = Box::new(row.webhook.clone());
         state.record(entry);
-        Ok(Some(webhook))
+        Ok(RotateWebhook::Rotated { webhook, previous_expires_at })
     }
 
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool> {

@@ -44,7 +44,8 @@ impl Command for List {
                 vec![Span::new(Tone::Code, &text(&key["id"]))],
                 plain("prefix"),
                 plain("name"),
-                plain("scopes"),
+                // With a blank behind each comma a narrow column can break the line.
+                vec![Span::plain(&text(&key["scopes"]).replace(',', ", "))],
                 vec![limit],
                 notes::last_used(key, now),
                 notes::state(key, now),

@@ -1,15 +1,16 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{Secret, ServiceError, ServiceResult, key_view};
+use dalston_service::{Overlap, Secret, ServiceError, ServiceResult, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use std::time::Duration;
 
 /// The longest overlap: a week.
 const LONGEST: u32 = 604_800;
 
-/// Give an API key a new secret, shown once. The id, the scopes, the limits and the counters stay.
+/// Give an API key a new secret, shown once. The id, the scopes, the limits and the counters stay. Refused while the overlap of an earlier rotation runs, unless end_overlap is set.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Rotate {
     /// The id of the key.
@@ -18,6 +19,9 @@ pub(crate) struct Rotate {
     #[serde(default)]
     #[schemars(range(min = 0, max = 604_800))]
     overlap_seconds: u32,
+    /// Whether the overlap of an earlier rotation, if one runs, ends at once: the oldest secret is refused from then on.
+    #[serde(default)]
+    end_overlap: bool,
 }
 
 impl Command for Rotate {
@@ -33,8 +37,11 @@ impl Command for Rotate {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }
         let id = super::key_id(&self.key_id)?;
-        let overlap = Duration::from_secs(self.overlap_seconds.into());
-        let minted = context.services.keys.rotate(&context.permit, id, overlap, context.repeat.as_ref()).await?;
-        Ok(Answer { secret: Some(Secret::Key(minted.secret)), ..Answer::new(key_view(&minted.key)) })
+        let length = Duration::from_secs(self.overlap_seconds.into());
+        let overlap = Overlap { length, end_running: self.end_overlap };
+        let rotated = context.services.keys.rotate(&context.permit, id, overlap, context.repeat.as_ref()).await?;
+        let mut view = key_view(&rotated.key);
+        view["previous_expires_at"] = json!(rotated.previous_expires_at);
+        Ok(Answer { secret: Some(Secret::Key(rotated.secret)), ..Answer::new(view) })
     }
 }

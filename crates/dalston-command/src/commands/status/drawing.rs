@@ -7,7 +7,8 @@ use crate::{
 };
 use dalston_model::Timestamp;
 use dalston_service::{
-    AdminReport, CacheReport, ChatState, FeedReport, KeysReport, Report, StoreReport, WebhooksReport, WorkersReport,
+    AdminReport, CacheReport, ChatState, FeedReport, KeysReport, Report, Requests, StoreReport, WebhooksReport,
+    WorkersReport,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -27,82 +28,83 @@ pub(super) fn draw(report: &Report) -> Drawing {
     Drawing { blocks }
 }
 
-fn named(fields: Vec<(&str, Line)>) -> Vec<(String, Line)> {
-    fields.into_iter().map(|(name, line)| (name.to_owned(), line)).collect()
+/// The fields that there is something to say of.
+fn named(fields: Vec<(&str, Option<Line>)>) -> Vec<(String, Line)> {
+    fields.into_iter().filter_map(|(name, line)| Some((name.to_owned(), line?))).collect()
 }
 
 fn head(report: &Report) -> Line {
     let (tone, symbol) = if report.status == "healthy" { (Tone::Good, "●") } else { (Tone::Warning, "▲") };
-    let up = span(Duration::from_secs(report.uptime_seconds));
+    let since = match report.uptime_seconds {
+        Some(seconds) => format!("up {}", span(Duration::from_secs(seconds))),
+        None if report.source == Report::STORE => "the store itself: no gateway was asked".to_owned(),
+        None => String::new(),
+    };
     vec![
         Span::new(tone, &format!("{symbol} {}", report.status)),
         Span::plain("  "),
         Span::new(Tone::Strong, &format!("Dalston {}", report.version)),
-        Span::plain(&format!("  up {up}")),
+        Span::plain(&format!("  {since}")),
     ]
 }
 
-fn everyone(report: &Report) -> Vec<(&'static str, Line)> {
+fn everyone(report: &Report) -> Vec<(&'static str, Option<Line>)> {
     let components = report.components.iter().map(|(name, state)| mark(state == "ok", name));
     let jobs = report.jobs.map(|jobs| {
         let counts = [(jobs.pending, "pending"), (jobs.running, "running"), (jobs.cancelling, "cancelling")];
         counts.map(|(count, what)| counted(count, what, Tone::Plain)).to_vec()
     });
     let streams = report.streams.map(|open| vec![Span::plain(&format!("{open} open"))]);
+    let is_node = report.source != Report::STORE;
     vec![
-        ("components", joined(components.collect())),
-        ("requests", requests(report)),
-        ("jobs", known(jobs.map(joined))),
-        ("streams", known(streams)),
-        ("started", vec![Span::plain(&report.started_at.to_string())]),
-        ("measured", vec![Span::plain(&report.time.to_string())]),
+        ("components", Some(joined(components.collect()))),
+        ("requests", report.requests.map(requests)),
+        ("jobs", Some(known(jobs.map(joined)))),
+        ("streams", is_node.then(|| known(streams))),
+        ("started", report.started_at.map(|at| vec![Span::plain(&at.to_string())])),
+        ("measured", Some(vec![Span::plain(&report.time.to_string())])),
     ]
 }
 
-fn requests(report: &Report) -> Line {
-    let (total, refused) = (report.requests.total, report.requests.refused);
+fn requests(requests: Requests) -> Line {
+    let Requests { total, refused } = requests;
     let tone = if refused == 0 { Tone::Plain } else { Tone::Warning };
     let share = format!("{} {} refused, {}", bar(refused, total), grouped(refused), percent(refused, total));
     vec![Span::plain(&format!("{}  ", grouped(total))), Span::new(tone, &share)]
 }
 
-fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Line)> {
+fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Option<Line>)> {
     let plain = |text: String| vec![Span::plain(&text)];
     let active = admin.active_callers.map(|it| {
         plain(format!("{} in the last hour, {} in the last day", grouped(it.last_hour), grouped(it.last_day)))
     });
-    let limiter = if admin.limiter == "degraded" { Tone::Warning } else { Tone::Plain };
-    let mode = match admin.limiter_nodes {
-        Some(nodes @ 2..) => format!("{}, {nodes} nodes", admin.limiter),
-        _ => admin.limiter.clone(),
-    };
+    let limiter = admin.limiter.as_ref().map(|mode| {
+        let tone = if mode == "degraded" { Tone::Warning } else { Tone::Plain };
+        let nodes = admin.limiter_nodes.filter(|nodes| *nodes > 1).map(|nodes| format!(", {nodes} nodes"));
+        vec![Span::new(tone, &format!("{mode}{}", nodes.unwrap_or_default()))]
+    });
     let commit = admin.commit.as_ref().map(|it| it.chars().take(COMMIT).collect::<String>());
+    let pool = admin.store.pool.map(|pool| {
+        let used = pool.open.saturating_sub(pool.idle);
+        let bar = bar(used.into(), pool.max.into());
+        plain(format!("{bar} {used} of {} in use, {} open", pool.max, pool.open))
+    });
+    let commit = commit.map(|commit| vec![Span::new(Tone::Code, &commit)]);
     vec![
-        ("memory", known(admin.process.resident_bytes.map(|bytes| plain(mebibytes(bytes))))),
-        ("processor", known(admin.process.cpu_seconds.map(|seconds| plain(format!("{seconds:.2} s"))))),
-        ("store", store(&admin.store)),
-        (
-            "pool",
-            known(admin.store.pool.map(|pool| {
-                let used = pool.open.saturating_sub(pool.idle);
-                plain(format!(
-                    "{} {used} of {} in use, {} open",
-                    bar(used.into(), pool.max.into()),
-                    pool.max,
-                    pool.open
-                ))
-            })),
-        ),
-        ("cache", cache(&admin.cache)),
-        ("feed", feed(&admin.feed, time)),
-        ("keys", known(admin.keys.map(keys))),
-        ("tenants", known(admin.tenants.map(|count| plain(grouped(count))))),
-        ("workers", known(admin.workers.as_ref().map(workers))),
-        ("limiter", vec![Span::new(limiter, &mode)]),
-        ("webhooks", known(admin.webhook.map(|it| webhooks(it, time)))),
-        ("telegram", known(admin.telegram.as_ref().map(|chat| telegram(chat, time)))),
-        ("active keys", known(active)),
-        ("commit", known(commit.map(|commit| vec![Span::new(Tone::Code, &commit)]))),
+        ("memory", admin.process.map(|it| known(it.resident_bytes.map(|bytes| plain(mebibytes(bytes)))))),
+        ("processor", admin.process.map(|it| known(it.cpu_seconds.map(|seconds| plain(format!("{seconds:.2} s")))))),
+        ("store", Some(store(&admin.store))),
+        ("pool", Some(known(pool))),
+        ("cache", admin.cache.as_ref().map(cache)),
+        ("feed", admin.feed.as_ref().map(|it| feed(it, time))),
+        ("keys", Some(known(admin.keys.map(keys)))),
+        ("tenants", Some(known(admin.tenants.map(|count| plain(grouped(count)))))),
+        ("workers", Some(known(admin.workers.as_ref().map(workers)))),
+        ("limiter", limiter),
+        ("webhooks", Some(known(admin.webhook.map(|it| webhooks(it, time))))),
+        ("telegram", Some(known(admin.telegram.as_ref().map(|chat| telegram(chat, time))))),
+        ("active keys", Some(known(active))),
+        ("commit", Some(known(commit))),
     ]
 }
 

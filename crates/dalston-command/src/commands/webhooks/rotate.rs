@@ -1,15 +1,16 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{Secret, ServiceError, ServiceResult, webhook_view};
+use dalston_service::{Overlap, Secret, ServiceError, ServiceResult, webhook_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use std::time::Duration;
 
 /// The longest overlap: a week.
 const LONGEST: u32 = 604_800;
 
-/// Give a webhook a new secret, shown once. Deliveries are signed with the old one too for a while.
+/// Give a webhook a new secret, shown once. Deliveries are signed with the old one too for a while. Refused while the overlap of an earlier rotation runs, unless end_overlap is set.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Rotate {
     /// The id of the webhook.
@@ -18,6 +19,9 @@ pub(crate) struct Rotate {
     #[serde(default = "day")]
     #[schemars(range(min = 0, max = 604_800))]
     overlap_seconds: u32,
+    /// Whether the overlap of an earlier rotation, if one runs, ends at once: the oldest secret signs no more.
+    #[serde(default)]
+    end_overlap: bool,
 }
 
 const fn day() -> u32 {
@@ -37,8 +41,11 @@ impl Command for Rotate {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }
         let id = super::webhook_id(&self.webhook_id)?;
-        let overlap = Duration::from_secs(self.overlap_seconds.into());
-        let (webhook, secret) = context.services.webhooks.rotate(&context.permit, id, overlap).await?;
-        Ok(Answer { secret: Some(Secret::Webhook(secret)), ..Answer::new(webhook_view(&webhook)) })
+        let length = Duration::from_secs(self.overlap_seconds.into());
+        let overlap = Overlap { length, end_running: self.end_overlap };
+        let rotated = context.services.webhooks.rotate(&context.permit, id, overlap).await?;
+        let mut view = webhook_view(&rotated.webhook);
+        view["previous_expires_at"] = json!(rotated.previous_expires_at);
+        Ok(Answer { secret: Some(Secret::Webhook(rotated.secret)), ..Answer::new(view) })
     }
 }

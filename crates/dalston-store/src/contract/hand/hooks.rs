@@ -1,7 +1,7 @@
 //! Samples and steps of webhooks.
 
 use super::{Hand, page};
-use crate::{Attempted, DueDelivery, InsertWebhook};
+use crate::{Attempted, DueDelivery, InsertWebhook, Overlap, RotateWebhook};
 use dalston_model::{
     Action, Delivery, EventKind, OsEntropy, Start, Target, TenantId, Timestamp, Webhook, WebhookId, WebhookPatch,
     WebhookSecret,
@@ -60,14 +60,23 @@ impl Hand {
         assert!(self.patch_webhook(webhook, &patch).await.is_some());
     }
 
+    /// Gives the webhook the secret of this number, the one before signing too for `length`; `end_running` ends an
+    /// overlap that runs already.
     pub(in crate::contract) async fn rotate_webhook(
         &self,
         webhook: &Webhook,
         number: usize,
-        overlap: Duration,
-    ) -> Option<Webhook> {
+        length: Duration,
+        end_running: bool,
+    ) -> RotateWebhook {
+        let overlap = Overlap { length, end_running };
         let entry = self.entry(Action::WebhookRotated, &webhook.tenant, Target::Webhook(webhook.id));
         self.store.rotate_webhook(&webhook.tenant, webhook.id, &secret(number), overlap, &entry).await.unwrap()
+    }
+
+    /// What a rotation of the webhook says now.
+    pub(in crate::contract) fn rotated(&self, webhook: &Webhook, length: Duration) -> RotateWebhook {
+        RotateWebhook::Rotated { webhook: Box::new(webhook.clone()), previous_expires_at: self.now().plus(length) }
     }
 
     pub(in crate::contract) async fn delete_webhook(&self, webhook: &Webhook) -> bool {

@@ -6,8 +6,8 @@ pub(in crate::contract) mod work;
 
 use super::Fixture;
 use crate::{
-    ChangeKey, Claim, Found, Guard, Heard, InsertJob, InsertKey, KeyChange, Mark, NewKey, RevokeKey, Rotation,
-    SharedStore, UsedKey,
+    ChangeKey, Claim, Found, Guard, Heard, InsertJob, InsertKey, KeyChange, Mark, NewKey, Overlap, RevokeKey,
+    RotateKey, Rotation, SharedStore, UsedKey,
 };
 use dalston_model::{
     Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobOptions, JobStatus, Key,
@@ -132,9 +132,15 @@ impl Hand {
         Guard { at: self.now(), within: None, keep_admin: false }
     }
 
-    /// A new secret, the old one living on for `overlap`.
-    pub(in crate::contract) fn rotation(overlap: Duration) -> Rotation {
+    /// A new secret, the old one staying valid for `length`, unless an overlap runs already.
+    pub(in crate::contract) fn rotation(length: Duration) -> Rotation {
+        let overlap = Overlap { length, end_running: false };
         Rotation { digest: digest(), prefix: "dk_rotated".to_owned(), overlap }
+    }
+
+    /// The same, whether an overlap runs or not.
+    pub(in crate::contract) fn replacement(length: Duration) -> Rotation {
+        Rotation { overlap: Overlap { length, end_running: true }, ..Self::rotation(length) }
     }
 
     /// A claim for an hour.
@@ -233,7 +239,10 @@ impl Hand {
     /// Rotates and gives the key as it is then.
     pub(in crate::contract) async fn rotate(&self, key: &Key, rotation: &Rotation) -> UsedKey {
         match self.try_rotate(key, rotation, &self.guard(), None).await {
-            ChangeKey::Changed(used) => *used,
+            RotateKey::Rotated { used, previous_expires_at } => {
+                assert_eq!(previous_expires_at, self.now().plus(rotation.overlap.length));
+                *used
+            }
             other => panic!("not rotated: {other:?}"),
         }
     }
@@ -244,7 +253,7 @@ impl Hand {
         rotation: &Rotation,
         guard: &Guard,
         claim: Option<&Claim>,
-    ) -> ChangeKey {
+    ) -> RotateKey {
         let entry = self.entry(Action::KeyRotated, &key.tenant, Target::Key(key.id));
         self.store.rotate_key(&key.tenant, key.id, rotation, guard, claim, &entry).await.unwrap()
     }
