@@ -352,7 +352,7 @@ mod tests {
         ] {
             assert!(text.contains(variable), "{variable} in {text}");
         }
-        assert_eq!(wrong.len(), 8);
+        assert_eq!(wrong.len(), 9);
         assert!(!text.contains(secret));
         // What nobody set is nobody's mistake.
         assert!(!text.contains("DALSTON_STORE") && !text.contains("DALSTON_MASTER_KEY"), "{text}");
