@@ -2,6 +2,7 @@
 
 use kit::{app::App, client::Answer};
 use reqwest::Method;
+use serde_json::json;
 
 const REALM: &str = r#"Bearer realm="dalston""#;
 
@@ -39,6 +40,32 @@ async fn a_key_is_taken_from_x_api_key_and_its_alias() {
     let secret = app.key("jobs:read").await.secret.unwrap();
     for name in ["x-api-key", "X-API-Key", "xi-api-key"] {
         app.anon().get_with("/auth/me", &[(name, &secret)]).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_a_proxy_asks_for_stands_beside_a_key_at_every_door() {
+    let app = App::start().await;
+    let secret = app.key("jobs:read,realtime").await.secret.unwrap();
+    for scheme in ["Basic dXNlcjpwYXNz", "Digest username=\"u\", nonce=\"n\"", "Negotiate YII=", "NTLM TlRM", ""] {
+        for path in ["/auth/me", "/openai/v1/models", "/v1/audio/transcriptions", "/help"] {
+            for name in ["x-api-key", "xi-api-key"] {
+                let both = [("authorization", scheme), (name, secret.as_str())];
+                app.anon().get_with(path, &both).await.expect(200);
+            }
+        }
+        let both = [("authorization", scheme), ("x-api-key", secret.as_str())];
+        let told = json!({"command": "/whoami"});
+        app.anon().post_with("/call", told, &both).await.expect(200);
+        let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+        let mcp = [&both[..], &[("accept", "application/json, text/event-stream")]].concat();
+        app.anon().post_with("/mcp", ping, &mcp).await.expect(200);
+        let stream = format!("/v1/audio/transcriptions/stream?api_key={secret}");
+        app.anon().get_with(&stream, &[("authorization", scheme)]).await.expect(426);
+        let bearer = format!("Bearer {secret}");
+        let three = [&both[..], &[("authorization", bearer.as_str())]].concat();
+        assert_ambiguous(&app.anon().get_with("/auth/me", &three).await, scheme);
+        app.anon().get_with("/auth/me", &[("authorization", scheme), ("authorization", &bearer)]).await.expect(200);
     }
 }
 

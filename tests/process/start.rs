@@ -140,7 +140,9 @@ async fn a_redis_that_forgets_is_refused_unless_it_is_allowed() {
     let server = Redis::start(&["--appendonly", "no"]);
     let ended = Launch::new().store(&server.url()).refused();
     assert_eq!(ended.code, Some(1), "REV-01");
-    assert!(ended.text().contains("appendonly"), "{}", ended.text());
+    for named in ["appendonly", "DALSTON_STORE", "DALSTON_ALLOW_VOLATILE=true"] {
+        assert!(ended.text().contains(named), "{named} in {}", ended.text());
+    }
     let by_variable = Launch::new().store(&server.url()).set("DALSTON_ALLOW_VOLATILE", "true");
     by_variable.start().admin().get("/auth/me").await.expect(200);
     for words in [&["--allow-volatile"][..], &["--allow-volatile", "true"], &["--allow-volatile=true"]] {
@@ -211,6 +213,7 @@ async fn a_json_log_is_json_with_patterns_and_without_queries_or_secrets() {
     let requests: Vec<Value> = ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests: Vec<&Value> = requests.iter().filter(|line| line["message"] == "request").collect();
     assert_eq!(requests.len(), 6);
+    assert!(requests.iter().all(|line| line["micros"].is_u64()), "{requests:?}");
     for pattern in ["/auth/keys", "/auth/keys/{key_id}", "/auth/me", "/v1/audio/transcriptions/stream"] {
         assert!(requests.iter().any(|line| line["route"] == pattern), "{pattern} in {requests:?}");
     }

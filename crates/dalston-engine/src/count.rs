@@ -1,6 +1,10 @@
 //! How much audio a file holds: that of its longest track, where all of its bytes are accounted for.
 
-use crate::{edges::Edges, length::Tally, probe::About};
+use crate::{
+    edges::Edges,
+    length::Tally,
+    probe::{About, Ending},
+};
 use std::io;
 use symphonia::core::{codecs::CodecParameters, errors::Error, formats::FormatReader, packet::Packet};
 
@@ -57,7 +61,7 @@ impl Count {
                 Ok(Some(packet)) => self.add(&packet),
                 Ok(None) => return Read::Whole,
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    if self.is_indexed && !self.about.is_cut {
+                    if self.is_indexed && self.about.ending != Ending::CutOff {
                         return Read::Damaged;
                     }
                     let length = self.about.length;
@@ -85,7 +89,7 @@ impl Count {
     /// was read partly, what a header claims, as far as it can be believed.
     pub(crate) fn seconds(&self, read: Read, claimed: Option<f64>) -> Option<f64> {
         let is_told = self.about.is_even
-            && !self.about.is_followed
+            && self.about.ending != Ending::Followed
             && self.tracks.iter().all(|track| track.as_ref().is_some_and(Tally::is_told));
         let seconds = match read {
             Read::Whole if self.is_accounted_for() => Some(self.counted()),

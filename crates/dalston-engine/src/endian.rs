@@ -1,4 +1,4 @@
-//! Samples of QuickTime that are big-endian, and that the demuxer here takes for little-endian: read so they are noise.
+//! Samples of Apple's movies that are big-endian, and that the demuxer here takes for little-endian: read so they are noise.
 
 use symphonia::core::codecs::audio::{
     AudioCodecId,

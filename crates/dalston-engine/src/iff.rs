@@ -26,8 +26,8 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64)
 fn aiff<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<Correction>> {
     let mut at = start + 12;
     for _ in 0..CHUNKS {
-        let Some([name @ .., a, b, c, d]) = bytes::<8, _>(file, at)? else { break };
-        let (size, body) = (u64::from(u32::from_be_bytes([a, b, c, d])), at + AIFF);
+        let (Some(name), Some(size)) = (bytes::<4, _>(file, at)?, bytes::<4, _>(file, at + 4)?) else { break };
+        let (size, body) = (u64::from(u32::from_be_bytes(size)), at + AIFF);
         let left = length.saturating_sub(body);
         if &name != b"SSND" {
             at = body + size + (size & 1);
@@ -48,8 +48,8 @@ fn caf<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<
         if at >= length {
             break;
         }
-        let Some([name @ .., a, b, c, d, e, f, g, h]) = bytes::<12, _>(file, at)? else { break };
-        let (size, body) = (u64::from_be_bytes([a, b, c, d, e, f, g, h]), at + CAF);
+        let (Some(name), Some(size)) = (bytes::<4, _>(file, at)?, bytes::<8, _>(file, at + 4)?) else { break };
+        let (size, body) = (u64::from_be_bytes(size), at + CAF);
         let left = length.saturating_sub(body);
         if &name == b"data" && size > left {
             // It is also -1: as much as there is.

@@ -210,16 +210,23 @@ fn name<'a>(demuxer: &'a str, head: &[u8]) -> &'a str {
     }
 }
 
+/// How a file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Whole,
+    /// Before it says that it does.
+    CutOff,
+    /// With something that may be audio to other programs.
+    Followed,
+}
+
 /// What is known of a file before a demuxer has it.
 pub(crate) struct About {
     /// In bytes, without the tags in front.
     pub(crate) length: u64,
-    /// Whether it says that it ends later than it does.
-    pub(crate) is_cut: bool,
+    pub(crate) ending: Ending,
     /// Whether the sample rate stays the same.
     pub(crate) is_even: bool,
-    /// Whether something stands behind it that may be audio to other programs.
-    pub(crate) is_followed: bool,
     /// Whether its samples are big-endian, whatever the demuxer says.
     pub(crate) is_big_endian: bool,
     /// What an MP4 presents of its tracks.
@@ -292,11 +299,16 @@ impl Bounded {
 
     /// What is known of the file before a demuxer has it.
     pub(crate) fn about(&self) -> About {
-        let is_cut = self.reach > self.length;
+        let ending = if self.is_followed {
+            Ending::Followed
+        } else if self.reach > self.length {
+            Ending::CutOff
+        } else {
+            Ending::Whole
+        };
         About {
             length: self.length,
-            is_cut,
-            is_followed: self.is_followed,
+            ending,
             is_even: self.is_even,
             is_big_endian: self.is_big_endian,
             edits: self.edits.clone(),

@@ -1,8 +1,11 @@
 //! Reads settings one after another, and collects what is wrong.
 
-use crate::{Given, LlmSettings, Lookup, SETTINGS, Setting, TelegramSettings};
+use crate::{
+    Given, LlmSettings, Lookup, SETTINGS, Setting, TelegramSettings,
+    store_url::{UNEXPANDED, is_unexpanded},
+};
 use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, Memory, SecretText};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 /// A language model that does not answer in this time is given up.
 const LLM_PATIENCE: Duration = Duration::from_mins(1);
@@ -41,6 +44,15 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&self, variable: &str) -> String {
         let default = SETTINGS.iter().find(|setting| setting.variable() == variable).map_or("", |it| it.default);
         self.value(variable).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// What is set, or the default, as a path.
+    pub(crate) fn path(&mut self, variable: &str) -> PathBuf {
+        let text = self.text(variable);
+        if is_unexpanded(&text) {
+            self.refuse(variable, UNEXPANDED);
+        }
+        text.into()
     }
 
     /// What is not wrong, and is to be said all the same.

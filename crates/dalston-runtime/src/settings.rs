@@ -3,7 +3,6 @@
 use crate::{
     Clients, StoreUrl, Workload, logging,
     reader::{Reader, base_url},
-    store_url::{UNEXPANDED, is_unexpanded},
 };
 use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
 use dalston_limit::Outage;
@@ -136,10 +135,7 @@ impl Settings {
     /// Reads all settings; all problems at once.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
-        let data_dir = PathBuf::from(reader.text("DALSTON_DATA_DIR"));
-        if data_dir.to_str().is_some_and(is_unexpanded) {
-            reader.refuse("DALSTON_DATA_DIR", UNEXPANDED);
-        }
+        let data_dir = reader.path("DALSTON_DATA_DIR");
         let default_store = StoreUrl::Sqlite(data_dir.join("dalston.db"));
         let counter = "must be a URL: postgres://… or redis://…";
         let listen = reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {
@@ -338,6 +334,7 @@ mod tests {
             ("DALSTON_TRUSTED_PROXIES", "10.0.0.0/8,x"),
             ("DALSTON_ALLOWED_ORIGINS", "app.example.com"),
             ("DALSTON_MAX_UPLOAD_BYTES", "-1"),
+            ("DALSTON_DATA_DIR", "~/data"),
         ])
         .map(|_| ())
         .unwrap_err();
@@ -351,10 +348,11 @@ mod tests {
             "DALSTON_TRUSTED_PROXIES",
             "DALSTON_ALLOWED_ORIGINS",
             "DALSTON_MAX_UPLOAD_BYTES",
+            "DALSTON_DATA_DIR",
         ] {
             assert!(text.contains(variable), "{variable} in {text}");
         }
-        assert_eq!(wrong.len(), 8);
+        assert_eq!(wrong.len(), 9);
         assert!(!text.contains(secret));
         // What nobody set is nobody's mistake.
         assert!(!text.contains("DALSTON_STORE") && !text.contains("DALSTON_MASTER_KEY"), "{text}");
