@@ -1,4 +1,6 @@
-//! Pages of other origins, as far as HTTP shows what their browsers would do (WEB-03).
+//! Pages of other origins: what HTTP shows of what their browsers would do (WEB-03), and a browser.
+
+mod chromium;
 
 use dalston_gateway::{Serves, routes};
 use dalston_service::CreateKey;

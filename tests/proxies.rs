@@ -1,5 +1,31 @@
 //! A proxy or a balancer in front: names, probes, connections that rest, and a stop that loses no request.
 
+/// These tests, with each proxy.
+macro_rules! on_proxies {
+    ($($test:ident)*) => {
+        $crate::proxies::on_proxies! { @ nginx Nginx: $($test)* }
+        $crate::proxies::on_proxies! { @ haproxy HaProxy: $($test)* }
+        $crate::proxies::on_proxies! { @ caddy Caddy: $($test)* }
+        $crate::proxies::on_proxies! { @ traefik Traefik: $($test)* }
+    };
+    (@ $name:ident $proxy:ident: $($test:ident)*) => {
+        mod $name {
+            use kit::servers::Proxy;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(Proxy::$proxy).await;
+                }
+            )*
+        }
+    };
+}
+use on_proxies;
+
+mod carried;
+mod restart;
+
 use kit::{
     app::{App, Start},
     client::Answer,

@@ -3,7 +3,7 @@
 use crate::log;
 use dalston_model::KeyId;
 use reqwest::{
-    Method, RequestBuilder, Response, StatusCode,
+    ClientBuilder, Method, RequestBuilder, Response, StatusCode,
     header::{HeaderMap, HeaderName},
     multipart::{Form, Part},
 };
@@ -37,13 +37,18 @@ pub struct Answer {
 impl Client {
     /// Somebody who talks to `url`.
     pub fn new(url: &str, secret: Option<&str>) -> Self {
+        // It speaks no TLS: to read the certificates of the machine takes longer than most requests.
+        Self::shaped(url, secret, |http| http.tls_certs_only([]))
+    }
+
+    /// Somebody who talks to `url` with an HTTP client of this shape.
+    pub fn shaped(url: &str, secret: Option<&str>, shape: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             // An error means that another test was first.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
-        // It speaks no TLS: to read the certificates of the machine takes longer than most requests.
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let http = shape(reqwest::Client::builder().no_proxy()).build().unwrap();
         Self { http, url: url.to_owned(), secret: secret.map(str::to_owned), id: None }
     }
 

@@ -1,4 +1,4 @@
-//! Clients that others wrote, in other languages: what a program of a user would use.
+//! Clients and servers that others wrote, in other languages: what a program of a user would use.
 
 use std::{
     fs,
@@ -7,7 +7,12 @@ use std::{
 
 /// The interpreter of the Python that has them, in `target/python`.
 pub fn python() -> PathBuf {
-    installed("requirements.txt", "python").join("bin/python")
+    installed("clients/requirements.txt", "python").join("bin/python")
+}
+
+/// The interpreter of the Python that has an S3, in `target/moto`.
+pub fn moto() -> PathBuf {
+    installed("moto/requirements.txt", "moto").join("bin/python")
 }
 
 /// The Node that runs them, of a version of ours: it lies beside that Python.
@@ -17,15 +22,15 @@ pub fn node() -> PathBuf {
 
 /// The folder that scripts for Node load them from: `target/node`.
 pub fn modules() -> PathBuf {
-    installed("package-lock.json", "node")
+    installed("clients/package-lock.json", "node")
 }
 
-/// The folder in `target` where what `list` names was installed.
+/// The folder in `target` where what the file `list` of the tests names was installed.
 fn installed(list: &str, folder: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = root.join("target").join(folder);
-    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
-    let (wanted, there) = (read(root.join("tests/clients").join(list)), read(folder.join(list)));
-    assert_eq!(wanted, there, "clients of tests/clients/{list} are missing: bash tests/run installs them");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (list, folder) = (root.join(list), root.join("../target").join(folder));
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let (wanted, there) = (read(&list), read(&folder.join(list.file_name().expect("a file"))));
+    assert_eq!(wanted, there, "what {} names is missing: bash tests/run installs it", list.display());
     folder
 }

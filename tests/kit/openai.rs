@@ -22,11 +22,16 @@ pub enum Official {
 impl Official {
     /// What it was told: by the gateway, about this audio, with this key, in a mode of `tests/openai/client.py`.
     pub async fn told(self, app: &App, audio: &[u8], secret: &str, mode: &str) -> Value {
+        self.told_at(&format!("{}/openai/v1", app.url), app, audio, secret, mode).await
+    }
+
+    /// The same with another base URL.
+    pub async fn told_at(self, base: &str, app: &App, audio: &[u8], secret: &str, mode: &str) -> Value {
         let file = app.data.path().join("talk.wav");
         std::fs::write(&file, audio).unwrap();
         let mut program = tokio::process::Command::from(self.program());
         program.arg(mode).env("PATH", "/usr/local/bin:/usr/bin:/bin").env("AUDIO", file);
-        program.env("OPENAI_BASE_URL", format!("{}/openai/v1", app.url)).env("OPENAI_API_KEY", secret);
+        program.env("OPENAI_BASE_URL", base).env("OPENAI_API_KEY", secret);
         let ended = program.output().await.unwrap();
         let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
         assert!(ended.status.success(), "{self:?}: {err}");

@@ -2,11 +2,12 @@
 
 use crate::{log, patience::patiently};
 use futures_util::{SinkExt, StreamExt};
+use rustls::ClientConfig;
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    WebSocketStream, client_async,
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
     tungstenite::{
         Error, Message,
         client::IntoClientRequest,
@@ -25,7 +26,7 @@ pub const REALTIME: &str = "/openai/v1/realtime?intent=transcription";
 
 /// An open stream.
 pub struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// The subprotocol that was agreed on; empty: none.
     pub protocol: String,
 }
@@ -49,7 +50,23 @@ impl Socket {
 
     /// Opens a stream at this path with these headers.
     pub async fn at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, Refused> {
-        let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+        Self::shake(address, &format!("ws://{address}{path}"), None, headers).await
+    }
+
+    /// Opens a stream over TLS at this address, whose name is in `url`, with a key; the upgrade must be answered.
+    pub async fn secured(address: SocketAddr, url: &str, query: &str, config: Arc<ClientConfig>, secret: &str) -> Self {
+        let url = format!("{}{STREAM}{query}", url.replacen("https", "wss", 1));
+        let headers = [("authorization", &*format!("Bearer {secret}"))];
+        Self::shake(address, &url, Some(Connector::Rustls(config)), &headers).await.unwrap()
+    }
+
+    async fn shake(
+        address: SocketAddr,
+        url: &str,
+        connector: Option<Connector>,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Refused> {
+        let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             // What stands there already, like the version, is replaced.
@@ -61,7 +78,7 @@ impl Socket {
             }
         }
         let stream = TcpStream::connect(address).await.unwrap();
-        match patiently(client_async(request, stream)).await {
+        match patiently(client_async_tls_with_config(request, stream, None, connector)).await {
             Ok((stream, response)) => {
                 let protocol = response.headers().get("sec-websocket-protocol");
                 let protocol = protocol.map(|it| it.to_str().unwrap().to_owned()).unwrap_or_default();

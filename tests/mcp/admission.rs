@@ -28,8 +28,22 @@ async fn without_a_key_nothing_is_answered_but_the_challenge() {
 async fn no_authorization_server_is_named() {
     let app = App::start().await;
     let client = app.key("jobs:read").await;
-    for path in ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] {
+    for path in [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-authorization-server/mcp?x=1",
+        "/mcp/.well-known/openid-configuration",
+        "/.well-known/",
+    ] {
         client.get(path).await.expect(404);
+        // A client whose key was refused asks without one, or with the same: 401 would hide why.
+        for client in [app.anon(), app.with("dk_invalid")] {
+            assert_eq!(client.get(path).await.expect(404).problem(), "not_found", "{path}");
+            client.post(path, json!({})).await.expect(404);
+        }
+    }
+    for path in ["/.well-known", "/well-known/x", "/.well-knowns/x"] {
+        app.anon().get(path).await.expect(401);
     }
     let answer = ask(&app.anon(), "ping", json!({})).await;
     assert!(!answer.header("www-authenticate").contains("resource_metadata"), "MCP-02");

@@ -1,8 +1,8 @@
 //! The official clients, in processes of their own.
 
-use super::gateway;
+use super::{gateway, realtime::Scribe};
 use kit::{
-    app::App,
+    app::{App, Start},
     engine_server::{EngineServer, MODELS, TEXT},
     openai::{CLIENTS, Official},
     wav,
@@ -46,6 +46,19 @@ async fn they_transcribe_and_translate_in_every_format_with_a_key_of_ours() {
         assert_eq!(stream[0]["delta"], "Good morning.");
         assert_eq!(stream[1]["delta"], " Nobody knows <what> happens & why.");
         assert_eq!((&stream[2]["type"], &stream[2]["text"]), (&json!("transcript.text.done"), &json!(TEXT)));
+        for (what, ignored) in [
+            ("documented", Value::Null),
+            ("automatic", Value::Null),
+            ("empty", Value::Null),
+            (
+                "extra",
+                json!("vad_filter, hotwords, beam_size, word_timestamps, condition_on_previous_text, decoding, stop"),
+            ),
+        ] {
+            assert_eq!(told[what], json!({"text": TEXT, "ignored": ignored}), "{client:?}: {what}");
+        }
+        assert_eq!(told["unnamed"]["text"], TEXT);
+        assert_eq!(told["translation_empty"]["text"], TEXT);
         assert_eq!(told["translation"]["text"], TEXT);
         assert_eq!(told["translation_text"], format!("{TEXT}\n"));
         assert_eq!((&told["models"], &told["model"]), (&json!(MODELS), &json!(MODELS[0])));
@@ -62,6 +75,57 @@ async fn they_transcribe_and_translate_in_every_format_with_a_key_of_ours() {
     let words = server.heard().into_iter().find(|heard| heard.all("prompt") == ["Hi."]).unwrap();
     assert_eq!((words.all("language"), words.all("temperature")), (vec!["en"], vec!["0.5"]));
     assert_eq!((words.filename.as_str(), words.audio), ("talk.wav", wav::tone(1)));
+}
+
+#[tokio::test]
+async fn they_transcribe_at_our_own_base_url_where_they_name_a_format() {
+    let server = EngineServer::start();
+    let app = gateway(&server).await;
+    let key = app.key("jobs:read,jobs:write").await;
+    for (client, base) in CLIENTS.into_iter().zip(["/v1", "/v1/"]) {
+        let (base, secret) = (format!("{}{base}", app.url), key.secret.as_ref().unwrap());
+        let told = client.told_at(&base, &app, &wav::tone(1), secret, "beside").await;
+        assert_eq!((&told["json"]["text"], &told["text"]), (&json!(TEXT), &json!(format!("{TEXT}\n"))), "{client:?}");
+        assert_eq!(told["words"]["words"].as_array().unwrap().len(), 4);
+        assert!(
+            told["vtt"].as_str().unwrap().starts_with("WEBVTT\n") && told["srt"].as_str().unwrap().starts_with("1\n")
+        );
+        assert_eq!(told["stream"][2]["text"], TEXT);
+        assert_eq!((&told["models"], &told["model"]), (&json!(MODELS), &json!(MODELS[0])));
+        assert_eq!(told["no_audio"]["kind"], "BadRequestError");
+        assert_eq!(told["no_audio"]["code"], "unsupported_media");
+    }
+}
+
+#[tokio::test]
+async fn they_hold_a_session_in_todays_names_and_in_those_of_the_beta() {
+    let app = Start::default().worker(Scribe::default()).start().await;
+    let key = app.key("realtime").await;
+    let of = |kind: &str| format!("conversation.item.{kind}");
+    for client in CLIENTS {
+        let told = told(client, &app, key.secret.as_ref().unwrap(), "realtime").await;
+        for (what, events) in told.as_object().unwrap() {
+            let events = events.as_array().unwrap();
+            let kinds: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+            let (begins, made) = match what.as_str() {
+                "beta" => (["transcription_session.created", "transcription_session.updated"], vec![of("created")]),
+                _ => (["session.created", "session.updated"], vec![of("added"), of("done")]),
+            };
+            assert_eq!(kinds[..2], begins, "{client:?}: {what}");
+            let items: Vec<&&str> = kinds.iter().filter(|kind| made.contains(&(**kind).to_owned())).collect();
+            assert_eq!(items.len(), made.len(), "{client:?}: {what}: {kinds:?}");
+            let completed = events.iter().find(|event| event["transcript"].is_string()).unwrap();
+            assert_eq!(completed["transcript"], "hello world.");
+            let error = &events.last().unwrap()["error"];
+            assert_eq!(error["param"], "session.type");
+            assert!(error["message"].as_str().unwrap().starts_with("session.type must be transcription"));
+            if what != "beta" {
+                assert_eq!(events[0]["session"]["type"], "transcription");
+                assert_eq!(events[1]["session"]["audio"]["input"]["transcription"]["language"], "en");
+            }
+        }
+        assert!(told.as_object().unwrap().len() >= 2);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! OpenAI's REST API.
 
 mod clients;
+mod engines;
 mod faults;
+mod native;
 mod realtime;
 mod transcriptions;
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 /// Takes each message of audio for the same two words, and says them again at a flush.
 #[derive(Clone, Default)]
-struct Scribe(Arc<Mutex<Vec<String>>>);
+pub(super) struct Scribe(Arc<Mutex<Vec<String>>>);
 
 impl OwnWorker for Scribe {
     fn serve(&self, _: SessionId, config: &StreamConfig) -> WorkerLink {
@@ -32,7 +32,7 @@ impl OwnWorker for Scribe {
                         Said::new(Kind::Partial, json!({"text": "hello"})),
                         Said::new(Kind::Partial, json!({"text": "hello world"})),
                         Said::new(Kind::SpeechEnd, json!({"timestamp": 0.9})),
-                        Said::new(Kind::Final, json!({"text": "hello world."})),
+                        Said::new(Kind::Final, json!({"text": "hello world.", "start": 0.25, "end": 0.75})),
                     ],
                     ClientFrame::Control(text) => {
                         seen.lock().unwrap().push(text.to_string());
@@ -53,19 +53,28 @@ impl OwnWorker for Scribe {
     }
 }
 
+/// A session of a client that sends these headers, and what it hears first. Without a query it asks for a transcription.
+async fn begun(app: &App, query: &str, headers: &[(&str, &str)]) -> (Value, Socket) {
+    let secret = app.key("realtime").await.secret.unwrap();
+    let path = if query.is_empty() { REALTIME.to_owned() } else { format!("/openai/v1/realtime{query}") };
+    let headers = [headers, &[("x-api-key", &secret)]].concat();
+    let mut socket = Socket::at(app.address, &path, &headers).await.unwrap();
+    (socket.hear().await, socket)
+}
+
 async fn open(worker: impl OwnWorker + 'static) -> (App, Socket) {
     let app = Start::default().worker(worker).start().await;
-    let secret = app.key("realtime").await.secret.unwrap();
-    let bearer = format!("Bearer {secret}");
-    let mut socket = Socket::at(app.address, REALTIME, &[("authorization", &bearer)]).await.unwrap();
-    let created = socket.hear().await;
-    assert_eq!(created["type"], "transcription_session.created");
+    let (created, socket) = begun(&app, "", &[]).await;
+    assert_eq!(created["type"], "session.created");
     let session = &created["session"];
     assert!(session["id"].as_str().unwrap().starts_with("sess_"), "{session}");
     assert_eq!(
-        (&session["input_audio_format"], &session["turn_detection"]["type"]),
-        (&json!("pcm16"), &json!("server_vad"))
+        (&session["type"], &session["object"]),
+        (&json!("transcription"), &json!("realtime.transcription_session"))
     );
+    let input = &session["audio"]["input"];
+    assert_eq!(input["format"], json!({"type": "audio/pcm", "rate": 24_000}));
+    assert_eq!(input["turn_detection"]["type"], "server_vad");
     (app, socket)
 }
 
@@ -101,16 +110,20 @@ const DELTA: &str = "conversation.item.input_audio_transcription.delta";
 const COMPLETED: &str = "conversation.item.input_audio_transcription.completed";
 const FAILED: &str = "conversation.item.input_audio_transcription.failed";
 
-fn item(id: usize, previous: Value) -> [Value; 2] {
+/// The events of an item that was made, with these words of the protocol.
+fn item(id: usize, previous: &Value, kinds: &[&str]) -> Vec<Value> {
+    let committed = json!({"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": id});
     let content = json!([{"type": "input_audio", "transcript": null}]);
-    [
-        json!({"type": "input_audio_buffer.committed", "previous_item_id": previous, "item_id": id}),
-        json!({"type": "conversation.item.created", "previous_item_id": previous, "item": {
+    let made = kinds.iter().map(|kind| {
+        json!({"type": kind, "previous_item_id": previous, "item": {
             "id": id, "object": "realtime.item", "type": "message", "status": "completed", "role": "user",
             "content": content,
-        }}),
-    ]
+        }})
+    });
+    [committed].into_iter().chain(made).collect()
 }
+
+const BETA: (&str, &str) = ("openai-beta", "realtime=v1");
 
 fn of_item(kind: &str, id: usize, name: &str, text: &str) -> Value {
     json!({"type": kind, "item_id": id, "content_index": 0, name: text})
@@ -118,24 +131,80 @@ fn of_item(kind: &str, id: usize, name: &str, text: &str) -> Value {
 
 #[tokio::test]
 async fn speech_makes_items_with_deltas_and_a_transcript_each() {
-    let (_app, mut socket) = open(Scribe::default()).await;
-    for _ in 0..2 {
-        socket.say(&append(&[0; 4_800])).await;
+    let (app, current) = open(Scribe::default()).await;
+    let (_, beta) = begun(&app, "", &[BETA]).await;
+    for (mut socket, kinds) in
+        [(current, &["conversation.item.added", "conversation.item.done"][..]), (beta, &["conversation.item.created"])]
+    {
+        for _ in 0..2 {
+            socket.say(&append(&[0; 4_800])).await;
+        }
+        let mut wanted = Vec::new();
+        for (id, previous) in [(0, Value::Null), (1, json!(0))] {
+            let mut completed = of_item(COMPLETED, id, "transcript", "hello world.");
+            completed["usage"] = json!({"type": "duration", "seconds": 0.5});
+            wanted.extend([
+                json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 100, "item_id": id}),
+                of_item(DELTA, id, "delta", "hello"),
+                of_item(DELTA, id, "delta", " world"),
+                json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 900, "item_id": id}),
+            ]);
+            wanted.extend(item(id, &previous, kinds));
+            wanted.extend([of_item(DELTA, id, "delta", "."), completed]);
+        }
+        assert_eq!(hear(&mut socket, wanted.len()).await, wanted);
     }
-    let heard = hear(&mut socket, 16).await;
-    for (id, previous) in [(0, Value::Null), (1, json!(0))] {
-        let [committed, created] = item(id, previous);
-        let wanted = [
-            json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 100, "item_id": id}),
-            of_item(DELTA, id, "delta", "hello"),
-            of_item(DELTA, id, "delta", " world"),
-            json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 900, "item_id": id}),
-            committed,
-            created,
-            of_item(DELTA, id, "delta", "."),
-            of_item(COMPLETED, id, "transcript", "hello world."),
-        ];
-        assert_eq!(heard[id * 8..id * 8 + 8], wanted);
+}
+
+#[tokio::test]
+async fn the_names_of_the_beta_are_for_who_says_so() {
+    let (app, _) = open(Scribe::default()).await;
+    let protocols = ("sec-websocket-protocol", "realtime, openai-beta.realtime-v1");
+    for (headers, is_beta) in [
+        (&[][..], false),
+        (&[("openai-beta", "assistants=v2")], false),
+        (&[("openai-beta", "realtime=v2")], false),
+        (&[("sec-websocket-protocol", "realtime")], false),
+        (&[BETA], true),
+        (&[("openai-beta", "assistants=v2, Realtime=V1")], true),
+        (&[("openai-beta", "assistants=v2"), BETA], true),
+        (&[protocols], true),
+    ] {
+        let (created, mut socket) = begun(&app, "", headers).await;
+        let (kind, session) = (&created["type"], &created["session"]);
+        if is_beta {
+            assert_eq!(kind, "transcription_session.created", "{headers:?}");
+            assert_eq!((&session["input_audio_format"], &session["type"]), (&json!("pcm16"), &Value::Null));
+        } else {
+            assert_eq!(kind, "session.created", "{headers:?}");
+            assert_eq!(session["type"], "transcription");
+        }
+        // An update without a type is the beta's, in the names that the client knows.
+        socket.say(r#"{"type":"session.update","session":{"turn_detection":null}}"#).await;
+        let updated = socket.hear().await;
+        assert_eq!(updated["type"], "session.updated");
+        assert_eq!(updated["session"]["audio"].is_null(), is_beta, "{updated}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_in_the_url_is_the_one_that_transcribes() {
+    let scribe = Scribe::default();
+    let (app, _) = open(scribe.clone()).await;
+    for (query, model) in [
+        ("?model=gpt-realtime", "fast"),
+        ("?model=gpt-4o-transcribe&intent=transcription", "fast"),
+        ("?model=whisper-1", "fast"),
+        ("?model=exact", "exact"),
+        ("?intent=transcription&model=", "fast"),
+        ("?", "fast"),
+        ("//?intent=transcription", "fast"),
+    ] {
+        let (created, _socket) = begun(&app, query, &[]).await;
+        assert_eq!(created["type"], "session.created", "{query}");
+        let wanted = format!("auto {model} pcm_s16le 24000");
+        let seen = scribe.0.lock().unwrap();
+        assert_eq!(seen.iter().rfind(|it| it.starts_with("auto ")), Some(&wanted), "{query}");
     }
 }
 
@@ -155,7 +224,7 @@ async fn a_client_that_commits_itself_gets_what_stands_by_then() {
     socket.say(commit).await;
     let heard = socket.until(COMPLETED).await;
     let kinds: Vec<&str> = heard.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds[..2], ["input_audio_buffer.committed", "conversation.item.created"], "no event of voice");
+    assert_eq!(kinds[..2], ["input_audio_buffer.committed", "conversation.item.added"], "no event of voice");
     let deltas: String = heard.iter().filter_map(|event| event["delta"].as_str()).collect();
     assert_eq!((deltas.as_str(), &heard.last().unwrap()["transcript"]), ("hello world.", &json!("hello world.")));
     socket.say(&append(&[0; 4_800])).await;
@@ -221,17 +290,19 @@ async fn the_built_in_worker_finds_speech_and_says_that_no_transcript_comes() {
     for piece in wav[44..].chunks(9_600) {
         socket.say(&append(piece)).await;
     }
-    let heard = hear(&mut socket, 10).await;
+    let heard = hear(&mut socket, 12).await;
     let kinds: Vec<&str> = heard.iter().map(|event| event["type"].as_str().unwrap()).collect();
     let once = [
         "input_audio_buffer.speech_started",
         "input_audio_buffer.speech_stopped",
         "input_audio_buffer.committed",
-        "conversation.item.created",
+        "conversation.item.added",
+        "conversation.item.done",
         FAILED,
     ];
     assert_eq!(kinds, once.repeat(2));
-    assert_eq!(heard[4]["error"]["code"], "no_transcript");
+    assert_eq!(heard[5]["error"]["code"], "no_transcript");
+    assert!(heard[5]["error"]["message"].as_str().unwrap().contains("PUT /v1/workers/"), "{}", heard[5]);
     let start = heard[0]["audio_start_ms"].as_f64().unwrap() / 1_000.0 * 24_000.0 / 22_050.0;
     assert!((start - times[0].0).abs() < 0.4, "{start}");
 }
@@ -242,7 +313,20 @@ async fn what_is_no_event_is_refused_and_the_session_goes_on() {
     for (wrong, code, param) in [
         ("nonsense", "invalid_event", "type"),
         (r#"{"type":"response.create"}"#, "invalid_event", "type"),
-        (r#"{"type":"session.update","session":{"type":"realtime"}}"#, "invalid_event", "type"),
+        (r#"{"type":"conversation.item.create"}"#, "invalid_event", "type"),
+        (r#"{"type":"session.update","session":{"type":"realtime"}}"#, "invalid_value", "session.type"),
+        (r#"{"type":"session.update","session":{"type":"translation"}}"#, "invalid_value", "session.type"),
+        (r#"{"type":"session.update","session":{"type":5}}"#, "invalid_value", "session.type"),
+        (
+            r#"{"type":"session.update","session":{"type":"transcription","audio":{"input":{"format":{"type":"audio/opus"}}}}}"#,
+            "invalid_value",
+            "session.audio.input.format",
+        ),
+        (
+            r#"{"type":"transcription_session.update","session":{"input_audio_format":"opus"}}"#,
+            "invalid_value",
+            "session.input_audio_format",
+        ),
         (r#"{"type":"input_audio_buffer.append","audio":"***"}"#, "invalid_value", "audio"),
         (r#"{"type":"input_audio_buffer.append"}"#, "invalid_value", "audio"),
     ] {
@@ -250,6 +334,9 @@ async fn what_is_no_event_is_refused_and_the_session_goes_on() {
         let error = socket.hear().await;
         assert_eq!((&error["type"], &error["error"]["type"]), (&json!("error"), &json!("invalid_request_error")));
         assert_eq!((&error["error"]["code"], &error["error"]["param"]), (&json!(code), &json!(param)), "{wrong}");
+        let is_told = error["error"]["message"].as_str().unwrap().contains("session.type must be transcription");
+        let of_conversations = ["response.", "conversation.", "\"realtime\"", "\"translation\"", ":5}"];
+        assert_eq!(is_told, of_conversations.iter().any(|it| wrong.contains(it)), "{wrong}");
     }
     socket.play(&[0; 10]).await;
     assert_eq!(socket.hear().await["error"]["code"], "invalid_event");
@@ -283,10 +370,19 @@ async fn a_session_ends_with_its_key_and_only_transcription_is_served() {
     key.delete(&format!("/auth/keys/{}", realtime["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(socket.closed().await, (4001, "Invalid API key".to_owned()));
     let secret = app.key("realtime").await.secret.unwrap();
-    for path in ["/openai/v1/realtime", "/openai/v1/realtime?intent=conversation", "/openai/v1/realtime?model=gpt-4o"] {
-        let mut socket = Socket::at(app.address, path, &[("x-api-key", &secret)]).await.unwrap();
-        assert_eq!(socket.hear().await["error"]["code"], "invalid_parameters", "{path}");
-        assert_eq!(socket.closed().await.0, 1008);
+    let intent = "intent must be transcription: no other can be served";
+    let other = "intent or model is not well-formed";
+    for (query, wanted) in [
+        ("intent=conversation", intent),
+        ("intent=Transcription", intent),
+        ("model=a%20b", other),
+        ("intent=transcription&intent=transcription", other),
+    ] {
+        let path = format!("/openai/v1/realtime?{query}");
+        let mut socket = Socket::at(app.address, &path, &[("x-api-key", &secret)]).await.unwrap();
+        let error = socket.hear().await["error"].clone();
+        assert_eq!((&error["code"], &error["message"]), (&json!("invalid_parameters"), &json!(wanted)), "{query}");
+        assert_eq!(socket.closed().await, (1008, wanted.to_owned()), "who sends at once sees the close alone");
     }
 }
 
@@ -305,7 +401,7 @@ async fn a_session_that_no_worker_can_change_to_is_settled_once() {
 
     let bearer = format!("Bearer {}", client.secret.as_ref().unwrap());
     let mut socket = Socket::at(app.address, REALTIME, &[("authorization", &bearer)]).await.unwrap();
-    assert_eq!(socket.hear().await["type"], "transcription_session.created");
+    assert_eq!(socket.hear().await["type"], "session.created");
     let other =
         json!({"type": "transcription_session.update", "session": {"input_audio_transcription": {"model": "other"}}});
     socket.say(&other.to_string()).await;

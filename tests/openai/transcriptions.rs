@@ -55,7 +55,7 @@ async fn without_an_engine_the_segments_come_without_text_and_say_so() {
 }
 
 /// What the usual clients and those of like servers send beside the file; and which of it is passed over.
-const FORMS: [(&[(&str, &str)], &str); 19] = [
+const FORMS: [(&[(&str, &str)], &str); 20] = [
     (&[("language", ""), ("prompt", ""), ("temperature", ""), ("response_format", ""), ("stream", "")], ""),
     (&[("model", " "), ("timestamp_granularities[]", ""), ("chunking_strategy", "")], ""),
     (&[("timestamp_granularities", "word"), ("response_format", "verbose_json")], ""),
@@ -81,13 +81,14 @@ const FORMS: [(&[(&str, &str)], &str); 19] = [
     (&[("include[]", "logprobs"), ("include", "logprobs")], ""),
     (&[("chunking_strategy", "auto")], ""),
     (&[("chunking_strategy[type]", "server_vad"), ("chunking_strategy[threshold]", "0.5")], ""),
+    (&[("keywords[]", "Dalston"), ("keywords[]", "Kingsland"), ("languages[]", "en"), ("languages[]", "de")], ""),
     (&[("known_speaker_names[]", "a"), ("known_speaker_references[]", "data:audio/wav;base64,AAAA")], ""),
     (&[("stream", "TRUE"), ("response_format", "verbose_json")], ""),
     (&[("stream", "true"), ("response_format", "srt")], ""),
     (&[("stream", "0")], ""),
     (&[("prompt", "a\tb\r\nc")], ""),
     (&[("vad_filter", "true"), ("hotwords", ""), ("word_timestamps", "1")], "vad_filter, hotwords, word_timestamps"),
-    (&[("extra[key]", "x"), ("extra[key]", "y")], "(unreadable name)"),
+    (&[("extra[key]", "x"), ("extra[key]", "y")], "extra"),
     (&[("vad_filter", "true"), ("vad_filter", "true")], "vad_filter"),
 ];
 
@@ -105,10 +106,34 @@ async fn what_the_usual_clients_send_is_taken_and_what_is_passed_over_is_named()
         assert_eq!(answer.json["words"].is_array(), words, "{fields:?} {}", answer.text);
     }
     let file = Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"));
-    let translation = file.text("language", "de").text("stream", "true");
+    let translation = file.text("language", "de").text("stream", "true").text("keywords[]", "a");
     let request = client.request(Method::POST, "/openai/v1/audio/translations").multipart(translation);
     let answer = Answer::of(request).await.expect(200);
-    assert_eq!(answer.header("x-dalston-ignored"), "language, stream");
+    assert_eq!(answer.header("x-dalston-ignored"), "language, stream, keywords");
+}
+
+#[tokio::test]
+async fn of_a_long_prompt_the_end_counts_and_what_is_passed_over_may_be_long() {
+    let server = EngineServer::start();
+    let app = gateway(&server).await;
+    let client = app.key("jobs:read,jobs:write").await;
+    for (prompt, heard) in [
+        ("x".repeat(4_096), "x".repeat(4_096)),
+        (format!("y{}", "x".repeat(4_096)), "x".repeat(4_096)),
+        // A character that does not fit as a whole is left out.
+        (format!("{}ab", "ü".repeat(100_000)), format!("{}ab", "ü".repeat(2_047))),
+        (format!("{}a", "ü".repeat(100_000)), format!("{}a", "ü".repeat(2_047))),
+        ("a\rb\r\nc".to_owned(), "a\nb\nc".to_owned()),
+    ] {
+        send(&client, form().text("prompt", prompt)).await.expect(200);
+        assert_eq!(server.last().all("prompt"), [heard]);
+    }
+    // A reference of a speaker is a file of its own.
+    let sample = format!("data:audio/wav;base64,{}", "A".repeat(600_000));
+    let many = (0..4).fold(form(), |form, _| form.text("known_speaker_references[]", sample.clone()));
+    let many = (0..200).fold(many, |form, number| form.text("keywords[]", format!("word {number}")));
+    let answer = send(&client, many.text("hotwords", "x".repeat(100_000))).await.expect(200);
+    assert_eq!(answer.header("x-dalston-ignored"), "hotwords");
 }
 
 #[tokio::test]

@@ -112,8 +112,8 @@ impl Example {
             ("POST", "/auth/keys") => (Body::Json(json!({"name": "made", "scopes": ["jobs:read"]})), 201),
             // Nobody works on jobs here, and no model has that name; the tests of OpenAI's clients have both.
             ("POST", "/openai/v1/audio/transcriptions" | "/openai/v1/audio/translations") => (Body::None, 400),
-            ("GET", "/openai/v1/models") => (Body::None, 200),
-            ("GET", "/openai/v1/models/{model}") => (Body::None, 404),
+            ("GET", "/openai/v1/models" | "/v1/models") => (Body::None, 200),
+            ("GET", "/openai/v1/models/{model}" | "/v1/models/{model}") => (Body::None, 404),
             // The job waits; the tests of jobs have one that is completed.
             ("GET", "/v1/audio/transcriptions/{job_id}/export/{format}") => (Body::None, 409),
             ("GET", "/v1/audio/transcriptions/{job_id}/events") => (Body::None, 200),
@@ -162,7 +162,8 @@ impl Example {
             Body::Audio => request.multipart(Form::new().part("file", Part::bytes(wav::tone(1)).file_name("a.wav"))),
         };
         let answer = Answer::of(request).await;
-        let answer = if self.pattern.starts_with("/openai/") { in_our_words(answer) } else { answer };
+        let is_openais = ["/openai/", "/v1/models"].iter().any(|start| self.pattern.starts_with(start));
+        let answer = if is_openais { in_our_words(answer) } else { answer };
         for secret in ["key", "secret", "ticket"].iter().filter_map(|name| answer.json[name].as_str()) {
             log::guard(secret);
         }

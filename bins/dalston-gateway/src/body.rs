@@ -123,11 +123,6 @@ pub(crate) fn none(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Whether the head says anything of a body. One pass: a request has few headers, and each look-up by name hashes it.
-pub(crate) fn is_announced(request: &HttpRequest) -> bool {
-    request.headers().keys().any(|name| *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING)
-}
-
 /// An encoded body is not taken: it would pass the limits when it is unpacked (DOS-03).
 pub(crate) fn plain(request: &HttpRequest) -> Result<(), Problem> {
     match request.headers().get(header::CONTENT_ENCODING) {

@@ -21,10 +21,9 @@ use std::sync::Arc;
 pub(crate) fn at_hand(place: usize, gateway: &Data<Gateway>) -> AtHand {
     let runtime = gateway.runtime.clone();
     Arc::new(move |request, permit| {
-        // A query may hold arguments, and a body is refused.
-        let is_plain = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD)
-            && request.query_string().is_empty()
-            && !body::is_announced(request);
+        // A query may hold arguments.
+        let is_plain =
+            matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD) && request.query_string().is_empty();
         let row = runtime.registry.rows().get(place).filter(|_| is_plain)?;
         let answer = row.ready(&runtime.services, permit)?;
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,6 +1,6 @@
 //! Transcripts over HTTP: as files, and within the job, streamed either way.
 
-use crate::{Gateway, body, fault::problem};
+use crate::{Gateway, body, fault::problem, note::noted};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{Charset, ContentDisposition, ContentType, DispositionParam, DispositionType, ExtendedValue},
@@ -83,14 +83,13 @@ pub(crate) async fn download(
     let job = jobs.get(&permit, id).await.map_err(problem)?;
     let export = Export::parse(&extension).ok_or_else(|| problem(ServiceError::NotFound("Format")))?;
     let transcript = jobs.transcript(&permit, &job).await.map_err(problem)?;
+    let mut response = HttpResponse::Ok();
+    noted(&mut response, &transcript);
     let pieces = export.pieces(transcript, request.query_string())?;
     let stem = job.filename.as_ref().and_then(|name| std::path::Path::new(name.as_str()).file_stem()?.to_str());
     let name = format!("{}.{extension}", stem.map_or_else(|| id.to_string(), str::to_owned));
     let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: named(name) };
-    Ok(HttpResponse::Ok()
-        .content_type(export.media_type())
-        .insert_header(disposition)
-        .streaming(Box::pin(streamed(pieces))))
+    Ok(response.content_type(export.media_type()).insert_header(disposition).streaming(Box::pin(streamed(pieces))))
 }
 
 /// The name of a file: one of more than ASCII is spelt out beside its plain form (RFC 6266 §4.3).

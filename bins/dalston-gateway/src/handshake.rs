@@ -109,7 +109,11 @@ impl Opened {
             (Ok(_), Ok(None)) => (Some(Fault::no_capacity()), CloseCode::Again, "No workers available".to_owned()),
             (Ok(_), Err(ServiceError::Excess { excess, .. })) => (None, CloseCode::Other(4029), excess.to_string()),
             (Ok(_), Err(error)) => return Err(problem(error)),
-            (Err(fault), _) => (Some(fault), CloseCode::Policy, "Invalid parameters".to_owned()),
+            (Err(fault), _) => {
+                // A client that sends at once may see the close alone.
+                let reason = fault.message.to_string();
+                (Some(fault), CloseCode::Policy, reason)
+            }
         };
         let (mut outbox, mut say) = (outbox, Texts::new());
         if let Some(fault) = fault {
@@ -154,7 +158,7 @@ fn key(request: &HttpRequest) -> Result<&[u8], Problem> {
 }
 
 /// Whether the client offers this subprotocol (RFC 6455 §4.1).
-fn offers(request: &HttpRequest, protocol: &str) -> bool {
+pub(crate) fn offers(request: &HttpRequest, protocol: &str) -> bool {
     let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
     offered.flat_map(|value| value.split(',')).any(|it| it.trim() == protocol)
 }

@@ -4,14 +4,13 @@ use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
-use dalston_gateway::{Gateway, Limits, serve};
+use dalston_gateway::{Door, Gateway, Limits, serve};
 use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, Shown, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
     env,
     ffi::OsString,
     io::{IsTerminal, Write, stderr, stdout},
-    net::TcpListener,
     process::ExitCode,
     sync::Arc,
 };
@@ -48,13 +47,19 @@ async fn run() -> Result<()> {
     for warning in settings.warnings.iter().chain(&unknown_settings(environment.into_keys())) {
         tracing::warn!("{warning}");
     }
-    let listener = TcpListener::bind(settings.listen).with_context(|| format!("DALSTON_LISTEN {}", settings.listen))?;
+    let named = {
+        let address = settings.listen;
+        move || format!("DALSTON_LISTEN {address}")
+    };
+    let door = Door::bind(settings.listen).with_context(named)?;
     let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
     let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
-    let (mut terminal, address) = (stdout(), listener.local_addr()?);
+    runtime.services.jobs.check_bucket().await.context("DALSTON_AUDIO_STORE cannot be used")?;
+    let (mut terminal, address) = (stdout(), door.address()?);
     let url = settings.url(address);
     let shown = terminal.is_terminal().then_some(Shown { out: &mut terminal, url: &url });
     runtime.first_key(&settings, shown).await?;
+    let listener = door.open().with_context(named)?;
     tracing::info!(%address, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
     let limits = Limits::new(&settings, files(), stderr().is_terminal());

@@ -6,7 +6,7 @@ use crate::{
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse},
     guard,
     http::{Method as HttpMethod, header},
     web::{self, Data},
@@ -38,6 +38,9 @@ pub struct Route {
     /// What serves it.
     pub serves: Serves,
 }
+
+/// Where metadata of a site is (RFC 8615), or of a resource, as `OpenID` Connect Discovery puts it.
+const WELL_KNOWN: [&str; 2] = ["/.well-known/{name:.*}", "/{resource:.*}/.well-known/{name:.*}"];
 
 /// All routes: those of the commands, and the data plane.
 pub fn routes(registry: &Registry) -> Vec<Route> {
@@ -82,11 +85,12 @@ pub fn app(
     let is_probe = |route: &&Route| matches!(route.serves, Serves::Data(Handler::Health | Handler::Ready));
     let probes: Vec<&str> = table.iter().filter(is_probe).map(|route| route.pattern).collect();
     let listed = gateway.origins.listed();
-    let cors = (!listed.is_empty())
-        .then(|| Cors::new(listed.to_vec(), rows().filter_map(|rows| Some((rows.first()?.pattern, methods(rows))))));
+    let cors = (!listed.is_empty()).then(|| Cors::new(listed.to_vec(), rows().map(|rows| (path(rows), methods(rows)))));
     for rows in rows() {
         app = app.service(resource(gateway.clone(), rows.to_vec()));
     }
+    // Clients look there for metadata when a key was refused, without any: 404 tells them that there is none.
+    app = app.service(web::resource(WELL_KNOWN).to(no_route));
     app.default_service(
         web::to(no_route).wrap(Guard::new(runtime.gate.clone(), Need::Caller).query_keys(gateway.query_keys)),
     )
@@ -94,11 +98,20 @@ pub fn app(
         Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
             .check(Arc::new(move |request| {
                 head::check(request)?;
-                if probes.contains(&request.path()) { Ok(()) } else { gateway.hosts.check(request) }
+                gateway.hosts.check(request, &probes)
             }))
             .redraw(openai::shape)
             .cors(cors),
     )
+    .wrap_fn(|mut request, routes| {
+        openai::tidy(&mut request);
+        routes.call(request)
+    })
+}
+
+/// The pattern of these rows, as the router reads it: the name of a model may hold slashes.
+fn path(rows: &[Route]) -> String {
+    rows.first().map_or("", |row| row.pattern).replace("{model}", "{model:.+}")
 }
 
 /// The methods of a pattern, as headers name them.
@@ -135,7 +148,7 @@ fn resource(
         Serves::Data(_) => guard,
     });
     let allowed = methods(&rows);
-    let mut resource = web::resource(rows.first().map_or("", |row| row.pattern));
+    let mut resource = web::resource(path(&rows));
     for row in rows {
         resource = resource.route(match row.serves {
             Serves::Command(name) => command(row.method, place(name)),

@@ -1,20 +1,21 @@
 //! The server: routes behind limits of time and number, work each second, and an end in good order.
 
-use crate::{Gateway, Limits, listen};
+use crate::{Gateway, Limits, door, listen};
 use actix_web::{rt, web::Data};
 use dalston_runtime::Runtime;
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 /// Recovery runs at the start, and so often.
 const RECOVERY: Duration = Duration::from_mins(1);
 
 /// Serves on the listener until the first signal. From then on `/health/ready` is 503 and connections end with their next
-/// answer, while all is served for `limits.drain`, or until the next signal. Then streams are closed with 1001, requests
-/// under way finish, jobs end or are handed back, counted usage is written.
+/// answer, while all is served for `limits.drain`, or until the next signal. Then no more connections are made, those that
+/// have just been made get `limits.settle` for their request, streams are closed with 1001, requests under way finish, jobs
+/// end or are handed back, counted usage is written. Without a time to drain nobody is waited for.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
@@ -22,6 +23,7 @@ pub async fn serve(
     mut signal: impl AsyncFnMut(),
 ) -> io::Result<()> {
     let runtime = gateway.runtime.clone();
+    let open = listener.try_clone()?;
     let stop = {
         let gateway = gateway.clone();
         async move {
@@ -30,6 +32,11 @@ pub async fn serve(
             gateway.drain();
             // It may be that nobody signals again.
             let _ = timeout(limits.drain, signal()).await;
+            if !limits.drain.is_zero() {
+                door::close(&open);
+                drop(open);
+                sleep(limits.settle).await;
+            }
         }
     };
     let server = listen(listener, &Data::from(gateway), limits)?;

@@ -13,24 +13,17 @@ use bytestring::ByteString;
 use dalston_actix::{Entered, Problem};
 use dalston_service::Stream;
 use dalston_stream::{ClientFrame, Said, StreamConfig};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A frame has at most so many bytes (WS-05).
 const TERMS: Terms = Terms { frame_bytes: 64 * 1024, protocol: "dalston" };
 
-/// What the query asks for. Parameters of other versions are passed over.
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default = "auto")]
-    language: String,
-    #[serde(default = "fast")]
-    model: String,
-    #[serde(default = "pcm_s16le")]
-    encoding: String,
-    #[serde(default = "sixteen_thousand")]
-    sample_rate: u32,
-}
+/// What each parameter must be.
+const QUERY: &str = "The query is not well-formed";
+const LANGUAGE: &str = "language must be 1 to 64 visible characters, once";
+const MODEL: &str = "model must be 1 to 64 visible characters, once";
+const ENCODING: &str = "encoding must be pcm_s16le, pcm_f32le, mulaw or alaw, once";
+const SAMPLE_RATE: &str = "sample_rate must be a multiple of 25 from 8000 to 48000, once";
 
 /// Opens a stream, or closes the socket with the reason.
 pub(crate) async fn open(
@@ -45,20 +38,32 @@ pub(crate) async fn open(
     }
 }
 
-/// What the query asks for, if it can be served.
+/// What the query asks for, if it can be served; a parameter that is empty or absent has its default. Parameters of other
+/// versions are passed over.
 fn config(request: &HttpRequest) -> Result<StreamConfig, Fault> {
-    let message = "language, model, encoding or sample_rate cannot be served";
-    asked(request).ok_or_else(|| Fault::new("invalid_parameters", message, false))
+    asked(request.query_string()).map_err(|wanted| Fault::new("invalid_parameters", wanted, false))
 }
 
-fn asked(request: &HttpRequest) -> Option<StreamConfig> {
-    let Asked { language, model, encoding, sample_rate } =
-        Query::<Asked>::from_query(request.query_string()).ok()?.into_inner();
+/// The same. `Err` tells what the parameter must be that cannot be served.
+fn asked(query: &str) -> Result<StreamConfig, &'static str> {
+    let given = Query::<Vec<(String, String)>>::from_query(query).map_err(|_| QUERY)?.into_inner();
+    let one = |name: &str, default: &'static str, wanted: &'static str| {
+        let mut values = given.iter().filter(|(given, _)| given == name).map(|(_, value)| value.clone());
+        let value = values.next().filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned());
+        if values.next().is_none() { Ok(value) } else { Err(wanted) }
+    };
+    let language = one("language", "auto", LANGUAGE)?;
+    let model = one("model", "fast", MODEL)?;
+    let encoding = one("encoding", "pcm_s16le", ENCODING)?.parse().map_err(|_| ENCODING)?;
+    let sample_rate = one("sample_rate", "16000", SAMPLE_RATE)?.parse().map_err(|_| SAMPLE_RATE)?;
     // Others have no small ratio to the 16 kHz of the built-in worker: their tables are long, and costly to make.
     let is_rate = (8_000..=48_000).contains(&sample_rate) && sample_rate % 25 == 0;
-    let sound = is_word(&language) && is_word(&model) && is_rate;
-    let encoding = encoding.parse().ok()?;
-    sound.then_some(StreamConfig { language, model, encoding, sample_rate })
+    match (is_word(&language), is_word(&model), is_rate) {
+        (false, ..) => Err(LANGUAGE),
+        (_, false, _) => Err(MODEL),
+        (.., false) => Err(SAMPLE_RATE),
+        _ => Ok(StreamConfig { language, model, encoding, sample_rate }),
+    }
 }
 
 /// Whether a text can be the name of a language or a model.
@@ -113,20 +118,4 @@ fn is_control(text: &str) -> bool {
         Some("flush" | "clear" | "end") => true,
         _ => false,
     }
-}
-
-fn auto() -> String {
-    "auto".to_owned()
-}
-
-fn fast() -> String {
-    "fast".to_owned()
-}
-
-fn pcm_s16le() -> String {
-    "pcm_s16le".to_owned()
-}
-
-fn sixteen_thousand() -> u32 {
-    16_000
 }

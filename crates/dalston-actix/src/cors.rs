@@ -27,7 +27,7 @@ struct Parts {
 
 impl Cors {
     /// These origins, exactly (`https://app.example.com`); and of each route its pattern and its methods (`GET, HEAD`).
-    pub fn new(origins: Vec<String>, routes: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+    pub fn new(origins: Vec<String>, routes: impl IntoIterator<Item = (String, String)>) -> Self {
         let routes = routes.into_iter().map(|(pattern, methods)| (ResourceDef::new(pattern), methods)).collect();
         Self(Arc::new(Parts { origins, routes }))
     }

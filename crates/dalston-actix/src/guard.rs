@@ -7,6 +7,7 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse,
+    dev::{Payload, ServiceRequest},
     http::{Method, header},
 };
 use dalston_auth::{Asked, Attempt, Denied, Entry, Gate, Need, Permit, Refusal};
@@ -29,7 +30,8 @@ pub enum Door {
 /// What each method of a resource needs; `None` asks nobody.
 pub type Needs = Vec<(Method, Option<Need>)>;
 
-/// The answer to a request that was let in, where there is one at hand: then nothing behind the guard is asked.
+/// The answer to a request without a body that was let in, where there is one at hand: then nothing behind the guard is
+/// asked.
 pub type AtHand = Arc<dyn Fn(&HttpRequest, &Permit) -> Option<HttpResponse> + Send + Sync>;
 
 /// Lets requests through to what it wraps, with an `Entry` in them, or answers for it.
@@ -146,8 +148,10 @@ impl Guard {
     }
 
     /// The answer that is at hand, if there is one.
-    pub(crate) fn answer(&self, request: &HttpRequest, permit: &Permit) -> Option<HttpResponse> {
-        self.at_hand.as_ref().and_then(|at_hand| at_hand(request, permit))
+    pub(crate) fn answer(&self, request: &ServiceRequest, permit: &Permit) -> Option<HttpResponse> {
+        let (request, payload) = request.parts();
+        let at_hand = self.at_hand.as_ref().filter(|_| matches!(payload, Payload::None))?;
+        at_hand(request, permit)
     }
 
     /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.

@@ -94,7 +94,7 @@ where
             Err(_) => None,
             Ok(entry) => {
                 let room = entry.caller().room().copied();
-                if let Some(mut response) = self.guard.answer(request.request(), &entry.permit) {
+                if let Some(mut response) = self.guard.answer(&request, &entry.permit) {
                     mark(response.headers_mut(), room.as_ref());
                     return Guarded::answered(request.into_response(response).map_into_right_body());
                 }

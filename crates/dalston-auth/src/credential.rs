@@ -2,6 +2,9 @@
 
 use crate::{KeyPrefix, Refusal, Ticket};
 
+/// The scheme of a key, in any case.
+const BEARER: &[u8] = b"bearer";
+
 /// Where a request carries a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -57,7 +60,8 @@ impl<'a> Credential<'a> {
             Place::ApiKey | Place::Query { taken: true } | Place::Ticket | Place::Protocol => (value, false),
             Place::Query { taken: false } => return Err(Refusal::MissingCredential(prefix)),
         };
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
+        if token.is_empty() || !token.bytes().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
             return Err(Refusal::AmbiguousCredential);
         }
         let is_ticket = match candidate.place {
@@ -73,13 +77,13 @@ impl Candidate<'_> {
     /// Whether it is meant for this gate: in `Authorization` only the scheme `Bearer` is, in any case.
     fn is_ours(&self) -> bool {
         let scheme = || self.value.split(|byte| *byte == b' ').next().unwrap_or_default();
-        self.place != Place::Authorization || scheme().eq_ignore_ascii_case(b"bearer")
+        self.place != Place::Authorization || scheme().eq_ignore_ascii_case(BEARER)
     }
 }
 
-/// The token of `Bearer 1*SP token`.
+/// The token of `Bearer 1*SP token`, whose scheme was looked at.
 fn token(value: &str) -> &str {
-    value.split_once(' ').map_or("", |(_, rest)| rest.trim_start_matches(' '))
+    value.get(BEARER.len()..).unwrap_or_default().trim_start_matches(' ')
 }
 
 #[cfg(test)]

@@ -118,7 +118,8 @@ impl KeyFormat {
         let body = text.strip_prefix(self.prefix.as_str())?.as_bytes();
         let sound = match body.len() {
             RANDOM => body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
-            49 if body.iter().all(u8::is_ascii_alphanumeric) => {
+            // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
+            49 if body.iter().fold(true, |sound, byte| sound & byte.is_ascii_alphanumeric()) => {
                 let (covered, checksum) = text.as_bytes().split_at(text.len() - CHECKSUM);
                 base62_of_u32(crc32fast::hash(covered)) == checksum
             }

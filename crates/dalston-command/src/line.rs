@@ -56,8 +56,8 @@ impl Word {
 }
 
 /// The words of a line as a shell splits them: single quotes take all as it is, double quotes and the bare line take
-/// a backslash for the character behind it. The curly marks that phones write are quotation marks too, each closed by any
-/// of its kind. `None` when a quotation mark is not closed.
+/// a backslash for the character behind it. The curly marks and guillemets that phones write are quotation marks too, each
+/// closed by any of its kind; behind a letter of a bare word `’` is an apostrophe. `None` when a quotation mark is not closed.
 fn words(line: &str) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
@@ -66,7 +66,7 @@ fn words(line: &str) -> Option<Vec<Word>> {
     while let Some(c) = chars.next() {
         match (quote, c) {
             (Some(open), c) if is_closed(open, c) => quote = None,
-            (None, c) if is_quote(c) => {
+            (None, c) if is_quote(c) && !is_apostrophe(word.as_ref(), c) => {
                 quote = Some(c);
                 was_quoted = true;
                 word.get_or_insert_default();
@@ -91,9 +91,14 @@ fn words(line: &str) -> Option<Vec<Word>> {
 }
 
 /// Double quotation marks as phones write them.
-const DOUBLE: [char; 4] = ['“', '”', '„', '‟'];
+const DOUBLE: [char; 6] = ['“', '”', '„', '‟', '«', '»'];
 /// And single ones.
-const SINGLE: [char; 4] = ['‘', '’', '‚', '‛'];
+const SINGLE: [char; 6] = ['‘', '’', '‚', '‛', '‹', '›'];
+
+/// Whether the mark stands within a word, as in `Don’t`.
+fn is_apostrophe(word: Option<&Word>, mark: char) -> bool {
+    mark == '’' && word.is_some_and(|word| word.text.ends_with(char::is_alphanumeric))
+}
 
 fn is_quote(c: char) -> bool {
     matches!(c, '\'' | '"') || DOUBLE.contains(&c) || SINGLE.contains(&c)
@@ -123,9 +128,29 @@ mod tests {
         assert_eq!(read("/status@dalston_bot").unwrap(), ("status", json!({})));
         assert_eq!(read("/keys.revoke 'a b'").unwrap(), ("keys.revoke", json!({"key_id": "a b"})));
         assert_eq!(read(r"/keys_create a\ b").unwrap(), ("keys.create", json!({"name": "a b"})));
-        for quoted in ["“Read only”", "„Read only“", "‘Read only’", "”Read only”", "\"Read only\""] {
+        for quoted in [
+            "“Read only”",
+            "„Read only“",
+            "‘Read only’",
+            "”Read only”",
+            "’Read only’",
+            "«Read only»",
+            "« Read only »",
+            "«\u{a0}Read only\u{a0}»",
+            "»Read only«",
+            "‹Read only›",
+            "\"Read only\"",
+        ] {
             let line = format!("/Keys_Create name={quoted} scopes=jobs:read");
-            assert_eq!(read(&line).unwrap().1["name"], "Read only", "{line}");
+            assert_eq!(read(&line).unwrap().1["name"].as_str().unwrap().trim(), "Read only", "{line}");
+        }
+        for (line, name) in [
+            ("/keys_create name=Anna’s", "Anna’s"),
+            ("/keys_create Anna’s scopes=jobs:read", "Anna’s"),
+            ("/keys_create name=“Anna’s key”", "Anna’s key"),
+            ("/keys_create name=l’été", "l’été"),
+        ] {
+            assert_eq!(read(line).unwrap().1["name"], name, "{line}");
         }
         assert_eq!(read("/keys_create \"Anna’s “own”\"").unwrap().1["name"], "Anna’s “own”");
         assert!(matches!(read("/keys_create “Read only\""), Err(ServiceError::Malformed(_))));

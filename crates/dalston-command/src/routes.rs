@@ -142,6 +142,22 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/openai/v1/models/whisper-1",
     },
     DataRoute {
+        handler: Handler::OpenAiModels,
+        method: Method::Get,
+        pattern: "/v1/models",
+        need: Some(Need::Scope(Scope::JobsRead)),
+        summary: "List the models of the engine as OpenAI does, for clients whose base URL ends with /v1.",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/models",
+    },
+    DataRoute {
+        handler: Handler::OpenAiModel,
+        method: Method::Get,
+        pattern: "/v1/models/{model}",
+        need: Some(Need::Scope(Scope::JobsRead)),
+        summary: "Show a model of the engine as OpenAI does, for clients whose base URL ends with /v1.",
+        example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/models/whisper-1",
+    },
+    DataRoute {
         handler: Handler::Stream,
         method: Method::Get,
         pattern: "/v1/audio/transcriptions/stream",

@@ -1,11 +1,14 @@
 //! What no honest header asks for. It is refused before a decoder sets memory aside for it.
 
-use crate::{opus::Opus, packets::aac_core, vorbis};
+use crate::{endian::big_endian, opus::Opus, packets::aac_core, vorbis};
 use symphonia::core::{
     audio::Channels,
     codecs::audio::{
         AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-        well_known::{CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS},
+        well_known::{
+            CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_MULAW,
+            CODEC_ID_VORBIS,
+        },
     },
     errors::{Error, Result},
 };
@@ -17,8 +20,9 @@ const FRAMES: u64 = 65_536;
 /// Samples of a packet: frames of all its channels.
 const SAMPLES: u64 = 1 << 20;
 
-/// A decoder for audio with these parameters, unless they ask for more than an honest file does.
-pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>> {
+/// A decoder for audio with these parameters, unless they ask for more than an honest file does. `is_big_endian`: its
+/// samples are, whatever the demuxer says.
+pub(crate) fn decoder(params: &AudioCodecParameters, is_big_endian: bool) -> Result<Box<dyn AudioDecoder>> {
     let channels = params.channels.as_ref().map_or(1, Channels::count);
     let frames = params.max_frames_per_packet.unwrap_or_default().max(params.frames_per_block.unwrap_or_default());
     if channels > CHANNELS {
@@ -40,6 +44,13 @@ pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDeco
     let mut params = params.clone();
     if let Some(core) = core {
         params.with_extra_data(core.into());
+    }
+    if is_big_endian {
+        params.codec = big_endian(params.codec);
+    }
+    // A demuxer may tell the width of a sample as it is stored, and the decoder takes it for that of the decoded one.
+    if matches!(params.codec, CODEC_ID_PCM_ALAW | CODEC_ID_PCM_MULAW) {
+        (params.bits_per_sample, params.bits_per_coded_sample) = (None, None);
     }
     // The header of an MP3 may say less than there is: a file that was put together of two has that of the first.
     let options = AudioDecoderOptions::default().gapless(params.codec != CODEC_ID_MP3);
@@ -73,7 +84,7 @@ mod tests {
             let mut params = AudioCodecParameters::new();
             params.for_codec(CODEC_ID_PCM_S16LE).with_sample_rate(8_000);
             params.with_channels(Channels::Discrete(channels)).with_max_frames_per_packet(frames);
-            let made = decoder(&params);
+            let made = decoder(&params, false);
             assert_eq!(made.is_ok(), taken, "{channels} channels, {frames} frames: {:?}", made.err());
         }
     }

@@ -60,7 +60,11 @@ pub(crate) fn unread(head: &[u8], sample: Option<[u8; 4]>) -> Option<(&'static s
         Some((matroska(head), named(head.get(name..)?.get(..length)?)))
     } else {
         let format = if is(4, b"ftyp3g") { "3gp" } else { "mp4" };
-        Some((format, four(&sample?)?))
+        match &sample? {
+            // QuickTime wraps what describes it in an atom of its own.
+            b"alac" if is(4, b"ftypqt") => Some((format, "ALAC in QuickTime".to_owned())),
+            sample => Some((format, four(sample)?)),
+        }
     }
 }
 
@@ -180,6 +184,8 @@ mod tests {
             (sample(b"ab\n\0"), Some(("mp4", "ab"))),
             (sample(b"\0\0\0\0"), Some(("mp4", "its codec"))),
             (sample(b"mp4a"), Some(("mp4", "damaged audio"))),
+            (sample(b"alac"), Some(("mp4", "damaged audio"))),
+            ((b"\0\0\0\x20ftypqt  ".to_vec(), Some(*b"alac")), Some(("mp4", "ALAC in QuickTime"))),
             ((b"\x1a\x45\xdf\xa3\x86\x86A_OPUS\xe1".to_vec(), None), Some(("matroska", "damaged audio"))),
             ((b"\0\0\0\x20ftyp3gp4".to_vec(), Some(*b"samr")), Some(("3gp", "AMR"))),
             ((b"\0\0\0\x20ftypisom".to_vec(), None), None),

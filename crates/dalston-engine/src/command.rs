@@ -1,7 +1,7 @@
 //! A local command that transcribes: whisper-cli, or a script of one's own.
 
 use crate::{
-    Engine, EngineError, Sink, Stop, Summary, Work,
+    Engine, EngineError, EngineOption, Sink, Stop, Summary, Work,
     answer::{self, MOST},
     format::Format,
     process::{Child, Ended, Limits},
@@ -51,11 +51,11 @@ impl Command {
     /// The words of a job.
     fn filled(&self, work: &Work, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
         let model = work.model.as_deref().unwrap_or("default");
-        if self.takes("{model}") && !plain(model, "._:/-", 128) {
+        if self.holds("{model}") && !plain(model, "._:/-", 128) {
             return Err(EngineError::Rejected(ODD_MODEL, model.escape_debug().to_string()));
         }
         let language = work.language.as_deref().unwrap_or("auto");
-        if self.takes("{language}") && !plain(language, "_-", 64) {
+        if self.holds("{language}") && !plain(language, "_-", 64) {
             return Err(EngineError::Rejected(ODD_LANGUAGE, language.escape_debug().to_string()));
         }
         // What is no argument cannot become one, and what is one stays one.
@@ -106,11 +106,11 @@ impl Command {
             }
             Ended::TooLong => return Err(EngineError::Rejected(TOO_LONG, format!("more than {MOST} bytes"))),
         }
-        Ok(if self.takes("{output}") { output.with_extension("json") } else { printed })
+        Ok(if self.holds("{output}") { output.with_extension("json") } else { printed })
     }
 
     /// Whether its words hold this placeholder.
-    fn takes(&self, placeholder: &str) -> bool {
+    fn holds(&self, placeholder: &str) -> bool {
         self.words.iter().any(|word| word.contains(placeholder))
     }
 }
@@ -121,6 +121,18 @@ impl Engine for Command {
         "command"
     }
 
+    fn takes(&self, option: EngineOption) -> bool {
+        match option {
+            EngineOption::Model => self.holds("{model}"),
+            EngineOption::Language => self.holds("{language}"),
+            EngineOption::Prompt => self.holds("{prompt}"),
+            EngineOption::Temperature => false,
+            // It tells times of words unasked, or not at all.
+            EngineOption::Words => true,
+            EngineOption::Translation => self.holds("{task}"),
+        }
+    }
+
     async fn models(&self) -> Vec<String> {
         Vec::new()
     }
@@ -129,14 +141,14 @@ impl Engine for Command {
         let seconds = work.about.duration_seconds;
         let room = tempfile::tempdir_in(&work.desk)?;
         let left = self.run(work, room.path(), &mut stop).await?;
-        let (desk, leaves_file) = (work.desk.clone(), self.takes("{output}"));
+        let (desk, leaves_file) = (work.desk.clone(), self.holds("{output}"));
         let read = move |relay: &mut _| {
             let mut file = open(&left)?;
             let read = if leaves_file { answer::document } else { answer::output };
             read(&mut file, &desk, seconds, relay)
         };
         let (head, found) = relay(sink, stop, read).await?;
-        let given = |given: &Option<String>, word: &str| given.clone().filter(|_| self.takes(word));
+        let given = |given: &Option<String>, word: &str| given.clone().filter(|_| self.holds(word));
         Ok(Summary {
             engine: self.kind().to_owned(),
             model: head.model.or_else(|| given(&work.model, "{model}")),
@@ -144,6 +156,7 @@ impl Engine for Command {
             duration: work.length(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
+            words: found.words,
             note: None,
         })
     }

@@ -84,7 +84,9 @@ impl Count {
     /// The length in seconds, where it is known: all packets tell it, and no program finds more in the file. Of one that
     /// was read partly, what a header claims, as far as it can be believed.
     pub(crate) fn seconds(&self, read: Read, claimed: Option<f64>) -> Option<f64> {
-        let is_told = self.about.is_even && self.tracks.iter().all(|track| track.as_ref().is_some_and(Tally::is_told));
+        let is_told = self.about.is_even
+            && !self.about.is_followed
+            && self.tracks.iter().all(|track| track.as_ref().is_some_and(Tally::is_told));
         let seconds = match read {
             Read::Whole if self.is_accounted_for() => Some(self.counted()),
             Read::Partly if self.before > 0.0 => None,
@@ -192,6 +194,13 @@ mod tests {
         assert!(right.is_some());
         assert_eq!(length(&[&tag([0, 64, 0, 0])[..], mp3].concat()), right);
         assert_eq!(length(&[&tag([0, 64, 0, 0])[..], &tag([0, 64, 0, 0]), mp3].concat()), right, "two");
+        let ape = [&b"APETAGEX\xd0\x07\0\0\0\0\x10\0"[..], &[0; 16], &padding].concat();
+        assert_eq!(length(&[&ape[..], mp3].concat()), right, "of APE");
+        assert_eq!(length(&[&tag([0, 64, 0, 0])[..], &padding, mp3].concat()), right, "zeros behind");
+        assert_eq!(length(&[&padding[..], mp3].concat()), right, "zeros alone");
+        let mp4 = include_bytes!("../../../tests/fixtures/safari-fragmented.mp4");
+        assert_eq!(length(&[&padding[..], mp4].concat()), length(mp4), "and an MP4");
+        assert_eq!(length(&padding), None);
     }
 
     #[test]
@@ -222,6 +231,15 @@ mod tests {
             file.splice(at..at, junk.iter().copied());
             assert!(length(&file).is_none_or(|seconds| seconds > 9.5), "{name}");
         }
+    }
+
+    #[test]
+    fn zeros_behind_a_file_are_nothing_and_another_file_makes_the_length_unknown() {
+        let file = mkv("A_PCM/INT/LIT", &[], 8_000.0, None, 16.0, &blocks(60));
+        let right = length(&file);
+        assert!(right.is_some());
+        assert_eq!(length(&[&file[..], &[0; 5_000]].concat()), right);
+        assert_eq!(length(&file.repeat(2)), None);
     }
 
     #[test]

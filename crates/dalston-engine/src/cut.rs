@@ -1,5 +1,5 @@
-//! Files that were cut off. Demuxers refuse a file whose outermost part does not end in it, and need not: what is there
-//! can be read.
+//! Files that were cut off, or have something behind them. Demuxers refuse a file whose outermost part does not end in it,
+//! or that goes on behind it, and need not: what is there can be read.
 
 use crate::{
     correction::Correction,
@@ -12,14 +12,16 @@ const PARTS: usize = 1 << 16;
 
 /// Where a file says that it ends, and how it is read otherwise when it does not.
 pub(crate) struct Reach {
-    /// At least where it does end.
+    /// Less than where it does end only if no demuxer need read what stands behind.
     pub(crate) end: u64,
+    /// Whether what stands behind may be audio to other programs.
+    pub(crate) is_followed: bool,
     pub(crate) corrections: Vec<Correction>,
 }
 
 /// The reach of a file of `length` bytes from `start` on.
 pub(crate) fn reach<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Reach> {
-    let mut reach = Reach { end: length, corrections: Vec::new() };
+    let mut reach = Reach { end: length, is_followed: false, corrections: Vec::new() };
     let Some(head) = bytes::<8, _>(file, start)? else { return Ok(reach) };
     if head.ends_with(b"ftyp") {
         reach.end = atoms(file, start, length)?.max(length);
@@ -56,6 +58,8 @@ fn matroska<F: Read + Seek>(file: &mut F, start: u64, reach: &mut Reach) -> io::
     let Some((SEGMENT, mut at, Some(size))) = element(file, body.saturating_add(size))? else { return Ok(()) };
     let end = at.saturating_add(size);
     if end <= reach.end {
+        reach.is_followed = !are_zeros(file, end)?;
+        reach.end = end;
         return Ok(());
     }
     reach.end = end;
@@ -71,6 +75,15 @@ fn matroska<F: Read + Seek>(file: &mut F, start: u64, reach: &mut Reach) -> io::
         }
     }
     Ok(())
+}
+
+/// Whether a file holds zeros from there on, as far as is looked.
+fn are_zeros<F: Read + Seek>(file: &mut F, from: u64) -> io::Result<bool> {
+    const LOOKED_AT: u64 = 1 << 20;
+    file.seek(SeekFrom::Start(from))?;
+    let mut rest = Vec::new();
+    let read = file.by_ref().take(LOOKED_AT).read_to_end(&mut rest)?;
+    Ok(rest.iter().all(|byte| *byte == 0) && (read as u64) < LOOKED_AT)
 }
 
 /// So many bytes, unless the file ends before.
@@ -124,6 +137,15 @@ mod tests {
         assert_eq!(end(&whole, 0), (21 + 256, 1));
         assert_eq!(end(&file(b"\x90", places), 0), (30, 1));
         assert_eq!(end(&file(b"\x8c", places), 0), (26, 0), "whole");
+        let followed = |behind: &[u8]| {
+            let file = [&file(b"\x8c", places), behind].concat();
+            let reach = reach(&mut Cursor::new(&file), 0, file.len() as u64).unwrap();
+            (reach.end, reach.is_followed)
+        };
+        assert_eq!(followed(b""), (26, false));
+        assert_eq!(followed(&[0; 5_000]), (26, false));
+        assert_eq!(followed(&whole), (26, true), "another");
+        assert_eq!(followed(&vec![0; 2 << 20]), (26, true), "more than is looked at");
         for live in [&b"\xff"[..], b"\x01\xff\xff\xff\xff\xff\xff\xff"] {
             let file = file(live, places);
             assert_eq!(end(&file, 0), (file.len() as u64, 0), "of no size");

@@ -76,7 +76,7 @@ impl Voice {
         let track = voice(format, about).ok_or_else(|| unknown("no track"))?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
         let params = params.ok_or_else(|| unknown("no codec"))?;
-        let codec = decoder(params).map_err(|error| unknown(&error.to_string()))?;
+        let codec = decoder(params, about.is_big_endian).map_err(|error| unknown(&error.to_string()))?;
         let edges = Edges::of(format.format_info().short_name, track, params, &about.edits);
         Ok(Self { track: track.id, codec, seconds: claimed(format, track, params), edges })
     }

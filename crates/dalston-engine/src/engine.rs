@@ -83,6 +83,23 @@ pub enum EngineError {
     Io(#[from] io::Error),
 }
 
+/// What may be asked of an engine beside the audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineOption {
+    /// A model.
+    Model,
+    /// A language.
+    Language,
+    /// A prompt.
+    Prompt,
+    /// A temperature.
+    Temperature,
+    /// Times of words.
+    Words,
+    /// A translation into English instead of a transcript.
+    Translation,
+}
+
 /// Whoever transcribes jobs.
 #[async_trait]
 pub trait Engine: Send + Sync {
@@ -92,6 +109,11 @@ pub trait Engine: Send + Sync {
     /// Whether it decodes with this program's own decoders, and takes nothing else.
     fn is_built_in(&self) -> bool {
         false
+    }
+
+    /// Whether it does anything with this option, as far as that is known before it is asked.
+    fn takes(&self, _option: EngineOption) -> bool {
+        true
     }
 
     /// The models that clients may ask for; empty: it does not say.

@@ -15,6 +15,8 @@ pub(crate) struct Mender {
     last: f64,
     /// How many there were.
     pub(crate) segments: u64,
+    /// How many words they have.
+    pub(crate) words: u64,
     /// Their seconds.
     pub(crate) speech: f64,
     /// Where the last ends.
@@ -37,6 +39,7 @@ impl Mender {
             })
         });
         let mut words: Vec<_> = words.collect();
+        self.words += words.len() as u64;
         let text = plain(&segment.text);
         let mut mended = Vec::with_capacity(1);
         let (mut rest, mut from) = (text.as_str(), start);

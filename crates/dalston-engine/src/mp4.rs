@@ -2,7 +2,7 @@
 //! a track is presented; and the table of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
 //! its last entry is read as one for the rest.
 
-use crate::{correction::Correction, edges::Edit};
+use crate::{correction::Correction, edges::Edit, endian::is_big_endian};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Atoms that are looked at. What has more is no file that people record.
@@ -15,6 +15,8 @@ const ENTRIES: u64 = 8 << 20;
 const HEAD: u64 = 8;
 /// Bytes in which the first atom is looked for, as the probe does.
 const DEPTH: u64 = 16 * 1024;
+/// Bytes of a description of samples that are looked at.
+const DESCRIPTION: u64 = 1_024;
 /// What leads to a table.
 const PATH: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
 
@@ -24,12 +26,14 @@ pub(crate) struct Movie {
     pub(crate) corrections: Vec<Correction>,
     /// What the first track of audio calls its samples.
     pub(crate) sample: Option<[u8; 4]>,
+    /// Whether that is big-endian, and the demuxer takes it for something else.
+    pub(crate) is_big_endian: bool,
     pub(crate) edits: Vec<Edit>,
 }
 
-/// Reads a file; nothing of one that is no MP4.
-pub(crate) fn movie<F: Read + Seek>(file: &mut F, length: u64) -> io::Result<Movie> {
-    file.rewind()?;
+/// Reads a file of `length` bytes, from `start` on; nothing of one that is no MP4.
+pub(crate) fn movie<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Movie> {
+    file.seek(SeekFrom::Start(start))?;
     let mut head = Vec::new();
     file.by_ref().take(DEPTH).read_to_end(&mut head)?;
     let Some(from) = head.windows(8).position(|bytes| &bytes[4..] == b"ftyp") else {
@@ -37,7 +41,7 @@ pub(crate) fn movie<F: Read + Seek>(file: &mut F, length: u64) -> io::Result<Mov
     };
     let mut found = Found::default();
     let mut file = BufReader::with_capacity(4_096, file);
-    match found.look(&mut file, from as u64, length, 0) {
+    match found.look(&mut file, start + from as u64, length, 0) {
         // A table that is cut off is read by nobody.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         looked => looked?,
@@ -116,7 +120,11 @@ impl Found {
                 }
                 b"stsd" if self.sounds && self.movie.sample.is_none() => {
                     go(file, body + 12)?;
-                    self.movie.sample = Some(word(file)?.to_be_bytes());
+                    let sample = word(file)?.to_be_bytes();
+                    let mut description = Vec::new();
+                    file.take(size.saturating_sub(head + 16).min(DESCRIPTION)).read_to_end(&mut description)?;
+                    self.movie.is_big_endian = is_big_endian(sample, &description);
+                    self.movie.sample = Some(sample);
                 }
                 // What follows belongs to the movie that was found.
                 b"mdat" | b"moof" if self.movies > 0 => break,
@@ -245,7 +253,7 @@ mod tests {
     }
 
     fn movie_of(file: &[u8]) -> io::Result<Movie> {
-        super::movie(&mut Cursor::new(file), file.len() as u64)
+        super::movie(&mut Cursor::new(file), 0, file.len() as u64)
     }
 
     fn read(file: &[u8]) -> io::Result<Vec<u8>> {

@@ -41,6 +41,8 @@ const ANY: &str = "whisper-1";
 /// What clients read.
 pub(crate) const REFUSED: &str = "The engine refused the audio or its options";
 const TOO_LONG: &str = "The answer of the engine is too long";
+/// What clients read of a translation that the engine cannot make.
+pub const UNTRANSLATED: &str = "The engine cannot translate";
 
 /// The server. Every job is a request of its own, streamed both ways.
 pub struct OpenAi {
@@ -105,7 +107,17 @@ impl OpenAi {
         };
         // A model that only the client names: that there is none is not for the operator to mend.
         let is_theirs = work.model.as_deref() == Some(model) && self.model.as_deref() != Some(model);
-        save(accepted(response, is_theirs).await?, &work.desk).await
+        let status = response.status();
+        let accepted = accepted(response, is_theirs).await.map_err(|error| match (error, status) {
+            (EngineError::Rejected(_, why), StatusCode::METHOD_NOT_ALLOWED)
+            | (EngineError::Unavailable(why), StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED)
+                if work.options.translate =>
+            {
+                EngineError::Rejected(UNTRANSLATED, why)
+            }
+            (other, _) => other,
+        });
+        save(accepted?, &work.desk).await
     }
 
     async fn send(&self, work: &Work, model: &str, shape: Shape) -> Result<Response, EngineError> {
@@ -178,6 +190,7 @@ impl Engine for OpenAi {
             duration: work.length(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
+            words: found.words,
             note: None,
         })
     }

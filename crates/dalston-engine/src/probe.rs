@@ -8,6 +8,7 @@ use crate::count::Count;
 use crate::cut::{Reach, reach};
 use crate::edges::Edit;
 use crate::format::Format;
+use crate::iff;
 use crate::matroska::default_track;
 use crate::mp4::{Movie, movie};
 use crate::wav;
@@ -15,7 +16,7 @@ use dalston_model::Audio;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, BufReader, Read, Seek, SeekFrom},
 };
 use symphonia::core::{
     codecs::audio::{AudioCodecParameters, AudioDecoder},
@@ -40,6 +41,8 @@ const HEAD: u64 = 64 * 1024;
 const COUNTED: u64 = 1 << 20;
 /// Tags that are looked for, one behind the other.
 const TAGS: usize = 16;
+/// Zeros are padding where there are at least so many, and at most so many are passed over.
+const PADDING: std::ops::Range<u64> = 64..16 << 20;
 /// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
 const PACKETS: usize = 4;
 
@@ -113,6 +116,7 @@ enum Identity {
 
 fn identify(source: Bounded, head: &[u8]) -> Identity {
     let bytes = source.about();
+    let is_big_endian = bytes.is_big_endian;
     let Some(mut format) = open(source) else { return Identity::Unread };
     let track = voice(&*format, &bytes);
     let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
@@ -126,7 +130,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
     }
     let claimed = claimed(&*format, track, &params);
     let mut count = Count::of(&*format, bytes);
-    let foreign = match decoder(&params) {
+    let foreign = match decoder(&params, is_big_endian) {
         Ok(mut decoder) => {
             if !plays(&mut *format, id, &mut *decoder, &mut count) {
                 return Identity::Damaged;
@@ -214,6 +218,10 @@ pub(crate) struct About {
     pub(crate) is_cut: bool,
     /// Whether the sample rate stays the same.
     pub(crate) is_even: bool,
+    /// Whether something stands behind it that may be audio to other programs.
+    pub(crate) is_followed: bool,
+    /// Whether its samples are big-endian, whatever the demuxer says.
+    pub(crate) is_big_endian: bool,
     /// What an MP4 presents of its tracks.
     pub(crate) edits: Vec<Edit>,
     /// The default track of a Matroska file.
@@ -228,14 +236,17 @@ pub(crate) struct Bounded {
     length: u64,
     /// Where it says that it ends, which a demuxer believes and then reads what is there.
     reach: u64,
+    /// Whether something stands behind it.
+    is_followed: bool,
     /// Whether the rate stays what it is at the beginning.
     is_even: bool,
     budget: u64,
     /// Where in the file the next byte is read.
     at: u64,
     corrections: Vec<Correction>,
-    /// What an MP4 calls its audio.
+    /// What an MP4 calls its audio, and whether that is big-endian.
     sample: Option<[u8; 4]>,
+    is_big_endian: bool,
     /// What it presents of its tracks.
     edits: Vec<Edit>,
     /// The default track of a Matroska file.
@@ -247,16 +258,18 @@ impl Bounded {
     /// nothing else may not ask the system for it.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
-        let (budget, Movie { mut corrections, sample, edits }) = match movie(&mut file, length) {
+        let start = tags(&mut file)?.min(length);
+        let (budget, Movie { mut corrections, sample, is_big_endian, edits }) = match movie(&mut file, start, length) {
             Ok(movie) => (budget, movie),
             // Nothing is read of a file that is made to mislead: it is of no kind that is known.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Movie::default()),
             Err(error) => return Err(error),
         };
-        let start = tags(&mut file)?.min(length);
         corrections.append(&mut wav::corrections(&mut file, start, length)?);
-        let Reach { end, corrections: mut of_cut } = reach(&mut file, start, length)?;
+        corrections.append(&mut iff::corrections(&mut file, start, length)?);
+        let Reach { end, is_followed, corrections: mut of_cut } = reach(&mut file, start, length)?;
         corrections.append(&mut of_cut);
+        let length = length.min(end);
         let track = default_track(&mut file, start)?;
         let is_even = has_one_rate(&mut file, start, length)?;
         let at = file.seek(SeekFrom::Start(start))?;
@@ -265,11 +278,13 @@ impl Bounded {
             start,
             length: length - start,
             reach: end - start,
+            is_followed,
             is_even,
             budget,
             at,
             corrections,
             sample,
+            is_big_endian,
             edits,
             track,
         })
@@ -278,7 +293,15 @@ impl Bounded {
     /// What is known of the file before a demuxer has it.
     pub(crate) fn about(&self) -> About {
         let is_cut = self.reach > self.length;
-        About { length: self.length, is_cut, is_even: self.is_even, edits: self.edits.clone(), track: self.track }
+        About {
+            length: self.length,
+            is_cut,
+            is_followed: self.is_followed,
+            is_even: self.is_even,
+            is_big_endian: self.is_big_endian,
+            edits: self.edits.clone(),
+            track: self.track,
+        }
     }
 
     /// Its first bytes; it stands at its beginning then.
@@ -290,25 +313,58 @@ impl Bounded {
     }
 }
 
-/// How long the ID3 tags are that a file begins with: they hold pictures.
+/// How long the tags are that a file begins with, of ID3 and of APE: they hold pictures. Zeros behind them or in their
+/// place are padding.
 fn tags(file: &mut File) -> io::Result<u64> {
     let mut length = 0;
     for _ in 0..TAGS {
         file.seek(SeekFrom::Start(length))?;
         let mut head = Vec::new();
-        file.take(10).read_to_end(&mut head)?;
-        let [b'I', b'D', b'3', _, _, flags, size @ ..] = head.as_slice() else { break };
-        let Ok(size) = <[u8; 4]>::try_from(size) else { break };
-        let size = size.iter().fold(0, |size, byte| size << 7 | u64::from(byte & 127));
-        let footer = if flags & 0x10 == 0 { 0 } else { 10 };
-        length += 10 + size + footer;
+        file.take(16).read_to_end(&mut head)?;
+        length += match head.as_slice() {
+            [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] => {
+                let size = [a, b, c, d].iter().fold(0, |size, byte| size << 7 | u64::from(**byte & 127));
+                let footer = if flags & 0x10 == 0 { 0 } else { 10 };
+                10 + size + footer
+            }
+            // The size is that of all behind the head.
+            [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', _, _, _, _, a, b, c, d] => {
+                32 + u64::from(u32::from_le_bytes([*a, *b, *c, *d]))
+            }
+            [0, ..] => match zeros(file, length)? {
+                0 => break,
+                zeros => zeros,
+            },
+            _ => break,
+        };
     }
     Ok(length)
 }
 
+/// How many zeros stand there, if they are padding. An MP4 begins with some that are its own.
+fn zeros(file: &mut File, from: u64) -> io::Result<u64> {
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = BufReader::new(file.take(PADDING.end + 5)).bytes();
+    let (mut zeros, mut behind) = (0, Vec::new());
+    while let Some(byte) = bytes.next().transpose()? {
+        if byte == 0 && behind.is_empty() {
+            zeros += 1;
+        } else {
+            behind.push(byte);
+            if behind.len() == 5 {
+                break;
+            }
+        }
+    }
+    let own = if behind.get(1..) == Some(&b"ftyp"[..]) { 3 } else { 0 };
+    Ok(if PADDING.contains(&zeros) { zeros - own } else { 0 })
+}
+
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let left = usize::try_from((self.start + self.length).saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let most = buffer.len().min(left);
+        let read = self.file.read(&mut buffer[..most])?;
         self.budget = self
             .budget
             .checked_sub(read as u64)

@@ -10,8 +10,9 @@ pub const TOO_DENSE: &str = "The audio is too long for the size of its file";
 pub const DAY_IS_OVER: &str = "The audio is longer than what is left of today's limit";
 
 /// All of it.
-const REFUSALS: [&str; 10] = [
+const REFUSALS: [&str; 11] = [
     openai::REFUSED,
+    openai::UNTRANSLATED,
     command::ODD_MODEL,
     command::ODD_LANGUAGE,
     Unfit::Unknown.text(),

@@ -20,6 +20,7 @@ enum Find {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
     pub(crate) segments: u64,
+    pub(crate) words: u64,
     pub(crate) speech: f64,
     pub(crate) end: f64,
 }
@@ -71,8 +72,8 @@ pub(crate) async fn relay<T: Send + 'static>(
     let mut relay = Relay { sink: sender, stop, mender: Mender::default(), progress: 0 };
     let task = spawn_blocking(move || {
         let done = work(&mut relay)?;
-        let Mender { segments, speech, end, .. } = relay.mender;
-        Ok((done, Found { segments, speech, end }))
+        let Mender { segments, words, speech, end, .. } = relay.mender;
+        Ok((done, Found { segments, words, speech, end }))
     });
     // When the sink fails the receiver is dropped, and the work with it at its next find.
     while let Some(find) = finds.recv().await {

@@ -48,6 +48,9 @@ pub struct Summary {
     pub speech_duration: f64,
     /// How many segments there are.
     pub segments: u64,
+    /// How many words with times there are.
+    #[serde(default)]
+    pub words: u64,
     /// What a reader must know: that there is no text, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

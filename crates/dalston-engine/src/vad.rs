@@ -1,6 +1,9 @@
 //! The built-in engine: where somebody speaks, and nothing of what they say.
 
-use crate::{Decoders, Engine, EngineError, Sink, Stop, Summary, Work, mend::Mender, relay::stopped, sandbox::Message};
+use crate::{
+    Decoders, Engine, EngineError, EngineOption, Sink, Stop, Summary, Work, mend::Mender, relay::stopped,
+    sandbox::Message,
+};
 use async_trait::async_trait;
 use std::{io, sync::Arc};
 use tokio::fs::File;
@@ -27,6 +30,10 @@ impl Engine for Vad {
 
     fn is_built_in(&self) -> bool {
         true
+    }
+
+    fn takes(&self, _: EngineOption) -> bool {
+        false
     }
 
     async fn models(&self) -> Vec<String> {
@@ -68,6 +75,7 @@ impl Engine for Vad {
             duration: Some(if duration.is_finite() { duration.max(0.0) } else { mender.end }),
             speech_duration: mender.speech,
             segments: mender.segments,
+            words: mender.words,
             note: Some(NOTE.to_owned()),
         })
     }

@@ -3,6 +3,7 @@
 use crate::{
     Clients, StoreUrl, Workload, logging,
     reader::{Reader, base_url},
+    store_url::{UNEXPANDED, is_unexpanded},
 };
 use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
 use dalston_limit::Outage;
@@ -136,6 +137,9 @@ impl Settings {
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let data_dir = PathBuf::from(reader.text("DALSTON_DATA_DIR"));
+        if data_dir.to_str().is_some_and(is_unexpanded) {
+            reader.refuse("DALSTON_DATA_DIR", UNEXPANDED);
+        }
         let default_store = StoreUrl::Sqlite(data_dir.join("dalston.db"));
         let counter = "must be a URL: postgres://… or redis://…";
         let listen = reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {

@@ -54,7 +54,8 @@ impl StoreUrl {
         Some(match path {
             "" => return None,
             ":memory:" => Ok(Self::Memory),
-            _ if path.starts_with("~/") => Err("must name the whole path: a ~ is a shell's, not a URL's"),
+            _ if is_unexpanded(path) => Err(UNEXPANDED),
+            _ if path.starts_with("file:") => Err("must be sqlite://path, without file:"),
             _ if !matches!(query, "" | "mode=rwc") => Err("must be sqlite://path without parameters"),
             path => Ok(Self::Sqlite(PathBuf::from(path))),
         })
@@ -68,6 +69,14 @@ fn is_cut(rest: &str) -> bool {
     let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let has_port = authority.rsplit_once(':').is_none_or(|(_, port)| is_port(port) || port.ends_with(']'));
     behind.contains('@') && !authority.contains('@') && !has_port
+}
+
+/// What is said of a path that a shell was to complete.
+pub(crate) const UNEXPANDED: &str = "must name the whole path: ~ and $ are a shell's, and stand for nothing here";
+
+/// Whether a shell would make another path of it: environment files and URLs are read by none.
+pub(crate) fn is_unexpanded(path: &str) -> bool {
+    path.starts_with('~') || path.contains('$')
 }
 
 /// Shows the kind only.
@@ -105,6 +114,12 @@ mod tests {
         }
         for (url, said) in [
             ("sqlite://~/x.db", "whole path"),
+            ("sqlite://~", "whole path"),
+            ("sqlite://~dalston/x.db?mode=rwc", "whole path"),
+            ("sqlite://$HOME/x.db", "whole path"),
+            ("sqlite:///srv/${NAME}.db", "whole path"),
+            ("sqlite:file:x.db?mode=memory", "without file:"),
+            ("sqlite:file::memory:", "without file:"),
             ("sqlite://x.db?mode=ro", "without parameters"),
             ("sqlite://", "must be a URL"),
             ("rediss://h/0", "TLS"),

@@ -1,8 +1,8 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board,
-    keys::other_payload, keys::plain, view,
+    Blobs, BucketError, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob,
+    board::Board, keys::other_payload, keys::plain, view,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
 use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
@@ -62,6 +62,12 @@ impl Jobs {
     /// The greatest length of an upload in bytes.
     pub fn max_bytes(&self) -> u64 {
         self.blobs.max_bytes()
+    }
+
+    /// Finds out whether the bucket of the settings, if there is one, may be used: for a start, which an outage does not
+    /// stop.
+    pub async fn check_bucket(&self) -> Result<(), BucketError> {
+        self.blobs.check().await
     }
 
     /// Refuses an upload of so many bytes when the disk has no room for it.
@@ -297,14 +303,16 @@ impl Jobs {
     }
 }
 
-/// Deletes a job that has ended: its row, then what is kept of it. What a crash leaves of that is for recovery.
+/// Deletes a job that has ended: its row, then what is kept of it. What a crash or an outage leaves of that is for
+/// recovery: the job is gone, and a repeated request would not find it.
 pub(crate) async fn erase(store: &dyn Store, blobs: &Blobs, job: &Job, entry: &AuditEntry) -> ServiceResult<DeleteJob> {
     let erased = store.delete_job(&job.tenant, job.id, entry).await?;
     if erased == DeleteJob::Deleted {
-        blobs.delete(&Blob::Audio(job.id)).await?;
-        if let Some(fence) = view::fence(job) {
-            let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
-            blobs.delete(&Blob::Transcript(lease)).await?;
+        let lease = view::fence(job).map(|fence| Lease { tenant: job.tenant.clone(), job: job.id, fence });
+        for blob in [Some(Blob::Audio(job.id)), lease.map(Blob::Transcript)].into_iter().flatten() {
+            if let Err(error) = blobs.delete(&blob).await {
+                tracing::warn!(%error, job = %job.id, "what is kept of a deleted job is left to recovery");
+            }
         }
     }
     Ok(erased)

@@ -33,7 +33,7 @@ mod webhooks;
 mod workers;
 
 pub use audits::{AuditFilter, Audits, Head, Verified};
-pub use blobs::{Blobs, Bucket, BucketParts, Desk, Staged};
+pub use blobs::{Blobs, Bucket, BucketError, BucketParts, Desk, Staged};
 pub use board::{Seat, Watch};
 pub use claims::{Claimed, Claims};
 pub use deliveries::Deliveries;

@@ -39,7 +39,10 @@ impl Transcript {
         // Nothing is wrapped: whoever wants lines asks our own export.
         let whole = Layout { line_length: NonZeroUsize::MAX, lines: NonZeroUsize::MIN };
         match shape {
-            Shape::Json => Ok(Box::new(said("{\"text\":\"").chain(text(&self.file)?).chain(said("\"}")))),
+            Shape::Json => {
+                let pieces = said("{\"text\":\"").chain(text(&self.file)?).chain(said("\""));
+                Ok(Box::new(pieces.chain(self.noted()).chain(said("}"))))
+            }
             Shape::Text => self.render(Format::Txt, whole),
             Shape::Srt => self.render(Format::Srt, whole),
             Shape::Vtt => self.render(Format::Vtt, whole),
@@ -56,12 +59,9 @@ impl Transcript {
         });
         let mut head = head.to_string();
         head.pop();
-        if let Some(note) = &self.summary.note {
-            head += ",\"note\":";
-            head += &json!(note).to_string();
-        }
         head += ",\"text\":\"";
-        let mut pieces: Pieces = Box::new(iter::once(Ok(Bytes::from(head))).chain(text(&self.file)?).chain(said("\"")));
+        let mut pieces: Pieces =
+            Box::new(iter::once(Ok(Bytes::from(head))).chain(text(&self.file)?).chain(said("\"")).chain(self.noted()));
         if segments {
             let next = Cell::new(0);
             let segments = pass(&self.file, move |segment, first| {
@@ -95,7 +95,14 @@ impl Transcript {
         })?;
         let done = said("event: transcript.text.done\ndata: {\"type\":\"transcript.text.done\",\"text\":\"");
         let pieces = deltas.chain(done).chain(text(&self.file)?);
-        Ok(Box::new(pieces.chain(said("\"}\n\ndata: [DONE]\n\n"))))
+        let pieces = pieces.chain(said("\"")).chain(self.noted());
+        Ok(Box::new(pieces.chain(said("}\n\ndata: [DONE]\n\n"))))
+    }
+
+    /// The note as a further member of an object, if there is one.
+    fn noted(&self) -> Pieces {
+        let member = self.note().map(|note| Ok(Bytes::from(format!(",\"note\":{}", json!(note)))));
+        Box::new(member.into_iter())
     }
 }
 

@@ -136,7 +136,7 @@ impl Services {
             jobs: Jobs {
                 store: store.clone(),
                 gate: gate.clone(),
-                blobs,
+                blobs: blobs.clone(),
                 board,
                 deliveries: deliveries.clone(),
                 decoders,
@@ -163,6 +163,7 @@ impl Services {
                 gate: gate.clone(),
                 streams: streams.clone(),
                 dispatcher: dispatcher.clone(),
+                blobs,
                 clock,
                 settings,
                 voice,

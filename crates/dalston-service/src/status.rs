@@ -1,7 +1,7 @@
 //! How the service is: makes the report, and says whether the node is ready.
 
 use crate::{
-    ActiveCallers, AdminReport, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process,
+    ActiveCallers, AdminReport, Blobs, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process,
     Report, Requests, StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
 };
 use dalston_auth::{Gate, MemoryFigures, Need, Permit};
@@ -28,6 +28,7 @@ pub(crate) struct StatusParts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) blobs: Arc<Blobs>,
     pub(crate) clock: SharedClock,
     pub(crate) settings: Settings,
     pub(crate) voice: Voice,
@@ -40,6 +41,7 @@ pub struct Status {
     gate: Arc<Gate>,
     streams: Arc<Streams>,
     dispatcher: Arc<Dispatcher>,
+    blobs: Arc<Blobs>,
     clock: SharedClock,
     started_at: Timestamp,
     settings: Settings,
@@ -53,13 +55,14 @@ pub struct Status {
 
 impl Status {
     pub(crate) fn new(parts: StatusParts) -> Self {
-        let StatusParts { store, gate, streams, dispatcher, clock, settings, voice, commit } = parts;
+        let StatusParts { store, gate, streams, dispatcher, blobs, clock, settings, voice, commit } = parts;
         let feed = FeedReport { state: None, seq: 0, read_at: None };
         Self {
             store,
             gate,
             streams,
             dispatcher,
+            blobs,
             started_at: clock.now(),
             clock,
             settings,
@@ -85,6 +88,7 @@ impl Status {
         let chat = self.voice.messenger.as_ref().map(|messenger| messenger.state());
         let mut components = BTreeMap::from([("store".to_owned(), answer.is_ok())]);
         components.extend(chat.as_ref().and_then(|chat| Some(("telegram".to_owned(), chat.reachable?))));
+        components.extend(self.blobs.is_answered().map(|is_answered| ("audio_store".to_owned(), is_answered)));
         let (totals, is_admin) = (self.gate.totals(), caller.may(Need::Scope(Scope::Admin)));
         let is_node = is_node(permit);
         Report {

@@ -1,6 +1,6 @@
 //! The transcript of a completed job, read piece by piece: its length costs no memory.
 
-use crate::{Jobs, ServiceError, ServiceResult, jobs::NOUN, view};
+use crate::{Jobs, ServiceError, ServiceResult, view};
 use bytes::{Bytes, BytesMut};
 use dalston_auth::Permit;
 use dalston_engine::{Format, Layout, Segment, Summary, TranscriptReader, render};
@@ -17,6 +17,8 @@ use tokio::task::spawn_blocking;
 
 /// A result of at most so many bytes stands in the job at every door.
 const SHORT: usize = 64 * 1024;
+/// What clients read of a transcript that should be there.
+const MISSING: &str = "The transcript is not available";
 /// What a reader is given at once, at least, unless it is the last.
 const PIECE: usize = 32 * 1024;
 
@@ -41,7 +43,7 @@ pub type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
 
 impl Jobs {
     /// The transcript of a job. Before it is completed: a conflict.
-    pub async fn transcript(&self, _permit: &Permit, job: &Job) -> ServiceResult<Transcript> {
+    pub async fn transcript(&self, permit: &Permit, job: &Job) -> ServiceResult<Transcript> {
         let known = view::summary(job).zip(view::fence(job)).filter(|_| job.status == JobStatus::Completed);
         let Some((summary, fence)) = known else {
             return Err(ServiceError::Conflict("The job is not completed".into()));
@@ -49,8 +51,12 @@ impl Jobs {
         let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
         match self.blobs.transcript(&lease).await {
             Ok(file) => Ok(Transcript { file, summary }),
-            // It was purged meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ServiceError::NotFound(NOUN)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Either the job was purged meanwhile, or a folder is not mounted, or somebody deleted the file.
+                self.get(permit, job.id).await?;
+                tracing::error!(job = %job.id, "the transcript of a job is not where it was kept");
+                Err(ServiceError::Unreachable(MISSING))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -87,6 +93,16 @@ fn hinted(job: &Job, why: &str) -> Value {
 }
 
 impl Transcript {
+    /// What a reader must know: that there is no text, and why.
+    pub fn note(&self) -> Option<&str> {
+        self.summary.note.as_deref()
+    }
+
+    /// Whether there are segments, and none of them has words with times.
+    pub fn lacks_words(&self) -> bool {
+        self.summary.segments > 0 && self.summary.words == 0
+    }
+
     /// As subtitles or plain text.
     pub fn render(self, format: Format, layout: Layout) -> io::Result<Pieces> {
         Ok(Box::new(render(format, layout, Segments::of(&self.file)?)))

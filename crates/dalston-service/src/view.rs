@@ -180,7 +180,7 @@ pub(crate) fn fence(job: &Job) -> Option<u64> {
 
 /// A result in short: `segments` are counted, since the word stands for a list where the result is whole.
 pub(crate) fn brief(summary: Summary) -> Value {
-    let Summary { engine, model, language, duration, speech_duration, segments, note } = summary;
+    let Summary { engine, model, language, duration, speech_duration, segments, words: _, note } = summary;
     json!({
         "language": language,
         "duration": duration,

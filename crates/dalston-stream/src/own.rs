@@ -67,7 +67,8 @@ impl Ear {
     /// Hears until the end; when nobody listens any more it is over too.
     async fn serve(mut self, mut end: WorkerEnd) {
         let said: Result<(), SendError<Said>> = async {
-            let message = "The built-in worker finds speech and transcribes none: no transcript will come";
+            let message = "The built-in worker finds speech and transcribes none: no transcript will come. \
+                For text register a worker: PUT /v1/workers/{worker_id}";
             end.say.send(Said::new(Kind::Warning, json!({"code": "no_transcript", "message": message}))).await?;
             while let Some(frame) = end.heard.recv().await {
                 match frame {

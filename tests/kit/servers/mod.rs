@@ -1,12 +1,17 @@
 //! Real servers, started by the tests themselves on free ports in a folder in memory, and gone when the tests end.
 
+mod certificate;
 mod keeper;
+mod moto;
 mod pgbouncer;
 mod postgres;
+mod proxy;
 mod redis;
 
+pub use moto::{Moto, User};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, postgres_url};
+pub use proxy::{Front, Proxy};
 pub use redis::{Redis, permitted_redis_url, redis_url};
 
 use std::{
@@ -14,8 +19,8 @@ use std::{
     process::Command,
 };
 
-/// The path of a server's program.
-fn program(name: &str, package: &str) -> String {
+/// The path of a program from Debian.
+pub fn program(name: &str, package: &str) -> String {
     // Debian keeps the programs of PostgreSQL out of the path, and those of PgBouncer out of that of most users.
     let search =
         r#"command -v "$0" || ls -d /usr/sbin/"$0" /usr/lib/postgresql/*/bin/"$0" 2>/dev/null | sort -V | tail -n 1"#;
@@ -26,7 +31,7 @@ fn program(name: &str, package: &str) -> String {
 }
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }

@@ -9,6 +9,7 @@ mod export;
 mod length;
 mod overhead;
 mod retention;
+mod s3;
 mod share;
 mod speech;
 mod wait;

@@ -4,45 +4,18 @@ use super::{PATH, ended, upload, working, working_with};
 use dalston_service::Seat;
 use kit::{
     app::{App, Start, operator},
-    client::{Answer, Client},
+    client::Answer,
+    events::Events,
     process::eventually,
     scribe::Turn,
     wav,
 };
 use reqwest::{
-    Method, Response,
+    Method,
     multipart::{Form, Part},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::iter;
-
-/// The events of a job, as they come.
-struct Events(Response, String);
-
-impl Events {
-    async fn of(client: &Client, job: &str) -> Self {
-        let response = client.request(Method::GET, &format!("{job}/events")).send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self(response, String::new())
-    }
-
-    /// The next event; `None` at the end.
-    async fn next(&mut self) -> Option<Value> {
-        loop {
-            if let Some((event, rest)) = self.1.split_once("\n\n") {
-                let data = event.strip_prefix("event: job\ndata: ").map(|data| serde_json::from_str(data).unwrap());
-                self.1 = rest.to_owned();
-                if data.is_some() {
-                    return data;
-                }
-                continue;
-            }
-            let piece = self.0.chunk().await.unwrap()?;
-            self.1.push_str(std::str::from_utf8(&piece).unwrap());
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_create_that_waits_answers_with_the_result() {

@@ -51,29 +51,36 @@ async fn parameters_are_taken_from_the_query_and_unknown_ones_are_passed_over() 
     let mut socket = Socket::open(app.address, query, &[("x-api-key", &secret)]).await.unwrap();
     let config = json!({"language": "de", "model": "accurate", "encoding": "mulaw", "sample_rate": 8_000});
     assert_eq!(socket.hear().await["config"], config);
+    let query = "?language=&model=&encoding=&sample_rate=";
+    let mut socket = Socket::open(app.address, query, &[("x-api-key", &secret)]).await.unwrap();
+    let config = json!({"language": "auto", "model": "fast", "encoding": "pcm_s16le", "sample_rate": 16_000});
+    assert_eq!(socket.hear().await["config"], config, "what is empty is not asked for");
 }
 
 #[tokio::test]
 async fn parameters_that_cannot_be_served_are_told_so_and_cost_no_session() {
     let (app, secret) = streaming().await;
     let long = format!("?language={}", "x".repeat(65));
-    for query in [
-        "?sample_rate=7999",
-        "?sample_rate=48001",
-        "?sample_rate=-1",
-        "?sample_rate=fast",
-        "?encoding=mp3",
-        "?language=",
-        "?model=a%20b",
-        "?model=%00",
-        "?sample_rate=16000&sample_rate=8000",
-        &long,
+    for (query, wrong) in [
+        ("?sample_rate=7999", "sample_rate"),
+        ("?sample_rate=48001", "sample_rate"),
+        ("?sample_rate=-1", "sample_rate"),
+        ("?sample_rate=fast", "sample_rate"),
+        ("?encoding=mp3", "encoding"),
+        ("?encoding=linear16", "encoding"),
+        ("?language=%20", "language"),
+        ("?model=a%20b", "model"),
+        ("?model=%00", "model"),
+        ("?sample_rate=16000&sample_rate=8000", "sample_rate"),
+        (&long, "language"),
     ] {
         let mut socket = Socket::open(app.address, query, &[("x-api-key", &secret)]).await.unwrap();
         let error = socket.hear().await;
         assert_eq!((&error["type"], &error["code"]), (&json!("error"), &json!("invalid_parameters")), "{query}");
         assert_eq!(error["recoverable"], false);
-        assert_eq!(socket.closed().await.0, 1008, "{query}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("{wrong} must be ")), "{query}: {message}");
+        assert_eq!(socket.closed().await, (1008, message.to_owned()), "{query}");
     }
 }
 

@@ -115,11 +115,19 @@ fn rows() -> Vec<Row> {
         row("RIFX", "sox a.wav -B -t wav out", "rifx", Cannot("RIFX")),
         row("AIFF", "F -f aiff", "aiff", Once),
         made("AIFF, a tag in front", "F -f aiff", |aiff| tagged(aiff, 20_000), "aiff", Once),
+        made("AIFF, cut", "F -f aiff", |aiff| part(aiff, 50), "aiff", Part),
+        row("AIFF, a pipe of ffmpeg", "ffmpeg -v error -i a.wav -f aiff - | cat > out", "aiff", Once),
+        row("AIFF, a pipe of sox", "sox a.wav -t aiff - 2>/dev/null | cat > out", "aiff", Once),
+        made("AIFC, little-endian, cut", "F -c:a pcm_s16le -f aiff", |aiff| part(aiff, 50), "aiff", Part),
         row("AU, PCM", "F -f au", "au", Cannot("AU")),
         row("AU, µ-law", "F -c:a pcm_mulaw -f au", "au", Cannot("AU")),
         row("CAF, PCM", "F -f caf", "caf", Once),
         row("CAF, ALAC", "F -c:a alac -f caf", "caf", Once),
         row("CAF, Opus", "F -c:a libopus -f caf", "caf", Once),
+        row("CAF, µ-law", "F -c:a pcm_mulaw -f caf", "caf", Once),
+        row("CAF, A-law", "F -c:a pcm_alaw -f caf", "caf", Once),
+        row("CAF, a pipe of ffmpeg", "ffmpeg -v error -i a.wav -f caf - | cat > out", "caf", Once),
+        made("CAF, cut", "F -f caf", |caf| part(caf, 50), "caf", Part),
         row("MP3", MP3, "mp3", Once),
         row("MP3, no header of its length", PLAIN_MP3, "mp3", Once),
         row("MP3, a changing rate", "F -c:a libmp3lame -q:a 4 -write_xing 0 -f mp3", "mp3", Once),
@@ -130,6 +138,8 @@ fn rows() -> Vec<Row> {
         made("MP3, a cover of 400 KB", MP3, |mp3| tagged(mp3, 400_000), "mp3", Once),
         made("MP3, a cover of 5 MB", MP3, |mp3| tagged(mp3, 5_000_000), "mp3", Once),
         made("MP3, two tags", MP3, |mp3| tagged(tagged(mp3, 20_000), 30_000), "mp3", Once),
+        made("MP3, a tag and padding", MP3, |mp3| tagged([vec![0; 100_000], mp3].concat(), 20_000), "mp3", Once),
+        made("MP3, a tag of APE in front", MP3, |mp3| [ape(40_000), mp3].concat(), "mp3", Once),
         made("MP3, cut", MP3, |mp3| part(mp3, 50), "mp3", Part),
         made("MP3, two in one", MP3, |mp3| mp3.repeat(2), "mp3", Twice),
         row("MP2", "F -c:a mp2 -f mp2", "mp2", Once),
@@ -152,6 +162,10 @@ fn rows() -> Vec<Row> {
         row("3GP, AMR", "ffmpeg -v error -i phone.amr -c copy -f 3gp out", "3gp", Cannot("AMR")),
         row("AMR", "cp phone.amr out", "amr", Cannot("AMR")),
         row("MOV, AAC", "F -c:a aac -f mov", "mp4", Once),
+        row("MOV, PCM 24", "F -c:a pcm_s24be -f mov", "mp4", Once),
+        row("MOV, PCM 24, little-endian", "F -c:a pcm_s24le -f mov", "mp4", Once),
+        row("MOV, float 32", "F -c:a pcm_f32be -f mov", "mp4", Once),
+        row("MOV, ALAC", "F -c:a alac -f mov", "mp4", Cannot("ALAC in QuickTime")),
         row("MP4, H.264 and AAC", "V -c:v libx264 -c:a aac -f mp4", "mp4", Once),
         row("MOV, H.264 and AAC", "V -c:v libx264 -c:a aac -f mov", "mp4", Once),
         row("MP4, no audio", "V -an -c:v libx264 -f mp4", "mp4", Nothing),
@@ -175,6 +189,7 @@ fn rows() -> Vec<Row> {
         row("WebM, Opus, live", "ffmpeg -v error -i a.wav -c:a libopus -f webm -live 1 - | cat > out", "webm", Once),
         made("WebM, of a browser", "", |_| include_bytes!("../../fixtures/mediarecorder.webm").to_vec(), "webm", Other),
         row("WebM, Vorbis", "F -c:a libvorbis -f webm", "webm", Once),
+        made("WebM, zeros behind", WEBM, |webm| [webm, vec![0; 5_000]].concat(), "webm", Once),
         made("WebM, cut", WEBM, |webm| part(webm, 60), "webm", Part),
         row("WebM, VP8 and Opus", "V -c:v libvpx -c:a libopus -f webm", "webm", Once),
         row("Matroska, AAC", "F -c:a aac -f matroska", "matroska", Once),
@@ -191,6 +206,10 @@ fn rows() -> Vec<Row> {
         row("DTS", "F -ar 48000 -ac 2 -c:a dca -strict -2 -f dts", "dts", Cannot("DTS")),
         row("WavPack", "F -c:a wavpack -f wv", "wavpack", Cannot("WavPack")),
         row("TTA", "F -c:a tta -f tta", "tta", Cannot("TTA")),
+        row("SoX", "sox a.wav -t sox out", "sox", Cannot("SoX")),
+        row("NUT", "F -f nut", "nut", Cannot("NUT")),
+        made("SILK of a chat", "", |_| b"\x02#!SILK_V3\x10\0".to_vec(), "silk", Cannot("SILK")),
+        made("DSS", "", |_| b"\x02dss\x01\0\0\0".to_vec(), "dss", Cannot("DSS of a dictation machine")),
         row("a text", "echo '<html>RIFF</html>' > out", "", Nothing),
         row(
             "a picture",
@@ -225,6 +244,12 @@ fn tagged(file: Vec<u8>, length: usize) -> Vec<u8> {
     let seven = |shift: usize| u8::try_from(length >> shift & 127).unwrap();
     let picture = b"\xff\xfb\x90\x64\xff\xf1\x4c\x80".iter().cycle().take(length).copied().collect::<Vec<_>>();
     [&b"ID3\x03\0\0"[..], &[seven(21), seven(14), seven(7), seven(0)], &picture, &file].concat()
+}
+
+/// A tag of APE of so many bytes behind its head.
+fn ape(length: usize) -> Vec<u8> {
+    let size = u32::try_from(length).unwrap().to_le_bytes();
+    [&b"APETAGEX\xd0\x07\0\0"[..], &size, &[0; 16], &vec![7; length]].concat()
 }
 
 /// The first hundredths of a file.

@@ -1,7 +1,7 @@
 //! Refusals in OpenAI's shape, on its routes: those of the gate too, and whatever is no route below its base URL.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpMessage, HttpRequest, HttpResponse,
     body::MessageBody,
     http::{StatusCode, header},
 };
@@ -10,10 +10,22 @@ use serde_json::{Value, json};
 /// What a client reads when a refusal cannot be.
 const UNKNOWN: &str = "Internal error";
 
-/// Draws what is refused below the base URL as OpenAI does.
+/// Paths of OpenAI's API, and whatever lies below them.
+const ROUTES: [&str; 2] = ["/openai/v1", "/v1/models"];
+
+/// A request to a route of ours that asks for an answer of OpenAI's.
+struct Spoken;
+
+/// Says that a request asks for an answer of OpenAI's, whatever its route is.
+pub(crate) fn speak(request: &HttpRequest) {
+    request.extensions_mut().insert(Spoken);
+}
+
+/// Draws a refusal as OpenAI does, if the request is one to its API.
 pub(crate) fn shape(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
-    let below = request.path().strip_prefix("/openai/v1");
-    if !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+    let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    let is_theirs = ROUTES.iter().any(|route| request.path().strip_prefix(route).is_some_and(is_below));
+    if !is_theirs && !request.extensions().contains::<Spoken>() {
         return response;
     }
     let (head, body) = response.into_parts();

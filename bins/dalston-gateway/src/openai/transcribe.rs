@@ -1,13 +1,12 @@
 //! A transcript while the client waits: a job like any other, made, waited for, and given in the shape that is wanted.
 
-use super::form::Asked;
 use crate::{
     Gateway,
     fault::{crowded, problem},
-    paced::paced,
-    upload::{acceptable, at_most, most},
+    form::{Dialect, Form},
+    note::noted,
+    upload::{IGNORED, received},
 };
-use actix_multipart::Multipart;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::HeaderName,
@@ -16,17 +15,15 @@ use actix_web::{
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
-use dalston_engine::is_refusal;
+use dalston_engine::{EngineOption, UNTRANSLATED, is_refusal};
 use dalston_model::{ErrorCode, Job, JobId, JobStatus};
-use dalston_service::{ServiceError, Shape, streamed};
+use dalston_service::{Repeat, Seat, ServiceError, Shape, streamed};
 use std::time::Duration;
 
 /// How long a client is kept waiting. OpenAI's own wait ten minutes for an answer; this comes before.
 const PATIENCE: Duration = Duration::from_secs(590);
 /// OpenAI's clients try again unless they are told not to: that would make the job a second time.
 const ONCE: HeaderName = HeaderName::from_static("x-should-retry");
-/// The fields of the form that were passed over.
-const IGNORED: HeaderName = HeaderName::from_static("x-dalston-ignored");
 /// The job behind an answer.
 const JOB: HeaderName = HeaderName::from_static("x-dalston-job");
 
@@ -37,7 +34,7 @@ pub(crate) async fn transcribe(
     Permitted(permit): Permitted,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    answer(&request, payload, permit, gateway, false).await
+    answer(&request, payload, permit, gateway, Dialect::Transcription).await
 }
 
 /// Translates the file of a form into English.
@@ -47,7 +44,13 @@ pub(crate) async fn translate(
     Permitted(permit): Permitted,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    answer(&request, payload, permit, gateway, true).await
+    if !gateway.runtime.services.dispatcher.takes(EngineOption::Translation) {
+        let detail = format!(
+            "{UNTRANSLATED}: use /openai/v1/audio/transcriptions, or an engine that does (a command with {{task}})"
+        );
+        return Err(Problem::new(ErrorCode::InvalidRequest, detail));
+    }
+    answer(&request, payload, permit, gateway, Dialect::Translation).await
 }
 
 async fn answer(
@@ -55,17 +58,33 @@ async fn answer(
     payload: Payload,
     permit: Permit,
     gateway: Data<Gateway>,
-    translate: bool,
+    dialect: Dialect,
+) -> Result<HttpResponse, Problem> {
+    // Before the body: a job that nobody can wait for is not made.
+    let seat = gateway.runtime.services.jobs.seat(&permit).ok_or_else(crowded)?;
+    let form = received(request, payload, dialect, &permit, &gateway, false).await?;
+    let shape = form.shape.unwrap_or(Shape::Json);
+    deliver(&gateway, permit, seat, form, shape, None).await
+}
+
+/// Makes a job of a form, waits for it, and gives its transcript.
+pub(crate) async fn deliver(
+    gateway: &Data<Gateway>,
+    permit: Permit,
+    seat: Seat,
+    form: Form,
+    shape: Shape,
+    repeat: Option<Repeat>,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
-    // Before the body: a job that nobody can wait for is not made.
-    let seat = jobs.seat(&permit).ok_or_else(crowded)?;
-    jobs.room(&permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
-    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
-    let multipart = Multipart::new(request.headers(), Box::pin(body));
-    let Asked { staged, upload, shape, ignored } = Asked::read(multipart, translate, &permit, &gateway).await?;
-    let job = jobs.create(&permit, staged, upload, None).await.map_err(problem)?;
-    let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: Some(job.id) };
+    let Form { staged, upload, mut ignored, .. } = form;
+    let idle = gateway.runtime.services.dispatcher.without_effect(&upload);
+    ignored.extend(idle.into_iter().map(named));
+    let wants_words = upload.options.words;
+    let job = jobs.create(&permit, staged, upload, repeat.as_ref()).await.map_err(problem)?;
+    // Whoever sends an upload again under the same key asks for this job.
+    let job_to_cancel = repeat.is_none().then_some(job.id);
+    let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: job_to_cancel };
     let id = job.id.to_string();
     // From here on there is a job, and another request would make another.
     let told = |refusal: Problem| refusal.with_header(ONCE, "false").with_header(JOB, id.clone());
@@ -76,18 +95,28 @@ async fn answer(
         return Err(told(refusal));
     }
     let transcript = jobs.transcript(&permit, &job).await.map_err(|error| told(problem(error)))?;
-    let pieces = transcript.shaped(shape).map_err(|error| told(problem(error.into())))?;
+    let words = named("timestamps");
+    if wants_words && transcript.lacks_words() && !ignored.contains(&words) {
+        ignored.push(words);
+    }
     let kind = match shape {
         Shape::Json | Shape::Verbose { .. } => "application/json",
         Shape::Text | Shape::Srt | Shape::Vtt => "text/plain; charset=utf-8",
         Shape::Events => "text/event-stream",
     };
     let mut response = HttpResponse::Ok();
-    response.content_type(kind).insert_header((JOB, id));
+    response.content_type(kind);
+    noted(&mut response, &transcript);
     if !ignored.is_empty() {
         response.insert_header((IGNORED, ignored.join(", ")));
     }
-    Ok(response.streaming(Box::pin(streamed(pieces))))
+    let pieces = transcript.shaped(shape).map_err(|error| told(problem(error.into())))?;
+    Ok(response.insert_header((JOB, id.clone())).streaming(Box::pin(streamed(pieces))))
+}
+
+/// What OpenAI calls a field of ours.
+fn named(field: &'static str) -> String {
+    if field == "timestamps" { "timestamp_granularities" } else { field }.to_owned()
 }
 
 /// What a client reads of a job without a transcript.

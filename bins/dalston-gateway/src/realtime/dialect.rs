@@ -2,7 +2,7 @@
 
 use super::{
     items::{Events, Items},
-    update::Wanted,
+    update::{FORMAT, Names, Unserved, Wanted},
 };
 use crate::session::{Dialect, Fault, Heard, Texts, Wish};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,21 +14,31 @@ use serde_json::{Value, json};
 /// Milliseconds of audio that a commit needs at least, as with OpenAI.
 const LEAST: u64 = 100;
 
+/// What clients read who want more than transcripts.
+const ONLY: &str = "session.type must be transcription: audio is transcribed here, no conversation is held";
+const UNKNOWN: &str =
+    "This type of event is not taken: session.update, input_audio_buffer.append, .commit and .clear are";
+
+/// Whether an event belongs to conversations alone.
+fn is_of_conversations(kind: &str) -> bool {
+    ["response.", "conversation.", "output_audio_buffer."].iter().any(|prefix| kind.starts_with(prefix))
+}
+
 /// A client of OpenAI's protocol.
 pub(super) struct Realtime {
     wanted: Wanted,
     items: Items,
     session: String,
-    /// Whether the client uses the newer names.
-    is_newer: bool,
+    names: Names,
     /// Bytes since the last commit.
     since: u64,
 }
 
 impl Realtime {
-    pub(super) fn new() -> Self {
-        let items = Items::new(Events::new(""));
-        Self { wanted: Wanted::default(), items, session: String::new(), is_newer: false, since: 0 }
+    /// A client that knows these names, and asked for this model when it connected.
+    pub(super) fn new(names: Names, model: Option<String>) -> Self {
+        let items = Items::new(names, Events::new(""));
+        Self { wanted: Wanted::of(model), items, session: String::new(), names, since: 0 }
     }
 
     /// The stream that serves what the client wants by now.
@@ -36,23 +46,22 @@ impl Realtime {
         self.wanted.config()
     }
 
-    fn update(&mut self, event: &Value, has_heard: bool, say: &mut Texts) -> Wish {
+    /// Answers an update with an event of this kind, in these names.
+    fn update(&mut self, event: &Value, (kind, names): (&str, Names), has_heard: bool, say: &mut Texts) -> Wish {
         let before = self.config();
         let wanted = match self.wanted.updated(&event["session"]) {
             Ok(wanted) => wanted,
-            Err(param) => return self.refuse(event, "invalid_value", param, "The value cannot be served", say),
+            Err(unserved @ Unserved { wanted, .. }) => {
+                return self.refuse(event, "invalid_value", unserved.field(names), wanted, say);
+            }
         };
         let after = wanted.config();
         if has_heard && after.encoding != before.encoding {
             let message = "The format cannot change once audio was sent";
-            return self.refuse(event, "invalid_value", "session.input_audio_format", message, say);
+            return self.refuse(event, "invalid_value", FORMAT.field(names), message, say);
         }
         self.wanted = wanted;
-        let (kind, session) = if self.is_newer {
-            ("session.updated", self.wanted.newer(&self.session))
-        } else {
-            ("transcription_session.updated", self.wanted.older(&self.session))
-        };
+        let session = self.wanted.session(names, &self.session);
         self.items.say(say, kind, json!({"session": session}));
         if after == before {
             Wish::Nothing
@@ -102,9 +111,13 @@ impl Realtime {
 impl Dialect for Realtime {
     fn begin(&mut self, stream: &Stream, say: &mut Texts) {
         self.session = stream.id.to_string();
-        self.items = Items::new(Events::new(&self.session));
-        let session = self.wanted.older(&self.session);
-        self.items.say(say, "transcription_session.created", json!({"session": session}));
+        self.items = Items::new(self.names, Events::new(&self.session));
+        let session = self.wanted.session(self.names, &self.session);
+        let kind = match self.names {
+            Names::Beta => "transcription_session.created",
+            Names::Current => "session.created",
+        };
+        self.items.say(say, kind, json!({"session": session}));
     }
 
     fn hear(&mut self, message: Heard, has_heard: bool, say: &mut Texts) -> Wish {
@@ -114,13 +127,16 @@ impl Dialect for Realtime {
         let event: Value = serde_json::from_str(&text).unwrap_or_default();
         match event["type"].as_str() {
             Some("transcription_session.update") => {
-                self.is_newer = false;
-                self.update(&event, has_heard, say)
+                self.update(&event, ("transcription_session.updated", Names::Beta), has_heard, say)
             }
-            Some("session.update") if event["session"]["type"] == "transcription" => {
-                self.is_newer = true;
-                self.update(&event, has_heard, say)
-            }
+            Some("session.update") => match event["session"]["type"].as_str() {
+                Some("transcription") => self.update(&event, ("session.updated", Names::Current), has_heard, say),
+                // The beta had no such field.
+                None if event["session"]["type"].is_null() => {
+                    self.update(&event, ("session.updated", self.names), has_heard, say)
+                }
+                _ => self.refuse(&event, "invalid_value", "session.type", ONLY, say),
+            },
             Some("input_audio_buffer.append") => self.append(&event, say),
             Some("input_audio_buffer.commit") => self.commit(&event, say),
             Some("input_audio_buffer.clear") => {
@@ -128,7 +144,8 @@ impl Dialect for Realtime {
                 self.items.cleared(say);
                 control("clear")
             }
-            _ => self.refuse(&event, "invalid_event", "type", "This type of event is not taken", say),
+            Some(kind) if is_of_conversations(kind) => self.refuse(&event, "invalid_event", "type", ONLY, say),
+            _ => self.refuse(&event, "invalid_event", "type", UNKNOWN, say),
         }
     }
 
@@ -137,7 +154,11 @@ impl Dialect for Realtime {
         let text = message["text"].as_str().unwrap_or_default();
         match said.kind {
             Kind::Partial => self.items.partial(text, say),
-            Kind::Final => self.items.stands(text, self.wanted.by_voice, say),
+            Kind::Final => {
+                let time = |name: &str| message[name].as_f64().unwrap_or_default();
+                let seconds = (time("end") - time("start")).max(0.0);
+                self.items.stands(text, seconds, self.wanted.by_voice, say);
+            }
             Kind::SpeechStart if self.wanted.by_voice => {
                 self.items.speech_started(millis(&message["timestamp"]), say);
             }
@@ -145,7 +166,9 @@ impl Dialect for Realtime {
                 self.since = 0;
                 self.items.speech_stopped(millis(&message["timestamp"]), say);
             }
-            Kind::Warning if message["code"] == "no_transcript" => self.items.is_mute = true,
+            Kind::Warning if message["code"] == "no_transcript" => {
+                self.items.mute = message["message"].as_str().map(str::to_owned);
+            }
             Kind::SpeechStart | Kind::SpeechEnd | Kind::Warning => {}
             Kind::End => self.items.ended(say),
             Kind::Error => {

@@ -1,5 +1,6 @@
 //! Items: the pieces of a conversation that get a transcript each, in order.
 
+use super::update::Names;
 use crate::{session::Texts, stream::push};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -32,6 +33,7 @@ impl Events {
 
 /// The items of a session.
 pub(super) struct Items {
+    names: Names,
     events: Events,
     made: u64,
     /// The item that is being spoken, and whether it was committed before its speech ended.
@@ -43,15 +45,18 @@ pub(super) struct Items {
     told: String,
     /// What stands, of an item that the client has not committed yet.
     kept: String,
+    /// The seconds of audio that it is of.
+    kept_seconds: f64,
     /// Whether a text that may change was told and not yet one that stands.
     is_pending: bool,
-    /// Whether the worker has said that no transcript will come.
-    pub(super) is_mute: bool,
+    /// Why no transcript will come, where the worker has said so.
+    pub(super) mute: Option<String>,
 }
 
 impl Items {
-    pub(super) fn new(events: Events) -> Self {
+    pub(super) fn new(names: Names, events: Events) -> Self {
         Self {
+            names,
             events,
             made: 0,
             open: None,
@@ -59,8 +64,9 @@ impl Items {
             previous: None,
             told: String::new(),
             kept: String::new(),
+            kept_seconds: 0.0,
             is_pending: false,
-            is_mute: false,
+            mute: None,
         }
     }
 
@@ -95,8 +101,8 @@ impl Items {
         };
         self.commit(id, say);
         if !self.kept.is_empty() && !self.is_pending {
-            let text = std::mem::take(&mut self.kept);
-            self.complete(&text, say);
+            let (text, seconds) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.kept_seconds));
+            self.complete(&text, seconds, say);
         }
     }
 
@@ -104,6 +110,7 @@ impl Items {
     pub(super) fn cleared(&mut self, say: &mut Texts) {
         self.open = None;
         self.kept.clear();
+        self.kept_seconds = 0.0;
         self.told.clear();
         self.is_pending = false;
         self.say(say, "input_audio_buffer.cleared", json!({}));
@@ -118,8 +125,8 @@ impl Items {
     }
 
     /// A text that stands: the transcript of the oldest item that waits, or of the one that is being spoken. `by_voice`:
-    /// without either it is an item of its own, else it is kept until the client commits.
-    pub(super) fn stands(&mut self, text: &str, by_voice: bool, say: &mut Texts) {
+    /// without either it is an item of its own, else it is kept until the client commits. `seconds`: of how much audio.
+    pub(super) fn stands(&mut self, text: &str, seconds: f64, by_voice: bool, say: &mut Texts) {
         self.is_pending = false;
         if self.waiting.is_empty() {
             if !by_voice {
@@ -128,6 +135,7 @@ impl Items {
                         self.kept.push(' ');
                     }
                     self.kept.push_str(text);
+                    self.kept_seconds += seconds;
                 }
                 return;
             }
@@ -141,7 +149,8 @@ impl Items {
             self.commit(id, say);
         }
         let whole = [std::mem::take(&mut self.kept).as_str(), text].join(" ");
-        self.complete(whole.trim(), say);
+        let seconds = std::mem::take(&mut self.kept_seconds) + seconds;
+        self.complete(whole.trim(), seconds, say);
     }
 
     /// Nothing more comes.
@@ -159,8 +168,14 @@ impl Items {
             "id": id, "object": "realtime.item", "type": "message", "status": "completed", "role": "user",
             "content": content,
         });
-        self.say(say, "conversation.item.created", json!({"previous_item_id": previous, "item": item}));
-        if self.is_mute {
+        let kinds: &[&str] = match self.names {
+            Names::Beta => &["conversation.item.created"],
+            Names::Current => &["conversation.item.added", "conversation.item.done"],
+        };
+        for kind in kinds {
+            self.say(say, kind, json!({"previous_item_id": previous, "item": item}));
+        }
+        if self.mute.is_some() {
             return self.fail(&id, say);
         }
         if self.waiting.len() >= WAITING
@@ -171,13 +186,14 @@ impl Items {
         self.waiting.push_back(id);
     }
 
-    fn complete(&mut self, text: &str, say: &mut Texts) {
+    fn complete(&mut self, text: &str, seconds: f64, say: &mut Texts) {
         let Some(id) = self.waiting.front().cloned() else { return };
         self.delta(&id, text, say);
         self.waiting.pop_front();
         self.told.clear();
         let kind = "conversation.item.input_audio_transcription.completed";
-        self.say(say, kind, json!({"item_id": id, "content_index": 0, "transcript": text}));
+        let usage = json!({"type": "duration", "seconds": (seconds * 1_000.0).round() / 1_000.0});
+        self.say(say, kind, json!({"item_id": id, "content_index": 0, "transcript": text, "usage": usage}));
     }
 
     fn delta(&mut self, id: &str, text: &str, say: &mut Texts) {
@@ -190,7 +206,7 @@ impl Items {
     }
 
     fn fail(&mut self, id: &str, say: &mut Texts) {
-        let message = "No transcript was made of this item";
+        let message = self.mute.as_deref().unwrap_or("No transcript was made of this item");
         let error = json!({"type": "server_error", "code": "no_transcript", "message": message, "param": null});
         let kind = "conversation.item.input_audio_transcription.failed";
         self.say(say, kind, json!({"item_id": id, "content_index": 0, "error": error}));

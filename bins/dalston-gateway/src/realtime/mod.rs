@@ -6,8 +6,9 @@ mod update;
 
 use crate::{
     Gateway,
-    handshake::{Shaken, Terms, shake},
+    handshake::{Shaken, Terms, offers, shake},
     session::Fault,
+    stream::is_word,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,14 +17,22 @@ use actix_web::{
 use dalston_actix::{Entered, Problem};
 use dialect::Realtime;
 use serde::Deserialize;
+use update::Names;
 
 /// Audio comes in base64 within JSON, so a frame may be as long as a message.
 const TERMS: Terms = Terms { frame_bytes: 1024 * 1024, protocol: "realtime" };
 
+/// What a client says that knows the beta's names only.
+const BETA: (&str, &str) = ("openai-beta", "realtime=v1");
+const BETA_PROTOCOL: &str = "openai-beta.realtime-v1";
+
+/// What the query asks for. Official clients name a model, and some of them nothing else.
 #[derive(Deserialize)]
 struct Asked {
     #[serde(default)]
     intent: String,
+    #[serde(default)]
+    model: String,
 }
 
 /// Opens a stream, or closes the socket with the reason.
@@ -37,11 +46,28 @@ pub(crate) async fn open(
         Shaken::Open(opened) => opened,
         Shaken::Closed(response) => return Ok(response),
     };
+    let names = if knows_the_beta(&request) { Names::Beta } else { Names::Current };
     let asked = Query::<Asked>::from_query(request.query_string()).map(Query::into_inner);
-    let dialect = Realtime::new();
-    let config = match asked {
-        Ok(Asked { intent }) if intent == "transcription" => Ok(dialect.config()),
-        _ => Err(Fault::new("invalid_parameters", "Only intent=transcription can be served", false)),
+    let (model, fault) = match asked {
+        Ok(Asked { intent, .. }) if !matches!(intent.as_str(), "" | "transcription") => {
+            (None, Some("intent must be transcription: no other can be served"))
+        }
+        Ok(Asked { model, .. }) if model.is_empty() => (None, None),
+        Ok(Asked { model, .. }) if is_word(&model) => (Some(model), None),
+        _ => (None, Some("intent or model is not well-formed")),
+    };
+    let dialect = Realtime::new(names, model);
+    let config = match fault {
+        Some(message) => Err(Fault::new("invalid_parameters", message, false)),
+        None => Ok(dialect.config()),
     };
     opened.begin(&gateway, config, dialect).await
+}
+
+/// Whether a client says that it speaks the beta.
+fn knows_the_beta(request: &HttpRequest) -> bool {
+    let (name, value) = BETA;
+    let betas = request.headers().get_all(name).filter_map(|betas| betas.to_str().ok());
+    betas.flat_map(|betas| betas.split(',')).any(|beta| beta.trim().eq_ignore_ascii_case(value))
+        || offers(request, BETA_PROTOCOL)
 }

@@ -1,4 +1,4 @@
-//! What a client asks of a session: `transcription_session.update`, or `session.update` of the newer names.
+//! What a client asks of a session: `session.update`, or `transcription_session.update` of the beta.
 
 use crate::stream::is_word;
 use dalston_stream::{Encoding, StreamConfig};
@@ -8,6 +8,53 @@ use serde_json::{Value, json};
 const PCM_RATE: u32 = 24_000;
 /// Samples a second of G.711.
 const G711_RATE: u32 = 8_000;
+
+/// Which names of the protocol a client knows: those of the beta, which has ended, or today's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    Beta,
+    Current,
+}
+
+/// A field of a session that cannot be served as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unserved {
+    beta: &'static str,
+    current: &'static str,
+    /// What can be.
+    pub(super) wanted: &'static str,
+}
+
+impl Unserved {
+    /// The field, as the client calls it.
+    pub(super) const fn field(&self, names: Names) -> &'static str {
+        match names {
+            Names::Beta => self.beta,
+            Names::Current => self.current,
+        }
+    }
+}
+
+pub(super) const FORMAT: Unserved = Unserved {
+    beta: "session.input_audio_format",
+    current: "session.audio.input.format",
+    wanted: "The format must be PCM of 16 bits at 24000 Hz (pcm16, audio/pcm) or G.711 (g711_ulaw, g711_alaw, audio/pcmu, audio/pcma)",
+};
+const MODEL: Unserved = Unserved {
+    beta: "session.input_audio_transcription.model",
+    current: "session.audio.input.transcription.model",
+    wanted: "The model must be a name of 1 to 64 visible characters",
+};
+const LANGUAGE: Unserved = Unserved {
+    beta: "session.input_audio_transcription.language",
+    current: "session.audio.input.transcription.language",
+    wanted: "The language must be a tag of 1 to 64 visible characters: en, de-CH",
+};
+const TURNS: Unserved = Unserved {
+    beta: "session.turn_detection",
+    current: "session.audio.input.turn_detection",
+    wanted: "The turn detection must be server_vad, semantic_vad or null",
+};
 
 /// What a client asked for, all together.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +78,13 @@ impl Default for Wanted {
 }
 
 impl Wanted {
-    /// With what an update asks for; what it does not name stays. `Err` names the field that cannot be served.
-    pub(super) fn updated(&self, session: &Value) -> Result<Self, &'static str> {
+    /// What is usual, of this model.
+    pub(super) fn of(model: Option<String>) -> Self {
+        Self { model, ..Self::default() }
+    }
+
+    /// With what an update asks for, in either names; what it does not name stays.
+    pub(super) fn updated(&self, session: &Value) -> Result<Self, Unserved> {
         let mut wanted = self.clone();
         // The newer names lie deeper, and are otherwise the same.
         let input = &session["audio"]["input"];
@@ -41,19 +93,18 @@ impl Wanted {
             None => input.get(new).cloned(),
         };
         if let Some(format) = either("input_audio_format", "format") {
-            wanted.encoding = encoding(&format).ok_or("session.input_audio_format")?;
+            wanted.encoding = encoding(&format).ok_or(FORMAT)?;
         }
         if let Some(transcription) = either("input_audio_transcription", "transcription") {
-            for (field, name, into) in [
-                ("model", "session.input_audio_transcription.model", &mut wanted.model),
-                ("language", "session.input_audio_transcription.language", &mut wanted.language),
-            ] {
+            for (field, unserved, into) in
+                [("model", MODEL, &mut wanted.model), ("language", LANGUAGE, &mut wanted.language)]
+            {
                 match transcription.get(field) {
                     None => {}
                     Some(Value::Null) => *into = None,
                     Some(Value::String(word)) if word.is_empty() => *into = None,
                     Some(Value::String(word)) if is_word(word) => *into = Some(word.clone()),
-                    Some(_) => return Err(name),
+                    Some(_) => return Err(unserved),
                 }
             }
         }
@@ -61,7 +112,7 @@ impl Wanted {
             wanted.by_voice = match turns["type"].as_str() {
                 Some("server_vad" | "semantic_vad") => true,
                 None if turns.is_null() => false,
-                _ => return Err("session.turn_detection"),
+                _ => return Err(TURNS),
             };
             wanted.turn_detection = if turns.is_null() { turns } else { json!({"type": "server_vad"}) };
         }
@@ -81,8 +132,15 @@ impl Wanted {
         }
     }
 
-    /// The session, in the older names.
-    pub(super) fn older(&self, id: &str) -> Value {
+    /// The session.
+    pub(super) fn session(&self, names: Names, id: &str) -> Value {
+        match names {
+            Names::Beta => self.beta(id),
+            Names::Current => self.current(id),
+        }
+    }
+
+    fn beta(&self, id: &str) -> Value {
         let format = match self.encoding {
             Encoding::MuLaw => "g711_ulaw",
             Encoding::ALaw => "g711_alaw",
@@ -100,8 +158,7 @@ impl Wanted {
         })
     }
 
-    /// The session, in the newer names.
-    pub(super) fn newer(&self, id: &str) -> Value {
+    fn current(&self, id: &str) -> Value {
         let format = match self.encoding {
             Encoding::MuLaw => json!({"type": "audio/pcmu"}),
             Encoding::ALaw => json!({"type": "audio/pcma"}),
@@ -166,13 +223,12 @@ mod tests {
     #[test]
     fn what_cannot_be_served_is_named() {
         let wrong = |session: Value| Wanted::default().updated(&session).unwrap_err();
-        assert_eq!(wrong(json!({"input_audio_format": "mp3"})), "session.input_audio_format");
-        assert_eq!(
-            wrong(json!({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 8000}}}})),
-            "session.input_audio_format"
-        );
-        assert_eq!(wrong(json!({"turn_detection": {"type": "other"}})), "session.turn_detection");
-        let model = json!({"input_audio_transcription": {"model": "a b"}});
-        assert_eq!(wrong(model), "session.input_audio_transcription.model");
+        assert_eq!(wrong(json!({"input_audio_format": "mp3"})), FORMAT);
+        assert_eq!(wrong(json!({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 8000}}}})), FORMAT);
+        assert_eq!(wrong(json!({"turn_detection": {"type": "other"}})), TURNS);
+        assert_eq!(wrong(json!({"input_audio_transcription": {"model": "a b"}})), MODEL);
+        assert_eq!(wrong(json!({"audio": {"input": {"transcription": {"language": 5}}}})), LANGUAGE);
+        assert_eq!(FORMAT.field(Names::Current), "session.audio.input.format");
+        assert_eq!(FORMAT.field(Names::Beta), "session.input_audio_format");
     }
 }

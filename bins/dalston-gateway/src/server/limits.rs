@@ -22,6 +22,8 @@ pub struct Limits {
     pub linger: Duration,
     /// Time for which all is served after the gateway was asked to stop.
     pub drain: Duration,
+    /// Time within which those who have just connected send their request, before the gateway stops.
+    pub settle: Duration,
     /// Time to finish requests when the server stops; whole seconds.
     pub finish: Duration,
     /// Bytes of a client's answers that the kernel holds. Linux takes twice as much memory for them.
@@ -45,6 +47,7 @@ impl Default for Limits {
             disconnect: Duration::from_secs(1),
             linger: Duration::from_secs(30),
             drain: Duration::from_secs(5),
+            settle: Duration::from_millis(500),
             finish: Duration::from_secs(30),
             send_buffer: 256 * 1024,
             connections: 10_000,

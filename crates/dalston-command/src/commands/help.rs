@@ -26,8 +26,7 @@ impl Command for Help {
             return Drawing::of(data, Self::COLUMNS);
         };
         let caller = vec![Span::plain("You are "), Span::new(Tone::Strong, &text(&data["caller"]))];
-        let mut blocks =
-            vec![Block::Line(caller), note("* must be given. On the command line /keys_list is dalston keys list.")];
+        let mut blocks = vec![Block::Line(caller), note(&legend(commands))];
         for (noun, commands) in groups(commands) {
             blocks.push(heading(noun));
             blocks.extend(commands.into_iter().flat_map(lines));
@@ -115,6 +114,15 @@ fn who(caller: &Caller, name: &str) -> String {
     let scopes = caller.scopes().to_string();
     let scopes = if scopes.is_empty() { "none" } else { &scopes };
     format!("{name}, tenant {}, scopes {scopes}, {limit}", caller.tenant())
+}
+
+/// How to read the list, by a command of the caller's own.
+fn legend(commands: &[Value]) -> String {
+    let legend = "* must be given.";
+    match commands.iter().find_map(|command| command["name"].as_str()?.split_once('.')) {
+        Some((noun, verb)) => format!("{legend} On the command line /{noun}_{verb} is dalston {noun} {verb}."),
+        None => legend.to_owned(),
+    }
 }
 
 /// The commands by their noun, in the order in which it first appears.

@@ -9,6 +9,7 @@ mod lenient;
 mod loose;
 mod mended;
 mod raw;
+mod stamped;
 #[cfg(test)]
 mod tests;
 mod utf8;
@@ -189,7 +190,7 @@ fn lines(file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<(), Eng
     Ok(())
 }
 
-/// Gives away what is no JSON, as one segment. What `jq` makes of a text, or of none, is read as such.
+/// Gives away what is no JSON, as one segment unless its lines have times. What `jq` makes of a text, or of none, is read as such.
 fn text(mut file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<Head, EngineError> {
     file.rewind()?;
     let mut bytes = Vec::new();
@@ -199,7 +200,9 @@ fn text(mut file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<Head
     if !is_quoted && matches!(text.trim(), "" | "null") {
         return Err(EngineError::Rejected(NOTHING, "it wrote nothing to its standard output".to_owned()));
     }
-    if !text.trim().is_empty() {
+    if let Some(segments) = stamped::segments(&text) {
+        segments.into_iter().try_for_each(|segment| relay.segment(segment))?;
+    } else if !text.trim().is_empty() {
         let end = seconds.unwrap_or_default();
         relay.segment(Segment { start: 0.0, end, text, confidence: None, words: Vec::new() })?;
     }

@@ -263,3 +263,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn lines_that_begin_with_their_times_are_segments() {
+    for stamped in [
+        "\n[00:00:00.500 --> 00:00:02.000]   Hello there.\n[00:00:02.000 --> 00:01:03.250]   Who\nare you?\n\n",
+        "[00:00.500 --> 00:02.000] Hello there.\r\n[00:02.000 --> 01:03.250] Who\r\nare you?\r\n",
+        "[0.50s -> 2.00s] Hello there.\n[2.00s -> 63.25s]  Who are you?",
+        "[0:00:00,500 --> 0:00:02,000]Hello there.\n[0:00:02,000 --> 0:01:03,250]Who are you?",
+    ] {
+        let (_, segments) = read(output, stamped.as_bytes()).unwrap();
+        assert_eq!(texts(&segments), ["Hello there.", "Who are you?"], "{stamped}");
+        let times: Vec<(f64, f64)> = segments.iter().map(|segment| (segment.start, segment.end)).collect();
+        assert_eq!(times, [(0.5, 2.0), (2.0, 63.25)], "{stamped}");
+    }
+    // What only looks like it is a text, of which nothing is dropped.
+    for text in [
+        "Hello.\n[00:00:00.500 --> 00:00:02.000] there",
+        "[laughter] Hello.",
+        "[a --> b] c",
+        "[ --> ] c",
+        "[1 - 2] c",
+        "[1:2:x --> 3] c",
+        "[00:00.500 --> 00:02.000 no end",
+    ] {
+        let (_, segments) = read(output, text.as_bytes()).unwrap();
+        assert_eq!(texts(&segments), [text.replace('\n', " ")], "{text}");
+    }
+}

@@ -7,7 +7,13 @@ use futures_util::StreamExt;
 use object_store::{
     ClientOptions, Error, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart, aws::AmazonS3Builder, path,
 };
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use thiserror::Error;
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,6 +24,8 @@ use tokio::{
 const CONNECT: Duration = Duration::from_secs(5);
 /// A step that takes longer is an outage: a part that goes, a piece that comes.
 const STEP: Duration = Duration::from_mins(1);
+/// A bucket that does not answer holds up a start for so long.
+const CHECK: Duration = Duration::from_secs(10);
 /// How often, and for how long, a request is made again.
 const RETRIES: usize = 3;
 const RETRYING: Duration = Duration::from_secs(15);
@@ -49,6 +57,22 @@ pub struct BucketParts {
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     prefix: String,
+    /// Whether the last request was answered; `None` before the first.
+    answered: Mutex<Option<bool>>,
+}
+
+/// Why a bucket cannot be used until somebody changes a setting or a permission.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum BucketError {
+    /// The server knows no such bucket.
+    #[error("the server has no such bucket")]
+    Missing,
+    /// The server refuses this action.
+    #[error(
+        "the server refuses {0}: AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is wrong, or lacks a permission; \
+         PutObject, GetObject, DeleteObject, AbortMultipartUpload and ListBucket are needed"
+    )]
+    Forbidden(&'static str),
 }
 
 /// An object that was listed.
@@ -80,11 +104,75 @@ impl Bucket {
             builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
         }
         let store = builder.build().map_err(io::Error::other)?;
-        Ok(Self { store: Arc::new(store), prefix: parts.prefix })
+        Ok(Self { store: Arc::new(store), prefix: parts.prefix, answered: Mutex::default() })
+    }
+
+    /// Whether the last request was answered; `None` before the first.
+    pub(super) fn is_answered(&self) -> Option<bool> {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes, reads, lists and deletes an object, to find out what the settings and permissions do not allow. An outage
+    /// is no error: it is logged, and may end.
+    pub(super) async fn check(&self) -> Result<(), BucketError> {
+        let path = self.within("check", None);
+        let get = async || self.store.get(&path).await?.bytes().await.map(drop);
+        let list = async || self.store.list(Some(&self.within("audio", None))).next().await.transpose().map(drop);
+        let checked = async {
+            examined("PutObject", self.store.put(&path, "".into()).await.map(drop))?;
+            examined("GetObject", get().await)?;
+            // The crate does not tell why a list failed. A server that has just answered twice refuses it.
+            list().await.map_err(|_| Flaw::Lasting(BucketError::Forbidden("ListBucket")))?;
+            examined("DeleteObject", self.store.delete(&path).await)
+        };
+        let checked =
+            timeout(CHECK, checked).await.unwrap_or_else(|_| Err(Flaw::Outage("no answer in time".to_owned())));
+        self.note(checked.is_ok());
+        match checked {
+            Ok(()) => Ok(()),
+            Err(Flaw::Lasting(error)) => Err(error),
+            Err(Flaw::Outage(error)) => {
+                tracing::warn!(error, "the store of audio and results is not available");
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&self, is_answered: bool) {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(is_answered);
+    }
+
+    /// The same result, which tells whether the bucket answers.
+    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        match &result {
+            Err(error) if is_outage(error) => self.note(false),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+            _ => self.note(true),
+        }
+        result
+    }
+
+    /// What "no such object" means: it is true where the bucket itself is there, and an outage anywhere else. The
+    /// server, and whatever stands before it, says both with 404.
+    async fn located<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        let is_missing = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if is_missing {
+            self.listed("audio", None, 1).await?;
+        }
+        result
     }
 
     /// Puts a file, part by part.
     pub(super) async fn put(&self, blob: &Blob, from: &Path) -> io::Result<()> {
+        // Of an object that is written, "not found" tells of its bucket.
+        let put = self.put_parts(blob, from).await.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::HostUnreachable, error),
+            _ => error,
+        });
+        self.noted(put)
+    }
+
+    async fn put_parts(&self, blob: &Blob, from: &Path) -> io::Result<()> {
         let mut file = File::open(from).await?;
         let upload = step(self.store.put_multipart(&self.path(blob))).await?;
         let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
@@ -109,10 +197,15 @@ impl Bucket {
         }
     }
 
-    /// Brings an object into a new file.
+    /// Brings an object into a file, in the place of what it held.
     pub(super) async fn fetch(&self, blob: &Blob, to: &Path) -> io::Result<()> {
+        let fetched = self.fetch_pieces(blob, to).await;
+        self.noted(self.located(fetched).await)
+    }
+
+    async fn fetch_pieces(&self, blob: &Blob, to: &Path) -> io::Result<()> {
         let mut pieces = step(self.store.get(&self.path(blob))).await?.into_stream();
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(to).await?;
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(to).await?;
         while let Some(piece) = timeout(STEP, pieces.next()).await? {
             file.write_all(&piece.map_err(|error| fault(&error))?).await?;
         }
@@ -121,7 +214,8 @@ impl Bucket {
 
     /// Whether there is such an object.
     pub(super) async fn has(&self, blob: &Blob) -> io::Result<bool> {
-        match step(self.store.head(&self.path(blob))).await {
+        let found = step(self.store.head(&self.path(blob))).await;
+        match self.noted(self.located(found).await) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -130,11 +224,16 @@ impl Bucket {
 
     /// Deletes an object, if it is there.
     pub(super) async fn delete(&self, blob: &Blob) -> io::Result<()> {
-        super::folder::gone(step(self.store.delete(&self.path(blob))).await)
+        let deleted = step(self.store.delete(&self.path(blob))).await;
+        super::folder::gone(self.noted(self.located(deleted).await))
     }
 
     /// Up to `limit` objects of a folder, after the one of this name, in the order of their names.
     pub(super) async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<Listed>> {
+        self.noted(self.listed(folder, after, limit).await)
+    }
+
+    async fn listed(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<Listed>> {
         let within = self.within(folder, None);
         let mut found = match after {
             Some(name) => self.store.list_with_offset(Some(&within), &self.within(folder, Some(name))),
@@ -144,7 +243,8 @@ impl Bucket {
         while listed.len() < limit
             && let Some(object) = timeout(STEP, found.next()).await?
         {
-            let object = object.map_err(|error| fault(&error))?;
+            // A folder without objects is an empty list: "not found" tells of the bucket.
+            let object = object.map_err(|error| outage(&error))?;
             let modified = Timestamp::from_micros(object.last_modified.timestamp_micros());
             listed.push(Listed { name: object.location.filename().unwrap_or_default().to_owned(), modified });
         }
@@ -167,9 +267,31 @@ async fn step<T>(asked: impl Future<Output = object_store::Result<T>>) -> io::Re
 
 /// What an error of the store is as one of a file. The text of the store is for the log, and names no key.
 fn fault(error: &Error) -> io::Error {
-    let kind = match error {
-        Error::NotFound { .. } => io::ErrorKind::NotFound,
-        _ => io::ErrorKind::HostUnreachable,
-    };
-    io::Error::new(kind, error.to_string())
+    match error {
+        Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error.to_string()),
+        _ => outage(error),
+    }
+}
+
+fn outage(error: &Error) -> io::Error {
+    io::Error::new(io::ErrorKind::HostUnreachable, error.to_string())
+}
+
+/// Whether an error is one of the bucket, and not of this machine.
+pub(crate) fn is_outage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::TimedOut)
+}
+
+/// What a check found.
+enum Flaw {
+    Lasting(BucketError),
+    Outage(String),
+}
+
+fn examined(action: &'static str, result: object_store::Result<()>) -> Result<(), Flaw> {
+    result.map_err(|error| match error {
+        Error::NotFound { .. } => Flaw::Lasting(BucketError::Missing),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Flaw::Lasting(BucketError::Forbidden(action)),
+        other => Flaw::Outage(other.to_string()),
+    })
 }

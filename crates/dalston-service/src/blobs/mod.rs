@@ -12,9 +12,11 @@ mod recovery;
 mod scratch;
 mod staged;
 
-pub use bucket::{Bucket, BucketParts};
+pub use bucket::{Bucket, BucketError, BucketParts};
 pub use scratch::Desk;
 pub use staged::Staged;
+
+pub(crate) use bucket::is_outage;
 
 use crate::{ServiceError, ServiceResult};
 use dalston_model::JobId;
@@ -93,6 +95,19 @@ impl Blobs {
     /// The greatest length of an upload in bytes.
     pub const fn max_bytes(&self) -> u64 {
         self.max_bytes
+    }
+
+    /// Finds out whether the bucket, if there is one, may be used: an error lasts until a setting or a permission changes.
+    pub(crate) async fn check(&self) -> Result<(), BucketError> {
+        match &self.bucket {
+            Some(bucket) => bucket.check().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the bucket answered the last request; `None` where there is none, and before the first.
+    pub(crate) fn is_answered(&self) -> Option<bool> {
+        self.bucket.as_ref()?.is_answered()
     }
 
     /// Refuses what the disk has no room for: so many bytes, and the 64 MiB that stay free.

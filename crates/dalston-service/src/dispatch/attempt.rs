@@ -2,7 +2,7 @@
 
 use super::{Dispatcher, LAST, draft::Draft, length::metered};
 use crate::{
-    blobs::Blob,
+    blobs::{Blob, is_outage},
     board::{Board, Run, Why},
     view,
 };
@@ -18,8 +18,9 @@ use tokio::{
 
 /// How long a job waits after an attempt that failed; after further ones as long as after the last.
 const BACKOFF: [u64; 5] = [2, 8, 30, 120, 600];
-/// A store that is away is told again after this time.
+/// A store that is away is told again after this time; a bucket after this time, twice as long, … up to the other.
 const AGAIN: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What clients read.
 const UNAVAILABLE: &str = "The engine is not available";
@@ -121,12 +122,12 @@ impl Dispatcher {
 
     async fn transcribe(&self, job: &Job, reserved_ms: u64, run: &Arc<Run>) -> io::Result<Done> {
         let desk = self.blobs.desk().await?;
-        let (mut stop, mut over) = (run.stopping(), pin!(sleep(self.terms.patience)));
-        let audio = tokio::select! {
-            audio = self.blobs.audio(job.id, &desk) => audio?,
-            () = &mut over => return Ok(Done::NotNow(TOO_LONG)),
-            () = told(&mut stop) => return Ok(Done::Stopped(run.why().unwrap_or(Why::Stopping))),
+        let mut stop = run.stopping();
+        let audio = match Self::through(run, || self.blobs.audio(job.id, &desk)).await {
+            Ok(audio) => audio?,
+            Err(why) => return Ok(Done::Stopped(why)),
         };
+        let mut over = pin!(sleep(self.terms.patience));
         let most = self.most(job, reserved_ms).await;
         let about = tokio::select! {
             about = self.measured(job, &audio, most) => about?,
@@ -177,13 +178,41 @@ impl Dispatcher {
         match (run.why(), ended) {
             (Some(why @ (Why::Cancelled | Why::Lost)), _) => Ok(Done::Stopped(why)),
             (_, Ok(summary)) => {
-                self.blobs.publish(&path, &run.lease).await?;
+                match Self::through(run, || self.blobs.publish(&path, &run.lease)).await {
+                    Ok(published) => published?,
+                    Err(why) => return Ok(Done::Stopped(why)),
+                }
                 let audio_ms = metered(job, summary.duration, reserved_ms, most);
                 Ok(Done::Transcript(summary, audio_ms))
             }
             (Some(Why::TooLong), Err(_)) => Ok(Done::NotNow(TOO_LONG)),
             (Some(why), Err(_)) => Ok(Done::Stopped(why)),
             (None, Err(error)) => failed(job, error),
+        }
+    }
+
+    /// What a bucket is asked for, again and again while it is away, until it answers or the run is to stop. So an outage
+    /// takes neither an attempt nor a transcript from a job.
+    async fn through<T, W>(run: &Run, asked: impl Fn() -> W) -> Result<io::Result<T>, Why>
+    where
+        W: Future<Output = io::Result<T>>,
+    {
+        let (mut stop, mut pause) = (run.stopping(), AGAIN);
+        let answered = async {
+            loop {
+                match asked().await {
+                    Err(error) if is_outage(&error) => {
+                        tracing::warn!(%error, job = %run.lease.job, "a job waits for the store of audio and results");
+                        sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST);
+                    }
+                    answered => return answered,
+                }
+            }
+        };
+        tokio::select! {
+            answered = answered => Ok(answered),
+            () = told(&mut stop) => Err(run.why().unwrap_or(Why::Stopping)),
         }
     }
 

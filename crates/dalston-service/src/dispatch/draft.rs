@@ -15,6 +15,7 @@ pub(super) struct Draft {
     file: BufWriter<File>,
     run: Arc<Run>,
     segments: u64,
+    words: u64,
     speech: f64,
 }
 
@@ -22,13 +23,14 @@ impl Draft {
     /// A new file, which nobody else may read. Blocks.
     pub(super) fn create(path: &Path, run: Arc<Run>) -> io::Result<Self> {
         let file = BufWriter::new(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?);
-        Ok(Self { file, run, segments: 0, speech: 0.0 })
+        Ok(Self { file, run, segments: 0, words: 0, speech: 0.0 })
     }
 
     /// The last of it; the summary says what was counted here. Blocks.
     pub(super) fn finish(mut self, summary: Summary) -> io::Result<Summary> {
         self.file.flush()?;
-        Ok(Summary { segments: self.segments, speech_duration: self.speech, ..summary })
+        let Self { segments, words, speech, .. } = self;
+        Ok(Summary { segments, words, speech_duration: speech, ..summary })
     }
 }
 
@@ -37,6 +39,7 @@ impl Sink for Draft {
         serde_json::to_writer(&mut self.file, segment)?;
         self.file.write_all(b"\n")?;
         self.segments += 1;
+        self.words += segment.words.len() as u64;
         self.speech += (segment.end - segment.start).max(0.0);
         Ok(())
     }

@@ -10,11 +10,11 @@ mod length;
 mod tidy;
 
 use crate::{
-    Blobs, Crowd, Deliveries,
+    Blobs, Crowd, Deliveries, Upload,
     board::{Board, Why},
 };
 use absence::Absence;
-use dalston_engine::{Decoders, Engine};
+use dalston_engine::{Decoders, Engine, EngineOption};
 use dalston_model::{SharedClock, SharedEntropy, TenantId, Timestamp};
 use dalston_store::{Beat, Lease, LeaseJobs, SharedStore};
 use schemars::JsonSchema;
@@ -161,6 +161,25 @@ impl Dispatcher {
     /// What its engine is, and the models that it lists.
     pub async fn models(&self) -> (&'static str, Vec<String>) {
         (self.engine.kind(), self.engine.models().await)
+    }
+
+    /// Whether its engine does anything with this option, as far as that is known before a job.
+    pub fn takes(&self, option: EngineOption) -> bool {
+        self.engine.takes(option)
+    }
+
+    /// The fields of an upload that its engine does nothing with.
+    pub fn without_effect(&self, upload: &Upload) -> Vec<&'static str> {
+        let Upload { model, language, options, .. } = upload;
+        let fields = [
+            ("model", EngineOption::Model, model.is_some()),
+            ("language", EngineOption::Language, language.as_deref().is_some_and(|language| language != "auto")),
+            ("prompt", EngineOption::Prompt, options.prompt.is_some()),
+            ("temperature", EngineOption::Temperature, options.temperature.is_some()),
+            ("timestamps", EngineOption::Words, options.words),
+        ];
+        let idle = fields.into_iter().filter(|(_, option, is_given)| *is_given && !self.takes(*option));
+        idle.map(|(name, ..)| name).collect()
     }
 
     /// How it is.

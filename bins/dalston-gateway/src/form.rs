@@ -1,0 +1,300 @@
+//! The form of an upload: ours, or OpenAI's as its clients and those of like servers send it. In both an empty field is an
+//! absent one. In OpenAI's, lists come in several spellings, and fields that are not known are passed over and named.
+
+use crate::{Gateway, fault::problem, fields, openai, upload::unread};
+use actix_multipart::{Field, Multipart};
+use actix_web::HttpRequest;
+use dalston_actix::Problem;
+use dalston_auth::Permit;
+use dalston_command::shown_name;
+use dalston_model::ErrorCode;
+use dalston_service::{FieldError, ServiceError, Shape, Staged, Upload};
+use futures_util::StreamExt;
+
+/// Parts of a form at most: lists have a part for each of their elements.
+const PARTS: usize = 1_000;
+/// Names of passed-over fields that are told at most.
+const NAMED: usize = 16;
+/// Bytes of a text part at most; of a prompt of OpenAI's the last ones count.
+const TEXT_BYTES: usize = 4096;
+
+/// Whose form it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Ours; with a `response_format` also OpenAI's, for a transcription.
+    Own,
+    /// OpenAI's, for a transcription.
+    Transcription,
+    /// OpenAI's, for a translation.
+    Translation,
+}
+
+/// What a form asks for.
+pub(crate) struct Form {
+    pub(crate) staged: Staged,
+    pub(crate) upload: Upload,
+    /// The shape of the transcript, as OpenAI gives it. `None`: the answer is the job.
+    pub(crate) shape: Option<Shape>,
+    /// Names of the fields that were passed over.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// A form as far as it was read.
+#[derive(Default)]
+struct Reading {
+    staged: Option<Staged>,
+    upload: Upload,
+    seen: Vec<String>,
+    ignored: Vec<String>,
+    /// The first field that our own form does not have, and what is wrong with it there.
+    foreign: Option<FieldError>,
+    format: Option<String>,
+    segments: bool,
+    words: bool,
+    stream: bool,
+}
+
+/// Fields that are given once: of two nobody could say which counts.
+const ONCE: [&str; 9] =
+    ["file", "model", "language", "prompt", "temperature", "response_format", "stream", "timestamps", "metadata"];
+
+/// Fields of OpenAI's that are taken and have no effect: how audio is cut, and what else is told, is the engine's affair.
+const WITHOUT_EFFECT: [&str; 6] =
+    ["chunking_strategy", "include", "keywords", "known_speaker_names", "known_speaker_references", "languages"];
+
+/// What becomes of a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is read.
+    Taken,
+    /// It is read over, as its client expects.
+    Idle,
+    /// It is read over, and named.
+    Unknown,
+}
+
+impl Dialect {
+    fn fate(self, name: &str) -> Fate {
+        match name {
+            "model" | "prompt" | "temperature" | "response_format" => Fate::Taken,
+            "language" | "timestamp_granularities" | "stream" if self != Self::Translation => Fate::Taken,
+            "timestamps" | "metadata" if self == Self::Own => Fate::Taken,
+            _ if WITHOUT_EFFECT.contains(&name) && self != Self::Translation => Fate::Idle,
+            _ => Fate::Unknown,
+        }
+    }
+}
+
+impl Form {
+    /// Reads a form part by part. `digest` asks for the SHA-256 of the file.
+    pub(crate) async fn read(
+        mut parts: Multipart,
+        dialect: Dialect,
+        request: &HttpRequest,
+        permit: &Permit,
+        gateway: &Gateway,
+        digest: bool,
+    ) -> Result<Self, Problem> {
+        let (mut form, mut count) = (Reading::default(), 0);
+        while let Some(field) = parts.next().await {
+            let mut field = field.map_err(unread)?;
+            count += 1;
+            if count > PARTS {
+                return Err(Problem::malformed("The form has more than 1000 parts"));
+            }
+            let given = field.name().unwrap_or_default().to_owned();
+            // `include[]`, `timestamp_granularities[0]`, `chunking_strategy[type]`.
+            let name = given.split('[').next().unwrap_or_default();
+            if let Some(once) = ONCE.into_iter().find(|once| *once == name) {
+                if form.seen.iter().any(|seen| seen == once) {
+                    return Err(problem(ServiceError::invalid(name, "must be given once")));
+                }
+                form.seen.push(once.to_owned());
+            }
+            if name == "file" {
+                form.take_file(&mut field, permit, gateway, digest).await?;
+                continue;
+            }
+            let fate = dialect.fate(name);
+            if !is_own(name) {
+                form.note_foreign(name, fate);
+            }
+            match fate {
+                Fate::Taken => form.take(name, dialect, &mut field).await?,
+                Fate::Idle => pass_over(&mut field).await?,
+                Fate::Unknown => {
+                    pass_over(&mut field).await?;
+                    form.ignore(name);
+                }
+            }
+            if form.format.is_some() {
+                openai::speak(request);
+            }
+        }
+        form.finish(dialect)
+    }
+}
+
+/// Whether our own form has such a field, or it is the one that makes the form OpenAI's.
+fn is_own(name: &str) -> bool {
+    Dialect::Own.fate(name) == Fate::Taken && !matches!(name, "timestamp_granularities" | "stream")
+}
+
+impl Reading {
+    async fn take_file(
+        &mut self,
+        field: &mut Field,
+        permit: &Permit,
+        gateway: &Gateway,
+        digest: bool,
+    ) -> Result<(), Problem> {
+        self.upload.filename = field.content_disposition().and_then(fields::file_name);
+        self.upload.content_type = field.content_type().map(|kind| kind.essence_str().chars().take(255).collect());
+        let mut staged = gateway.runtime.services.jobs.stage(permit, digest).await.map_err(problem)?;
+        while let Some(chunk) = field.next().await {
+            staged.write(&chunk.map_err(unread)?).await.map_err(problem)?;
+        }
+        self.staged = Some(staged);
+        Ok(())
+    }
+
+    /// Takes a field that is known.
+    async fn take(&mut self, name: &str, dialect: Dialect, field: &mut Field) -> Result<(), Problem> {
+        let text = if name == "prompt" && dialect != Dialect::Own { end(field).await? } else { text(field).await? };
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        match name {
+            "response_format" => self.format = Some(text.trim().to_owned()),
+            "timestamp_granularities" => self.granularities(text.trim())?,
+            "stream" => self.stream = is_true(text.trim())?,
+            "prompt" => fields::take(&mut self.upload, name, &text)?,
+            _ => fields::take(&mut self.upload, name, text.trim())?,
+        }
+        Ok(())
+    }
+
+    /// One, several with commas, or a list of JSON.
+    fn granularities(&mut self, text: &str) -> Result<(), Problem> {
+        let plain = |sign: char| !matches!(sign, '[' | ']' | '"' | '\'' | ' ');
+        let words: String = text.chars().filter(|sign| plain(*sign)).collect();
+        for word in words.split(',').filter(|word| !word.is_empty()) {
+            match word {
+                "segment" => self.segments = true,
+                "word" => self.words = true,
+                _ => {
+                    let wanted = "must be segment or word";
+                    return Err(problem(ServiceError::invalid("timestamp_granularities[]", wanted)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the name of a field that was passed over.
+    fn ignore(&mut self, name: &str) {
+        let name = shown_name(name);
+        if self.ignored.len() < NAMED && !self.ignored.iter().any(|known| known == name) {
+            self.ignored.push(name.to_owned());
+        }
+    }
+
+    /// Keeps the first field that our own form does not have: whether it is ours is known at the end.
+    fn note_foreign(&mut self, name: &str, fate: Fate) {
+        let detail = match fate {
+            Fate::Unknown => "is not a field of this form",
+            _ => "is a field of OpenAI's form: give response_format too, or use /openai/v1",
+        };
+        self.foreign.get_or_insert_with(|| FieldError::new(shown_name(name), detail));
+    }
+
+    fn finish(mut self, dialect: Dialect) -> Result<Form, Problem> {
+        let shape = match (&self.format, dialect) {
+            (None, Dialect::Own) => {
+                if let Some(foreign) = self.foreign.take() {
+                    return Err(problem(ServiceError::Invalid(vec![foreign])));
+                }
+                None
+            }
+            _ => Some(self.shape(dialect == Dialect::Translation)?),
+        };
+        let Self { staged, mut upload, ignored, words, .. } = self;
+        upload.options.words |= words;
+        upload.options.translate = dialect == Dialect::Translation;
+        let staged = staged.ok_or_else(|| problem(ServiceError::invalid("file", "is required")))?;
+        Ok(Form { staged, upload, shape, ignored })
+    }
+
+    /// The shape that OpenAI's form asks for.
+    fn shape(&self, translated: bool) -> Result<Shape, Problem> {
+        let words = self.words || self.upload.options.words;
+        Ok(match self.format.as_deref().unwrap_or("json") {
+            "verbose_json" => Shape::Verbose { segments: self.segments || !words, words, translated },
+            // As OpenAI does: times of segments are left out, those of words are refused.
+            "json" | "text" | "srt" | "vtt" if self.words => {
+                let wanted = "word wants the response_format verbose_json";
+                return Err(problem(ServiceError::invalid("timestamp_granularities[]", wanted)));
+            }
+            // Of the other formats a stream is not offered, and the wish without effect.
+            "json" | "text" if self.stream => Shape::Events,
+            "json" => Shape::Json,
+            "text" => Shape::Text,
+            "srt" => Shape::Srt,
+            "vtt" => Shape::Vtt,
+            _ => {
+                let wanted = "must be json, text, srt, verbose_json or vtt: engines tell no speakers";
+                return Err(problem(ServiceError::invalid("response_format", wanted)));
+            }
+        })
+    }
+}
+
+fn is_true(text: &str) -> Result<bool, Problem> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err(problem(ServiceError::invalid("stream", "must be true or false"))),
+    }
+}
+
+/// The text of a part.
+async fn text(field: &mut Field) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.next().await {
+        bytes.extend_from_slice(&chunk.map_err(unread)?);
+        if bytes.len() > TEXT_BYTES {
+            return Err(Problem::new(ErrorCode::TooLarge, "A text part is larger than 4096 bytes"));
+        }
+    }
+    utf8(bytes)
+}
+
+/// The end of the text of a part: Whisper takes the last 224 tokens of a prompt, however long it is.
+async fn end(field: &mut Field) -> Result<String, Problem> {
+    let (mut bytes, mut is_cut) = (Vec::new(), false);
+    while let Some(chunk) = field.next().await {
+        bytes.extend_from_slice(&chunk.map_err(unread)?);
+        if let Some(surplus) = bytes.len().checked_sub(TEXT_BYTES).filter(|surplus| *surplus > 0) {
+            bytes.drain(..surplus);
+            is_cut = true;
+        }
+    }
+    if is_cut {
+        // The rest of a character whose beginning was cut off.
+        let rest = bytes.iter().take_while(|byte| **byte & 0xc0 == 0x80).count();
+        bytes.drain(..rest);
+    }
+    utf8(bytes)
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(bytes).map_err(|_| Problem::malformed("A text part is not UTF-8"))
+}
+
+/// Reads over a part, of whatever length: the body as a whole is bounded.
+async fn pass_over(field: &mut Field) -> Result<(), Problem> {
+    while let Some(chunk) = field.next().await {
+        chunk.map_err(unread)?;
+    }
+    Ok(())
+}

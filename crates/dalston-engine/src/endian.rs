@@ -1,0 +1,40 @@
+//! Samples of QuickTime that are big-endian, and that the demuxer here takes for little-endian: read so they are noise.
+
+use symphonia::core::codecs::audio::{
+    AudioCodecId,
+    well_known::{
+        CODEC_ID_PCM_F32BE, CODEC_ID_PCM_F32LE, CODEC_ID_PCM_F64BE, CODEC_ID_PCM_F64LE, CODEC_ID_PCM_S24BE,
+        CODEC_ID_PCM_S24LE, CODEC_ID_PCM_S32BE, CODEC_ID_PCM_S32LE,
+    },
+};
+
+/// Whether samples of this name are big-endian, by their description. They are, unless an atom in it says otherwise.
+pub(crate) fn is_big_endian(sample: [u8; 4], description: &[u8]) -> bool {
+    let is_little = || description.windows(6).any(|bytes| bytes == b"enda\0\x01");
+    matches!(&sample, b"in24" | b"in32" | b"fl32" | b"fl64") && !is_little()
+}
+
+/// The same samples in the other order.
+pub(crate) const fn big_endian(codec: AudioCodecId) -> AudioCodecId {
+    match codec {
+        CODEC_ID_PCM_S24LE => CODEC_ID_PCM_S24BE,
+        CODEC_ID_PCM_S32LE => CODEC_ID_PCM_S32BE,
+        CODEC_ID_PCM_F32LE => CODEC_ID_PCM_F32BE,
+        CODEC_ID_PCM_F64LE => CODEC_ID_PCM_F64BE,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_big_endian_unless_an_atom_says_otherwise() {
+        for sample in [b"in24", b"in32", b"fl32", b"fl64"] {
+            assert!(is_big_endian(*sample, b"") && is_big_endian(*sample, b"\0\0\0\x0aenda\0\0"));
+            assert!(!is_big_endian(*sample, b"\0\0\0\x0aenda\0\x01"));
+        }
+        assert!(!is_big_endian(*b"sowt", b"") && !is_big_endian(*b"lpcm", b"\0\0\0\x0aenda\0\0"));
+    }
+}
