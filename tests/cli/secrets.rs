@@ -120,3 +120,16 @@ fn the_box_shows_where_the_gateway_is() {
     let remote = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &format!("{}/", gateway.url));
     assert!(shown(&remote, &[]).contains(&format!(" {}/v1/audio/", gateway.url)));
 }
+
+#[test]
+fn a_second_rotation_says_how_to_go_on() {
+    let shell = on_a_store();
+    let id = shell.dalston(&["keys", "create", "old", "--json"]).done().json()["id"].as_str().unwrap().to_owned();
+    let rotate = ["keys", "rotate", &id, "--yes", "--overlap-seconds", "60"];
+    assert!(shell.dalston(&rotate).done().out.contains("\nprevious_expires_at\t"));
+    for more in [&[][..], &["--end-overlap=false"]] {
+        let typed = shell.dalston(&[&rotate[..], more].concat());
+        assert!(typed.code == 1 && typed.err.contains("end_overlap") && typed.out.is_empty(), "{typed:?}");
+    }
+    shell.dalston(&[&rotate[..], &["--end-overlap"]].concat()).done();
+}

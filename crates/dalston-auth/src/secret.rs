@@ -20,7 +20,7 @@ const SHOWN: usize = 10;
 /// How the secrets of a service look: a prefix that scanners find, then 43 base62 characters of chance and 6 of
 /// CRC-32 (ISO-HDLC) over all that precedes. Secrets of the Python gateway, the prefix and 43 base64url characters
 /// without a checksum, have the right shape too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyFormat {
     prefix: KeyPrefix,
 }
@@ -62,12 +62,6 @@ impl fmt::Debug for KeyPrefix {
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("a key prefix is 1 to 7 lower-case letters or digits and an underscore")]
 pub struct KeyFormatError;
-
-impl Default for KeyFormat {
-    fn default() -> Self {
-        Self { prefix: KeyPrefix::default() }
-    }
-}
 
 impl KeyFormat {
     /// Secrets that begin with `prefix`.

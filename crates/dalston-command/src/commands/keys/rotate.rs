@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The longest overlap: a week.
 const LONGEST: u32 = 604_800;
 
-/// Give an API key a new secret, shown once. The id, the scopes, the limits and the counters stay. Refused while the overlap of an earlier rotation runs, unless end_overlap is set.
+/// Give an API key a new secret, shown once. The id, the scopes, the limits and the counters stay. Refused while the overlap of an earlier rotation runs, unless told to end it.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Rotate {
     /// The id of the key.

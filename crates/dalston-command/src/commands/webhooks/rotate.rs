@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The longest overlap: a week.
 const LONGEST: u32 = 604_800;
 
-/// Give a webhook a new secret, shown once. Deliveries are signed with the old one too for a while. Refused while the overlap of an earlier rotation runs, unless end_overlap is set.
+/// Give a webhook a new secret, shown once. Deliveries are signed with the old one too for a while. Refused while the overlap of an earlier rotation runs, unless told to end it.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Rotate {
     /// The id of the webhook.
