@@ -11,7 +11,8 @@ use kit::{
 use reqwest::Method;
 
 const LISTED: &str = "https://app.example.com";
-const EXPOSED: &str = "X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, Link, Location";
+const EXPOSED: &str = "X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, Link, Location, X-Dalston-Job, X-Dalston-Ignored, \
+     X-Dalston-Note";
 
 async fn gateway() -> App {
     Start::default().set("DALSTON_ALLOWED_ORIGINS", "https://app.example.com,http://localhost:3000").start().await

@@ -129,7 +129,32 @@ fn a_second_rotation_says_how_to_go_on() {
     assert!(shell.dalston(&rotate).done().out.contains("\nprevious_expires_at\t"));
     for more in [&[][..], &["--end-overlap=false"]] {
         let typed = shell.dalston(&[&rotate[..], more].concat());
-        assert!(typed.code == 1 && typed.err.contains("end_overlap") && typed.out.is_empty(), "{typed:?}");
+        assert!(typed.code == 1 && typed.err.contains("--end-overlap") && typed.out.is_empty(), "{typed:?}");
     }
     shell.dalston(&[&rotate[..], &["--end-overlap"]].concat()).done();
+}
+
+#[test]
+fn a_lost_secret_names_the_commands_that_reach_its_key() {
+    let shell = on_a_store();
+    shell.dalston(&["tenants", "create", "acme"]).done();
+    let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    for tenant in [&["--tenant", "acme"][..], &[]] {
+        let lost = shell.dalston_into(&[&["keys", "create", "--name", "lost"], tenant].concat(), full());
+        assert_eq!(lost.code, 1, "{lost:?}");
+        let revoke = lost.err.split('`').find(|part| part.contains(" keys revoke ")).unwrap();
+        let words: Vec<&str> = revoke.split(' ').skip(1).chain(["--yes"]).collect();
+        shell.dalston(&words).done();
+    }
+}
+
+#[test]
+fn a_key_is_made_only_where_a_gateway_finds_it() {
+    let memory = Shell::new().set("DALSTON_STORE", "memory://").dalston(&["create-admin-key", "--quiet"]);
+    assert!(memory.code == 2 && memory.out.is_empty() && memory.err.contains("memory://"), "{memory:?}");
+    let shell = on_a_store();
+    for words in [&["keys", "list"][..], &["jobs", "list"], &["usage"], &["keys", "create"]] {
+        let nowhere = shell.dalston(&[words, &["--tenant", "nope"]].concat());
+        assert!(nowhere.code == 4 && nowhere.out.is_empty() && nowhere.err.contains("Tenant"), "{nowhere:?}");
+    }
 }

@@ -21,8 +21,8 @@ pub(crate) async fn create(
         (Style::Terminal(_) | Style::Plain, Some((_, secret))) => {
             let shown = |field: &str| text(&answer.data[field]);
             let drawn = admin_box(&shown("id"), &shown("name"), scope, secret, door.url());
-            deliver(registry, row, &answer, drawn.as_bytes())
+            deliver(registry, row, &answer, given, drawn.as_bytes())
         }
-        (style, _) => show(registry, row, &answer, style),
+        _ => show(registry, row, &answer, given),
     }
 }

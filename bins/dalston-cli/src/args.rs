@@ -73,6 +73,13 @@ impl Given {
         self.option("tenant").map(|text| text.parse().map_err(wrong)).transpose()
     }
 
+    /// The options that lead to the same place again: the server and the tenant that the command line names.
+    pub(crate) fn place(&self) -> Result<String, Fault> {
+        let server = self.option(SERVER.variable()).map(|server| format!(" --server {server}"));
+        let tenant = self.tenant()?.map(|tenant| format!(" --tenant {tenant}"));
+        Ok([server, tenant].into_iter().flatten().collect())
+    }
+
     /// The gateway to work on, if one is named; a store that is named on the line counts before a variable.
     pub(crate) fn server(&self) -> Result<Option<String>, Fault> {
         let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());

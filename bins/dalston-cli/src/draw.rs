@@ -1,7 +1,7 @@
 //! Answers on a terminal, in a pipe, as JSON, or as little as possible.
 
 use crate::{door::Drawn, terminal::Terminal};
-use dalston_command::{Row, fields, text};
+use dalston_command::{Row, fields, shown_json, text};
 use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
 use std::io::{self, Write};
@@ -35,7 +35,7 @@ fn json(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     if let Some((name, secret)) = &drawn.secret {
         data[*name] = secret.as_str().into();
     }
-    writeln!(out, "{data:#}")
+    writeln!(out, "{}", shown_json(&data))
 }
 
 fn quiet(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
@@ -112,5 +112,8 @@ mod tests {
     fn json_stays_as_it_is() {
         let out = drawn(json!({"name": BAD}), "keys.get", Style::Json);
         assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["name"], BAD);
+        for line in out.lines() {
+            assert_eq!(shown(line), line);
+        }
     }
 }

@@ -42,13 +42,13 @@ impl Fault {
         Self::new(ErrorCode::Unavailable, text)
     }
 
-    /// `row` was done, but the secret that it made could not be written to whoever was to read it. Names the commands
+    /// `row` was done at `place` of the command line, but the secret that it made could not be written to whoever was to read it. Names the commands
     /// that give the thing another secret, or take it away.
-    pub(crate) fn unread(registry: &Registry, row: &Row, data: &Value, error: &io::Error) -> Self {
+    pub(crate) fn unread(registry: &Registry, row: &Row, data: &Value, place: &str, error: &io::Error) -> Self {
         let (nouns, id) = (row.name.split('.').next().unwrap_or_default(), text(&data["id"]));
         let way = |verb: &&str| registry.row(&format!("{nouns}.{verb}")).is_some();
         let ways = ["rotate", "revoke", "delete"].into_iter().filter(way);
-        let ways: Vec<String> = ways.map(|verb| format!("`dalston {nouns} {verb} {id}`")).collect();
+        let ways: Vec<String> = ways.map(|verb| format!("`dalston{place} {nouns} {verb} {id}`")).collect();
         let lost = format!("{} was done, but its secret could not be written and is lost: {error}", row.name);
         Self::failed(if id.is_empty() { lost } else { format!("{lost}. Its id is {id}: {}", ways.join(" or ")) })
     }

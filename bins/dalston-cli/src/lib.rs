@@ -15,7 +15,6 @@ pub use terminal::Terminal;
 use crate::{
     args::Given,
     door::{Door, Drawn},
-    draw::Style,
     fault::Fault,
 };
 use dalston_command::{Effect, Registry, Row, shown};
@@ -60,7 +59,7 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
     let admin_key = given.admin_key()?;
     if given.is_help() && given.server()?.is_none() {
         let (row, _) = given.command(registry)?;
-        return show(registry, row, &local::help(registry, given)?, given.style());
+        return show(registry, row, &local::help(registry, given)?, given);
     }
     let door = Door::open(given).await?;
     let done = async {
@@ -70,7 +69,7 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
         let (row, arguments) = given.command(registry)?;
         confirmed(row, given)?;
         let answer = door.invoke(registry, row, arguments).await?;
-        show(registry, row, &answer, given.style())?;
+        show(registry, row, &answer, given)?;
         // The answer is drawn all the same: it says what is not well.
         if row.is_well(&answer.data) { Ok(()) } else { Err(Fault::failed(format!("{}: not all is well", row.name))) }
     }
@@ -80,10 +79,10 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
 }
 
 /// Draws an answer to standard output.
-fn show(registry: &Registry, row: &Row, answer: &Drawn, style: Style) -> Result<(), Fault> {
+fn show(registry: &Registry, row: &Row, answer: &Drawn, given: &Given) -> Result<(), Fault> {
     let mut out = Vec::new();
-    draw::answer(row, answer, style, &mut out)?;
-    deliver(registry, row, answer, &out)?;
+    draw::answer(row, answer, given.style(), &mut out)?;
+    deliver(registry, row, answer, given, &out)?;
     // Whoever reads standard output by program has not read all of the list either.
     if let Some(cursor) = &answer.next {
         writeln!(io::stderr(), "There is more: --cursor {}", shown(cursor))?;
@@ -92,9 +91,9 @@ fn show(registry: &Registry, row: &Row, answer: &Drawn, style: Style) -> Result<
 }
 
 /// Writes what was drawn of an answer. A secret that nobody read is lost, and whose it was must be known then.
-fn deliver(registry: &Registry, row: &Row, answer: &Drawn, out: &[u8]) -> Result<(), Fault> {
+fn deliver(registry: &Registry, row: &Row, answer: &Drawn, given: &Given, out: &[u8]) -> Result<(), Fault> {
     match (write(out), &answer.secret) {
-        (Err(error), Some(_)) => Err(Fault::unread(registry, row, &answer.data, &error)),
+        (Err(error), Some(_)) => Err(Fault::unread(registry, row, &answer.data, &given.place()?, &error)),
         (Err(error), None) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         // Whoever reads may have read enough.
         _ => Ok(()),

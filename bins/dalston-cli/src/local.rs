@@ -29,8 +29,12 @@ impl Local {
         let log = init_logging(level, settings.log_json, settings.mask.clone())
             .map_err(|error| Fault::usage(format!("{error:#}")))?;
         settings.warnings.iter().for_each(|warning| fault::warn(warning));
-        if let StoreUrl::Sqlite(path) = &settings.store {
-            there_is_one(path, given)?;
+        match &settings.store {
+            StoreUrl::Sqlite(path) => there_is_one(path, given)?,
+            StoreUrl::Memory if given.is_create_admin_key() => {
+                return Err(Fault::usage("memory:// ends with this command, and no gateway would know the key"));
+            }
+            _ => {}
         }
         let caller = operator(given)?;
         let runtime = Runtime::start(&mut settings, Seams::default()).await;
@@ -46,9 +50,11 @@ impl Local {
         &self.url
     }
 
-    /// Runs a command.
+    /// Runs a command, in a tenant that there is.
     pub(crate) async fn invoke(&self, registry: &Registry, row: &Row, arguments: Arguments) -> Result<Drawn, Fault> {
-        let answer = registry.invoke(&self.runtime.services, &self.caller, row.name, arguments, None).await?;
+        let services = &self.runtime.services;
+        services.tenants.check(self.caller.tenant()).await?;
+        let answer = registry.invoke(services, &self.caller, row.name, arguments, None).await?;
         Ok(Drawn {
             data: answer.data,
             secret: answer.secret.map(|secret| (secret.name(), secret.expose().to_owned())),

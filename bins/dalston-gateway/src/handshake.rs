@@ -58,7 +58,10 @@ pub(crate) async fn shake(
     terms: &Terms,
 ) -> Result<Shaken, Problem> {
     if !gateway.origins.allow(request) {
-        return Err(Problem::new(ErrorCode::OriginNotAllowed, "This origin may not open a stream"));
+        return Err(Problem::new(
+            ErrorCode::OriginNotAllowed,
+            "This origin may not open a stream: the operator can add it to DALSTON_ALLOWED_ORIGINS",
+        ));
     }
     let key = match key(request) {
         Ok(key) => key,

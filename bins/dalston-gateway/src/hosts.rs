@@ -55,7 +55,13 @@ impl Hosts {
 /// Whether the name lies below this one, which begins with a dot.
 fn is_below(name: &str, parent: &str) -> bool {
     let label = name.len().checked_sub(parent.len()).filter(|label| *label > 0 && name.is_char_boundary(*label));
-    label.is_some_and(|label| !name.starts_with('.') && name[label..].eq_ignore_ascii_case(parent))
+    label.is_some_and(|label| are_labels(&name[..label]) && name[label..].eq_ignore_ascii_case(parent))
+}
+
+/// Whether these are labels of a host name, with dots between them.
+fn are_labels(text: &str) -> bool {
+    let of_label = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.split('.').all(|label| !label.is_empty() && label.bytes().all(of_label))
 }
 
 /// The host without its port; an IPv6 address in its brackets (RFC 3986 §3.2.2).
@@ -76,7 +82,24 @@ mod tests {
         for host in ["a.example.com", "A.B.Example.com:443", "x-1.b.test"] {
             assert!(hosts.answer(host), "{host}");
         }
-        for host in ["example.com", ".example.com", "aexample.com", "a.example.com.evil", "b.test", "é.b.tést", "*"] {
+        for host in [
+            "example.com",
+            ".example.com",
+            "aexample.com",
+            "a.example.com.evil",
+            "b.test",
+            "é.b.tést",
+            "*",
+            "evil.com/.example.com",
+            "evil.com?.example.com",
+            "a#.example.com",
+            "a\\.example.com",
+            "*.example.com",
+            "a..example.com",
+            "a@b.example.com",
+            "\"><b>.example.com",
+            "a b.example.com",
+        ] {
             assert!(!hosts.answer(host), "{host}");
         }
     }

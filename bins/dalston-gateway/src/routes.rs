@@ -6,7 +6,7 @@ use crate::{
 use actix_web::{
     App, Error, HttpRequest,
     body::MessageBody,
-    dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     guard,
     http::{Method as HttpMethod, header},
     web::{self, Data},
@@ -103,10 +103,6 @@ pub fn app(
             .redraw(openai::shape)
             .cors(cors),
     )
-    .wrap_fn(|mut request, routes| {
-        openai::tidy(&mut request);
-        routes.call(request)
-    })
 }
 
 /// The pattern of these rows, as the router reads it: the name of a model may hold slashes.

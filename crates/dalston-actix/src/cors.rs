@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Seconds for which a browser remembers a preflight.
 const MAX_AGE: &str = "600";
 /// What a page may read besides what the Fetch standard lets it read.
-const EXPOSED: &str = "X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, Link, Location";
+const EXPOSED: &str = "X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, Link, Location, X-Dalston-Job, X-Dalston-Ignored, \
+     X-Dalston-Note";
 
 /// The origins that are allowed, and the methods of each route.
 #[derive(Clone)]

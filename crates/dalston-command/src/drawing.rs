@@ -185,6 +185,19 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escaped).collect())
 }
 
+/// The JSON, indented, with `\u001b` in place of what [`shown`] escapes: to a program it is the same.
+pub fn shown_json(data: &Value) -> String {
+    let mut text = String::new();
+    for c in format!("{data:#}").chars() {
+        if c == '\n' || !is_unseen(c) {
+            text.push(c);
+        } else {
+            text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    text
+}
+
 /// Control characters, separators of lines, and the characters of format: bidirectional, joining, of zero width.
 fn is_unseen(c: char) -> bool {
     c.is_control()

@@ -17,7 +17,7 @@ mod routes;
 pub use answer::Answer;
 pub use arguments::{Arguments, coerce, read_object, shown_name, unknown_field};
 pub use command::{Command, Context, Effect, HttpRoute, Method, Parameter, Row};
-pub use drawing::{Block, Drawing, Line, Span, Tone, exact, fields, shown, text};
+pub use drawing::{Block, Drawing, Line, Span, Tone, exact, fields, shown, shown_json, text};
 pub use line::split;
 pub use registry::Registry;
 pub use routes::{DATA_ROUTES, DataRoute, Handler};

@@ -82,7 +82,7 @@ impl ServiceError {
     pub(crate) fn overlapping(until: Timestamp) -> Self {
         Self::Conflict(Cow::Owned(format!(
             "The secret before the last rotation is valid until {until}. Rotate after that time, or now with \
-             \"end_overlap\": true, which ends that secret at once"
+             end_overlap (--end-overlap), which ends that secret at once; overlap_seconds keeps the present one valid"
         )))
     }
 

@@ -32,6 +32,11 @@ impl Tenants {
         if made { Ok(tenant) } else { Err(ServiceError::Conflict("There is a tenant of that id".into())) }
     }
 
+    /// `NotFound` unless there is a tenant of that id.
+    pub async fn check(&self, id: &TenantId) -> ServiceResult<()> {
+        self.store.tenant(id).await?.map(|_| ()).ok_or(ServiceError::NotFound("Tenant"))
+    }
+
     /// Makes a tenant unless there is one of that id.
     pub async fn ensure(&self, permit: &Permit, id: TenantId) -> ServiceResult<()> {
         self.insert(permit, id, None).await.map(|_| ())

@@ -7,5 +7,5 @@ mod transcribe;
 
 pub(crate) use fault::{shape, speak};
 pub(crate) use models::{model, models};
-pub(crate) use path::tidy;
+pub(crate) use path::tidied;
 pub(crate) use transcribe::{deliver, transcribe, translate};

@@ -1,27 +1,21 @@
 //! Paths as clients join them to a base URL: with two slashes, or one too many at the end.
 
-use actix_web::{
-    dev::ServiceRequest,
-    http::uri::{PathAndQuery, Uri},
-};
+use actix_web::http::uri::Uri;
 
-/// Gives a request to OpenAI's API the path that is meant. Other paths stay as they are: what a proxy in front forbids by
-/// its path must not be reached by another spelling.
-pub(crate) fn tidy(request: &mut ServiceRequest) {
-    let Some(path) = meant(request.path()) else { return };
-    let uri = request.uri();
-    let target = uri.query().map_or(path.clone(), |query| format!("{path}?{query}"));
-    let mut parts = uri.clone().into_parts();
-    let Ok(target) = PathAndQuery::try_from(target) else { return };
-    parts.path_and_query = Some(target);
-    let Ok(uri) = Uri::from_parts(parts) else { return };
-    request.match_info_mut().get_mut().update(&uri);
-    request.head_mut().uri = uri;
+/// The target that is meant by one of OpenAI's API. `None`: it stays, as all others do: what a proxy in front forbids by its
+/// path must not be reached by another spelling.
+pub(crate) fn tidied(target: &Uri) -> Option<Uri> {
+    let path = meant(target.path())?;
+    let path = target.query().map_or(path.clone(), |query| format!("{path}?{query}"));
+    let mut parts = target.clone().into_parts();
+    parts.path_and_query = Some(path.try_into().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The path without empty parts, if it has any and is one of OpenAI's API. `None`: it stays.
 fn meant(path: &str) -> Option<String> {
-    if !path.ends_with('/') && !path.contains("//") {
+    // Most paths are told apart by their first letter.
+    if !matches!(path.as_bytes(), [b'/', b'o' | b'v' | b'/', ..]) || !path.ends_with('/') && !path.contains("//") {
         return None;
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();

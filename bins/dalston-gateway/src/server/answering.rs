@@ -1,8 +1,8 @@
-//! The outermost service: it tells the connection when a request is served, cuts long answers into pieces, and ends
-//! connections while the gateway drains.
+//! The outermost service: it tells the connection when a request is served, takes paths of OpenAI's API as they are meant,
+//! cuts long answers into pieces, and ends connections while the gateway drains.
 
 use super::turn::{Serving, Turn};
-use crate::Gateway;
+use crate::{Gateway, openai};
 use actix_http::{
     ConnectionType, Payload, Request, Response, StatusCode,
     body::{BodySize, MessageBody},
@@ -72,6 +72,9 @@ where
     }
 
     fn call(&self, mut request: Request) -> Self::Future {
+        if let Some(target) = openai::tidied(request.uri()) {
+            request.head_mut().uri = target;
+        }
         let serving = request.conn_data::<Turn>().map(Turn::begin);
         if let Some(serving) = &serving
             && !matches!(request.payload(), Payload::None)

@@ -3,7 +3,8 @@
 use super::{
     Limits, Turn, blank_line::BlankLine, lingering::Lingering, next_head::NextHead, patience::Patience, places::Place,
 };
-use actix_web::rt::net::TcpStream;
+use crate::Gateway;
+use actix_web::{rt::net::TcpStream, web::Data};
 use bytes::BytesMut;
 use std::{
     io, mem,
@@ -40,11 +41,12 @@ pub(super) struct Connection {
     /// `None` until the server ends the connection.
     lingering: Option<Lingering>,
     limits: Arc<Limits>,
+    gateway: Data<Gateway>,
     _place: Place,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, place: Place, limits: Arc<Limits>) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place, limits: Arc<Limits>, gateway: Data<Gateway>) -> Self {
         let turn = Turn::new(stream.local_addr().ok());
         Self {
             stream,
@@ -58,6 +60,7 @@ impl Connection {
             patience: Patience::new(limits.write),
             lingering: None,
             limits,
+            gateway,
             _place: place,
         }
     }
@@ -213,7 +216,7 @@ impl AsyncWrite for Connection {
                 none.insert(Lingering::new(&this.limits))
             }
         };
-        lingering.poll(&mut this.stream, context).map(Ok)
+        lingering.poll(&mut this.stream, this.gateway.is_draining(), context).map(Ok)
     }
 }
 

@@ -18,12 +18,17 @@ use tokio::{
 
 /// Bytes that are thrown away at once.
 const PIECE: usize = 16 * 1024;
+/// Bytes that are thrown away of one client.
+const MOST: usize = 256 * 1024 * 1024;
 
 /// Measures how long a client still sends.
 pub(super) struct Lingering {
     silence: Duration,
     /// When it is over, whatever still comes.
     end: Instant,
+    /// The same while the gateway stops.
+    soon: Instant,
+    thrown: usize,
     /// When it is over unless something comes.
     quiet: Pin<Box<Sleep>>,
 }
@@ -31,23 +36,24 @@ pub(super) struct Lingering {
 impl Lingering {
     pub(super) fn new(limits: &Limits) -> Self {
         let now = Instant::now();
-        let (silence, end) = (limits.disconnect, now + limits.linger);
-        Self { silence, end, quiet: Box::pin(sleep_until(end.min(now + silence))) }
+        let (silence, end, soon) = (limits.disconnect, now + limits.linger, now + limits.disconnect);
+        Self { silence, end, soon, thrown: 0, quiet: Box::pin(sleep_until(end.min(soon))) }
     }
 
-    /// Throws away what comes: ready once nothing more comes, or for too long.
-    pub(super) fn poll(&mut self, stream: &mut TcpStream, context: &mut Context<'_>) -> Poll<()> {
+    /// Throws away what comes: ready once nothing more comes, or too much, or for too long.
+    pub(super) fn poll(&mut self, stream: &mut TcpStream, stops: bool, context: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [MaybeUninit::uninit(); PIECE];
         loop {
             let mut read = ReadBuf::uninit(&mut bytes);
             let Poll::Ready(result) = Pin::new(&mut *stream).poll_read(context, &mut read) else {
                 return self.quiet.as_mut().poll(context);
             };
-            let now = Instant::now();
-            if result.is_err() || read.filled().is_empty() || now >= self.end {
+            let (now, end) = (Instant::now(), if stops { self.soon } else { self.end });
+            self.thrown += read.filled().len();
+            if result.is_err() || read.filled().is_empty() || self.thrown > MOST || now >= end {
                 return Poll::Ready(());
             }
-            self.quiet.as_mut().reset(self.end.min(now + self.silence));
+            self.quiet.as_mut().reset(end.min(now + self.silence));
         }
     }
 }

@@ -70,8 +70,9 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
                 data.insert(connection.turn());
             })
             .finish(Answering::new(map_config(app, |()| AppConfig::default()), gateway.clone()));
-        let (places, limits) = (places.clone(), limits.clone());
-        fn_service(move |stream: TcpStream| open(stream, places.clone(), limits.clone())).and_then(http)
+        let (places, limits, gateway) = (places.clone(), limits.clone(), gateway.clone());
+        fn_service(move |stream: TcpStream| open(stream, places.clone(), limits.clone(), gateway.clone()))
+            .and_then(http)
     };
     Ok(builder.listen("dalston", listener, serve)?.run())
 }
@@ -81,10 +82,11 @@ async fn open(
     mut stream: TcpStream,
     places: Arc<Places>,
     limits: Arc<Limits>,
+    gateway: Data<Gateway>,
 ) -> Result<(Connection, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = stream.peer_addr().map_err(DispatchError::Io)?;
     if let Some(place) = places.take(peer.ip()) {
-        return Ok((Connection::new(stream, place, limits), Protocol::Http1, Some(peer)));
+        return Ok((Connection::new(stream, place, limits, gateway), Protocol::Http1, Some(peer)));
     }
     // A socket that has just begun has room for it: nobody waits here.
     stream.write_all(places::REFUSAL).await.map_err(DispatchError::Io)?;
