@@ -96,7 +96,8 @@ async fn no_answer_may_be_sniffed_and_none_behind_the_gate_may_be_stored() {
 async fn an_unknown_route_is_401_without_a_key_and_404_with_one() {
     let app = App::start().await;
     let reader = app.key("jobs:read").await;
-    for path in ["/", "/nowhere", "/v1", "/v1/models", "/version", "/api/version", "/docs", "/openapi.json", "/metrics"]
+    for path in
+        ["/", "/nowhere", "/v1", "/v1/nowhere", "/version", "/api/version", "/docs", "/openapi.json", "/metrics"]
     {
         assert_eq!(app.anon().get(path).await.expect(401).problem(), "missing_credential", "API-01 {path}");
         assert_eq!(reader.get(path).await.expect(404).problem(), "not_found", "{path}");

@@ -43,16 +43,17 @@ impl Line {
         let flow = Arc::new(Flow { left: AtomicUsize::new(usize::MAX), is_broken: watch::Sender::new(false) });
         let (line, carrying) = (silence.clone(), flow.clone());
         tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            while let Ok((mut client, _)) = listener.accept().await {
                 let host = leads.borrow().clone();
                 if *carrying.is_broken.borrow() {
                     continue;
                 }
-                let Ok(server) = TcpStream::connect(host).await else { continue };
+                let Ok(mut server) = TcpStream::connect(host).await else { continue };
                 let (mut silenced, flow) = (line.subscribe(), carrying.clone());
                 tokio::spawn(async move {
+                    // Both ends outlive what is carried: a silent line is open.
                     tokio::select! {
-                        () = carry(client, server, &flow) => {}
+                        () = carry(&mut client, &mut server, &flow) => {}
                         () = flow.broken() => {}
                         _ = silenced.changed() => std::future::pending().await,
                     }
@@ -118,7 +119,7 @@ impl Flow {
 }
 
 /// Carries what both sides say, until both have ended or one fails.
-async fn carry(mut client: TcpStream, mut server: TcpStream, flow: &Flow) {
+async fn carry(client: &mut TcpStream, server: &mut TcpStream, flow: &Flow) {
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
     let _ = tokio::try_join!(one_way(from_client, to_server, flow), one_way(from_server, to_client, flow));
 }
