@@ -42,7 +42,11 @@ impl KeyPrefix {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.text.get(..self.length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -115,7 +119,7 @@ impl KeyFormat {
 
     /// The same as [`KeyFormat::parse`], without a copy: of a secret that somebody presents.
     pub fn check<'a>(&self, text: &'a str) -> Option<PresentedKey<'a>> {
-        let body = text.strip_prefix(self.prefix.as_str())?.as_bytes();
+        let body = text.as_bytes().strip_prefix(self.prefix.as_bytes())?;
         let sound = match body.len() {
             RANDOM => body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
             // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
