@@ -24,9 +24,9 @@ const JUMP_IF_EQUAL: u16 = 0x15;
 const RETURN: u16 = 0x06;
 
 /// An address that is taken, at which nobody is answered yet.
-pub struct Door(Socket);
+pub struct BoundAddress(Socket);
 
-impl Door {
+impl BoundAddress {
     /// Takes the address. `Err`: another program listens there, or it is none of this machine.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -82,21 +82,21 @@ mod tests {
     #[test]
     fn who_comes_before_it_is_open_is_refused() {
         for loopback in LOOPBACK {
-            let door = Door::bind(loopback).unwrap();
-            let address = door.address().unwrap();
+            let bound = BoundAddress::bind(loopback).unwrap();
+            let address = bound.address().unwrap();
             assert!(refused(TcpStream::connect(address)));
-            let listener = door.open().unwrap();
+            let listener = bound.open().unwrap();
             assert_eq!(listener.local_addr().unwrap(), address);
             TcpStream::connect(address).unwrap();
-            assert_eq!(Door::bind(address).err().map(|error| error.kind()), Some(ErrorKind::AddrInUse));
+            assert_eq!(BoundAddress::bind(address).err().map(|error| error.kind()), Some(ErrorKind::AddrInUse));
         }
     }
 
     #[test]
     fn of_two_that_take_an_address_at_once_one_opens() {
-        let one = Door::bind(LOOPBACK[0]).unwrap();
+        let one = BoundAddress::bind(LOOPBACK[0]).unwrap();
         let address = one.address().unwrap();
-        let two = Door::bind(address).unwrap();
+        let two = BoundAddress::bind(address).unwrap();
         let _listener = two.open().unwrap();
         assert_eq!(one.open().err().map(|error| error.kind()), Some(ErrorKind::AddrInUse));
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn who_is_connected_when_it_closes_is_served_and_who_comes_later_is_refused() {
         for loopback in LOOPBACK {
-            let listener = Door::bind(loopback).unwrap().open().unwrap();
+            let listener = BoundAddress::bind(loopback).unwrap().open().unwrap();
             let address = listener.local_addr().unwrap();
             let mut early = TcpStream::connect(address).unwrap();
             close(&listener);

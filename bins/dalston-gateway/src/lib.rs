@@ -2,10 +2,10 @@
 
 mod alive;
 mod body;
+mod bound_address;
 mod call;
 mod claims;
 mod commands;
-mod door;
 mod errand;
 mod events;
 mod export;
@@ -35,7 +35,7 @@ mod telegram;
 mod upload;
 
 pub use body::Pace;
-pub use door::Door;
+pub use bound_address::BoundAddress;
 pub use routes::{Route, Serves, app, routes};
 pub use serve::serve;
 pub use server::{Limits, listen};

@@ -4,7 +4,7 @@ use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
-use dalston_gateway::{Door, Gateway, Limits, serve};
+use dalston_gateway::{BoundAddress, Gateway, Limits, serve};
 use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, Shown, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
@@ -51,15 +51,15 @@ async fn run() -> Result<()> {
         let address = settings.listen;
         move || format!("DALSTON_LISTEN {address}")
     };
-    let door = Door::bind(settings.listen).with_context(named)?;
+    let bound = BoundAddress::bind(settings.listen).with_context(named)?;
     let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
     let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
     runtime.services.jobs.check_bucket().await.context("DALSTON_AUDIO_STORE cannot be used")?;
-    let (mut terminal, address) = (stdout(), door.address()?);
+    let (mut terminal, address) = (stdout(), bound.address()?);
     let url = settings.url(address);
     let shown = terminal.is_terminal().then_some(Shown { out: &mut terminal, url: &url });
     runtime.first_key(&settings, shown).await?;
-    let listener = door.open().with_context(named)?;
+    let listener = bound.open().with_context(named)?;
     tracing::info!(%address, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
     let limits = Limits::new(&settings, files(), stderr().is_terminal());

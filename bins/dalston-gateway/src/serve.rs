@@ -1,6 +1,6 @@
 //! The server: routes behind limits of time and number, work each second, and an end in good order.
 
-use crate::{Gateway, Limits, door, listen};
+use crate::{Gateway, Limits, bound_address, listen};
 use actix_web::{rt, web::Data};
 use dalston_runtime::Runtime;
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
@@ -33,7 +33,7 @@ pub async fn serve(
             // It may be that nobody signals again.
             let _ = timeout(limits.drain, signal()).await;
             if !limits.drain.is_zero() {
-                door::close(&open);
+                bound_address::close(&open);
                 drop(open);
                 sleep(limits.settle).await;
             }
