@@ -1,6 +1,7 @@
 """The official client of the Model Context Protocol against a gateway: what it was told, as JSON."""
 
 import asyncio
+import contextlib
 import json
 import os
 
@@ -9,17 +10,39 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 URL = os.environ["DALSTON_URL"] + "/mcp"
-KEY = os.environ["DALSTON_API_KEY"]
 
 
-async def speak(mode):
-    """What a client with a key is told that connects in this mode."""
-    headers = {"Authorization": f"Bearer {KEY}"}
+@contextlib.asynccontextmanager
+async def connected(mode, variable):
+    """A client with the key in this variable, in this mode."""
+    headers = {"Authorization": f"Bearer {os.environ[variable]}"}
     async with (
         httpx2.AsyncClient(headers=headers) as http,
         Client(streamable_http_client(URL, http_client=http), mode=mode) as client,
     ):
-        told = {}
+        yield client
+
+
+async def failure(work):
+    """Why it failed."""
+    try:
+        await work
+    except Exception as error:
+        return {"text": repr(error)}
+
+
+async def stranger(mode):
+    """Connects without a key."""
+    async with Client(URL, mode=mode):
+        pass
+
+
+async def speak(mode):
+    """What a client with a key is told that connects in this mode."""
+    told = {"stranger": await failure(stranger(mode))}
+    async with connected(mode, "DALSTON_READER_KEY") as client:
+        told["refused"] = await failure(client.call_tool("create_api_key", {"name": "x"}))
+    async with connected(mode, "DALSTON_API_KEY") as client:
 
         async def call(what, tool, **arguments):
             result = await client.call_tool(tool, arguments)
@@ -38,15 +61,10 @@ async def speak(mode):
 
 
 async def refused():
-    """What is told to whoever has no key: by the client, and on the wire."""
-    try:
-        async with Client(URL):
-            error = None
-    except Exception as caught:
-        error = repr(caught)
+    """What is told on the wire to whoever has no key."""
     async with httpx2.AsyncClient() as http:
         answer = await http.post(URL, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
-    return {"error": error, "status": answer.status_code, "challenge": answer.headers.get("www-authenticate")}
+    return {"status": answer.status_code, "challenge": answer.headers.get("www-authenticate")}
 
 
 async def main():
