@@ -114,3 +114,84 @@ async fn in_the_newest_revision_headers_and_body_must_agree() {
     let bare = client.post_with("/mcp", asking("tools/list", json!({})), &headers).await.expect(400);
     assert_eq!(bare.json["error"]["code"], -32602, "MCP-08 {}", bare.text);
 }
+
+#[tokio::test]
+async fn a_greeting_and_its_headers_agree() {
+    let app = App::start().await;
+    let client = app.key("jobs:read").await;
+    let client_info = json!({"name": "test", "version": "0"});
+    let hello = |revision: &str| {
+        let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": client_info});
+        asking("initialize", params)
+    };
+    for (revision, headers, status, code) in [
+        ("2025-11-25", &[(VERSION, "2025-11-25"), ("mcp-method", "initialize")][..], 200, Value::Null),
+        ("2025-11-25", &[(VERSION, "2025-11-25"), ("mcp-method", "tools/list")], 200, Value::Null),
+        ("2025-11-25", &[(VERSION, "2025-06-18")], 400, json!(-32600)),
+        (NEWEST, &[(VERSION, NEWEST)], 200, Value::Null),
+        (NEWEST, &[(VERSION, NEWEST), ("mcp-method", "initialize")], 200, Value::Null),
+        (NEWEST, &[(VERSION, NEWEST), ("mcp-method", "tools/list")], 400, json!(-32020)),
+        (NEWEST, &[(VERSION, NEWEST), ("mcp-method", "initialize"), ("mcp-method", "initialize")], 400, json!(-32020)),
+    ] {
+        let answer = client.post_with("/mcp", hello(revision), headers).await.expect(status);
+        assert_eq!(answer.json["error"]["code"], code, "MCP-08 {headers:?}: {}", answer.text);
+        assert_eq!(answer.json["id"], 1, "MCP-08 {headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn in_the_newest_revision_a_request_says_all_of_itself() {
+    let app = App::start().await;
+    let client = app.key("jobs:read").await;
+    let headers = [(VERSION, NEWEST), ("mcp-method", "tools/list")];
+    for lost in ["protocolVersion", "clientCapabilities"] {
+        let mut request = modern("tools/list", &json!({}));
+        request["params"]["_meta"].as_object_mut().unwrap().remove(&format!("io.modelcontextprotocol/{lost}"));
+        let answer = client.post_with("/mcp", request, &headers).await.expect(400);
+        assert_eq!(answer.json["error"]["code"], -32602, "MCP-08 {lost}: {}", answer.text);
+        assert!(answer.json["error"]["message"].as_str().unwrap().contains(lost), "{}", answer.text);
+    }
+    let other = modern("tools/list", &json!({})).to_string().replace(NEWEST, "2025-11-25");
+    let answer = client.post_with("/mcp", serde_json::from_str(&other).unwrap(), &headers).await.expect(400);
+    assert_eq!(answer.json["error"]["code"], -32020, "MCP-08 {}", answer.text);
+    // Without a greeting nobody asks whether the other lives.
+    let headers = [(VERSION, NEWEST), ("mcp-method", "ping")];
+    let answer = client.post_with("/mcp", modern("ping", &json!({})), &headers).await.expect(404);
+    assert_eq!(answer.json["error"]["code"], -32601, "MCP-08 {}", answer.text);
+    // Nor does one of the older revisions discover.
+    for headers in [&[(VERSION, "2025-11-25")][..], &[]] {
+        let answer = client.post_with("/mcp", asking("server/discover", json!({})), headers).await.expect(400);
+        assert_eq!(answer.json["error"]["code"], -32602, "MCP-08 {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_name_may_be_wrapped_in_its_header() {
+    let app = App::start().await;
+    let client = app.key("jobs:read").await;
+    let whoami = modern("tools/call", &json!({"name": "whoami"}));
+    for (name, status) in [("=?base64?d2hvYW1p?=", 200), ("=?base64?aGVscA==?=", 400), ("=?base64?!?=", 400)] {
+        let headers = [(VERSION, NEWEST), ("mcp-method", "tools/call"), ("mcp-name", name)];
+        let answer = client.post_with("/mcp", whoami.clone(), &headers).await.expect(status);
+        assert_eq!(
+            answer.json["error"]["code"],
+            if status == 200 { Value::Null } else { json!(-32020) },
+            "MCP-08 {name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_the_newest_revision_tells_the_kind_of_a_result_and_how_long_it_holds() {
+    let app = App::start().await;
+    let client = app.key("jobs:read").await;
+    for (method, params) in [("tools/list", json!({})), ("tools/call", json!({"name": "whoami"}))] {
+        let older = client.post("/mcp", asking(method, params.clone())).await.expect(200);
+        let headers = [(VERSION, NEWEST), ("mcp-method", method), ("mcp-name", "whoami")];
+        let newest = client.post_with("/mcp", modern(method, &params), &headers).await.expect(200);
+        for field in ["resultType", "ttlMs", "cacheScope"] {
+            assert_eq!(older.json["result"].get(field), None, "MCP-08 {method}: {field}");
+        }
+        assert_eq!(newest.json["result"]["resultType"], "complete", "MCP-08 {method}");
+    }
+}

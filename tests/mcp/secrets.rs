@@ -26,7 +26,7 @@ async fn claimed(app: &App, result: &Value) -> Client {
 #[tokio::test]
 async fn a_made_secret_is_behind_a_link_and_nowhere_else() {
     let app = App::start().await;
-    // Nor may the SDK write a link to the log, which gives its secret to whoever is first.
+    // No line of the log may hold a link, which gives its secret to whoever is first.
     log::guard(&format!("{}/auth/claims/", app.url));
     let admin = app.key("admin").await;
     let made = call(&admin, "create_api_key", json!({"name": "made", "scopes": ["jobs:read"]})).await;

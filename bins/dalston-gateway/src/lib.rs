@@ -40,7 +40,7 @@ pub use routes::{Route, Serves, app, routes};
 pub use serve::serve;
 pub use server::{Limits, listen};
 
-use crate::{hosts::Hosts, mcp::Mcp, origins::Origins};
+use crate::{hosts::Hosts, origins::Origins};
 use dalston_actix::{QueryKeys, TrustedProxies};
 use dalston_model::TenantId;
 use dalston_runtime::{KeysInQuery, Runtime, Settings};
@@ -63,7 +63,6 @@ pub struct Gateway {
     proxies: TrustedProxies,
     hosts: Hosts,
     origins: Origins,
-    mcp: Mcp,
     large_bodies: Arc<Shares<TenantId>>,
     public_url: Option<String>,
     stream_idle: Duration,
@@ -77,7 +76,6 @@ impl Gateway {
     /// A gateway of these parts, as the settings want it.
     pub fn new(runtime: Arc<Runtime>, settings: &Settings) -> Self {
         Self {
-            mcp: Mcp::new(runtime.clone()),
             large_bodies: Shares::new(LARGE_BODIES, runtime.services.crowd.clone()),
             runtime,
             pace: Pace::default(),

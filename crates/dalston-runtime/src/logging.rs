@@ -40,9 +40,7 @@ fn without_blanks(filter: &str) -> String {
 
 /// Starts logging what `filter` lets through, through the mask. Fails on a filter that is none.
 pub fn init(filter: &str, json: bool, mask: Arc<Mask>) -> Result<Log> {
-    // The SDK of MCP says thrice what each request is; whoever wants that asks for it by name.
-    let filter = EnvFilter::try_new(format!("rmcp=warn,{}", without_blanks(filter)))
-        .context("DALSTON_LOG is no tracing filter")?;
+    let filter = EnvFilter::try_new(without_blanks(filter)).context("DALSTON_LOG is no tracing filter")?;
     let (inner, writer) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING).finish(io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked { inner, mask });
     let started = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(false).try_init() };

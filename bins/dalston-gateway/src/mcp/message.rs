@@ -1,21 +1,13 @@
-//! JSON-RPC 2.0 as MCP speaks it: one message in a body, told apart before anything runs (MCP-04, MCP-08).
+//! JSON-RPC 2.0 as MCP speaks it: one message in a body, told apart before anything runs (MCP-04).
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header};
 use dalston_command::{Arguments, read_object};
-use rmcp::model::{ErrorCode, ProtocolVersion};
-use serde::de::IgnoredAny;
+use rmcp::{
+    ErrorData,
+    model::{JsonRpcResponse, JsonRpcVersion2_0, RequestId, RequestMetaObject, ServerResult},
+};
+use serde::{Serialize, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::{Value, json};
-
-/// The revisions that are spoken. The first of them had batches; they are refused there too.
-pub(super) const SPOKEN: &[ProtocolVersion] = &[
-    ProtocolVersion::V_2025_03_26,
-    ProtocolVersion::V_2025_06_18,
-    ProtocolVersion::V_2025_11_25,
-    ProtocolVersion::V_2026_07_28,
-];
 
 /// A message.
 pub(super) enum Message {
@@ -27,17 +19,22 @@ pub(super) enum Message {
 
 /// A message that is answered.
 pub(super) struct Request {
+    id: RequestId,
     /// What it asks for.
     pub(super) method: String,
-    /// With what.
-    pub(super) params: Arguments,
+    /// With what, `_meta` apart.
+    params: Arguments,
+    /// What it says of itself.
+    pub(super) meta: RequestMetaObject,
 }
 
-/// What is wrong with a message.
+/// An error as the answer to a message.
 #[derive(Debug)]
 pub(super) struct Fault {
     status: StatusCode,
-    body: Value,
+    /// The id of the message, where it can be read.
+    id: Option<RequestId>,
+    error: Box<ErrorData>,
 }
 
 impl Message {
@@ -45,79 +42,115 @@ impl Message {
     pub(super) fn read(body: &[u8]) -> Result<Self, Fault> {
         let mut message = read_object(body).map_err(|_| {
             let is_object = body.trim_ascii_start().starts_with(b"{");
-            if !is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-                Fault::new(ErrorCode::INVALID_REQUEST, "Send one message: an object. Batches are not taken")
-            } else {
-                Fault::new(ErrorCode::PARSE_ERROR, "The body is not JSON, or names a member twice")
-            }
+            Fault::of(
+                None,
+                if !is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+                    ErrorData::invalid_request("Send one message: an object. Batches are not taken", None)
+                } else {
+                    ErrorData::parse_error("The body is not JSON, or names a member twice", None)
+                },
+            )
         })?;
-        let invalid = |detail| Fault::new(ErrorCode::INVALID_REQUEST, detail);
         let id = match message.remove("id") {
-            Some(id) if id.is_string() || id.is_i64() => id,
-            Some(_) if message.contains_key("method") => return Err(invalid("id is a string or an integer")),
-            _ => Value::Null,
+            Some(Value::String(id)) => Some(RequestId::String(id.into())),
+            Some(Value::Number(id)) if id.is_i64() => id.as_i64().map(RequestId::Number),
+            Some(_) if message.contains_key("method") => {
+                return Err(Fault::of(None, ErrorData::invalid_request("id is a string or an integer", None)));
+            }
+            _ => None,
         };
+        let invalid = |id, detail| Err(Fault::of(id, ErrorData::invalid_request(detail, None)));
         if message.get("jsonrpc") != Some(&json!("2.0")) {
-            return Err(invalid("jsonrpc is \"2.0\"").about(id));
+            return invalid(id, "jsonrpc is \"2.0\"");
         }
-        match (message.remove("method"), message.remove("params")) {
-            (Some(Value::String(_)), _) if id.is_null() => Ok(Self::Told),
-            (Some(Value::String(method)), None) => Ok(Self::Request(Request { method, params: Arguments::new() })),
-            (Some(Value::String(method)), Some(Value::Object(params))) => Ok(Self::Request(Request { method, params })),
-            (Some(Value::String(_)), Some(_)) => {
-                Err(Fault::new(ErrorCode::INVALID_PARAMS, "params is an object").about(id))
+        match (message.remove("method"), id) {
+            (Some(Value::String(_)), None) => Ok(Self::Told),
+            (Some(Value::String(method)), Some(id)) => {
+                Request::new(id, method, message.remove("params")).map(Self::Request)
             }
             (None, _) if message.contains_key("result") || message.contains_key("error") => Ok(Self::Told),
-            _ => Err(invalid("method is a string").about(id)),
+            (_, id) => invalid(id, "method is a string"),
         }
+    }
+}
+
+impl Request {
+    fn new(id: RequestId, method: String, params: Option<Value>) -> Result<Self, Fault> {
+        let invalid = |detail| Fault {
+            status: StatusCode::OK,
+            ..Fault::of(Some(id.clone()), ErrorData::invalid_params(detail, None))
+        };
+        let mut params = match params {
+            None => Arguments::new(),
+            Some(Value::Object(params)) => params,
+            Some(_) => return Err(invalid("params is an object")),
+        };
+        let meta = match params.remove("_meta") {
+            None => RequestMetaObject::default(),
+            Some(Value::Object(meta)) => meta.into(),
+            Some(_) => return Err(invalid("_meta is an object")),
+        };
+        Ok(Self { id, method, params, meta })
+    }
+
+    /// The params as those of its method.
+    pub(super) fn params<T: DeserializeOwned>(&mut self) -> Result<T, ErrorData> {
+        let params = std::mem::take(&mut self.params);
+        serde_json::from_value(params.into())
+            .map_err(|_| ErrorData::invalid_params("The params are not those of this method", None))
+    }
+
+    /// The text of this name in its params.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.params.get(name).and_then(Value::as_str)
+    }
+
+    /// The answer with a result.
+    pub(super) fn respond(self, result: ServerResult) -> HttpResponse {
+        HttpResponse::Ok().json(JsonRpcResponse { jsonrpc: JsonRpcVersion2_0, id: self.id, result })
+    }
+
+    /// The answer with an error.
+    pub(super) fn fault(self, status: StatusCode, error: ErrorData) -> Fault {
+        Fault { status, id: Some(self.id), error: error.into() }
     }
 }
 
 impl Fault {
-    fn new(code: ErrorCode, detail: &'static str) -> Self {
-        let status = if code == ErrorCode::INVALID_PARAMS { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-        // The id is null where the request's cannot be read (JSON-RPC 2.0 §5).
-        Self { status, body: json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": detail}}) }
-    }
-
-    /// Of the request of this id.
-    fn about(mut self, id: Value) -> Self {
-        self.body["id"] = id;
-        self
+    /// Of a message that cannot be taken.
+    pub(super) fn of(id: Option<RequestId>, error: ErrorData) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, id, error: error.into() }
     }
 
     /// The answer.
     pub(super) fn respond(&self) -> HttpResponse {
-        HttpResponse::build(self.status).json(&self.body)
+        /// [`rmcp::model::JsonRpcError`] leaves an id out that cannot be read; by JSON-RPC 2.0 §5 it is null.
+        #[derive(Serialize)]
+        struct Failure<'a> {
+            jsonrpc: JsonRpcVersion2_0,
+            id: Option<&'a RequestId>,
+            error: &'a ErrorData,
+        }
+        let failure = Failure { jsonrpc: JsonRpcVersion2_0, id: self.id.as_ref(), error: &self.error };
+        HttpResponse::build(self.status).json(failure)
     }
 }
 
-/// Whether the client takes JSON, which is all that it gets, and names a revision that is spoken here, if any.
-pub(super) fn understood(request: &HttpRequest) -> Result<(), Fault> {
-    let accepted: Vec<&str> = values(request, header::ACCEPT.as_str()).flat_map(|value| value.split(',')).collect();
+/// Whether the client takes JSON, which is all that it gets.
+pub(super) fn takes_json(request: &HttpRequest) -> Result<(), Fault> {
+    let values = request.headers().get_all(header::ACCEPT).map(|value| value.to_str().unwrap_or_default());
+    let accepted: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
     let takes_json = |range: &&str| {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
         let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
         matches!(kind.as_str(), "application/json" | "application/*" | "*/*") && !refused
     };
-    if !accepted.is_empty() && !accepted.iter().any(takes_json) {
-        let fault = Fault::new(ErrorCode::INVALID_REQUEST, "Accept application/json and text/event-stream");
-        return Err(Fault { status: StatusCode::NOT_ACCEPTABLE, ..fault });
+    if accepted.is_empty() || accepted.iter().any(takes_json) {
+        return Ok(());
     }
-    match values(request, "mcp-protocol-version").find(|version| SPOKEN.iter().all(|it| it.as_str() != *version)) {
-        Some(requested) => {
-            let mut fault = Fault::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, "Unsupported protocol version");
-            fault.body["error"]["data"] = json!({"supported": SPOKEN, "requested": requested});
-            Err(fault)
-        }
-        None => Ok(()),
-    }
-}
-
-/// The values of a header; one that is no text counts as empty.
-fn values<'a>(request: &'a HttpRequest, name: &'a str) -> impl Iterator<Item = &'a str> {
-    request.headers().get_all(name).map(|value| value.to_str().unwrap_or_default())
+    let error = ErrorData::invalid_request("Accept application/json and text/event-stream", None);
+    Err(Fault { status: StatusCode::NOT_ACCEPTABLE, ..Fault::of(None, error) })
 }
 
 #[cfg(test)]
@@ -129,7 +162,7 @@ mod tests {
         match Message::read(text.as_bytes()) {
             Ok(Message::Request(request)) => json!([request.method, request.params.len()]),
             Ok(Message::Told) => Value::Null,
-            Err(fault) => json!({"code": fault.body["error"]["code"], "id": fault.body["id"]}),
+            Err(fault) => json!({"code": fault.error.code, "id": fault.id}),
         }
     }
 
@@ -162,6 +195,8 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":1.5,"method":"m"}"#, -32600, json!(null)),
             (r#"{"jsonrpc":"2.0","id":[1],"method":"m"}"#, -32600, json!(null)),
             (r#"{"jsonrpc":"2.0","id":7,"method":"m","params":[1]}"#, -32602, json!(7)),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"m","params":{"_meta":1}}"#, -32602, json!(7)),
+            (r#"{"jsonrpc":"2.0","id":18446744073709551615,"method":"m"}"#, -32600, json!(null)),
         ] {
             assert_eq!(read(text), json!({"code": code, "id": id}), "MCP-04 {text}");
         }

@@ -1,117 +1,72 @@
-//! The tools: the commands of the registry, as the SDK asks for them.
+//! The tools: the commands of the registry, listed and called.
 
-use super::message::SPOKEN;
-use crate::fault::detail;
+use crate::{
+    Gateway, claims,
+    errand::errand,
+    fault::{detail, problem},
+};
+use actix_web::{HttpRequest, web::Data};
+use dalston_actix::Problem;
 use dalston_auth::{Caller, Mask, Permit};
-use dalston_command::{Answer, Arguments, Block, Effect, Method, Row, Span};
+use dalston_command::{Answer, Arguments, Block, Effect, Method, Registry, Row, Span};
 use dalston_model::{Target, TenantId, Timestamp};
-use dalston_runtime::Runtime;
-use dalston_service::{Secret, ServiceError, ServiceResult};
+use dalston_service::{Claims, Secret, ServiceError, ServiceResult};
 use rmcp::{
-    ErrorData, RoleServer, ServerHandler,
-    model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
-        Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
-        Tool, ToolAnnotations,
-    },
-    service::RequestContext,
+    ErrorData,
+    model::{CallToolRequestParams, CallToolResult, ContentBlock, ListToolsResult, Tool, ToolAnnotations},
 };
 use serde_json::{Value, json};
-use std::{
-    borrow::Cow,
-    sync::{Arc, OnceLock},
-};
+use std::borrow::Cow;
 
-/// Methods whose parameters the SDK reads; where it could not, they come as a custom request.
-const KNOWN: &[&str] = &["initialize", "ping", "server/discover", "tools/call", "tools/list"];
-
-/// Who asks, carried past the SDK in the extensions of the request; and what it must not see, carried back.
-#[derive(Clone)]
-pub(super) struct Asker {
-    /// The proof that the caller was let in.
-    pub(super) permit: Permit,
-    /// The token of a claim that was made: the SDK writes what it answers to the log.
-    pub(super) claim: Arc<OnceLock<String>>,
+/// The tools of a caller: the commands that it may run.
+pub(super) fn list(registry: &Registry, caller: &Caller) -> ListToolsResult {
+    ListToolsResult::with_all_items(registry.of(caller).map(tool).collect())
 }
 
-/// The handler of the SDK.
-#[derive(Clone)]
-pub(super) struct Tools {
-    runtime: Arc<Runtime>,
-}
-
-impl Tools {
-    /// The tools of a running gateway.
-    pub(super) const fn new(runtime: Arc<Runtime>) -> Self {
-        Self { runtime }
-    }
-
-    async fn call(&self, asker: &Asker, row: &Row, arguments: Arguments) -> ServiceResult<CallToolResult> {
-        let (runtime, caller) = (&self.runtime, asker.permit.caller());
-        let answer = runtime.registry.invoke(&runtime.services, caller, row.name, arguments, None).await?;
-        if let Some(secret) = &answer.secret {
-            let (tenant, of) = made(&answer.data, secret, caller).ok_or(ServiceError::Internal)?;
-            let token = runtime.services.claims.offer(&tenant, &of, secret).await?;
-            asker.claim.set(token).map_err(|_| ServiceError::Internal)?;
+/// Calls a tool. One that is not the caller's is refused as its HTTP route refuses it: the client learns the scope.
+pub(super) async fn call(
+    request: &HttpRequest,
+    gateway: &Data<Gateway>,
+    permit: Permit,
+    call: CallToolRequestParams,
+) -> Result<Result<CallToolResult, ErrorData>, Problem> {
+    let runtime = &gateway.runtime;
+    let Some(row) = runtime.registry.tool(&call.name) else {
+        return Ok(Err(ErrorData::invalid_params("No such tool", None)));
+    };
+    let may = permit.caller().may(row.need);
+    let (at_work, arguments) = (gateway.clone(), call.arguments.unwrap_or_default());
+    let work = async move { Ok(run(&at_work, &permit, &call.name, arguments).await) };
+    // What only reads, and may wait for long, goes with its client.
+    let ran = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
+    match ran {
+        Ok((answer, token)) => {
+            let url = token.map(|token| claims::url(gateway, request, &token));
+            Ok(Ok(result(row, answer, url.as_deref(), runtime.clock.now(), &runtime.services.mask)))
         }
-        Ok(result(row, answer, runtime.clock.now(), &runtime.services.mask))
+        Err(refusal) if !may => Err(problem(refusal)),
+        Err(error) => Ok(Ok(refused(&error))),
     }
 }
 
-impl ServerHandler for Tools {
-    fn get_info(&self) -> ServerConfig {
-        let server = Implementation::new("dalston", env!("CARGO_PKG_VERSION")).with_title("Dalston");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build()).with_server_info(server).with_instructions(
-            "API keys and transcription jobs of a Dalston gateway. The tools are what your API key may do. Secrets are \
-             never in an answer: give your user the claim_url, which shows a new secret once.",
-        )
-    }
-
-    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        Cow::Borrowed(SPOKEN)
-    }
-
-    async fn list_tools(
-        &self,
-        request: Option<PaginatedRequestParams>,
-        context: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
-        if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params("The cursor is none of this list", None));
+/// Runs the command behind a tool. A secret that it made waits behind the token of a claim.
+async fn run(
+    gateway: &Gateway,
+    permit: &Permit,
+    tool: &str,
+    arguments: Arguments,
+) -> ServiceResult<(Answer, Option<String>)> {
+    let (registry, services) = (&gateway.runtime.registry, &gateway.runtime.services);
+    let row = registry.tool(tool).ok_or(ServiceError::NotFound("Tool"))?;
+    let answer = registry.run(services, permit.caller(), row, arguments, None).await?;
+    let token = match &answer.secret {
+        Some(secret) => {
+            let (tenant, of) = made(&answer.data, secret, permit.caller()).ok_or(ServiceError::Internal)?;
+            Some(services.claims.offer(&tenant, &of, secret).await?)
         }
-        let asker = asker(&context)?;
-        Ok(ListToolsResult::with_all_items(self.runtime.registry.of(asker.permit.caller()).map(tool).collect()))
-    }
-
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let asker = asker(&context)?;
-        let unknown = || ErrorData::invalid_params("No such tool", None);
-        let row = self.runtime.registry.tool(&request.name).ok_or_else(unknown)?;
-        let called = self.call(asker, row, request.arguments.unwrap_or_default()).await;
-        Ok(called.unwrap_or_else(|error| refused(&error)).into())
-    }
-
-    async fn on_custom_request(
-        &self,
-        request: CustomRequest,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CustomResult, ErrorData> {
-        Err(if KNOWN.contains(&request.method.as_str()) {
-            ErrorData::invalid_params("The params are not those of this method", None)
-        } else {
-            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "No such method", None)
-        })
-    }
-}
-
-/// Who asks. A request without is a fault of ours, never an open door.
-fn asker(context: &RequestContext<RoleServer>) -> Result<&Asker, ErrorData> {
-    let parts = context.extensions.get::<http::request::Parts>();
-    parts.and_then(|parts| parts.extensions.get()).ok_or_else(|| ErrorData::internal_error("Internal error", None))
+        None => None,
+    };
+    Ok((answer, token))
 }
 
 /// A command as a tool. Whatever is not read is marked as destructive: a client asks its user before it gives a right or
@@ -140,16 +95,23 @@ fn made(data: &Value, secret: &Secret, caller: &Caller) -> Option<(TenantId, Tar
 }
 
 /// What came of a command: drawn, and as the JSON of its HTTP route; a list with its cursor beside. A model reads it:
-/// secrets in what somebody stored are masked.
-fn result(row: &Row, answer: Answer, now: Timestamp, mask: &Mask) -> CallToolResult {
+/// secrets in what somebody stored are masked, and one that was made is behind the link of its claim.
+fn result(row: &Row, answer: Answer, claim: Option<&str>, now: Timestamp, mask: &Mask) -> CallToolResult {
     let mut drawing = row.draw(&answer.data, now);
     let next = answer.next.map(|cursor| cursor.to_string());
     if let Some(cursor) = &next {
         drawing = drawing.with(Block::Fields(vec![("next".to_owned(), vec![Span::plain(cursor)])]));
     }
+    let mut text = mask.text(&drawing.plain()).into_owned();
     let data = if answer.data.is_array() { json!({"items": answer.data, "next": next}) } else { answer.data };
-    let mut result = CallToolResult::success(vec![ContentBlock::text(mask.text(&drawing.plain()))]);
-    result.structured_content = Some(masked(data, mask));
+    let mut data = masked(data, mask);
+    if let Some(url) = claim {
+        data["claim_url"] = url.into();
+        data["claim_expires_in"] = Claims::LIFE.as_secs().into();
+        text = format!("{text}\n\nIts secret is shown once, within five minutes, to whoever opens {url}");
+    }
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(data);
     result
 }
 
