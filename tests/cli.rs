@@ -250,11 +250,44 @@ fn answering(body: &'static str) -> String {
     url
 }
 
+/// What a gateway says of a nudge that reached one of two.
+const PARTIAL: &str = r#"{"status": "partial", "result": {"mode": "direct", "sent_count": 1, "failed_count": 1,
+    "results": [{"user_id": 1, "status": "sent", "message_id": 2}, {"user_id": 3, "status": "failed", "error": "e"}]}}"#;
+
+#[test]
+fn an_answer_of_a_newer_gateway_is_read_and_one_of_another_shape_is_told() {
+    let whoami = |answer: &'static str| {
+        let shell = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &answering(answer));
+        shell.dalston(&["whoami"])
+    };
+    let newer = r#"{"id": null, "name": "n", "tenant_id": "t", "scopes": ["of:tomorrow"], "enabled": true,
+        "metadata": {}, "age": {"days": 3}}"#;
+    let typed = whoami(newer).done();
+    assert!(typed.out.contains("scopes\tof:tomorrow") && typed.out.contains("age.days\t3"), "{typed:?}");
+    for (answer, what) in [
+        (
+            r#"{"id": null, "name": "secret-n", "scopes": [], "enabled": true, "metadata": {}}"#,
+            "missing field `tenant_id`",
+        ),
+        (
+            r#"{"id": null, "name": "secret-n", "tenant_id": "t", "scopes": "secret-s", "enabled": true, "metadata": {}}"#,
+            "scopes does not fit",
+        ),
+        (r#"["secret-n"]"#, "does not fit"),
+        (r#""secret-n""#, "does not fit"),
+    ] {
+        let typed = whoami(answer);
+        assert_eq!((typed.code, typed.out.as_str()), (1, ""), "{typed:?}");
+        let told = typed.err.contains("whoami answers in another shape") && typed.err.contains("another version");
+        assert!(told && typed.err.contains(what) && !typed.err.contains("secret"), "{typed:?}");
+    }
+}
+
 #[test]
 fn an_answer_that_says_that_not_all_is_well_is_shown_and_ends_with_1() {
     for (words, name, body) in [
         (&["audit", "verify"][..], "audit.verify", r#"{"status": "broken", "checked": 7, "broken_at": 8}"#),
-        (&["nudge", "hello"], "nudge", r#"{"status": "partial", "result": {"sent_count": 1, "failed_count": 1}}"#),
+        (&["nudge", "hello"], "nudge", PARTIAL),
     ] {
         let shell = Shell::new().set("DALSTON_API_KEY", MASTER).set("DALSTON_SERVER", &answering(body));
         let typed = shell.dalston(words);

@@ -1,7 +1,7 @@
 //! `GET /help`, and a command of one's own.
 
 use dalston_auth::Need;
-use dalston_command::{Answer, Command, Context, Effect, HttpRoute, Method, Registry};
+use dalston_command::{Answer, Command, Context, Effect, HttpRoute, Method, Output, Registry};
 use dalston_gateway::routes;
 use dalston_model::{Clock, Scope, ScopeSet};
 use dalston_service::ServiceResult;
@@ -11,7 +11,7 @@ use kit::{
     model_server::{KEY, MODEL, ModelServer, Says},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -25,7 +25,18 @@ struct Greet {
     times: Option<u32>,
 }
 
+/// A greeting.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Greeting {
+    /// What is said.
+    text: String,
+}
+
+impl Output for Greeting {}
+
 impl Command for Greet {
+    type Output = Greeting;
+
     const NAME: &'static str = "people.greet";
     const TOOL: &'static str = "greet_somebody";
     const NEED: Need = Need::Scope(Scope::Realtime);
@@ -33,8 +44,9 @@ impl Command for Greet {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/people/{whom}/greeting");
     const EXAMPLE: &'static str = "Ada";
 
-    async fn run(self, _: Context<'_>) -> ServiceResult<Answer> {
-        Ok(Answer::new(json!({"text": format!("Hello, {}! ", self.whom).repeat(self.times.unwrap_or(1) as usize)})))
+    async fn run(self, _: Context<'_>) -> ServiceResult<Answer<Greeting>> {
+        let text = format!("Hello, {}! ", self.whom).repeat(self.times.unwrap_or(1) as usize);
+        Ok(Answer::new(Greeting { text }))
     }
 }
 
@@ -174,7 +186,7 @@ async fn a_command_of_ones_own_is_in_the_help_on_the_command_line_and_served_wit
         })
     );
     assert!(!other.get("/help").await.expect(200).text.contains("people.greet"));
-    let drawn = app.runtime.registry.row("help").unwrap().draw(&help, app.clock.now()).plain();
+    let drawn = app.runtime.registry.row("help").unwrap().read(help).unwrap().render(app.clock.now()).plain();
     assert!(drawn.contains("/people_greet whom* times"), "{drawn}");
 
     let greeting = client.get("/v1/people/Ada/greeting?times=2").await.expect(200);

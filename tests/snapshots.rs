@@ -3,7 +3,7 @@
 use dalston_auth::{Caller, Identity};
 use dalston_chat::markup;
 use dalston_cli::Terminal;
-use dalston_command::Row;
+use dalston_command::{Drawing, Row};
 use dalston_model::{Actor, Clock, Door, Source, Timestamp};
 use kit::app::{App, Start};
 use serde_json::{Value, json};
@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 type Shows = fn(&Row, &Value, Timestamp) -> String;
 const DOORS: &[(&str, Shows)] = &[
     ("json", |_, data, _| format!("{data:#}")),
-    ("text", |row, data, now| row.draw(data, now).plain()),
-    ("chat", |row, data, now| markup(&row.draw(data, now)).join("\n--- another message ---\n")),
-    ("terminal", |row, data, now| Terminal { colour: false, width: 80 }.draw(&row.draw(data, now))),
-    ("colour", |row, data, now| Terminal { colour: true, width: 80 }.draw(&row.draw(data, now)).replace('\u{1b}', "␛")),
+    ("text", |row, data, now| drawing(row, data, now).plain()),
+    ("chat", |row, data, now| markup(&drawing(row, data, now)).join("\n--- another message ---\n")),
+    ("terminal", |row, data, now| Terminal { colour: false, width: 80 }.draw(&drawing(row, data, now))),
+    ("colour", |row, data, now| {
+        Terminal { colour: true, width: 80 }.draw(&drawing(row, data, now)).replace('\u{1b}', "␛")
+    }),
 ];
 
 /// What differs from one run to the next, and stands in its place: the clock of the kit holds all times.
@@ -26,6 +28,11 @@ const VOLATILE: [(&str, &str); 5] = [
     ("/admin/commit", "\"0123456789abcdef0123456789abcdef01234567\""),
     ("/admin/settings/DALSTON_DATA_DIR", "\"/data\""),
 ];
+
+/// The answer of this JSON for people.
+fn drawing(row: &Row, data: &Value, now: Timestamp) -> Drawing {
+    row.read(data.clone()).unwrap().render(now)
+}
 
 fn redacted(mut data: Value) -> Value {
     for (path, value) in VOLATILE {

@@ -136,9 +136,15 @@ async fn the_report_reads_back_as_the_struct_that_it_was_made_from() {
 }
 
 #[tokio::test]
-async fn what_is_no_report_is_drawn_all_the_same() {
+async fn what_is_no_report_is_not_drawn_and_what_a_newer_node_adds_is_passed_over() {
     let app = App::start().await;
-    let drawn =
-        app.runtime.registry.row("status").unwrap().draw(&json!({"status": "fine", "more": 1}), app.clock.now());
-    assert_eq!(drawn.plain(), "status: fine\nmore: 1");
+    let row = app.runtime.registry.row("status").unwrap();
+    let error = row.read(json!({"status": "fine", "more": 1})).err().unwrap().to_string();
+    assert_eq!(error, "status answers in another shape: missing field `source` at .");
+    let report = app.master().get("/status").await.expect(200).json;
+    let mut newer = report.clone();
+    newer["more"] = json!(1);
+    newer["admin"]["store"]["more"] = json!({"a": [1]});
+    let plain = |data: Value| row.read(data).unwrap().render(app.clock.now()).plain();
+    assert_eq!(plain(newer), plain(report));
 }

@@ -22,6 +22,7 @@ pub mod program;
 pub mod raw;
 pub mod receiver;
 pub mod s3;
+pub mod schema;
 pub mod scribe;
 pub mod servers;
 pub mod shell;

@@ -42,6 +42,12 @@ async fn a_tool_says_what_its_command_is() {
             "openWorldHint": false,
         });
         assert_eq!(tool["annotations"], hints, "{}", row.name);
+        // Older revisions take an object only.
+        let output = &tool["outputSchema"];
+        assert_eq!(output["type"], "object", "{}", row.name);
+        let shape = &output["anyOf"][0];
+        let shape = if row.output["type"] == "array" { &shape["properties"]["items"] } else { shape };
+        assert_eq!(shape, &Value::Object(row.output.clone()), "{}", row.name);
     }
 }
 

@@ -7,10 +7,14 @@ use super::{
 };
 use dalston_auth::{Caller, Identity, Need, Refusal};
 use dalston_gateway::{Serves, routes};
-use dalston_model::{Actor, Door, Source};
+use dalston_model::{Actor, Clock, Door, Source};
 use dalston_service::ServiceError;
 use dalston_store::SharedStore;
-use kit::{app::App, log};
+use kit::{
+    app::App,
+    log,
+    schema::{assert_fits, closed},
+};
 
 /// The holder of a new key with these scopes, at a door without HTTP.
 async fn caller(app: &App, store: &SharedStore, scopes: &str) -> Caller {
@@ -45,6 +49,11 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
             log::guard(secret.expose());
             assert!(!answer.data.to_string().contains(secret.expose()), "KEY-03 {command}");
         }
+        assert_fits(command, &closed(row.output.clone().into()), &answer.data);
+        // Whoever reads it has the same answer.
+        let (read, now) = (row.read(answer.data.clone()).unwrap(), app.clock.now());
+        assert_eq!((&read.data, &read.id, &read.ids), (&answer.data, &answer.id, &answer.ids), "{command}");
+        assert_eq!(read.render(now), answer.render(now), "{command}");
         seen += 1;
     }
     assert_eq!(seen, runtime.registry.rows().len());

@@ -1,7 +1,7 @@
 //! `create-admin-key`: the box of seed M11.
 
 use crate::{args::Given, deliver, door::Door, draw::Style, fault::Fault, show};
-use dalston_command::{Arguments, Registry, text};
+use dalston_command::{Arguments, Registry, shown};
 use dalston_model::Name;
 use dalston_runtime::admin_box;
 use serde_json::json;
@@ -19,8 +19,8 @@ pub(crate) async fn create(
     let answer = door.invoke(registry, row, arguments).await?;
     match (given.style(), &answer.secret) {
         (Style::Terminal(_) | Style::Plain, Some((_, secret))) => {
-            let shown = |field: &str| text(&answer.data[field]);
-            let drawn = admin_box(&shown("id"), &shown("name"), scope, secret, door.url());
+            let id = answer.answer.id.as_deref().unwrap_or_default();
+            let drawn = admin_box(&shown(id), &name.to_string(), scope, secret, door.url());
             deliver(registry, row, &answer, given, drawn.as_bytes())
         }
         _ => show(registry, row, &answer, given),

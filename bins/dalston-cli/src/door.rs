@@ -1,14 +1,13 @@
 //! The two ways in: the store itself, or a running gateway.
 
 use crate::{args::Given, fault::Fault, local::Local, remote::Remote};
-use dalston_command::{Arguments, Registry, Row};
+use dalston_command::{AnyAnswer, Arguments, Registry, Row};
 use dalston_runtime::API_KEY;
-use serde_json::Value;
 
 /// An answer, whichever way it came.
 pub(crate) struct Drawn {
-    /// The JSON of the command, without the secret.
-    pub(crate) data: Value,
+    /// The answer of the command, without the secret.
+    pub(crate) answer: AnyAnswer,
     /// The secret that was made, by its name.
     pub(crate) secret: Option<(&'static str, String)>,
     /// The cursor of the next page.

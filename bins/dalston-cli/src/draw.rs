@@ -1,7 +1,7 @@
 //! Answers on a terminal, in a pipe, as JSON, or as little as possible.
 
 use crate::{door::Drawn, terminal::Terminal};
-use dalston_command::{Row, fields, shown_json, text};
+use dalston_command::{Row, fields, shown, shown_json, text};
 use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
 use std::io::{self, Write};
@@ -24,14 +24,14 @@ pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Writ
     match style {
         Style::Json => json(drawn, out),
         Style::Quiet => quiet(drawn, out),
-        Style::Plain if row.is_text => writeln!(out, "{}", row.draw(&drawn.data, SystemClock.now()).plain()),
+        Style::Plain if row.is_text => writeln!(out, "{}", drawn.answer.render(SystemClock.now()).plain()),
         Style::Plain => plain(row, drawn, out),
-        Style::Terminal(terminal) => for_people(row, drawn, terminal, out),
+        Style::Terminal(terminal) => for_people(drawn, terminal, out),
     }
 }
 
 fn json(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
-    let mut data = drawn.data.clone();
+    let mut data = drawn.answer.data.clone();
     if let Some((name, secret)) = &drawn.secret {
         data[*name] = secret.as_str().into();
     }
@@ -39,15 +39,14 @@ fn json(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn quiet(drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
-    match (&drawn.secret, &drawn.data) {
-        (Some((_, secret)), _) => writeln!(out, "{secret}"),
-        (None, Value::Array(items)) => items.iter().try_for_each(|item| writeln!(out, "{}", text(&item["id"]))),
-        _ => Ok(()),
+    match &drawn.secret {
+        Some((_, secret)) => writeln!(out, "{secret}"),
+        None => drawn.answer.ids.iter().try_for_each(|id| writeln!(out, "{}", shown(id))),
     }
 }
 
 fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
-    match &drawn.data {
+    match &drawn.answer.data {
         Value::Array(items) => {
             writeln!(out, "{}", row.columns.join("\t"))?;
             for item in items {
@@ -67,8 +66,8 @@ fn plain(row: &Row, drawn: &Drawn, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn for_people(row: &Row, drawn: &Drawn, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
-    out.write_all(terminal.draw(&row.draw(&drawn.data, SystemClock.now())).as_bytes())?;
+fn for_people(drawn: &Drawn, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(terminal.draw(&drawn.answer.render(SystemClock.now())).as_bytes())?;
     match &drawn.secret {
         Some((_, secret)) => writeln!(out, "\n  🔑 The secret (save this - shown only once!):\n\n     {secret}\n"),
         None => Ok(()),
@@ -85,17 +84,26 @@ mod tests {
 
     fn drawn(data: Value, row: &str, style: Style) -> String {
         let (registry, mut out) = (Registry::new(), Vec::new());
-        let drawn = Drawn { data, secret: None, next: None };
-        answer(registry.row(row).unwrap(), &drawn, style, &mut out).unwrap();
+        let row = registry.row(row).unwrap();
+        let drawn = Drawn { answer: row.read(data).unwrap(), secret: None, next: None };
+        answer(row, &drawn, style, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    /// A key of this id, name and metadata.
+    fn key(id: &str, metadata: Value) -> Value {
+        json!({
+            "id": id, "prefix": BAD, "name": BAD, "description": BAD, "tenant_id": BAD, "scopes": [BAD], "enabled": true,
+            "created_at": "2026-01-01T00:00:00Z", "created_by": BAD, "metadata": metadata,
+        })
     }
 
     #[test]
     fn what_is_stored_gives_the_terminal_no_orders() {
         let metadata = serde_json::Map::from_iter([(BAD.to_owned(), json!([BAD, {"inner": BAD}]))]);
-        let key = json!({"id": "1", "name": BAD, "description": BAD, "metadata": metadata});
+        let (first, second) = (key("1", metadata.into()), key(BAD, json!({})));
         for style in [Style::Plain, Style::Terminal(Terminal { colour: false, width: 200 }), Style::Quiet] {
-            for (data, row) in [(key.clone(), "keys.get"), (json!([key, {"id": BAD}]), "keys.list")] {
+            for (data, row) in [(first.clone(), "keys.get"), (json!([first, second]), "keys.list")] {
                 let out = drawn(data, row, style);
                 let lines = out.lines().flat_map(|line| line.split('\t'));
                 for text in lines {
@@ -103,14 +111,14 @@ mod tests {
                 }
             }
         }
-        let plain = drawn(key, "keys.get", Style::Plain);
+        let plain = drawn(first, "keys.get", Style::Plain);
         assert!(plain.contains("name\ta\\u{1b}]0;owned\\u{7}\\u{a}\\u{9}\\u{9b}2J\\u{202e}\\u{200b}"), "{plain}");
         assert!(plain.contains('é'));
     }
 
     #[test]
     fn json_stays_as_it_is() {
-        let out = drawn(json!({"name": BAD}), "keys.get", Style::Json);
+        let out = drawn(key("1", json!({})), "keys.get", Style::Json);
         assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["name"], BAD);
         for line in out.lines() {
             assert_eq!(shown(line), line);

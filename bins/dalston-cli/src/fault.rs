@@ -1,9 +1,8 @@
 //! What goes wrong on the command line, and the exit code of it.
 
-use dalston_command::{Registry, Row, text};
+use dalston_command::{Registry, Row, shown};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
-use serde_json::Value;
 use std::{
     fmt,
     io::{self, Write},
@@ -44,8 +43,8 @@ impl Fault {
 
     /// `row` was done at `place` of the command line, but the secret that it made could not be written to whoever was to read it. Names the commands
     /// that give the thing another secret, or take it away.
-    pub(crate) fn unread(registry: &Registry, row: &Row, data: &Value, place: &str, error: &io::Error) -> Self {
-        let (nouns, id) = (row.name.split('.').next().unwrap_or_default(), text(&data["id"]));
+    pub(crate) fn unread(registry: &Registry, row: &Row, id: Option<&str>, place: &str, error: &io::Error) -> Self {
+        let (nouns, id) = (row.name.split('.').next().unwrap_or_default(), shown(id.unwrap_or_default()));
         let way = |verb: &&str| registry.row(&format!("{nouns}.{verb}")).is_some();
         let ways = ["rotate", "revoke", "delete"].into_iter().filter(way);
         let ways: Vec<String> = ways.map(|verb| format!("`dalston{place} {nouns} {verb} {id}`")).collect();

@@ -71,7 +71,7 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
         let answer = door.invoke(registry, row, arguments).await?;
         show(registry, row, &answer, given)?;
         // The answer is drawn all the same: it says what is not well.
-        if row.is_well(&answer.data) { Ok(()) } else { Err(Fault::failed(format!("{}: not all is well", row.name))) }
+        if answer.answer.is_success { Ok(()) } else { Err(Fault::failed(format!("{}: not all is well", row.name))) }
     }
     .await;
     door.close().await;
@@ -93,7 +93,9 @@ fn show(registry: &Registry, row: &Row, answer: &Drawn, given: &Given) -> Result
 /// Writes what was drawn of an answer. A secret that nobody read is lost, and whose it was must be known then.
 fn deliver(registry: &Registry, row: &Row, answer: &Drawn, given: &Given, out: &[u8]) -> Result<(), Fault> {
     match (write(out), &answer.secret) {
-        (Err(error), Some(_)) => Err(Fault::unread(registry, row, &answer.data, &given.place()?, &error)),
+        (Err(error), Some(_)) => {
+            Err(Fault::unread(registry, row, answer.answer.id.as_deref(), &given.place()?, &error))
+        }
         (Err(error), None) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         // Whoever reads may have read enough.
         _ => Ok(()),

@@ -55,11 +55,9 @@ impl Local {
         let services = &self.runtime.services;
         services.tenants.check(self.caller.tenant()).await?;
         let answer = registry.invoke(services, &self.caller, row.name, arguments, None).await?;
-        Ok(Drawn {
-            data: answer.data,
-            secret: answer.secret.map(|secret| (secret.name(), secret.expose().to_owned())),
-            next: answer.next.map(|cursor| cursor.to_string()),
-        })
+        let secret = answer.secret.as_ref().map(|secret| (secret.name(), secret.expose().to_owned()));
+        let next = answer.next.as_ref().map(ToString::to_string);
+        Ok(Drawn { answer, secret, next })
     }
 
     /// Makes the tenant unless it is there.
@@ -76,7 +74,7 @@ impl Local {
 
 /// What `help` answers here. It needs no store.
 pub(crate) fn help(registry: &Registry, given: &Given) -> Result<Drawn, Fault> {
-    Ok(Drawn { data: registry.help(&operator(given)?), secret: None, next: None })
+    Ok(Drawn { answer: registry.help(&operator(given)?)?, secret: None, next: None })
 }
 
 /// Who works on the store.

@@ -78,7 +78,7 @@ impl Remote {
         let response = request.send().await.map_err(|error| {
             Fault::unreachable(format!("the gateway at {} cannot be reached: {}", self.url, error.without_url()))
         })?;
-        answer(response).await
+        answer(row, response).await
     }
 }
 
@@ -108,7 +108,7 @@ fn encoded(value: &Value) -> String {
     utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string()
 }
 
-async fn answer(response: Response) -> Result<Drawn, Fault> {
+async fn answer(row: &Row, response: Response) -> Result<Drawn, Fault> {
     let status = response.status();
     let next = response.headers().get(header::LINK).and_then(|link| cursor(link.to_str().ok()?));
     let not_ours = || Fault::failed(format!("the server answered {status}, but not as a Dalston gateway does"));
@@ -121,7 +121,9 @@ async fn answer(response: Response) -> Result<Drawn, Fault> {
     let secret = Secret::NAMES
         .into_iter()
         .find_map(|name| data.as_object_mut()?.shift_remove(name)?.as_str().map(|text| (name, text.to_owned())));
-    Ok(Drawn { data, secret, next })
+    let answer =
+        row.read(data).map_err(|error| Fault::failed(format!("{error}. Is the gateway of another version?")))?;
+    Ok(Drawn { answer, secret, next })
 }
 
 /// A problem in a line: its detail, then each field.

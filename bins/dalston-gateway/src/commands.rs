@@ -10,7 +10,7 @@ use actix_web::{
     web::{Data, Payload, Query},
 };
 use dalston_actix::{AtHand, Permitted, Problem};
-use dalston_command::{Answer, Arguments, Effect, Method, Registry, Row, coerce};
+use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
 use dalston_service::{FieldError, Repeat, ServiceError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -103,14 +103,14 @@ fn in_path(row: &Row, request: &HttpRequest, arguments: &mut Arguments) -> Resul
 }
 
 /// The answer, with the secret once where there is one.
-fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: Answer) -> Result<HttpResponse, Problem> {
+fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: AnyAnswer) -> Result<HttpResponse, Problem> {
     let mut data = answer.data;
     let mut response = match answer.partial {
         true => HttpResponse::MultiStatus(),
         false if row.route.creates => HttpResponse::Created(),
         false => HttpResponse::Ok(),
     };
-    if let (Some(pattern), Some(id)) = (location(registry, row), data["id"].as_str()) {
+    if let (Some(pattern), Some(id)) = (location(registry, row), &answer.id) {
         response.insert_header((header::LOCATION, format!("{pattern}/{id}")));
     }
     if let Some(cursor) = &answer.next {

@@ -12,9 +12,9 @@ use actix_web::{
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::{Caller, Need, Refusal};
 use dalston_model::{JobId, Scope};
-use dalston_service::{ServiceError, Watch, job_view};
+use dalston_service::{JobView, ServiceError, Watch};
 use futures_util::{Stream, stream::unfold};
-use serde_json::Value;
+use serde_json::json;
 use std::convert::Infallible;
 
 /// A comment goes out when nothing has happened for so many looks at the job: seconds, mostly.
@@ -33,7 +33,7 @@ pub(crate) async fn follow(
     jobs.get(&permit, id).await.map_err(problem)?;
     let watch = jobs.seat(&permit).ok_or_else(crowded)?.watch(id);
     let caller = permit.caller().clone();
-    let follower = Follower { gateway, caller, id, watch, told: Value::Null, silent: 0, is_over: false };
+    let follower = Follower { gateway, caller, id, watch, told: None, silent: 0, is_over: false };
     // Proxies that buffer answers would keep the events to themselves.
     Ok(HttpResponse::Ok()
         .insert_header(ContentType("text/event-stream".parse().map_err(|_| problem(ServiceError::Internal))?))
@@ -48,7 +48,7 @@ struct Follower {
     id: JobId,
     watch: Watch,
     /// The job as it was told last.
-    told: Value,
+    told: Option<JobView>,
     silent: u32,
     is_over: bool,
 }
@@ -56,7 +56,7 @@ struct Follower {
 /// What is seen of the job at one look.
 enum Seen {
     /// It is not as it was told.
-    Changed(Value),
+    Changed(JobView),
     /// Nothing new; also when the store cannot be asked, which is no end.
     Same,
     /// It is gone, or the caller's right to it.
@@ -70,8 +70,8 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, Infallible>> {
                 Seen::Over => break,
                 Seen::Changed(job) => {
                     follower.silent = 0;
-                    let event = format!("event: job\ndata: {job}\n\n");
-                    follower.told = job;
+                    let event = format!("event: job\ndata: {}\n\n", json!(job));
+                    follower.told = Some(job);
                     return Some((Ok(Bytes::from(event)), follower));
                 }
                 Seen::Same => follower.watch.next().await,
@@ -102,8 +102,8 @@ impl Follower {
         match job {
             Ok(job) => {
                 self.is_over = job.status.is_ended();
-                let view = job_view(&job);
-                if view == self.told { Seen::Same } else { Seen::Changed(view) }
+                let view = JobView::from(&job);
+                if self.told.as_ref() == Some(&view) { Seen::Same } else { Seen::Changed(view) }
             }
             Err(ServiceError::Unavailable) => Seen::Same,
             Err(_) => Seen::Over,

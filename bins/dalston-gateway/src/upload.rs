@@ -19,8 +19,9 @@ use actix_web::{
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::Permit;
 use dalston_model::ErrorCode;
-use dalston_service::{JobResult, Repeat, ServiceError, Staged, Upload, job_view};
+use dalston_service::{JobResult, JobView, Repeat, ServiceError, Staged, Upload};
 use futures_util::{Stream, StreamExt};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -50,15 +51,14 @@ pub(crate) async fn create(
     let ignored = gateway.runtime.services.dispatcher.without_effect(&form.upload);
     let job = jobs.create(&permit, form.staged, form.upload, repeat.as_ref()).await.map_err(problem)?;
     let job = jobs.ended(&permit, job, patience).await.map_err(problem)?;
-    let JobResult { value, long } = jobs.result(&permit, &job).await;
-    let mut view = job_view(&job);
-    view["result"] = value;
+    let JobResult { view: result, long } = jobs.result(&permit, &job).await;
+    let view = JobView { result, ..JobView::from(&job) };
     let mut response = HttpResponse::Created();
     response.insert_header((header::LOCATION, format!("/v1/audio/transcriptions/{}", job.id)));
     if !ignored.is_empty() {
         response.insert_header((IGNORED, ignored.join(", ")));
     }
-    spliced(response, &view, long)
+    spliced(response, &json!(view), long)
 }
 
 /// The form of a request, with its file on the disk.

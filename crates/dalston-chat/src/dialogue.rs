@@ -5,7 +5,7 @@ use crate::{
     model::{Conversations, Model},
 };
 use dalston_auth::Caller;
-use dalston_command::{Answer, Arguments, Drawing, Effect, Registry, Row};
+use dalston_command::{Arguments, Drawing, Effect, Registry, Row};
 use dalston_model::{Cursor, SharedClock};
 use dalston_service::{Confirmed, Repeat, Secret, ServiceError, ServiceResult, Services};
 use serde_json::Value;
@@ -134,14 +134,13 @@ impl Dialogue {
     ) -> ServiceResult<Reply> {
         let repeat = repeat.map(|key| Repeat::of(key, &arguments));
         let answer = self.registry.invoke(&self.services, caller, row.name, arguments, repeat).await?;
-        let Answer { data, secret, next, partial, long: _ } = answer;
         Ok(Reply {
-            drawing: row.draw(&data, self.clock.now()),
-            data,
+            drawing: answer.render(self.clock.now()),
+            data: answer.data,
             command: Some(row.name.to_owned()),
-            secrets: secret.into_iter().collect(),
-            next,
-            partial,
+            secrets: answer.secret.map(|issued| issued.secret).into_iter().collect(),
+            next: answer.next,
+            partial: answer.partial,
             ..Reply::default()
         })
     }

@@ -1,7 +1,9 @@
-//! What a command answers: data, and beside it what does not belong into data.
+//! What a command answers: its output, and beside it what does not belong there.
 
-use dalston_model::{Cursor, Page};
-use dalston_service::{Secret, Transcript};
+use crate::{Command, Drawing, Output};
+use dalston_model::{Cursor, Page, Timestamp};
+use dalston_service::{IssuedSecret, ServiceError, ServiceResult, Transcript};
+use serde::Serialize;
 use serde_json::Value;
 use std::io::{self, Write};
 
@@ -9,45 +11,100 @@ use std::io::{self, Write};
 /// its answer is bounded.
 const MOST: usize = 1 << 20;
 
-/// An answer. A secret is never part of the data: each door hands it over in its own way, or not at all.
+/// An answer. A secret is never part of the output: each door hands it over in its own way, or not at all.
 #[derive(Debug)]
-pub struct Answer {
-    /// The JSON that every door gives.
-    pub data: Value,
+pub struct Answer<T> {
+    /// What every door gives, as JSON.
+    pub output: T,
     /// The secret that was made: of a key, or of a webhook.
-    pub secret: Option<Secret>,
+    pub secret: Option<IssuedSecret>,
     /// Where the next page begins.
     pub next: Option<Cursor>,
     /// Whether only a part of what was asked for was done.
     pub partial: bool,
-    /// The result of a job that is too long to stand in the data, where its summary does: a door that streams gives the
+    /// The result of a job that is too long to stand in the output, where its summary does: a door that streams gives the
     /// whole in the place of `result`.
     pub long: Option<Transcript>,
 }
 
-impl Answer {
-    /// Data and nothing else.
-    pub const fn new(data: Value) -> Self {
-        Self { data, secret: None, next: None, partial: false, long: None }
+impl<T> Answer<T> {
+    /// Output and nothing else.
+    pub const fn new(output: T) -> Self {
+        Self { output, secret: None, next: None, partial: false, long: None }
     }
+}
 
-    /// A page of a list, each item by its `view`. A page whose JSON would have more than 1 MiB ends earlier, and the next
+impl<V: Serialize> Answer<Vec<V>> {
+    /// A page of a list, each item by its view. A page whose JSON would have more than 1 MiB ends earlier, and the next
     /// one begins behind the `place` of its last item.
-    pub fn list<T>(page: Page<T>, view: impl Fn(&T) -> Value, place: impl Fn(&T) -> Cursor) -> Self {
-        let (mut data, mut bytes, mut next) = (Vec::with_capacity(page.items.len()), Bytes(0), page.next);
+    pub fn list<T>(page: Page<T>, place: impl Fn(&T) -> Cursor) -> Self
+    where
+        V: for<'a> From<&'a T>,
+    {
+        let (mut output, mut bytes, mut next) = (Vec::with_capacity(page.items.len()), Bytes(0), page.next);
         let mut last = None;
         for item in &page.items {
-            let seen = view(item);
+            let seen = V::from(item);
             // It cannot fail: nothing is written anywhere, and values have names of text.
             let _ = serde_json::to_writer(&mut bytes, &seen);
             if bytes.0 > MOST && last.is_some() {
                 next = last.map(place);
                 break;
             }
-            data.push(seen);
+            output.push(seen);
             last = Some(item);
         }
-        Self { next, ..Self::new(Value::Array(data)) }
+        Self { next, ..Self::new(output) }
+    }
+}
+
+/// An answer of any command, with its type erased: its JSON, and what only its command knows of it.
+pub struct AnyAnswer {
+    /// The JSON that every door gives.
+    pub data: Value,
+    /// The secret that was made.
+    pub secret: Option<IssuedSecret>,
+    /// Where the next page begins.
+    pub next: Option<Cursor>,
+    /// Whether only a part of what was asked for was done.
+    pub partial: bool,
+    /// The result of a job that is too long to stand in the data.
+    pub long: Option<Transcript>,
+    /// The id of the thing that it shows, where it shows one that has an id.
+    pub id: Option<String>,
+    /// The ids of the things that it lists.
+    pub ids: Vec<String>,
+    /// Whether it says that all is well: a program that ran the command learns that by the exit code.
+    pub is_success: bool,
+    render: Box<dyn Fn(Timestamp) -> Drawing + Send + Sync>,
+}
+
+impl AnyAnswer {
+    /// The answer for people, at the time `now`.
+    pub fn render(&self, now: Timestamp) -> Drawing {
+        (self.render)(now)
+    }
+
+    /// The answer of a command that ran here.
+    pub(crate) fn of<C: Command>(answer: Answer<C::Output>) -> ServiceResult<Self> {
+        let Answer { output, secret, next, partial, long } = answer;
+        let data = serde_json::to_value(&output).map_err(|_| ServiceError::Internal)?;
+        Ok(Self { secret, next, partial, long, ..Self::read::<C>(data, output) })
+    }
+
+    /// The answer of a command that is this JSON, and this output.
+    pub(crate) fn read<C: Command>(data: Value, output: C::Output) -> Self {
+        Self {
+            data,
+            secret: None,
+            next: None,
+            partial: false,
+            long: None,
+            id: output.id().map(str::to_owned),
+            ids: output.ids().into_iter().map(str::to_owned).collect(),
+            is_success: C::is_success(&output),
+            render: Box::new(move |now| C::render(&output, now)),
+        }
     }
 }
 
@@ -70,36 +127,41 @@ mod tests {
     use super::*;
     use dalston_model::Timestamp;
 
-    /// A page of items with so many bytes each, and more behind it.
-    fn page(sizes: &[usize]) -> Answer {
-        let items = sizes.iter().copied().enumerate().collect();
-        let place = |number: usize| Cursor { created_at: Timestamp::from_secs(0), id: number.to_string() };
-        let page = Page { items, next: Some(place(sizes.len() - 1)) };
-        Answer::list(page, |(_, size)| "a".repeat(size - 2).into(), |(number, _)| place(*number))
+    /// A text of so many bytes as JSON.
+    #[derive(Debug, PartialEq, Serialize)]
+    struct Text(String);
+
+    impl From<&usize> for Text {
+        fn from(bytes: &usize) -> Self {
+            Self("a".repeat(bytes - 2))
+        }
+    }
+
+    fn place(bytes: &usize) -> Cursor {
+        Cursor { created_at: Timestamp::from_secs(0), id: bytes.to_string() }
     }
 
     #[test]
     fn a_page_ends_where_its_json_has_a_mebibyte() {
         let half = MOST / 2;
         for (sizes, taken) in [
-            (&[10, 10, 10][..], 3),
-            (&[half, half, 10], 2),
-            (&[half, half + 1, 10], 1),
-            (&[MOST + 1, 10], 1),
-            (&[10, MOST, 10], 1),
+            (&[10, 10, 11][..], 3),
+            (&[half, half, 11], 2),
+            (&[half, half + 1, 11], 1),
+            (&[MOST + 1, 11], 1),
+            (&[10, MOST, 11], 1),
             (&[half, half - 10, 10], 3),
         ] {
-            let answer = page(sizes);
-            assert_eq!(answer.data.as_array().map(Vec::len), Some(taken), "{sizes:?}");
-            assert_eq!(answer.next.map(|next| next.id), Some((taken - 1).to_string()), "{sizes:?}");
+            let next = sizes.last().map(place);
+            let answer = Answer::<Vec<Text>>::list(Page { items: sizes.to_vec(), next }, place);
+            assert_eq!(answer.output.len(), taken, "{sizes:?}");
+            assert_eq!(answer.next.map(|next| next.id), Some(sizes[taken - 1].to_string()), "{sizes:?}");
         }
     }
 
     #[test]
     fn a_last_page_that_is_whole_is_the_last() {
-        let page = Page { items: vec![1, 2], next: None };
-        let place = |_: &i32| Cursor { created_at: Timestamp::from_secs(0), id: String::new() };
-        let answer = Answer::list(page, |item| (*item).into(), place);
-        assert_eq!((answer.data, answer.next), (serde_json::json!([1, 2]), None));
+        let answer = Answer::<Vec<Text>>::list(Page { items: vec![3, 4], next: None }, place);
+        assert_eq!((answer.output, answer.next), (vec![Text("a".into()), Text("aa".into())], None));
     }
 }

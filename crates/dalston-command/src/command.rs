@@ -1,13 +1,13 @@
 //! What a command is: a type with a few constants, and the row of the table that it becomes.
 
-use crate::{Answer, Arguments, Drawing, Registry, arguments::parse};
+use crate::{Answer, AnyAnswer, Arguments, Drawing, Output, Registry, arguments::parse, schema};
 use bytes::Bytes;
 use dalston_auth::{Need, Permit};
 use dalston_model::Timestamp;
 use dalston_service::{Repeat, ServiceResult, Services};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{future::Future, pin::Pin};
 
 /// What running a command does.
@@ -98,6 +98,9 @@ pub struct Context<'a> {
 
 /// A command. Its doc comment is its summary, its fields are its parameters, their doc comments what they mean.
 pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
+    /// What it puts out.
+    type Output: Output;
+
     /// Its name: `noun.verb`, or a verb.
     const NAME: &'static str;
     /// Its name as a tool of MCP and language models.
@@ -116,15 +119,15 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     /// Whether its answer is a text to be read, in a pipe too.
     const IS_TEXT: bool = false;
 
-    /// Draws its answer for people, at the time `now`.
-    fn draw(data: &Value, now: Timestamp) -> Drawing {
+    /// Renders its output for people, at the time `now`.
+    fn render(output: &Self::Output, now: Timestamp) -> Drawing {
         let _ = now;
-        Drawing::of(data, Self::COLUMNS)
+        Drawing::of_output(output, Self::COLUMNS)
     }
 
-    /// Whether its answer says that all is well: a program that ran it learns that by the exit code.
-    fn is_well(data: &Value) -> bool {
-        let _ = data;
+    /// Whether its output says that all is well: a program that ran it learns that by the exit code.
+    fn is_success(output: &Self::Output) -> bool {
+        let _ = output;
         true
     }
 
@@ -135,7 +138,7 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     }
 
     /// Runs it.
-    fn run(self, context: Context<'_>) -> impl Future<Output = ServiceResult<Answer>> + Send;
+    fn run(self, context: Context<'_>) -> impl Future<Output = ServiceResult<Answer<Self::Output>>> + Send;
 }
 
 /// A parameter of a command.
@@ -151,7 +154,7 @@ pub struct Parameter {
     pub schema: Value,
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = ServiceResult<Answer>> + Send + 'a>>;
+type Running<'a> = Pin<Box<dyn Future<Output = ServiceResult<AnyAnswer>> + Send + 'a>>;
 
 /// A command as a row of the table.
 pub struct Row {
@@ -177,8 +180,9 @@ pub struct Row {
     pub schema: Value,
     /// Whether its answer is a text to be read, in a pipe too.
     pub is_text: bool,
-    draw: fn(&Value, Timestamp) -> Drawing,
-    is_well: fn(&Value) -> bool,
+    /// The JSON Schema of its output (draft 2020-12).
+    pub output: Map<String, Value>,
+    read: fn(&Row, Value) -> Result<AnyAnswer, ShapeError>,
     ready: fn(&Services, &Permit) -> Option<Bytes>,
     check: fn(&Row, Arguments) -> ServiceResult<()>,
     run: for<'a> fn(&'a Row, Context<'a>, Arguments) -> Running<'a>,
@@ -187,15 +191,9 @@ pub struct Row {
 impl Row {
     /// The row of a command.
     pub(crate) fn of<C: Command>() -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-        let mut schema = settings.into_generator().into_root_schema_for::<C>().to_value();
+        let schema = schema::parameters::<C>();
         let summary = text(&schema["description"]);
         let parameters = parameters(&schema);
-        if let Some(object) = schema.as_object_mut() {
-            object.retain(|name, _| !matches!(name.as_str(), "$schema" | "title" | "description"));
-            // Some servers of language models take no object without them.
-            object.entry("properties").or_insert_with(|| Value::Object(Arguments::new()));
-        }
         Self {
             name: C::NAME,
             tool: C::TOOL,
@@ -206,13 +204,18 @@ impl Row {
             columns: C::COLUMNS,
             example: C::EXAMPLE,
             parameters,
-            schema,
+            schema: schema::bare(schema).into(),
             is_text: C::IS_TEXT,
-            draw: C::draw,
-            is_well: C::is_well,
+            output: schema::output::<C::Output>(),
+            read: |row, data| {
+                let output = serde_path_to_error::deserialize(&data).map_err(|error| ShapeError::new(row, &error))?;
+                Ok(AnyAnswer::read::<C>(data, output))
+            },
             ready: C::ready,
             check: |row, arguments| parse::<C>(row, arguments).map(|_| ()),
-            run: |row, context, arguments| Box::pin(async move { parse::<C>(row, arguments)?.run(context).await }),
+            run: |row, context, arguments| {
+                Box::pin(async move { AnyAnswer::of::<C>(parse::<C>(row, arguments)?.run(context).await?) })
+            },
         }
     }
 
@@ -228,14 +231,10 @@ impl Row {
         required.next().is_none().then_some(lone)
     }
 
-    /// The answer for people, at the time `now`.
-    pub fn draw(&self, data: &Value, now: Timestamp) -> Drawing {
-        (self.draw)(data, now)
-    }
-
-    /// Whether the answer says that all is well.
-    pub fn is_well(&self, data: &Value) -> bool {
-        (self.is_well)(data)
+    /// The answer that a gateway gave as this JSON. Fields that are not known here are passed over. Fails where it is none
+    /// of this command.
+    pub fn read(&self, data: Value) -> Result<AnyAnswer, ShapeError> {
+        (self.read)(self, data)
     }
 
     /// The answer as JSON without arguments, where one is kept ready for a caller who may run it.
@@ -252,8 +251,28 @@ impl Row {
         (self.check)(self, arguments)
     }
 
-    pub(crate) async fn run(&self, context: Context<'_>, arguments: Arguments) -> ServiceResult<Answer> {
+    pub(crate) async fn run(&self, context: Context<'_>, arguments: Arguments) -> ServiceResult<AnyAnswer> {
         (self.run)(self, context, arguments).await
+    }
+}
+
+/// JSON that is not the answer of its command. Names fields, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{command} answers in another shape: {what}")]
+pub struct ShapeError {
+    command: &'static str,
+    what: String,
+}
+
+impl ShapeError {
+    fn new(row: &Row, error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let said = error.inner().to_string();
+        let what = match error.path().to_string() {
+            // What is missing has no place of its own.
+            path if said.starts_with("missing field") => format!("{said} at {path}"),
+            path => format!("{path} does not fit"),
+        };
+        Self { command: row.name, what }
     }
 }
 

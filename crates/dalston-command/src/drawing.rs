@@ -1,5 +1,6 @@
 //! Answers for people: a drawing of lines, fields and tables that each door renders in its own way.
 
+use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -95,6 +96,12 @@ impl Drawing {
                 Self { blocks: vec![Block::Fields(fields.collect())] }
             }
         }
+    }
+
+    /// The output of a command as [`Drawing::of`] its JSON.
+    pub fn of_output(output: &impl Serialize, columns: &[&str]) -> Self {
+        // It cannot fail: whatever we put out has names of text.
+        Self::of(&serde_json::to_value(output).unwrap_or_default(), columns)
     }
 
     /// The drawing with another part below.

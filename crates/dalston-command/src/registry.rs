@@ -1,12 +1,11 @@
 //! The table of commands, and the one way to run one.
 
 use crate::{
-    Answer, Arguments, Command, Context, Row,
+    Answer, AnyAnswer, Arguments, Command, Context, Row,
     commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
 use dalston_auth::Caller;
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
-use serde_json::Value;
 
 /// All commands.
 pub struct Registry {
@@ -74,8 +73,8 @@ impl Registry {
     }
 
     /// What `help` answers a caller who is nobody's key: it takes the table alone.
-    pub fn help(&self, caller: &Caller) -> Value {
-        help::answer(self, caller, None)
+    pub fn help(&self, caller: &Caller) -> ServiceResult<AnyAnswer> {
+        AnyAnswer::of::<help::Help>(Answer::new(help::HelpView::new(self, caller, None)))
     }
 
     /// The command with this name as a tool.
@@ -107,7 +106,7 @@ impl Registry {
         name: &str,
         arguments: Arguments,
         repeat: Option<Repeat>,
-    ) -> ServiceResult<Answer> {
+    ) -> ServiceResult<AnyAnswer> {
         let row = self.row(name).ok_or(ServiceError::NotFound("Command"))?;
         self.run(services, caller, row, arguments, repeat).await
     }
@@ -120,7 +119,7 @@ impl Registry {
         row: &Row,
         arguments: Arguments,
         repeat: Option<Repeat>,
-    ) -> ServiceResult<Answer> {
+    ) -> ServiceResult<AnyAnswer> {
         let permit = caller.permit(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
         row.run(Context { registry: self, services, permit, repeat }, arguments).await
     }

@@ -1,6 +1,6 @@
 //! What callers are shown of their own keys, ready made: whoever asks often costs a read a second.
 
-use crate::key_view;
+use crate::KeyView;
 use bytes::Bytes;
 use dalston_auth::Holder;
 use dalston_model::KeyId;
@@ -40,7 +40,7 @@ impl Cards {
 
     /// Keeps what was read of the holder's key; the read began at `read_at` of the monotonic clock.
     pub(crate) fn put(&self, holder: &Arc<Holder>, read_at: Duration, used: &UsedKey) {
-        if let Ok(json) = serde_json::to_vec(&key_view(used)) {
+        if let Ok(json) = serde_json::to_vec(&KeyView::from(used)) {
             self.0.insert(holder.id, Card { holder: holder.clone(), read_at, json: json.into() });
         }
     }

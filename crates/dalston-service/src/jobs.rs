@@ -2,7 +2,7 @@
 
 use crate::{
     Blobs, BucketError, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob,
-    board::Board, keys::other_payload, keys::plain, view,
+    board::Board, keys::other_payload, keys::plain, views,
 };
 use dalston_auth::{Gate, Need, Permit, Refusal};
 use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
@@ -308,7 +308,7 @@ impl Jobs {
 pub(crate) async fn erase(store: &dyn Store, blobs: &Blobs, job: &Job, entry: &AuditEntry) -> ServiceResult<DeleteJob> {
     let erased = store.delete_job(&job.tenant, job.id, entry).await?;
     if erased == DeleteJob::Deleted {
-        let lease = view::fence(job).map(|fence| Lease { tenant: job.tenant.clone(), job: job.id, fence });
+        let lease = views::fence(job).map(|fence| Lease { tenant: job.tenant.clone(), job: job.id, fence });
         for blob in [Some(Blob::Audio(job.id)), lease.map(Blob::Transcript)].into_iter().flatten() {
             if let Err(error) = blobs.delete(&blob).await {
                 tracing::warn!(%error, job = %job.id, "what is kept of a deleted job is left to recovery");

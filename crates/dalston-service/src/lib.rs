@@ -27,7 +27,7 @@ mod tenants;
 mod tickets;
 mod token;
 mod transcript;
-mod view;
+mod views;
 mod voice;
 mod webhooks;
 mod workers;
@@ -50,7 +50,7 @@ pub use report::{
     ActiveCallers, AdminReport, CacheReport, FeedReport, KeysReport, PoolReport, Report, Requests, StoreReport,
     UnfinishedJobs, WebhooksReport, WorkerReport, WorkersReport,
 };
-pub use secret::Secret;
+pub use secret::{IssuedSecret, Secret};
 pub use services::{Services, ServicesParts};
 pub use shares::{Crowd, Place, Shares};
 pub use status::{Settings, Status};
@@ -58,9 +58,11 @@ pub use streams::{Ending, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;
 pub use tickets::{TicketAsk, Tickets};
 pub use transcript::{JobResult, Pieces, Transcript, streamed};
-pub use view::{
-    audit as audit_view, delivery as delivery_view, job as job_view, key as key_view, meter as meter_view,
-    quota as quota_view, tenant as tenant_view, usage as usage_view, webhook as webhook_view,
+pub use views::{
+    AudioDay, AudioSeconds, AudioView, AuditView, CallerView, DeliveryView, JobResultView, JobView, KeyUsageView,
+    KeyView, NudgeResult, NudgeView, PartyView, QuotaView, RefusedView, ResultSummary, RotatedKeyView,
+    RotatedWebhookView, SegmentView, SentView, StatusView, TenantUsageView, TenantView, TicketView, UsageDay,
+    VerifiedView, WebhookView, WordView, WorkerView,
 };
 pub use voice::{ChatState, Messenger, Undelivered, Voice, Writer};
 pub use webhooks::{CreateWebhook, RotatedWebhook, Webhooks};

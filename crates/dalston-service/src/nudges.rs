@@ -1,11 +1,13 @@
 //! Nudges: messages to the administrators.
 
-use crate::{Repeat, ServiceError, ServiceResult, Undelivered, Voice, keys::other_payload, token};
+use crate::{
+    NudgeResult, Repeat, SentView, ServiceError, ServiceResult, Undelivered, Voice, keys::other_payload, token,
+};
 use dalston_auth::{Mask, Permit};
 use dalston_model::{Action, KeyDigest, SharedClock, Target};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 /// A repeated nudge is known for a day.
@@ -43,8 +45,8 @@ pub struct Nudge {
 /// What came of a nudge that reached somebody.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Nudged {
-    /// `{mode, sent_count, failed_count, results}`.
-    pub result: Value,
+    /// Whom it reached.
+    pub result: NudgeResult,
     /// Whether it did not reach everybody.
     pub partial: bool,
 }
@@ -54,7 +56,7 @@ pub struct Nudged {
 struct Kept {
     fingerprint: String,
     /// `null` while it is under way.
-    result: Option<Value>,
+    result: Option<NudgeResult>,
 }
 
 /// The use cases on nudges.
@@ -125,7 +127,7 @@ impl Nudges {
         )
     }
 
-    async fn deliver(&self, permit: &Permit, nudge: &Nudge, users: &[i64]) -> ServiceResult<Value> {
+    async fn deliver(&self, permit: &Permit, nudge: &Nudge, users: &[i64]) -> ServiceResult<NudgeResult> {
         let unconfigured = ServiceError::Unconfigured("No language model is configured");
         let text = match (nudge.wording, &self.voice.writer) {
             (Wording::Direct, _) => nudge.message.clone(),
@@ -142,12 +144,14 @@ impl Nudges {
                 None => Err(Undelivered::Unreachable),
             };
             sent += u32::from(delivered.is_ok());
-            results.push(match delivered {
-                Ok(message) => json!({"user_id": user, "status": "sent", "message_id": message}),
-                Err(error) => json!({"user_id": user, "status": "failed", "error": error.to_string()}),
+            results.push(SentView {
+                user_id: *user,
+                status: if delivered.is_ok() { "sent" } else { "failed" }.to_owned(),
+                message_id: delivered.as_ref().ok().copied(),
+                error: delivered.err().map(|error| error.to_string()),
             });
         }
-        let failed = results.len() - usize::try_from(sent).unwrap_or_default();
+        let failed = u32::try_from(results.len()).unwrap_or(u32::MAX) - sent;
         let mode = nudge.wording.as_str();
         let detail = json!({"mode": mode, "sent": sent, "failed": failed});
         let target = Target::Tenant(permit.tenant().clone());
@@ -155,14 +159,13 @@ impl Nudges {
         if let Err(error) = self.store.record(&entry).await {
             tracing::error!(%error, "a nudge could not be recorded");
         }
-        Ok(json!({"mode": mode, "sent_count": sent, "failed_count": failed, "results": results}))
+        Ok(NudgeResult { mode: mode.to_owned(), sent_count: sent, failed_count: failed, results })
     }
 }
 
-fn outcome(result: Value) -> ServiceResult<Nudged> {
-    let none = |count: &str| result[count] == 0;
-    if none("sent_count") {
-        return Err(ServiceError::Undelivered(result));
+fn outcome(result: NudgeResult) -> ServiceResult<Nudged> {
+    if result.sent_count == 0 {
+        return Err(ServiceError::Undelivered(json!(result)));
     }
-    Ok(Nudged { partial: !none("failed_count"), result })
+    Ok(Nudged { partial: result.failed_count > 0, result })
 }

@@ -1,7 +1,7 @@
 //! A secret that was made: it goes beside an answer, never in it.
 
 use dalston_auth::PlainKey;
-use dalston_model::WebhookSecret;
+use dalston_model::{Key, Target, TenantId, Webhook, WebhookSecret};
 
 /// A secret that was made.
 #[derive(Debug)]
@@ -33,5 +33,38 @@ impl Secret {
             Self::Key(key) | Self::Ticket(key) => key.expose(),
             Self::Webhook(secret) => secret.expose(),
         }
+    }
+}
+
+/// A secret that was made, and what it is the secret of.
+#[derive(Debug)]
+pub struct IssuedSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// The tenant of what it is of.
+    pub tenant: TenantId,
+    /// What it is of.
+    pub of: Target,
+}
+
+impl IssuedSecret {
+    /// Of a key.
+    pub fn key(key: &Key, secret: PlainKey) -> Self {
+        Self { secret: Secret::Key(secret), tenant: key.tenant.clone(), of: Target::Key(key.id) }
+    }
+
+    /// Of a webhook.
+    pub fn webhook(webhook: &Webhook, secret: WebhookSecret) -> Self {
+        Self { secret: Secret::Webhook(secret), tenant: webhook.tenant.clone(), of: Target::Webhook(webhook.id) }
+    }
+
+    /// What doors of JSON call it.
+    pub const fn name(&self) -> &'static str {
+        self.secret.name()
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        self.secret.expose()
     }
 }

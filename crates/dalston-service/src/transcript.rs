@@ -1,6 +1,6 @@
 //! The transcript of a completed job, read piece by piece: its length costs no memory.
 
-use crate::{Jobs, ServiceError, ServiceResult, view};
+use crate::{JobResultView, Jobs, ResultSummary, ServiceError, ServiceResult, views};
 use bytes::{Bytes, BytesMut};
 use dalston_auth::Permit;
 use dalston_engine::{Format, Layout, Segment, Summary, TranscriptReader, render};
@@ -32,8 +32,8 @@ pub struct Transcript {
 /// The result of a job, as doors give it.
 #[derive(Debug)]
 pub struct JobResult {
-    /// The whole of it; what is said of it in short, where it is too long; null before the job is completed.
-    pub value: Value,
+    /// The whole of it; what is said of it in short, where it is too long; nothing before the job is completed.
+    pub view: Option<JobResultView>,
     /// The whole, where it is too long to stand in an answer.
     pub long: Option<Transcript>,
 }
@@ -44,7 +44,7 @@ pub type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
 impl Jobs {
     /// The transcript of a job. Before it is completed: a conflict.
     pub async fn transcript(&self, permit: &Permit, job: &Job) -> ServiceResult<Transcript> {
-        let known = view::summary(job).zip(view::fence(job)).filter(|_| job.status == JobStatus::Completed);
+        let known = views::summary(job).zip(views::fence(job)).filter(|_| job.status == JobStatus::Completed);
         let Some((summary, fence)) = known else {
             return Err(ServiceError::Conflict("The job is not completed".into()));
         };
@@ -65,11 +65,11 @@ impl Jobs {
     /// same.
     pub async fn result(&self, permit: &Permit, job: &Job) -> JobResult {
         if job.status != JobStatus::Completed {
-            return JobResult { value: Value::Null, long: None };
+            return JobResult { view: None, long: None };
         }
         self.read(permit, job).await.unwrap_or_else(|error| {
             tracing::warn!(%error, job = %job.id, "a transcript cannot be read");
-            JobResult { value: hinted(job, "The transcript cannot be read now"), long: None }
+            JobResult { view: Some(hinted(job, "The transcript cannot be read now")), long: None }
         })
     }
 
@@ -78,18 +78,19 @@ impl Jobs {
         let file = transcript.file.try_clone()?;
         let (short, summary) =
             spawn_blocking(move || (short(&transcript), transcript.summary)).await.map_err(io::Error::other)?;
-        if let Some(value) = short? {
-            return Ok(JobResult { value, long: None });
+        if let Some(whole) = short? {
+            return Ok(JobResult { view: Some(whole), long: None });
         }
-        Ok(JobResult { value: hinted(job, "The transcript is long"), long: Some(Transcript { file, summary }) })
+        let hinted = hinted(job, "The transcript is long");
+        Ok(JobResult { view: Some(hinted), long: Some(Transcript { file, summary }) })
     }
 }
 
 /// What is said of a transcript in short, and where the whole is.
-fn hinted(job: &Job, why: &str) -> Value {
-    let mut value = view::summary(job).map_or_else(|| json!({}), view::brief);
-    value["hint"] = format!("{why}: GET /v1/audio/transcriptions/{}/export/json", job.id).into();
-    value
+fn hinted(job: &Job, why: &str) -> JobResultView {
+    let hint = format!("{why}: GET /v1/audio/transcriptions/{}/export/json", job.id);
+    let summary = views::summary(job).map(ResultSummary::from);
+    JobResultView { summary, hint: Some(hint), ..JobResultView::default() }
 }
 
 impl Transcript {
@@ -121,7 +122,7 @@ impl Transcript {
             let text: String = words.map(|(at, word)| listed(first && at == 0, &json!(word))).collect();
             (text, first && segment.words.is_empty())
         })?;
-        let mut rest = view::brief(self.summary).to_string();
+        let mut rest = json!(ResultSummary::from(self.summary)).to_string();
         rest.replace_range(..1, "],");
         let pieces = said("{\"text\":\"").chain(text);
         let pieces = pieces.chain(said("\",\"segments\":[")).chain(segments);
@@ -227,7 +228,7 @@ fn gather(pieces: &mut Pieces) -> io::Result<Bytes> {
     Ok(gathered.freeze())
 }
 
-fn short(transcript: &Transcript) -> io::Result<Option<Value>> {
+fn short(transcript: &Transcript) -> io::Result<Option<JobResultView>> {
     let whole = Transcript { file: transcript.file.try_clone()?, summary: transcript.summary.clone() };
     let mut text = Vec::new();
     for piece in whole.json()? {

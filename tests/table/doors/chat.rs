@@ -47,7 +47,7 @@ async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
                     // What changes runs once: over the chat. Whether it may is known without.
                     Effect::Read => {
                         let ran = runtime.registry.invoke(&runtime.services, &caller, row.name, given.clone(), None);
-                        ran.await.map(|answer| Some(answer.data))
+                        ran.await.map(Some)
                     }
                     _ => runtime.registry.check(&runtime.services, &caller, row, given.clone()).map(|()| None),
                 };
@@ -59,8 +59,8 @@ async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
                     told = api.told(user).await;
                 }
                 match expected {
-                    Ok(Some(data)) => {
-                        let parts = markup(&row.draw(&data, app.clock.now()));
+                    Ok(Some(answer)) => {
+                        let parts = markup(&answer.render(app.clock.now()));
                         // A list that goes on says so below; counts go on by themselves.
                         let begins = parts[0].lines().next().unwrap();
                         assert!(told.text().starts_with(begins), "{what}: {} and not {}", told.text(), parts[0]);

@@ -8,15 +8,15 @@ use crate::{
 use actix_web::{HttpRequest, web::Data};
 use dalston_actix::Problem;
 use dalston_auth::{Caller, Mask, Permit};
-use dalston_command::{Answer, Arguments, Block, Effect, Method, Registry, Row, Span};
-use dalston_model::{Target, TenantId, Timestamp};
-use dalston_service::{Claims, Secret, ServiceError, ServiceResult};
+use dalston_command::{AnyAnswer, Arguments, Block, Effect, Method, Registry, Row, Span};
+use dalston_model::Timestamp;
+use dalston_service::{Claims, IssuedSecret, ServiceError, ServiceResult};
 use rmcp::{
     ErrorData,
     model::{CallToolRequestParams, CallToolResult, ContentBlock, ListToolsResult, Tool, ToolAnnotations},
 };
-use serde_json::{Value, json};
-use std::borrow::Cow;
+use serde_json::{Map, Value, json};
+use std::{borrow::Cow, sync::Arc};
 
 /// The tools of a caller: the commands that it may run.
 pub(super) fn list(registry: &Registry, caller: &Caller) -> ListToolsResult {
@@ -42,7 +42,7 @@ pub(super) async fn call(
     match ran {
         Ok((answer, token)) => {
             let url = token.map(|token| claims::url(gateway, request, &token));
-            Ok(Ok(result(row, answer, url.as_deref(), runtime.clock.now(), &runtime.services.mask)))
+            Ok(Ok(result(answer, url.as_deref(), runtime.clock.now(), &runtime.services.mask)))
         }
         Err(refusal) if !may => Err(problem(refusal)),
         Err(error) => Ok(Ok(refused(&error))),
@@ -55,15 +55,12 @@ async fn run(
     permit: &Permit,
     tool: &str,
     arguments: Arguments,
-) -> ServiceResult<(Answer, Option<String>)> {
+) -> ServiceResult<(AnyAnswer, Option<String>)> {
     let (registry, services) = (&gateway.runtime.registry, &gateway.runtime.services);
     let row = registry.tool(tool).ok_or(ServiceError::NotFound("Tool"))?;
     let answer = registry.run(services, permit.caller(), row, arguments, None).await?;
     let token = match &answer.secret {
-        Some(secret) => {
-            let (tenant, of) = made(&answer.data, secret, permit.caller()).ok_or(ServiceError::Internal)?;
-            Some(services.claims.offer(&tenant, &of, secret).await?)
-        }
+        Some(IssuedSecret { secret, tenant, of }) => Some(services.claims.offer(tenant, of, secret).await?),
         None => None,
     };
     Ok((answer, token))
@@ -79,25 +76,49 @@ fn tool(row: &Row) -> Tool {
         .destructive(row.effect != Effect::Read)
         .idempotent(row.route.method != Method::Post)
         .open_world(false);
-    Tool::new(row.tool, row.summary.clone(), schema).with_title(row.name).with_annotations(hints)
+    let tool = Tool::new(row.tool, row.summary.clone(), schema).with_title(row.name).with_annotations(hints);
+    tool.with_raw_output_schema(Arc::new(output(row)))
 }
 
-/// What was made with the secret, and its tenant.
-fn made(data: &Value, secret: &Secret, caller: &Caller) -> Option<(TenantId, Target)> {
-    let id = data["id"].as_str().unwrap_or_default();
-    let of = match secret {
-        Secret::Key(_) => Target::Key(id.parse().ok()?),
-        Secret::Webhook(_) => Target::Webhook(id.parse().ok()?),
-        // A ticket is one of the caller's own key.
-        Secret::Ticket(_) => return caller.holder().map(|key| (key.tenant.clone(), Target::Key(key.id))),
+/// The schema of what a tool answers beside the text: the output of its command, a list as its items and where it goes on,
+/// or why the command was refused. Clients check what is refused by it, too.
+fn output(row: &Row) -> Map<String, Value> {
+    let output = if row.output.get("type").is_some_and(|kind| kind == "array") {
+        json!({
+            "type": "object",
+            "properties": {
+                "items": row.output,
+                "next": {"description": "The cursor of the next page, if there is one.", "type": ["string", "null"]},
+            },
+            "required": ["items", "next"],
+        })
+    } else {
+        row.output.clone().into()
     };
-    Some((data["tenant_id"].as_str()?.parse().ok()?, of))
+    let refused = json!({
+        "description": "Why the command was refused.",
+        "type": "object",
+        "properties": {
+            "code": {"type": "string"},
+            "detail": {"type": "string"},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
+                    "required": ["field", "detail"],
+                },
+            },
+        },
+        "required": ["code", "detail"],
+    });
+    Map::from_iter([("type".to_owned(), json!("object")), ("anyOf".to_owned(), json!([output, refused]))])
 }
 
 /// What came of a command: drawn, and as the JSON of its HTTP route; a list with its cursor beside. A model reads it:
 /// secrets in what somebody stored are masked, and one that was made is behind the link of its claim.
-fn result(row: &Row, answer: Answer, claim: Option<&str>, now: Timestamp, mask: &Mask) -> CallToolResult {
-    let mut drawing = row.draw(&answer.data, now);
+fn result(answer: AnyAnswer, claim: Option<&str>, now: Timestamp, mask: &Mask) -> CallToolResult {
+    let mut drawing = answer.render(now);
     let next = answer.next.map(|cursor| cursor.to_string());
     if let Some(cursor) = &next {
         drawing = drawing.with(Block::Fields(vec![("next".to_owned(), vec![Span::plain(cursor)])]));

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Dialogue, Question, Reply};
 use dalston_auth::Caller;
-use dalston_command::{Answer, Arguments, Block, Drawing, Effect, Row, Span, Tone, read_object};
+use dalston_command::{Arguments, Block, Drawing, Effect, Row, Span, Tone, read_object};
 use dalston_model::Door;
 use dalston_service::{ServiceError, ServiceResult};
 use serde_json::{Value, json};
@@ -83,18 +83,17 @@ impl<'a> Conversation<'a> {
     async fn run(&mut self, row: &Row, arguments: Arguments) -> ServiceResult<Value> {
         let Dialogue { registry, services, clock, .. } = self.dialogue;
         let answer = registry.run(services, &self.caller, row, arguments, None).await?;
-        let Answer { data, secret, next, partial, long: _ } = answer;
-        let result = match &next {
-            Some(next) => json!({"items": data, "next_cursor": next.to_string()}),
-            None => data.clone(),
+        let result = match &answer.next {
+            Some(next) => json!({"items": answer.data, "next_cursor": next.to_string()}),
+            None => answer.data.clone(),
         };
         self.ran.push(row.name);
-        self.reply.secrets.extend(secret);
-        self.reply.drawing = row.draw(&data, clock.now());
+        self.reply.drawing = answer.render(clock.now());
+        self.reply.secrets.extend(answer.secret.map(|issued| issued.secret));
         self.reply.command = Some(row.name.to_owned());
-        self.reply.data = data;
-        self.reply.next = next;
-        self.reply.partial = partial;
+        self.reply.data = answer.data;
+        self.reply.next = answer.next;
+        self.reply.partial = answer.partial;
         Ok(result)
     }
 

@@ -1,16 +1,12 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{ServiceError, ServiceResult, Wording};
+use dalston_service::{NudgeView, ServiceError, ServiceResult, Wording};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 /// The longest message in characters.
 const LONGEST: usize = 4_096;
-
-/// What is said when everybody got it.
-const SENT: &str = "success";
 
 /// Send a message to the administrators, over the chat.
 #[derive(Deserialize, JsonSchema)]
@@ -35,6 +31,8 @@ enum Kind {
 }
 
 impl Command for Nudge {
+    type Output = NudgeView;
+
     const NAME: &'static str = "nudge";
     const TOOL: &'static str = "nudge";
     const NEED: Need = Need::Scope(Scope::Nudge);
@@ -42,11 +40,11 @@ impl Command for Nudge {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/nudge");
     const EXAMPLE: &'static str = "message=\"The disk is nearly full\"";
 
-    fn is_well(data: &Value) -> bool {
-        data["status"] == SENT
+    fn is_success(output: &NudgeView) -> bool {
+        output.is_success()
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let length = self.message.chars().count();
         if length == 0 || length > LONGEST || self.message.trim().is_empty() {
             return Err(ServiceError::invalid("message", "must be a text of 1 to 4096 characters"));
@@ -57,7 +55,6 @@ impl Command for Nudge {
         };
         let nudge = dalston_service::Nudge { message: self.message, wording, user: self.user_id };
         let nudged = context.services.nudges.send(&context.permit, &nudge, context.repeat.as_ref()).await?;
-        let status = if nudged.partial { "partial" } else { SENT };
-        Ok(Answer { partial: nudged.partial, ..Answer::new(json!({"status": status, "result": nudged.result})) })
+        Ok(Answer { partial: nudged.partial, ..Answer::new(nudged.into()) })
     }
 }

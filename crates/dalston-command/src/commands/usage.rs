@@ -3,64 +3,62 @@
 use crate::{
     Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Line, Method, Span, Tone,
     measure::{bar, grouped},
-    text,
 };
 use dalston_auth::Need;
 use dalston_model::{Quota, Scope, Timestamp};
-use dalston_service::{ServiceResult, meter_view};
+use dalston_service::{AudioDay, AudioSeconds, QuotaView, ServiceResult, TenantUsageView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 /// Show the tenant's audio: seconds of jobs and of streams on each of the last thirty days, and how much it may.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Usage {}
 
 impl Command for Usage {
+    type Output = TenantUsageView;
+
     const NAME: &'static str = "usage";
     const TOOL: &'static str = "check_usage";
     const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/usage");
 
-    fn draw(data: &Value, _: Timestamp) -> Drawing {
-        let days = data["days"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let seconds = |day: &Value| [seconds(&day["audio_seconds"]["jobs"]), seconds(&day["audio_seconds"]["streams"])];
-        let most = days.iter().map(|day| seconds(day).iter().sum::<u64>()).max().unwrap_or_default();
-        let row = |day: &Value| {
-            let [jobs, streams] = seconds(day);
-            let cells = [text(&day["date"]), grouped(jobs), grouped(streams), bar(jobs + streams, most)];
+    fn render(TenantUsageView { quota, days }: &TenantUsageView, _: Timestamp) -> Drawing {
+        let most = days.iter().map(|day| seconds(day.audio_seconds).iter().sum::<u64>()).max().unwrap_or_default();
+        let row = |AudioDay { date, audio_seconds }: &AudioDay| {
+            let [jobs, streams] = seconds(*audio_seconds);
+            let cells = [date.clone(), grouped(jobs), grouped(streams), bar(jobs + streams, most)];
             cells.map(|cell| vec![Span::plain(&cell)]).into()
         };
         let table = Drawing::table(&["day", "seconds of jobs", "of streams", ""], days.iter().map(row).collect());
-        Drawing { blocks: [Block::Fields(quota_fields(&data["quota"]))].into_iter().chain(table.blocks).collect() }
+        Drawing { blocks: [Block::Fields(quota_fields(quota))].into_iter().chain(table.blocks).collect() }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
-        Ok(Answer::new(meter_view(&context.services.meters.of_tenant(&context.permit).await?)))
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+        Ok(Answer::new((&context.services.meters.of_tenant(&context.permit).await?).into()))
     }
 }
 
 /// The fields of a quota, for people.
-pub(crate) fn quota_fields(quota: &Value) -> Vec<(String, Line)> {
-    let shown = |value: &Value| match value.as_u64() {
+pub(crate) fn quota_fields(quota: &QuotaView) -> Vec<(String, Line)> {
+    let shown = |limit: Option<u64>| match limit {
         Some(number) => Span::plain(&grouped(number)),
         None => Span::new(Tone::Faint, "no limit"),
     };
     let fields = [
-        ("seconds of audio a day", "seconds_per_day"),
-        ("left today", "seconds_left_today"),
-        ("jobs at once", "concurrent_jobs"),
-        ("streams at once", "concurrent_streams"),
+        ("seconds of audio a day", quota.seconds_per_day.map(u64::from)),
+        ("left today", quota.seconds_left_today),
+        ("jobs at once", quota.concurrent_jobs.map(u64::from)),
+        ("streams at once", quota.concurrent_streams.map(u64::from)),
     ];
-    fields.map(|(name, field)| (name.to_owned(), vec![shown(&quota[field])])).into()
+    fields.map(|(name, limit)| (name.to_owned(), vec![shown(limit)])).into()
 }
 
-/// Whole seconds.
-pub(crate) fn seconds(value: &Value) -> u64 {
+/// Whole seconds, of jobs and of streams.
+pub(crate) fn seconds(audio: AudioSeconds) -> [u64; 2] {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-    let seconds = value.as_f64().unwrap_or_default().round() as u64;
-    seconds
+    let whole = |seconds: f64| seconds.round() as u64;
+    [whole(audio.jobs), whole(audio.streams)]
 }
 
 /// A quota out of what was given for it: none at all is no limit.

@@ -1,16 +1,17 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use bytes::Bytes;
 use dalston_auth::{Need, Permit};
-use dalston_service::{ServiceResult, Services, key_view};
+use dalston_service::{CallerView, KeyView, ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 /// Show who you are: your key, its tenant, its scopes.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Whoami {}
 
 impl Command for Whoami {
+    type Output = CallerView;
+
     const NAME: &'static str = "whoami";
     const TOOL: &'static str = "whoami";
     const NEED: Need = Need::Caller;
@@ -21,28 +22,12 @@ impl Command for Whoami {
         services.keys.own_card(permit.caller().holder()?)
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let caller = context.permit.caller();
         if let Some(holder) = caller.holder() {
             let used = context.services.keys.own(holder).await?;
-            return Ok(Answer::new(key_view(&used)));
+            return Ok(Answer::new(KeyView::from(&used).into()));
         }
-        // The fields of a key, for a caller that is none.
-        Ok(Answer::new(json!({
-            "id": null,
-            "prefix": null,
-            "name": caller.source().actor.kind(),
-            "description": null,
-            "tenant_id": caller.tenant().as_str(),
-            "scopes": caller.scopes(),
-            "rate_limit": null,
-            "enabled": true,
-            "created_at": null,
-            "created_by": null,
-            "last_used_at": null,
-            "expires_at": null,
-            "revoked_at": null,
-            "metadata": {},
-        })))
+        Ok(Answer::new(CallerView::keyless(caller)))
     }
 }

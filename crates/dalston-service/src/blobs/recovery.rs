@@ -1,7 +1,7 @@
 //! What is done about things that a crash left where they should not be.
 
 use super::{Blob, Blobs, Scratch, folder::gone};
-use crate::{ServiceError, ServiceResult, view::fence};
+use crate::{ServiceError, ServiceResult, views::fence};
 use dalston_model::{JobId, SharedClock, Timestamp};
 use dalston_store::JobStore;
 use std::{

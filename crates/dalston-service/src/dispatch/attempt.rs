@@ -4,7 +4,7 @@ use super::{Dispatcher, LAST, draft::Draft, length::metered};
 use crate::{
     blobs::{Blob, is_outage},
     board::{Board, Run, Why},
-    view,
+    views,
 };
 use dalston_engine::{EngineError, Summary, Work};
 use dalston_model::{FileName, Job, JobStatus};
@@ -223,7 +223,7 @@ impl Dispatcher {
         let waits = usize::try_from(lease.fence).unwrap_or(usize::MAX).saturating_sub(1).min(BACKOFF.len() - 1);
         match done {
             Done::Transcript(summary, audio_ms) => {
-                Some(Outcome::Completed { result: view::result(&summary, lease.fence), audio_ms })
+                Some(Outcome::Completed { result: views::stored(&summary, lease.fence), audio_ms })
             }
             Done::NotNow(error) if has_more => {
                 Some(Outcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
@@ -273,7 +273,7 @@ impl Dispatcher {
     async fn lost(&self, lease: &Lease, outcome: &Outcome) {
         match self.store.job(&lease.tenant, lease.job).await {
             Ok(job) => {
-                if job.as_ref().and_then(view::fence) != Some(lease.fence) {
+                if job.as_ref().and_then(views::fence) != Some(lease.fence) {
                     tracing::info!(job = %lease.job, attempt = lease.fence, "a lease was lost");
                     self.discard(lease, outcome).await;
                 }

@@ -1,10 +1,9 @@
-use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, page, text};
+use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, page};
 use dalston_auth::Need;
 use dalston_model::{Action, Actor, Cursor, Page, PageLimit, Scope, Start, Timestamp};
-use dalston_service::{AuditFilter, ServiceError, ServiceResult, audit_view};
+use dalston_service::{AuditFilter, AuditView, PartyView, ServiceError, ServiceResult};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// List what was done, newest first: who did it, through which door, from where. Of your tenant; platform callers see
@@ -48,6 +47,8 @@ impl JsonSchema for Actions {
 }
 
 impl Command for List {
+    type Output = Vec<AuditView>;
+
     const NAME: &'static str = "audit.list";
     const TOOL: &'static str = "list_audit";
     const NEED: Need = Need::Scope(Scope::Admin);
@@ -56,19 +57,18 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["seq", "time", "actor", "door", "action", "target", "address"];
     const EXAMPLE: &'static str = "action=key.revoked limit=50";
 
-    fn draw(data: &Value, _: Timestamp) -> Drawing {
-        let Some(records) = data.as_array() else { return Drawing::of(data, Self::COLUMNS) };
-        let cells = |record: &Value| {
-            let cell = |name: &&str| match &record[*name] {
-                party @ Value::Object(_) => Span::plain(&named(party)),
-                value => Span::plain(&text(value)),
-            };
-            Self::COLUMNS.iter().map(|name| vec![cell(name)]).collect()
+    fn render(records: &Vec<AuditView>, _: Timestamp) -> Drawing {
+        let cells = |record: &AuditView| {
+            let (seq, time) = (record.seq.to_string(), record.time.to_string());
+            let (actor, target) = (named(&record.actor), named(&record.target));
+            let address = record.address.as_deref().unwrap_or_default();
+            let cells = [&seq, &time, &actor, record.door.as_str(), &record.action, &target, address];
+            cells.map(|cell| vec![Span::plain(cell)]).into()
         };
         Drawing::table(Self::COLUMNS, records.iter().map(cells).collect())
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let actor = self.actor.map(|actor| actor.parse::<Actor>()).transpose();
         let action = self.action.map(|action| action.parse::<Action>()).transpose();
         let filter = AuditFilter {
@@ -83,16 +83,13 @@ impl Command for List {
         let page = context.services.audits.list(&context.permit, &filter).await?;
         let before = |seq: &u64| Cursor::of(Timestamp::from_secs(0), seq);
         let page = Page { items: page.records, next: page.next.as_ref().map(before) };
-        Ok(Answer::list(page, audit_view, |record| before(&record.seq)))
+        Ok(Answer::list(page, |record| before(&record.seq)))
     }
 }
 
 /// Who or what, by kind and id: `key:0192…`, `operator`.
-fn named(party: &Value) -> String {
-    match &party["id"] {
-        Value::Null => text(&party["kind"]),
-        id => format!("{}:{}", text(&party["kind"]), text(id)),
-    }
+fn named(party: &PartyView) -> String {
+    party.id.as_ref().map_or_else(|| party.kind.clone(), |id| format!("{}:{id}", party.kind))
 }
 
 /// The number in a cursor: records have no other order.

@@ -1,13 +1,9 @@
 use crate::{Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone};
 use dalston_auth::Need;
 use dalston_model::{Scope, Timestamp};
-use dalston_service::{Head, ServiceError, ServiceResult};
+use dalston_service::{Head, ServiceError, ServiceResult, VerifiedView};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
-
-/// What is said of a log whose records are all as they were written.
-const INTACT: &str = "intact";
 
 /// Verify the audit log: that no record was changed, taken out or put in since it was written.
 #[derive(Deserialize, JsonSchema)]
@@ -20,36 +16,32 @@ pub(crate) struct Verify {
 }
 
 impl Command for Verify {
+    type Output = VerifiedView;
+
     const NAME: &'static str = "audit.verify";
     const TOOL: &'static str = "verify_audit";
     const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit/verify");
 
-    fn draw(data: &Value, _: Timestamp) -> Drawing {
-        let said = if Self::is_well(data) {
+    fn render(output: &VerifiedView, _: Timestamp) -> Drawing {
+        let said = if output.is_intact() {
             Span::new(Tone::Good, "✔ The audit log is intact")
         } else {
             Span::new(Tone::Bad, "✘ The audit log is broken")
         };
-        let fields = Drawing::of(data, Self::COLUMNS).blocks;
+        let fields = Drawing::of_output(output, Self::COLUMNS).blocks;
         Drawing { blocks: [Block::Heading(vec![said])].into_iter().chain(fields).collect() }
     }
 
-    fn is_well(data: &Value) -> bool {
-        data["status"] == INTACT
+    fn is_success(output: &VerifiedView) -> bool {
+        output.is_intact()
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let known = self.head.as_deref().map(|text| head(text).ok_or_else(unfit)).transpose()?;
         let verified = context.services.audits.verify(&context.permit, known, self.first.unwrap_or_default()).await?;
-        Ok(Answer::new(json!({
-            "status": if verified.is_intact { INTACT } else { "broken" },
-            "checked": verified.checked,
-            "first_seq": verified.first,
-            "head": verified.head.map(|Head { seq, hash }| format!("{seq}:{hash}")),
-            "broken_at": verified.broken_at,
-        })))
+        Ok(Answer::new(verified.into()))
     }
 }
 

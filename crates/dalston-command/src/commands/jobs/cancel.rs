@@ -1,10 +1,9 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{Cancelled, ServiceResult};
+use dalston_service::{Cancelled, ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 /// Cancel a transcription job that has not ended, or purge one that has.
 #[derive(Deserialize, JsonSchema)]
@@ -17,6 +16,8 @@ pub(crate) struct Cancel {
 }
 
 impl Command for Cancel {
+    type Output = StatusView;
+
     const NAME: &'static str = "jobs.cancel";
     const TOOL: &'static str = "cancel_job";
     const NEED: Need = Need::Scope(Scope::JobsWrite);
@@ -24,7 +25,7 @@ impl Command for Cancel {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/audio/transcriptions/{job_id}");
     const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
         let status = if self.purge {
             jobs.purge(&context.permit, id).await?;
@@ -35,6 +36,6 @@ impl Command for Cancel {
                 Cancelled::Cancelling => "cancelling",
             }
         };
-        Ok(Answer::new(json!({"status": status})))
+        Ok(Answer::new(StatusView::new(status)))
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{JobResult, ServiceError, ServiceResult, job_view};
+use dalston_service::{JobResult, JobView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub(crate) struct Get {
 }
 
 impl Command for Get {
+    type Output = JobView;
+
     const NAME: &'static str = "jobs.get";
     const TOOL: &'static str = "get_job";
     const NEED: Need = Need::Scope(Scope::JobsRead);
@@ -27,7 +29,7 @@ impl Command for Get {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audio/transcriptions/{job_id}");
     const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
         let seconds = self.wait.unwrap_or_default();
         if seconds > LONGEST {
@@ -35,9 +37,7 @@ impl Command for Get {
         }
         let job = jobs.get(&context.permit, id).await?;
         let job = jobs.ended(&context.permit, job, Duration::from_secs(seconds.into())).await?;
-        let JobResult { value, long } = jobs.result(&context.permit, &job).await;
-        let mut data = job_view(&job);
-        data["result"] = value;
-        Ok(Answer { long, ..Answer::new(data) })
+        let JobResult { view, long } = jobs.result(&context.permit, &job).await;
+        Ok(Answer { long, ..Answer::new(JobView { result: view, ..JobView::from(&job) }) })
     }
 }

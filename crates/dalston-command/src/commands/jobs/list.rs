@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
 use dalston_model::{Cursor, JobStatus, PageLimit, Scope};
-use dalston_service::{ServiceError, ServiceResult, job_view};
+use dalston_service::{JobView, ServiceError, ServiceResult};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -41,6 +41,8 @@ impl JsonSchema for Status {
 }
 
 impl Command for List {
+    type Output = Vec<JobView>;
+
     const NAME: &'static str = "jobs.list";
     const TOOL: &'static str = "list_jobs";
     const NEED: Need = Need::Scope(Scope::JobsRead);
@@ -49,7 +51,7 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["id", "status", "filename", "size_bytes", "created_at", "completed_at"];
     const EXAMPLE: &'static str = "status=pending limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         if self.offset.is_some_and(|offset| offset > FARTHEST) {
             return Err(ServiceError::invalid("offset", "must be an integer from 0 to 10000"));
         }
@@ -64,6 +66,6 @@ impl Command for List {
             .jobs
             .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), self.offset)?, status)
             .await?;
-        Ok(Answer::list(page, job_view, |job| Cursor::of(job.created_at, &job.id)))
+        Ok(Answer::list(page, |job| Cursor::of(job.created_at, &job.id)))
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
 use dalston_auth::Need;
 use dalston_model::{Description, Metadata, Name, RateLimit, Scope, ScopeSet, TenantId, Timestamp};
-use dalston_service::{CreateKey, Ends, Secret, ServiceError, ServiceResult, key_view};
+use dalston_service::{CreateKey, Ends, IssuedSecret, KeyView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Output = KeyView;
+
     const NAME: &'static str = "keys.create";
     const TOOL: &'static str = "create_api_key";
     const NEED: Need = Need::Scope(Scope::Admin);
@@ -48,7 +50,7 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/auth/keys");
     const EXAMPLE: &'static str = "name=\"Read only\" scopes=jobs:read";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let ends = match (self.expires_at, self.expires_in_seconds) {
             (None, None) => Ends::Never,
             (Some(at), None) => Ends::At(at),
@@ -72,6 +74,7 @@ impl Command for Create {
             tenant: tenant.map_err(|_| ServiceError::NotFound("Tenant"))?,
         };
         let minted = context.services.keys.create(&context.permit, ask, context.repeat.as_ref()).await?;
-        Ok(Answer { secret: Some(Secret::Key(minted.secret)), ..Answer::new(key_view(&minted.key)) })
+        let view = KeyView::from(&minted.key);
+        Ok(Answer { secret: Some(IssuedSecret::key(&minted.key.key, minted.secret)), ..Answer::new(view) })
     }
 }

@@ -1,11 +1,10 @@
 use super::notes;
-use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone, page, text};
+use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone, page};
 use dalston_auth::Need;
 use dalston_model::{Cursor, PageLimit, Scope, Timestamp};
-use dalston_service::{ServiceResult, key_view};
+use dalston_service::{KeyView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// List the tenant's API keys, newest first.
 #[derive(Deserialize, JsonSchema)]
@@ -23,6 +22,8 @@ pub(crate) struct List {
 }
 
 impl Command for List {
+    type Output = Vec<KeyView>;
+
     const NAME: &'static str = "keys.list";
     const TOOL: &'static str = "list_api_keys";
     const NEED: Need = Need::Scope(Scope::Admin);
@@ -32,33 +33,30 @@ impl Command for List {
         &["id", "prefix", "name", "scopes", "rate_limit", "enabled", "last_used_at", "expires_at", "revoked_at"];
     const EXAMPLE: &'static str = "limit=50 include_revoked=true";
 
-    fn draw(data: &Value, now: Timestamp) -> Drawing {
-        let cells = |key: &Value| {
-            let plain = |name: &str| vec![Span::plain(&text(&key[name]))];
-            let limit = if key["rate_limit"].is_null() {
-                Span::new(Tone::Faint, "none")
-            } else {
-                Span::plain(&text(&key["rate_limit"]))
+    fn render(keys: &Vec<KeyView>, now: Timestamp) -> Drawing {
+        let cells = |key: &KeyView| {
+            let limit = match key.rate_limit {
+                Some(limit) => Span::plain(&limit.to_string()),
+                None => Span::new(Tone::Faint, "none"),
             };
             vec![
-                vec![Span::new(Tone::Code, &text(&key["id"]))],
-                plain("prefix"),
-                plain("name"),
+                vec![Span::new(Tone::Code, &key.id)],
+                vec![Span::plain(&key.prefix)],
+                vec![Span::plain(&key.name)],
                 // With a blank behind each comma a narrow column can break the line.
-                vec![Span::plain(&text(&key["scopes"]).replace(',', ", "))],
+                vec![Span::plain(&key.scopes.join(", "))],
                 vec![limit],
-                notes::last_used(key, now),
+                notes::last_used(key.last_used_at, now),
                 notes::state(key, now),
             ]
         };
         let head = ["id", "prefix", "name", "scopes", "limit", "last used", "state"];
-        let Some(keys) = data.as_array() else { return Drawing::of(data, Self::COLUMNS) };
         Drawing::table(&head, keys.iter().map(cells).collect())
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.keys.list(&context.permit, &request, self.include_revoked).await?;
-        Ok(Answer::list(page, key_view, |used| Cursor::of(used.key.created_at, &used.key.id)))
+        Ok(Answer::list(page, |used| Cursor::of(used.key.created_at, &used.key.id)))
     }
 }

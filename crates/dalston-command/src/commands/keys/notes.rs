@@ -5,22 +5,21 @@ use crate::{
     measure::{about, ago},
 };
 use dalston_model::Timestamp;
-use dalston_service::KeysReport;
-use serde_json::Value;
+use dalston_service::{KeyView, KeysReport};
 
 /// The state of a key at `now`, what is worst first.
-pub(super) fn state(key: &Value, now: Timestamp) -> Line {
+pub(super) fn state(key: &KeyView, now: Timestamp) -> Line {
     let notes = notes(key, now);
     let comma = |(index, note)| (index > 0).then(|| Span::plain(", ")).into_iter().chain([note]);
     notes.into_iter().enumerate().flat_map(comma).collect()
 }
 
-fn notes(key: &Value, now: Timestamp) -> Vec<Span> {
-    if !key["revoked_at"].is_null() {
+fn notes(key: &KeyView, now: Timestamp) -> Vec<Span> {
+    if key.revoked_at.is_some() {
         return vec![Span::new(Tone::Bad, "revoked")];
     }
     let mut notes = Vec::new();
-    let (expires, is_disabled) = (time(&key["expires_at"]), key["enabled"] == false);
+    let (expires, is_disabled) = (key.expires_at, !key.enabled);
     if expires.is_some_and(|at| at <= now) {
         notes.push(Span::new(Tone::Bad, "expired"));
     }
@@ -41,33 +40,31 @@ fn notes(key: &Value, now: Timestamp) -> Vec<Span> {
 }
 
 /// When a key was last used.
-pub(super) fn last_used(key: &Value, now: Timestamp) -> Line {
-    vec![time(&key["last_used_at"]).map_or_else(|| Span::new(Tone::Faint, "never"), |at| Span::plain(&ago(at, now)))]
+pub(super) fn last_used(at: Option<Timestamp>, now: Timestamp) -> Line {
+    vec![at.map_or_else(|| Span::new(Tone::Faint, "never"), |at| Span::plain(&ago(at, now)))]
 }
 
 /// Whether it was made long ago, and not used since then or for as long.
-fn is_idle(key: &Value, now: Timestamp) -> bool {
+fn is_idle(key: &KeyView, now: Timestamp) -> bool {
     let is_long_ago = |at: Timestamp| now.since(at) > KeysReport::IDLE;
-    time(&key["created_at"]).is_some_and(is_long_ago) && time(&key["last_used_at"]).is_none_or(is_long_ago)
-}
-
-fn time(value: &Value) -> Option<Timestamp> {
-    value.as_str().and_then(Timestamp::parse)
+    is_long_ago(key.created_at) && key.last_used_at.is_none_or(is_long_ago)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     const NOW: &str = "2026-03-01T00:00:00Z";
 
     fn of(change: &Value) -> (String, Tone) {
         let mut key = json!({
+            "id": "", "prefix": "", "name": "", "tenant_id": "", "scopes": [], "metadata": {},
             "enabled": true, "created_at": "2026-01-01T00:00:00Z", "last_used_at": "2026-02-28T00:00:00Z",
             "expires_at": null, "revoked_at": null,
         });
         key.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let key: KeyView = serde_json::from_value(key).unwrap();
         let line = state(&key, Timestamp::parse(NOW).unwrap());
         (line.iter().map(|span| span.text.as_str()).collect(), line[0].tone)
     }

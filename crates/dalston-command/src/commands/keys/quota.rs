@@ -4,10 +4,9 @@ use crate::{
 };
 use dalston_auth::Need;
 use dalston_model::{Scope, Timestamp};
-use dalston_service::{ServiceResult, quota_view};
+use dalston_service::{QuotaView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Set how much an API key may use: all limits at once, and what is left out or null has none.
 #[derive(Deserialize, JsonSchema)]
@@ -26,6 +25,8 @@ pub(crate) struct SetQuota {
 }
 
 impl Command for SetQuota {
+    type Output = QuotaView;
+
     const NAME: &'static str = "keys.quota";
     const TOOL: &'static str = "limit_api_key";
     const NEED: Need = Need::Scope(Scope::Admin);
@@ -34,14 +35,14 @@ impl Command for SetQuota {
     const EXAMPLE: &'static str =
         "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d seconds_per_day=3600 concurrent_streams=2";
 
-    fn draw(data: &Value, _: Timestamp) -> Drawing {
-        Drawing { blocks: vec![Block::Fields(quota_fields(data))] }
+    fn render(output: &QuotaView, _: Timestamp) -> Drawing {
+        Drawing { blocks: vec![Block::Fields(quota_fields(output))] }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let quota = quota(self.seconds_per_day, self.concurrent_jobs, self.concurrent_streams);
         let id = super::key_id(&self.key_id)?;
         let meter = context.services.meters.limit_key(&context.permit, id, &quota).await?;
-        Ok(Answer::new(quota_view(&meter)))
+        Ok(Answer::new(QuotaView::from(&meter)))
     }
 }

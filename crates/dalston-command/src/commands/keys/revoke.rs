@@ -1,10 +1,9 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::ServiceResult;
+use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 /// Revoke an API key, for ever. Revoking it again is the same.
 #[derive(Deserialize, JsonSchema)]
@@ -14,6 +13,8 @@ pub(crate) struct Revoke {
 }
 
 impl Command for Revoke {
+    type Output = StatusView;
+
     const NAME: &'static str = "keys.revoke";
     const TOOL: &'static str = "revoke_api_key";
     const NEED: Need = Need::Scope(Scope::Admin);
@@ -21,8 +22,8 @@ impl Command for Revoke {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         context.services.keys.revoke(&context.permit, super::key_id(&self.key_id)?).await?;
-        Ok(Answer::new(json!({"status": "revoked"})))
+        Ok(Answer::new(StatusView::new("revoked")))
     }
 }

@@ -1,10 +1,9 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{Overlap, Secret, ServiceError, ServiceResult, key_view};
+use dalston_service::{IssuedSecret, Overlap, RotatedKeyView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 use std::time::Duration;
 
 /// The longest overlap: a week.
@@ -25,6 +24,8 @@ pub(crate) struct Rotate {
 }
 
 impl Command for Rotate {
+    type Output = RotatedKeyView;
+
     const NAME: &'static str = "keys.rotate";
     const TOOL: &'static str = "rotate_api_key";
     const NEED: Need = Need::Scope(Scope::Admin);
@@ -32,7 +33,7 @@ impl Command for Rotate {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/auth/keys/{key_id}/rotate");
     const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d overlap_seconds=3600";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         if self.overlap_seconds > LONGEST {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }
@@ -40,8 +41,8 @@ impl Command for Rotate {
         let length = Duration::from_secs(self.overlap_seconds.into());
         let overlap = Overlap { length, end_running: self.end_overlap };
         let rotated = context.services.keys.rotate(&context.permit, id, overlap, context.repeat.as_ref()).await?;
-        let mut view = key_view(&rotated.key);
-        view["previous_expires_at"] = json!(rotated.previous_expires_at);
-        Ok(Answer { secret: Some(Secret::Key(rotated.secret)), ..Answer::new(view) })
+        let key = &rotated.key;
+        let output = RotatedKeyView { key: key.into(), previous_expires_at: rotated.previous_expires_at };
+        Ok(Answer { secret: Some(IssuedSecret::key(&key.key, rotated.secret)), ..Answer::new(output) })
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::Need;
 use dalston_model::{Description, KeyPatch, Metadata, Name, RateLimit, Scope, ScopeSet, Timestamp};
-use dalston_service::{ServiceResult, key_view};
+use dalston_service::{KeyView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -42,6 +42,8 @@ pub(crate) struct Update {
 }
 
 impl Command for Update {
+    type Output = KeyView;
+
     const NAME: &'static str = "keys.update";
     const TOOL: &'static str = "update_api_key";
     const NEED: Need = Need::Scope(Scope::Admin);
@@ -49,7 +51,7 @@ impl Command for Update {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d rate_limit=600";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let patch = KeyPatch {
             name: self.name,
             description: self.description,
@@ -60,6 +62,6 @@ impl Command for Update {
             metadata: self.metadata,
         };
         let used = context.services.keys.update(&context.permit, super::key_id(&self.key_id)?, &patch).await?;
-        Ok(Answer::new(key_view(&used)))
+        Ok(Answer::new(KeyView::from(&used)))
     }
 }

@@ -3,29 +3,28 @@ mod drawing;
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Timestamp;
-use dalston_service::{Report, ServiceError, ServiceResult};
+use dalston_service::{Report, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Show how the service is: its health and figures, and more of them to admins.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Status {}
 
 impl Command for Status {
+    type Output = Report;
+
     const NAME: &'static str = "status";
     const TOOL: &'static str = "status";
     const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/status");
 
-    fn draw(data: &Value, _: Timestamp) -> Drawing {
-        // A node of another version may answer something else.
-        Report::deserialize(data).map_or_else(|_| Drawing::of(data, Self::COLUMNS), |report| drawing::draw(&report))
+    fn render(report: &Report, _: Timestamp) -> Drawing {
+        drawing::draw(report)
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
-        let report = context.services.status.report(&context.permit).await;
-        Ok(Answer::new(serde_json::to_value(report).map_err(|_| ServiceError::Internal)?))
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+        Ok(Answer::new(context.services.status.report(&context.permit).await))
     }
 }

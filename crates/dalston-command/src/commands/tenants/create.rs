@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
 use dalston_auth::Need;
 use dalston_model::{Name, Scope};
-use dalston_service::{ServiceError, ServiceResult, tenant_view};
+use dalston_service::{ServiceError, ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,6 +17,8 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Output = TenantView;
+
     const NAME: &'static str = "tenants.create";
     const TOOL: &'static str = "create_tenant";
     const NEED: Need = Need::Scope(Scope::Platform);
@@ -24,11 +26,11 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/v1/tenants");
     const EXAMPLE: &'static str = "id=acme name=\"Acme Ltd\"";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let id = self.id.parse().map_err(|_| {
             ServiceError::invalid("id", "must begin with a letter or digit and hold only a-z, 0-9, _ and -, at most 63")
         })?;
         let tenant = context.services.tenants.create(&context.permit, id, self.name).await?;
-        Ok(Answer::new(tenant_view(&tenant)))
+        Ok(Answer::new(TenantView::from(&tenant)))
     }
 }

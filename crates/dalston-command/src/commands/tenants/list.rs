@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
 use dalston_model::{Cursor, PageLimit, Scope};
-use dalston_service::{ServiceResult, tenant_view};
+use dalston_service::{ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,6 +18,8 @@ pub(crate) struct List {
 }
 
 impl Command for List {
+    type Output = Vec<TenantView>;
+
     const NAME: &'static str = "tenants.list";
     const TOOL: &'static str = "list_tenants";
     const NEED: Need = Need::Scope(Scope::Platform);
@@ -26,12 +28,12 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["id", "name", "retention_days", "created_at"];
     const EXAMPLE: &'static str = "limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let page = context
             .services
             .tenants
             .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), None)?)
             .await?;
-        Ok(Answer::list(page, tenant_view, |tenant| Cursor::of(tenant.created_at, &tenant.id)))
+        Ok(Answer::list(page, |tenant| Cursor::of(tenant.created_at, &tenant.id)))
     }
 }

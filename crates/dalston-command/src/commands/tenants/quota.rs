@@ -4,10 +4,9 @@ use crate::{
 };
 use dalston_auth::Need;
 use dalston_model::{Scope, Timestamp};
-use dalston_service::{ServiceResult, quota_view};
+use dalston_service::{QuotaView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Set how much a tenant may use: all limits at once, and what is left out or null has none.
 #[derive(Deserialize, JsonSchema)]
@@ -26,6 +25,8 @@ pub(crate) struct SetQuota {
 }
 
 impl Command for SetQuota {
+    type Output = QuotaView;
+
     const NAME: &'static str = "tenants.quota";
     const TOOL: &'static str = "limit_tenant";
     const NEED: Need = Need::Scope(Scope::Platform);
@@ -33,14 +34,14 @@ impl Command for SetQuota {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/v1/tenants/{tenant_id}/quota");
     const EXAMPLE: &'static str = "tenant_id=acme seconds_per_day=36000 concurrent_jobs=100";
 
-    fn draw(data: &Value, _: Timestamp) -> Drawing {
-        Drawing { blocks: vec![Block::Fields(quota_fields(data))] }
+    fn render(output: &QuotaView, _: Timestamp) -> Drawing {
+        Drawing { blocks: vec![Block::Fields(quota_fields(output))] }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let quota = quota(self.seconds_per_day, self.concurrent_jobs, self.concurrent_streams);
         let id = super::tenant_id(&self.tenant_id)?;
         let meter = context.services.meters.limit_tenant(&context.permit, id, &quota).await?;
-        Ok(Answer::new(quota_view(&meter)))
+        Ok(Answer::new(QuotaView::from(&meter)))
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{ServiceError, ServiceResult, tenant_view};
+use dalston_service::{ServiceError, ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
@@ -27,6 +27,8 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32
 }
 
 impl Command for Update {
+    type Output = TenantView;
+
     const NAME: &'static str = "tenants.update";
     const TOOL: &'static str = "update_tenant";
     const NEED: Need = Need::Scope(Scope::Platform);
@@ -34,7 +36,7 @@ impl Command for Update {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/v1/tenants/{tenant_id}");
     const EXAMPLE: &'static str = "tenant_id=acme retention_days=30";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::tenant_id(&self.tenant_id)?;
         let Some(days) = self.retention_days else {
             return Err(ServiceError::invalid("body", "must change at least one field"));
@@ -42,6 +44,6 @@ impl Command for Update {
         if days.is_some_and(|days| !(1..=LONGEST).contains(&days)) {
             return Err(ServiceError::invalid("retention_days", "must be days from 1 to 36500, or null"));
         }
-        Ok(Answer::new(tenant_view(&context.services.tenants.retain(&context.permit, &id, days).await?)))
+        Ok(Answer::new(TenantView::from(&context.services.tenants.retain(&context.permit, &id, days).await?)))
     }
 }

@@ -1,10 +1,9 @@
 use crate::{Answer, Command, Context, DATA_ROUTES, Effect, Handler, HttpRoute};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{FieldError, Secret, ServiceError, ServiceResult, TicketAsk};
+use dalston_service::{FieldError, ServiceError, ServiceResult, TicketAsk, TicketView};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 use std::time::Duration;
 
 /// Seconds that a ticket waits unless told, and the longest stream: a day.
@@ -32,6 +31,8 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Output = TicketView;
+
     const NAME: &'static str = "tickets.create";
     const TOOL: &'static str = "create_ticket";
     const NEED: Need = Need::Scope(Scope::Realtime);
@@ -39,7 +40,7 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/auth/tickets");
     const EXAMPLE: &'static str = "path=/v1/audio/transcriptions/stream origin=https://app.example.com";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let mut wrong = Vec::new();
         if !DATA_ROUTES.iter().any(|route| is_stream(route.handler) && route.pattern == self.path) {
             wrong.push(FieldError::new("path", "must be the path of a stream: /v1/audio/transcriptions/stream"));
@@ -64,7 +65,7 @@ impl Command for Create {
             session_limit: self.max_session_seconds.map(seconds),
         };
         let (secret, expires_at) = context.services.tickets.create(&context.permit, ask).await?;
-        Ok(Answer { secret: Some(Secret::Ticket(secret)), ..Answer::new(json!({"expires_at": expires_at})) })
+        Ok(Answer { secret: Some(secret), ..Answer::new(TicketView { expires_at }) })
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
 use dalston_auth::Need;
 use dalston_model::{Description, Scope};
-use dalston_service::{CreateWebhook, Secret, ServiceResult, webhook_view};
+use dalston_service::{CreateWebhook, IssuedSecret, ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -21,6 +21,8 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Output = WebhookView;
+
     const NAME: &'static str = "webhooks.create";
     const TOOL: &'static str = "create_webhook";
     const NEED: Need = Need::Scope(Scope::Webhooks);
@@ -28,10 +30,11 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/v1/webhooks");
     const EXAMPLE: &'static str = "url=https://example.com/hook events=transcription.completed";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let events = super::events(&self.events)?;
         let ask = CreateWebhook { url: self.url, events, description: self.description };
         let (webhook, secret) = context.services.webhooks.create(&context.permit, ask).await?;
-        Ok(Answer { secret: Some(Secret::Webhook(secret)), ..Answer::new(webhook_view(&webhook)) })
+        let view = WebhookView::from(&webhook);
+        Ok(Answer { secret: Some(IssuedSecret::webhook(&webhook, secret)), ..Answer::new(view) })
     }
 }

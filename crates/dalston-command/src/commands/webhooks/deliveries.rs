@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
 use dalston_model::{Cursor, PageLimit, Scope};
-use dalston_service::{ServiceResult, delivery_view};
+use dalston_service::{DeliveryView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,6 +20,8 @@ pub(crate) struct Deliveries {
 }
 
 impl Command for Deliveries {
+    type Output = Vec<DeliveryView>;
+
     const NAME: &'static str = "webhooks.deliveries";
     const TOOL: &'static str = "list_webhook_deliveries";
     const NEED: Need = Need::Scope(Scope::Webhooks);
@@ -29,10 +31,10 @@ impl Command for Deliveries {
         &["id", "type", "transcription_id", "status", "attempts", "next_at", "last_at", "last_status", "last_error"];
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.deliveries(&context.permit, id, &request).await?;
-        Ok(Answer::list(page, delivery_view, |delivery| Cursor::of(delivery.created_at, &delivery.id)))
+        Ok(Answer::list(page, |delivery| Cursor::of(delivery.created_at, &delivery.id)))
     }
 }

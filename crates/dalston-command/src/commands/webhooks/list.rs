@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::Need;
 use dalston_model::{Cursor, PageLimit, Scope};
-use dalston_service::{ServiceResult, webhook_view};
+use dalston_service::{ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,6 +18,8 @@ pub(crate) struct List {
 }
 
 impl Command for List {
+    type Output = Vec<WebhookView>;
+
     const NAME: &'static str = "webhooks.list";
     const TOOL: &'static str = "list_webhooks";
     const NEED: Need = Need::Scope(Scope::Webhooks);
@@ -27,9 +29,9 @@ impl Command for List {
         &["id", "url", "events", "enabled", "last_success_at", "failed_deliveries"];
     const EXAMPLE: &'static str = "limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.list(&context.permit, &request).await?;
-        Ok(Answer::list(page, webhook_view, |webhook| Cursor::of(webhook.created_at, &webhook.id)))
+        Ok(Answer::list(page, |webhook| Cursor::of(webhook.created_at, &webhook.id)))
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{ServiceError, ServiceResult, delivery_view};
+use dalston_service::{DeliveryView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,6 +15,8 @@ pub(crate) struct Retry {
 }
 
 impl Command for Retry {
+    type Output = DeliveryView;
+
     const NAME: &'static str = "webhooks.retry";
     const TOOL: &'static str = "retry_webhook_delivery";
     const NEED: Need = Need::Scope(Scope::Webhooks);
@@ -23,10 +25,10 @@ impl Command for Retry {
     const EXAMPLE: &'static str =
         "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d delivery_id=msg_0192f0c12b7a8c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let delivery = self.delivery_id.parse().map_err(|_| ServiceError::NotFound("Delivery"))?;
         let retried = context.services.webhooks.retry(&context.permit, id, delivery).await?;
-        Ok(Answer::new(delivery_view(&retried)))
+        Ok(Answer::new(DeliveryView::from(&retried)))
     }
 }

@@ -1,10 +1,9 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{Overlap, Secret, ServiceError, ServiceResult, webhook_view};
+use dalston_service::{IssuedSecret, Overlap, RotatedWebhookView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 use std::time::Duration;
 
 /// The longest overlap: a week.
@@ -29,6 +28,8 @@ const fn day() -> u32 {
 }
 
 impl Command for Rotate {
+    type Output = RotatedWebhookView;
+
     const NAME: &'static str = "webhooks.rotate";
     const TOOL: &'static str = "rotate_webhook_secret";
     const NEED: Need = Need::Scope(Scope::Webhooks);
@@ -36,7 +37,7 @@ impl Command for Rotate {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/v1/webhooks/{webhook_id}/rotate");
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d overlap_seconds=3600";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         if self.overlap_seconds > LONGEST {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }
@@ -44,8 +45,8 @@ impl Command for Rotate {
         let length = Duration::from_secs(self.overlap_seconds.into());
         let overlap = Overlap { length, end_running: self.end_overlap };
         let rotated = context.services.webhooks.rotate(&context.permit, id, overlap).await?;
-        let mut view = webhook_view(&rotated.webhook);
-        view["previous_expires_at"] = json!(rotated.previous_expires_at);
-        Ok(Answer { secret: Some(Secret::Webhook(rotated.secret)), ..Answer::new(view) })
+        let webhook = &rotated.webhook;
+        let output = RotatedWebhookView { webhook: webhook.into(), previous_expires_at: rotated.previous_expires_at };
+        Ok(Answer { secret: Some(IssuedSecret::webhook(webhook, rotated.secret)), ..Answer::new(output) })
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::Need;
 use dalston_model::{Description, Scope, WebhookPatch};
-use dalston_service::{ServiceResult, webhook_view};
+use dalston_service::{ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -30,6 +30,8 @@ pub(crate) struct Update {
 }
 
 impl Command for Update {
+    type Output = WebhookView;
+
     const NAME: &'static str = "webhooks.update";
     const TOOL: &'static str = "update_webhook";
     const NEED: Need = Need::Scope(Scope::Webhooks);
@@ -37,11 +39,11 @@ impl Command for Update {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d enabled=true";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let events = self.events.map(|names| super::events(&names)).transpose()?;
         let patch = WebhookPatch { url: self.url, description: self.description, events, enabled: self.enabled };
         let webhook = context.services.webhooks.update(&context.permit, id, patch).await?;
-        Ok(Answer::new(webhook_view(&webhook)))
+        Ok(Answer::new(WebhookView::from(&webhook)))
     }
 }

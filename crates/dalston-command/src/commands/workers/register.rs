@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::{FieldError, ServiceError, ServiceResult, WorkerAsk};
+use dalston_service::{FieldError, ServiceError, ServiceResult, WorkerAsk, WorkerView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -35,6 +35,8 @@ pub(crate) struct Register {
 }
 
 impl Command for Register {
+    type Output = WorkerView;
+
     const NAME: &'static str = "workers.register";
     const TOOL: &'static str = "register_worker";
     const NEED: Need = Need::Scope(Scope::Worker);
@@ -42,7 +44,7 @@ impl Command for Register {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/v1/workers/{worker_id}");
     const EXAMPLE: &'static str = "worker_id=gpu-1 url=ws://gpu-1:9000/session capacity=4";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let mut wrong = Vec::new();
         let id = self.worker_id.parse();
         if id.is_err() {
@@ -70,7 +72,7 @@ impl Command for Register {
             shared: self.shared,
         };
         let load = context.services.workers.register(&context.permit, ask).await?;
-        Ok(Answer::new(super::view(&load, &context.permit)))
+        Ok(Answer::new(WorkerView::new(&load, &context.permit)))
     }
 }
 

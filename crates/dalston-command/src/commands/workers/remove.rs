@@ -1,10 +1,9 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::Need;
 use dalston_model::Scope;
-use dalston_service::ServiceResult;
+use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 /// Take a worker of streams away. Its sessions go on; new ones go elsewhere, unless it registers again.
 #[derive(Deserialize, JsonSchema)]
@@ -14,6 +13,8 @@ pub(crate) struct Remove {
 }
 
 impl Command for Remove {
+    type Output = StatusView;
+
     const NAME: &'static str = "workers.remove";
     const TOOL: &'static str = "remove_worker";
     const NEED: Need = Need::Scope(Scope::Worker);
@@ -21,9 +22,9 @@ impl Command for Remove {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/workers/{worker_id}");
     const EXAMPLE: &'static str = "worker_id=gpu-1";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::worker_id(&self.worker_id)?;
         context.services.workers.remove(&context.permit, id).await?;
-        Ok(Answer::new(json!({"status": "removed"})))
+        Ok(Answer::new(StatusView::new("removed")))
     }
 }

@@ -1,0 +1,108 @@
+mod view;
+
+use crate::{Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Line, Method, Span, Tone};
+use dalston_auth::Need;
+use dalston_model::Timestamp;
+use dalston_service::ServiceResult;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use view::{CommandView, RouteView};
+
+pub(crate) use view::HelpView;
+
+/// List the commands and routes that you may use, with their parameters and an example each.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Help {}
+
+impl Command for Help {
+    type Output = HelpView;
+
+    const NAME: &'static str = "help";
+    const TOOL: &'static str = "help";
+    const NEED: Need = Need::Caller;
+    const EFFECT: Effect = Effect::Read;
+    const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/help");
+    const IS_TEXT: bool = true;
+
+    fn render(HelpView { caller, commands, routes }: &HelpView, _: Timestamp) -> Drawing {
+        let caller = vec![Span::plain("You are "), Span::new(Tone::Strong, caller)];
+        let mut blocks = vec![Block::Line(caller), note(&legend(commands))];
+        for (noun, commands) in groups(commands) {
+            blocks.push(heading(noun));
+            blocks.extend(commands.into_iter().flat_map(lines));
+        }
+        if !routes.is_empty() {
+            blocks.push(heading("routes"));
+        }
+        blocks.extend(routes.iter().flat_map(route_lines));
+        Drawing { blocks }
+    }
+
+    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+        let caller = context.permit.caller();
+        let name = match caller.holder() {
+            Some(holder) => Some(context.services.keys.own(holder).await?.key.name.to_string()),
+            None => None,
+        };
+        Ok(Answer::new(HelpView::new(context.registry, caller, name.as_deref())))
+    }
+}
+
+/// How to read the list, by a command of the caller's own.
+fn legend(commands: &[CommandView]) -> String {
+    let legend = "* must be given.";
+    match commands.iter().find_map(|command| command.name.split_once('.')) {
+        Some((noun, verb)) => format!("{legend} On the command line /{noun}_{verb} is dalston {noun} {verb}."),
+        None => legend.to_owned(),
+    }
+}
+
+/// The commands by their noun, in the order in which it first appears.
+fn groups(commands: &[CommandView]) -> Vec<(&str, Vec<&CommandView>)> {
+    let mut groups: Vec<(&str, Vec<&CommandView>)> = Vec::new();
+    for command in commands {
+        let noun = command.name.split_once('.').map_or("general", |(noun, _)| noun);
+        match groups.iter_mut().find(|(name, _)| *name == noun) {
+            Some((_, members)) => members.push(command),
+            None => groups.push((noun, vec![command])),
+        }
+    }
+    groups
+}
+
+/// A command as it is typed, what it does, an example.
+fn lines(command: &CommandView) -> Vec<Block> {
+    let slash = command.slash();
+    let mut typed = vec![Span::plain("  "), Span::new(Tone::Strong, &slash)];
+    for parameter in &command.parameters {
+        let mark = if parameter.required { "*" } else { "" };
+        typed.push(Span::plain(&format!(" {}{mark}", parameter.name)));
+    }
+    if command.is_irreversible() {
+        typed.push(Span::new(Tone::Warning, "  cannot be undone"));
+    }
+    let example = (command.example != slash).then(|| inner(Tone::Code, &command.example));
+    [typed, inner(Tone::Plain, &command.summary)].into_iter().chain(example).map(Block::Line).collect()
+}
+
+fn route_lines(route: &RouteView) -> [Block; 3] {
+    let head = format!("{} {}", route.method, route.path);
+    [
+        vec![Span::plain("  "), Span::new(Tone::Strong, &head)],
+        inner(Tone::Plain, &route.summary),
+        inner(Tone::Code, &route.example),
+    ]
+    .map(Block::Line)
+}
+
+fn inner(tone: Tone, text: &str) -> Line {
+    vec![Span::plain("    "), Span::new(tone, text)]
+}
+
+fn heading(title: &str) -> Block {
+    Block::Heading(vec![Span::new(Tone::Strong, title)])
+}
+
+fn note(text: &str) -> Block {
+    Block::Line(vec![Span::new(Tone::Faint, text)])
+}

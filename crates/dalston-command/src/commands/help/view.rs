@@ -1,0 +1,155 @@
+use crate::{DATA_ROUTES, DataRoute, Effect, Handler, Output, Parameter, Registry, Row};
+use dalston_auth::{Caller, Need};
+use dalston_model::Actor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The commands and routes that a caller may use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct HelpView {
+    /// Who asks, in a line.
+    pub(crate) caller: String,
+    /// The commands.
+    pub(crate) commands: Vec<CommandView>,
+    /// The routes that are no commands.
+    pub(crate) routes: Vec<RouteView>,
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct CommandView {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it does.
+    pub(crate) summary: String,
+    /// The scope that it needs; null: none.
+    pub(crate) scope: Option<String>,
+    /// What running it does: `read`, `write` or `irreversible`.
+    pub(crate) effect: String,
+    /// The method of its route.
+    pub(crate) method: String,
+    /// The pattern of its route.
+    pub(crate) path: String,
+    /// Its parameters.
+    pub(crate) parameters: Vec<ParameterView>,
+    /// How it is typed.
+    pub(crate) example: String,
+}
+
+/// A parameter of a command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ParameterView {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it means.
+    pub(crate) summary: String,
+    /// Whether it must be given.
+    pub(crate) required: bool,
+    /// Its type, or its types, as JSON Schema names them.
+    #[serde(rename = "type")]
+    pub(crate) kind: Value,
+}
+
+/// A route that is no command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct RouteView {
+    /// Its method.
+    pub(crate) method: String,
+    /// Its pattern.
+    pub(crate) path: String,
+    /// What it does.
+    pub(crate) summary: String,
+    /// The scope that it needs; null: none.
+    pub(crate) scope: Option<String>,
+    /// How to call it.
+    pub(crate) example: String,
+}
+
+impl Output for HelpView {}
+
+impl HelpView {
+    /// What the caller may use. `name` is the name of its key, if it has one.
+    pub(crate) fn new(registry: &Registry, caller: &Caller, name: Option<&str>) -> Self {
+        let routes = DATA_ROUTES.iter().filter(|route| serves(route, caller));
+        Self {
+            caller: who(caller, name.unwrap_or(caller.source().actor.kind())),
+            commands: registry.of(caller).map(CommandView::from).collect(),
+            routes: routes.map(RouteView::from).collect(),
+        }
+    }
+}
+
+impl CommandView {
+    /// The command as slash text, without arguments.
+    pub(crate) fn slash(&self) -> String {
+        format!("/{}", self.name.replace('.', "_"))
+    }
+
+    /// Whether it cannot be undone.
+    pub(crate) fn is_irreversible(&self) -> bool {
+        self.effect == Effect::Irreversible.as_str()
+    }
+}
+
+impl From<&Row> for CommandView {
+    fn from(row: &Row) -> Self {
+        Self {
+            name: row.name.to_owned(),
+            summary: row.summary.clone(),
+            scope: scope(row.need),
+            effect: row.effect.as_str().to_owned(),
+            method: row.route.method.as_str().to_owned(),
+            path: row.route.pattern.to_owned(),
+            parameters: row.parameters.iter().map(ParameterView::from).collect(),
+            example: format!("{} {}", row.slash(), row.example).trim_end().to_owned(),
+        }
+    }
+}
+
+impl From<&Parameter> for ParameterView {
+    fn from(parameter: &Parameter) -> Self {
+        Self {
+            name: parameter.name.clone(),
+            summary: parameter.summary.clone(),
+            required: parameter.required,
+            kind: parameter.schema["type"].clone(),
+        }
+    }
+}
+
+impl From<&DataRoute> for RouteView {
+    fn from(route: &DataRoute) -> Self {
+        Self {
+            method: route.method.as_str().to_owned(),
+            path: route.pattern.to_owned(),
+            summary: route.summary.to_owned(),
+            scope: route.need.and_then(scope),
+            example: route.example.to_owned(),
+        }
+    }
+}
+
+/// Whether the caller can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
+/// own updates is for the chat.
+fn serves(route: &DataRoute, caller: &Caller) -> bool {
+    let in_chat = matches!(caller.source().actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
+    !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| caller.may(need))
+}
+
+fn scope(need: Need) -> Option<String> {
+    match need {
+        Need::Caller => None,
+        Need::Scope(scope) => Some(scope.as_str().to_owned()),
+    }
+}
+
+/// One line about the caller.
+fn who(caller: &Caller, name: &str) -> String {
+    let limit = caller
+        .room()
+        .map_or_else(|| "no limit".to_owned(), |room| format!("{} of {} left", room.remaining, room.limit));
+    let scopes = caller.scopes().to_string();
+    let scopes = if scopes.is_empty() { "none" } else { &scopes };
+    format!("{name}, tenant {}, scopes {scopes}, {limit}", caller.tenant())
+}

@@ -1,0 +1,65 @@
+//! What commands put out: structs, which are the same at every door, in schemas and in clients.
+
+use dalston_service::{
+    AuditView, CallerView, DeliveryView, JobView, KeyUsageView, KeyView, NudgeView, QuotaView, Report, RotatedKeyView,
+    RotatedWebhookView, StatusView, TenantUsageView, TenantView, TicketView, VerifiedView, WebhookView, WorkerView,
+};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The output of a command: written as JSON by the gateway, read back by clients, and described by its schema.
+pub trait Output: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The id of the thing that it shows, where it shows one that has an id.
+    fn id(&self) -> Option<&str> {
+        None
+    }
+
+    /// The ids of the things that it lists; empty for one that has none.
+    fn ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl<T: Output> Output for Vec<T> {
+    fn ids(&self) -> Vec<&str> {
+        self.iter().map(|item| item.id().unwrap_or_default()).collect()
+    }
+}
+
+/// Those that show a thing with an id.
+macro_rules! with_id {
+    ($($output:ty => $($field:ident).+),+ $(,)?) => {
+        $(impl Output for $output {
+            fn id(&self) -> Option<&str> {
+                Some(&self.$($field).+)
+            }
+        })+
+    };
+}
+
+with_id! {
+    KeyView => id,
+    RotatedKeyView => key.id,
+    KeyUsageView => id,
+    TenantView => id,
+    JobView => id,
+    WorkerView => id,
+    WebhookView => id,
+    RotatedWebhookView => webhook.id,
+    DeliveryView => id,
+}
+
+impl Output for CallerView {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+impl Output for StatusView {}
+impl Output for TicketView {}
+impl Output for NudgeView {}
+impl Output for AuditView {}
+impl Output for VerifiedView {}
+impl Output for QuotaView {}
+impl Output for TenantUsageView {}
+impl Output for Report {}

@@ -1,0 +1,45 @@
+//! JSON Schemas (draft 2020-12) of parameters and outputs, from types and their doc comments.
+
+use crate::Output;
+use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
+use serde_json::{Map, Value};
+
+/// The schema of parameters.
+pub(crate) fn parameters<T: JsonSchema>() -> Value {
+    settings().into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// The schema of an output, as it is written.
+pub(crate) fn output<T: Output>() -> Map<String, Value> {
+    let settings = settings().for_serialize().with_transform(RecursiveTransform(without_width));
+    let mut schema = bare(settings.into_generator().into_root_schema_for::<T>().to_value());
+    schema.shift_remove("description");
+    schema
+}
+
+/// A schema without what stands elsewhere: which draft it is, and the name and summary of its command.
+pub(crate) fn bare(schema: Value) -> Map<String, Value> {
+    let Value::Object(mut schema) = schema else { return Map::new() };
+    schema.retain(|name, _| !matches!(name.as_str(), "$schema" | "title" | "description"));
+    if schema.get("type").is_some_and(|kind| kind == "object") {
+        // Some servers of language models take no object without them.
+        schema.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    }
+    schema
+}
+
+fn settings() -> SchemaSettings {
+    SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true)
+}
+
+/// Takes out how wide a number is in our memory: JSON has no widths, and validators warn of formats that they do not know.
+fn without_width(schema: &mut Schema) {
+    let is_number = |format: &Value| {
+        format.as_str().is_some_and(|format| {
+            matches!(format, "float" | "double") || format.trim_start_matches('u').starts_with("int")
+        })
+    };
+    if schema.get("format").is_some_and(is_number) {
+        schema.remove("format");
+    }
+}

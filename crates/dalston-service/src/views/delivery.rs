@@ -1,0 +1,64 @@
+use dalston_model::{Delivery, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A delivery of a webhook, with what it is about but not all that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryView {
+    /// Its id, for life.
+    pub id: String,
+    /// The webhook that it goes to.
+    pub webhook_id: String,
+    /// The event.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The job that the event is about.
+    pub transcription_id: Option<String>,
+    /// Where it is.
+    pub status: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the event happened.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub created_at: Timestamp,
+    /// When it is tried next; null once it has ended.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub next_at: Option<Timestamp>,
+    /// When it was tried last.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub last_at: Option<Timestamp>,
+    /// What the endpoint answered last.
+    pub last_status: Option<u16>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+/// What an event says of its job.
+#[derive(Deserialize)]
+struct Body {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    transcription_id: Option<String>,
+}
+
+impl From<&Delivery> for DeliveryView {
+    fn from(delivery: &Delivery) -> Self {
+        let body = serde_json::from_str::<Body>(&delivery.body);
+        Self {
+            id: delivery.id.to_string(),
+            webhook_id: delivery.webhook.to_string(),
+            kind: delivery.kind.as_str().to_owned(),
+            transcription_id: body.ok().and_then(|body| body.data.transcription_id),
+            status: delivery.status.as_str().to_owned(),
+            attempts: delivery.attempts,
+            created_at: delivery.created_at,
+            next_at: delivery.next_at,
+            last_at: delivery.last_at,
+            last_status: delivery.last_status,
+            last_error: delivery.last_error.clone(),
+        }
+    }
+}

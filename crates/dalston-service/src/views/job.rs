@@ -1,0 +1,91 @@
+use crate::{JobResultView, ResultSummary, views::summary};
+use dalston_model::{Audio, Job, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A transcription job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobView {
+    /// Its id, for life.
+    pub id: String,
+    /// The tenant that it belongs to.
+    pub tenant_id: String,
+    /// Where it is.
+    pub status: String,
+    /// What the client called the file.
+    pub filename: Option<String>,
+    /// What the client said that the file is.
+    pub content_type: Option<String>,
+    /// Length of the file in bytes.
+    pub size_bytes: u64,
+    /// What the file is.
+    pub audio: AudioView,
+    /// The model that the client asked for.
+    pub model: Option<String>,
+    /// The language that the client asked for.
+    pub language: Option<String>,
+    /// The client's own object.
+    pub metadata: Map<String, Value>,
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: Option<String>,
+    /// When an engine began.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub completed_at: Option<Timestamp>,
+    /// How far its engine has come, from 0 to 1.
+    pub progress: Option<f64>,
+    /// Why it failed, or why the last attempt did.
+    pub error: Option<String>,
+    /// What came out; null before the job is completed.
+    pub result: Option<JobResultView>,
+}
+
+/// What an audio file is. What is not known is null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AudioView {
+    /// The container.
+    pub format: String,
+    /// Length in seconds.
+    pub duration_seconds: Option<f64>,
+    /// Frames per second.
+    pub sample_rate: Option<u32>,
+    /// Number of channels.
+    pub channels: Option<u32>,
+}
+
+impl From<&Job> for JobView {
+    /// Of its result what is said of it in short.
+    fn from(job: &Job) -> Self {
+        let Audio { format, duration_seconds: _, sample_rate, channels } = &job.audio;
+        Self {
+            id: job.id.to_string(),
+            tenant_id: job.tenant.to_string(),
+            status: job.status.as_str().to_owned(),
+            filename: job.filename.as_ref().map(|name| name.as_str().to_owned()),
+            content_type: job.content_type.clone(),
+            size_bytes: job.size_bytes,
+            audio: AudioView {
+                format: format.clone(),
+                duration_seconds: job.seconds(),
+                sample_rate: *sample_rate,
+                channels: *channels,
+            },
+            model: job.model.clone(),
+            language: job.language.clone(),
+            metadata: job.metadata.as_object().clone(),
+            created_at: job.created_at,
+            created_by: job.created_by.map(|actor| actor.to_string()),
+            started_at: job.started_at,
+            completed_at: job.completed_at,
+            progress: job.progress.map(|thousandths| f64::from(thousandths) / 1_000.0),
+            error: job.error.clone(),
+            result: summary(job).map(|summary| ResultSummary::from(summary).into()),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+use dalston_model::{Key, Timestamp};
+use dalston_store::UsedKey;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// An API key without its secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyView {
+    /// Its id, for life.
+    pub id: String,
+    /// The first characters of its secret, for display.
+    pub prefix: String,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The tenant that it belongs to.
+    pub tenant_id: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Requests per minute; null is no limit.
+    pub rate_limit: Option<u32>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: Option<String>,
+    /// When it was last used.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub last_used_at: Option<Timestamp>,
+    /// When it expires.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub revoked_at: Option<Timestamp>,
+    /// The client's own object.
+    pub metadata: Map<String, Value>,
+}
+
+impl From<&UsedKey> for KeyView {
+    fn from(used: &UsedKey) -> Self {
+        let Key {
+            id,
+            tenant,
+            prefix,
+            name,
+            description,
+            scopes,
+            rate_limit,
+            enabled,
+            created_at,
+            created_by,
+            expires_at,
+            revoked_at,
+            metadata,
+        } = &used.key;
+        Self {
+            id: id.to_string(),
+            prefix: prefix.clone(),
+            name: name.to_string(),
+            description: description.as_ref().map(ToString::to_string),
+            tenant_id: tenant.to_string(),
+            scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            rate_limit: rate_limit.map(dalston_model::RateLimit::get),
+            enabled: *enabled,
+            created_at: *created_at,
+            created_by: created_by.map(|actor| actor.to_string()),
+            last_used_at: used.last_used_at,
+            expires_at: *expires_at,
+            revoked_at: *revoked_at,
+            metadata: metadata.as_object().clone(),
+        }
+    }
+}
+
+/// An API key with a new secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RotatedKeyView {
+    /// The key.
+    #[serde(flatten)]
+    pub key: KeyView,
+    /// Until when the old secret works.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub previous_expires_at: Timestamp,
+}
