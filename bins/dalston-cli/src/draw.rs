@@ -91,7 +91,7 @@ mod tests {
     }
 
     /// A key of this id, name and metadata.
-    fn key(id: &str, metadata: Value) -> Value {
+    fn key(id: &str, metadata: &Value) -> Value {
         json!({
             "id": id, "prefix": BAD, "name": BAD, "description": BAD, "tenant_id": BAD, "scopes": [BAD], "enabled": true,
             "created_at": "2026-01-01T00:00:00Z", "created_by": BAD, "metadata": metadata,
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_stored_gives_the_terminal_no_orders() {
         let metadata = serde_json::Map::from_iter([(BAD.to_owned(), json!([BAD, {"inner": BAD}]))]);
-        let (first, second) = (key("1", metadata.into()), key(BAD, json!({})));
+        let (first, second) = (key("1", &metadata.into()), key(BAD, &json!({})));
         for style in [Style::Plain, Style::Terminal(Terminal { colour: false, width: 200 }), Style::Quiet] {
             for (data, row) in [(first.clone(), "keys.get"), (json!([first, second]), "keys.list")] {
                 let out = drawn(data, row, style);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn json_stays_as_it_is() {
-        let out = drawn(key("1", json!({})), "keys.get", Style::Json);
+        let out = drawn(key("1", &json!({})), "keys.get", Style::Json);
         assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["name"], BAD);
         for line in out.lines() {
             assert_eq!(shown(line), line);

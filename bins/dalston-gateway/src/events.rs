@@ -48,7 +48,7 @@ struct Follower {
     id: JobId,
     watch: Watch,
     /// The job as it was told last.
-    told: Option<JobView>,
+    told: Option<Box<JobView>>,
     silent: u32,
     is_over: bool,
 }
@@ -56,7 +56,7 @@ struct Follower {
 /// What is seen of the job at one look.
 enum Seen {
     /// It is not as it was told.
-    Changed(JobView),
+    Changed(Box<JobView>),
     /// Nothing new; also when the store cannot be asked, which is no end.
     Same,
     /// It is gone, or the caller's right to it.
@@ -102,7 +102,7 @@ impl Follower {
         match job {
             Ok(job) => {
                 self.is_over = job.status.is_ended();
-                let view = JobView::from(&job);
+                let view = Box::new(JobView::from(&job));
                 if self.told.as_ref() == Some(&view) { Seen::Same } else { Seen::Changed(view) }
             }
             Err(ServiceError::Unavailable) => Seen::Same,

@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    fn place(bytes: &usize) -> Cursor {
+    fn place(bytes: &impl ToString) -> Cursor {
         Cursor { created_at: Timestamp::from_secs(0), id: bytes.to_string() }
     }
 

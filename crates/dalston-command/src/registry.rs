@@ -130,3 +130,17 @@ impl Default for Registry {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_column_is_a_field_of_what_is_listed() {
+        for row in Registry::new().rows() {
+            for column in row.columns {
+                assert!(row.output["items"]["properties"].get(column).is_some(), "{}: {column}", row.name);
+            }
+        }
+    }
+}
