@@ -8,7 +8,7 @@ use super::{
 use dalston_auth::{Caller, Identity, Need, Refusal};
 use dalston_gateway::{Serves, routes};
 use dalston_model::{Actor, Clock, Door, Source};
-use dalston_service::ServiceError;
+use dalston_service::{IssuedSecret, ServiceError};
 use dalston_store::SharedStore;
 use kit::{
     app::App,
@@ -45,7 +45,7 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
         }
         let caller = caller(&app, &store, &right(row.need)).await;
         let answer = runtime.registry.invoke(&runtime.services, &caller, command, arguments, None).await.unwrap();
-        if let Some(secret) = &answer.secret {
+        if let Some(IssuedSecret { secret, .. }) = &answer.secret {
             log::guard(secret.expose());
             assert!(!answer.data.to_string().contains(secret.expose()), "KEY-03 {command}");
         }

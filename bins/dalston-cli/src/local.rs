@@ -9,6 +9,7 @@ use dalston_auth::{Caller, Identity, Need, PepperError};
 use dalston_command::{Arguments, Registry, Row};
 use dalston_model::{Actor, Door, Source};
 use dalston_runtime::{Log, Runtime, Seams, Settings, StoreUrl, init_logging};
+use dalston_service::IssuedSecret;
 use std::path::Path;
 
 /// An open store, and who works on it.
@@ -55,7 +56,8 @@ impl Local {
         let services = &self.runtime.services;
         services.tenants.check(self.caller.tenant()).await?;
         let answer = registry.invoke(services, &self.caller, row.name, arguments, None).await?;
-        let secret = answer.secret.as_ref().map(|secret| (secret.name(), secret.expose().to_owned()));
+        let secret =
+            answer.secret.as_ref().map(|IssuedSecret { secret, .. }| (secret.name(), secret.expose().to_owned()));
         let next = answer.next.as_ref().map(ToString::to_string);
         Ok(Drawn { answer, secret, next })
     }

@@ -12,7 +12,7 @@ use actix_web::{
 use dalston_actix::{AtHand, Permitted, Problem};
 use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
-use dalston_service::{FieldError, Repeat, ServiceError};
+use dalston_service::{FieldError, IssuedSecret, Repeat, ServiceError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;
@@ -116,7 +116,7 @@ fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: AnyAns
     if let Some(cursor) = &answer.next {
         response.insert_header((header::LINK, next_link(request, cursor)));
     }
-    if let Some(secret) = &answer.secret {
+    if let Some(IssuedSecret { secret, .. }) = &answer.secret {
         data[secret.name()] = secret.expose().into();
     }
     spliced(response, &data, answer.long)

@@ -57,14 +57,4 @@ impl IssuedSecret {
     pub fn webhook(webhook: &Webhook, secret: WebhookSecret) -> Self {
         Self { secret: Secret::Webhook(secret), tenant: webhook.tenant.clone(), of: Target::Webhook(webhook.id) }
     }
-
-    /// What doors of JSON call it.
-    pub const fn name(&self) -> &'static str {
-        self.secret.name()
-    }
-
-    /// The text itself.
-    pub fn expose(&self) -> &str {
-        self.secret.expose()
-    }
 }

@@ -4,7 +4,7 @@ use super::{Outcome, Shape, arguments, shapes};
 use dalston_auth::{Caller, Identity};
 use dalston_command::{Method, Registry, Row};
 use dalston_model::{Actor, Door, Scope, Source};
-use dalston_service::ServiceError;
+use dalston_service::{IssuedSecret, ServiceError};
 use dalston_store::SharedStore;
 use kit::{
     app::{App, Start},
@@ -65,7 +65,7 @@ impl Holder<'_> {
         let runtime = &self.doors.app.runtime;
         match runtime.registry.invoke(&runtime.services, &caller, row.name, arguments, None).await {
             Ok(answer) => {
-                if let Some(secret) = &answer.secret {
+                if let Some(IssuedSecret { secret, .. }) = &answer.secret {
                     log::guard(secret.expose());
                 }
                 Outcome::ok(answer.data)

@@ -96,20 +96,8 @@ fn output(row: &Row) -> Map<String, Value> {
         row.output.clone().into()
     };
     let refused = json!({
-        "description": "Why the command was refused.",
         "type": "object",
-        "properties": {
-            "code": {"type": "string"},
-            "detail": {"type": "string"},
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
-                    "required": ["field", "detail"],
-                },
-            },
-        },
+        "properties": {"code": {"type": "string"}, "detail": {"type": "string"}},
         "required": ["code", "detail"],
     });
     Map::from_iter([("type".to_owned(), json!("object")), ("anyOf".to_owned(), json!([output, refused]))])
