@@ -97,8 +97,8 @@ pub fn app(
     .wrap(
         Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
             .check(Arc::new(move |request| {
-                head::check(request)?;
-                gateway.hosts.check(request, &probes)
+                let host = head::check(request)?;
+                gateway.hosts.check(request, host, &probes)
             }))
             .redraw(openai::shape)
             .cors(cors),
