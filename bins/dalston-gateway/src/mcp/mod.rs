@@ -12,7 +12,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::Caller;
+use dalston_auth::{Caller, rights};
 use dalston_command::Arguments;
 use dalston_model::ErrorCode;
 use dalston_runtime::Runtime;
@@ -45,7 +45,7 @@ impl Mcp {
 pub(crate) async fn answer(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted,
+    Permitted(permit): Permitted<rights::Authenticated>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     if !gateway.origins.allow(&request) {

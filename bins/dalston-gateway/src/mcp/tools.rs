@@ -2,7 +2,7 @@
 
 use super::message::SPOKEN;
 use crate::fault::detail;
-use dalston_auth::{Caller, Mask, Permit};
+use dalston_auth::{Caller, Mask, Permit, rights};
 use dalston_command::{Answer, Arguments, Block, Effect, Method, Row, Span};
 use dalston_model::{Target, TenantId, Timestamp};
 use dalston_runtime::Runtime;
@@ -29,7 +29,7 @@ const KNOWN: &[&str] = &["initialize", "ping", "server/discover", "tools/call", 
 #[derive(Clone)]
 pub(super) struct Asker {
     /// The proof that the caller was let in.
-    pub(super) permit: Permit,
+    pub(super) permit: Permit<rights::Authenticated>,
     /// The token of a claim that was made: the SDK writes what it answers to the log.
     pub(super) claim: Arc<OnceLock<String>>,
 }
@@ -80,7 +80,7 @@ impl ServerHandler for Tools {
             return Err(ErrorData::invalid_params("The cursor is none of this list", None));
         }
         let asker = asker(&context)?;
-        Ok(ListToolsResult::with_all_items(self.runtime.registry.of(asker.permit.caller()).map(tool).collect()))
+        Ok(ListToolsResult::with_all_items(self.runtime.registry.of(asker.permit.scopes()).map(tool).collect()))
     }
 
     async fn call_tool(

@@ -2,8 +2,8 @@ use crate::{
     Answer, Block, Command, Context, DATA_ROUTES, DataRoute, Drawing, Effect, Handler, HttpRoute, Line, Method,
     Registry, Row, Span, Tone, text,
 };
-use dalston_auth::{Caller, Need};
-use dalston_model::{Actor, Timestamp};
+use dalston_auth::{Need, rights};
+use dalston_model::{Actor, Principal, Timestamp};
 use dalston_service::ServiceResult;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 pub(crate) struct Help {}
 
 impl Command for Help {
+    type Right = rights::Authenticated;
+
     const NAME: &'static str = "help";
     const TOOL: &'static str = "help";
-    const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/help");
     const IS_TEXT: bool = true;
@@ -38,20 +39,22 @@ impl Command for Help {
         Drawing { blocks }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer> {
         let caller = context.permit.caller();
         let name = match caller.holder() {
-            Some(holder) => Some(context.services.keys.own(holder).await?.key.name.to_string()),
-            None => None,
+            Some(holder) => context.services.keys.own(holder).await?.key.name.to_string(),
+            None => caller.source().actor.kind().to_owned(),
         };
-        Ok(Answer::new(answer(context.registry, caller, name.as_deref())))
+        let room = caller.room().map(|room| format!("{} of {} left", room.remaining, room.limit));
+        let principal = Principal { tenant: caller.tenant().clone(), ..caller.principal() };
+        Ok(Answer::new(answer(context.registry, &principal, &name, room.as_deref())))
     }
 }
 
-/// What the caller may use. `name` is the name of its key, if it has one.
-pub(crate) fn answer(registry: &Registry, caller: &Caller, name: Option<&str>) -> Value {
-    let commands: Vec<Value> = registry.of(caller).map(command).collect();
-    let routes = DATA_ROUTES.iter().filter(|route| serves(route, caller));
+/// What the principal may use. `name` is the name of its key, if it has one, and `room` what is left of its minute.
+pub(crate) fn answer(registry: &Registry, principal: &Principal, name: &str, room: Option<&str>) -> Value {
+    let commands: Vec<Value> = registry.of(principal.scopes).map(command).collect();
+    let routes = DATA_ROUTES.iter().filter(|route| serves(route, principal));
     let routes: Vec<Value> = routes
         .map(|route| {
             json!({
@@ -63,15 +66,14 @@ pub(crate) fn answer(registry: &Registry, caller: &Caller, name: Option<&str>) -
             })
         })
         .collect();
-    let name = name.unwrap_or(caller.source().actor.kind());
-    json!({"caller": who(caller, name), "commands": commands, "routes": routes})
+    json!({"caller": who(principal, name, room), "commands": commands, "routes": routes})
 }
 
-/// Whether the caller can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
+/// Whether the principal can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
 /// own updates is for the chat.
-fn serves(route: &DataRoute, caller: &Caller) -> bool {
-    let in_chat = matches!(caller.source().actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
-    !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| caller.may(need))
+fn serves(route: &DataRoute, principal: &Principal) -> bool {
+    let in_chat = matches!(principal.actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
+    !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| need.is_met_by(principal.scopes))
 }
 
 fn command(row: &Row) -> Value {
@@ -107,13 +109,11 @@ fn scope(need: Need) -> Option<&'static str> {
 }
 
 /// One line about the caller.
-fn who(caller: &Caller, name: &str) -> String {
-    let limit = caller
-        .room()
-        .map_or_else(|| "no limit".to_owned(), |room| format!("{} of {} left", room.remaining, room.limit));
-    let scopes = caller.scopes().to_string();
+fn who(principal: &Principal, name: &str, room: Option<&str>) -> String {
+    let limit = room.unwrap_or("no limit");
+    let scopes = principal.scopes.to_string();
     let scopes = if scopes.is_empty() { "none" } else { &scopes };
-    format!("{name}, tenant {}, scopes {scopes}, {limit}", caller.tenant())
+    format!("{name}, tenant {}, scopes {scopes}, {limit}", principal.tenant)
 }
 
 /// How to read the list, by a command of the caller's own.

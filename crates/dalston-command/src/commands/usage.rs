@@ -5,8 +5,8 @@ use crate::{
     measure::{bar, grouped},
     text,
 };
-use dalston_auth::Need;
-use dalston_model::{Quota, Scope, Timestamp};
+use dalston_auth::rights;
+use dalston_model::{Quota, Timestamp};
 use dalston_service::{ServiceResult, meter_view};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -17,9 +17,10 @@ use serde_json::Value;
 pub(crate) struct Usage {}
 
 impl Command for Usage {
+    type Right = rights::Admin;
+
     const NAME: &'static str = "usage";
     const TOOL: &'static str = "check_usage";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/usage");
 
@@ -36,7 +37,7 @@ impl Command for Usage {
         Drawing { blocks: [Block::Fields(quota_fields(&data["quota"]))].into_iter().chain(table.blocks).collect() }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer> {
         Ok(Answer::new(meter_view(&context.services.meters.of_tenant(&context.permit).await?)))
     }
 }

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceResult, key_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,14 +12,15 @@ pub(crate) struct Get {
 }
 
 impl Command for Get {
+    type Right = rights::Admin;
+
     const NAME: &'static str = "keys.get";
     const TOOL: &'static str = "get_api_key";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer> {
         let used = context.services.keys.get(&context.permit, super::key_id(&self.key_id)?).await?;
         Ok(Answer::new(key_view(&used)))
     }

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::ServiceResult;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,14 +13,15 @@ pub(crate) struct Revoke {
 }
 
 impl Command for Revoke {
+    type Right = rights::Admin;
+
     const NAME: &'static str = "keys.revoke";
     const TOOL: &'static str = "revoke_api_key";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Irreversible;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer> {
         context.services.keys.revoke(&context.permit, super::key_id(&self.key_id)?).await?;
         Ok(Answer::new(json!({"status": "revoked"})))
     }

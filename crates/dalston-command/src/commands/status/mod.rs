@@ -1,7 +1,7 @@
 mod drawing;
 
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method};
-use dalston_auth::Need;
+use dalston_auth::rights;
 use dalston_model::Timestamp;
 use dalston_service::{Report, ServiceError, ServiceResult};
 use schemars::JsonSchema;
@@ -13,9 +13,10 @@ use serde_json::Value;
 pub(crate) struct Status {}
 
 impl Command for Status {
+    type Right = rights::Authenticated;
+
     const NAME: &'static str = "status";
     const TOOL: &'static str = "status";
-    const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/status");
 
@@ -24,7 +25,7 @@ impl Command for Status {
         Report::deserialize(data).map_or_else(|_| Drawing::of(data, Self::COLUMNS), |report| drawing::draw(&report))
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer> {
         let report = context.services.status.report(&context.permit).await;
         Ok(Answer::new(serde_json::to_value(report).map_err(|_| ServiceError::Internal)?))
     }

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceResult, webhook_view};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,14 +12,15 @@ pub(crate) struct Get {
 }
 
 impl Command for Get {
+    type Right = rights::Webhooks;
+
     const NAME: &'static str = "webhooks.get";
     const TOOL: &'static str = "get_webhook";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer> {
         let id = super::webhook_id(&self.webhook_id)?;
         Ok(Answer::new(webhook_view(&context.services.webhooks.get(&context.permit, id).await?)))
     }

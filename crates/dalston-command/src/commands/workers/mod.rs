@@ -4,7 +4,7 @@ pub(crate) mod list;
 pub(crate) mod register;
 pub(crate) mod remove;
 
-use dalston_auth::Permit;
+use dalston_auth::{Permit, rights};
 use dalston_model::{Scope, TenantId, Worker, WorkerId, WorkerLoad};
 use dalston_service::{ServiceError, ServiceResult};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn worker_id(text: &str) -> ServiceResult<WorkerId> {
 
 /// A worker, as the caller sees it. Where one that serves all tenants is concerns the platform only: its URL may hold
 /// what it knows the gateway by.
-fn view(load: &WorkerLoad, permit: &Permit) -> Value {
+fn view(load: &WorkerLoad, permit: &Permit<rights::Worker>) -> Value {
     let WorkerLoad { worker, sessions, lapses_at } = load;
     let Worker { id, tenant, url, models, languages, capacity } = worker;
     json!({
