@@ -2,6 +2,7 @@
 
 use dalston_auth::{
     Administrators, Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, Place, PlainKey,
+    Product,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
@@ -23,6 +24,7 @@ pub(crate) async fn gate(
         store: store.clone(),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
+        product: Product::default(),
         pepper: None,
         masters: MasterKeys::default(),
         administrators: Administrators::default(),

@@ -2,7 +2,7 @@
 
 use dalston_auth::{
     Administrators, Asked, Attempt, Credential, Digester, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, Place,
-    PlainKey, Refusal,
+    PlainKey, Product, Refusal,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
@@ -73,6 +73,7 @@ async fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Arc<Gate> {
         store: store.clone(),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
+        product: Product::default(),
         pepper: None,
         masters: MasterKeys::default(),
         administrators: Administrators::default(),

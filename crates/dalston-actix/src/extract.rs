@@ -10,7 +10,7 @@ use std::future::{Ready, ready};
 #[derive(Debug, Clone)]
 pub struct Permitted<R: Right>(pub Permit<R>);
 
-/// How the gate decided, for a route that delivers refusals in its own way ([`Door::Stream`](crate::Door::Stream)).
+/// How the gate decided, for a route that delivers refusals in its own way ([`Door::Stream`](dalston_model::Door::Stream)).
 #[derive(Debug, Clone)]
 pub struct Decided<R: Right>(pub Result<Permit<R>, Denied>);
 

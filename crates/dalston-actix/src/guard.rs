@@ -6,22 +6,9 @@ use actix_web::{
     dev::{Payload, ServiceRequest},
     http::{Method, header},
 };
-use dalston_auth::{Admission, Asked, Attempt, Entry, Gate, InQuery, Need, Places, Presented, Refusal};
-use dalston_model::ErrorCode;
+use dalston_auth::{Admission, Asked, Attempt, Entry, Gate, InQuery, Need, Places, Refusal};
+use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
-
-/// The door that a route is, and so how refusals are delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    /// As HTTP answers.
-    Http,
-    /// By the handler, where the request is a WebSocket upgrade: a browser reads no refused handshake.
-    Stream,
-    /// As HTTP answers, to `POST /call`.
-    Call,
-    /// As HTTP answers, to `POST /mcp`.
-    Mcp,
-}
 
 /// What each method of a resource needs; `None` asks nobody.
 pub type Needs = Vec<(Method, Option<Need>)>;
@@ -66,7 +53,8 @@ impl Guard {
         Self { query_keys, ..self }
     }
 
-    /// How refusals are delivered.
+    /// The door that the route is. At that of streams the handler delivers refusals, where the request is a WebSocket
+    /// upgrade: a browser reads no refused handshake.
     #[must_use]
     pub fn door(self, door: Door) -> Self {
         Self { door, ..self }
@@ -99,17 +87,11 @@ impl Guard {
     pub(crate) fn enter(&self, request: &HttpRequest, info: &RequestInfo, need: Need) -> Entry {
         let in_query = InQuery::of(request.query_string());
         let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let presented = Presented::read(headers, &in_query, self.places(), self.gate.format().prefix());
-        let door = match self.door {
-            Door::Http => dalston_model::Door::Http,
-            Door::Stream => dalston_model::Door::Stream,
-            Door::Call => dalston_model::Door::Call,
-            Door::Mcp => dalston_model::Door::Mcp,
-        };
+        let presented = self.gate.presented(headers, &in_query, self.places());
         let attempt = Attempt {
             credential: presented.credential,
             tenant: presented.tenant,
-            door,
+            door: self.door,
             asked: Asked { method: request.method().as_str(), route: self.route },
             origin: presented.origin,
             address: info.address,

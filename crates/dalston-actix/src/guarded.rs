@@ -87,7 +87,7 @@ where
     ) -> Guarded<S::Future, B> {
         let room = match &decision {
             Err(denied) if self.guard.answers(request.request(), denied.refusal) => {
-                let mut response = Problem::from(*denied).respond(&info.id);
+                let mut response = Problem::from(*denied).respond(&info.id, self.guard.gate.product());
                 mark(response.headers_mut(), None);
                 return Guarded::answered(request.into_response(response).map_into_right_body());
             }

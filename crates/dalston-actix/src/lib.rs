@@ -20,7 +20,7 @@ pub use address::TrustedProxies;
 pub use cors::Cors;
 pub use envelope::{Check, Envelope, Redraw};
 pub use extract::{Admitted, Decided, Permitted};
-pub use guard::{AtHand, Door, Guard, Needs};
+pub use guard::{AtHand, Guard, Needs};
 pub use problem::{Problem, status_of};
 pub use query_keys::QueryKeys;
 pub use visit::RequestInfo;

@@ -2,8 +2,9 @@
 //! *Authorize*: may the caller do this.
 
 use crate::{
-    Administrators, Admission, Attempt, Caller, Denied, Digester, FailureThrottle, Follower, Holder, KeyFormat,
-    MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, PrincipalChange, PrincipalObserver, Refusal,
+    Administrators, Admission, Attempt, Caller, Denied, Digester, FailureThrottle, Follower, Holder, InQuery,
+    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented, PrincipalChange,
+    PrincipalObserver, Product, Refusal,
     caller::Standing,
     directory::Directory,
     live_keys::LiveKeys,
@@ -33,6 +34,8 @@ pub struct GateParts {
     pub limiter: Limiter,
     /// How secrets look.
     pub format: KeyFormat,
+    /// What the service calls itself.
+    pub product: Product,
     /// The key of the digest, if there is one.
     pub pepper: Option<Pepper>,
     /// The operator's keys.
@@ -56,6 +59,7 @@ pub struct Gate {
     store: SharedStore,
     limiter: Limiter,
     format: KeyFormat,
+    product: Product,
     digester: Digester,
     pepper: Arc<PepperNote>,
     /// In the order in which they are asked: the most frequent first.
@@ -86,7 +90,7 @@ struct StoreMustBeAsked;
 impl Gate {
     /// A gate of these parts.
     pub fn new(parts: GateParts) -> Arc<Self> {
-        let GateParts { store, limiter, format, masters, memory, clock, .. } = parts;
+        let GateParts { store, limiter, format, product, masters, memory, clock, .. } = parts;
         let digester = Digester::new(parts.pepper.as_ref());
         let pepper = Arc::new(PepperNote::new(store.clone(), &digester));
         let directory = Directory::new(store.clone(), clock.clone(), memory);
@@ -115,6 +119,7 @@ impl Gate {
             store,
             limiter,
             format,
+            product,
             digester,
             pepper,
             schemes,
@@ -127,6 +132,17 @@ impl Gate {
             clock,
             store_clock,
         })
+    }
+
+    /// What a request presents in the places where credentials are taken: its headers, with lower-case names, and its
+    /// query.
+    pub fn presented<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+        query: &'a InQuery,
+        places: Places,
+    ) -> Presented<'a> {
+        Presented::read(headers, query, places, &self.product, self.format.prefix())
     }
 
     /// Admits the request and authorizes it for what it needs, or refuses it, where that needs no store to be asked: the
@@ -416,6 +432,11 @@ impl Gate {
     /// How secrets look here.
     pub const fn format(&self) -> &KeyFormat {
         &self.format
+    }
+
+    /// What the service calls itself.
+    pub const fn product(&self) -> &Product {
+        &self.product
     }
 
     /// How digests are made here.

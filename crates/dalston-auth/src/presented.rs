@@ -1,7 +1,7 @@
 //! What a request presents: all credentials, wherever they are, and the tenant and the origin that it names. Read from
 //! its head in one pass, by whatever server holds it.
 
-use crate::{Credential, KeyPrefix, Place, Refusal, credential::Candidates};
+use crate::{Credential, KeyPrefix, Place, Product, Refusal, credential::Candidates};
 
 /// Which places of a route take a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,18 +41,20 @@ impl InQuery {
 pub struct Presented<'a> {
     /// The one credential, or why there is none.
     pub credential: Result<Credential<'a>, Refusal>,
-    /// The tenant of `X-Dalston-Tenant`. Two are none, as is one of other characters: no tenant has an empty name.
+    /// The tenant that a platform caller names in the header for it. Two are none, as is one of other characters: no tenant has an empty name.
     pub tenant: Option<&'a str>,
     /// The `Origin`, at the door of streams: tickets are bound to one.
     pub origin: Option<&'a str>,
 }
 
 impl<'a> Presented<'a> {
-    /// Reads the headers, with lower-case names, and the query. `prefix` is how a missing credential should begin.
-    pub fn read(
+    /// Reads the headers, with lower-case names, and the query. `product` names the header of the tenant and the
+    /// subprotocol of a ticket; `prefix` is how a missing credential should begin.
+    pub(crate) fn read(
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
         query: &'a InQuery,
         places: Places,
+        product: &Product,
         prefix: KeyPrefix,
     ) -> Self {
         let mut candidates = Candidates::default();
@@ -61,13 +63,14 @@ impl<'a> Presented<'a> {
             match name {
                 "authorization" => candidates.add(Place::Authorization, value),
                 "x-api-key" | "xi-api-key" => candidates.add(Place::ApiKey, value),
-                "x-dalston-tenant" if tenant.is_some() => tenant = Some(""),
-                "x-dalston-tenant" => tenant = Some(text(value).unwrap_or_default()),
                 "origin" if places.stream => origin = origin.or(Some(text(value))),
                 "sec-websocket-protocol" if places.stream => {
-                    for (place, value) in protocols(value) {
+                    for (place, value) in protocols(value, product) {
                         candidates.add(place, value);
                     }
+                }
+                name if name == product.tenant_header() => {
+                    tenant = Some(text(value).filter(|_| tenant.is_none()).unwrap_or_default());
                 }
                 _ => {}
             }
@@ -85,9 +88,9 @@ impl<'a> Presented<'a> {
 }
 
 /// What a browser presents among the subprotocols, where alone it can put something into the head of a WebSocket.
-fn protocols(value: &[u8]) -> impl Iterator<Item = (Place, &[u8])> {
+fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (Place, &'a [u8])> {
     text(value).unwrap_or_default().split(',').map(str::trim).filter_map(|protocol| {
-        let ticket = protocol.strip_prefix("dalston.ticket.").map(|value| (Place::Ticket, value));
+        let ticket = protocol.strip_prefix(product.ticket_protocol()).map(|value| (Place::Ticket, value));
         let secret = || protocol.strip_prefix("openai-insecure-api-key.").map(|value| (Place::Protocol, value));
         ticket.or_else(secret).map(|(place, value)| (place, value.as_bytes()))
     })
@@ -108,7 +111,8 @@ mod tests {
     fn chosen(headers: &[(&str, &str)], query: &str, places: Places) -> Result<(String, Place), Refusal> {
         let query = InQuery::of(query);
         let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
-        let credential = Presented::read(headers, &query, places, KeyPrefix::default()).credential?;
+        let credential =
+            Presented::read(headers, &query, places, &Product::default(), KeyPrefix::default()).credential?;
         Ok((String::from_utf8(credential.token.to_vec()).unwrap(), credential.place))
     }
 
@@ -150,11 +154,14 @@ mod tests {
 
     #[test]
     fn two_tenants_are_none() {
-        let tenant = |values: &[&[u8]]| {
-            let query = InQuery::default();
-            let headers = values.iter().map(|value| ("x-dalston-tenant", *value));
-            Presented::read(headers, &query, STREAM, KeyPrefix::default()).tenant.map(str::to_owned)
+        let (query, product) = (InQuery::default(), Product::named("notes").unwrap());
+        let named = |name: &'static str, values: &[&[u8]]| {
+            let headers = values.iter().map(|value| (name, *value));
+            let presented = Presented::read(headers, &query, STREAM, &product, KeyPrefix::default());
+            presented.tenant.map(str::to_owned)
         };
+        let tenant = |values: &[&[u8]]| named("x-notes-tenant", values);
+        assert_eq!(named("x-dalston-tenant", &[b"acme"]), None, "that is another product's");
         assert_eq!(tenant(&[]), None);
         assert_eq!(tenant(&[b"acme"]), Some("acme".to_owned()));
         for none in [&[&b"acme"[..], b"acme"][..], &[b"\xff"], &[b""], &[b"a", b"b", b"c"]] {

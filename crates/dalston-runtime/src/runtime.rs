@@ -6,7 +6,7 @@ use crate::{
     open, work,
 };
 use anyhow::{Context, Result};
-use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
+use dalston_auth::{Follower, Gate, GateParts, KeyFormat, Product};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
@@ -126,6 +126,7 @@ impl Runtime {
             store: store.clone(),
             limiter: limiter.clone(),
             format: KeyFormat::default(),
+            product: Product::default(),
             pepper: settings.pepper.take(),
             masters: std::mem::take(&mut settings.masters),
             administrators: settings.administrators.clone(),

@@ -53,6 +53,7 @@ impl Fixture {
             store: store.clone(),
             limiter: Limiter::new(clock.clone(), None),
             format: KeyFormat::default(),
+            product: Product::default(),
             pepper: None,
             masters: MasterKeys::default(),
             administrators,
