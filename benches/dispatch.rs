@@ -4,9 +4,8 @@
 #![expect(clippy::expect_used, reason = "a bench that cannot begin ends")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dalston_auth::{Caller, Identity};
 use dalston_command::{Arguments, Registry};
-use dalston_model::{Actor, Door, Source, SystemClock};
+use dalston_model::SystemClock;
 use dalston_runtime::{Opened, Runtime, Seams, Settings};
 use dalston_store::MemoryStore;
 use serde_json::json;
@@ -21,8 +20,7 @@ fn dispatch(bench: &mut Criterion) {
         Settings::read(&|name| (name == "DALSTON_DATA_DIR").then(|| data.clone())).expect("the defaults");
     let opened = Opened { store: Arc::new(MemoryStore::new(Arc::new(SystemClock))), limits: None };
     let runtime = tokio.block_on(Runtime::assemble(&mut settings, Seams::default(), opened)).expect("a gateway");
-    let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
-    let operator = Caller::new(Identity::Operator, source);
+    let operator = runtime.gate.operator("a bench");
     let (registry, services) = (&runtime.registry, &runtime.services);
 
     bench.bench_function("dispatch: whoami", |bench| {

@@ -1,6 +1,9 @@
 //! A gate over a store in memory, and keys for it: what several benches begin with.
 
-use dalston_auth::{Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, PlainKey};
+use dalston_auth::{
+    Administrators, Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, Place, PlainKey,
+    Product,
+};
 use dalston_limit::Limiter;
 use dalston_model::{
     Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, NodeId, OsEntropy, RateLimit, ScopeSet, SharedClock,
@@ -11,14 +14,20 @@ use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 /// A gate with `count` keys in its store, of which it has heard. For the whole bench nothing changes.
-pub(crate) async fn gate(clock: SharedClock, count: usize, rate_limit: Option<RateLimit>) -> (Gate, Vec<PlainKey>) {
+pub(crate) async fn gate(
+    clock: SharedClock,
+    count: usize,
+    rate_limit: Option<RateLimit>,
+) -> (Arc<Gate>, Vec<PlainKey>) {
     let store = Arc::new(MemoryStore::new(clock.clone()));
     let gate = Gate::new(GateParts {
         store: store.clone(),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
+        product: Product::default(),
         pepper: None,
         masters: MasterKeys::default(),
+        administrators: Administrators::default(),
         failures_per_minute: NonZeroU32::MIN,
         node: NodeId::new(clock.now(), &OsEntropy).expect("chance"),
         memory: Memory { freshness: Duration::from_hours(1_000_000), ..Memory::default() },
@@ -40,7 +49,7 @@ pub(crate) async fn gate(clock: SharedClock, count: usize, rate_limit: Option<Ra
 /// A request with the secret.
 pub(crate) fn attempt(secret: &PlainKey) -> Attempt<'_> {
     Attempt {
-        credential: Ok(Credential { token: secret.expose(), may_be_master: true, is_ticket: false }),
+        credential: Ok(Credential { place: Place::Authorization, token: secret.expose().as_bytes() }),
         tenant: None,
         door: Door::Http,
         asked: Asked { method: "GET", route: "/auth/me" },

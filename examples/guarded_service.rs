@@ -5,7 +5,7 @@
 use actix_web::{App, HttpResponse, HttpServer, Responder, web};
 use anyhow::Result;
 use dalston_actix::{Envelope, Guard, Permitted};
-use dalston_auth::Need;
+use dalston_auth::{Need, rights};
 use dalston_model::Scope;
 use dalston_runtime::{Runtime, Seams, Settings};
 use serde_json::json;
@@ -39,6 +39,6 @@ async fn main() -> Result<()> {
 }
 
 /// Only a caller with `jobs:read` gets here, whose tenant the permit names.
-async fn notes(Permitted(permit): Permitted) -> impl Responder {
+async fn notes(Permitted(permit): Permitted<rights::JobsRead>) -> impl Responder {
     HttpResponse::Ok().json(json!({"tenant": permit.tenant().as_str(), "notes": []}))
 }

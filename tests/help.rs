@@ -1,12 +1,12 @@
 //! `GET /help`, and a command of one's own.
 
-use dalston_auth::Need;
+use dalston_auth::{Need, rights};
 use dalston_command::{Answer, Command, Context, Effect, HttpRoute, Method, Output, Registry};
 use dalston_gateway::routes;
-use dalston_model::{Clock, Scope, ScopeSet};
+use dalston_model::{Clock, ScopeSet};
 use dalston_service::ServiceResult;
 use kit::{
-    app::{App, Start, operator},
+    app::{App, Start},
     bot_api::BotApi,
     model_server::{KEY, MODEL, ModelServer, Says},
 };
@@ -35,16 +35,16 @@ struct Greeting {
 impl Output for Greeting {}
 
 impl Command for Greet {
+    type Right = rights::Realtime;
     type Output = Greeting;
 
     const NAME: &'static str = "people.greet";
     const TOOL: &'static str = "greet_somebody";
-    const NEED: Need = Need::Scope(Scope::Realtime);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/people/{whom}/greeting");
     const EXAMPLE: &'static str = "Ada";
 
-    async fn run(self, _: Context<'_>) -> ServiceResult<Answer<Greeting>> {
+    async fn run(self, _: Context<'_, Self::Right>) -> ServiceResult<Answer<Greeting>> {
         let text = format!("Hello, {}! ", self.whom).repeat(self.times.unwrap_or(1) as usize);
         Ok(Answer::new(Greeting { text }))
     }
@@ -130,7 +130,7 @@ async fn every_command_has_a_summary_parameters_and_an_example() {
         assert!(command["summary"].as_str().unwrap().ends_with('.'), "{name}");
         let example = command["example"].as_str().unwrap();
         let (row, arguments) = app.runtime.registry.read_line(example).unwrap();
-        let checked = app.runtime.registry.check(&app.runtime.services, operator("default").caller(), row, arguments);
+        let checked = app.runtime.registry.check(&app.runtime.services, &app.operator("default"), row, arguments);
         assert_eq!((row.name, checked), (name, Ok(())), "{example}");
         assert!(["read", "write", "irreversible"].contains(&command["effect"].as_str().unwrap()), "{name}");
         for parameter in command["parameters"].as_array().unwrap() {

@@ -7,7 +7,7 @@ use dalston_runtime::admin_box;
 use dalston_service::{CreateKey, Ends, Minted};
 use futures_util::StreamExt;
 use kit::{
-    app::{App, Start, operator},
+    app::{App, Start},
     client::{Answer, Client},
     log, wav,
     workers::Echo,
@@ -30,7 +30,7 @@ async fn create_admin(app: &App) -> Minted {
         metadata: dalston_model::Metadata::default(),
         tenant: None,
     };
-    let minted = app.runtime.services.keys.create(&operator("default"), ask, None).await.unwrap();
+    let minted = app.runtime.services.keys.create(&app.permit("default"), ask, None).await.unwrap();
     log::guard(minted.secret.expose());
     minted
 }

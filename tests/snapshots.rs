@@ -1,10 +1,9 @@
 //! What `help` and `status` look like at each door, to each caller.
 
-use dalston_auth::{Caller, Identity};
 use dalston_chat::markup;
 use dalston_cli::Terminal;
 use dalston_command::{Drawing, Row};
-use dalston_model::{Actor, Clock, Door, Source, Timestamp};
+use dalston_model::{Clock, Timestamp};
 use kit::app::{App, Start};
 use serde_json::{Value, json};
 
@@ -45,8 +44,7 @@ fn redacted(mut data: Value) -> Value {
 
 /// The answer to a guest, who comes through the chat only.
 async fn to_guest(app: &App, name: &str) -> Value {
-    let source = Source { actor: Actor::Gateway, door: Door::Chat, address: None, request_id: None };
-    let guest = Caller::new(Identity::ChatGuest(7), source);
+    let guest = app.runtime.gate.chat_user(7, None);
     let answer = app.runtime.registry.invoke(&app.runtime.services, &guest, name, Default::default(), None);
     answer.await.unwrap().data
 }

@@ -1,7 +1,7 @@
 //! Nodes whose clocks are wrong: ends are checked against the store's, at every door and behind it.
 
-use dalston_auth::{Caller, Identity};
-use dalston_model::{Actor, Clock, Door, KeyId, ManualClock, Source};
+use dalston_auth::Caller;
+use dalston_model::{Clock, ManualClock};
 use dalston_store::contract::Fixture;
 use kit::{
     app::{App, Start},
@@ -53,29 +53,26 @@ impl Node {
         self.app.with(made.json["key"].as_str().unwrap()).known_as(made.json["id"].as_str().unwrap().parse().unwrap())
     }
 
-    /// Whether whoever was admitted with the key is still let go on.
-    async fn goes_on(&self, id: KeyId) -> bool {
-        let gate = &self.app.runtime.gate;
-        let key = self.app.runtime.services.keys.get(&kit::app::operator("default"), id).await.unwrap().key;
-        let source = Source { actor: Actor::Key(id), door: Door::Http, address: None, request_id: None };
-        gate.again(Caller::new(Identity::Key(gate.holder(&key)), source)).await.is_ok()
+    /// Whether whoever was admitted with the key may go on.
+    async fn goes_on(&self, caller: &Caller) -> bool {
+        self.app.runtime.gate.revalidate(caller).await.is_ok()
     }
 }
 
 async fn a_key_ends_by_the_stores_clock(node: Node) {
     let key = node.ending(&["realtime", "jobs:read"], 60).await;
-    let id = key.id.unwrap();
+    let caller = node.app.caller(&key).await;
     key.get("/auth/me").await.expect(200);
     let mut socket = Socket::begun(node.app.address, key.secret.as_ref().unwrap()).await;
     node.pass(Duration::from_secs(40)).await;
     key.get("/auth/me").await.expect(200);
-    assert!(node.goes_on(id).await);
+    assert!(node.goes_on(&caller).await);
     let made = key.post("/auth/tickets", json!({"path": STREAM})).await.expect(201);
     assert_eq!(made.json["expires_at"], node.store.now().plus(Duration::from_secs(30)).to_string());
     let ticket = made.json["ticket"].as_str().unwrap();
     log::guard(ticket);
     node.pass(Duration::from_secs(20)).await;
-    assert!(!node.goes_on(id).await, "waits, events and model rounds end");
+    assert!(!node.goes_on(&caller).await, "waits, events and model rounds end");
     assert_eq!(socket.closed().await.0, 4001, "the stream ends");
     key.get("/auth/me").await.expect(401);
     let late = Socket::open(node.app.address, &format!("?ticket={ticket}"), &[]).await.unwrap().closed().await;

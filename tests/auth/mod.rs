@@ -10,6 +10,7 @@ mod master;
 mod me;
 mod patch;
 mod privilege;
+mod product;
 mod query;
 mod quota;
 mod repeat;

@@ -6,11 +6,11 @@ use actix_web::{
     rt::{System, spawn},
     web::Data,
 };
-use dalston_auth::{Caller, Identity, Need, Permit};
+use dalston_auth::{Asked, Attempt, Caller, Credential, Need, Permit, Place, Right};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
 use dalston_gateway::{Gateway, Limits, Pace, listen};
-use dalston_model::{Actor, Clock, Door, ManualClock, OsEntropy, ScopeSet, Source, TenantId, Timestamp};
+use dalston_model::{Clock, Door, ManualClock, OsEntropy, ScopeSet, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
 use dalston_service::{CreateKey, Ends};
 use dalston_store::{FeedStore, MemoryStore, contract::Fixture};
@@ -321,6 +321,31 @@ impl App {
         self.with(MASTER)
     }
 
+    /// The local operator in a tenant.
+    pub fn operator(&self, tenant: &str) -> Caller {
+        self.runtime.gate.operator("a test").in_tenant(tenant.parse::<TenantId>().unwrap()).unwrap()
+    }
+
+    /// The operator's permit in a tenant.
+    pub fn permit<R: Right>(&self, tenant: &str) -> Permit<R> {
+        self.operator(tenant).permit().unwrap()
+    }
+
+    /// The caller that a client's key makes it, at a door without HTTP.
+    pub async fn caller(&self, client: &Client) -> Caller {
+        let secret = client.secret.as_ref().unwrap();
+        let attempt = Attempt {
+            credential: Ok(Credential { place: Place::ApiKey, token: secret.as_bytes() }),
+            tenant: None,
+            door: Door::Cli,
+            asked: Asked { method: "", route: "" },
+            origin: None,
+            address: None,
+            request_id: None,
+        };
+        self.runtime.gate.enter(attempt, Need::Caller).await.unwrap().caller().clone()
+    }
+
     /// The holder of a new key with these scopes, in tenant `default`.
     pub async fn key(&self, scopes: &str) -> Client {
         self.key_of("default", scopes, |ask| ask).await
@@ -328,9 +353,8 @@ impl App {
 
     /// The holder of a new key of a tenant, which is made if need be; `shape` may change what is asked for.
     pub async fn key_of(&self, tenant: &str, scopes: &str, shape: impl FnOnce(CreateKey) -> CreateKey) -> Client {
-        let permit = operator(tenant);
         let services = &self.runtime.services;
-        services.tenants.ensure(&permit, permit.tenant().clone()).await.unwrap();
+        services.tenants.ensure(&self.permit(tenant), tenant.parse().unwrap()).await.unwrap();
         let ask = CreateKey {
             name: format!("{tenant} {scopes}").parse().unwrap(),
             description: None,
@@ -340,7 +364,7 @@ impl App {
             metadata: dalston_model::Metadata::default(),
             tenant: None,
         };
-        let minted = services.keys.create(&permit, shape(ask), None).await.unwrap();
+        let minted = services.keys.create(&self.permit(tenant), shape(ask), None).await.unwrap();
         let client = self.with(minted.secret.expose());
         client.known_as(minted.key.key.id)
     }
@@ -365,11 +389,4 @@ impl Drop for App {
             assert!(leaks.is_empty(), "{} secrets in the log, the first: {:?}", leaks.len(), leaks.first());
         }
     }
-}
-
-/// The permit of the local operator in a tenant.
-pub fn operator(tenant: &str) -> Permit {
-    let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
-    let caller = Caller::new(Identity::Operator, source).in_tenant(tenant.parse::<TenantId>().unwrap()).unwrap();
-    caller.permit(Need::Caller).unwrap()
 }

@@ -1,10 +1,13 @@
 //! Usage that waits because a store took none: written in steps, counted once, with changes of others between.
 
-use dalston_auth::{Caller, Gate, GateParts, Identity, KeyFormat, MasterKeys, Memory};
+use dalston_auth::{
+    Administrators, Asked, Attempt, Credential, Digester, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, Place,
+    PlainKey, Product, Refusal,
+};
 use dalston_limit::Limiter;
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyId, Metadata, NodeId, OsEntropy, ScopeSet, Source, Target,
-    TenantId,
+    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyId, Metadata, NodeId, OsEntropy, Scope, ScopeSet, Source,
+    Target, TenantId,
 };
 use dalston_store::{InsertKey, NewKey, SharedStore, contract::Fixture};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
@@ -18,7 +21,13 @@ fn source() -> Source {
     Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None }
 }
 
-fn new_key(clock: &dyn Clock) -> NewKey {
+/// A key that is in the store, and its secret.
+struct Counted {
+    key: Key,
+    secret: PlainKey,
+}
+
+fn new_key(clock: &dyn Clock) -> (NewKey, PlainKey) {
     let id = KeyId::new(clock.now(), &OsEntropy).unwrap();
     let key = Key {
         id,
@@ -35,9 +44,8 @@ fn new_key(clock: &dyn Clock) -> NewKey {
         revoked_at: None,
         metadata: Metadata::default(),
     };
-    let mut digest = [0; 32];
-    digest[..16].copy_from_slice(id.as_uuid().as_bytes());
-    NewKey { key, digest: dalston_model::KeyDigest::new(digest) }
+    let secret = KeyFormat::default().mint(&OsEntropy).unwrap();
+    (NewKey { key, digest: Digester::new(None).digest(&secret) }, secret)
 }
 
 fn entry(clock: &dyn Clock, id: KeyId) -> AuditEntry {
@@ -46,43 +54,57 @@ fn entry(clock: &dyn Clock, id: KeyId) -> AuditEntry {
 }
 
 /// So many keys, in the store.
-async fn keys(fixture: &Fixture, count: usize) -> Vec<Key> {
+async fn keys(fixture: &Fixture, count: usize) -> Vec<Counted> {
     let mut inserting = JoinSet::new();
     for _ in 0..count {
         let (store, clock) = (fixture.store.clone(), fixture.clock.clone());
         inserting.spawn(async move {
-            let new = new_key(&*clock);
+            let (new, secret) = new_key(&*clock);
             assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKey::Inserted));
-            new.key
+            Counted { key: new.key, secret }
         });
     }
     inserting.join_all().await
 }
 
-/// A node that counts for this store.
-fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Gate {
-    Gate::new(GateParts {
-        store,
+/// A node that counts for this store, and follows its changes.
+async fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Arc<Gate> {
+    let gate = Gate::new(GateParts {
+        store: store.clone(),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
+        product: Product::default(),
         pepper: None,
         masters: MasterKeys::default(),
+        administrators: Administrators::default(),
         failures_per_minute: NonZeroU32::MIN,
         memory: Memory::default(),
         node: NodeId::new(clock.now(), &OsEntropy).unwrap(),
         clock,
-    })
+    });
+    gate.follower(store).poll().await.unwrap();
+    gate
 }
 
 /// Counts a refusal of each key.
-fn count(gate: &Gate, keys: &[Key]) {
-    for key in keys {
-        gate.refused_behind(&Caller::new(Identity::Key(gate.holder(key)), source()));
+async fn count(gate: &Arc<Gate>, keys: &[Counted]) {
+    for Counted { secret, .. } in keys {
+        let attempt = Attempt {
+            credential: Ok(Credential { place: Place::ApiKey, token: secret.expose().as_bytes() }),
+            tenant: None,
+            door: Door::Http,
+            asked: Asked { method: "GET", route: "/auth/keys" },
+            origin: None,
+            address: None,
+            request_id: None,
+        };
+        let denied = gate.enter(attempt, Need::Scope(Scope::Admin)).await.unwrap_err();
+        assert_eq!(denied.refusal, Refusal::InsufficientScope(Scope::Admin));
     }
     gate.gather_usage();
 }
 
-async fn counted(store: &SharedStore, key: &Key) -> u64 {
+async fn counted(store: &SharedStore, Counted { key, .. }: &Counted) -> u64 {
     let usage = store.usage(&key.tenant, key.id, Day::from_number(0)).await.unwrap().unwrap();
     usage.refused.insufficient_scope
 }
@@ -90,11 +112,11 @@ async fn counted(store: &SharedStore, key: &Key) -> u64 {
 async fn what_is_cut_off_at_any_moment_is_counted_once(fixture: Fixture) {
     const KEYS: usize = 600;
     let keys = keys(&fixture, KEYS).await;
-    let nodes =
-        [gate(fixture.store.clone(), fixture.clock.clone()), gate(fixture.store.clone(), fixture.clock.clone())];
+    let node = || gate(fixture.store.clone(), fixture.clock.clone());
+    let nodes = [node().await, node().await];
     for round in 0..40_u64 {
         for node in &nodes {
-            count(node, &keys);
+            count(node, &keys).await;
             // Cut off before, in and behind the call, and its answer is lost.
             let _ = timeout(Duration::from_micros(round * round * 20), node.write_usage()).await;
         }
@@ -129,22 +151,32 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
     let clock = stores::memory().await.clock;
     let options = SqliteOptions { path: path.clone(), deadline: Duration::from_secs(60) };
     let store: SharedStore = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
-    let keys: Vec<Key> = (0..KEYS).map(|_| new_key(&*clock).key).collect();
-    let ids: Vec<String> = keys.iter().map(|key| key.id.to_string()).collect();
+    let (new, secrets): (Vec<NewKey>, Vec<PlainKey>) = (0..KEYS).map(|_| new_key(&*clock)).unzip();
+    let ids: Vec<String> = new.iter().map(|new| new.key.id.to_string()).collect();
+    let digests: Vec<[String; 2]> = new.iter().map(|new| [new.key.id.to_string(), new.digest.to_hex()]).collect();
+    let keys: Vec<Counted> =
+        new.into_iter().zip(secrets).map(|(new, secret)| Counted { key: new.key, secret }).collect();
     let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     sqlx::query(
         "INSERT INTO keys (id, tenant_id, prefix, name, scopes, enabled, created_at, metadata, manages, changed) \
-         SELECT value, 'default', 'dk_0123456', 'counted', 'jobs:read', 1, 0, '{}', 0, -1 - key FROM json_each(?)",
+         SELECT value, 'default', 'dk_0123456', 'counted', 'jobs:read', 1, 0, '{}', 0, 1000 + key FROM json_each(?)",
     )
     .bind(json!(ids).to_string())
     .execute(&mut other)
     .await
     .unwrap();
+    sqlx::query("INSERT INTO key_secrets (digest, key_id) SELECT unhex(value ->> 1), value ->> 0 FROM json_each(?)")
+        .bind(json!(digests).to_string())
+        .execute(&mut other)
+        .await
+        .unwrap();
 
-    let node = gate(store.clone(), clock.clone());
+    let node = gate(store.clone(), clock.clone()).await;
+    // All are in memory once each has been counted.
+    count(&node, &keys).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-    for _ in 0..3 {
-        count(&node, &keys);
+    for _ in 0..2 {
+        count(&node, &keys).await;
         // It cannot be written, and whoever waited goes away.
         assert!(timeout(Duration::from_millis(20), node.write_usage()).await.is_err());
     }
@@ -154,7 +186,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
     let (mut steps, mut changes) = (0, 0);
     while node.write_usage().await.unwrap() {
         steps += 1;
-        let new = new_key(&*clock);
+        let (new, _) = new_key(&*clock);
         assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKey::Inserted));
         // Another process gets its turn too.
         sqlx::query("UPDATE tenants SET name = NULL").execute(&mut other).await.unwrap();
@@ -172,9 +204,9 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
 async fn the_use_of_one_key_is_read_without_the_backlog_of_all() {
     let fixture = stores::sqlite().await;
     let keys = keys(&fixture, 3).await;
-    let node = gate(fixture.store.clone(), fixture.clock.clone());
-    count(&node, &keys);
-    node.write_usage_of(keys[1].id).await.unwrap();
+    let node = gate(fixture.store.clone(), fixture.clock.clone()).await;
+    count(&node, &keys).await;
+    node.write_usage_of(keys[1].key.id).await.unwrap();
     assert_eq!((counted(&fixture.store, &keys[1]).await, counted(&fixture.store, &keys[0]).await), (1, 0));
     assert_eq!(node.waiting_usage(), 2);
 }

@@ -5,11 +5,10 @@ use super::{
     example::{Example, Things},
     gateway, name,
 };
-use dalston_auth::{Caller, Identity, Need, Refusal};
+use dalston_auth::{Caller, Need, Refusal};
 use dalston_gateway::{Serves, routes};
-use dalston_model::{Actor, Clock, Door, Source};
+use dalston_model::Clock;
 use dalston_service::{IssuedSecret, ServiceError};
-use dalston_store::SharedStore;
 use kit::{
     app::App,
     log,
@@ -17,11 +16,8 @@ use kit::{
 };
 
 /// The holder of a new key with these scopes, at a door without HTTP.
-async fn caller(app: &App, store: &SharedStore, scopes: &str) -> Caller {
-    let id = app.key(scopes).await.id.unwrap();
-    let key = store.key(&"default".parse().unwrap(), id).await.unwrap().unwrap().key;
-    let source = Source { actor: Actor::Gateway, door: Door::Cli, address: None, request_id: None };
-    Caller::new(Identity::Key(app.runtime.gate.holder(&key)), source)
+async fn caller(app: &App, scopes: &str) -> Caller {
+    app.caller(&app.key(scopes).await).await
 }
 
 #[tokio::test]
@@ -36,14 +32,14 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
         let things = Things::new(&app).await;
         let arguments = Example::of(&route).arguments(&things);
         if let Need::Scope(scope) = row.need {
-            let caller = caller(&app, &store, &wrong(scope)).await;
+            let caller = caller(&app, &wrong(scope)).await;
             let before = store.mark().await.unwrap().seq;
             let refused = runtime.registry.invoke(&runtime.services, &caller, command, arguments.clone(), None).await;
             let refusal = ServiceError::Refused(Refusal::InsufficientScope(scope));
             assert_eq!(refused.err(), Some(refusal), "{command}");
             assert_eq!(store.mark().await.unwrap().seq, before, "AUTHZ-03 {command}");
         }
-        let caller = caller(&app, &store, &right(row.need)).await;
+        let caller = caller(&app, &right(row.need)).await;
         let answer = runtime.registry.invoke(&runtime.services, &caller, command, arguments, None).await.unwrap();
         if let Some(IssuedSecret { secret, .. }) = &answer.secret {
             log::guard(secret.expose());
@@ -61,8 +57,8 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
 
 #[tokio::test]
 async fn a_command_that_is_none_is_not_found() {
-    let (app, store) = gateway().await;
-    let caller = caller(&app, &store, "platform").await;
+    let (app, _) = gateway().await;
+    let caller = caller(&app, "platform").await;
     for unknown in ["", "version", "keys", "keys.create ", "KEYS.CREATE"] {
         let answer = app.runtime.registry.invoke(&app.runtime.services, &caller, unknown, Default::default(), None);
         assert_eq!(answer.await.err(), Some(ServiceError::NotFound("Command")), "{unknown:?}");

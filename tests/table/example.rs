@@ -6,7 +6,7 @@ use dalston_gateway::Route;
 use dalston_model::{EventKind, PageLimit, PageRequest, Start, WebhookPatch};
 use dalston_service::CreateWebhook;
 use kit::{
-    app::{App, operator},
+    app::App,
     bot_api::TOKEN,
     client::{Answer, Client},
     log,
@@ -192,7 +192,7 @@ fn about_worker() -> Value {
 
 /// Makes room for webhooks of tenant `default`, which has few: the oldest go.
 pub(super) async fn forget_webhooks(app: &App) {
-    let (permit, webhooks) = (operator("default"), &app.runtime.services.webhooks);
+    let (permit, webhooks) = (app.permit("default"), &app.runtime.services.webhooks);
     let all = PageRequest { limit: PageLimit::default(), start: Start::Newest };
     for old in webhooks.list(&permit, &all).await.unwrap().items.iter().skip(10) {
         webhooks.delete(&permit, old.id).await.unwrap();
@@ -203,7 +203,7 @@ pub(super) async fn forget_webhooks(app: &App) {
 async fn told(app: &App) -> (String, String) {
     static RECEIVER: LazyLock<Receiver> = LazyLock::new(Receiver::start);
     forget_webhooks(app).await;
-    let (permit, webhooks) = (operator("default"), &app.runtime.services.webhooks);
+    let (permit, webhooks) = (app.permit("default"), &app.runtime.services.webhooks);
     let all = PageRequest { limit: PageLimit::default(), start: Start::Newest };
     let ask = CreateWebhook { url: RECEIVER.url.clone(), events: vec![EventKind::Cancelled], description: None };
     let (webhook, secret) = webhooks.create(&permit, ask).await.unwrap();

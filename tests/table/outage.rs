@@ -54,8 +54,7 @@ async fn with_the_store_stopped_a_use_of_the_master_key_cannot_be_recorded_and_i
         let answer = app.master().get(path).await;
         assert_eq!((answer.code(), answer.problem()), (503, "unavailable"), "SEC-02 {path}");
     }
-    let permit = kit::app::operator("default");
-    let report = app.runtime.services.status.report(&permit).await;
+    let report = app.runtime.services.status.report(&app.permit("default")).await;
     assert_eq!((report.status.as_str(), report.components["store"].as_str()), ("degraded", "down"));
 }
 

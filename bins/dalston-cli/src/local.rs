@@ -5,9 +5,9 @@ use crate::{
     door::Drawn,
     fault::{self, Fault},
 };
-use dalston_auth::{Caller, Identity, Need, PepperError};
+use dalston_auth::{Caller, PepperError, Refusal};
 use dalston_command::{Arguments, Registry, Row};
-use dalston_model::{Actor, Door, Source};
+use dalston_model::Principal;
 use dalston_runtime::{Log, Runtime, Seams, Settings, StoreUrl, init_logging};
 use dalston_service::IssuedSecret;
 use std::path::Path;
@@ -37,12 +37,17 @@ impl Local {
             }
             _ => {}
         }
-        let caller = operator(given)?;
+        let tenant = given.tenant()?;
         let runtime = Runtime::start(&mut settings, Seams::default()).await;
         let runtime = runtime.map_err(|error| match error.downcast_ref::<PepperError>() {
             Some(PepperError::Other { .. }) => Fault::usage(error.to_string()),
             _ => Fault::unreachable(format!("{error:#}")),
         })?;
+        let operator = runtime.gate.operator("the command line on the store");
+        let caller = match tenant {
+            None => operator,
+            Some(tenant) => operator.in_tenant(tenant).map_err(refused)?,
+        };
         Ok(Self { runtime, caller, url: settings.url(settings.listen), _log: log })
     }
 
@@ -64,7 +69,7 @@ impl Local {
 
     /// Makes the tenant unless it is there.
     pub(crate) async fn ensure_tenant(&self) -> Result<(), Fault> {
-        let permit = self.caller.permit(Need::Caller).map_err(|it| Fault::new(it.code(), it.detail()))?;
+        let permit = self.caller.permit().map_err(refused)?;
         Ok(self.runtime.services.tenants.ensure(&permit, permit.tenant().clone()).await?)
     }
 
@@ -76,17 +81,12 @@ impl Local {
 
 /// What `help` answers here. It needs no store.
 pub(crate) fn help(registry: &Registry, given: &Given) -> Result<Drawn, Fault> {
-    Ok(Drawn { answer: registry.help(&operator(given)?)?, secret: None, next: None })
+    let operator = Principal::operator(given.tenant()?.unwrap_or_default());
+    Ok(Drawn { answer: registry.help(&operator)?, secret: None, next: None })
 }
 
-/// Who works on the store.
-fn operator(given: &Given) -> Result<Caller, Fault> {
-    let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
-    let operator = Caller::new(Identity::Operator, source);
-    match given.tenant()? {
-        None => Ok(operator),
-        Some(tenant) => operator.in_tenant(tenant).map_err(|refusal| Fault::new(refusal.code(), refusal.detail())),
-    }
+fn refused(refusal: Refusal) -> Fault {
+    Fault::new(refusal.code(), refusal.detail())
 }
 
 /// Opening a database makes it. Typed in the wrong folder, a command would answer from an empty one.

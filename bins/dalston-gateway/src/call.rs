@@ -6,6 +6,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use dalston_actix::{Permitted, Problem};
+use dalston_auth::rights;
 use dalston_chat::{Reply, Said};
 use dalston_command::{Arguments, unknown_field};
 use dalston_service::{FieldError, Proposal, Secret, ServiceError, ServiceResult};
@@ -21,7 +22,7 @@ const FIELDS: [&str; 4] = ["command", "arguments", "message", "confirm"];
 pub(crate) async fn answer(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted,
+    Permitted(permit): Permitted<rights::Authenticated>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let said = said(body::read(&request, payload, gateway.pace).await?).map_err(problem)?;

@@ -9,7 +9,7 @@ use actix_web::{
     },
     web::{Data, Payload, Query},
 };
-use dalston_actix::{AtHand, Permitted, Problem};
+use dalston_actix::{Admitted, AtHand, Problem};
 use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
 use dalston_service::{FieldError, IssuedSecret, Repeat, ServiceError};
@@ -20,12 +20,12 @@ use std::sync::Arc;
 /// The answer of the command in this place of the table, where it is kept ready and the request says no more.
 pub(crate) fn at_hand(place: usize, gateway: &Data<Gateway>) -> AtHand {
     let runtime = gateway.runtime.clone();
-    Arc::new(move |request, permit| {
+    Arc::new(move |request, admission| {
         // A query may hold arguments.
         let is_plain =
             matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD) && request.query_string().is_empty();
         let row = runtime.registry.rows().get(place).filter(|_| is_plain)?;
-        let answer = row.ready(&runtime.services, permit)?;
+        let answer = row.ready(&runtime.services, admission.caller())?;
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Some(HttpResponse::Ok().insert_header(json).body(answer))
     })
@@ -36,7 +36,7 @@ pub(crate) async fn invoke(
     place: usize,
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted,
+    Admitted(admission): Admitted,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let runtime = &gateway.runtime;
@@ -60,7 +60,7 @@ pub(crate) async fn invoke(
     let work = async move {
         let runtime = &at_work.runtime;
         let row = runtime.registry.rows().get(place).ok_or(ServiceError::Internal)?;
-        runtime.registry.run(&runtime.services, permit.caller(), row, arguments, repeat).await
+        runtime.registry.run(&runtime.services, admission, row, arguments, repeat).await
     };
     // What only reads, and may wait for long, goes with its client.
     let answer = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };

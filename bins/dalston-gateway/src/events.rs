@@ -10,8 +10,8 @@ use actix_web::{
     web::{Bytes, Data, Path},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::{Caller, Need, Refusal};
-use dalston_model::{JobId, Scope};
+use dalston_auth::{Permit, Refusal, rights};
+use dalston_model::JobId;
 use dalston_service::{JobView, ServiceError, Watch};
 use futures_util::{Stream, stream::unfold};
 use serde_json::json;
@@ -24,7 +24,7 @@ const SILENT: u32 = 15;
 pub(crate) async fn follow(
     request: HttpRequest,
     job: Path<String>,
-    Permitted(permit): Permitted,
+    Permitted(permit): Permitted<rights::JobsRead>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     body::none(&request)?;
@@ -32,8 +32,7 @@ pub(crate) async fn follow(
     let id: JobId = job.parse().map_err(|_| problem(ServiceError::NotFound("Job")))?;
     jobs.get(&permit, id).await.map_err(problem)?;
     let watch = jobs.seat(&permit).ok_or_else(crowded)?.watch(id);
-    let caller = permit.caller().clone();
-    let follower = Follower { gateway, caller, id, watch, told: None, silent: 0, is_over: false };
+    let follower = Follower { gateway, permit, id, watch, told: None, silent: 0, is_over: false };
     // Proxies that buffer answers would keep the events to themselves.
     Ok(HttpResponse::Ok()
         .insert_header(ContentType("text/event-stream".parse().map_err(|_| problem(ServiceError::Internal))?))
@@ -44,7 +43,7 @@ pub(crate) async fn follow(
 /// Somebody who follows a job.
 struct Follower {
     gateway: Data<Gateway>,
-    caller: Caller,
+    permit: Permit<rights::JobsRead>,
     id: JobId,
     watch: Watch,
     /// The job as it was told last.
@@ -89,12 +88,9 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, Infallible>> {
 impl Follower {
     async fn look(&mut self) -> Seen {
         let services = &self.gateway.runtime.services;
-        // The request was admitted long ago: its key is looked at again each time.
-        let permit = match services.gate.again(self.caller.clone()).await {
-            Ok(caller) => caller.permit(Need::Scope(Scope::JobsRead)),
-            Err(refusal) => Err(refusal),
-        };
-        let job = match permit {
+        // The request was admitted long ago: its caller is revalidated each time.
+        let caller = services.gate.revalidate(self.permit.caller()).await;
+        let job = match caller.and_then(|caller| caller.permit::<rights::JobsRead>()) {
             Ok(permit) => services.jobs.get(&permit, self.id).await,
             Err(Refusal::Unavailable) => return Seen::Same,
             Err(_) => return Seen::Over,

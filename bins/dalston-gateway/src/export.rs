@@ -7,6 +7,7 @@ use actix_web::{
     web::{Bytes, Data, Path, Query},
 };
 use dalston_actix::{Permitted, Problem};
+use dalston_auth::rights;
 use dalston_command::unknown_field;
 use dalston_engine::{Format, Layout};
 use dalston_model::JobId;
@@ -73,7 +74,7 @@ impl Export {
 pub(crate) async fn download(
     request: HttpRequest,
     path: Path<(String, String)>,
-    Permitted(permit): Permitted,
+    Permitted(permit): Permitted<rights::JobsRead>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     body::none(&request)?;

@@ -5,7 +5,7 @@ use crate::{Gateway, fault::problem, fields, openai, upload::unread};
 use actix_multipart::{Field, Multipart};
 use actix_web::HttpRequest;
 use dalston_actix::Problem;
-use dalston_auth::Permit;
+use dalston_auth::{Permit, rights};
 use dalston_command::shown_name;
 use dalston_model::ErrorCode;
 use dalston_service::{FieldError, ServiceError, Shape, Staged, Upload};
@@ -91,7 +91,7 @@ impl Form {
         mut parts: Multipart,
         dialect: Dialect,
         request: &HttpRequest,
-        permit: &Permit,
+        permit: &Permit<rights::JobsWrite>,
         gateway: &Gateway,
         digest: bool,
     ) -> Result<Self, Problem> {
@@ -144,7 +144,7 @@ impl Reading {
     async fn take_file(
         &mut self,
         field: &mut Field,
-        permit: &Permit,
+        permit: &Permit<rights::JobsWrite>,
         gateway: &Gateway,
         digest: bool,
     ) -> Result<(), Problem> {

@@ -20,7 +20,7 @@ use actix_web::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_actix::Problem;
-use dalston_auth::{Denied, Permit, Refusal};
+use dalston_auth::{Denied, Permit, Refusal, rights};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use dalston_stream::StreamConfig;
@@ -46,14 +46,14 @@ pub(crate) struct Opened {
     response: HttpResponse,
     outbox: Outbox,
     messages: Messages<Payload>,
-    permit: Permit,
+    permit: Permit<rights::Realtime>,
 }
 
 /// Answers the handshake.
 pub(crate) async fn shake(
     request: &HttpRequest,
     payload: Payload,
-    entered: Result<Permit, Denied>,
+    decided: Result<Permit<rights::Realtime>, Denied>,
     gateway: &Gateway,
     terms: &Terms,
 ) -> Result<Shaken, Problem> {
@@ -66,7 +66,7 @@ pub(crate) async fn shake(
     let key = match key(request) {
         Ok(key) => key,
         Err(problem) => {
-            entered?;
+            decided?;
             return Err(problem);
         }
     };
@@ -78,7 +78,7 @@ pub(crate) async fn shake(
     if offers(request, terms.protocol) {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(terms.protocol));
     }
-    match entered {
+    match decided {
         Ok(permit) => {
             let messages = Messages::new(payload, terms.frame_bytes, gateway.pace.frames);
             Ok(Shaken::Open(Box::new(Opened { response, outbox, messages, permit })))

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest,
-    http::{header, uri::Authority},
+    http::{header::HeaderValue, uri::Authority},
 };
 use dalston_actix::Problem;
 use dalston_model::ErrorCode;
@@ -22,11 +22,17 @@ impl Hosts {
         Self(allowed.into_iter().chain(loopback).chain(own).collect())
     }
 
-    /// Refuses with 421 a request under a name that is not answered here, unless its path is one of `open`.
-    pub(crate) fn check(&self, request: &HttpRequest, open: &[&str]) -> Result<(), Problem> {
+    /// Refuses with 421 a request under a name that is not answered here, unless its path is one of `open`. `host` is its
+    /// header `Host`.
+    pub(crate) fn check(
+        &self,
+        request: &HttpRequest,
+        host: Option<&HeaderValue>,
+        open: &[&str],
+    ) -> Result<(), Problem> {
         // An absolute target counts before the header (RFC 9112 §3.2.2); HTTP/1.0 may have neither.
         let target = request.uri().authority().map(Authority::as_str);
-        let header = || request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+        let header = || host.map(|host| host.to_str().unwrap_or_default());
         match target.or_else(header) {
             Some(host) if !self.answer(host) && !open.contains(&request.path()) => {
                 tracing::info!(host = ?host, "a host that is not answered: DALSTON_ALLOWED_HOSTS lists those that are");

@@ -11,10 +11,10 @@ use actix_web::{
     http::{Method as HttpMethod, header},
     web::{self, Data},
 };
-use dalston_actix::{Cors, Door, Envelope, Guard, Problem};
+use dalston_actix::{Cors, Envelope, Guard, Problem};
 use dalston_auth::Need;
 use dalston_command::{DATA_ROUTES, Handler, Method, Registry};
-use dalston_model::ErrorCode;
+use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 
 /// What serves a route.
@@ -96,9 +96,10 @@ pub fn app(
     )
     .wrap(
         Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
+            .product(runtime.gate.product().clone())
             .check(Arc::new(move |request| {
-                head::check(request)?;
-                gateway.hosts.check(request, &probes)
+                let host = head::check(request)?;
+                gateway.hosts.check(request, host, &probes)
             }))
             .redraw(openai::shape)
             .cors(cors),
@@ -161,11 +162,23 @@ fn resource(
 
 /// The door that a resource is.
 fn door(rows: &[Route]) -> Door {
-    match rows.first().map(|row| row.serves) {
-        Some(Serves::Data(Handler::Stream | Handler::Realtime)) => Door::Stream,
-        Some(Serves::Data(Handler::Call)) => Door::Call,
-        Some(Serves::Data(Handler::Mcp)) => Door::Mcp,
-        _ => Door::Http,
+    let Some(Serves::Data(handler)) = rows.first().map(|row| row.serves) else { return Door::Http };
+    match handler {
+        Handler::Stream | Handler::Realtime => Door::Stream,
+        Handler::Call => Door::Call,
+        Handler::Mcp => Door::Mcp,
+        Handler::Health
+        | Handler::Ready
+        | Handler::Upload
+        | Handler::Export
+        | Handler::Events
+        | Handler::OpenAiTranscribe
+        | Handler::OpenAiTranslate
+        | Handler::OpenAiModels
+        | Handler::OpenAiModel
+        | Handler::Telegram
+        | Handler::Claim
+        | Handler::OpenClaim => Door::Http,
     }
 }
 

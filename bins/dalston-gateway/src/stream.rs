@@ -10,7 +10,8 @@ use actix_web::{
     web::{Data, Payload, Query},
 };
 use bytestring::ByteString;
-use dalston_actix::{Entered, Problem};
+use dalston_actix::{Decided, Problem};
+use dalston_auth::rights;
 use dalston_service::Stream;
 use dalston_stream::{ClientFrame, Said, StreamConfig};
 use serde_json::{Value, json};
@@ -29,10 +30,10 @@ const SAMPLE_RATE: &str = "sample_rate must be a multiple of 25 from 8000 to 480
 pub(crate) async fn open(
     request: HttpRequest,
     payload: Payload,
-    Entered(entered): Entered,
+    Decided(decided): Decided<rights::Realtime>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    match shake(&request, payload, entered, &gateway, &TERMS).await? {
+    match shake(&request, payload, decided, &gateway, &TERMS).await? {
         Shaken::Open(opened) => opened.begin(&gateway, config(&request), Native).await,
         Shaken::Closed(response) => Ok(response),
     }

@@ -17,7 +17,7 @@ use actix_web::{
     web::{Bytes, Data, Payload, Query},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::Permit;
+use dalston_auth::{Permit, rights};
 use dalston_model::ErrorCode;
 use dalston_service::{JobResult, JobView, Repeat, ServiceError, Staged, Upload};
 use futures_util::{Stream, StreamExt};
@@ -36,7 +36,7 @@ pub(crate) const IGNORED: HeaderName = HeaderName::from_static("x-dalston-ignore
 pub(crate) async fn create(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted,
+    Permitted(permit): Permitted<rights::JobsWrite>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
@@ -66,7 +66,7 @@ pub(crate) async fn received(
     request: &HttpRequest,
     payload: Payload,
     dialect: Dialect,
-    permit: &Permit,
+    permit: &Permit<rights::JobsWrite>,
     gateway: &Gateway,
     digest: bool,
 ) -> Result<Form, Problem> {

@@ -6,6 +6,7 @@ use actix_web::{
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
 };
+use dalston_auth::Product;
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, Stretched, SystemClock};
 use futures_util::{FutureExt, future::CatchUnwind};
 use pin_project_lite::pin_project;
@@ -33,6 +34,7 @@ pub struct Envelope {
     pub(crate) clock: SharedClock,
     entropy: SharedEntropy,
     check: Option<Check>,
+    pub(crate) product: Product,
     pub(crate) redraw: Option<Redraw>,
     pub(crate) cors: Option<Cors>,
 }
@@ -40,7 +42,13 @@ pub struct Envelope {
 impl Envelope {
     /// With these proxies, this clock, and this chance.
     pub fn new(proxies: TrustedProxies, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { proxies, clock, entropy, check: None, redraw: None, cors: None }
+        Self { proxies, clock, entropy, check: None, product: Product::default(), redraw: None, cors: None }
+    }
+
+    /// In the names of this product; `dalston` without.
+    #[must_use]
+    pub fn product(self, product: Product) -> Self {
+        Self { product, ..self }
     }
 
     /// With a check of each request, before it is routed.
@@ -118,7 +126,7 @@ where
                 Err(_) => Answer::Here { answer: Some(Err(letter.panicked())) },
             },
             Err(problem) => {
-                let refused = request.into_response(problem.respond(&info.id));
+                let refused = request.into_response(problem.respond(&info.id, &self.envelope.product));
                 Answer::Here { answer: Some(Ok(letter.refused(refused))) }
             }
         };

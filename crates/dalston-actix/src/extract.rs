@@ -2,41 +2,63 @@
 
 use crate::{Problem, visit::Visit};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
-use dalston_auth::{Denied, Entry, Permit};
+use dalston_auth::{Admission, Denied, Permit, Right};
 use dalston_model::ErrorCode;
 use std::future::{Ready, ready};
 
-/// The proof that the caller may do what the route needs.
+/// The proof that the caller may do what the handler does.
 #[derive(Debug, Clone)]
-pub struct Permitted(pub Permit);
+pub struct Permitted<R: Right>(pub Permit<R>);
 
-/// How the gate decided, for a route that delivers refusals in its own way (`Door::Stream`).
+/// How the gate decided, for a route that delivers refusals in its own way ([`Door::Stream`](dalston_model::Door::Stream)).
 #[derive(Debug, Clone)]
-pub struct Entered(pub Result<Permit, Denied>);
+pub struct Decided<R: Right>(pub Result<Permit<R>, Denied>);
 
-impl FromRequest for Permitted {
+/// The admission itself, for a route whose right is data: a row of a table of commands.
+#[derive(Debug, Clone)]
+pub struct Admitted(pub Admission);
+
+impl<R: Right> FromRequest for Permitted<R> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let entered = decision(request).and_then(|decision| decision.map_err(Problem::from));
-        ready(entered.map(|entry| Self(entry.permit)))
+        let permit = |decision: &Result<Admission, Denied>| Ok(Self(permit(decision)?));
+        ready(decision(request, permit))
     }
 }
 
-impl FromRequest for Entered {
+impl<R: Right> FromRequest for Decided<R> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(decision(request).map(|decision| Self(decision.map(|entry| entry.permit))))
+        ready(decision(request, |decision| Ok(Self(permit(decision)))))
     }
 }
 
-/// A handler without a guard is a fault of ours, never an open door.
-fn decision(request: &HttpRequest) -> Result<Result<Entry, Denied>, Problem> {
-    request.extensions().get::<Visit>().and_then(|visit| visit.decision.clone()).ok_or_else(|| {
+impl FromRequest for Admitted {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(decision(request, |decision| Ok(Self(decision.clone()?))))
+    }
+}
+
+fn permit<R: Right>(decision: &Result<Admission, Denied>) -> Result<Permit<R>, Denied> {
+    Ok(decision.as_ref().map_err(|denied| *denied)?.permit()?)
+}
+
+/// What the guard has decided. A handler without a guard is a fault of ours, never an open door.
+fn decision<T>(
+    request: &HttpRequest,
+    take: impl FnOnce(&Result<Admission, Denied>) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let extensions = request.extensions();
+    let decision = extensions.get::<Visit>().and_then(|visit| visit.decision.as_ref()).ok_or_else(|| {
         tracing::error!("a handler that needs a permit stands behind no guard");
         Problem::new(ErrorCode::Internal, "Internal error")
-    })
+    })?;
+    take(decision)
 }

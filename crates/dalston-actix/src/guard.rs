@@ -1,40 +1,22 @@
 //! The gate in front of a resource: decided from the headers, before the body is read.
 
-use crate::{
-    QueryKeys, RequestInfo,
-    names::TENANT,
-    presented::{InQuery, in_query, presented},
-};
+use crate::{QueryKeys, RequestInfo};
 use actix_web::{
     HttpRequest, HttpResponse,
     dev::{Payload, ServiceRequest},
     http::{Method, header},
 };
-use dalston_auth::{Asked, Attempt, Denied, Entry, Gate, Need, Permit, Refusal};
-use dalston_model::ErrorCode;
+use dalston_auth::{Admission, Asked, Attempt, Entry, Gate, InQuery, Need, Places, Refusal};
+use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
-
-/// The door that a route is, and so how refusals are delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    /// As HTTP answers.
-    Http,
-    /// By the handler, where the request is a WebSocket upgrade: a browser reads no refused handshake.
-    Stream,
-    /// As HTTP answers, to `POST /call`.
-    Call,
-    /// As HTTP answers, to `POST /mcp`.
-    Mcp,
-}
 
 /// What each method of a resource needs; `None` asks nobody.
 pub type Needs = Vec<(Method, Option<Need>)>;
 
-/// The answer to a request without a body that was let in, where there is one at hand: then nothing behind the guard is
-/// asked.
-pub type AtHand = Arc<dyn Fn(&HttpRequest, &Permit) -> Option<HttpResponse> + Send + Sync>;
+/// The answer to an admitted request without a body, where there is one at hand: then nothing behind the guard is asked.
+pub type AtHand = Arc<dyn Fn(&HttpRequest, &Admission) -> Option<HttpResponse> + Send + Sync>;
 
-/// Lets requests through to what it wraps, with an `Entry` in them, or answers for it.
+/// Lets requests through to what it wraps, with an `Admission` in them, or answers for it.
 #[derive(Clone)]
 pub struct Guard {
     pub(crate) gate: Arc<Gate>,
@@ -71,7 +53,8 @@ impl Guard {
         Self { query_keys, ..self }
     }
 
-    /// How refusals are delivered.
+    /// The door that the route is. At that of streams the handler delivers refusals, where the request is a WebSocket
+    /// upgrade: a browser reads no refused handshake.
     #[must_use]
     pub fn door(self, door: Door) -> Self {
         Self { door, ..self }
@@ -100,58 +83,41 @@ impl Guard {
         self.needs.iter().find(|(of, _)| of == method).map_or(Some(self.otherwise), |(_, need)| *need)
     }
 
-    /// What the query presents.
-    pub(crate) fn in_query(request: &HttpRequest) -> InQuery {
-        in_query(request.query_string())
+    /// Asks the gate. The head of the request is read once, however the gate decides.
+    pub(crate) fn enter(&self, request: &HttpRequest, info: &RequestInfo, need: Need) -> Entry {
+        let in_query = InQuery::of(request.query_string());
+        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let presented = self.gate.presented(headers, &in_query, self.places());
+        let attempt = Attempt {
+            credential: presented.credential,
+            tenant: presented.tenant,
+            door: self.door,
+            asked: Asked { method: request.method().as_str(), route: self.route },
+            origin: presented.origin,
+            address: info.address,
+            request_id: Some(info.id),
+        };
+        self.gate.try_enter(&attempt, need)
     }
 
-    /// The request, as far as the gate needs it.
-    pub(crate) fn attempt<'a>(
-        &'a self,
-        request: &'a HttpRequest,
-        in_query: &'a InQuery,
-        info: &RequestInfo,
-    ) -> Attempt<'a> {
-        let taken = match self.query_keys {
+    /// Where credentials are taken.
+    fn places(&self) -> Places {
+        let stream = self.door == Door::Stream;
+        let query = match self.query_keys {
             // The specification of MCP forbids it (MCP-03).
             _ if self.door == Door::Mcp => false,
             QueryKeys::All => true,
-            QueryKeys::Stream => self.door == Door::Stream,
+            QueryKeys::Stream => stream,
             QueryKeys::Off => false,
         };
-        let credential = presented(request, in_query, taken, self.door == Door::Stream, self.gate.format().prefix());
-        // Two tenants are none, as is one of other characters: no tenant has an empty name.
-        let mut tenants = request.headers().get_all(&TENANT);
-        let tenant = tenants.next().map(|value| value.to_str().ok().filter(|_| tenants.next().is_none()).unwrap_or(""));
-        let door = match self.door {
-            Door::Http => dalston_model::Door::Http,
-            Door::Stream => dalston_model::Door::Stream,
-            Door::Call => dalston_model::Door::Call,
-            Door::Mcp => dalston_model::Door::Mcp,
-        };
-        let asked = Asked { method: request.method().as_str(), route: self.route };
-        // Tickets are bound to one, and come to streams only.
-        let origin = if self.door == Door::Stream { request.headers().get(header::ORIGIN) } else { None };
-        let origin = origin.and_then(|origin| origin.to_str().ok());
-        Attempt { credential, tenant, door, asked, origin, address: info.address, request_id: Some(info.id) }
-    }
-
-    /// How the gate decides where it need not ask the store.
-    pub(crate) fn at_once(
-        &self,
-        request: &HttpRequest,
-        info: &RequestInfo,
-        need: Need,
-    ) -> Option<Result<Entry, Denied>> {
-        let in_query = Self::in_query(request);
-        self.gate.try_enter(&self.attempt(request, &in_query, info), need)
+        Places { query, stream }
     }
 
     /// The answer that is at hand, if there is one.
-    pub(crate) fn answer(&self, request: &ServiceRequest, permit: &Permit) -> Option<HttpResponse> {
+    pub(crate) fn answer(&self, request: &ServiceRequest, admission: &Admission) -> Option<HttpResponse> {
         let (request, payload) = request.parts();
         let at_hand = self.at_hand.as_ref().filter(|_| matches!(payload, Payload::None))?;
-        at_hand(request, permit)
+        at_hand(request, admission)
     }
 
     /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.

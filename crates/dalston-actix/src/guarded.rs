@@ -7,7 +7,7 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::header,
 };
-use dalston_auth::{Denied, Entry};
+use dalston_auth::{Admission, Denied, Entry};
 use dalston_limit::Verdict;
 use pin_project_lite::pin_project;
 use std::{
@@ -60,16 +60,16 @@ where
             return Guarded::passed(self.0.service.call(request), None);
         };
         let info = RequestInfo::of(request.request());
-        if let Some(entered) = self.0.guard.at_once(request.request(), &info, need) {
-            return self.0.decided(request, info, entered);
+        match self.0.guard.enter(request.request(), &info, need) {
+            Entry::Decided(decision) => self.0.decided(request, info, decision),
+            Entry::Lookup(lookup) => {
+                let post = Rc::clone(&self.0);
+                Guarded::asked(async move {
+                    let decision = lookup.run().await;
+                    post.decided(request, info, decision).await
+                })
+            }
         }
-        let post = Rc::clone(&self.0);
-        Guarded::asked(async move {
-            let in_query = Guard::in_query(request.request());
-            let attempt = post.guard.attempt(request.request(), &in_query, &info);
-            let entered = post.guard.gate.enter(attempt, need).await;
-            post.decided(request, info, entered).await
-        })
     }
 }
 
@@ -83,25 +83,25 @@ where
         &self,
         request: ServiceRequest,
         info: RequestInfo,
-        entered: Result<Entry, Denied>,
+        decision: Result<Admission, Denied>,
     ) -> Guarded<S::Future, B> {
-        let room = match &entered {
+        let room = match &decision {
             Err(denied) if self.guard.answers(request.request(), denied.refusal) => {
-                let mut response = Problem::from(*denied).respond(&info.id);
+                let mut response = Problem::from(*denied).respond(&info.id, self.guard.gate.product());
                 mark(response.headers_mut(), None);
                 return Guarded::answered(request.into_response(response).map_into_right_body());
             }
             Err(_) => None,
-            Ok(entry) => {
-                let room = entry.caller().room().copied();
-                if let Some(mut response) = self.guard.answer(&request, &entry.permit) {
+            Ok(admission) => {
+                let room = admission.caller().room().copied();
+                if let Some(mut response) = self.guard.answer(&request, admission) {
                     mark(response.headers_mut(), room.as_ref());
                     return Guarded::answered(request.into_response(response).map_into_right_body());
                 }
                 room
             }
         };
-        Visit::decided(request.request(), info, entered);
+        Visit::decided(request.request(), info, decision);
         Guarded::passed(self.service.call(request), Some(Marks { room }))
     }
 }

@@ -11,6 +11,7 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
+use dalston_auth::Product;
 use dalston_model::Timestamp;
 use std::rc::Rc;
 
@@ -86,7 +87,7 @@ impl Letter {
         if let Some(redraw) = self.envelope.redraw {
             response = redraw(&request, response);
         }
-        response = shaped(response, &self.info);
+        response = shaped(response, &self.info, &self.envelope.product);
         self.mark(&mut response);
         let (method, route) = names(&request);
         tracing::info!(
@@ -104,7 +105,7 @@ impl Letter {
 
     /// The error of a request that nothing is left of but this.
     pub(crate) fn failed(self, problem: Problem) -> Error {
-        let mut response = problem.respond(&self.info.id);
+        let mut response = problem.respond(&self.info.id, &self.envelope.product);
         self.mark(&mut response);
         tracing::info!(
             status = response.status().as_u16(),
@@ -151,23 +152,23 @@ impl Letter {
 }
 
 /// The response as it is, or as a problem where the framework answered in a shape of its own.
-fn shaped(response: HttpResponse, info: &RequestInfo) -> HttpResponse {
+fn shaped(response: HttpResponse, info: &RequestInfo, product: &Product) -> HttpResponse {
     // A problem that a handler returned as an error was drawn without the id of the request.
     if let Some(problem) = response.error().and_then(|error| error.as_error::<Problem>()) {
         let problem = problem.clone();
-        return keep_headers(&response, &problem, info);
+        return keep_headers(&response, &problem, info, product);
     }
     // The framework answers in plain text or not at all; JSON is a handler's own, like the report that it is not ready.
     let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if kind.starts_with(b"application/problem+json") || kind.starts_with(b"application/json") {
         return response;
     }
-    keep_headers(&response, &Problem::of_status(response.status()), info)
+    keep_headers(&response, &Problem::of_status(response.status()), info, product)
 }
 
 /// The problem in place of the response, with the headers that inner layers added.
-fn keep_headers(old: &HttpResponse, problem: &Problem, info: &RequestInfo) -> HttpResponse<BoxBody> {
-    let mut new = problem.respond(&info.id);
+fn keep_headers(old: &HttpResponse, problem: &Problem, info: &RequestInfo, product: &Product) -> HttpResponse<BoxBody> {
+    let mut new = problem.respond(&info.id, product);
     for (name, value) in old.headers() {
         if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) && !new.headers().contains_key(name) {
             new.headers_mut().append(name.clone(), value.clone());

@@ -1,6 +1,7 @@
 //! The gate as actix middleware and extractors.
 //!
-//! Wrap an app in an [`Envelope`] and what is to be guarded in a [`Guard`]; a handler behind it takes a [`Permitted`].
+//! Wrap an app in an [`Envelope`] and what is to be guarded in a [`Guard`]; a handler behind it takes a
+//! [`Permitted<R>`](Permitted) of the right that it needs.
 
 mod address;
 mod cors;
@@ -10,16 +11,16 @@ mod guard;
 mod guarded;
 mod letter;
 mod names;
-mod presented;
 mod problem;
+mod query_keys;
 mod unread;
 mod visit;
 
 pub use address::TrustedProxies;
 pub use cors::Cors;
 pub use envelope::{Check, Envelope, Redraw};
-pub use extract::{Entered, Permitted};
-pub use guard::{AtHand, Door, Guard, Needs};
-pub use presented::QueryKeys;
+pub use extract::{Admitted, Decided, Permitted};
+pub use guard::{AtHand, Guard, Needs};
 pub use problem::{Problem, status_of};
+pub use query_keys::QueryKeys;
 pub use visit::RequestInfo;

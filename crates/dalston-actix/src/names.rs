@@ -8,12 +8,6 @@ pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id
 pub(crate) static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The scheme of such a request.
 pub(crate) static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// A key.
-pub(crate) static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// A key, as some clients name it.
-pub(crate) static XI_API_KEY: HeaderName = HeaderName::from_static("xi-api-key");
-/// The tenant in which a platform caller works.
-pub(crate) static TENANT: HeaderName = HeaderName::from_static("x-dalston-tenant");
 /// The limit of the key.
 pub(crate) static LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// What is left of it.

@@ -8,14 +8,12 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use dalston_auth::{Denied, Refusal};
+use dalston_auth::{Denied, Product, Refusal};
 use dalston_limit::Verdict;
-use dalston_model::{ErrorCode, RequestId};
+use dalston_model::{ErrorCode, RequestId, Scope};
 use serde_json::{Value, json};
 use std::{borrow::Cow, fmt};
 
-/// The realm of `WWW-Authenticate`.
-const REALM: &str = "Bearer realm=\"dalston\"";
 /// Seconds after which a client may ask an unavailable store again.
 const ASK_AGAIN: &str = "1";
 
@@ -31,7 +29,43 @@ struct Parts {
     errors: Value,
     result: Value,
     of_quota: bool,
+    challenge: Option<Challenge>,
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What a client is challenged with (RFC 6750 §3): the parameters behind the realm.
+#[derive(Debug, Clone, Copy)]
+enum Challenge {
+    Bare,
+    InvalidToken,
+    InvalidRequest,
+    InsufficientScope(Scope),
+}
+
+impl Challenge {
+    fn of(refusal: Refusal) -> Option<Self> {
+        match refusal {
+            Refusal::MissingCredential(_) => Some(Self::Bare),
+            Refusal::InvalidCredential => Some(Self::InvalidToken),
+            Refusal::AmbiguousCredential => Some(Self::InvalidRequest),
+            Refusal::InsufficientScope(scope) => Some(Self::InsufficientScope(scope)),
+            Refusal::RateLimited(_)
+            | Refusal::TooManyFailures { .. }
+            | Refusal::UnknownTenant
+            | Refusal::Unavailable
+            | Refusal::Uncounted => None,
+        }
+    }
+
+    fn value(self, realm: &str) -> String {
+        let bearer = format!("Bearer realm=\"{realm}\"");
+        match self {
+            Self::Bare => bearer,
+            Self::InvalidToken => format!("{bearer}, error=\"invalid_token\""),
+            Self::InvalidRequest => format!("{bearer}, error=\"invalid_request\""),
+            Self::InsufficientScope(scope) => format!("{bearer}, error=\"insufficient_scope\", scope=\"{scope}\""),
+        }
+    }
 }
 
 /// The status of each code: the one place where HTTP learns what they mean.
@@ -68,6 +102,7 @@ impl Problem {
             errors: Value::Null,
             result: Value::Null,
             of_quota: false,
+            challenge: None,
             headers: Vec::new(),
         }));
         if code == ErrorCode::Unavailable { problem.with_header(header::RETRY_AFTER, ASK_AGAIN) } else { problem }
@@ -115,15 +150,15 @@ impl Problem {
         }
     }
 
-    /// The response, which names the request.
-    pub fn respond(&self, request_id: &RequestId) -> HttpResponse {
-        self.response(Some(request_id))
+    /// The response, which names the request, in the names of the product.
+    pub fn respond(&self, request_id: &RequestId, product: &Product) -> HttpResponse {
+        self.response(Some(request_id), product)
     }
 
-    fn response(&self, request_id: Option<&RequestId>) -> HttpResponse {
-        let Parts { status, code, detail, errors, result, of_quota, headers } = &*self.0;
+    fn response(&self, request_id: Option<&RequestId>, product: &Product) -> HttpResponse {
+        let Parts { status, code, detail, errors, result, of_quota, challenge, headers } = &*self.0;
         let mut body = json!({
-            "type": kind(*code, *of_quota),
+            "type": kind(*code, *of_quota, product),
             "title": status.canonical_reason().unwrap_or("Error"),
             "status": status.as_u16(),
             "detail": detail,
@@ -140,6 +175,9 @@ impl Problem {
             body["violated-policies"] = json!(["key"]);
         }
         let mut response = HttpResponseBuilder::new(*status);
+        if let Some(challenge) = challenge {
+            response.append_header((header::WWW_AUTHENTICATE, challenge.value(product.realm())));
+        }
         for (name, value) in headers {
             response.append_header((name.clone(), value.clone()));
         }
@@ -148,11 +186,11 @@ impl Problem {
 }
 
 /// The URI of a code's problem type; that of a used-up quota is registered with IANA.
-fn kind(code: ErrorCode, of_quota: bool) -> String {
+fn kind(code: ErrorCode, of_quota: bool, product: &Product) -> String {
     if of_quota {
         "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
     } else {
-        format!("urn:dalston:problem:{code}")
+        format!("{}{code}", product.problem_type())
     }
 }
 
@@ -161,18 +199,7 @@ impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         let refusal = denied.refusal;
         let mut problem = Self::new(refusal.code(), refusal.detail());
-        let challenge = match refusal {
-            Refusal::MissingCredential(_) => Some(REALM.to_owned()),
-            Refusal::InvalidCredential => Some(format!("{REALM}, error=\"invalid_token\"")),
-            Refusal::AmbiguousCredential => Some(format!("{REALM}, error=\"invalid_request\"")),
-            Refusal::InsufficientScope(scope) => {
-                Some(format!("{REALM}, error=\"insufficient_scope\", scope=\"{scope}\""))
-            }
-            _ => None,
-        };
-        if let Some(challenge) = challenge {
-            problem = problem.with_header(header::WWW_AUTHENTICATE, challenge);
-        }
+        problem.0.challenge = Challenge::of(refusal);
         match refusal {
             Refusal::RateLimited(verdict) => {
                 problem = problem.with_header(header::RETRY_AFTER, verdict.resets_in.to_string());
@@ -207,8 +234,8 @@ impl ResponseError for Problem {
         self.0.status
     }
 
-    /// Without the id of the request, which the `Envelope` adds.
+    /// Without the id of the request and the names of the product, which the `Envelope` adds.
     fn error_response(&self) -> HttpResponse {
-        self.response(None)
+        self.response(None, &Product::default())
     }
 }

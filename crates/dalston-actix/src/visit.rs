@@ -2,7 +2,7 @@
 
 use crate::{TrustedProxies, names::REQUEST_ID};
 use actix_web::{HttpMessage, HttpRequest};
-use dalston_auth::{Denied, Entry};
+use dalston_auth::{Admission, Denied};
 use dalston_model::{Clock, Entropy, OsEntropy, RequestId, SystemClock, Timestamp};
 use std::net::IpAddr;
 
@@ -35,12 +35,12 @@ impl RequestInfo {
 /// A request behind the envelope, and how the gate decided, once a guard has asked it.
 pub(crate) struct Visit {
     pub(crate) info: RequestInfo,
-    pub(crate) decision: Option<Result<Entry, Denied>>,
+    pub(crate) decision: Option<Result<Admission, Denied>>,
 }
 
 impl Visit {
     /// Leaves in the request how the gate decided.
-    pub(crate) fn decided(request: &HttpRequest, info: RequestInfo, decision: Result<Entry, Denied>) {
+    pub(crate) fn decided(request: &HttpRequest, info: RequestInfo, decision: Result<Admission, Denied>) {
         let mut extensions = request.extensions_mut();
         match extensions.get_mut::<Self>() {
             Some(visit) => visit.decision = Some(decision),

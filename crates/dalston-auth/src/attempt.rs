@@ -1,8 +1,8 @@
-//! What a door hands to the gate, and what it gets back.
+//! A request at the gate, and how the gate decided.
 
-use crate::{Caller, Credential, Permit, Refusal};
+use crate::{Credential, Refusal};
 use dalston_limit::Verdict;
-use dalston_model::{Door, RequestId};
+use dalston_model::{Actor, Door, RequestId, Source};
 use std::net::IpAddr;
 
 /// A request, as far as the gate needs it: carried in by each door in its own way.
@@ -23,6 +23,13 @@ pub struct Attempt<'a> {
     pub request_id: Option<RequestId>,
 }
 
+impl Attempt<'_> {
+    /// The request, for the audit log: of nobody as yet.
+    pub(crate) const fn source(&self) -> Source {
+        Source { actor: Actor::Gateway, door: self.door, address: self.address, request_id: self.request_id }
+    }
+}
+
 /// What a request asks for: a route as the table has it, never the path as it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked<'a> {
@@ -32,21 +39,7 @@ pub struct Asked<'a> {
     pub route: &'a str,
 }
 
-/// A request that was let in.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The proof of what the route needs, with the caller in it.
-    pub permit: Permit,
-}
-
-impl Entry {
-    /// Who was let in.
-    pub const fn caller(&self) -> &Caller {
-        self.permit.caller()
-    }
-}
-
-/// A request that was not let in.
+/// A request that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Denied {
     /// Why.

@@ -1,77 +1,100 @@
-//! Who is asking, whichever door they came through, and the proof that they may.
+//! Who is asking, whichever door they came through.
 
-use crate::{Holder, Refusal, Ticket};
+use crate::{Holder, Need, Refusal, scheme};
 use dalston_limit::Verdict;
-use dalston_model::{Action, Actor, AuditEntry, Door, Scope, ScopeSet, Source, Target, TenantId, Timestamp};
-use serde_json::Value;
+use dalston_model::{Actor, Door, KeyId, Principal, PrincipalKind, RateLimit, Scope, ScopeSet, Source, TenantId};
 use std::{sync::Arc, time::Duration};
 
-/// What somebody proved to be.
-#[derive(Debug, Clone)]
-pub enum Identity {
-    /// The holder of a live key.
-    Key(Arc<Holder>),
-    /// The holder of the master key.
-    Master,
-    /// An administrator in the chat, whose id the chat vouches for.
-    ChatAdmin(i64),
-    /// Anybody else in the chat.
-    ChatGuest(i64),
-    /// Whoever runs the CLI on the store.
-    Operator,
-    /// The gateway itself.
-    Gateway,
-}
-
-/// What a route or a command asks of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// To be somebody.
-    Caller,
-    /// To hold this scope.
-    Scope(Scope),
-}
-
-/// Who is asking, in which tenant, through which door.
+/// An authenticated caller: a principal at work, in a tenant, through a door. Only a [`Gate`](crate::Gate) makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    identity: Identity,
-    /// Where the caller works, if not where the identity does by itself.
+    standing: Standing,
+    /// Where the caller works, if not where the principal belongs.
     elsewhere: Option<TenantId>,
     source: Source,
     room: Option<Verdict>,
     session_limit: Option<Duration>,
 }
 
+/// What a credential scheme has authenticated: a principal, in the form that costs least. Each request of a key shares
+/// what the cache holds of it.
+#[derive(Debug, Clone)]
+pub(crate) enum Standing {
+    /// A live key.
+    Key(Arc<Holder>),
+    /// A live key that a ticket stood for.
+    Ticket(Arc<Holder>),
+    /// Any other principal.
+    Other(Arc<Principal>),
+}
+
+impl Standing {
+    /// The key's entry in the cache, if the principal acts as a key.
+    pub(crate) const fn holder(&self) -> Option<&Arc<Holder>> {
+        match self {
+            Self::Key(holder) | Self::Ticket(holder) => Some(holder),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// The key whose minute the request counts in, and how much that has.
+    pub(crate) fn limit(&self) -> Option<(KeyId, RateLimit)> {
+        let holder = self.holder()?;
+        Some((holder.id, holder.rate_limit?))
+    }
+
+    fn kind(&self) -> PrincipalKind {
+        match self {
+            Self::Key(_) => PrincipalKind::KEY,
+            Self::Ticket(_) => scheme::ticket::KIND,
+            Self::Other(principal) => principal.kind,
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        match self {
+            Self::Key(holder) | Self::Ticket(holder) => Actor::Key(holder.id),
+            Self::Other(principal) => principal.actor,
+        }
+    }
+
+    pub(crate) fn scopes(&self) -> ScopeSet {
+        match self {
+            Self::Key(holder) | Self::Ticket(holder) => holder.scopes,
+            Self::Other(principal) => principal.scopes,
+        }
+    }
+
+    /// The tenant that the principal works in by itself: its own, `default` for one with `platform`.
+    fn tenant(&self) -> &TenantId {
+        match self {
+            // Not cloned: what all keys of a tenant share is not touched by each request.
+            Self::Key(holder) | Self::Ticket(holder) if !holder.scopes.grants(Scope::Platform) => &holder.tenant,
+            Self::Key(_) | Self::Ticket(_) => TenantId::first(),
+            Self::Other(principal) => &principal.tenant,
+        }
+    }
+}
+
 impl Caller {
-    /// The caller of a proven identity. A key works in its own tenant, a `platform` caller in `default`, unless
-    /// [`Caller::in_tenant`] says otherwise. The source's actor follows from the identity.
+    /// The caller of an authenticated principal, where it works by itself. The source's actor is the principal's.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the caller takes its source over, and only its actor is another"
     )]
-    pub fn new(identity: Identity, source: Source) -> Self {
-        let actor = match &identity {
-            Identity::Key(holder) => Actor::Key(holder.id),
-            Identity::Master => Actor::Master,
-            Identity::ChatAdmin(user) => Actor::ChatAdmin(*user),
-            Identity::ChatGuest(user) => Actor::ChatGuest(*user),
-            Identity::Operator => Actor::Operator,
-            Identity::Gateway => Actor::Gateway,
-        };
-        Self { identity, elsewhere: None, source: Source { actor, ..source }, room: None, session_limit: None }
+    pub(crate) fn new(standing: Standing, source: Source) -> Self {
+        let source = Source { actor: standing.actor(), ..source };
+        Self { standing, elsewhere: None, source, room: None, session_limit: None }
     }
 
     /// The same caller, with what the limiter said of this request.
-    #[must_use]
-    pub fn with_room(self, room: Option<Verdict>) -> Self {
+    pub(crate) fn with_room(self, room: Option<Verdict>) -> Self {
         Self { room, ..self }
     }
 
-    /// The same caller, who came with a ticket: in its tenant, as long as the key may work there.
-    pub(crate) fn with_ticket(self, ticket: Ticket) -> Result<Self, Refusal> {
-        let placed = if ticket.tenant == *self.tenant() { self } else { self.in_tenant(ticket.tenant)? };
-        Ok(Self { session_limit: ticket.session_limit, ..placed })
+    /// The same caller, whose sessions last so long at most.
+    pub(crate) fn with_session_limit(self, session_limit: Option<Duration>) -> Self {
+        Self { session_limit, ..self }
     }
 
     /// The same caller, one door further in: a language model acts for whoever talks to it.
@@ -82,71 +105,67 @@ impl Caller {
 
     /// The same caller in another tenant: for `platform` only.
     pub fn in_tenant(self, tenant: TenantId) -> Result<Self, Refusal> {
-        if !self.scopes().grants(Scope::Platform) {
-            return Err(Refusal::InsufficientScope(Scope::Platform));
-        }
+        self.authorize(Need::Scope(Scope::Platform))?;
         Ok(Self { elsewhere: Some(tenant), ..self })
     }
 
-    /// The same caller, whose key is now this. One that worked elsewhere does so only as long as it may.
-    pub(crate) fn renewed(self, holder: Arc<Holder>) -> Result<Self, Refusal> {
-        let tenant = self.tenant().clone();
-        let renewed = Self::new(Identity::Key(holder), self.source).with_room(self.room);
-        if *renewed.tenant() == tenant { Ok(renewed) } else { renewed.in_tenant(tenant) }
+    /// The same caller, in the tenant that a ticket names.
+    pub(crate) fn placed(self, tenant: TenantId) -> Result<Self, Refusal> {
+        if *self.tenant() == tenant { Ok(self) } else { self.in_tenant(tenant) }
     }
 
-    /// Proves that the caller may do what `need` asks.
-    pub fn permit(&self, need: Need) -> Result<Permit, Refusal> {
-        self.clone().into_permit(need)
+    /// The same caller, whose principal is now this. One that worked elsewhere does so only as long as it may.
+    pub(crate) fn renewed(&self, standing: Standing) -> Result<Self, Refusal> {
+        let renewed = Self::new(standing, self.source.clone());
+        let renewed = renewed.with_room(self.room).with_session_limit(self.session_limit);
+        renewed.placed(self.tenant().clone())
     }
 
-    /// The same, of a caller that is not needed besides.
-    pub fn into_permit(self, need: Need) -> Result<Permit, Refusal> {
+    /// Fails with [`Refusal::InsufficientScope`] unless the caller meets the need.
+    pub fn authorize(&self, need: Need) -> Result<(), Refusal> {
         match need {
-            Need::Scope(scope) if !self.scopes().grants(scope) => Err(Refusal::InsufficientScope(scope)),
-            Need::Scope(_) | Need::Caller => Ok(Permit(self)),
+            Need::Scope(scope) if !need.is_met_by(self.scopes()) => Err(Refusal::InsufficientScope(scope)),
+            Need::Scope(_) | Need::Caller => Ok(()),
         }
     }
 
-    /// Whether the caller may do what `need` asks.
+    /// Whether the caller meets the need.
     pub fn may(&self, need: Need) -> bool {
-        match need {
-            Need::Scope(scope) => self.scopes().grants(scope),
-            Need::Caller => true,
+        need.is_met_by(self.scopes())
+    }
+
+    /// The principal, as it was when the caller was authenticated.
+    pub fn principal(&self) -> Principal {
+        match &self.standing {
+            Standing::Other(principal) => Principal::clone(principal),
+            Standing::Key(holder) | Standing::Ticket(holder) => Principal {
+                kind: self.standing.kind(),
+                actor: Actor::Key(holder.id),
+                tenant: holder.tenant.clone(),
+                scopes: holder.scopes,
+                expires: holder.expires(),
+            },
         }
     }
 
-    /// The holder of the key, when the caller is one.
+    /// What the cache holds of the key, when the caller acts as one.
     pub const fn holder(&self) -> Option<&Arc<Holder>> {
-        match &self.identity {
-            Identity::Key(holder) => Some(holder),
-            _ => None,
-        }
+        self.standing.holder()
     }
 
-    /// Whether the caller is a guest: somebody who belongs to no tenant.
-    pub const fn is_guest(&self) -> bool {
-        matches!(self.identity, Identity::ChatGuest(_))
+    /// Whether the caller is a guest of the chat: somebody who belongs to no tenant.
+    pub fn is_guest(&self) -> bool {
+        self.standing.kind() == scheme::chat::GUEST
     }
 
     /// What the caller may do.
     pub fn scopes(&self) -> ScopeSet {
-        match &self.identity {
-            Identity::Key(key) => key.scopes,
-            Identity::Master | Identity::Operator | Identity::Gateway => ScopeSet::PLATFORM,
-            Identity::ChatAdmin(_) => ScopeSet::ADMIN,
-            Identity::ChatGuest(_) => ScopeSet::NONE,
-        }
+        self.standing.scopes()
     }
 
     /// The tenant that the caller works in.
     pub fn tenant(&self) -> &TenantId {
-        match (&self.elsewhere, &self.identity) {
-            (Some(tenant), _) => tenant,
-            // Not cloned: what all keys of a tenant share is not touched by each request.
-            (None, Identity::Key(holder)) if !holder.scopes.grants(Scope::Platform) => &holder.tenant,
-            (None, _) => TenantId::first(),
-        }
+        self.elsewhere.as_ref().unwrap_or_else(|| self.standing.tenant())
     }
 
     /// How much of the minute is left, for a limited key.
@@ -162,36 +181,5 @@ impl Caller {
     /// Who, through which door, from where, in which request.
     pub const fn source(&self) -> &Source {
         &self.source
-    }
-}
-
-/// The proof that a caller may do a thing. Only [`Caller::permit`] makes one.
-#[derive(Debug, Clone)]
-pub struct Permit(Caller);
-
-impl Permit {
-    /// Who may.
-    pub const fn caller(&self) -> &Caller {
-        &self.0
-    }
-
-    /// In which tenant.
-    pub fn tenant(&self) -> &TenantId {
-        self.0.tenant()
-    }
-
-    /// What the caller may do at all: nothing wider may be given on.
-    pub fn scopes(&self) -> ScopeSet {
-        self.0.scopes()
-    }
-
-    /// Who, for `created_by`.
-    pub const fn actor(&self) -> Actor {
-        self.0.source.actor
-    }
-
-    /// The audit entry of a change that the caller makes at `time`.
-    pub fn entry(&self, time: Timestamp, action: Action, target: Target, detail: Value) -> AuditEntry {
-        AuditEntry { time, tenant: self.0.tenant().clone(), source: self.0.source.clone(), action, target, detail }
     }
 }

@@ -1,6 +1,6 @@
 //! The one credential of a request, chosen from all the places where one may be.
 
-use crate::{KeyPrefix, Refusal, Ticket};
+use crate::{KeyPrefix, Refusal};
 
 /// The scheme of a key, in any case.
 const BEARER: &[u8] = b"bearer";
@@ -23,77 +23,78 @@ pub enum Place {
     Protocol,
 }
 
-/// Something in one of those places, as it came.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Candidate<'a> {
-    /// Where.
-    pub place: Place,
-    /// What: the bytes of the header or of the decoded parameter.
-    pub value: &'a [u8],
-}
-
-/// The one credential: the text a client sent, and what it may be.
+/// The one credential: the text that a client sent, and where. Each credential scheme recognises its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credential<'a> {
-    /// The secret, not checked yet.
-    pub token: &'a str,
-    /// Whether it came where the master key may come.
-    pub may_be_master: bool,
-    /// Whether it is a ticket, and not a key.
-    pub is_ticket: bool,
+    /// Where it came.
+    pub place: Place,
+    /// The secret, of visible ASCII characters; not checked yet.
+    pub token: &'a [u8],
 }
 
-impl<'a> Credential<'a> {
-    /// The credential among all that the request carries. More than one is ambiguous, even twice the same and even
-    /// where one is not taken; one that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03). `Authorization` with
-    /// another scheme is somebody else's, as of a proxy that asks for a password: it is passed over. `prefix` is how a
-    /// missing one should begin.
-    pub fn choose(candidates: impl Iterator<Item = Candidate<'a>>, prefix: KeyPrefix) -> Result<Self, Refusal> {
-        let mut candidates = candidates.filter(Candidate::is_ours);
-        let candidate = candidates.next().ok_or(Refusal::MissingCredential(prefix))?;
-        if candidates.next().is_some() {
+/// All that a request carries in the places where credentials may be: of several the first is kept, and that there are
+/// more.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Candidates<'a> {
+    first: Option<(Place, &'a [u8])>,
+    are_several: bool,
+}
+
+impl<'a> Candidates<'a> {
+    /// Adds the value of a header or of a decoded parameter. `Authorization` with another scheme is somebody else's, as
+    /// of a proxy that asks for a password: it is passed over.
+    pub(crate) fn add(&mut self, place: Place, value: &'a [u8]) {
+        if place == Place::Authorization && !is_bearer(value) {
+            return;
+        }
+        self.are_several |= self.first.is_some();
+        self.first = self.first.or(Some((place, value)));
+    }
+
+    /// The credential among them. More than one is ambiguous, even twice the same and even where one is not taken; one
+    /// that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03). `prefix` is how a missing one should begin.
+    pub(crate) fn choose(self, prefix: KeyPrefix) -> Result<Credential<'a>, Refusal> {
+        let (place, value) = self.first.ok_or(Refusal::MissingCredential(prefix))?;
+        if self.are_several {
             return Err(Refusal::AmbiguousCredential);
         }
-        let value = std::str::from_utf8(candidate.value).map_err(|_| Refusal::AmbiguousCredential)?;
-        let (token, may_be_master) = match candidate.place {
-            Place::Authorization => (token(value), true),
-            Place::ApiKey | Place::Query { taken: true } | Place::Ticket | Place::Protocol => (value, false),
+        let token = match place {
+            Place::Authorization => token(value),
             Place::Query { taken: false } => return Err(Refusal::MissingCredential(prefix)),
+            Place::ApiKey | Place::Query { taken: true } | Place::Ticket | Place::Protocol => value,
         };
         // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
-        if token.is_empty() || !token.bytes().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
+        if token.is_empty() || !token.iter().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
             return Err(Refusal::AmbiguousCredential);
         }
-        let is_ticket = match candidate.place {
-            Place::Ticket => true,
-            Place::Protocol => Ticket::is_meant(token),
-            Place::Authorization | Place::ApiKey | Place::Query { .. } => false,
-        };
-        Ok(Self { token, may_be_master, is_ticket })
+        Ok(Credential { place, token })
     }
 }
 
-impl Candidate<'_> {
-    /// Whether it is meant for this gate: in `Authorization` only the scheme `Bearer` is, in any case.
-    fn is_ours(&self) -> bool {
-        let scheme = || self.value.split(|byte| *byte == b' ').next().unwrap_or_default();
-        self.place != Place::Authorization || scheme().eq_ignore_ascii_case(BEARER)
-    }
+/// Whether the scheme of an `Authorization` is `Bearer`, in any case.
+fn is_bearer(value: &[u8]) -> bool {
+    let (scheme, rest) = value.split_at(value.len().min(BEARER.len()));
+    scheme.eq_ignore_ascii_case(BEARER) && rest.first().is_none_or(|byte| *byte == b' ')
 }
 
 /// The token of `Bearer 1*SP token`, whose scheme was looked at.
-fn token(value: &str) -> &str {
-    value.get(BEARER.len()..).unwrap_or_default().trim_start_matches(' ')
+fn token(value: &[u8]) -> &[u8] {
+    let rest = value.get(BEARER.len()..).unwrap_or_default();
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    rest.get(spaces..).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn choose(candidates: &[(Place, &'static str)]) -> Result<(&'static str, bool), Refusal> {
-        let candidates = candidates.iter().map(|(place, value)| Candidate { place: *place, value: value.as_bytes() });
-        Credential::choose(candidates, KeyPrefix::default())
-            .map(|credential| (credential.token, credential.may_be_master))
+    fn choose(candidates: &[(Place, &'static str)]) -> Result<(&'static str, Place), Refusal> {
+        let mut all = Candidates::default();
+        for (place, value) in candidates {
+            all.add(*place, value.as_bytes());
+        }
+        let chosen = all.choose(KeyPrefix::default())?;
+        Ok((std::str::from_utf8(chosen.token).unwrap(), chosen.place))
     }
 
     const TAKEN: Place = Place::Query { taken: true };
@@ -101,24 +102,11 @@ mod tests {
 
     #[test]
     fn one_credential_is_chosen_wherever_it_is_taken() {
-        assert_eq!(choose(&[(Place::Authorization, "Bearer t")]), Ok(("t", true)));
-        assert_eq!(choose(&[(Place::Authorization, "bEARER   t")]), Ok(("t", true)));
-        assert_eq!(choose(&[(Place::ApiKey, "t")]), Ok(("t", false)));
-        assert_eq!(choose(&[(TAKEN, "t")]), Ok(("t", false)));
-    }
-
-    #[test]
-    fn a_ticket_is_one_only_where_tickets_come() {
-        let is_ticket = |place, value: &str| {
-            let candidate = Candidate { place, value: value.as_bytes() };
-            Credential::choose([candidate].into_iter(), KeyPrefix::default()).unwrap().is_ticket
-        };
-        assert!(is_ticket(Place::Ticket, "dt_1") && is_ticket(Place::Ticket, "dk_1"));
-        assert!(is_ticket(Place::Protocol, "dt_1") && !is_ticket(Place::Protocol, "dk_1"));
-        for place in [Place::ApiKey, TAKEN] {
-            assert!(!is_ticket(place, "dt_1"), "{place:?}");
+        assert_eq!(choose(&[(Place::Authorization, "Bearer t")]), Ok(("t", Place::Authorization)));
+        assert_eq!(choose(&[(Place::Authorization, "bEARER   t")]), Ok(("t", Place::Authorization)));
+        for place in [Place::ApiKey, TAKEN, Place::Ticket, Place::Protocol] {
+            assert_eq!(choose(&[(place, "t")]), Ok(("t", place)));
         }
-        assert!(!is_ticket(Place::Authorization, "Bearer dt_1"));
     }
 
     #[test]
@@ -130,13 +118,13 @@ mod tests {
 
     #[test]
     fn another_scheme_is_passed_over_beside_a_key() {
-        for scheme in ["Basic dTpw", "Digest username=\"u\"", "Negotiate YII", "", "dk_x", "Basic", "Bearerx t"] {
-            for (place, value, may_be_master) in
-                [(Place::ApiKey, "t", false), (TAKEN, "t", false), (Place::Authorization, "Bearer t", true)]
-            {
+        for scheme in
+            ["Basic dTpw", "Digest username=\"u\"", "Negotiate YII", "", "dk_x", "Basic", "Bearerx t", "Beare"]
+        {
+            for (place, value) in [(Place::ApiKey, "t"), (TAKEN, "t"), (Place::Authorization, "Bearer t")] {
                 let other = (Place::Authorization, scheme);
                 for both in [[other, (place, value)], [(place, value), other]] {
-                    assert_eq!(choose(&both), Ok(("t", may_be_master)), "{scheme:?} {place:?}");
+                    assert_eq!(choose(&both), Ok(("t", place)), "{scheme:?} {place:?}");
                 }
             }
             let missing = Refusal::MissingCredential(KeyPrefix::default());

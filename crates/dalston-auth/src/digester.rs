@@ -27,6 +27,7 @@ impl fmt::Debug for Pepper {
 }
 
 /// Makes digests.
+#[derive(Clone)]
 pub struct Digester(Option<Hmac<Sha256>>);
 
 impl Digester {

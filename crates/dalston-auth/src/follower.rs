@@ -1,6 +1,6 @@
 //! Whoever tells a gate of the changes that other nodes make.
 
-use crate::{directory::Directory, freshness::Moment, store_clock::StoreClock};
+use crate::{PrincipalChange, directory::Directory, freshness::Moment, observers::Observers, store_clock::StoreClock};
 use dalston_model::Clock as _;
 use dalston_store::{FeedStore, Heard, KeyChange, Mark, StoreResult};
 use std::{sync::Arc, time::Duration};
@@ -19,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub struct Follower {
     store: Arc<dyn FeedStore>,
     directory: Arc<Directory>,
+    observers: Arc<Observers>,
     clock: Arc<StoreClock>,
     mark: Option<Mark>,
 }
@@ -33,8 +34,13 @@ pub struct News {
 }
 
 impl Follower {
-    pub(crate) fn new(store: Arc<dyn FeedStore>, directory: Arc<Directory>, clock: Arc<StoreClock>) -> Self {
-        Self { store, directory, clock, mark: None }
+    pub(crate) fn new(
+        store: Arc<dyn FeedStore>,
+        directory: Arc<Directory>,
+        observers: Arc<Observers>,
+        clock: Arc<StoreClock>,
+    ) -> Self {
+        Self { store, directory, observers, clock, mark: None }
     }
 
     /// The number of the last change that was heard; `None` before it was polled first.
@@ -49,6 +55,10 @@ impl Follower {
     /// again.
     pub async fn poll(&mut self) -> StoreResult<News> {
         let news = self.hear().await?;
+        let now = self.clock.now();
+        for change in &news.changes {
+            self.observers.principal_changed(&PrincipalChange::of_key(&change.key, now));
+        }
         if !self.clock.is_fresh(LOOK) {
             self.look_at_clock().await;
         }

@@ -1,21 +1,30 @@
-//! The gate. *Admit*: who are you, is the key live, is there room in the minute. *Permit*: may you do this.
+//! The gate. *Authenticate*: who is the caller, by a credential scheme. *Limit*: is there room in the minute.
+//! *Authorize*: may the caller do this.
 
 use crate::{
-    Asked, Attempt, Caller, Credential, Denied, Digester, Entry, FailureThrottle, Follower, Holder, Identity,
-    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Refusal, Ticket, directory::Directory,
-    pepper::PepperNote, store_clock::StoreClock, striped::Striped, usage::UsageBuffer,
+    Administrators, Admission, Attempt, Caller, Denied, Digester, FailureThrottle, Follower, Holder, InQuery,
+    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented, PrincipalChange,
+    PrincipalObserver, Product, Refusal,
+    caller::Standing,
+    directory::Directory,
+    live_keys::LiveKeys,
+    lookup::{Entry, Lookup, Pending},
+    observers::Observers,
+    pepper::PepperNote,
+    scheme::{
+        Authentication, CredentialScheme, Proof, chat::ChatScheme, key::KeyScheme, master::MasterScheme,
+        process::ProcessScheme, ticket::TicketScheme,
+    },
+    store_clock::StoreClock,
+    striped::Striped,
+    usage::UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
 use dalston_model::{
-    Action, Actor, Clock as _, ErrorCode, Key, KeyId, KeyState, NodeId, Scope, SharedClock, Source, Target, TenantId,
-    Timestamp,
+    Actor, Clock as _, Door, ErrorCode, Key, KeyId, NodeId, RequestId, Scope, SharedClock, Source, TenantId, Timestamp,
 };
 use dalston_store::{FeedStore, SharedStore, StoreResult};
-use serde_json::json;
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
-
-/// An older look at the store's time decides about no end.
-const STORE_TIME: Duration = Duration::from_secs(1);
 
 /// What a gate is made of.
 pub struct GateParts {
@@ -25,10 +34,14 @@ pub struct GateParts {
     pub limiter: Limiter,
     /// How secrets look.
     pub format: KeyFormat,
+    /// What the service calls itself.
+    pub product: Product,
     /// The key of the digest, if there is one.
     pub pepper: Option<Pepper>,
     /// The operator's keys.
     pub masters: MasterKeys,
+    /// The administrators of the chat.
+    pub administrators: Administrators,
     /// Failed attempts a minute from one address.
     pub failures_per_minute: NonZeroU32,
     /// How live keys are kept in memory.
@@ -39,16 +52,21 @@ pub struct GateParts {
     pub clock: SharedClock,
 }
 
-/// Lets requests in or not, from memory where that is known to be right: a store read for each key, not for each
-/// request, and no write, as usage is counted in memory and flushed in batches.
+/// Admits requests or refuses them, from memory where that is known to be right: a store read for each key, not for each
+/// request, and no write, as usage is counted in memory and flushed in batches. The only maker of callers, and so of
+/// permits.
 pub struct Gate {
     store: SharedStore,
     limiter: Limiter,
     format: KeyFormat,
+    product: Product,
     digester: Digester,
-    pepper: PepperNote,
-    masters: MasterKeys,
+    pepper: Arc<PepperNote>,
+    /// In the order in which they are asked: the most frequent first.
+    schemes: Vec<Arc<dyn CredentialScheme>>,
+    chat: Arc<ChatScheme>,
     directory: Arc<Directory>,
+    observers: Arc<Observers>,
     failures: FailureThrottle,
     usage: UsageBuffer,
     totals: [Striped; 2],
@@ -66,180 +84,213 @@ pub struct Totals {
     pub refused: u64,
 }
 
-/// Who was admitted.
-enum Admitted {
-    Master,
-    Holder { holder: Arc<Holder>, verdict: Option<Verdict>, ticket: Option<Ticket> },
-}
+/// The limiter cannot decide from memory.
+struct StoreMustBeAsked;
 
 impl Gate {
     /// A gate of these parts.
-    pub fn new(parts: GateParts) -> Self {
+    pub fn new(parts: GateParts) -> Arc<Self> {
+        let GateParts { store, limiter, format, product, masters, memory, clock, .. } = parts;
         let digester = Digester::new(parts.pepper.as_ref());
-        Self {
-            pepper: PepperNote::new(parts.store.clone(), &digester),
-            directory: Directory::new(parts.store.clone(), parts.clock.clone(), parts.memory),
-            store: parts.store,
-            limiter: parts.limiter,
-            format: parts.format,
+        let pepper = Arc::new(PepperNote::new(store.clone(), &digester));
+        let directory = Directory::new(store.clone(), clock.clone(), memory);
+        let store_clock = Arc::new(StoreClock::new(clock.clone()));
+        let chat = Arc::new(ChatScheme { administrators: parts.administrators });
+        let keys = LiveKeys {
+            store: store.clone(),
+            directory: directory.clone(),
+            store_clock: store_clock.clone(),
+            clock: clock.clone(),
+        };
+        let schemes: Vec<Arc<dyn CredentialScheme>> = vec![
+            Arc::new(KeyScheme {
+                format: format.clone(),
+                digester: digester.clone(),
+                directory: directory.clone(),
+                pepper: pepper.clone(),
+                keys: keys.clone(),
+            }),
+            Arc::new(TicketScheme { digester: digester.clone(), keys }),
+            Arc::new(MasterScheme { masters, store: store.clone(), clock: clock.clone() }),
+            chat.clone(),
+            Arc::new(ProcessScheme),
+        ];
+        Arc::new(Self {
+            store,
+            limiter,
+            format,
+            product,
             digester,
-            masters: parts.masters,
+            pepper,
+            schemes,
+            chat,
+            directory,
+            observers: Arc::default(),
             failures: FailureThrottle::new(parts.failures_per_minute),
             usage: UsageBuffer::new(parts.node),
             totals: Default::default(),
-            store_clock: Arc::new(StoreClock::new(parts.clock.clone())),
-            clock: parts.clock,
-        }
+            clock,
+            store_clock,
+        })
     }
 
-    /// What [`Gate::enter`] would say, where that needs nobody to be asked: the key is in memory, and so is the room in
-    /// its minute. `None`: nothing was decided, and nothing counted.
-    pub fn try_enter(&self, attempt: &Attempt<'_>, need: Need) -> Option<Result<Entry, Denied>> {
-        let credential = attempt.credential.ok().filter(|it| !it.is_ticket && attempt.tenant.is_none())?;
-        // What has the shape of a key is no master key.
-        let secret = self.format.check(credential.token)?;
+    /// What a request presents in the places where credentials are taken: its headers, with lower-case names, and its
+    /// query.
+    pub fn presented<'a>(
+        &self,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+        query: &'a InQuery,
+        places: Places,
+    ) -> Presented<'a> {
+        Presented::read(headers, query, places, &self.product, self.format.prefix())
+    }
+
+    /// Admits the request and authorizes it for what it needs, or refuses it, where that needs no store to be asked: the
+    /// key is in memory, and so is the room in its minute. Counted once, however it ends.
+    pub fn try_enter(self: &Arc<Self>, attempt: &Attempt<'_>, need: Need) -> Entry {
         let at = self.clock.monotonic();
-        let holder = self.directory.get(&self.digester.digest(secret), at)?;
-        let verdict = match holder.rate_limit {
-            None => None,
-            Some(limit) => Some(self.limiter.try_take(holder.id, limit, at)?),
+        let pending = match self.authenticate(attempt, at) {
+            Ok(Authentication::Known(proof)) => {
+                // Whether a tenant is there is for the store to say.
+                if attempt.tenant.is_none()
+                    && let Ok(verdict) = self.try_take(&proof.standing, at)
+                {
+                    let caller = self.limited(proof.standing, verdict, attempt.source());
+                    return Entry::Decided(self.counted(caller.and_then(|caller| self.authorize(caller, need))));
+                }
+                Pending::Room(proof)
+            }
+            Ok(Authentication::Lookup(proof)) => Pending::Proof(proof),
+            Ok(Authentication::Unrecognised | Authentication::Failed) => {
+                return Entry::Decided(self.counted(Err(self.failed(attempt.address).into())));
+            }
+            Err(refusal) => return Entry::Decided(self.counted(Err(refusal.into()))),
         };
-        let now = self.clock.now();
-        let entered = self.room(&holder, verdict, now).map_err(Denied::from).and_then(|()| {
-            let caller = Caller::new(Identity::Key(holder.clone()), source(attempt)).with_room(verdict);
-            self.permit(Ok(caller), Some(&holder), need, attempt.address, now)
-        });
-        Some(self.counted(entered))
+        let (source, tenant) = (attempt.source(), attempt.tenant.map(str::to_owned));
+        Entry::Lookup(Lookup { gate: Arc::clone(self), pending, source, tenant, need })
     }
 
-    /// Admits the request and permits what it needs. Counted once, however it ends.
-    pub async fn enter(&self, attempt: Attempt<'_>, need: Need) -> Result<Entry, Denied> {
+    /// The same, asking the store where it must be.
+    pub async fn enter(self: &Arc<Self>, attempt: Attempt<'_>, need: Need) -> Result<Admission, Denied> {
         match self.try_enter(&attempt, need) {
-            Some(entered) => entered,
-            None => self.counted(self.decide(attempt, need).await),
+            Entry::Decided(decision) => decision,
+            Entry::Lookup(lookup) => lookup.run().await,
         }
     }
 
-    fn counted(&self, entered: Result<Entry, Denied>) -> Result<Entry, Denied> {
+    /// What the scheme says that recognises the credential.
+    fn authenticate(&self, attempt: &Attempt<'_>, at: Duration) -> Result<Authentication, Refusal> {
+        let credential = attempt.credential?;
+        for scheme in &self.schemes {
+            match scheme.authenticate(&credential, attempt, at) {
+                Authentication::Unrecognised => {}
+                said => return Ok(said),
+            }
+        }
+        Ok(Authentication::Unrecognised)
+    }
+
+    /// Decides about a request for which the store must be asked. Counted once, however it ends.
+    pub(crate) async fn decide(
+        &self,
+        pending: Pending,
+        source: Source,
+        tenant: Option<&str>,
+        need: Need,
+    ) -> Result<Admission, Denied> {
+        let decision = self.look_up(pending, source, tenant, need).await;
+        self.counted(decision)
+    }
+
+    async fn look_up(
+        &self,
+        pending: Pending,
+        source: Source,
+        tenant: Option<&str>,
+        need: Need,
+    ) -> Result<Admission, Denied> {
+        let found = match pending {
+            Pending::Room(proof) => Some(proof),
+            Pending::Proof(proof) => proof.await?,
+        };
+        let Some(Proof { standing, ticket }) = found else { return Err(self.failed(source.address).into()) };
+        let verdict = self.take(&standing).await?;
+        let caller = self.limited(standing, verdict, source)?;
+        let holder = caller.holder().cloned();
+        let placed = match (ticket, tenant) {
+            (Some(terms), _) => caller.with_session_limit(terms.session_limit).placed(terms.tenant),
+            (None, Some(tenant)) => self.in_tenant(caller, tenant).await,
+            (None, None) => Ok(caller),
+        };
+        match placed {
+            Ok(caller) => self.authorize(caller, need),
+            Err(refusal) => Err(self.refused(holder.as_ref(), refusal, verdict)),
+        }
+    }
+
+    fn counted(&self, decision: Result<Admission, Denied>) -> Result<Admission, Denied> {
         let [total, refused] = &self.totals;
         total.add_one();
-        if let Err(denied) = &entered {
+        if let Err(denied) = &decision {
             refused.add_one();
             tracing::debug!(code = %denied.refusal.code(), "refused");
         }
-        entered
+        decision
     }
 
-    async fn decide(&self, attempt: Attempt<'_>, need: Need) -> Result<Entry, Denied> {
-        let (identity, verdict, ticket) = match self.admit(&attempt).await? {
-            Admitted::Master => (Identity::Master, None, None),
-            Admitted::Holder { holder, verdict, ticket } => (Identity::Key(holder), verdict, ticket),
-        };
-        let caller = Caller::new(identity, source(&attempt)).with_room(verdict);
-        let holder = caller.holder().cloned();
-        if caller.source().actor == Actor::Master {
-            self.master_used(&caller, attempt.asked, attempt.tenant).await?;
+    /// Takes a unit of the key's minute, if it has a limit and the store need not be asked. One unit is taken for each
+    /// request, here or in [`Gate::take`].
+    fn try_take(&self, standing: &Standing, at: Duration) -> Result<Option<Verdict>, StoreMustBeAsked> {
+        match standing.limit() {
+            None => Ok(None),
+            Some((key, limit)) => self.limiter.try_take(key, limit, at).map(Some).ok_or(StoreMustBeAsked),
         }
-        let placed = match (ticket, attempt.tenant) {
-            (Some(ticket), _) => caller.with_ticket(ticket),
-            (None, None) => Ok(caller),
-            (None, Some(tenant)) => self.in_tenant(caller, tenant).await,
-        };
-        self.permit(placed, holder.as_ref(), need, attempt.address, self.clock.now())
-            .map_err(|denied| Denied { verdict, ..denied })
     }
 
-    /// Permits the caller what it needs, and counts it with the uses of the key.
-    fn permit(
-        &self,
-        caller: Result<Caller, Refusal>,
-        holder: Option<&Arc<Holder>>,
-        need: Need,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Result<Entry, Denied> {
-        let verdict = caller.as_ref().ok().and_then(|caller| caller.room().copied());
-        let permitted = caller.and_then(|caller| caller.into_permit(need));
-        if let Some(holder) = holder {
-            match &permitted {
-                Ok(_) => self.usage.admitted(holder, now, address),
-                Err(refusal) if refusal.code() == ErrorCode::InsufficientScope => {
-                    self.usage.insufficient_scope(holder, now);
-                }
-                Err(_) => {}
+    /// The same, asking the store where it must be.
+    async fn take(&self, standing: &Standing) -> Result<Option<Verdict>, Refusal> {
+        match standing.limit() {
+            None => Ok(None),
+            Some((key, limit)) => self.limiter.take(key, limit).await.map(Some).map_err(|Uncounted| Refusal::Uncounted),
+        }
+    }
+
+    /// The caller, unless the limiter has refused the request.
+    fn limited(&self, standing: Standing, verdict: Option<Verdict>, source: Source) -> Result<Caller, Denied> {
+        if let Some(verdict) = verdict
+            && !verdict.admitted
+        {
+            if let Some(holder) = standing.holder() {
+                self.usage.rate_limited(holder, self.clock.now());
             }
+            return Err(Refusal::RateLimited(verdict).into());
         }
-        permitted.map(|permit| Entry { permit }).map_err(|refusal| Denied { refusal, verdict })
+        Ok(Caller::new(standing, source).with_room(verdict))
     }
 
-    /// Who it is, and whether there is room in the minute: one unit, taken here or in `try_enter`, and nowhere else.
-    async fn admit(&self, attempt: &Attempt<'_>) -> Result<Admitted, Refusal> {
-        let credential = attempt.credential?;
-        if credential.may_be_master && self.masters.holds(credential.token) {
-            return Ok(Admitted::Master);
+    /// Authorizes the caller, and counts the request with the uses of its key.
+    fn authorize(&self, caller: Caller, need: Need) -> Result<Admission, Denied> {
+        if let Err(refusal) = caller.authorize(need) {
+            return Err(self.refused(caller.holder(), refusal, caller.room().copied()));
         }
-        let found = if credential.is_ticket {
-            self.redeemed(credential, attempt).await?.map(|(key, ticket)| (self.holder(&key), Some(ticket)))
-        } else {
-            self.live_key(credential).await?.map(|holder| (holder, None))
-        };
-        let Some((holder, ticket)) = found else { return Err(self.failed(attempt.address)) };
-        let verdict = match holder.rate_limit {
-            None => None,
-            Some(limit) => Some(self.limiter.take(holder.id, limit).await.map_err(|Uncounted| Refusal::Uncounted)?),
-        };
-        self.room(&holder, verdict, self.clock.now())?;
-        Ok(Admitted::Holder { holder, verdict, ticket })
+        if let Some(holder) = caller.holder() {
+            self.usage.admitted(holder, self.clock.now(), caller.source().address);
+        }
+        Ok(Admission::new(caller, need))
     }
 
-    /// Whether the verdict admits the request.
-    fn room(&self, holder: &Arc<Holder>, verdict: Option<Verdict>, now: Timestamp) -> Result<(), Refusal> {
-        match verdict {
-            Some(verdict) if !verdict.admitted => {
-                self.usage.rate_limited(holder, now);
-                Err(Refusal::RateLimited(verdict))
-            }
-            _ => Ok(()),
+    /// A refusal of an authenticated request, counted with those of its key where the caller may not do what it asked.
+    fn refused(&self, holder: Option<&Arc<Holder>>, refusal: Refusal, verdict: Option<Verdict>) -> Denied {
+        if let Some(holder) = holder.filter(|_| refusal.code() == ErrorCode::InsufficientScope) {
+            self.usage.insufficient_scope(holder, self.clock.now());
         }
-    }
-
-    /// The key behind a ticket if both are live, and the ticket, which is used up: also when it was not good for this.
-    async fn redeemed(
-        &self,
-        credential: Credential<'_>,
-        attempt: &Attempt<'_>,
-    ) -> Result<Option<(Key, Ticket)>, Refusal> {
-        let unavailable = |error| {
-            tracing::error!(%error, "a ticket could not be looked up");
-            Refusal::Unavailable
-        };
-        let Some(secret) = Ticket::parse(credential.token) else { return Ok(None) };
-        let note = self.store.take_note(&Ticket::name(&self.digester, &secret)).await.map_err(unavailable)?;
-        let ticket = note.and_then(|note| Ticket::from_note(&note));
-        // It says itself in which tenant it works.
-        let fits = |ticket: &Ticket| attempt.tenant.is_none() && ticket.opens(attempt.asked.route, attempt.origin);
-        let Some(ticket) = ticket.filter(fits) else { return Ok(None) };
-        let found = self.store.key(&ticket.key_tenant, ticket.key).await.map_err(unavailable)?;
-        let now = self.store_time().await.map_err(unavailable)?;
-        let active = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
-        Ok(active.map(|key| (key, ticket)))
-    }
-
-    /// The holder of the key if it is live, by the store's time. A secret of the wrong shape asks no store.
-    async fn live_key(&self, credential: Credential<'_>) -> Result<Option<Arc<Holder>>, Refusal> {
-        let Some(secret) = self.format.check(credential.token) else { return Ok(None) };
-        // The directory has said why.
-        let found = self.directory.find(&self.digester.digest(secret)).await.map_err(|_| Refusal::Unavailable)?;
-        if found.is_some() {
-            self.pepper.proven();
-        }
-        Ok(found)
+        Denied { refusal, verdict }
     }
 
     /// The caller in the tenant that it names. Whether it may name one is decided before whether there is one, which
     /// costs platform callers a read.
     async fn in_tenant(&self, caller: Caller, tenant: &str) -> Result<Caller, Refusal> {
-        caller.permit(Need::Scope(Scope::Platform))?;
+        caller.authorize(Need::Scope(Scope::Platform))?;
         let caller = caller.in_tenant(tenant.parse().map_err(|_| Refusal::UnknownTenant)?)?;
         match self.store.tenant(caller.tenant()).await {
             Ok(Some(_)) => Ok(caller),
@@ -251,44 +302,54 @@ impl Gate {
         }
     }
 
-    /// Records the use of the master key, in the tenant that it names, whatever comes of it. What cannot be recorded is
-    /// not done.
-    async fn master_used(&self, caller: &Caller, asked: Asked<'_>, tenant: Option<&str>) -> Result<(), Refusal> {
-        let named = tenant.and_then(|tenant| tenant.parse().ok());
-        let tenant: TenantId = named.unwrap_or_else(|| caller.tenant().clone());
-        let detail = json!({"method": asked.method, "route": asked.route});
-        let target = Target::Tenant(tenant.clone());
-        let mut entry = caller.permit(Need::Caller)?.entry(self.clock.now(), Action::MasterUsed, target, detail);
-        entry.tenant = tenant;
-        self.store.record(&entry).await.map(|_| ()).map_err(|error| {
-            tracing::error!(%error, "a use of the master key could not be recorded");
-            Refusal::Unavailable
-        })
+    /// The caller as it is now: for whatever acts on when the request was authenticated long ago. Each kind of principal
+    /// is revalidated by its credential scheme; a kind that no scheme vouches for is refused. Fails with
+    /// [`Refusal::InvalidCredential`] once the principal is no more, with [`Refusal::InsufficientScope`] where it may no
+    /// longer work in the caller's tenant, and with [`Refusal::Unavailable`] in an outage.
+    pub async fn revalidate(&self, caller: &Caller) -> Result<Caller, Refusal> {
+        let principal = caller.principal();
+        let scheme = self.schemes.iter().find(|scheme| scheme.vouches_for(principal.kind));
+        let standing = scheme.ok_or(Refusal::InvalidCredential)?.revalidate(&principal).await?;
+        caller.renewed(standing)
     }
 
-    /// The caller as it is now: for whoever acts on when the request was admitted long ago.
-    pub async fn again(&self, caller: Caller) -> Result<Caller, Refusal> {
-        let Some(key) = caller.holder() else { return Ok(caller) };
-        let unavailable = |error| {
-            tracing::error!(%error, "a key could not be looked up");
-            Refusal::Unavailable
-        };
-        let found = self.store.key(&key.tenant, key.id).await.map_err(unavailable)?;
-        let now = self.store_time().await.map_err(unavailable)?;
-        let active = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
-        caller.renewed(self.holder(&active.ok_or(Refusal::InvalidCredential)?))
+    /// The operator at the command line, in the tenant `default`: may do everything. `reason` says what for, and goes
+    /// into the log.
+    pub fn operator(&self, reason: &'static str) -> Caller {
+        tracing::debug!(reason, "the operator is authorized");
+        let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
+        Caller::new(ProcessScheme::operator(), source)
     }
 
-    /// The store's time: by the last look at it, or by one more when that was long ago.
-    async fn store_time(&self) -> StoreResult<Timestamp> {
-        if !self.store_clock.is_fresh(STORE_TIME) {
-            let began = self.clock.monotonic();
-            let now = self.store.now().await?;
-            if self.store_clock.learn(began, now) {
-                self.directory.freshness().flush();
-            }
-        }
-        Ok(self.store_clock.now())
+    /// The gateway of its own accord: may do everything. `reason` says what for, and goes into the log.
+    pub fn internal(&self, reason: &'static str) -> Caller {
+        tracing::debug!(reason, "the gateway is authorized");
+        Caller::new(ProcessScheme::gateway(), Source::gateway())
+    }
+
+    /// The user of the chat with this id: an administrator, or a guest. The chat itself must vouch for the id: one that
+    /// somebody writes into a header or a body proves nothing.
+    pub fn chat_user(&self, user: i64, request_id: Option<RequestId>) -> Caller {
+        let source = Source { actor: Actor::Gateway, door: Door::Chat, address: None, request_id };
+        Caller::new(self.chat.user(user), source)
+    }
+
+    /// Tells this observer of each principal that changes, for as long as somebody else keeps it.
+    pub fn observe(&self, observer: &Arc<dyn PrincipalObserver>) {
+        self.observers.add(observer);
+    }
+
+    /// A key was changed here, and is now this: the cache forgets it, and its observers are told.
+    pub fn key_changed(&self, key: &Key) {
+        self.changed(key.id);
+        self.observers.principal_changed(&PrincipalChange::of_key(key, self.now()));
+    }
+
+    /// A key was revoked here: the cache forgets it, and its observers are told.
+    pub fn key_revoked(&self, tenant: &TenantId, key: KeyId) {
+        self.changed(key);
+        let change = PrincipalChange { actor: Actor::Key(key), tenant: tenant.clone(), now: None };
+        self.observers.principal_changed(&change);
     }
 
     /// A command that was refused behind the door: counted with the refusals of the caller's key.
@@ -313,12 +374,7 @@ impl Gate {
     /// Whoever tells this gate of the changes that others make, out of the record of its store. One is enough; without
     /// any, each request asks the store.
     pub fn follower(&self, feed: Arc<dyn FeedStore>) -> Follower {
-        Follower::new(feed, self.directory.clone(), self.store_clock.clone())
-    }
-
-    /// The holder of a live key that was found another way than by its secret.
-    pub fn holder(&self, key: &Key) -> Arc<Holder> {
-        self.directory.outside(key)
+        Follower::new(feed, self.directory.clone(), self.observers.clone(), self.store_clock.clone())
     }
 
     /// A change of the key was made here, or may have been: what memory knows of it is forgotten at once.
@@ -378,6 +434,11 @@ impl Gate {
         &self.format
     }
 
+    /// What the service calls itself.
+    pub const fn product(&self) -> &Product {
+        &self.product
+    }
+
     /// How digests are made here.
     pub const fn digester(&self) -> &Digester {
         &self.digester
@@ -409,10 +470,6 @@ impl Gate {
     pub fn now(&self) -> Timestamp {
         self.store_clock.now()
     }
-}
-
-fn source(attempt: &Attempt<'_>) -> Source {
-    Source { actor: Actor::Gateway, door: attempt.door, address: attempt.address, request_id: attempt.request_id }
 }
 
 #[cfg(test)]

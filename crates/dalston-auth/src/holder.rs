@@ -4,8 +4,11 @@ use crate::{
     freshness::{Generation, Moment},
     tally::Tally,
 };
-use dalston_model::{Key, KeyId, RateLimit, ScopeSet, TenantId};
+use dalston_model::{Key, KeyId, RateLimit, ScopeSet, TenantId, Timestamp};
 use std::fmt;
+
+/// An `Option` would take twice the room.
+const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 /// The holder of a live key: what is decided by, and nothing else, so that a million of them are small. What the key is
 /// called and the like is asked of the store by whoever shows it.
@@ -18,6 +21,8 @@ pub struct Holder {
     pub scopes: ScopeSet,
     /// Requests per minute; `None` is no limit.
     pub rate_limit: Option<RateLimit>,
+    /// When the key expires; the last moment of all is never.
+    expires: Timestamp,
     /// What had been heard of changes when it was read.
     pub(crate) generation: Generation,
     /// Not after this, whatever is heard: the key or this secret of it ends.
@@ -29,7 +34,13 @@ impl Holder {
     /// Of a key that was found to be live until `ends`.
     pub(crate) fn of(key: &Key, tenant: TenantId, generation: Generation, ends: Moment) -> Self {
         let (id, scopes, rate_limit) = (key.id, key.scopes, key.rate_limit);
-        Self { id, tenant, scopes, rate_limit, generation, ends, tally: Tally::default() }
+        let expires = key.expires_at.unwrap_or(NEVER);
+        Self { id, tenant, scopes, rate_limit, expires, generation, ends, tally: Tally::default() }
+    }
+
+    /// When the key expires; `None` is never.
+    pub fn expires(&self) -> Option<Timestamp> {
+        Some(self.expires).filter(|at| *at < NEVER)
     }
 }
 

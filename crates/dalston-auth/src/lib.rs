@@ -1,7 +1,8 @@
-//! Who may do what: secrets, digests, credentials, callers, the gate. What other services embed.
+//! Who may do what: secrets, digests, credential schemes, principals, permits, the gate. What other services embed.
 //!
-//! A request brings one [`Credential`]; [`Gate::enter`] says who that is and whether there is room in the minute;
-//! [`Caller::permit`] says what they may do and gives a [`Permit`], which nothing else can make.
+//! A request presents one [`Credential`]. [`Gate::enter`] authenticates it, takes a unit of its rate limit and authorizes
+//! it, and gives an [`Admission`]. A use case takes a [`Permit<R>`](Permit) of the right that it needs, which nothing
+//! but a caller of a gate can give.
 
 mod administrators;
 mod attempt;
@@ -15,10 +16,18 @@ mod follower;
 mod freshness;
 mod gate;
 mod holder;
+mod live_keys;
+mod lookup;
 mod mask;
 mod master;
+mod need;
+mod observers;
 mod pepper;
+mod permit;
+mod presented;
+mod product;
 mod refusal;
+mod scheme;
 mod secret;
 mod store_clock;
 mod striped;
@@ -28,18 +37,24 @@ mod token;
 mod usage;
 
 pub use administrators::Administrators;
-pub use attempt::{Asked, Attempt, Denied, Entry};
-pub use caller::{Caller, Identity, Need, Permit};
-pub use credential::{Candidate, Credential, Place};
+pub use attempt::{Asked, Attempt, Denied};
+pub use caller::Caller;
+pub use credential::{Credential, Place};
 pub use digester::{Digester, Pepper};
 pub use directory::{Memory, MemoryFigures};
 pub use failures::FailureThrottle;
 pub use follower::{Follower, News};
 pub use gate::{Gate, GateParts, Totals};
 pub use holder::Holder;
+pub use lookup::{Entry, Lookup};
 pub use mask::Mask;
 pub use master::{MasterKeyError, MasterKeys};
+pub use need::{Need, Right, rights};
+pub use observers::{PrincipalChange, PrincipalObserver};
 pub use pepper::PepperError;
+pub use permit::{Admission, Permit};
+pub use presented::{InQuery, Places, Presented};
+pub use product::{Product, ProductError};
 pub use refusal::Refusal;
 pub use secret::{KeyFormat, KeyFormatError, KeyPrefix, PlainKey, PresentedKey};
 pub use ticket::Ticket;

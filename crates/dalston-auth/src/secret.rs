@@ -103,7 +103,7 @@ impl KeyFormat {
 
     /// The secret, if the text has the shape of one: prefix, length, alphabet, checksum. Asks no store.
     pub fn parse(&self, text: &str) -> Option<PlainKey> {
-        self.check(text).map(|presented| PlainKey(Zeroizing::new(presented.0.to_owned())))
+        self.check(text.as_bytes()).map(|_| PlainKey(Zeroizing::new(text.to_owned())))
     }
 
     /// Whether a text holds such a secret, wherever in it.
@@ -111,20 +111,21 @@ impl KeyFormat {
         text.match_indices(self.prefix.as_str()).any(|(at, prefix)| {
             let fits = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
             let length = text.as_bytes()[at + prefix.len()..].iter().take_while(|b| fits(b)).count();
-            let with = |length: usize| text.get(at..at + prefix.len() + length).and_then(|text| self.check(text));
+            let with =
+                |length: usize| text.get(at..at + prefix.len() + length).and_then(|text| self.check(text.as_bytes()));
             // A secret with a checksum is one whatever follows it; without, only if nothing does.
             with(length).or_else(|| with(length.min(RANDOM + CHECKSUM))).is_some()
         })
     }
 
     /// The same as [`KeyFormat::parse`], without a copy: of a secret that somebody presents.
-    pub fn check<'a>(&self, text: &'a str) -> Option<PresentedKey<'a>> {
-        let body = text.as_bytes().strip_prefix(self.prefix.as_bytes())?;
+    pub fn check<'a>(&self, text: &'a [u8]) -> Option<PresentedKey<'a>> {
+        let body = text.strip_prefix(self.prefix.as_bytes())?;
         let sound = match body.len() {
             RANDOM => body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
             // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
             49 if body.iter().fold(true, |sound, byte| sound & byte.is_ascii_alphanumeric()) => {
-                let (covered, checksum) = text.as_bytes().split_at(text.len() - CHECKSUM);
+                let (covered, checksum) = text.split_at(text.len() - CHECKSUM);
                 base62_of_u32(crc32fast::hash(covered)) == checksum
             }
             _ => false,
@@ -150,17 +151,17 @@ impl PlainKey {
 
 /// A secret of the right shape where it lies: in the head of a request. Good for a digest, and nothing else.
 #[derive(Clone, Copy)]
-pub struct PresentedKey<'a>(&'a str);
+pub struct PresentedKey<'a>(&'a [u8]);
 
 impl<'a> From<&'a PlainKey> for PresentedKey<'a> {
     fn from(key: &'a PlainKey) -> Self {
-        Self(&key.0)
+        Self(key.0.as_bytes())
     }
 }
 
 impl PresentedKey<'_> {
     pub(crate) const fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.0
     }
 }
 

@@ -29,13 +29,13 @@ impl Ticket {
     }
 
     /// The secret, if the text has the shape of one. Asks no store.
-    pub fn parse(text: &str) -> Option<PlainKey> {
-        KeyFormat::tickets().parse(text)
+    pub fn parse(text: &[u8]) -> Option<PlainKey> {
+        KeyFormat::tickets().parse(std::str::from_utf8(text).ok()?)
     }
 
     /// Whether a text is meant as a ticket.
-    pub fn is_meant(text: &str) -> bool {
-        text.starts_with(TICKET)
+    pub fn is_meant(text: &[u8]) -> bool {
+        text.starts_with(TICKET.as_bytes())
     }
 
     /// The name of its note.
@@ -87,7 +87,7 @@ mod tests {
         let entropy = SeededEntropy::new(1);
         let secret = Ticket::mint(&entropy).unwrap();
         assert!(secret.expose().starts_with("dt_") && KeyFormat::default().parse(secret.expose()).is_none());
-        assert!(Ticket::parse(secret.expose()).is_some() && Ticket::is_meant(secret.expose()));
+        assert!(Ticket::parse(secret.expose().as_bytes()).is_some() && Ticket::is_meant(secret.expose().as_bytes()));
         let ticket = Ticket {
             key_tenant: TenantId::default(),
             key: KeyId::new(Timestamp::from_secs(1), &entropy).unwrap(),

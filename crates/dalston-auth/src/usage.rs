@@ -189,10 +189,7 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        freshness::{Freshness, Moment},
-        tally::Tally,
-    };
+    use crate::freshness::{Freshness, Moment};
     use async_trait::async_trait;
     use dalston_model::{Refused, ScopeSet, SeededEntropy, TenantId, Usage};
     use dalston_store::StoreError;
@@ -294,15 +291,25 @@ mod tests {
 
     fn holder(id: KeyId) -> Arc<Holder> {
         let freshness = Freshness::new(Duration::from_secs(1));
-        Arc::new(Holder {
+        let entropy = SeededEntropy::new(1);
+        let secret = crate::KeyFormat::default().mint(&entropy).unwrap();
+        let key = dalston_model::Key {
             id,
             tenant: TenantId::default(),
+            prefix: secret.prefix().to_owned(),
+            name: "one".parse().unwrap(),
+            description: None,
             scopes: ScopeSet::DEFAULT,
             rate_limit: None,
-            generation: freshness.begin(Moment::FIRST).generation,
-            ends: Moment::FIRST,
-            tally: Tally::default(),
-        })
+            enabled: true,
+            created_at: NOW,
+            created_by: None,
+            expires_at: None,
+            revoked_at: None,
+            metadata: dalston_model::Metadata::default(),
+        };
+        let began = freshness.begin(Moment::FIRST);
+        Arc::new(Holder::of(&key, key.tenant.clone(), began.generation, Moment::FIRST))
     }
 
     #[test]

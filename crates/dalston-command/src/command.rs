@@ -2,7 +2,7 @@
 
 use crate::{Answer, AnyAnswer, Arguments, Drawing, Output, Registry, arguments::parse, schema};
 use bytes::Bytes;
-use dalston_auth::{Need, Permit};
+use dalston_auth::{Admission, Caller, Need, Permit, Right};
 use dalston_model::Timestamp;
 use dalston_service::{Repeat, ServiceResult, Services};
 use schemars::JsonSchema;
@@ -85,19 +85,39 @@ impl HttpRoute {
 }
 
 /// What a running command has at hand.
-pub struct Context<'a> {
+pub struct Context<'a, R: Right> {
     /// The table itself.
     pub registry: &'a Registry,
     /// The use cases.
     pub services: &'a Services,
     /// The proof that the caller may run it.
-    pub permit: Permit,
+    pub permit: Permit<R>,
     /// The client's `Idempotency-Key`, if it sent one.
     pub repeat: Option<Repeat>,
 }
 
+/// A call of a command, as a door makes it: whether the caller may make it is not checked yet.
+pub(crate) struct Call<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) services: &'a Services,
+    pub(crate) admission: Admission,
+    pub(crate) repeat: Option<Repeat>,
+}
+
+impl<'a> Call<'a> {
+    /// What the command has at hand, once the caller is authorized. A refusal is counted with those of the caller's key.
+    fn context<R: Right>(self) -> ServiceResult<Context<'a, R>> {
+        let Self { registry, services, admission, repeat } = self;
+        let permit = admission.permit().inspect_err(|_| services.gate.refused_behind(admission.caller()))?;
+        Ok(Context { registry, services, permit, repeat })
+    }
+}
+
 /// A command. Its doc comment is its summary, its fields are its parameters, their doc comments what they mean.
 pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
+    /// What it asks of the caller.
+    type Right: Right;
+
     /// What it puts out.
     type Output: Output;
 
@@ -105,8 +125,6 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     const NAME: &'static str;
     /// Its name as a tool of MCP and language models.
     const TOOL: &'static str;
-    /// What it asks of the caller.
-    const NEED: Need;
     /// What running it does.
     const EFFECT: Effect;
     /// Its HTTP route.
@@ -132,13 +150,14 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     }
 
     /// Its answer as JSON without arguments, where one is kept ready: a door that gives bytes need not run it then.
-    fn ready(services: &Services, permit: &Permit) -> Option<Bytes> {
-        let _ = (services, permit);
+    fn ready(services: &Services, caller: &Caller) -> Option<Bytes> {
+        let _ = (services, caller);
         None
     }
 
     /// Runs it.
-    fn run(self, context: Context<'_>) -> impl Future<Output = ServiceResult<Answer<Self::Output>>> + Send;
+    fn run(self, context: Context<'_, Self::Right>)
+    -> impl Future<Output = ServiceResult<Answer<Self::Output>>> + Send;
 }
 
 /// A parameter of a command.
@@ -183,9 +202,9 @@ pub struct Row {
     /// The JSON Schema of its output (draft 2020-12).
     pub output: Map<String, Value>,
     read: fn(&Row, Value) -> Result<AnyAnswer, ShapeError>,
-    ready: fn(&Services, &Permit) -> Option<Bytes>,
+    ready: fn(&Services, &Caller) -> Option<Bytes>,
     check: fn(&Row, Arguments) -> ServiceResult<()>,
-    run: for<'a> fn(&'a Row, Context<'a>, Arguments) -> Running<'a>,
+    run: for<'a> fn(&'a Row, Call<'a>, Arguments) -> Running<'a>,
 }
 
 impl Row {
@@ -198,7 +217,7 @@ impl Row {
             name: C::NAME,
             tool: C::TOOL,
             summary,
-            need: C::NEED,
+            need: C::Right::NEED,
             effect: C::EFFECT,
             route: C::ROUTE,
             columns: C::COLUMNS,
@@ -213,8 +232,11 @@ impl Row {
             },
             ready: C::ready,
             check: |row, arguments| parse::<C>(row, arguments).map(|_| ()),
-            run: |row, context, arguments| {
-                Box::pin(async move { AnyAnswer::of::<C>(parse::<C>(row, arguments)?.run(context).await?) })
+            run: |row, call, arguments| {
+                Box::pin(async move {
+                    let context = call.context::<C::Right>()?;
+                    AnyAnswer::of::<C>(parse::<C>(row, arguments)?.run(context).await?)
+                })
             },
         }
     }
@@ -238,8 +260,8 @@ impl Row {
     }
 
     /// The answer as JSON without arguments, where one is kept ready for a caller who may run it.
-    pub fn ready(&self, services: &Services, permit: &Permit) -> Option<Bytes> {
-        (self.ready)(services, permit)
+    pub fn ready(&self, services: &Services, caller: &Caller) -> Option<Bytes> {
+        caller.may(self.need).then(|| (self.ready)(services, caller)).flatten()
     }
 
     /// The name as slash text: `/keys_list`.
@@ -251,8 +273,8 @@ impl Row {
         (self.check)(self, arguments)
     }
 
-    pub(crate) async fn run(&self, context: Context<'_>, arguments: Arguments) -> ServiceResult<AnyAnswer> {
-        (self.run)(self, context, arguments).await
+    pub(crate) async fn run(&self, call: Call<'_>, arguments: Arguments) -> ServiceResult<AnyAnswer> {
+        (self.run)(self, call, arguments).await
     }
 }
 

@@ -1,10 +1,12 @@
 //! The table of commands, and the one way to run one.
 
 use crate::{
-    Answer, AnyAnswer, Arguments, Command, Context, Row,
+    Answer, AnyAnswer, Arguments, Command, Row,
+    command::Call,
     commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
-use dalston_auth::Caller;
+use dalston_auth::{Admission, Caller};
+use dalston_model::{Principal, ScopeSet};
 use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
 
 /// All commands.
@@ -67,14 +69,15 @@ impl Registry {
         &self.rows
     }
 
-    /// The commands that the caller may use.
-    pub fn of(&self, caller: &Caller) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| caller.may(row.need))
+    /// The commands that a caller with these scopes may use.
+    pub fn of(&self, scopes: ScopeSet) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| row.need.is_met_by(scopes))
     }
 
-    /// What `help` answers a caller who is nobody's key: it takes the table alone.
-    pub fn help(&self, caller: &Caller) -> ServiceResult<AnyAnswer> {
-        AnyAnswer::of::<help::Help>(Answer::new(help::HelpView::new(self, caller, None)))
+    /// What `help` answers a principal that is no key: it takes the table alone.
+    pub fn help(&self, principal: &Principal) -> ServiceResult<AnyAnswer> {
+        let help = help::HelpView::new(self, principal, principal.actor.kind(), None);
+        AnyAnswer::of::<help::Help>(Answer::new(help))
     }
 
     /// The command with this name as a tool.
@@ -94,11 +97,11 @@ impl Registry {
 
     /// Whether a command would run for a caller, as far as rights and the shape of its arguments go. Runs nothing.
     pub fn check(&self, services: &Services, caller: &Caller, row: &Row, arguments: Arguments) -> ServiceResult<()> {
-        caller.permit(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
+        caller.authorize(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
         row.check(arguments)
     }
 
-    /// Runs a command for a caller: asks for the permit, reads the arguments, runs, answers. Every door comes here.
+    /// Runs the command of this name for a caller.
     pub async fn invoke(
         &self,
         services: &Services,
@@ -108,20 +111,20 @@ impl Registry {
         repeat: Option<Repeat>,
     ) -> ServiceResult<AnyAnswer> {
         let row = self.row(name).ok_or(ServiceError::NotFound("Command"))?;
-        self.run(services, caller, row, arguments, repeat).await
+        self.run(services, caller.clone().into(), row, arguments, repeat).await
     }
 
-    /// The same of a row of this table.
+    /// Runs a command of this table: authorizes the caller, unless a guard has done so, reads the arguments, runs,
+    /// answers. Every door comes here.
     pub async fn run(
         &self,
         services: &Services,
-        caller: &Caller,
+        admission: Admission,
         row: &Row,
         arguments: Arguments,
         repeat: Option<Repeat>,
     ) -> ServiceResult<AnyAnswer> {
-        let permit = caller.permit(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
-        row.run(Context { registry: self, services, permit, repeat }, arguments).await
+        row.run(Call { registry: self, services, admission, repeat }, arguments).await
     }
 }
 

@@ -5,8 +5,7 @@
 
 use crate::{Settings, admin_box};
 use anyhow::{Context, Result};
-use dalston_auth::{Caller, Gate, Identity, Need, PlainKey};
-use dalston_model::Source;
+use dalston_auth::{Gate, PlainKey};
 use dalston_service::Services;
 use dalston_store::{Found, Mark, SharedStore};
 use std::{
@@ -57,9 +56,7 @@ impl FirstKey<'_> {
     }
 
     async fn insert(&self, folder: &Path, terminal: Option<Shown<'_>>) -> Result<()> {
-        let permit = Caller::new(Identity::Gateway, Source::gateway())
-            .permit(Need::Caller)
-            .map_err(|it| anyhow::anyhow!(it.detail()))?;
+        let permit = self.gate.internal("the first admin key").permit().map_err(|it| anyhow::anyhow!(it.detail()))?;
         self.gate.claim_pepper().await?;
         let mut written = None;
         let made = self.services.keys.create_first(&permit, |secret| {

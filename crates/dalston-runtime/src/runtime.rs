@@ -6,7 +6,7 @@ use crate::{
     open, work,
 };
 use anyhow::{Context, Result};
-use dalston_auth::{Follower, Gate, GateParts, KeyFormat};
+use dalston_auth::{Follower, Gate, GateParts, KeyFormat, Product};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
@@ -122,17 +122,19 @@ impl Runtime {
         let (nodes, outage) = (settings.nodes, settings.rate_outage);
         let node = NodeId::new(clock.now(), &*entropy)?;
         let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, node, nodes, rates, outage }));
-        let gate = Arc::new(Gate::new(GateParts {
+        let gate = Gate::new(GateParts {
             store: store.clone(),
             limiter: limiter.clone(),
             format: KeyFormat::default(),
+            product: Product::default(),
             pepper: settings.pepper.take(),
             masters: std::mem::take(&mut settings.masters),
+            administrators: settings.administrators.clone(),
             failures_per_minute: settings.auth_failures_per_minute,
             memory: settings.memory,
             node,
             clock: clock.clone(),
-        }));
+        });
         gate.check_pepper().await?;
         let feed = feed.unwrap_or_else(|| store.clone());
         let mut follower = gate.follower(feed.clone());
@@ -375,7 +377,7 @@ impl Runtime {
         }
     }
 
-    /// Hears what changed, and has all obey it who must.
+    /// Reads what changed since the last time. The gate's observers are told of each change.
     async fn follow(&self) {
         let mut follower = self.follower.lock().await;
         loop {
@@ -387,13 +389,6 @@ impl Runtime {
                     return;
                 }
             };
-            for change in news.changes {
-                if change.key.revoked_at.is_some() {
-                    self.services.jobs.key_revoked();
-                }
-                self.services.crowd.saw(&change.key.tenant);
-                self.services.streams.key_changed(&change.key, self.clock.now());
-            }
             if !news.more {
                 self.services.status.fed(follower.seen());
                 return;

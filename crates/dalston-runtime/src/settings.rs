@@ -286,7 +286,7 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.store, StoreUrl::Sqlite("dalston-data/dalston.db".into()));
-        assert!(!settings.masters.holds(""));
+        assert!(!settings.masters.holds(b""));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The audit log: list, verify.
 
 use crate::{ServiceError, ServiceResult, Shares};
-use dalston_auth::{Need, Permit};
+use dalston_auth::{Need, Permit, rights};
 use dalston_model::{Action, Actor, AuditHash, PageLimit, Scope, TenantId, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, SharedStore};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Audits {
     }
 
     /// A page of records: of the caller's tenant, for platform callers of all.
-    pub async fn list(&self, permit: &Permit, filter: &AuditFilter) -> ServiceResult<AuditPage> {
+    pub async fn list(&self, permit: &Permit<rights::Admin>, filter: &AuditFilter) -> ServiceResult<AuditPage> {
         let all = permit.caller().may(Need::Scope(Scope::Platform));
         let AuditFilter { actor, action, since, until, before, limit } = *filter;
         let tenant = (!all).then(|| permit.tenant().clone());
@@ -78,7 +78,12 @@ impl Audits {
     ///
     /// A store that is older than the chain has records without a link, up to the one below `first`; anywhere else a
     /// record without one was tampered with.
-    pub async fn verify(&self, permit: &Permit, known: Option<Head>, first: u64) -> ServiceResult<Verified> {
+    pub async fn verify(
+        &self,
+        permit: &Permit<rights::Admin>,
+        known: Option<Head>,
+        first: u64,
+    ) -> ServiceResult<Verified> {
         let busy = || ServiceError::Conflict("The audit log is being verified already".into());
         let _place = self.following.take(permit.tenant()).ok_or_else(busy)?;
         let sees_all = permit.caller().may(Need::Scope(Scope::Platform));

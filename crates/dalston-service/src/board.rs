@@ -105,7 +105,7 @@ impl Board {
         self.came.notified().await;
     }
 
-    /// Says that a key was revoked.
+    /// Says that a key is live no more: its jobs that wait are cancelled where it was revoked.
     pub(crate) fn orphaned(&self) {
         self.orphaned.notify_one();
     }

@@ -93,7 +93,7 @@ impl Claims {
 
     /// Whether the secret leads to a key that is neither revoked nor expired. One that is disabled may be enabled again.
     async fn opens_key(&self, secret: &SecretText) -> ServiceResult<bool> {
-        let Some(secret) = self.gate.format().check(secret.expose()) else { return Ok(false) };
+        let Some(secret) = self.gate.format().check(secret.expose().as_bytes()) else { return Ok(false) };
         let found = self.store.find_key(&self.gate.digester().digest(secret)).await?;
         Ok(found.is_some_and(|found| {
             let ends = [found.key.expires_at, found.secret_expires_at].into_iter().flatten();

@@ -4,11 +4,11 @@ use crate::{
     Blobs, BucketError, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob,
     board::Board, keys::other_payload, keys::plain, views,
 };
-use dalston_auth::{Gate, Need, Permit, Refusal};
+use dalston_auth::{Gate, Permit, Refusal, Right, rights};
 use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
 use dalston_model::{
-    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, Scope,
-    SharedClock, SharedEntropy, Target,
+    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
+    SharedEntropy, Target,
 };
 use dalston_store::{CancelJob, DeleteJob, InsertJob, Lease, Repeated, SharedStore, Store};
 use serde_json::json;
@@ -43,6 +43,13 @@ pub enum Cancelled {
     Cancelling,
 }
 
+/// Rights that a job is shown to: whoever may read jobs, and whoever may create one, of the one that it created.
+pub trait SeesJobs: Right {}
+
+impl SeesJobs for rights::JobsRead {}
+
+impl SeesJobs for rights::JobsWrite {}
+
 /// The use cases on jobs.
 pub struct Jobs {
     pub(crate) store: SharedStore,
@@ -71,12 +78,12 @@ impl Jobs {
     }
 
     /// Refuses an upload of so many bytes when the disk has no room for it.
-    pub async fn room(&self, _permit: &Permit, bytes: u64) -> ServiceResult<()> {
+    pub async fn room(&self, _permit: &Permit<rights::JobsWrite>, bytes: u64) -> ServiceResult<()> {
         self.blobs.room(bytes).await
     }
 
     /// A file for an upload that is about to arrive. `digest` asks for its SHA-256.
-    pub async fn stage(&self, _permit: &Permit, digest: bool) -> ServiceResult<Staged> {
+    pub async fn stage(&self, _permit: &Permit<rights::JobsWrite>, digest: bool) -> ServiceResult<Staged> {
         let id = JobId::new(self.clock.now(), &*self.entropy)?;
         self.blobs.stage(id, digest).await
     }
@@ -86,7 +93,7 @@ impl Jobs {
     /// bring back what was deleted.
     pub async fn create(
         &self,
-        permit: &Permit,
+        permit: &Permit<rights::JobsWrite>,
         mut staged: Staged,
         upload: Upload,
         repeat: Option<&Repeat>,
@@ -153,7 +160,7 @@ impl Jobs {
     }
 
     /// What the file is, which must be something that the engine may read. A client that goes away takes the probe with it.
-    async fn identify(&self, permit: &Permit, staged: &Staged) -> ServiceResult<Audio> {
+    async fn identify(&self, permit: &Permit<rights::JobsWrite>, staged: &Staged) -> ServiceResult<Audio> {
         if staged.size() == 0 {
             return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
         }
@@ -191,7 +198,7 @@ impl Jobs {
     /// A page of the tenant's jobs, of one status when it is given.
     pub async fn list(
         &self,
-        permit: &Permit,
+        permit: &Permit<rights::JobsRead>,
         page: &PageRequest,
         status: Option<JobStatus>,
     ) -> ServiceResult<Page<Job>> {
@@ -199,13 +206,13 @@ impl Jobs {
     }
 
     /// The job of this id.
-    pub async fn get(&self, permit: &Permit, id: JobId) -> ServiceResult<Job> {
+    pub async fn get<R: SeesJobs>(&self, permit: &Permit<R>, id: JobId) -> ServiceResult<Job> {
         self.store.job(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
     /// The job once it has ended, or as it is after this time at most. As it is at once when too many wait. A store that
     /// cannot be asked is asked again: the job is then as it was seen last.
-    pub async fn ended(&self, permit: &Permit, job: Job, patience: Duration) -> ServiceResult<Job> {
+    pub async fn ended<R: SeesJobs>(&self, permit: &Permit<R>, job: Job, patience: Duration) -> ServiceResult<Job> {
         if patience.is_zero() || job.status.is_ended() {
             return Ok(job);
         }
@@ -217,7 +224,13 @@ impl Jobs {
     }
 
     /// The same, for somebody who has a seat already.
-    pub async fn awaited(&self, permit: &Permit, mut job: Job, seat: Seat, patience: Duration) -> ServiceResult<Job> {
+    pub async fn awaited<R: SeesJobs>(
+        &self,
+        permit: &Permit<R>,
+        mut job: Job,
+        seat: Seat,
+        patience: Duration,
+    ) -> ServiceResult<Job> {
         let (mut watch, mut over) = (seat.watch(job.id), pin!(sleep(patience)));
         // From here on no change is missed.
         loop {
@@ -237,21 +250,18 @@ impl Jobs {
     }
 
     /// The job of this id, for a caller who was permitted long ago: what it may is looked at again.
-    async fn again(&self, permit: &Permit, id: JobId) -> ServiceResult<Job> {
-        let read = Need::Scope(Scope::JobsRead);
-        // Whoever may only make jobs is told of the one that it made.
-        let need = if permit.caller().may(read) { read } else { Need::Caller };
-        let permit = self.gate.again(permit.caller().clone()).await?.permit(need)?;
-        self.get(&permit, id).await
+    async fn again<R: SeesJobs>(&self, permit: &Permit<R>, id: JobId) -> ServiceResult<Job> {
+        let caller = self.gate.revalidate(permit.caller()).await?;
+        self.get(&caller.permit::<R>()?, id).await
     }
 
     /// A seat for whoever will wait for a job. `None`: too many of the tenant wait, or too many at all.
-    pub fn seat(&self, permit: &Permit) -> Option<Seat> {
+    pub fn seat<R: SeesJobs>(&self, permit: &Permit<R>) -> Option<Seat> {
         self.board.seat(permit.tenant())
     }
 
     /// Cancels a job that has not ended.
-    pub async fn cancel(&self, permit: &Permit, id: JobId) -> ServiceResult<Cancelled> {
+    pub async fn cancel(&self, permit: &Permit<rights::JobsWrite>, id: JobId) -> ServiceResult<Cancelled> {
         let now = self.clock.now();
         let entry = permit.entry(now, Action::JobCancelled, Target::Job(id), json!({}));
         match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
@@ -271,7 +281,7 @@ impl Jobs {
     }
 
     /// Deletes an ended job: its row, then its audio and its transcript.
-    pub async fn purge(&self, permit: &Permit, id: JobId) -> ServiceResult<()> {
+    pub async fn purge(&self, permit: &Permit<rights::JobsWrite>, id: JobId) -> ServiceResult<()> {
         let job = self.get(permit, id).await?;
         let entry = permit.entry(self.clock.now(), Action::JobDeleted, Target::Job(id), json!({}));
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
@@ -281,11 +291,6 @@ impl Jobs {
             DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
             DeleteJob::Unknown => Err(ServiceError::NotFound(NOUN)),
         }
-    }
-
-    /// Says that a key was revoked, here or elsewhere: its jobs that wait are cancelled.
-    pub fn key_revoked(&self) {
-        self.board.orphaned();
     }
 
     /// Says that the gateway stops: no job begins any more, and nobody waits for one.

@@ -1,8 +1,8 @@
 //! Keys: create, list, get, update, rotate, revoke, usage.
 
-use crate::{ServiceError, ServiceResult, Streams, board::Board, cards::Cards};
+use crate::{ServiceError, ServiceResult, cards::Cards};
 use bytes::Bytes;
-use dalston_auth::{Gate, Holder, Permit, PlainKey, Refusal};
+use dalston_auth::{Gate, Holder, Permit, PlainKey, Refusal, Right, rights};
 use dalston_model::{
     Action, Day, Description, Key, KeyDigest, KeyId, KeyPatch, KeyState, Metadata, Name, Page, PageRequest, RateLimit,
     Scope, ScopeSet, SharedClock, SharedEntropy, Target, TenantId, Timestamp, Usage,
@@ -71,7 +71,7 @@ impl Repeat {
     }
 
     /// The claim of it, for one caller and one command.
-    pub(crate) fn claim(&self, permit: &Permit, command: &str, now: Timestamp) -> Claim {
+    pub(crate) fn claim<R: Right>(&self, permit: &Permit<R>, command: &str, now: Timestamp) -> Claim {
         Claim {
             scope: format!("{}/{}/{command}", permit.tenant(), permit.actor()),
             // A digest: whoever sends a secret here by mistake must not find it in the store.
@@ -111,27 +111,23 @@ pub struct RotatedKey {
 pub struct Keys {
     store: SharedStore,
     gate: Arc<Gate>,
-    streams: Arc<Streams>,
-    board: Arc<Board>,
     cards: Cards,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
 
 impl Keys {
-    pub(crate) fn new(
-        store: SharedStore,
-        gate: Arc<Gate>,
-        streams: Arc<Streams>,
-        board: Arc<Board>,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-    ) -> Self {
-        Self { store, gate, streams, board, cards: Cards::default(), clock, entropy }
+    pub(crate) fn new(store: SharedStore, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { store, gate, cards: Cards::default(), clock, entropy }
     }
 
     /// Makes a key, never wider than the caller.
-    pub async fn create(&self, permit: &Permit, ask: CreateKey, repeat: Option<&Repeat>) -> ServiceResult<Minted> {
+    pub async fn create(
+        &self,
+        permit: &Permit<rights::Admin>,
+        ask: CreateKey,
+        repeat: Option<&Repeat>,
+    ) -> ServiceResult<Minted> {
         let now = self.gate.now();
         let tenant = tenant_of(permit, ask.tenant.clone())?;
         within(permit, ask.scopes)?;
@@ -156,7 +152,7 @@ impl Keys {
     /// secret before the key is there, so that no crash can leave a key whose secret nobody has.
     pub async fn create_first(
         &self,
-        permit: &Permit,
+        permit: &Permit<rights::Admin>,
         minted: impl FnOnce(&PlainKey) -> std::io::Result<()>,
     ) -> ServiceResult<Option<Minted>> {
         let now = self.gate.now();
@@ -181,7 +177,7 @@ impl Keys {
 
     fn mint(
         &self,
-        permit: &Permit,
+        permit: &Permit<rights::Admin>,
         tenant: &TenantId,
         ask: CreateKey,
         now: Timestamp,
@@ -211,12 +207,17 @@ impl Keys {
     }
 
     /// A page of the tenant's keys, without the revoked ones unless told.
-    pub async fn list(&self, permit: &Permit, page: &PageRequest, revoked: bool) -> ServiceResult<Page<UsedKey>> {
+    pub async fn list(
+        &self,
+        permit: &Permit<rights::Admin>,
+        page: &PageRequest,
+        revoked: bool,
+    ) -> ServiceResult<Page<UsedKey>> {
         Ok(self.store.keys(permit.tenant(), page, revoked).await?)
     }
 
     /// The key of this id.
-    pub async fn get(&self, permit: &Permit, id: KeyId) -> ServiceResult<UsedKey> {
+    pub async fn get(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<UsedKey> {
         self.store.key(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
@@ -238,7 +239,7 @@ impl Keys {
 
     /// Changes fields of a key that does not go beyond the caller, to values that do not either. The caller's own key
     /// stays a live admin key, and so does the tenant's last one.
-    pub async fn update(&self, permit: &Permit, id: KeyId, patch: &KeyPatch) -> ServiceResult<UsedKey> {
+    pub async fn update(&self, permit: &Permit<rights::Admin>, id: KeyId, patch: &KeyPatch) -> ServiceResult<UsedKey> {
         let now = self.gate.now();
         if patch.fields().is_empty() {
             return Err(ServiceError::invalid("body", "must change at least one field"));
@@ -262,7 +263,7 @@ impl Keys {
         let outcome = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await;
         self.gate.changed(id);
         let used = changed(outcome?)?;
-        self.streams.key_changed(&used.key, now);
+        self.gate.key_changed(&used.key);
         Ok(used)
     }
 
@@ -270,7 +271,7 @@ impl Keys {
     /// overlap of an earlier rotation runs this is a conflict, unless `overlap` ends it.
     pub async fn rotate(
         &self,
-        permit: &Permit,
+        permit: &Permit<rights::Admin>,
         id: KeyId,
         overlap: Overlap,
         repeat: Option<&Repeat>,
@@ -300,7 +301,7 @@ impl Keys {
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
     /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may revoke its workers' keys too; those
     /// of the platform are not the tenant's.
-    pub async fn revoke(&self, permit: &Permit, id: KeyId) -> ServiceResult<()> {
+    pub async fn revoke(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<()> {
         let now = self.gate.now();
         if permit.actor().key() == Some(id) {
             return Err(own_key());
@@ -311,8 +312,7 @@ impl Keys {
         self.gate.changed(id);
         match outcome? {
             RevokeKey::Revoked | RevokeKey::AlreadyRevoked(_) => {
-                self.streams.key_revoked(id);
-                self.board.orphaned();
+                self.gate.key_revoked(permit.tenant(), id);
                 Ok(())
             }
             RevokeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
@@ -321,7 +321,7 @@ impl Keys {
     }
 
     /// How the key is used. What this node counted of it is written first.
-    pub async fn usage(&self, permit: &Permit, id: KeyId) -> ServiceResult<Usage> {
+    pub async fn usage(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<Usage> {
         self.gate.write_usage_of(id).await?;
         let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
         self.store.usage(permit.tenant(), id, since).await?.ok_or(ServiceError::NotFound(NOUN))
@@ -338,7 +338,7 @@ fn changed(changed: ChangeKey) -> ServiceResult<UsedKey> {
 }
 
 /// The tenant of a new key: the caller's, unless a platform caller names another.
-fn tenant_of(permit: &Permit, asked: Option<TenantId>) -> ServiceResult<TenantId> {
+fn tenant_of(permit: &Permit<rights::Admin>, asked: Option<TenantId>) -> ServiceResult<TenantId> {
     match asked {
         Some(tenant) if tenant != *permit.tenant() => {
             let caller = permit.caller().clone().in_tenant(tenant)?;
@@ -356,7 +356,7 @@ pub(crate) fn plain(gate: &Gate, metadata: &Metadata) -> ServiceResult<()> {
 }
 
 /// Nobody gives what they do not have.
-fn within(permit: &Permit, scopes: ScopeSet) -> ServiceResult<()> {
+fn within(permit: &Permit<rights::Admin>, scopes: ScopeSet) -> ServiceResult<()> {
     if permit.scopes().covers(scopes) {
         return Ok(());
     }
@@ -364,7 +364,7 @@ fn within(permit: &Permit, scopes: ScopeSet) -> ServiceResult<()> {
     Err(Refusal::InsufficientScope(beyond).into())
 }
 
-fn guard(permit: &Permit, at: Timestamp) -> Guard {
+fn guard(permit: &Permit<rights::Admin>, at: Timestamp) -> Guard {
     let scopes = permit.scopes();
     Guard { at, within: Some(scopes), keep_admin: !scopes.grants(Scope::Platform) }
 }

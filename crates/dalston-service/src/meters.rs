@@ -1,8 +1,8 @@
 //! Meters: how much audio a key and a tenant used, and how much they may.
 
 use crate::{ServiceError, ServiceResult};
-use dalston_auth::{Permit, Refusal};
-use dalston_model::{Action, Day, KeyId, MeteredDay, Quota, Scope, SharedClock, Subject, Target, TenantId};
+use dalston_auth::{Permit, Refusal, Right, rights};
+use dalston_model::{Action, Day, KeyId, MeteredDay, Quota, SharedClock, Subject, Target, TenantId};
 use dalston_store::SharedStore;
 use serde_json::json;
 
@@ -41,17 +41,17 @@ impl Meters {
     }
 
     /// The audio of the caller's tenant.
-    pub async fn of_tenant(&self, permit: &Permit) -> ServiceResult<Meter> {
+    pub async fn of_tenant(&self, permit: &Permit<rights::Admin>) -> ServiceResult<Meter> {
         self.read(&Subject::Tenant(permit.tenant().clone())).await
     }
 
     /// The audio of a key of the caller's tenant; an empty meter for one that is not there.
-    pub async fn of_key(&self, permit: &Permit, id: KeyId) -> ServiceResult<Meter> {
+    pub async fn of_key(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<Meter> {
         self.read(&Subject::Key(permit.tenant().clone(), id)).await
     }
 
     /// Sets what a key may, that does not go beyond the caller.
-    pub async fn limit_key(&self, permit: &Permit, id: KeyId, quota: &Quota) -> ServiceResult<Meter> {
+    pub async fn limit_key(&self, permit: &Permit<rights::Admin>, id: KeyId, quota: &Quota) -> ServiceResult<Meter> {
         let unknown = || ServiceError::NotFound("API key");
         let key = self.store.key(permit.tenant(), id).await?.ok_or_else(unknown)?.key;
         if let Some(beyond) = key.scopes.iter().find(|scope| !permit.scopes().grants(*scope)) {
@@ -66,10 +66,12 @@ impl Meters {
     }
 
     /// Sets what a tenant may: the platform's business, not its own.
-    pub async fn limit_tenant(&self, permit: &Permit, tenant: TenantId, quota: &Quota) -> ServiceResult<Meter> {
-        if !permit.scopes().grants(Scope::Platform) {
-            return Err(Refusal::InsufficientScope(Scope::Platform).into());
-        }
+    pub async fn limit_tenant(
+        &self,
+        permit: &Permit<rights::Platform>,
+        tenant: TenantId,
+        quota: &Quota,
+    ) -> ServiceResult<Meter> {
         let subject = Subject::Tenant(tenant.clone());
         if self.set(permit, &subject, Target::Tenant(tenant), quota).await? {
             self.read(&subject).await
@@ -78,7 +80,13 @@ impl Meters {
         }
     }
 
-    async fn set(&self, permit: &Permit, subject: &Subject, target: Target, quota: &Quota) -> ServiceResult<bool> {
+    async fn set<R: Right>(
+        &self,
+        permit: &Permit<R>,
+        subject: &Subject,
+        target: Target,
+        quota: &Quota,
+    ) -> ServiceResult<bool> {
         let mut entry = permit.entry(self.clock.now(), Action::QuotaChanged, target, json!(quota));
         entry.tenant = subject.tenant().clone();
         Ok(self.store.set_quota(subject, quota, &entry).await?)

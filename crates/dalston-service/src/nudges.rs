@@ -3,7 +3,7 @@
 use crate::{
     NudgeResult, Repeat, SentView, ServiceError, ServiceResult, Undelivered, Voice, keys::other_payload, token,
 };
-use dalston_auth::{Mask, Permit};
+use dalston_auth::{Mask, Permit, rights};
 use dalston_model::{Action, KeyDigest, SharedClock, Target};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,12 @@ impl Nudges {
 
     /// Sends the nudge; a repeated one sends nothing and gives what came of the first. Fails with
     /// [`ServiceError::Undelivered`] when it reached nobody.
-    pub async fn send(&self, permit: &Permit, nudge: &Nudge, repeat: Option<&Repeat>) -> ServiceResult<Nudged> {
+    pub async fn send(
+        &self,
+        permit: &Permit<rights::Nudge>,
+        nudge: &Nudge,
+        repeat: Option<&Repeat>,
+    ) -> ServiceResult<Nudged> {
         let users = self.users(nudge.user)?;
         let Some(repeat) = repeat else { return outcome(self.deliver(permit, nudge, &users).await?) };
         let claim = repeat.claim(permit, "nudge", self.clock.now());
@@ -127,7 +132,12 @@ impl Nudges {
         )
     }
 
-    async fn deliver(&self, permit: &Permit, nudge: &Nudge, users: &[i64]) -> ServiceResult<NudgeResult> {
+    async fn deliver(
+        &self,
+        permit: &Permit<rights::Nudge>,
+        nudge: &Nudge,
+        users: &[i64],
+    ) -> ServiceResult<NudgeResult> {
         let unconfigured = ServiceError::Unconfigured("No language model is configured");
         let text = match (nudge.wording, &self.voice.writer) {
             (Wording::Direct, _) => nudge.message.clone(),

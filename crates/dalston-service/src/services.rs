@@ -3,9 +3,9 @@
 use crate::{
     Audits, Blobs, Claims, Crowd, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, RouterParts, Settings,
     Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board, dispatch::DispatcherParts,
-    status::StatusParts,
+    revocation::Revocation, status::StatusParts,
 };
-use dalston_auth::{Gate, Mask};
+use dalston_auth::{Gate, Mask, PrincipalObserver};
 use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
@@ -82,6 +82,8 @@ pub struct Services {
     pub mask: Arc<Mask>,
     /// Whether several tenants share the places of this node.
     pub crowd: Arc<Crowd>,
+    /// The gate tells it of changes for as long as it is kept here.
+    _revocation: Arc<dyn PrincipalObserver>,
 }
 
 impl Services {
@@ -105,9 +107,12 @@ impl Services {
         } = parts;
         let crowd = Arc::new(Crowd::default());
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
-        let streams = Streams::new(store.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
+        let streams = Streams::new(store.clone(), gate.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
         let (blobs, board) = (Arc::new(blobs), Board::new(crowd.clone()));
         let (max_audio_seconds, is_built_in) = (terms.max_audio_seconds, engine.is_built_in());
+        let revocation: Arc<dyn PrincipalObserver> =
+            Arc::new(Revocation { streams: streams.clone(), board: board.clone(), crowd: crowd.clone() });
+        gate.observe(&revocation);
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
@@ -121,14 +126,7 @@ impl Services {
             terms,
         });
         Self {
-            keys: Keys::new(
-                store.clone(),
-                gate.clone(),
-                streams.clone(),
-                board.clone(),
-                clock.clone(),
-                entropy.clone(),
-            ),
+            keys: Keys::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone(), crowd.clone()),
             workers: Workers::new(store.clone(), clock.clone()),
@@ -174,6 +172,7 @@ impl Services {
             gate,
             mask,
             crowd,
+            _revocation: revocation,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     ActiveCallers, AdminReport, Blobs, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process,
     Report, Requests, StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
 };
-use dalston_auth::{Gate, MemoryFigures, Need, Permit};
+use dalston_auth::{Gate, MemoryFigures, Need, Permit, rights};
 use dalston_model::{Actor, PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp, WorkerLoad};
 use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
@@ -75,7 +75,7 @@ impl Status {
     }
 
     /// The report for the caller: everyone's part, and `admin` for admins.
-    pub async fn report(&self, permit: &Permit) -> Report {
+    pub async fn report(&self, permit: &Permit<rights::Authenticated>) -> Report {
         let caller = permit.caller();
         let tenant = (!caller.is_guest()).then(|| permit.tenant());
         let asked = self.clock.now();
@@ -113,7 +113,12 @@ impl Status {
         }
     }
 
-    async fn admin(&self, permit: &Permit, latency: Option<Duration>, chat: Option<ChatState>) -> AdminReport {
+    async fn admin(
+        &self,
+        permit: &Permit<rights::Authenticated>,
+        latency: Option<Duration>,
+        chat: Option<ChatState>,
+    ) -> AdminReport {
         let figures = match latency {
             // Counting reads many rows: one at a time on this node, however many ask.
             Some(_) => {
@@ -161,7 +166,7 @@ impl Status {
         }
     }
 
-    async fn workers(&self, permit: &Permit) -> Option<WorkersReport> {
+    async fn workers(&self, permit: &Permit<rights::Authenticated>) -> Option<WorkersReport> {
         let registered = self.store.workers().await.ok()?.into_iter();
         let serves = |it: &WorkerLoad| it.worker.tenant.as_ref().is_none_or(|tenant| tenant == permit.tenant());
         let (own_streams, own_capacity) = if is_node(permit) { self.streams.own_load() } else { (0, 0) };
@@ -212,7 +217,7 @@ impl Status {
 }
 
 /// Whether a node answers. The local operator runs this in a process of its own, which serves nobody.
-fn is_node(permit: &Permit) -> bool {
+fn is_node(permit: &Permit<rights::Authenticated>) -> bool {
     permit.actor() != Actor::Operator
 }
 

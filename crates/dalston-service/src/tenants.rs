@@ -1,7 +1,7 @@
 //! Tenants: create, list, retain.
 
 use crate::{Crowd, ServiceError, ServiceResult};
-use dalston_auth::Permit;
+use dalston_auth::{Permit, rights};
 use dalston_model::{Action, Name, Page, PageRequest, SharedClock, Target, Tenant, TenantId};
 use dalston_store::SharedStore;
 use serde_json::json;
@@ -27,7 +27,12 @@ impl Tenants {
     }
 
     /// Makes a tenant. One of that id already: a conflict.
-    pub async fn create(&self, permit: &Permit, id: TenantId, name: Option<Name>) -> ServiceResult<Tenant> {
+    pub async fn create(
+        &self,
+        permit: &Permit<rights::Platform>,
+        id: TenantId,
+        name: Option<Name>,
+    ) -> ServiceResult<Tenant> {
         let (tenant, made) = self.insert(permit, id, name).await?;
         if made { Ok(tenant) } else { Err(ServiceError::Conflict("There is a tenant of that id".into())) }
     }
@@ -38,17 +43,22 @@ impl Tenants {
     }
 
     /// Makes a tenant unless there is one of that id.
-    pub async fn ensure(&self, permit: &Permit, id: TenantId) -> ServiceResult<()> {
+    pub async fn ensure(&self, permit: &Permit<rights::Platform>, id: TenantId) -> ServiceResult<()> {
         self.insert(permit, id, None).await.map(|_| ())
     }
 
     /// A page of all tenants.
-    pub async fn list(&self, _permit: &Permit, page: &PageRequest) -> ServiceResult<Page<Tenant>> {
+    pub async fn list(&self, _permit: &Permit<rights::Platform>, page: &PageRequest) -> ServiceResult<Page<Tenant>> {
         Ok(self.store.tenants(page).await?)
     }
 
     /// Sets for how many days the tenant's ended jobs are kept; `None`: as the node's setting says.
-    pub async fn retain(&self, permit: &Permit, id: &TenantId, days: Option<u32>) -> ServiceResult<Tenant> {
+    pub async fn retain(
+        &self,
+        permit: &Permit<rights::Platform>,
+        id: &TenantId,
+        days: Option<u32>,
+    ) -> ServiceResult<Tenant> {
         let target = Target::Tenant(id.clone());
         let detail = json!({"retention_days": days});
         let mut entry = permit.entry(self.clock.now(), Action::RetentionChanged, target, detail);
@@ -60,7 +70,12 @@ impl Tenants {
         self.store.tenant(id).await?.ok_or(unknown)
     }
 
-    async fn insert(&self, permit: &Permit, id: TenantId, name: Option<Name>) -> ServiceResult<(Tenant, bool)> {
+    async fn insert(
+        &self,
+        permit: &Permit<rights::Platform>,
+        id: TenantId,
+        name: Option<Name>,
+    ) -> ServiceResult<(Tenant, bool)> {
         let created_at = self.clock.now();
         let tenant = Tenant { id: id.clone(), name, created_at, retention_days: None };
         let target = Target::Tenant(id.clone());

@@ -1,7 +1,7 @@
 //! Tickets: one-use credentials for browsers, which can send no header when they open a stream.
 
 use crate::{IssuedSecret, Secret, ServiceError, ServiceResult};
-use dalston_auth::{Gate, Permit, Ticket};
+use dalston_auth::{Gate, Permit, Ticket, rights};
 use dalston_model::{Action, SharedClock, SharedEntropy, Target, Timestamp};
 use dalston_store::SharedStore;
 use serde_json::json;
@@ -35,7 +35,11 @@ impl Tickets {
 
     /// Makes a ticket of the caller's key, which lives no longer than the key does. Gives the secret and when it lapses;
     /// the store has its digest only.
-    pub async fn create(&self, permit: &Permit, ask: TicketAsk) -> ServiceResult<(IssuedSecret, Timestamp)> {
+    pub async fn create(
+        &self,
+        permit: &Permit<rights::Realtime>,
+        ask: TicketAsk,
+    ) -> ServiceResult<(IssuedSecret, Timestamp)> {
         let Some(key) = permit.caller().holder() else {
             return Err(ServiceError::Conflict("A ticket belongs to an API key: use one to make it".into()));
         };

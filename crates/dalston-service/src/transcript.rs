@@ -1,6 +1,6 @@
 //! The transcript of a completed job, read piece by piece: its length costs no memory.
 
-use crate::{JobResultView, Jobs, ResultSummary, ServiceError, ServiceResult, views};
+use crate::{JobResultView, Jobs, ResultSummary, SeesJobs, ServiceError, ServiceResult, views};
 use bytes::{Bytes, BytesMut};
 use dalston_auth::Permit;
 use dalston_engine::{Format, Layout, Segment, Summary, TranscriptReader, render};
@@ -43,7 +43,7 @@ pub type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
 
 impl Jobs {
     /// The transcript of a job. Before it is completed: a conflict.
-    pub async fn transcript(&self, permit: &Permit, job: &Job) -> ServiceResult<Transcript> {
+    pub async fn transcript<R: SeesJobs>(&self, permit: &Permit<R>, job: &Job) -> ServiceResult<Transcript> {
         let known = views::summary(job).zip(views::fence(job)).filter(|_| job.status == JobStatus::Completed);
         let Some((summary, fence)) = known else {
             return Err(ServiceError::Conflict("The job is not completed".into()));
@@ -63,7 +63,7 @@ impl Jobs {
 
     /// The result of a job. When the transcript cannot be read, what is said of it in short: the job is shown all the
     /// same.
-    pub async fn result(&self, permit: &Permit, job: &Job) -> JobResult {
+    pub async fn result<R: SeesJobs>(&self, permit: &Permit<R>, job: &Job) -> JobResult {
         if job.status != JobStatus::Completed {
             return JobResult { view: None, long: None };
         }
@@ -73,7 +73,7 @@ impl Jobs {
         })
     }
 
-    async fn read(&self, permit: &Permit, job: &Job) -> ServiceResult<JobResult> {
+    async fn read<R: SeesJobs>(&self, permit: &Permit<R>, job: &Job) -> ServiceResult<JobResult> {
         let transcript = self.transcript(permit, job).await?;
         let file = transcript.file.try_clone()?;
         let (short, summary) =

@@ -2,7 +2,7 @@
 
 use crate::{Deliveries, ServiceError, ServiceResult};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dalston_auth::{Mask, Permit};
+use dalston_auth::{Mask, Permit, rights};
 use dalston_model::{
     Action, Delivery, DeliveryId, Description, EventKind, Page, PageRequest, SharedClock, SharedEntropy, Target,
     Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
@@ -60,7 +60,11 @@ impl Webhooks {
     }
 
     /// Makes a webhook, with the secret that signs its deliveries, which nobody will see again.
-    pub async fn create(&self, permit: &Permit, ask: CreateWebhook) -> ServiceResult<(Webhook, WebhookSecret)> {
+    pub async fn create(
+        &self,
+        permit: &Permit<rights::Webhooks>,
+        ask: CreateWebhook,
+    ) -> ServiceResult<(Webhook, WebhookSecret)> {
         let now = self.clock.now();
         let webhook = Webhook {
             id: WebhookId::new(now, &*self.entropy)?,
@@ -89,17 +93,22 @@ impl Webhooks {
     }
 
     /// A page of the tenant's webhooks.
-    pub async fn list(&self, permit: &Permit, page: &PageRequest) -> ServiceResult<Page<Webhook>> {
+    pub async fn list(&self, permit: &Permit<rights::Webhooks>, page: &PageRequest) -> ServiceResult<Page<Webhook>> {
         Ok(self.store.webhooks(permit.tenant(), page).await?)
     }
 
     /// The webhook of this id.
-    pub async fn get(&self, permit: &Permit, id: WebhookId) -> ServiceResult<Webhook> {
+    pub async fn get(&self, permit: &Permit<rights::Webhooks>, id: WebhookId) -> ServiceResult<Webhook> {
         self.store.webhook(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
     /// Changes fields of a webhook.
-    pub async fn update(&self, permit: &Permit, id: WebhookId, mut patch: WebhookPatch) -> ServiceResult<Webhook> {
+    pub async fn update(
+        &self,
+        permit: &Permit<rights::Webhooks>,
+        id: WebhookId,
+        mut patch: WebhookPatch,
+    ) -> ServiceResult<Webhook> {
         if patch == WebhookPatch::default() {
             return Err(ServiceError::invalid("body", "must change at least one field"));
         }
@@ -113,7 +122,12 @@ impl Webhooks {
 
     /// Gives the webhook a new secret. The one before signs too for the length of `overlap`. While the overlap of an
     /// earlier rotation runs this is a conflict, unless `overlap` ends it.
-    pub async fn rotate(&self, permit: &Permit, id: WebhookId, overlap: Overlap) -> ServiceResult<RotatedWebhook> {
+    pub async fn rotate(
+        &self,
+        permit: &Permit<rights::Webhooks>,
+        id: WebhookId,
+        overlap: Overlap,
+    ) -> ServiceResult<RotatedWebhook> {
         let secret = self.mint()?;
         let detail = json!({"overlap_seconds": overlap.length.as_secs(), "end_overlap": overlap.end_running});
         let entry = permit.entry(self.clock.now(), Action::WebhookRotated, Target::Webhook(id), detail);
@@ -127,7 +141,7 @@ impl Webhooks {
     }
 
     /// Deletes the webhook with its secrets and its deliveries.
-    pub async fn delete(&self, permit: &Permit, id: WebhookId) -> ServiceResult<()> {
+    pub async fn delete(&self, permit: &Permit<rights::Webhooks>, id: WebhookId) -> ServiceResult<()> {
         let entry = permit.entry(self.clock.now(), Action::WebhookDeleted, Target::Webhook(id), json!({}));
         let deleted = self.store.delete_webhook(permit.tenant(), id, &entry).await?;
         if deleted { Ok(()) } else { Err(ServiceError::NotFound(NOUN)) }
@@ -136,7 +150,7 @@ impl Webhooks {
     /// A page of a webhook's deliveries.
     pub async fn deliveries(
         &self,
-        permit: &Permit,
+        permit: &Permit<rights::Webhooks>,
         id: WebhookId,
         page: &PageRequest,
     ) -> ServiceResult<Page<Delivery>> {
@@ -145,7 +159,12 @@ impl Webhooks {
     }
 
     /// Starts an ended delivery again.
-    pub async fn retry(&self, permit: &Permit, id: WebhookId, delivery: DeliveryId) -> ServiceResult<Delivery> {
+    pub async fn retry(
+        &self,
+        permit: &Permit<rights::Webhooks>,
+        id: WebhookId,
+        delivery: DeliveryId,
+    ) -> ServiceResult<Delivery> {
         self.get(permit, id).await?;
         let now = self.clock.now();
         let detail = json!({"webhook": id.to_string()});

@@ -4,7 +4,7 @@ use crate::{
     ServiceError, ServiceResult,
     streams::{FIXED, TTL},
 };
-use dalston_auth::{Need, Permit};
+use dalston_auth::{Need, Permit, rights};
 use dalston_model::{Action, Scope, SharedClock, Target, Worker, WorkerId, WorkerLoad};
 use dalston_store::SharedStore;
 use serde_json::json;
@@ -42,10 +42,10 @@ impl Workers {
     }
 
     /// Registers a worker for half a minute, or hears that it lives. Gives it with its load.
-    pub async fn register(&self, permit: &Permit, ask: WorkerAsk) -> ServiceResult<WorkerLoad> {
+    pub async fn register(&self, permit: &Permit<rights::Worker>, ask: WorkerAsk) -> ServiceResult<WorkerLoad> {
         let WorkerAsk { id, url, capacity, models, languages, shared } = ask;
         if shared {
-            permit.caller().permit(Need::Scope(Scope::Platform))?;
+            permit.caller().authorize(Need::Scope(Scope::Platform))?;
         }
         if id.as_str().starts_with(FIXED) {
             return Err(ServiceError::invalid(
@@ -71,13 +71,13 @@ impl Workers {
     }
 
     /// The workers that serve the caller's tenant, by name.
-    pub async fn list(&self, permit: &Permit) -> ServiceResult<Vec<WorkerLoad>> {
+    pub async fn list(&self, permit: &Permit<rights::Worker>) -> ServiceResult<Vec<WorkerLoad>> {
         let serves = |load: &WorkerLoad| load.worker.tenant.as_ref().is_none_or(|tenant| tenant == permit.tenant());
         Ok(self.store.workers().await?.into_iter().filter(serves).collect())
     }
 
     /// Takes a worker away; its sessions go on. One that serves every tenant: for `platform` only.
-    pub async fn remove(&self, permit: &Permit, id: WorkerId) -> ServiceResult<()> {
+    pub async fn remove(&self, permit: &Permit<rights::Worker>, id: WorkerId) -> ServiceResult<()> {
         let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
         let tenant = (!is_platform).then(|| permit.tenant());
         let entry = permit.entry(self.clock.now(), Action::WorkerRemoved, Target::Worker(id.clone()), json!({}));

@@ -1,10 +1,9 @@
 //! The door that users of the chat come in by.
 
 use super::{Shape, arguments};
-use dalston_auth::{Caller, Identity};
 use dalston_chat::markup;
 use dalston_command::{Effect, Registry};
-use dalston_model::{Actor, Clock, Door, Source};
+use dalston_model::Clock;
 use kit::{app::Start, bot_api::BotApi, stores};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -34,9 +33,7 @@ async fn the_chat_decides_as_every_other_door_and_draws_the_same_json() {
     let hearing = tokio::spawn(async move { bot.run(ending).await });
     let runtime = &app.runtime;
     for user in [ADMIN, GUEST] {
-        let source = Source { actor: Actor::Gateway, door: Door::Cli, address: None, request_id: None };
-        let identity = if user == ADMIN { Identity::ChatAdmin(user) } else { Identity::ChatGuest(user) };
-        let caller = Caller::new(identity, source);
+        let caller = runtime.gate.chat_user(user, None);
         for row in Registry::new().rows() {
             for shape in [Shape::AsItShould, Shape::WithAFieldTooMuch, Shape::AboutNothing] {
                 let Some(given) = arguments(&app, row, shape).await else { continue };

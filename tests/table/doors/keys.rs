@@ -1,11 +1,9 @@
 //! The doors that a key comes in by.
 
 use super::{Outcome, Shape, arguments, shapes};
-use dalston_auth::{Caller, Identity};
 use dalston_command::{Method, Registry, Row};
-use dalston_model::{Actor, Door, Scope, Source};
+use dalston_model::Scope;
 use dalston_service::{IssuedSecret, ServiceError};
-use dalston_store::SharedStore;
 use kit::{
     app::{App, Start},
     bot_api::BotApi,
@@ -29,7 +27,6 @@ use tokio::runtime::Runtime;
 /// A gateway with all its doors.
 struct Doors {
     app: App,
-    store: SharedStore,
     model: ModelServer,
     _bot: BotApi,
 }
@@ -43,7 +40,6 @@ struct Holder<'a> {
 impl Doors {
     async fn open() -> Self {
         let (model, bot, fixture) = (ModelServer::start(), BotApi::start(), stores::memory().await);
-        let store = fixture.store.clone();
         let start = Start::default()
             .delivers()
             .set("DALSTON_LLM_URL", &model.url)
@@ -51,17 +47,14 @@ impl Doors {
             .set("DALSTON_LLM_API_KEY", KEY)
             .set("DALSTON_ADMIN_IDS", "1001");
         let app = bot.configure(start).on(fixture).start().await;
-        Self { app, store, model, _bot: bot }
+        Self { app, model, _bot: bot }
     }
 }
 
 impl Holder<'_> {
     /// The registry itself: what all doors are measured by.
     async fn registry(&self, row: &Row, arguments: Map<String, Value>) -> Outcome {
-        let id = self.client.id.unwrap();
-        let key = self.doors.store.key(&"default".parse().unwrap(), id).await.unwrap().unwrap().key;
-        let source = Source { actor: Actor::Gateway, door: Door::Cli, address: None, request_id: None };
-        let caller = Caller::new(Identity::Key(self.doors.app.runtime.gate.holder(&key)), source);
+        let caller = self.doors.app.caller(&self.client).await;
         let runtime = &self.doors.app.runtime;
         match runtime.registry.invoke(&runtime.services, &caller, row.name, arguments, None).await {
             Ok(answer) => {

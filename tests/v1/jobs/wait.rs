@@ -1,9 +1,10 @@
 //! `?wait=SECONDS`, and the events of a job.
 
 use super::{PATH, ended, upload, working, working_with};
+use dalston_auth::rights;
 use dalston_service::Seat;
 use kit::{
-    app::{App, Start, operator},
+    app::{App, Start},
     client::Answer,
     events::Events,
     process::eventually,
@@ -135,7 +136,7 @@ async fn a_tenant_has_a_share_of_those_who_may_wait() {
     let job = upload(&client).await;
     let waiting = Events::of(&client, &job).await;
     // The others need no connections to wait.
-    let (jobs, permit) = (&app.runtime.services.jobs, operator("default"));
+    let (jobs, permit) = (&app.runtime.services.jobs, app.permit::<rights::JobsRead>("default"));
     let _seats: Vec<Seat> = iter::from_fn(|| jobs.seat(&permit)).collect();
     let crowded = client.get(&format!("{job}/events")).await.expect(503);
     assert_eq!((crowded.problem(), crowded.header("retry-after")), ("unavailable", "1"));

@@ -2,7 +2,7 @@
 
 use dalston_model::KeyPatch;
 use kit::{
-    app::{App, MASTER, Start, operator},
+    app::{App, MASTER, Start},
     process::eventually,
     raw::{Frame, Raw},
     socket::{STREAM, Socket},
@@ -244,7 +244,7 @@ async fn a_platform_key_that_is_none_any_more_keeps_its_stream_in_its_own_tenant
     }
     let change = async |scopes: &str| {
         let patch = KeyPatch { scopes: Some(scopes.parse().unwrap()), ..KeyPatch::default() };
-        app.runtime.services.keys.update(&operator("acme"), id, &patch).await.unwrap();
+        app.runtime.services.keys.update(&app.permit("acme"), id, &patch).await.unwrap();
     };
     change("platform,realtime,jobs:read").await;
     for socket in &mut sockets {

@@ -2,9 +2,9 @@
 
 use super::{PATH, assert_nothing, file};
 use dalston_model::JobId;
-use dalston_service::{Jobs, ServiceResult, Upload};
+use dalston_service::{ServiceResult, Upload};
 use kit::{
-    app::{App, Start, operator},
+    app::{App, Start},
     hanging::Hanging,
     process::{eventually, files},
     stores, wav,
@@ -52,8 +52,8 @@ async fn a_client_that_goes_during_the_probe_ends_the_decoder_and_frees_its_plac
     assert_nothing(&app, &client).await;
 }
 
-async fn upload(jobs: &Jobs) -> ServiceResult<JobId> {
-    let permit = operator("default");
+async fn upload(app: &App) -> ServiceResult<JobId> {
+    let (jobs, permit) = (&app.runtime.services.jobs, app.permit("default"));
     let mut staged = jobs.stage(&permit, false).await?;
     staged.write(&wav::tone(1)).await?;
     Ok(jobs.create(&permit, staged, Upload::default(), None).await?.id)
@@ -75,7 +75,7 @@ async fn settled(app: &App) {
 async fn an_upload_that_is_dropped_anywhere_leaves_a_job_with_audio_or_nothing() {
     let app = start().await;
     for waits in 0.. {
-        let done = cut(upload(&app.runtime.services.jobs), waits).await;
+        let done = cut(upload(&app), waits).await;
         settled(&app).await;
         if done.is_some() {
             break;
@@ -86,9 +86,9 @@ async fn an_upload_that_is_dropped_anywhere_leaves_a_job_with_audio_or_nothing()
 #[tokio::test]
 async fn a_purge_that_is_dropped_anywhere_leaves_a_job_with_audio_or_nothing() {
     let app = start().await;
-    let (jobs, permit) = (&app.runtime.services.jobs, operator("default"));
+    let (jobs, permit) = (&app.runtime.services.jobs, app.permit("default"));
     for waits in 0.. {
-        let id = upload(jobs).await.unwrap();
+        let id = upload(&app).await.unwrap();
         jobs.cancel(&permit, id).await.unwrap();
         let done = cut(jobs.purge(&permit, id), waits).await;
         settled(&app).await;

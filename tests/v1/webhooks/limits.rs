@@ -56,7 +56,7 @@ async fn a_delivery_under_way_is_finished_when_the_gateway_stops() {
     let runtime = app.runtime.clone();
     receiver.release();
     app.stop();
-    let permit = kit::app::operator("default");
+    let permit = runtime.gate.operator("a test").permit().unwrap();
     let page =
         dalston_model::PageRequest { limit: dalston_model::PageLimit::default(), start: dalston_model::Start::Newest };
     let kept = runtime.services.webhooks.deliveries(&permit, id.parse().unwrap(), &page).await.unwrap();

@@ -10,8 +10,8 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use dalston_actix::{Permitted, Problem};
-use dalston_auth::Permit;
+use dalston_actix::{Admitted, Problem};
+use dalston_auth::Admission;
 use dalston_model::ErrorCode;
 use message::{Fault, Message, Request, takes_json};
 use rmcp::{
@@ -29,20 +29,20 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 pub(crate) async fn answer(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted,
+    Admitted(admission): Admitted,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     if !gateway.origins.allow(&request) {
         return Err(Problem::new(ErrorCode::OriginNotAllowed, "This origin may not speak MCP"));
     }
-    let place = || gateway.large_bodies.take(permit.tenant());
+    let place = || gateway.large_bodies.take(admission.caller().tenant());
     let (body, _place) = body::large_json(&request, payload, gateway.pace, MESSAGE_BYTES, place).await?;
     let (mut asked, version) = match read(&request, &body) {
         Ok(Some(asked)) => asked,
         Ok(None) => return Ok(HttpResponse::Accepted().finish()),
         Err(fault) => return Ok(fault.respond()),
     };
-    Ok(match dispatch(&request, &gateway, permit, &mut asked, &version).await? {
+    Ok(match dispatch(&request, &gateway, admission, &mut asked, &version).await? {
         Ok(result) => asked.respond(revision::shaped(&version, result)),
         Err(error) => {
             let is_routed = !version.has_initialize();
@@ -67,7 +67,7 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Option<(Request, ProtocolV
 async fn dispatch(
     request: &HttpRequest,
     gateway: &Data<Gateway>,
-    permit: Permit,
+    admission: Admission,
     asked: &mut Request,
     version: &ProtocolVersion,
 ) -> Result<Result<ServerResult, ErrorData>, Problem> {
@@ -81,11 +81,13 @@ async fn dispatch(
             ServerResult::DiscoverResult(DiscoverResult::from_server_info(revision::SPOKEN.to_vec(), server()))
         }),
         "tools/list" => asked.params().and_then(|PaginatedRequestParams { cursor, .. }| match cursor {
-            None => Ok(ServerResult::ListToolsResult(tools::list(&gateway.runtime.registry, permit.caller()))),
+            None => {
+                Ok(ServerResult::ListToolsResult(tools::list(&gateway.runtime.registry, admission.caller().scopes())))
+            }
             Some(_) => Err(ErrorData::invalid_params("The cursor is none of this list", None)),
         }),
         "tools/call" => match asked.params() {
-            Ok(call) => tools::call(request, gateway, permit, call).await?.map(ServerResult::CallToolResult),
+            Ok(call) => tools::call(request, gateway, admission, call).await?.map(ServerResult::CallToolResult),
             Err(error) => Err(error),
         },
         _ => Err(ErrorData::new(model::ErrorCode::METHOD_NOT_FOUND, "No such method", None)),

@@ -7,9 +7,9 @@ use crate::{
 };
 use actix_web::{HttpRequest, web::Data};
 use dalston_actix::Problem;
-use dalston_auth::{Caller, Mask, Permit};
+use dalston_auth::{Admission, Mask};
 use dalston_command::{AnyAnswer, Arguments, Block, Effect, Method, Registry, Row, Span};
-use dalston_model::Timestamp;
+use dalston_model::{ScopeSet, Timestamp};
 use dalston_service::{Claims, IssuedSecret, ServiceError, ServiceResult};
 use rmcp::{
     ErrorData,
@@ -19,24 +19,24 @@ use serde_json::{Map, Value, json};
 use std::{borrow::Cow, sync::Arc};
 
 /// The tools of a caller: the commands that it may run.
-pub(super) fn list(registry: &Registry, caller: &Caller) -> ListToolsResult {
-    ListToolsResult::with_all_items(registry.of(caller).map(tool).collect())
+pub(super) fn list(registry: &Registry, scopes: ScopeSet) -> ListToolsResult {
+    ListToolsResult::with_all_items(registry.of(scopes).map(tool).collect())
 }
 
 /// Calls a tool. One that is not the caller's is refused as its HTTP route refuses it: the client learns the scope.
 pub(super) async fn call(
     request: &HttpRequest,
     gateway: &Data<Gateway>,
-    permit: Permit,
+    admission: Admission,
     call: CallToolRequestParams,
 ) -> Result<Result<CallToolResult, ErrorData>, Problem> {
     let runtime = &gateway.runtime;
     let Some(row) = runtime.registry.tool(&call.name) else {
         return Ok(Err(ErrorData::invalid_params("No such tool", None)));
     };
-    let may = permit.caller().may(row.need);
+    let may = admission.caller().may(row.need);
     let (at_work, arguments) = (gateway.clone(), call.arguments.unwrap_or_default());
-    let work = async move { Ok(run(&at_work, &permit, &call.name, arguments).await) };
+    let work = async move { Ok(run(&at_work, admission, &call.name, arguments).await) };
     // What only reads, and may wait for long, goes with its client.
     let ran = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
     match ran {
@@ -52,13 +52,13 @@ pub(super) async fn call(
 /// Runs the command behind a tool. A secret that it made waits behind the token of a claim.
 async fn run(
     gateway: &Gateway,
-    permit: &Permit,
+    admission: Admission,
     tool: &str,
     arguments: Arguments,
 ) -> ServiceResult<(AnyAnswer, Option<String>)> {
     let (registry, services) = (&gateway.runtime.registry, &gateway.runtime.services);
     let row = registry.tool(tool).ok_or(ServiceError::NotFound("Tool"))?;
-    let answer = registry.run(services, permit.caller(), row, arguments, None).await?;
+    let answer = registry.run(services, admission, row, arguments, None).await?;
     let token = match &answer.secret {
         Some(IssuedSecret { secret, tenant, of }) => Some(services.claims.offer(tenant, of, secret).await?),
         None => None,

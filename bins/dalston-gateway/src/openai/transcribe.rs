@@ -14,7 +14,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::Permit;
+use dalston_auth::{Permit, rights};
 use dalston_engine::{EngineOption, UNTRANSLATED, is_refusal};
 use dalston_model::{ErrorCode, Job, JobId, JobStatus};
 use dalston_service::{Repeat, Seat, ServiceError, Shape, streamed};
@@ -31,7 +31,7 @@ const JOB: HeaderName = HeaderName::from_static("x-dalston-job");
 pub(crate) async fn transcribe(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted,
+    Permitted(permit): Permitted<rights::JobsWrite>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     answer(&request, payload, permit, gateway, Dialect::Transcription).await
@@ -41,7 +41,7 @@ pub(crate) async fn transcribe(
 pub(crate) async fn translate(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted,
+    Permitted(permit): Permitted<rights::JobsWrite>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     if !gateway.runtime.services.dispatcher.takes(EngineOption::Translation) {
@@ -56,7 +56,7 @@ pub(crate) async fn translate(
 async fn answer(
     request: &HttpRequest,
     payload: Payload,
-    permit: Permit,
+    permit: Permit<rights::JobsWrite>,
     gateway: Data<Gateway>,
     dialect: Dialect,
 ) -> Result<HttpResponse, Problem> {
@@ -70,7 +70,7 @@ async fn answer(
 /// Makes a job of a form, waits for it, and gives its transcript.
 pub(crate) async fn deliver(
     gateway: &Data<Gateway>,
-    permit: Permit,
+    permit: Permit<rights::JobsWrite>,
     seat: Seat,
     form: Form,
     shape: Shape,
@@ -139,7 +139,7 @@ fn refused(job: &Job) -> Option<Problem> {
 /// A client that waits for its job. When it goes, nobody will ask for the transcript: the job is cancelled.
 struct Waiting {
     gateway: Data<Gateway>,
-    permit: Permit,
+    permit: Permit<rights::JobsWrite>,
     job: Option<JobId>,
 }
 

@@ -14,7 +14,8 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload, Query},
 };
-use dalston_actix::{Entered, Problem};
+use dalston_actix::{Decided, Problem};
+use dalston_auth::rights;
 use dialect::Realtime;
 use serde::Deserialize;
 use update::Names;
@@ -39,10 +40,10 @@ struct Asked {
 pub(crate) async fn open(
     request: HttpRequest,
     payload: Payload,
-    Entered(entered): Entered,
+    Decided(decided): Decided<rights::Realtime>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let opened = match shake(&request, payload, entered, &gateway, &TERMS).await? {
+    let opened = match shake(&request, payload, decided, &gateway, &TERMS).await? {
         Shaken::Open(opened) => opened,
         Shaken::Closed(response) => return Ok(response),
     };

@@ -1,9 +1,14 @@
 //! The gate over the memory engine: what is decided from memory, and at what cost.
 
 use super::*;
+use crate::{Asked, Credential, Place, Ticket, rights};
 use allocation_counter::measure;
-use dalston_model::{AuditEntry, Door, ManualClock, Metadata, RateLimit, ScopeSet, SeededEntropy, SharedEntropy};
+use dalston_model::{
+    Action, AuditEntry, ManualClock, Metadata, Principal, PrincipalKind, RateLimit, ScopeSet, SeededEntropy,
+    SharedEntropy, Target,
+};
 use dalston_store::{KeyStore as _, MemoryStore, NewKey};
+use serde_json::json;
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},
@@ -13,7 +18,7 @@ use std::{
 struct Fixture {
     clock: Arc<ManualClock>,
     store: Arc<MemoryStore>,
-    gate: Gate,
+    gate: Arc<Gate>,
     follower: Follower,
     secret: crate::PlainKey,
     key: Key,
@@ -27,9 +32,20 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+fn decided(entry: Entry) -> Option<Result<Admission, Denied>> {
+    match entry {
+        Entry::Decided(decision) => Some(decision),
+        Entry::Lookup(_) => None,
+    }
+}
+
 impl Fixture {
     /// A gate that has heard of its one key.
     fn new(rate_limit: Option<u32>) -> Self {
+        Self::with(rate_limit, Administrators::new(vec![7]))
+    }
+
+    fn with(rate_limit: Option<u32>, administrators: Administrators) -> Self {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
         let entropy: SharedEntropy = Arc::new(SeededEntropy::new(1));
         let store = Arc::new(MemoryStore::new(clock.clone()));
@@ -37,8 +53,10 @@ impl Fixture {
             store: store.clone(),
             limiter: Limiter::new(clock.clone(), None),
             format: KeyFormat::default(),
+            product: Product::default(),
             pepper: None,
             masters: MasterKeys::default(),
+            administrators,
             failures_per_minute: NonZeroU32::MIN,
             memory: Memory::default(),
             node: NodeId::new(clock.now(), &*entropy).unwrap(),
@@ -77,7 +95,7 @@ impl Fixture {
 
     fn attempt(&self) -> Attempt<'_> {
         Attempt {
-            credential: Ok(Credential { token: self.secret.expose(), may_be_master: true, is_ticket: false }),
+            credential: Ok(Credential { place: Place::Authorization, token: self.secret.expose().as_bytes() }),
             tenant: None,
             door: Door::Http,
             asked: Asked { method: "GET", route: "/auth/me" },
@@ -87,11 +105,12 @@ impl Fixture {
         }
     }
 
-    fn try_enter(&self, need: Need) -> Option<Result<Entry, Denied>> {
-        self.gate.try_enter(&self.attempt(), need)
+    /// What is decided without asking the store.
+    fn try_enter(&self, need: Need) -> Option<Result<Admission, Denied>> {
+        decided(self.gate.try_enter(&self.attempt(), need))
     }
 
-    fn enter(&self, need: Need) -> Result<Entry, Denied> {
+    fn enter(&self, need: Need) -> Result<Admission, Denied> {
         now(self.gate.enter(self.attempt(), need))
     }
 }
@@ -137,17 +156,115 @@ fn memory_decides_as_the_store_does() {
 fn what_memory_does_not_hold_is_not_decided_there() {
     let fixture = Fixture::new(None);
     assert!(fixture.enter(Need::Caller).is_ok());
-    let other = |attempt: &dyn Fn(&mut Attempt<'_>)| {
-        let mut changed = fixture.attempt();
-        attempt(&mut changed);
-        fixture.gate.try_enter(&changed, Need::Caller).is_none()
-    };
-    assert!(other(&|it| it.tenant = Some("default")));
-    assert!(other(&|it| it.credential = Err(Refusal::MissingCredential(crate::KeyPrefix::default()))));
-    assert!(other(&|it| it.credential = it.credential.map(|it| Credential { is_ticket: true, ..it })));
-    assert!(other(&|it| it.credential = it.credential.map(|it| Credential { token: "nonsense", ..it })));
+    let ticket = Ticket::mint(&SeededEntropy::new(2)).unwrap();
+    let ticket = Credential { place: Place::Ticket, token: ticket.expose().as_bytes() };
+    for other in [
+        Attempt { tenant: Some("default"), ..fixture.attempt() },
+        Attempt { credential: Ok(ticket), ..fixture.attempt() },
+    ] {
+        assert!(decided(fixture.gate.try_enter(&other, Need::Caller)).is_none());
+    }
     fixture.clock.advance(Duration::from_secs(1));
     assert!(fixture.try_enter(Need::Caller).is_none(), "nothing was heard for as long as the bound");
+}
+
+#[test]
+fn what_no_store_can_know_is_refused_without_asking_it() {
+    let fixture = Fixture::new(None);
+    let missing = Refusal::MissingCredential(crate::KeyPrefix::default());
+    let key = fixture.secret.expose().as_bytes();
+    for (credential, refusal) in [
+        (Err(missing), missing),
+        (Ok(Credential { place: Place::ApiKey, token: b"nonsense" }), Refusal::InvalidCredential),
+        (Ok(Credential { place: Place::Ticket, token: key }), Refusal::InvalidCredential),
+        (Ok(Credential { place: Place::ApiKey, token: b"dt_" }), Refusal::InvalidCredential),
+    ] {
+        let attempt = Attempt { credential, address: None, ..fixture.attempt() };
+        let decision = decided(fixture.gate.try_enter(&attempt, Need::Caller)).unwrap();
+        assert_eq!(decision.unwrap_err().refusal, refusal);
+    }
+    assert_eq!(fixture.gate.totals(), Totals { total: 4, refused: 4 });
+    assert_eq!(fixture.gate.memory().misses, 0);
+}
+
+#[test]
+fn a_miss_reads_the_store_once_and_decides_once() {
+    let fixture = Fixture::new(Some(2));
+    let Entry::Lookup(lookup) = fixture.gate.try_enter(&fixture.attempt(), Need::Caller) else {
+        panic!("nobody has asked for the key")
+    };
+    let admission = now(lookup.run()).unwrap();
+    assert_eq!(admission.caller().room().map(|verdict| verdict.remaining), Some(1));
+    assert_eq!((fixture.gate.memory().misses, fixture.gate.totals().total), (1, 1));
+}
+
+#[test]
+fn the_right_that_was_checked_is_not_checked_again_and_another_one_is() {
+    let fixture = Fixture::new(None);
+    let admission = fixture.enter(Need::Scope(Scope::JobsRead)).unwrap();
+    assert!(admission.permit::<rights::JobsRead>().is_ok());
+    assert!(admission.permit::<rights::Authenticated>().is_ok());
+    assert_eq!(admission.permit::<rights::Admin>().unwrap_err(), Refusal::InsufficientScope(Scope::Admin));
+}
+
+#[test]
+fn each_kind_of_principal_is_revalidated_and_an_unknown_one_refused() {
+    let fixture = Fixture::new(None);
+    let gate = &fixture.gate;
+    let key = fixture.enter(Need::Caller).unwrap().caller().clone();
+    for caller in [key.clone(), gate.operator("a test"), gate.internal("a test"), gate.chat_user(7, None)] {
+        let renewed = now(gate.revalidate(&caller)).unwrap();
+        assert_eq!(renewed.principal(), caller.principal());
+        assert_eq!(renewed.source(), caller.source());
+    }
+    assert_eq!(gate.chat_user(7, None).scopes(), ScopeSet::ADMIN);
+    assert!(gate.chat_user(8, None).is_guest() && !gate.chat_user(7, None).is_guest());
+
+    // An administrator that the settings name no more is a guest.
+    let other = Fixture::with(None, Administrators::default()).gate;
+    let renewed = now(other.revalidate(&gate.chat_user(7, None))).unwrap();
+    assert!(renewed.is_guest() && renewed.scopes() == ScopeSet::NONE);
+
+    // The next credential kind: no scheme vouches for it yet.
+    let session = Principal { kind: PrincipalKind::new("session"), ..key.principal() };
+    let caller = Caller::new(Standing::Other(Arc::new(session)), Source::gateway());
+    assert_eq!(now(gate.revalidate(&caller)).unwrap_err(), Refusal::InvalidCredential);
+
+    let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
+    let entry = key.permit::<rights::Authenticated>().unwrap();
+    let entry = entry.entry(fixture.clock.now(), Action::KeyRevoked, Target::Key(fixture.key.id), json!({}));
+    now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
+    assert_eq!(now(gate.revalidate(&key)).unwrap_err(), Refusal::InvalidCredential);
+}
+
+/// Remembers the changes that it is told.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Vec<PrincipalChange>>);
+
+impl PrincipalObserver for Told {
+    fn principal_changed(&self, change: &PrincipalChange) {
+        self.0.lock().unwrap().push(change.clone());
+    }
+}
+
+#[test]
+fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed() {
+    let mut fixture = Fixture::new(None);
+    let told = Arc::new(Told::default());
+    let observer: Arc<dyn PrincipalObserver> = told.clone();
+    fixture.gate.observe(&observer);
+    let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
+    let operator = fixture.gate.operator("a test").permit::<rights::Admin>().unwrap();
+    let entry = operator.entry(fixture.clock.now(), Action::KeyRevoked, Target::Key(fixture.key.id), json!({}));
+    now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
+    fixture.gate.key_revoked(&fixture.key.tenant, fixture.key.id);
+    now(fixture.follower.poll()).unwrap();
+    let changes = std::mem::take(&mut *told.0.lock().unwrap());
+    assert_eq!(changes.len(), 2);
+    assert!(changes.iter().all(|change| *change == changes[0] && change.now.is_none()));
+    // Whoever is gone is told nothing.
+    drop((told, observer));
+    fixture.gate.key_changed(&fixture.key);
 }
 
 #[test]

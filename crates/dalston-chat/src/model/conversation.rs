@@ -41,7 +41,7 @@ impl<'a> Conversation<'a> {
 
     /// Holds it. What was done before the model fell silent is told all the same.
     pub(super) async fn hold(mut self, model: &Model, message: String) -> ServiceResult<Reply> {
-        let tools: Vec<Value> = self.dialogue.registry.of(&self.caller).map(tool).collect();
+        let tools: Vec<Value> = self.dialogue.registry.of(self.caller.scopes()).map(tool).collect();
         let mut messages = vec![Message::System { content: task(&self.caller) }, Message::User { content: message }];
         for round in 1..=ROUNDS {
             let turn = match model.complete(&messages, &tools).await {
@@ -74,7 +74,7 @@ impl<'a> Conversation<'a> {
     async fn call(&mut self, function: &Function) -> ServiceResult<Value> {
         let dialogue = self.dialogue;
         // A model takes its time: what was revoked or narrowed meanwhile counts.
-        self.caller = dialogue.services.gate.again(self.caller.clone()).await?;
+        self.caller = dialogue.services.gate.revalidate(&self.caller).await?;
         let row = dialogue.registry.tool(&function.name).ok_or(ServiceError::NotFound("Tool"))?;
         let arguments = arguments(&function.arguments)?;
         if row.effect == Effect::Read { self.run(row, arguments).await } else { self.propose(row, arguments).await }
@@ -82,7 +82,7 @@ impl<'a> Conversation<'a> {
 
     async fn run(&mut self, row: &Row, arguments: Arguments) -> ServiceResult<Value> {
         let Dialogue { registry, services, clock, .. } = self.dialogue;
-        let answer = registry.run(services, &self.caller, row, arguments, None).await?;
+        let answer = registry.run(services, self.caller.clone().into(), row, arguments, None).await?;
         let result = match &answer.next {
             Some(next) => json!({"items": answer.data, "next_cursor": next.to_string()}),
             None => answer.data.clone(),

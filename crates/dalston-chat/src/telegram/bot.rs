@@ -11,7 +11,7 @@ use super::{
 use crate::{Dialogue, Said};
 use dalston_auth::{Administrators, Caller};
 use dalston_command::Drawing;
-use dalston_model::{Actor, Door, KeyDigest, RequestId, SharedClock, SharedEntropy, Source};
+use dalston_model::{KeyDigest, RequestId, SharedClock, SharedEntropy};
 use dalston_service::Services;
 use dalston_store::SharedStore;
 use serde_json::Value;
@@ -153,7 +153,7 @@ impl Bot {
     /// Who a user is, in this update.
     pub(crate) fn caller(&self, user: i64, update: Option<i64>) -> Caller {
         let request_id = update.and_then(|update| format!("telegram-{update}").parse::<RequestId>().ok());
-        self.administrators.caller(user, Source { actor: Actor::Gateway, door: Door::Chat, address: None, request_id })
+        self.services.gate.chat_user(user, request_id)
     }
 
     /// What makes a command of an update that is heard once more do nothing twice.

@@ -1,9 +1,8 @@
 //! The menu: the commands of the registry, for guests and for each administrator.
 
 use super::{bot::Bot, fault::Fault};
-use dalston_auth::{Caller, Identity};
 use dalston_command::{Registry, Row};
-use dalston_model::{Actor, Door, Source};
+use dalston_model::ScopeSet;
 use serde_json::{Value, json};
 
 /// The chat's limits.
@@ -15,11 +14,10 @@ impl Bot {
     /// Sets the menus: what guests may use for everybody, what administrators may use for each of them.
     pub(crate) async fn set_menus(&self) -> Result<(), Fault> {
         // A guest whom nothing names: what any guest may use.
-        let source = Source { actor: Actor::Gateway, door: Door::Chat, address: None, request_id: None };
-        let guests = menu(self.dialogue.registry(), &Caller::new(Identity::ChatGuest(0), source));
+        let guests = menu(self.dialogue.registry(), ScopeSet::NONE);
         self.telegram.set_commands(&guests, &json!({"type": "default"})).await?;
         for user in self.administrators.ids() {
-            let commands = menu(self.dialogue.registry(), &self.caller(*user, None));
+            let commands = menu(self.dialogue.registry(), self.caller(*user, None).scopes());
             let scope = json!({"type": "chat", "chat_id": user});
             match self.telegram.set_commands(&commands, &scope).await {
                 // Whoever never spoke to the bot has no chat with it yet, and sees what guests see.
@@ -31,9 +29,9 @@ impl Bot {
     }
 }
 
-/// The commands that the caller may use, as the Bot API takes them.
-fn menu(registry: &Registry, caller: &Caller) -> Value {
-    registry.of(caller).filter(|row| row.slash().len() <= NAME).take(COMMANDS).map(item).collect()
+/// The commands that a caller with these scopes may use, as the Bot API takes them.
+fn menu(registry: &Registry, scopes: ScopeSet) -> Value {
+    registry.of(scopes).filter(|row| row.slash().len() <= NAME).take(COMMANDS).map(item).collect()
 }
 
 fn item(row: &Row) -> Value {

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{NudgeView, ServiceError, ServiceResult, Wording};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,11 +30,11 @@ enum Kind {
 }
 
 impl Command for Nudge {
+    type Right = rights::Nudge;
     type Output = NudgeView;
 
     const NAME: &'static str = "nudge";
     const TOOL: &'static str = "nudge";
-    const NEED: Need = Need::Scope(Scope::Nudge);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/nudge");
     const EXAMPLE: &'static str = "message=\"The disk is nearly full\"";
@@ -44,7 +43,7 @@ impl Command for Nudge {
         output.is_success()
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let length = self.message.chars().count();
         if length == 0 || length > LONGEST || self.message.trim().is_empty() {
             return Err(ServiceError::invalid("message", "must be a text of 1 to 4096 characters"));

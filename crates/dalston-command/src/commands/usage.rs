@@ -4,8 +4,8 @@ use crate::{
     Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Line, Method, Span, Tone,
     measure::{bar, grouped},
 };
-use dalston_auth::Need;
-use dalston_model::{Quota, Scope, Timestamp};
+use dalston_auth::rights;
+use dalston_model::{Quota, Timestamp};
 use dalston_service::{AudioDay, AudioSeconds, QuotaView, ServiceResult, TenantUsageView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -15,11 +15,11 @@ use serde::{Deserialize, Deserializer};
 pub(crate) struct Usage {}
 
 impl Command for Usage {
+    type Right = rights::Admin;
     type Output = TenantUsageView;
 
     const NAME: &'static str = "usage";
     const TOOL: &'static str = "check_usage";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/usage");
 
@@ -34,7 +34,7 @@ impl Command for Usage {
         Drawing { blocks: [Block::Fields(quota_fields(quota))].into_iter().chain(table.blocks).collect() }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         Ok(Answer::new((&context.services.meters.of_tenant(&context.permit).await?).into()))
     }
 }

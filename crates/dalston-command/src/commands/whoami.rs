@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use bytes::Bytes;
-use dalston_auth::{Need, Permit};
+use dalston_auth::{Caller, rights};
 use dalston_service::{CallerView, KeyView, ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,19 +10,19 @@ use serde::Deserialize;
 pub(crate) struct Whoami {}
 
 impl Command for Whoami {
+    type Right = rights::Authenticated;
     type Output = CallerView;
 
     const NAME: &'static str = "whoami";
     const TOOL: &'static str = "whoami";
-    const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/me");
 
-    fn ready(services: &Services, permit: &Permit) -> Option<Bytes> {
-        services.keys.own_card(permit.caller().holder()?)
+    fn ready(services: &Services, caller: &Caller) -> Option<Bytes> {
+        services.keys.own_card(caller.holder()?)
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let caller = context.permit.caller();
         if let Some(holder) = caller.holder() {
             let used = context.services.keys.own(holder).await?;

@@ -10,10 +10,8 @@ pub use stream::{Ending, Stream};
 
 use crate::{Crowd, ServiceError, ServiceResult};
 use budget::Budget;
-use dalston_auth::Permit;
-use dalston_model::{
-    Key, KeyId, KeyState, NewSession, Scope, SessionId, SharedClock, SharedEntropy, TenantId, Timestamp,
-};
+use dalston_auth::{Gate, Permit, PrincipalChange, Refusal, rights};
+use dalston_model::{NewSession, Principal, Scope, SessionId, SharedClock, SharedEntropy, TenantId, Timestamp};
 use dalston_store::SharedStore;
 use dalston_stream::StreamConfig;
 use router::Router;
@@ -30,10 +28,10 @@ const AT_ONCE: usize = 50;
 
 /// What is known of an open stream.
 struct Open {
-    key: Option<KeyId>,
+    /// Who opened it.
+    principal: Principal,
+    /// The tenant that it works in.
     tenant: TenantId,
-    /// When its key expires.
-    expires_at: Option<Timestamp>,
     /// When its time is up, by the monotonic clock.
     ends_at: Option<Duration>,
     /// Whether it is over for everybody but its worker, which says the rest.
@@ -44,6 +42,7 @@ struct Open {
 /// All open streams of this node.
 pub struct Streams {
     store: SharedStore,
+    gate: Arc<Gate>,
     router: Router,
     crowd: Arc<Crowd>,
     clock: SharedClock,
@@ -56,24 +55,28 @@ pub struct Streams {
 impl Streams {
     pub(crate) fn new(
         store: SharedStore,
+        gate: Arc<Gate>,
         parts: RouterParts,
         crowd: Arc<Crowd>,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Arc<Self> {
         let router = Router::new(store.clone(), parts, crowd.clone(), clock.clone());
-        Arc::new(Self { store, router, crowd, clock, entropy, open: Mutex::default(), left: Mutex::default() })
+        Arc::new(Self { store, gate, router, crowd, clock, entropy, open: Mutex::default(), left: Mutex::default() })
     }
 
     /// Opens a stream for the caller; `None` when no worker has room.
-    pub async fn start(self: &Arc<Self>, permit: &Permit, config: &StreamConfig) -> ServiceResult<Option<Stream>> {
+    pub async fn start(
+        self: &Arc<Self>,
+        permit: &Permit<rights::Realtime>,
+        config: &StreamConfig,
+    ) -> ServiceResult<Option<Stream>> {
         let now = self.clock.now();
         let id = SessionId::new(now, &*self.entropy)?;
-        let key = permit.caller().holder();
         let asked = NewSession {
             id,
             tenant: permit.tenant().clone(),
-            key: key.map(|key| key.id),
+            key: permit.actor().key(),
             model: config.model.clone(),
             language: config.language.clone(),
             is_one_of_several: self.crowd.is_several(),
@@ -94,44 +97,36 @@ impl Streams {
             }
         }
         let open = Open {
-            key: asked.key,
+            principal: permit.caller().principal(),
             tenant: asked.tenant,
-            expires_at: None,
             ends_at: permit.caller().session_limit().map(|limit| self.clock.monotonic().saturating_add(limit)),
             is_over: false,
             end,
         };
         self.open().insert(id, open);
-        // When the key ends. It may have done so between its admission and now, when no change could find the stream yet.
-        if let Some(key) = key
-            && let Some(used) = self.store.key(&key.tenant, key.id).await?
-        {
-            self.key_changed(&used.key, self.clock.now());
+        // The principal may have changed between its admission and now, when no change could find the stream yet.
+        match self.gate.revalidate(permit.caller()).await {
+            Ok(caller) => self.change(id, |open| renew(open, &caller.principal())),
+            Err(Refusal::InvalidCredential) => self.change(id, |open| tell(open, Ending::KeyEnded)),
+            Err(Refusal::InsufficientScope(_)) => self.change(id, |open| tell(open, Ending::ScopeLost)),
+            Err(outage) => return Err(outage.into()),
         }
         Ok(Some(stream))
     }
 
-    /// Ends the streams of a key that no longer carries them.
-    pub fn key_changed(&self, key: &Key, now: Timestamp) {
-        let is_live = key.state(now) == KeyState::Active;
-        for open in self.open().values_mut().filter(|open| open.key == Some(key.id)) {
-            open.expires_at = key.expires_at;
-            if !is_live {
-                tell(open, Ending::KeyEnded);
-            } else if !may_stream(key, &open.tenant) {
-                tell(open, Ending::ScopeLost);
+    /// Ends the streams of a principal that no longer carries them.
+    pub(crate) fn principal_changed(&self, change: &PrincipalChange) {
+        for open in self.open().values_mut().filter(|open| open.principal.actor == change.actor) {
+            match &change.now {
+                Some(principal) => renew(open, principal),
+                None => tell(open, Ending::KeyEnded),
             }
         }
     }
 
-    /// Ends the streams of a revoked key.
-    pub fn key_revoked(&self, id: KeyId) {
-        self.end(Ending::KeyEnded, |open| open.key == Some(id));
-    }
-
-    /// Ends the streams whose keys have expired, or whose time is up.
+    /// Ends the streams whose principals have expired, or whose time is up.
     pub fn expire(&self, now: Timestamp) {
-        self.end(Ending::KeyEnded, |open| open.expires_at.is_some_and(|at| at <= now));
+        self.end(Ending::KeyEnded, |open| open.principal.expires.is_some_and(|at| at <= now));
         let passed = self.clock.monotonic();
         self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
     }
@@ -197,6 +192,12 @@ impl Streams {
         Ok(())
     }
 
+    fn change(&self, id: SessionId, change: impl FnOnce(&mut Open)) {
+        if let Some(open) = self.open().get_mut(&id) {
+            change(open);
+        }
+    }
+
     fn end(&self, ending: Ending, which: impl Fn(&Open) -> bool) {
         for open in self.open().values().filter(|open| which(open)) {
             tell(open, ending);
@@ -212,9 +213,15 @@ impl Streams {
     }
 }
 
-/// Whether the key may stream in the tenant: in its own, or as one of the platform.
-fn may_stream(key: &Key, tenant: &TenantId) -> bool {
-    key.scopes.grants(Scope::Realtime) && (*tenant == key.tenant || key.scopes.grants(Scope::Platform))
+/// Goes on with the principal as it is now, as long as that may stream in the tenant: in its own, or as one of the
+/// platform.
+fn renew(open: &mut Open, now: &Principal) {
+    let may_stream = now.scopes.grants(Scope::Realtime);
+    if !may_stream || (open.tenant != now.tenant && !now.scopes.grants(Scope::Platform)) {
+        tell(open, Ending::ScopeLost);
+    }
+    // The kind stays: a ticket acts as its key, and is told of as that.
+    open.principal = Principal { kind: open.principal.kind, ..now.clone() };
 }
 
 /// Tells a stream to end. The first reason stands, unless it is a milder one.

@@ -2,7 +2,7 @@
 
 use super::{Streams, budget::Budget, router::Slot};
 use crate::{Place, ServiceResult};
-use dalston_auth::Permit;
+use dalston_auth::{Permit, rights};
 use dalston_model::{Account, SessionId, TenantId};
 use dalston_store::{SharedStore, StoreError};
 use dalston_stream::{StreamConfig, WorkerLink};
@@ -34,7 +34,7 @@ pub struct Stream {
     pub worker: WorkerLink,
     /// Tells when to end, and why.
     pub ending: watch::Receiver<Option<Ending>>,
-    permit: Permit,
+    permit: Permit<rights::Realtime>,
     budget: Budget,
     own: Option<Place<TenantId>>,
     streams: Arc<Streams>,
@@ -44,7 +44,7 @@ pub struct Stream {
 impl Stream {
     pub(super) fn new(
         id: SessionId,
-        permit: Permit,
+        permit: Permit<rights::Realtime>,
         config: StreamConfig,
         budget: Budget,
         ending: watch::Receiver<Option<Ending>>,

@@ -1,4 +1,4 @@
-use dalston_auth::Permit;
+use dalston_auth::{Permit, rights};
 use dalston_model::{Scope, Timestamp, Worker, WorkerLoad};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct WorkerView {
 
 impl WorkerView {
     /// Where a worker is that serves all tenants concerns the platform only: its URL may hold what it knows the gateway by.
-    pub fn new(load: &WorkerLoad, permit: &Permit) -> Self {
+    pub fn new(load: &WorkerLoad, permit: &Permit<rights::Worker>) -> Self {
         let WorkerLoad { worker, sessions, lapses_at } = load;
         let Worker { id, tenant, url, models, languages, capacity } = worker;
         let is_shown = tenant.is_some() || permit.scopes().grants(Scope::Platform);

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, page};
-use dalston_auth::Need;
-use dalston_model::{Action, Actor, Cursor, Page, PageLimit, Scope, Start, Timestamp};
+use dalston_auth::rights;
+use dalston_model::{Action, Actor, Cursor, Page, PageLimit, Start, Timestamp};
 use dalston_service::{AuditFilter, AuditView, PartyView, ServiceError, ServiceResult};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -47,11 +47,11 @@ impl JsonSchema for Actions {
 }
 
 impl Command for List {
+    type Right = rights::Admin;
     type Output = Vec<AuditView>;
 
     const NAME: &'static str = "audit.list";
     const TOOL: &'static str = "list_audit";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit");
     const COLUMNS: &'static [&'static str] = &["seq", "time", "actor", "door", "action", "target", "address"];
@@ -68,7 +68,7 @@ impl Command for List {
         Drawing::table(Self::COLUMNS, records.iter().map(cells).collect())
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let actor = self.actor.map(|actor| actor.parse::<Actor>()).transpose();
         let action = self.action.map(|action| action.parse::<Action>()).transpose();
         let filter = AuditFilter {

@@ -1,6 +1,6 @@
 use crate::{Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone};
-use dalston_auth::Need;
-use dalston_model::{Scope, Timestamp};
+use dalston_auth::rights;
+use dalston_model::Timestamp;
 use dalston_service::{Head, ServiceError, ServiceResult, VerifiedView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,11 +16,11 @@ pub(crate) struct Verify {
 }
 
 impl Command for Verify {
+    type Right = rights::Admin;
     type Output = VerifiedView;
 
     const NAME: &'static str = "audit.verify";
     const TOOL: &'static str = "verify_audit";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit/verify");
 
@@ -38,7 +38,7 @@ impl Command for Verify {
         output.is_intact()
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let known = self.head.as_deref().map(|text| head(text).ok_or_else(unfit)).transpose()?;
         let verified = context.services.audits.verify(&context.permit, known, self.first.unwrap_or_default()).await?;
         Ok(Answer::new(verified.into()))

@@ -1,8 +1,8 @@
 mod view;
 
 use crate::{Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Line, Method, Span, Tone};
-use dalston_auth::Need;
-use dalston_model::Timestamp;
+use dalston_auth::rights;
+use dalston_model::{Principal, Timestamp};
 use dalston_service::ServiceResult;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,11 +15,11 @@ pub(crate) use view::HelpView;
 pub(crate) struct Help {}
 
 impl Command for Help {
+    type Right = rights::Authenticated;
     type Output = HelpView;
 
     const NAME: &'static str = "help";
     const TOOL: &'static str = "help";
-    const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/help");
     const IS_TEXT: bool = true;
@@ -38,13 +38,15 @@ impl Command for Help {
         Drawing { blocks }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let caller = context.permit.caller();
         let name = match caller.holder() {
-            Some(holder) => Some(context.services.keys.own(holder).await?.key.name.to_string()),
-            None => None,
+            Some(holder) => context.services.keys.own(holder).await?.key.name.to_string(),
+            None => caller.source().actor.kind().to_owned(),
         };
-        Ok(Answer::new(HelpView::new(context.registry, caller, name.as_deref())))
+        let room = caller.room().map(|room| format!("{} of {} left", room.remaining, room.limit));
+        let principal = Principal { tenant: caller.tenant().clone(), ..caller.principal() };
+        Ok(Answer::new(HelpView::new(context.registry, &principal, &name, room.as_deref())))
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::{DATA_ROUTES, DataRoute, Effect, Handler, Output, Parameter, Registry, Row};
-use dalston_auth::{Caller, Need};
-use dalston_model::Actor;
+use dalston_auth::Need;
+use dalston_model::{Actor, Principal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,12 +69,12 @@ pub(crate) struct RouteView {
 impl Output for HelpView {}
 
 impl HelpView {
-    /// What the caller may use. `name` is the name of its key, if it has one.
-    pub(crate) fn new(registry: &Registry, caller: &Caller, name: Option<&str>) -> Self {
-        let routes = DATA_ROUTES.iter().filter(|route| serves(route, caller));
+    /// What the principal may use. `name` is the name of its key, if it has one, and `room` what is left of its minute.
+    pub(crate) fn new(registry: &Registry, principal: &Principal, name: &str, room: Option<&str>) -> Self {
+        let routes = DATA_ROUTES.iter().filter(|route| serves(route, principal));
         Self {
-            caller: who(caller, name.unwrap_or(caller.source().actor.kind())),
-            commands: registry.of(caller).map(CommandView::from).collect(),
+            caller: who(principal, name, room),
+            commands: registry.of(principal.scopes).map(CommandView::from).collect(),
             routes: routes.map(RouteView::from).collect(),
         }
     }
@@ -130,11 +130,11 @@ impl From<&DataRoute> for RouteView {
     }
 }
 
-/// Whether the caller can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
+/// Whether the principal can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
 /// own updates is for the chat.
-fn serves(route: &DataRoute, caller: &Caller) -> bool {
-    let in_chat = matches!(caller.source().actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
-    !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| caller.may(need))
+fn serves(route: &DataRoute, principal: &Principal) -> bool {
+    let in_chat = matches!(principal.actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
+    !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| need.is_met_by(principal.scopes))
 }
 
 fn scope(need: Need) -> Option<String> {
@@ -145,11 +145,9 @@ fn scope(need: Need) -> Option<String> {
 }
 
 /// One line about the caller.
-fn who(caller: &Caller, name: &str) -> String {
-    let limit = caller
-        .room()
-        .map_or_else(|| "no limit".to_owned(), |room| format!("{} of {} left", room.remaining, room.limit));
-    let scopes = caller.scopes().to_string();
+fn who(principal: &Principal, name: &str, room: Option<&str>) -> String {
+    let limit = room.unwrap_or("no limit");
+    let scopes = principal.scopes.to_string();
     let scopes = if scopes.is_empty() { "none" } else { &scopes };
-    format!("{name}, tenant {}, scopes {scopes}, {limit}", caller.tenant())
+    format!("{name}, tenant {}, scopes {scopes}, {limit}", principal.tenant)
 }

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{Cancelled, ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,16 +15,16 @@ pub(crate) struct Cancel {
 }
 
 impl Command for Cancel {
+    type Right = rights::JobsWrite;
     type Output = StatusView;
 
     const NAME: &'static str = "jobs.cancel";
     const TOOL: &'static str = "cancel_job";
-    const NEED: Need = Need::Scope(Scope::JobsWrite);
     const EFFECT: Effect = Effect::Irreversible;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/audio/transcriptions/{job_id}");
     const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
         let status = if self.purge {
             jobs.purge(&context.permit, id).await?;

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{JobResult, JobView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,16 +19,16 @@ pub(crate) struct Get {
 }
 
 impl Command for Get {
+    type Right = rights::JobsRead;
     type Output = JobView;
 
     const NAME: &'static str = "jobs.get";
     const TOOL: &'static str = "get_job";
-    const NEED: Need = Need::Scope(Scope::JobsRead);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audio/transcriptions/{job_id}");
     const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
         let seconds = self.wait.unwrap_or_default();
         if seconds > LONGEST {

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
-use dalston_auth::Need;
-use dalston_model::{Cursor, JobStatus, PageLimit, Scope};
+use dalston_auth::rights;
+use dalston_model::{Cursor, JobStatus, PageLimit};
 use dalston_service::{JobView, ServiceError, ServiceResult};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -41,17 +41,17 @@ impl JsonSchema for Status {
 }
 
 impl Command for List {
+    type Right = rights::JobsRead;
     type Output = Vec<JobView>;
 
     const NAME: &'static str = "jobs.list";
     const TOOL: &'static str = "list_jobs";
-    const NEED: Need = Need::Scope(Scope::JobsRead);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audio/transcriptions");
     const COLUMNS: &'static [&'static str] = &["id", "status", "filename", "size_bytes", "created_at", "completed_at"];
     const EXAMPLE: &'static str = "status=pending limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         if self.offset.is_some_and(|offset| offset > FARTHEST) {
             return Err(ServiceError::invalid("offset", "must be an integer from 0 to 10000"));
         }

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
-use dalston_auth::Need;
-use dalston_model::{Description, Metadata, Name, RateLimit, Scope, ScopeSet, TenantId, Timestamp};
+use dalston_auth::rights;
+use dalston_model::{Description, Metadata, Name, RateLimit, ScopeSet, TenantId, Timestamp};
 use dalston_service::{CreateKey, Ends, IssuedSecret, KeyView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,16 +41,16 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Right = rights::Admin;
     type Output = KeyView;
 
     const NAME: &'static str = "keys.create";
     const TOOL: &'static str = "create_api_key";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::creating("/auth/keys");
     const EXAMPLE: &'static str = "name=\"Read only\" scopes=jobs:read";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let ends = match (self.expires_at, self.expires_in_seconds) {
             (None, None) => Ends::Never,
             (Some(at), None) => Ends::At(at),

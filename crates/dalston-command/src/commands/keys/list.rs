@@ -1,7 +1,7 @@
 use super::notes;
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone, page};
-use dalston_auth::Need;
-use dalston_model::{Cursor, PageLimit, Scope, Timestamp};
+use dalston_auth::rights;
+use dalston_model::{Cursor, PageLimit, Timestamp};
 use dalston_service::{KeyView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -22,11 +22,11 @@ pub(crate) struct List {
 }
 
 impl Command for List {
+    type Right = rights::Admin;
     type Output = Vec<KeyView>;
 
     const NAME: &'static str = "keys.list";
     const TOOL: &'static str = "list_api_keys";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/keys");
     const COLUMNS: &'static [&'static str] =
@@ -54,7 +54,7 @@ impl Command for List {
         Drawing::table(&head, keys.iter().map(cells).collect())
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.keys.list(&context.permit, &request, self.include_revoked).await?;
         Ok(Answer::list(page, |used| Cursor::of(used.key.created_at, &used.key.id)))

@@ -2,8 +2,8 @@ use crate::{
     Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method,
     commands::usage::{Limit, quota, quota_fields},
 };
-use dalston_auth::Need;
-use dalston_model::{Scope, Timestamp};
+use dalston_auth::rights;
+use dalston_model::Timestamp;
 use dalston_service::{QuotaView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,11 +25,11 @@ pub(crate) struct SetQuota {
 }
 
 impl Command for SetQuota {
+    type Right = rights::Admin;
     type Output = QuotaView;
 
     const NAME: &'static str = "keys.quota";
     const TOOL: &'static str = "limit_api_key";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/auth/keys/{key_id}/quota");
     const EXAMPLE: &'static str =
@@ -39,7 +39,7 @@ impl Command for SetQuota {
         Drawing { blocks: vec![Block::Fields(quota_fields(output))] }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let quota = quota(self.seconds_per_day, self.concurrent_jobs, self.concurrent_streams);
         let id = super::key_id(&self.key_id)?;
         let meter = context.services.meters.limit_key(&context.permit, id, &quota).await?;

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,16 +12,16 @@ pub(crate) struct Revoke {
 }
 
 impl Command for Revoke {
+    type Right = rights::Admin;
     type Output = StatusView;
 
     const NAME: &'static str = "keys.revoke";
     const TOOL: &'static str = "revoke_api_key";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Irreversible;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         context.services.keys.revoke(&context.permit, super::key_id(&self.key_id)?).await?;
         Ok(Answer::new(StatusView::new("revoked")))
     }

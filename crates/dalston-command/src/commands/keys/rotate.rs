@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{IssuedSecret, Overlap, RotatedKeyView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,16 +23,16 @@ pub(crate) struct Rotate {
 }
 
 impl Command for Rotate {
+    type Right = rights::Admin;
     type Output = RotatedKeyView;
 
     const NAME: &'static str = "keys.rotate";
     const TOOL: &'static str = "rotate_api_key";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Irreversible;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/auth/keys/{key_id}/rotate");
     const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d overlap_seconds=3600";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         if self.overlap_seconds > LONGEST {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
-use dalston_auth::Need;
-use dalston_model::{Description, KeyPatch, Metadata, Name, RateLimit, Scope, ScopeSet, Timestamp};
+use dalston_auth::rights;
+use dalston_model::{Description, KeyPatch, Metadata, Name, RateLimit, ScopeSet, Timestamp};
 use dalston_service::{KeyView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -42,16 +42,16 @@ pub(crate) struct Update {
 }
 
 impl Command for Update {
+    type Right = rights::Admin;
     type Output = KeyView;
 
     const NAME: &'static str = "keys.update";
     const TOOL: &'static str = "update_api_key";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d rate_limit=600";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let patch = KeyPatch {
             name: self.name,
             description: self.description,

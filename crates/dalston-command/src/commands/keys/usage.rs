@@ -4,8 +4,8 @@ use crate::{
     commands::usage::{quota_fields, seconds},
     measure::{bar, grouped},
 };
-use dalston_auth::Need;
-use dalston_model::{Scope, Timestamp};
+use dalston_auth::rights;
+use dalston_model::Timestamp;
 use dalston_service::{KeyUsageView, ServiceResult, UsageDay};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,11 +18,11 @@ pub(crate) struct Usage {
 }
 
 impl Command for Usage {
+    type Right = rights::Admin;
     type Output = KeyUsageView;
 
     const NAME: &'static str = "keys.usage";
     const TOOL: &'static str = "check_api_key_usage";
-    const NEED: Need = Need::Scope(Scope::Admin);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/keys/{key_id}/usage");
     const EXAMPLE: &'static str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
@@ -52,7 +52,7 @@ impl Command for Usage {
         Drawing { blocks: [Block::Fields(fields)].into_iter().chain(table.blocks).collect() }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::key_id(&self.key_id)?;
         let usage = context.services.keys.usage(&context.permit, id).await?;
         let meter = context.services.meters.of_key(&context.permit, id).await?;

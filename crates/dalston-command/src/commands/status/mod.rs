@@ -1,7 +1,7 @@
 mod drawing;
 
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method};
-use dalston_auth::Need;
+use dalston_auth::rights;
 use dalston_model::Timestamp;
 use dalston_service::{Report, ServiceResult};
 use schemars::JsonSchema;
@@ -12,11 +12,11 @@ use serde::Deserialize;
 pub(crate) struct Status {}
 
 impl Command for Status {
+    type Right = rights::Authenticated;
     type Output = Report;
 
     const NAME: &'static str = "status";
     const TOOL: &'static str = "status";
-    const NEED: Need = Need::Caller;
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/status");
 
@@ -24,7 +24,7 @@ impl Command for Status {
         drawing::draw(report)
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         Ok(Answer::new(context.services.status.report(&context.permit).await))
     }
 }

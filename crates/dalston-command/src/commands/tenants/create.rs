@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
-use dalston_auth::Need;
-use dalston_model::{Name, Scope};
+use dalston_auth::rights;
+use dalston_model::Name;
 use dalston_service::{ServiceError, ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,16 +17,16 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Right = rights::Platform;
     type Output = TenantView;
 
     const NAME: &'static str = "tenants.create";
     const TOOL: &'static str = "create_tenant";
-    const NEED: Need = Need::Scope(Scope::Platform);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::creating("/v1/tenants");
     const EXAMPLE: &'static str = "id=acme name=\"Acme Ltd\"";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let id = self.id.parse().map_err(|_| {
             ServiceError::invalid("id", "must begin with a letter or digit and hold only a-z, 0-9, _ and -, at most 63")
         })?;

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
-use dalston_auth::Need;
-use dalston_model::{Cursor, PageLimit, Scope};
+use dalston_auth::rights;
+use dalston_model::{Cursor, PageLimit};
 use dalston_service::{ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,17 +18,17 @@ pub(crate) struct List {
 }
 
 impl Command for List {
+    type Right = rights::Platform;
     type Output = Vec<TenantView>;
 
     const NAME: &'static str = "tenants.list";
     const TOOL: &'static str = "list_tenants";
-    const NEED: Need = Need::Scope(Scope::Platform);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/tenants");
     const COLUMNS: &'static [&'static str] = &["id", "name", "retention_days", "created_at"];
     const EXAMPLE: &'static str = "limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let page = context
             .services
             .tenants

@@ -2,8 +2,8 @@ use crate::{
     Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method,
     commands::usage::{Limit, quota, quota_fields},
 };
-use dalston_auth::Need;
-use dalston_model::{Scope, Timestamp};
+use dalston_auth::rights;
+use dalston_model::Timestamp;
 use dalston_service::{QuotaView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,11 +25,11 @@ pub(crate) struct SetQuota {
 }
 
 impl Command for SetQuota {
+    type Right = rights::Platform;
     type Output = QuotaView;
 
     const NAME: &'static str = "tenants.quota";
     const TOOL: &'static str = "limit_tenant";
-    const NEED: Need = Need::Scope(Scope::Platform);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/v1/tenants/{tenant_id}/quota");
     const EXAMPLE: &'static str = "tenant_id=acme seconds_per_day=36000 concurrent_jobs=100";
@@ -38,7 +38,7 @@ impl Command for SetQuota {
         Drawing { blocks: vec![Block::Fields(quota_fields(output))] }
     }
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let quota = quota(self.seconds_per_day, self.concurrent_jobs, self.concurrent_streams);
         let id = super::tenant_id(&self.tenant_id)?;
         let meter = context.services.meters.limit_tenant(&context.permit, id, &quota).await?;

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceError, ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -27,16 +26,16 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32
 }
 
 impl Command for Update {
+    type Right = rights::Platform;
     type Output = TenantView;
 
     const NAME: &'static str = "tenants.update";
     const TOOL: &'static str = "update_tenant";
-    const NEED: Need = Need::Scope(Scope::Platform);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/v1/tenants/{tenant_id}");
     const EXAMPLE: &'static str = "tenant_id=acme retention_days=30";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::tenant_id(&self.tenant_id)?;
         let Some(days) = self.retention_days else {
             return Err(ServiceError::invalid("body", "must change at least one field"));

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, DATA_ROUTES, Effect, Handler, HttpRoute};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{FieldError, ServiceError, ServiceResult, TicketAsk, TicketView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,16 +30,16 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Right = rights::Realtime;
     type Output = TicketView;
 
     const NAME: &'static str = "tickets.create";
     const TOOL: &'static str = "create_ticket";
-    const NEED: Need = Need::Scope(Scope::Realtime);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::creating("/auth/tickets");
     const EXAMPLE: &'static str = "path=/v1/audio/transcriptions/stream origin=https://app.example.com";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let mut wrong = Vec::new();
         if !DATA_ROUTES.iter().any(|route| is_stream(route.handler) && route.pattern == self.path) {
             wrong.push(FieldError::new("path", "must be the path of a stream: /v1/audio/transcriptions/stream"));

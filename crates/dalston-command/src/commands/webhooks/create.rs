@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
-use dalston_auth::Need;
-use dalston_model::{Description, Scope};
+use dalston_auth::rights;
+use dalston_model::Description;
 use dalston_service::{CreateWebhook, IssuedSecret, ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,16 +21,16 @@ pub(crate) struct Create {
 }
 
 impl Command for Create {
+    type Right = rights::Webhooks;
     type Output = WebhookView;
 
     const NAME: &'static str = "webhooks.create";
     const TOOL: &'static str = "create_webhook";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::creating("/v1/webhooks");
     const EXAMPLE: &'static str = "url=https://example.com/hook events=transcription.completed";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let events = super::events(&self.events)?;
         let ask = CreateWebhook { url: self.url, events, description: self.description };
         let (webhook, secret) = context.services.webhooks.create(&context.permit, ask).await?;

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,16 +12,16 @@ pub(crate) struct Delete {
 }
 
 impl Command for Delete {
+    type Right = rights::Webhooks;
     type Output = StatusView;
 
     const NAME: &'static str = "webhooks.delete";
     const TOOL: &'static str = "delete_webhook";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Irreversible;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         context.services.webhooks.delete(&context.permit, super::webhook_id(&self.webhook_id)?).await?;
         Ok(Answer::new(StatusView::new("deleted")))
     }

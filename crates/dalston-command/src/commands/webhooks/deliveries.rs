@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
-use dalston_auth::Need;
-use dalston_model::{Cursor, PageLimit, Scope};
+use dalston_auth::rights;
+use dalston_model::{Cursor, PageLimit};
 use dalston_service::{DeliveryView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,18 +20,18 @@ pub(crate) struct Deliveries {
 }
 
 impl Command for Deliveries {
+    type Right = rights::Webhooks;
     type Output = Vec<DeliveryView>;
 
     const NAME: &'static str = "webhooks.deliveries";
     const TOOL: &'static str = "list_webhook_deliveries";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/webhooks/{webhook_id}/deliveries");
     const COLUMNS: &'static [&'static str] =
         &["id", "type", "transcription_id", "status", "attempts", "next_at", "last_at", "last_status", "last_error"];
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.deliveries(&context.permit, id, &request).await?;

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,16 +12,16 @@ pub(crate) struct Get {
 }
 
 impl Command for Get {
+    type Right = rights::Webhooks;
     type Output = WebhookView;
 
     const NAME: &'static str = "webhooks.get";
     const TOOL: &'static str = "get_webhook";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         Ok(Answer::new(WebhookView::from(&context.services.webhooks.get(&context.permit, id).await?)))
     }

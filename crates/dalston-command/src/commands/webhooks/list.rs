@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
-use dalston_auth::Need;
-use dalston_model::{Cursor, PageLimit, Scope};
+use dalston_auth::rights;
+use dalston_model::{Cursor, PageLimit};
 use dalston_service::{ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,18 +18,18 @@ pub(crate) struct List {
 }
 
 impl Command for List {
+    type Right = rights::Webhooks;
     type Output = Vec<WebhookView>;
 
     const NAME: &'static str = "webhooks.list";
     const TOOL: &'static str = "list_webhooks";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/webhooks");
     const COLUMNS: &'static [&'static str] =
         &["id", "url", "events", "enabled", "last_success_at", "failed_deliveries"];
     const EXAMPLE: &'static str = "limit=50";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.list(&context.permit, &request).await?;
         Ok(Answer::list(page, |webhook| Cursor::of(webhook.created_at, &webhook.id)))

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{IssuedSecret, Overlap, RotatedWebhookView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,16 +27,16 @@ const fn day() -> u32 {
 }
 
 impl Command for Rotate {
+    type Right = rights::Webhooks;
     type Output = RotatedWebhookView;
 
     const NAME: &'static str = "webhooks.rotate";
     const TOOL: &'static str = "rotate_webhook_secret";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Irreversible;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/v1/webhooks/{webhook_id}/rotate");
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d overlap_seconds=3600";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         if self.overlap_seconds > LONGEST {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }

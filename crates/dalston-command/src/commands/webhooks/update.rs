@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
-use dalston_auth::Need;
-use dalston_model::{Description, Scope, WebhookPatch};
+use dalston_auth::rights;
+use dalston_model::{Description, WebhookPatch};
 use dalston_service::{ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,16 +30,16 @@ pub(crate) struct Update {
 }
 
 impl Command for Update {
+    type Right = rights::Webhooks;
     type Output = WebhookView;
 
     const NAME: &'static str = "webhooks.update";
     const TOOL: &'static str = "update_webhook";
-    const NEED: Need = Need::Scope(Scope::Webhooks);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d enabled=true";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let events = self.events.map(|names| super::events(&names)).transpose()?;
         let patch = WebhookPatch { url: self.url, description: self.description, events, enabled: self.enabled };

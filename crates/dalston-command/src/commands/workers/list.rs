@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceResult, WorkerView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,16 +9,16 @@ use serde::Deserialize;
 pub(crate) struct List {}
 
 impl Command for List {
+    type Right = rights::Worker;
     type Output = Vec<WorkerView>;
 
     const NAME: &'static str = "workers.list";
     const TOOL: &'static str = "list_workers";
-    const NEED: Need = Need::Scope(Scope::Worker);
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/workers");
     const COLUMNS: &'static [&'static str] = &["id", "tenant_id", "url", "sessions", "capacity", "lapses_at"];
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let workers = context.services.workers.list(&context.permit).await?;
         Ok(Answer::new(workers.iter().map(|load| WorkerView::new(load, &context.permit)).collect()))
     }

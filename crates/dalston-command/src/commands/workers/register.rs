@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{FieldError, ServiceError, ServiceResult, WorkerAsk, WorkerView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,16 +34,16 @@ pub(crate) struct Register {
 }
 
 impl Command for Register {
+    type Right = rights::Worker;
     type Output = WorkerView;
 
     const NAME: &'static str = "workers.register";
     const TOOL: &'static str = "register_worker";
-    const NEED: Need = Need::Scope(Scope::Worker);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/v1/workers/{worker_id}");
     const EXAMPLE: &'static str = "worker_id=gpu-1 url=ws://gpu-1:9000/session capacity=4";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let mut wrong = Vec::new();
         let id = self.worker_id.parse();
         if id.is_err() {

@@ -1,6 +1,5 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::Need;
-use dalston_model::Scope;
+use dalston_auth::rights;
 use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,16 +12,16 @@ pub(crate) struct Remove {
 }
 
 impl Command for Remove {
+    type Right = rights::Worker;
     type Output = StatusView;
 
     const NAME: &'static str = "workers.remove";
     const TOOL: &'static str = "remove_worker";
-    const NEED: Need = Need::Scope(Scope::Worker);
     const EFFECT: Effect = Effect::Write;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/workers/{worker_id}");
     const EXAMPLE: &'static str = "worker_id=gpu-1";
 
-    async fn run(self, context: Context<'_>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let id = super::worker_id(&self.worker_id)?;
         context.services.workers.remove(&context.permit, id).await?;
         Ok(Answer::new(StatusView::new("removed")))

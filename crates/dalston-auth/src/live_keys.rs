@@ -1,0 +1,44 @@
+//! Keys by their ids, and whether they are live now.
+
+use crate::{Holder, Refusal, directory::Directory, store_clock::StoreClock};
+use dalston_model::{Clock as _, KeyId, KeyState, SharedClock, TenantId, Timestamp};
+use dalston_store::{SharedStore, StoreResult};
+use std::{sync::Arc, time::Duration};
+
+/// An older look at the store's time decides about no end.
+const STORE_TIME: Duration = Duration::from_secs(1);
+
+/// Reads keys from the store, past the cache.
+#[derive(Clone)]
+pub(crate) struct LiveKeys {
+    pub(crate) store: SharedStore,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) store_clock: Arc<StoreClock>,
+    pub(crate) clock: SharedClock,
+}
+
+impl LiveKeys {
+    /// The key, if it is live by the store's time. Fails with [`Refusal::Unavailable`] when the store cannot be asked.
+    pub(crate) async fn find(&self, tenant: &TenantId, id: KeyId) -> Result<Option<Arc<Holder>>, Refusal> {
+        let unavailable = |error| {
+            tracing::error!(%error, "a key could not be looked up");
+            Refusal::Unavailable
+        };
+        let found = self.store.key(tenant, id).await.map_err(unavailable)?;
+        let now = self.now().await.map_err(unavailable)?;
+        let live = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
+        Ok(live.map(|key| self.directory.outside(&key)))
+    }
+
+    /// The store's time: by the last look at it, or by one more when that was long ago.
+    async fn now(&self) -> StoreResult<Timestamp> {
+        if !self.store_clock.is_fresh(STORE_TIME) {
+            let began = self.clock.monotonic();
+            let now = self.store.now().await?;
+            if self.store_clock.learn(began, now) {
+                self.directory.freshness().flush();
+            }
+        }
+        Ok(self.store_clock.now())
+    }
+}

@@ -1,0 +1,41 @@
+//! A request for which the store must be asked.
+
+use crate::{Admission, Denied, Gate, Need, Refusal, scheme::Proof};
+use dalston_model::Source;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+/// What became of a request at the gate.
+pub enum Entry {
+    /// It is decided.
+    Decided(Result<Admission, Denied>),
+    /// The store must be asked.
+    Lookup(Lookup),
+}
+
+/// A request for which the store must be asked. It owns what the gate has read of it: the head is not read again, and no
+/// digest is made twice.
+pub struct Lookup {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) pending: Pending,
+    pub(crate) source: Source,
+    /// The tenant that it names.
+    pub(crate) tenant: Option<String>,
+    pub(crate) need: Need,
+}
+
+/// What the store is asked for.
+pub(crate) enum Pending {
+    /// Who it is, and all the rest.
+    Proof(BoxFuture<'static, Result<Option<Proof>, Refusal>>),
+    /// Who it is is known: whether there is room in its minute, or the tenant that it names.
+    Room(Proof),
+}
+
+impl Lookup {
+    /// Asks the store, and decides.
+    pub async fn run(self) -> Result<Admission, Denied> {
+        let Self { gate, pending, source, tenant, need } = self;
+        gate.decide(pending, source, tenant.as_deref(), need).await
+    }
+}

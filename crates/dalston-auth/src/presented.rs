@@ -1,0 +1,171 @@
+//! What a request presents: all credentials, wherever they are, and the tenant and the origin that it names. Read from
+//! its head in one pass, by whatever server holds it.
+
+use crate::{Credential, KeyPrefix, Place, Product, Refusal, credential::Candidates};
+
+/// Which places of a route take a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Places {
+    /// Whether a key in the query is taken.
+    pub query: bool,
+    /// Whether it opens a stream: tickets are taken, and what a browser presents among the subprotocols.
+    pub stream: bool,
+}
+
+/// The credentials of a query, decoded.
+#[derive(Debug, Default)]
+pub struct InQuery {
+    keys: Vec<String>,
+    tickets: Vec<String>,
+}
+
+impl InQuery {
+    /// Every `api_key` and every `ticket` of a query, as a client sent it.
+    pub fn of(query: &str) -> Self {
+        let mut found = Self::default();
+        if query.is_empty() {
+            return found;
+        }
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "api_key" => found.keys.push(value.into_owned()),
+                "ticket" => found.tickets.push(value.into_owned()),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// What a request presents.
+pub struct Presented<'a> {
+    /// The one credential, or why there is none.
+    pub credential: Result<Credential<'a>, Refusal>,
+    /// The tenant that a platform caller names in the header for it. Two are none, as is one of other characters: no tenant has an empty name.
+    pub tenant: Option<&'a str>,
+    /// The `Origin`, at the door of streams: tickets are bound to one.
+    pub origin: Option<&'a str>,
+}
+
+impl<'a> Presented<'a> {
+    /// Reads the headers, with lower-case names, and the query. `product` names the header of the tenant and the
+    /// subprotocol of a ticket; `prefix` is how a missing credential should begin.
+    pub(crate) fn read(
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+        query: &'a InQuery,
+        places: Places,
+        product: &Product,
+        prefix: KeyPrefix,
+    ) -> Self {
+        let mut candidates = Candidates::default();
+        let (mut tenant, mut origin): (_, Option<Option<_>>) = (None, None);
+        for (name, value) in headers {
+            match name {
+                "authorization" => candidates.add(Place::Authorization, value),
+                "x-api-key" | "xi-api-key" => candidates.add(Place::ApiKey, value),
+                "origin" if places.stream => origin = origin.or(Some(text(value))),
+                "sec-websocket-protocol" if places.stream => {
+                    for (place, value) in protocols(value, product) {
+                        candidates.add(place, value);
+                    }
+                }
+                name if name == product.tenant_header() => {
+                    tenant = Some(text(value).filter(|_| tenant.is_none()).unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+        for key in &query.keys {
+            candidates.add(Place::Query { taken: places.query }, key.as_bytes());
+        }
+        if places.stream {
+            for ticket in &query.tickets {
+                candidates.add(Place::Ticket, ticket.as_bytes());
+            }
+        }
+        Self { credential: candidates.choose(prefix), tenant, origin: origin.flatten() }
+    }
+}
+
+/// What a browser presents among the subprotocols, where alone it can put something into the head of a WebSocket.
+fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (Place, &'a [u8])> {
+    text(value).unwrap_or_default().split(',').map(str::trim).filter_map(|protocol| {
+        let ticket = protocol.strip_prefix(product.ticket_protocol()).map(|value| (Place::Ticket, value));
+        let secret = || protocol.strip_prefix("openai-insecure-api-key.").map(|value| (Place::Protocol, value));
+        ticket.or_else(secret).map(|(place, value)| (place, value.as_bytes()))
+    })
+}
+
+/// The value of a header, if it is of visible ASCII characters, spaces and tabs.
+fn text(value: &[u8]) -> Option<&str> {
+    let fits = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
+    std::str::from_utf8(value).ok().filter(|_| value.iter().all(fits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: Places = Places { query: true, stream: true };
+
+    fn chosen(headers: &[(&str, &str)], query: &str, places: Places) -> Result<(String, Place), Refusal> {
+        let query = InQuery::of(query);
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+        let credential =
+            Presented::read(headers, &query, places, &Product::default(), KeyPrefix::default()).credential?;
+        Ok((String::from_utf8(credential.token.to_vec()).unwrap(), credential.place))
+    }
+
+    #[test]
+    fn every_key_in_a_query_is_seen() {
+        let found = InQuery::of("a=1&api_key=x&api%5Fkey=y&API_KEY=z&ticket=t");
+        assert_eq!((found.keys, found.tickets), (vec!["x".to_owned(), "y".to_owned()], vec!["t".to_owned()]));
+        assert!(InQuery::of("").keys.is_empty());
+    }
+
+    #[test]
+    fn tickets_are_seen_at_the_door_of_streams_only() {
+        let of = |protocol: &str, query: &str, stream| {
+            chosen(&[("sec-websocket-protocol", protocol)], query, Places { query: true, stream })
+        };
+        assert_eq!(of("dalston, dalston.ticket.dt_1", "", true), Ok(("dt_1".to_owned(), Place::Ticket)));
+        assert_eq!(of("realtime,openai-insecure-api-key.dk_1", "", true), Ok(("dk_1".to_owned(), Place::Protocol)));
+        assert_eq!(of("realtime, openai-insecure-api-key.dt_1", "", true), Ok(("dt_1".to_owned(), Place::Protocol)));
+        assert_eq!(of("dalston", "ticket=dt_1", true), Ok(("dt_1".to_owned(), Place::Ticket)));
+        assert_eq!(of("dalston.ticket.a, dalston.ticket.a", "", true), Err(Refusal::AmbiguousCredential));
+        assert_eq!(of("dalston.ticket.a", "ticket=a", true), Err(Refusal::AmbiguousCredential));
+        assert_eq!(of("dalston.ticket.a", "api_key=a", true), Err(Refusal::AmbiguousCredential));
+        let missing = Refusal::MissingCredential(KeyPrefix::default());
+        assert_eq!(of("dalston.ticket.a", "ticket=a", false), Err(missing));
+    }
+
+    #[test]
+    fn credentials_of_all_places_are_counted_together() {
+        let (key, bearer) = (("x-api-key", "t"), ("authorization", "Bearer t"));
+        assert_eq!(chosen(&[key], "", Places::default()), Ok(("t".to_owned(), Place::ApiKey)));
+        assert_eq!(chosen(&[("xi-api-key", "t")], "", STREAM), Ok(("t".to_owned(), Place::ApiKey)));
+        for two in [[key, bearer], [key, ("xi-api-key", "t")], [bearer, ("authorization", "bearer t")]] {
+            assert_eq!(chosen(&two, "", Places::default()), Err(Refusal::AmbiguousCredential), "{two:?}");
+        }
+        for one in [key, bearer] {
+            assert_eq!(chosen(&[one], "api_key=t", Places::default()), Err(Refusal::AmbiguousCredential), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn two_tenants_are_none() {
+        let (query, product) = (InQuery::default(), Product::named("notes").unwrap());
+        let named = |name: &'static str, values: &[&[u8]]| {
+            let headers = values.iter().map(|value| (name, *value));
+            let presented = Presented::read(headers, &query, STREAM, &product, KeyPrefix::default());
+            presented.tenant.map(str::to_owned)
+        };
+        let tenant = |values: &[&[u8]]| named("x-notes-tenant", values);
+        assert_eq!(named("x-dalston-tenant", &[b"acme"]), None, "that is another product's");
+        assert_eq!(tenant(&[]), None);
+        assert_eq!(tenant(&[b"acme"]), Some("acme".to_owned()));
+        for none in [&[&b"acme"[..], b"acme"][..], &[b"\xff"], &[b""], &[b"a", b"b", b"c"]] {
+            assert_eq!(tenant(none), Some(String::new()), "{none:?}");
+        }
+    }
+}

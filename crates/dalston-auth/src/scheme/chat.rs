@@ -1,0 +1,50 @@
+//! Users of the chat, whose ids the chat itself vouches for: they present no credential.
+
+use super::{Authentication, CredentialScheme};
+use crate::{Administrators, Attempt, Credential, Refusal, caller::Standing};
+use dalston_model::{Actor, Principal, PrincipalKind, ScopeSet, TenantId};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, ready},
+};
+use std::{sync::Arc, time::Duration};
+
+/// The kind of an administrator of the chat.
+const ADMINISTRATOR: PrincipalKind = PrincipalKind::new("chat_admin");
+/// The kind of anybody else in the chat.
+pub(crate) const GUEST: PrincipalKind = PrincipalKind::new("chat_guest");
+
+/// Tells the administrators of the settings from the guests.
+pub(crate) struct ChatScheme {
+    pub(crate) administrators: Administrators,
+}
+
+impl ChatScheme {
+    /// The user of this id.
+    pub(crate) fn user(&self, user: i64) -> Standing {
+        let (kind, actor, scopes) = if self.administrators.ids().contains(&user) {
+            (ADMINISTRATOR, Actor::ChatAdmin(user), ScopeSet::ADMIN)
+        } else {
+            (GUEST, Actor::ChatGuest(user), ScopeSet::NONE)
+        };
+        Standing::Other(Arc::new(Principal { kind, actor, tenant: TenantId::first().clone(), scopes, expires: None }))
+    }
+}
+
+impl CredentialScheme for ChatScheme {
+    fn authenticate(&self, _: &Credential<'_>, _: &Attempt<'_>, _: Duration) -> Authentication {
+        Authentication::Unrecognised
+    }
+
+    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+        [ADMINISTRATOR, GUEST].contains(&kind)
+    }
+
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+        let standing = match principal.actor {
+            Actor::ChatAdmin(user) | Actor::ChatGuest(user) => Ok(self.user(user)),
+            _ => Err(Refusal::InvalidCredential),
+        };
+        ready(standing).boxed()
+    }
+}

@@ -1,0 +1,55 @@
+//! API keys: `Authorization: Bearer dk_…`, `X-API-Key`, and the query where that is taken.
+
+use super::{Authentication, CredentialScheme, Proof};
+use crate::{
+    Attempt, Credential, Digester, KeyFormat, Place, Refusal, caller::Standing, directory::Directory,
+    live_keys::LiveKeys, pepper::PepperNote,
+};
+use dalston_model::{Actor, Principal, PrincipalKind};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use std::{sync::Arc, time::Duration};
+
+/// Authenticates keys: from the cache, or by one read of the store for each key.
+pub(crate) struct KeyScheme {
+    pub(crate) format: KeyFormat,
+    pub(crate) digester: Digester,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) pepper: Arc<PepperNote>,
+    pub(crate) keys: LiveKeys,
+}
+
+impl CredentialScheme for KeyScheme {
+    fn authenticate(&self, credential: &Credential<'_>, _: &Attempt<'_>, at: Duration) -> Authentication {
+        if credential.place == Place::Ticket {
+            return Authentication::Unrecognised;
+        }
+        let Some(secret) = self.format.check(credential.token) else { return Authentication::Unrecognised };
+        let digest = self.digester.digest(secret);
+        if let Some(holder) = self.directory.get(&digest, at) {
+            return Authentication::Known(Standing::Key(holder).into());
+        }
+        let (directory, pepper) = (self.directory.clone(), self.pepper.clone());
+        let lookup = async move {
+            // The directory has logged why.
+            let found = directory.find(&digest).await.map_err(|_| Refusal::Unavailable)?;
+            if found.is_some() {
+                pepper.proven();
+            }
+            Ok(found.map(|holder| Proof::from(Standing::Key(holder))))
+        };
+        Authentication::Lookup(lookup.boxed())
+    }
+
+    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+        kind == PrincipalKind::KEY
+    }
+
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+        async move {
+            let Actor::Key(id) = principal.actor else { return Err(Refusal::InvalidCredential) };
+            let live = self.keys.find(&principal.tenant, id).await?;
+            live.map(Standing::Key).ok_or(Refusal::InvalidCredential)
+        }
+        .boxed()
+    }
+}

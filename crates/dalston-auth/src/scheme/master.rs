@@ -1,0 +1,69 @@
+//! The master key: the operator's own secret, taken as a bearer token only.
+
+use super::{Authentication, CredentialScheme, Proof};
+use crate::{Attempt, Credential, MasterKeys, Place, Refusal, caller::Standing};
+use dalston_model::{
+    Action, Actor, AuditEntry, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
+};
+use dalston_store::SharedStore;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, ready},
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// The kind of a principal that came with the master key.
+const KIND: PrincipalKind = PrincipalKind::new("master");
+
+/// Authenticates the master keys of the settings. Each use is written to the audit log first.
+pub(crate) struct MasterScheme {
+    pub(crate) masters: MasterKeys,
+    pub(crate) store: SharedStore,
+    pub(crate) clock: SharedClock,
+}
+
+impl MasterScheme {
+    fn standing() -> Standing {
+        Standing::Other(Arc::new(Principal {
+            kind: KIND,
+            actor: Actor::Master,
+            tenant: TenantId::first().clone(),
+            scopes: ScopeSet::PLATFORM,
+            expires: None,
+        }))
+    }
+}
+
+impl CredentialScheme for MasterScheme {
+    fn authenticate(&self, credential: &Credential<'_>, attempt: &Attempt<'_>, _: Duration) -> Authentication {
+        if credential.place != Place::Authorization || !self.masters.holds(credential.token) {
+            return Authentication::Unrecognised;
+        }
+        let named = attempt.tenant.and_then(|tenant| tenant.parse().ok());
+        let tenant: TenantId = named.unwrap_or_else(|| TenantId::first().clone());
+        let source = Source { actor: Actor::Master, ..attempt.source() };
+        let detail = json!({"method": attempt.asked.method, "route": attempt.asked.route});
+        let target = Target::Tenant(tenant.clone());
+        let entry = AuditEntry { time: self.clock.now(), tenant, source, action: Action::MasterUsed, target, detail };
+        let store = self.store.clone();
+        // In the tenant that the request names, whatever comes of it. What cannot be recorded is not done.
+        let record = async move {
+            store.record(&entry).await.map_err(|error| {
+                tracing::error!(%error, "a use of the master key could not be recorded");
+                Refusal::Unavailable
+            })?;
+            Ok(Some(Proof::from(Self::standing())))
+        };
+        Authentication::Lookup(record.boxed())
+    }
+
+    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+        kind == KIND
+    }
+
+    /// The master keys in force change with a restart only.
+    fn revalidate<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+        ready(Ok(Self::standing())).boxed()
+    }
+}

@@ -1,0 +1,60 @@
+//! Credential schemes: one file for each kind of credential. A scheme recognises its credentials by place and shape,
+//! authenticates them, and revalidates the principals that it authenticated before. The gate has a list of them.
+
+pub(crate) mod chat;
+pub(crate) mod key;
+pub(crate) mod master;
+pub(crate) mod process;
+pub(crate) mod ticket;
+
+use crate::{Attempt, Credential, Refusal, caller::Standing};
+use dalston_model::{Principal, PrincipalKind, TenantId};
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+
+/// One kind of credential.
+pub(crate) trait CredentialScheme: Send + Sync {
+    /// Authenticates a credential of this scheme, from memory where that is known to be right. `at` is the node's
+    /// monotonic time.
+    fn authenticate(&self, credential: &Credential<'_>, attempt: &Attempt<'_>, at: Duration) -> Authentication;
+
+    /// Whether principals of this kind are this scheme's.
+    fn vouches_for(&self, kind: PrincipalKind) -> bool;
+
+    /// The principal as it is now: for whoever acts on when the request was authenticated long ago. Fails with
+    /// [`Refusal::InvalidCredential`] once it is no more, and with [`Refusal::Unavailable`] in an outage.
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>>;
+}
+
+/// What a scheme says of a credential.
+pub(crate) enum Authentication {
+    /// It is of another scheme.
+    Unrecognised,
+    /// It has the place or the shape of this scheme, and is nobody's.
+    Failed,
+    /// It is authenticated, from memory.
+    Known(Proof),
+    /// The store must be asked. `None`: it is nobody's.
+    Lookup(BoxFuture<'static, Result<Option<Proof>, Refusal>>),
+}
+
+/// An authenticated principal, and what its credential says besides.
+pub(crate) struct Proof {
+    pub(crate) standing: Standing,
+    /// What a ticket was made for.
+    pub(crate) ticket: Option<Box<TicketTerms>>,
+}
+
+/// What a ticket was made for.
+pub(crate) struct TicketTerms {
+    /// The tenant that it works in.
+    pub(crate) tenant: TenantId,
+    /// How long what it opens may last.
+    pub(crate) session_limit: Option<Duration>,
+}
+
+impl From<Standing> for Proof {
+    fn from(standing: Standing) -> Self {
+        Self { standing, ticket: None }
+    }
+}

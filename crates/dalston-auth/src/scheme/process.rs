@@ -1,0 +1,49 @@
+//! The process itself: the operator at its command line, and the gateway of its own accord. Neither presents a
+//! credential: whoever runs the program has the store.
+
+use super::{Authentication, CredentialScheme};
+use crate::{Attempt, Credential, Refusal, caller::Standing};
+use dalston_model::{Actor, Principal, PrincipalKind, TenantId};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, ready},
+};
+use std::{sync::Arc, time::Duration};
+
+/// The kind of the gateway itself.
+const GATEWAY: PrincipalKind = PrincipalKind::new("gateway");
+
+/// Stands for the process. Its principals live as long as it runs.
+pub(crate) struct ProcessScheme;
+
+impl ProcessScheme {
+    /// The operator.
+    pub(crate) fn operator() -> Standing {
+        Standing::Other(Arc::new(Principal::operator(TenantId::first().clone())))
+    }
+
+    /// The gateway.
+    pub(crate) fn gateway() -> Standing {
+        let operator = Principal::operator(TenantId::first().clone());
+        Standing::Other(Arc::new(Principal { kind: GATEWAY, actor: Actor::Gateway, ..operator }))
+    }
+}
+
+impl CredentialScheme for ProcessScheme {
+    fn authenticate(&self, _: &Credential<'_>, _: &Attempt<'_>, _: Duration) -> Authentication {
+        Authentication::Unrecognised
+    }
+
+    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+        [PrincipalKind::OPERATOR, GATEWAY].contains(&kind)
+    }
+
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+        let standing = match principal.actor {
+            Actor::Operator => Ok(Self::operator()),
+            Actor::Gateway => Ok(Self::gateway()),
+            _ => Err(Refusal::InvalidCredential),
+        };
+        ready(standing).boxed()
+    }
+}

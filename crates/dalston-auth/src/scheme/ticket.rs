@@ -1,0 +1,66 @@
+//! Tickets: one-use credentials of browsers, which stand for a key at one route.
+
+use super::{Authentication, CredentialScheme, Proof, TicketTerms};
+use crate::{Attempt, Credential, Digester, Place, Refusal, Ticket, caller::Standing, live_keys::LiveKeys};
+use dalston_model::{Actor, Principal, PrincipalKind};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use std::time::Duration;
+
+/// The kind of a principal that came with a ticket.
+pub(crate) const KIND: PrincipalKind = PrincipalKind::new("ticket");
+
+/// Authenticates tickets. Each is used up by the first attempt, whatever comes of it.
+pub(crate) struct TicketScheme {
+    pub(crate) digester: Digester,
+    pub(crate) keys: LiveKeys,
+}
+
+impl TicketScheme {
+    fn recognises(credential: &Credential<'_>) -> bool {
+        match credential.place {
+            Place::Ticket => true,
+            Place::Protocol => Ticket::is_meant(credential.token),
+            Place::Authorization | Place::ApiKey | Place::Query { .. } => false,
+        }
+    }
+}
+
+impl CredentialScheme for TicketScheme {
+    fn authenticate(&self, credential: &Credential<'_>, attempt: &Attempt<'_>, _: Duration) -> Authentication {
+        if !Self::recognises(credential) {
+            return Authentication::Unrecognised;
+        }
+        let Some(secret) = Ticket::parse(credential.token) else { return Authentication::Failed };
+        let name = Ticket::name(&self.digester, &secret);
+        let keys = self.keys.clone();
+        let (route, origin) = (attempt.asked.route.to_owned(), attempt.origin.map(str::to_owned));
+        // It names its tenant itself.
+        let names_tenant = attempt.tenant.is_some();
+        let lookup = async move {
+            let taken = keys.store.take_note(&name).await.map_err(|error| {
+                tracing::error!(%error, "a ticket could not be looked up");
+                Refusal::Unavailable
+            })?;
+            let ticket = taken.and_then(|note| Ticket::from_note(&note));
+            let fits = |ticket: &Ticket| !names_tenant && ticket.opens(&route, origin.as_deref());
+            let Some(ticket) = ticket.filter(fits) else { return Ok(None) };
+            let live = keys.find(&ticket.key_tenant, ticket.key).await?;
+            let terms = TicketTerms { tenant: ticket.tenant, session_limit: ticket.session_limit };
+            Ok(live.map(|holder| Proof { standing: Standing::Ticket(holder), ticket: Some(Box::new(terms)) }))
+        };
+        Authentication::Lookup(lookup.boxed())
+    }
+
+    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+        kind == KIND
+    }
+
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+        async move {
+            let Actor::Key(id) = principal.actor else { return Err(Refusal::InvalidCredential) };
+            let live = self.keys.find(&principal.tenant, id).await?;
+            live.map(Standing::Ticket).ok_or(Refusal::InvalidCredential)
+        }
+        .boxed()
+    }
+}

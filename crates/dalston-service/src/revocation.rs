@@ -1,0 +1,22 @@
+//! What a changed principal ends: its streams, and its jobs that wait.
+
+use crate::{Crowd, Streams, board::Board};
+use dalston_auth::{PrincipalChange, PrincipalObserver};
+use std::sync::Arc;
+
+/// Ends what a principal may no longer have, whether it was changed on this node or on another one.
+pub(crate) struct Revocation {
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) crowd: Arc<Crowd>,
+}
+
+impl PrincipalObserver for Revocation {
+    fn principal_changed(&self, change: &PrincipalChange) {
+        self.crowd.saw(&change.tenant);
+        self.streams.principal_changed(change);
+        if change.now.is_none() {
+            self.board.orphaned();
+        }
+    }
+}
