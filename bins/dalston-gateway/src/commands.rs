@@ -10,9 +10,10 @@ use actix_web::{
     web::{Data, Payload, Query},
 };
 use dalston_actix::{Admitted, AtHand, Problem};
+use dalston_auth::{FieldError, Repeat};
 use dalston_command::{Answer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
-use dalston_service::{FieldError, Repeat, ServiceError};
+use dalston_service::ServiceError;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;

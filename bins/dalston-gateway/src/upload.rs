@@ -17,9 +17,9 @@ use actix_web::{
     web::{Bytes, Data, Payload, Query},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::{Permit, rights};
+use dalston_auth::{Permit, Repeat, rights};
 use dalston_model::ErrorCode;
-use dalston_service::{JobResult, Repeat, ServiceError, Staged, Upload, job_view};
+use dalston_service::{JobResult, ServiceError, Staged, Upload, job_view};
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use std::time::Duration;

@@ -2,9 +2,9 @@
 
 use crate::{Answer, Arguments, Drawing, Registry, arguments::parse};
 use bytes::Bytes;
-use dalston_auth::{Admission, Caller, Need, Permit, Right};
+use dalston_auth::{Admission, Caller, Need, Permit, Repeat, Right};
 use dalston_model::Timestamp;
-use dalston_service::{Repeat, ServiceResult, Services};
+use dalston_service::{ServiceResult, Services};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::Value;

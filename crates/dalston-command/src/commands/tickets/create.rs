@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, DATA_ROUTES, Effect, Handler, HttpRoute};
-use dalston_auth::rights;
-use dalston_service::{FieldError, Secret, ServiceError, ServiceResult, TicketAsk};
+use dalston_auth::{FieldError, rights};
+use dalston_service::{Secret, ServiceError, ServiceResult, TicketAsk};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
