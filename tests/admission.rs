@@ -1,7 +1,7 @@
 //! What admitting a request costs the store: one read and at most one write, none of them of the key's record.
 
+use dalston_auth::CreateKey;
 use dalston_model::RateLimit;
-use dalston_service::CreateKey;
 use kit::{app::Start, servers::Redis, stores};
 use std::collections::HashMap;
 

@@ -2,8 +2,8 @@
 
 mod chromium;
 
+use dalston_auth::CreateKey;
 use dalston_gateway::{Serves, routes};
-use dalston_service::CreateKey;
 use kit::{
     app::{App, Start},
     client::{Answer, Client},

@@ -2,9 +2,10 @@
 
 mod checkpoint;
 
+use dalston_auth::{CreateKey, Ends, Minted};
 use dalston_model::ScopeSet;
 use dalston_runtime::admin_box;
-use dalston_service::{CreateKey, Ends, Minted};
+
 use futures_util::StreamExt;
 use kit::{
     app::{App, Start},

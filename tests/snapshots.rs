@@ -52,7 +52,7 @@ async fn to_guest(app: &App, name: &str) -> Value {
 #[tokio::test]
 async fn help_and_status_look_like_this_to_each_caller_at_each_door() {
     let app = Start::default().start().await;
-    let limited = |mut ask: dalston_service::CreateKey| {
+    let limited = |mut ask: dalston_auth::CreateKey| {
         ask.rate_limit = Some(60.try_into().unwrap());
         ask
     };

@@ -1,7 +1,8 @@
 //! `POST /auth/tickets`: credentials that open one stream, once.
 
+use dalston_auth::{CreateKey, Ends};
 use dalston_model::RateLimit;
-use dalston_service::{CreateKey, Ends};
+
 use dalston_store::contract::Fixture;
 use kit::{
     app::{App, MASTER, Start},

@@ -1,6 +1,6 @@
 //! Pages in a real Chromium.
 
-use dalston_service::CreateKey;
+use dalston_auth::CreateKey;
 use dalston_stream::Vad;
 use kit::{
     app::{App, Start},

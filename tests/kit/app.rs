@@ -6,13 +6,13 @@ use actix_web::{
     rt::{System, spawn},
     web::Data,
 };
-use dalston_auth::{Asked, Attempt, Caller, Credential, Need, Permit, Place, Right};
+use dalston_auth::{Asked, Attempt, Caller, CreateKey, Credential, Ends, Need, Permit, Place, Right};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
 use dalston_gateway::{Gateway, Limits, Pace, listen};
 use dalston_model::{Clock, Door, ManualClock, OsEntropy, ScopeSet, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
-use dalston_service::{CreateKey, Ends};
+
 use dalston_store::{FeedStore, MemoryStore, contract::Fixture};
 use dalston_stream::{OwnWorker, Vad};
 use std::{

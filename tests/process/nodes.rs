@@ -1,7 +1,7 @@
 //! Two gateways on one store: what one is told, the other knows.
 
+use dalston_auth::CreateKey;
 use dalston_model::{Clock, RateLimit};
-use dalston_service::CreateKey;
 use dalston_store::contract::Fixture;
 use kit::{
     app::{App, Start},

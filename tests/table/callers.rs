@@ -1,8 +1,7 @@
 //! Who calls: keys of every state, and keys with every scope but the right one.
 
-use dalston_auth::{KeyFormat, Need};
+use dalston_auth::{Ends, KeyFormat, Need};
 use dalston_model::{OsEntropy, Scope, ScopeSet};
-use dalston_service::Ends;
 use kit::{app::App, client::Client};
 use serde_json::json;
 use std::time::Duration;

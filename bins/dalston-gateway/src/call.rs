@@ -6,10 +6,10 @@ use actix_web::{
     web::{Data, Payload},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::rights;
+use dalston_auth::{FieldError, rights};
 use dalston_chat::{Reply, Said};
 use dalston_command::{Arguments, unknown_field};
-use dalston_service::{FieldError, Proposal, Secret, ServiceError, ServiceResult};
+use dalston_service::{Proposal, Secret, ServiceError, ServiceResult};
 use serde_json::{Value, json};
 
 /// The longest message in characters.

@@ -10,9 +10,10 @@ use actix_web::{
     web::{Data, Payload, Query},
 };
 use dalston_actix::{Admitted, AtHand, Problem};
+use dalston_auth::{FieldError, Repeat};
 use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
-use dalston_service::{FieldError, IssuedSecret, Repeat, ServiceError};
+use dalston_service::{IssuedSecret, ServiceError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;

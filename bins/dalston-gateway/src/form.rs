@@ -5,10 +5,10 @@ use crate::{Gateway, fault::problem, fields, openai, upload::unread};
 use actix_multipart::{Field, Multipart};
 use actix_web::HttpRequest;
 use dalston_actix::Problem;
-use dalston_auth::{Permit, rights};
+use dalston_auth::{FieldError, Permit, rights};
 use dalston_command::shown_name;
 use dalston_model::ErrorCode;
-use dalston_service::{FieldError, ServiceError, Shape, Staged, Upload};
+use dalston_service::{ServiceError, Shape, Staged, Upload};
 use futures_util::StreamExt;
 
 /// Parts of a form at most: lists have a part for each of their elements.

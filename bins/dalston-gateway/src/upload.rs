@@ -17,9 +17,9 @@ use actix_web::{
     web::{Bytes, Data, Payload, Query},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::{Permit, rights};
+use dalston_auth::{Permit, Repeat, rights};
 use dalston_model::ErrorCode;
-use dalston_service::{JobResult, JobView, Repeat, ServiceError, Staged, Upload};
+use dalston_service::{JobResult, JobView, ServiceError, Staged, Upload};
 use futures_util::{Stream, StreamExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};

@@ -2,9 +2,9 @@
 //! *Authorize*: may the caller do this.
 
 use crate::{
-    Administrators, Admission, Attempt, Caller, Denied, Digester, FailureThrottle, Follower, Holder, InQuery,
-    KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented, PrincipalChange,
-    PrincipalObserver, Product, Refusal,
+    Administrators, Admission, Attempt, AuthError, Caller, Denied, Digester, FailureThrottle, Follower, Holder,
+    InQuery, KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented,
+    PrincipalChange, PrincipalObserver, Product, Refusal,
     caller::Standing,
     directory::Directory,
     live_keys::LiveKeys,
@@ -21,7 +21,8 @@ use crate::{
 };
 use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
 use dalston_model::{
-    Actor, Clock as _, Door, ErrorCode, Key, KeyId, NodeId, RequestId, Scope, SharedClock, Source, TenantId, Timestamp,
+    Actor, Clock as _, Door, ErrorCode, Key, KeyId, Metadata, NodeId, RequestId, Scope, SharedClock, Source, TenantId,
+    Timestamp,
 };
 use dalston_store::{FeedStore, SharedStore, StoreResult};
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
@@ -427,6 +428,13 @@ impl Gate {
     /// Whether a text holds a key or a ticket, wherever in it.
     pub fn is_secret_within(&self, text: &str) -> bool {
         self.format.is_within(text) || KeyFormat::tickets().is_within(text)
+    }
+
+    /// Fails if a client's metadata holds a key or a ticket: it is stored and shown as it is.
+    pub fn check_metadata(&self, metadata: &Metadata) -> Result<(), AuthError> {
+        // Escapes stand for no character that a secret has.
+        let holds_secret = self.is_secret_within(&metadata.to_string());
+        if holds_secret { Err(AuthError::invalid("metadata", "must not hold a key")) } else { Ok(()) }
     }
 
     /// How secrets look here.

@@ -4,10 +4,10 @@ use crate::{
     Question,
     model::{Conversations, Model},
 };
-use dalston_auth::Caller;
+use dalston_auth::{Caller, Repeat};
 use dalston_command::{Arguments, Drawing, Effect, Registry, Row};
 use dalston_model::{Cursor, SharedClock};
-use dalston_service::{Confirmed, Repeat, Secret, ServiceError, ServiceResult, Services};
+use dalston_service::{Confirmed, Secret, ServiceError, ServiceResult, Services};
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Arguments: from bytes or texts to the type of a command, with errors that name the field and never its value.
 
 use crate::Row;
-use dalston_auth::MasterKeys;
-use dalston_service::{FieldError, ServiceError, ServiceResult};
+use dalston_auth::{FieldError, MasterKeys};
+use dalston_service::{ServiceError, ServiceResult};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},

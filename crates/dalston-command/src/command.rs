@@ -2,9 +2,9 @@
 
 use crate::{Answer, AnyAnswer, Arguments, Drawing, Output, Registry, arguments::parse, schema};
 use bytes::Bytes;
-use dalston_auth::{Admission, Caller, Need, Permit, Right};
+use dalston_auth::{Admission, Caller, Need, Permit, Repeat, Right};
 use dalston_model::Timestamp;
-use dalston_service::{Repeat, ServiceResult, Services};
+use dalston_service::{ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

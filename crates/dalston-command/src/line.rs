@@ -1,7 +1,8 @@
 //! A command as it is typed: `/keys_create name="Read only" scopes=jobs:read`.
 
 use crate::{Arguments, Registry, Row, coerce};
-use dalston_service::{FieldError, ServiceError, ServiceResult};
+use dalston_auth::FieldError;
+use dalston_service::{ServiceError, ServiceResult};
 
 impl Registry {
     /// Reads slash text: the command's name with `_` for `.`, then words `name=value`, quoted as in a shell. One

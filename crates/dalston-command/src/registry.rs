@@ -5,9 +5,9 @@ use crate::{
     command::Call,
     commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
-use dalston_auth::{Admission, Caller};
+use dalston_auth::{Admission, Caller, Repeat};
 use dalston_model::{Principal, ScopeSet};
-use dalston_service::{Repeat, ServiceError, ServiceResult, Services};
+use dalston_service::{ServiceError, ServiceResult, Services};
 
 /// All commands.
 pub struct Registry {

@@ -59,7 +59,7 @@ impl FirstKey<'_> {
         let permit = self.gate.internal("the first admin key").permit().map_err(|it| anyhow::anyhow!(it.detail()))?;
         self.gate.claim_pepper().await?;
         let mut written = None;
-        let made = self.services.keys.create_first(&permit, |secret| {
+        let made = self.services.keys.create_first::<anyhow::Error>(&permit, |secret| {
             written = Some(write(folder, secret)?);
             Ok(())
         });

@@ -1,26 +1,10 @@
 //! What a use case says when it does not do what it was asked.
 
-use dalston_auth::{PepperError, Refusal};
+use dalston_auth::{AuthError, FieldError, PepperError, Refusal};
 use dalston_model::{EntropyError, ErrorCode, Excess, Limited, Timestamp};
 use dalston_store::StoreError;
 use std::borrow::Cow;
 use thiserror::Error;
-
-/// One field that is not acceptable. Names what is wanted, never what was given.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct FieldError {
-    /// The field.
-    pub field: String,
-    /// What is wanted.
-    pub detail: Cow<'static, str>,
-}
-
-impl FieldError {
-    /// The error of `field`.
-    pub fn new(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: field.into(), detail: detail.into() }
-    }
-}
 
 /// Why a use case was not carried out.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -78,14 +62,6 @@ pub enum ServiceError {
 pub type ServiceResult<T> = Result<T, ServiceError>;
 
 impl ServiceError {
-    /// A rotation met the overlap of an earlier one, which runs until `until`.
-    pub(crate) fn overlapping(until: Timestamp) -> Self {
-        Self::Conflict(Cow::Owned(format!(
-            "The secret before the last rotation is valid until {until}. Rotate after that time, or now with \
-             end_overlap (--end-overlap), which ends that secret at once; overlap_seconds keeps the present one valid"
-        )))
-    }
-
     /// The stable code.
     pub const fn code(&self) -> ErrorCode {
         match self {
@@ -130,33 +106,34 @@ impl From<Excess> for ServiceError {
     }
 }
 
+impl From<AuthError> for ServiceError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Refused(refusal) => Self::Refused(refusal),
+            AuthError::NotFound(noun) => Self::NotFound(noun),
+            AuthError::Conflict(detail) => Self::Conflict(detail),
+            AuthError::Invalid(errors) => Self::Invalid(errors),
+            AuthError::Unavailable => Self::Unavailable,
+            AuthError::Internal => Self::Internal,
+        }
+    }
+}
+
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "a store call failed");
-        match error {
-            StoreError::Unavailable(_) => Self::Unavailable,
-            StoreError::Corrupt(_) => Self::Internal,
-        }
+        AuthError::from(error).into()
     }
 }
 
 impl From<PepperError> for ServiceError {
     fn from(error: PepperError) -> Self {
-        match error {
-            PepperError::Store(error) => error.into(),
-            // It is the operator's to mend, and no fault of the request.
-            PepperError::Other { .. } => {
-                tracing::error!(%error, "no secret is made");
-                Self::Unavailable
-            }
-        }
+        AuthError::from(error).into()
     }
 }
 
 impl From<EntropyError> for ServiceError {
     fn from(error: EntropyError) -> Self {
-        tracing::error!(%error, "nothing can be minted");
-        Self::Internal
+        AuthError::from(error).into()
     }
 }
 

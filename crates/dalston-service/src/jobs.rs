@@ -1,10 +1,9 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, BucketError, Deliveries, FieldError, Repeat, Seat, ServiceError, ServiceResult, Staged, blobs::Blob,
-    board::Board, keys::other_payload, keys::plain, views,
+    Blobs, BucketError, Deliveries, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board, views,
 };
-use dalston_auth::{Gate, Permit, Refusal, Right, rights};
+use dalston_auth::{AuthError, FieldError, Gate, Permit, Refusal, Repeat, Right, rights};
 use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
 use dalston_model::{
     Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
@@ -98,7 +97,7 @@ impl Jobs {
         upload: Upload,
         repeat: Option<&Repeat>,
     ) -> ServiceResult<Job> {
-        plain(&self.gate, &upload.metadata)?;
+        self.gate.check_metadata(&upload.metadata)?;
         staged.finish().await?;
         let audio = self.identify(permit, &staged).await?;
         self.check_length(&audio, staged.size())?;
@@ -151,7 +150,7 @@ impl Jobs {
             }
             InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
             InsertJob::Excess(excess) => Err(ServiceError::excess(excess, now)),
-            InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(other_payload()),
+            InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(AuthError::other_payload().into()),
             InsertJob::Repeated(Repeated { target, .. }) => {
                 let id = target.parse().map_err(|_| ServiceError::Internal)?;
                 self.get(permit, id).await

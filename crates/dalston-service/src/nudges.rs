@@ -1,9 +1,7 @@
 //! Nudges: messages to the administrators.
 
-use crate::{
-    NudgeResult, Repeat, SentView, ServiceError, ServiceResult, Undelivered, Voice, keys::other_payload, token,
-};
-use dalston_auth::{Mask, Permit, rights};
+use crate::{NudgeResult, SentView, ServiceError, ServiceResult, Undelivered, Voice, token};
+use dalston_auth::{AuthError, Mask, Permit, Repeat, rights};
 use dalston_model::{Action, KeyDigest, SharedClock, Target};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
@@ -124,7 +122,7 @@ impl Nudges {
         let text = self.store.note(name).await?.ok_or(ServiceError::Unavailable)?;
         let kept: Kept = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         if kept.fingerprint != fingerprint {
-            return Err(other_payload());
+            return Err(AuthError::other_payload().into());
         }
         kept.result.map_or_else(
             || Err(ServiceError::Conflict("The first request with this Idempotency-Key has not ended".into())),

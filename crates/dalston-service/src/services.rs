@@ -1,11 +1,11 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    Audits, Blobs, Claims, Crowd, Deliveries, Dispatcher, Jobs, Keys, Meters, Nudges, Proposals, RouterParts, Settings,
-    Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board, dispatch::DispatcherParts,
-    revocation::Revocation, status::StatusParts,
+    Audits, Blobs, Claims, Crowd, Deliveries, Dispatcher, Jobs, Meters, Nudges, OwnKeys, Proposals, RouterParts,
+    Settings, Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board,
+    dispatch::DispatcherParts, revocation::Revocation, status::StatusParts,
 };
-use dalston_auth::{Gate, Mask, PrincipalObserver};
+use dalston_auth::{Gate, Keys, Mask, PrincipalObserver};
 use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
@@ -47,7 +47,9 @@ pub struct ServicesParts {
 /// The use cases.
 pub struct Services {
     /// On keys.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
+    /// On the callers' own keys.
+    pub own_keys: OwnKeys,
     /// On meters.
     pub meters: Meters,
     /// On tenants.
@@ -105,6 +107,7 @@ impl Services {
             voice,
             commit,
         } = parts;
+        let keys = Arc::new(Keys::new(store.clone(), gate.clone(), entropy.clone()));
         let crowd = Arc::new(Crowd::default());
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), gate.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
@@ -126,7 +129,8 @@ impl Services {
             terms,
         });
         Self {
-            keys: Keys::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
+            own_keys: OwnKeys::new(keys.clone(), clock.clone()),
+            keys,
             meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone(), crowd.clone()),
             workers: Workers::new(store.clone(), clock.clone()),

@@ -2,7 +2,7 @@
 
 use crate::{Deliveries, ServiceError, ServiceResult};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dalston_auth::{Mask, Permit, rights};
+use dalston_auth::{AuthError, Mask, Permit, rights};
 use dalston_model::{
     Action, Delivery, DeliveryId, Description, EventKind, Page, PageRequest, SharedClock, SharedEntropy, Target,
     Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
@@ -136,7 +136,7 @@ impl Webhooks {
                 Ok(RotatedWebhook { webhook: *webhook, secret, previous_expires_at })
             }
             RotateWebhook::Unknown => Err(ServiceError::NotFound(NOUN)),
-            RotateWebhook::Overlapping(until) => Err(ServiceError::overlapping(until)),
+            RotateWebhook::Overlapping(until) => Err(AuthError::overlapping(until).into()),
         }
     }
 

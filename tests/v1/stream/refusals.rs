@@ -1,7 +1,8 @@
 //! Refusals that a browser can read: 101, then a close code, and nothing else.
 
+use dalston_auth::{CreateKey, Ends};
 use dalston_model::{Clock, RateLimit, SessionId, TenantId};
-use dalston_service::{CreateKey, Ends};
+
 use dalston_stream::{OwnWorker, StreamConfig, WorkerLink};
 use kit::{
     app::{App, MASTER, Start},

@@ -30,7 +30,7 @@ async fn impatient() -> App {
 async fn an_upload_without_the_right_is_refused_before_a_byte_of_it_is_sent() {
     let app = App::start().await;
     let reader = app.key("jobs:read").await;
-    let once = |ask| dalston_service::CreateKey { rate_limit: dalston_model::RateLimit::new(1).ok(), ..ask };
+    let once = |ask| dalston_auth::CreateKey { rate_limit: dalston_model::RateLimit::new(1).ok(), ..ask };
     let limited = app.key_of("default", "jobs:read,jobs:write", once).await;
     limited.get("/auth/me").await.expect(200);
     let bearer = |secret: &Option<String>| format!("Authorization: Bearer {}\r\n", secret.as_ref().unwrap());

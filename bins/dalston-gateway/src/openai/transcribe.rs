@@ -14,10 +14,10 @@ use actix_web::{
     web::{Data, Payload},
 };
 use dalston_actix::{Permitted, Problem};
-use dalston_auth::{Permit, rights};
+use dalston_auth::{Permit, Repeat, rights};
 use dalston_engine::{EngineOption, UNTRANSLATED, is_refusal};
 use dalston_model::{ErrorCode, Job, JobId, JobStatus};
-use dalston_service::{Repeat, Seat, ServiceError, Shape, streamed};
+use dalston_service::{Seat, ServiceError, Shape, streamed};
 use std::time::Duration;
 
 /// How long a client is kept waiting. OpenAI's own wait ten minutes for an answer; this comes before.

@@ -104,7 +104,7 @@ fn refusal(error: &ServiceError) -> Drawing {
     let drawing = Drawing::default().with(Block::Line(line));
     match error {
         ServiceError::Invalid(errors) => {
-            let field = |error: &dalston_service::FieldError| (error.field.clone(), vec![Span::plain(&error.detail)]);
+            let field = |error: &dalston_auth::FieldError| (error.field.clone(), vec![Span::plain(&error.detail)]);
             drawing.with(Block::Fields(errors.iter().map(field).collect()))
         }
         ServiceError::NotFound("Command") => drawing.with(Block::Line(vec![Span::plain("/help lists what there is.")])),

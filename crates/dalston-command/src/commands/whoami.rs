@@ -19,13 +19,13 @@ impl Command for Whoami {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/me");
 
     fn ready(services: &Services, caller: &Caller) -> Option<Bytes> {
-        services.keys.own_card(caller.holder()?)
+        services.own_keys.card(caller.holder()?)
     }
 
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let caller = context.permit.caller();
         if let Some(holder) = caller.holder() {
-            let used = context.services.keys.own(holder).await?;
+            let used = context.services.own_keys.read(holder).await?;
             return Ok(Answer::new(KeyView::from(&used).into()));
         }
         Ok(Answer::new(CallerView::keyless(caller)))

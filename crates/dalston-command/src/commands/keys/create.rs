@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
-use dalston_auth::rights;
+use dalston_auth::{CreateKey, Ends, rights};
 use dalston_model::{Description, Metadata, Name, RateLimit, ScopeSet, TenantId, Timestamp};
-use dalston_service::{CreateKey, Ends, IssuedSecret, KeyView, ServiceError, ServiceResult};
+use dalston_service::{IssuedSecret, KeyView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, DATA_ROUTES, Effect, Handler, HttpRoute};
-use dalston_auth::rights;
-use dalston_service::{FieldError, ServiceError, ServiceResult, TicketAsk, TicketView};
+use dalston_auth::{FieldError, rights};
+use dalston_service::{ServiceError, ServiceResult, TicketAsk, TicketView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
-use dalston_auth::rights;
-use dalston_service::{FieldError, ServiceError, ServiceResult, WorkerAsk, WorkerView};
+use dalston_auth::{FieldError, rights};
+use dalston_service::{ServiceError, ServiceResult, WorkerAsk, WorkerView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -1,25 +1,20 @@
 //! Keys: create, list, get, update, rotate, revoke, usage.
 
-use crate::{ServiceError, ServiceResult, cards::Cards};
-use bytes::Bytes;
-use dalston_auth::{Gate, Holder, Permit, PlainKey, Refusal, Right, rights};
+use crate::{AuthError, Gate, Holder, Permit, PlainKey, Refusal, Repeat, rights};
 use dalston_model::{
-    Action, Day, Description, Key, KeyDigest, KeyId, KeyPatch, KeyState, Metadata, Name, Page, PageRequest, RateLimit,
-    Scope, ScopeSet, SharedClock, SharedEntropy, Target, TenantId, Timestamp, Usage,
+    Action, Day, Description, Key, KeyId, KeyPatch, KeyState, Metadata, Name, Page, PageRequest, RateLimit, Scope,
+    ScopeSet, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
-    ChangeKey, Claim, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation,
-    SharedStore, UsedKey,
+    ChangeKey, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation, SharedStore,
+    UsedKey,
 };
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::json;
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 const NOUN: &str = "API key";
 /// A key may be given at most ten years.
 const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
-/// A repeated request is known for a day.
-const REPEAT: Duration = Duration::from_hours(24);
 /// Usage is shown for so many days.
 const DAYS_SHOWN: i32 = 30;
 
@@ -53,40 +48,6 @@ pub struct CreateKey {
     pub tenant: Option<TenantId>,
 }
 
-/// A request that the client may repeat (`Idempotency-Key`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repeat {
-    /// The client's key, 1 to 255 characters.
-    pub key: String,
-    /// SHA-256 of the payload.
-    pub fingerprint: [u8; 32],
-}
-
-impl Repeat {
-    /// A request of these arguments: the same for the same ones, in whatever order they came.
-    pub fn of(key: String, arguments: &Map<String, Value>) -> Self {
-        let mut sorted = Value::Object(arguments.clone());
-        sorted.sort_all_objects();
-        Self { key, fingerprint: Sha256::digest(sorted.to_string()).into() }
-    }
-
-    /// The claim of it, for one caller and one command.
-    pub(crate) fn claim<R: Right>(&self, permit: &Permit<R>, command: &str, now: Timestamp) -> Claim {
-        Claim {
-            scope: format!("{}/{}/{command}", permit.tenant(), permit.actor()),
-            // A digest: whoever sends a secret here by mistake must not find it in the store.
-            key: KeyDigest::new(Sha256::digest(&self.key).into()).to_hex(),
-            fingerprint: self.fingerprint,
-            expires_at: now.plus(REPEAT),
-        }
-    }
-}
-
-/// The answer to a repeated request whose payload differs from the first.
-pub(crate) fn other_payload() -> ServiceError {
-    ServiceError::invalid("Idempotency-Key", "was used before with another payload")
-}
-
 /// A key and its secret, which nobody will see again.
 #[derive(Debug)]
 pub struct Minted {
@@ -111,14 +72,13 @@ pub struct RotatedKey {
 pub struct Keys {
     store: SharedStore,
     gate: Arc<Gate>,
-    cards: Cards,
-    clock: SharedClock,
     entropy: SharedEntropy,
 }
 
 impl Keys {
-    pub(crate) fn new(store: SharedStore, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { store, gate, cards: Cards::default(), clock, entropy }
+    /// On the keys of a store, with the gate that authenticates them.
+    pub const fn new(store: SharedStore, gate: Arc<Gate>, entropy: SharedEntropy) -> Self {
+        Self { store, gate, entropy }
     }
 
     /// Makes a key, never wider than the caller.
@@ -127,11 +87,11 @@ impl Keys {
         permit: &Permit<rights::Admin>,
         ask: CreateKey,
         repeat: Option<&Repeat>,
-    ) -> ServiceResult<Minted> {
+    ) -> Result<Minted, AuthError> {
         let now = self.gate.now();
         let tenant = tenant_of(permit, ask.tenant.clone())?;
         within(permit, ask.scopes)?;
-        plain(&self.gate, &ask.metadata)?;
+        self.gate.check_metadata(&ask.metadata)?;
         self.gate.claim_pepper().await?;
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
@@ -143,20 +103,21 @@ impl Keys {
         self.gate.changed(new.key.id);
         match inserted? {
             InsertKey::Inserted => Ok(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }),
-            InsertKey::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
+            InsertKey::UnknownTenant => Err(AuthError::NotFound("Tenant")),
             InsertKey::Repeated(repeated) => Err(made_before(&repeated)),
         }
     }
 
     /// Makes the first admin key of the tenant `default`, unless the store holds a key already. `minted` is shown the
-    /// secret before the key is there, so that no crash can leave a key whose secret nobody has.
-    pub async fn create_first(
+    /// secret before the key is there, so that no crash can leave a key whose secret nobody has; what it fails with ends
+    /// the whole.
+    pub async fn create_first<E: From<AuthError>>(
         &self,
         permit: &Permit<rights::Admin>,
-        minted: impl FnOnce(&PlainKey) -> std::io::Result<()>,
-    ) -> ServiceResult<Option<Minted>> {
+        minted: impl FnOnce(&PlainKey) -> Result<(), E>,
+    ) -> Result<Option<Minted>, E> {
         let now = self.gate.now();
-        let name = "Admin".parse().map_err(|_| ServiceError::Internal)?;
+        let name = "Admin".parse().map_err(|_| AuthError::Internal)?;
         let ask = CreateKey {
             name,
             description: None,
@@ -166,12 +127,12 @@ impl Keys {
             metadata: Metadata::default(),
             tenant: None,
         };
-        self.gate.claim_pepper().await?;
+        self.gate.claim_pepper().await.map_err(AuthError::from)?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
         let entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
-        let inserted = self.store.insert_first_key(&new, &entry).await?;
+        let inserted = self.store.insert_first_key(&new, &entry).await.map_err(AuthError::from)?;
         Ok(inserted.then_some(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }))
     }
 
@@ -181,7 +142,7 @@ impl Keys {
         tenant: &TenantId,
         ask: CreateKey,
         now: Timestamp,
-    ) -> ServiceResult<(NewKey, PlainKey)> {
+    ) -> Result<(NewKey, PlainKey), AuthError> {
         let expires_at = match ask.ends {
             Ends::Never => None,
             Ends::At(at) => Some(future(at, now)?),
@@ -212,37 +173,34 @@ impl Keys {
         permit: &Permit<rights::Admin>,
         page: &PageRequest,
         revoked: bool,
-    ) -> ServiceResult<Page<UsedKey>> {
+    ) -> Result<Page<UsedKey>, AuthError> {
         Ok(self.store.keys(permit.tenant(), page, revoked).await?)
     }
 
     /// The key of this id.
-    pub async fn get(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<UsedKey> {
-        self.store.key(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
+    pub async fn get(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<UsedKey, AuthError> {
+        self.store.key(permit.tenant(), id).await?.ok_or(AuthError::NotFound(NOUN))
     }
 
     /// The caller's own key, in its own tenant. Refused where the store says that it is live no more: another node may
-    /// have revoked it since this one last heard of changes.
-    pub async fn own(&self, holder: &Arc<Holder>) -> ServiceResult<UsedKey> {
-        let asked = self.clock.monotonic();
+    /// have revoked it since this one last read the record of changes.
+    pub async fn own(&self, holder: &Holder) -> Result<UsedKey, AuthError> {
         let found = self.store.key(&holder.tenant, holder.id).await?;
         let live = found.filter(|used| used.key.state(self.gate.now()) == KeyState::Active);
-        let used = live.ok_or(ServiceError::Refused(Refusal::InvalidCredential))?;
-        self.cards.put(holder, asked, &used);
-        Ok(used)
-    }
-
-    /// The same as JSON, where it was asked for within the last second and has not changed.
-    pub fn own_card(&self, holder: &Arc<Holder>) -> Option<Bytes> {
-        self.cards.get(holder, self.clock.monotonic())
+        live.ok_or(AuthError::Refused(Refusal::InvalidCredential))
     }
 
     /// Changes fields of a key that does not go beyond the caller, to values that do not either. The caller's own key
     /// stays a live admin key, and so does the tenant's last one.
-    pub async fn update(&self, permit: &Permit<rights::Admin>, id: KeyId, patch: &KeyPatch) -> ServiceResult<UsedKey> {
+    pub async fn update(
+        &self,
+        permit: &Permit<rights::Admin>,
+        id: KeyId,
+        patch: &KeyPatch,
+    ) -> Result<UsedKey, AuthError> {
         let now = self.gate.now();
         if patch.fields().is_empty() {
-            return Err(ServiceError::invalid("body", "must change at least one field"));
+            return Err(AuthError::invalid("body", "must change at least one field"));
         }
         if let Some(scopes) = patch.scopes {
             within(permit, scopes)?;
@@ -251,7 +209,7 @@ impl Keys {
             future(at, now)?;
         }
         if let Some(metadata) = &patch.metadata {
-            plain(&self.gate, metadata)?;
+            self.gate.check_metadata(metadata)?;
         }
         let weakens = patch.enabled == Some(false)
             || patch.scopes.is_some_and(|scopes| !scopes.grants(Scope::Admin))
@@ -275,7 +233,7 @@ impl Keys {
         id: KeyId,
         overlap: Overlap,
         repeat: Option<&Repeat>,
-    ) -> ServiceResult<RotatedKey> {
+    ) -> Result<RotatedKey, AuthError> {
         let now = self.gate.now();
         self.gate.claim_pepper().await?;
         let secret = self.gate.format().mint(&*self.entropy)?;
@@ -291,9 +249,9 @@ impl Keys {
             RotateKey::Rotated { used, previous_expires_at } => {
                 Ok(RotatedKey { key: *used, secret, previous_expires_at })
             }
-            RotateKey::Unknown => Err(ServiceError::NotFound(NOUN)),
+            RotateKey::Unknown => Err(AuthError::NotFound(NOUN)),
             RotateKey::Refused(objection) => Err(refused(objection)),
-            RotateKey::Overlapping(until) => Err(ServiceError::overlapping(until)),
+            RotateKey::Overlapping(until) => Err(AuthError::overlapping(until)),
             RotateKey::Repeated(repeated) => Err(made_before(&repeated)),
         }
     }
@@ -301,7 +259,7 @@ impl Keys {
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
     /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may revoke its workers' keys too; those
     /// of the platform are not the tenant's.
-    pub async fn revoke(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<()> {
+    pub async fn revoke(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<(), AuthError> {
         let now = self.gate.now();
         if permit.actor().key() == Some(id) {
             return Err(own_key());
@@ -315,30 +273,30 @@ impl Keys {
                 self.gate.key_revoked(permit.tenant(), id);
                 Ok(())
             }
-            RevokeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
+            RevokeKey::Unknown => Err(AuthError::NotFound(NOUN)),
             RevokeKey::Refused(objection) => Err(refused(objection)),
         }
     }
 
     /// How the key is used. What this node counted of it is written first.
-    pub async fn usage(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<Usage> {
+    pub async fn usage(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<Usage, AuthError> {
         self.gate.write_usage_of(id).await?;
         let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
-        self.store.usage(permit.tenant(), id, since).await?.ok_or(ServiceError::NotFound(NOUN))
+        self.store.usage(permit.tenant(), id, since).await?.ok_or(AuthError::NotFound(NOUN))
     }
 }
 
 /// The key that was changed, or why it was not.
-fn changed(changed: ChangeKey) -> ServiceResult<UsedKey> {
+fn changed(changed: ChangeKey) -> Result<UsedKey, AuthError> {
     match changed {
         ChangeKey::Changed(used) => Ok(*used),
-        ChangeKey::Unknown => Err(ServiceError::NotFound(NOUN)),
+        ChangeKey::Unknown => Err(AuthError::NotFound(NOUN)),
         ChangeKey::Refused(objection) => Err(refused(objection)),
     }
 }
 
 /// The tenant of a new key: the caller's, unless a platform caller names another.
-fn tenant_of(permit: &Permit<rights::Admin>, asked: Option<TenantId>) -> ServiceResult<TenantId> {
+fn tenant_of(permit: &Permit<rights::Admin>, asked: Option<TenantId>) -> Result<TenantId, AuthError> {
     match asked {
         Some(tenant) if tenant != *permit.tenant() => {
             let caller = permit.caller().clone().in_tenant(tenant)?;
@@ -348,15 +306,8 @@ fn tenant_of(permit: &Permit<rights::Admin>, asked: Option<TenantId>) -> Service
     }
 }
 
-/// Metadata is stored and shown as it is: a secret that was pasted there is refused, as in other texts.
-pub(crate) fn plain(gate: &Gate, metadata: &Metadata) -> ServiceResult<()> {
-    // Escapes stand for no character that a secret has.
-    let holds_secret = gate.is_secret_within(&metadata.to_string());
-    if holds_secret { Err(ServiceError::invalid("metadata", "must not hold a key")) } else { Ok(()) }
-}
-
 /// Nobody gives what they do not have.
-fn within(permit: &Permit<rights::Admin>, scopes: ScopeSet) -> ServiceResult<()> {
+fn within(permit: &Permit<rights::Admin>, scopes: ScopeSet) -> Result<(), AuthError> {
     if permit.scopes().covers(scopes) {
         return Ok(());
     }
@@ -369,34 +320,34 @@ fn guard(permit: &Permit<rights::Admin>, at: Timestamp) -> Guard {
     Guard { at, within: Some(scopes), keep_admin: !scopes.grants(Scope::Platform) }
 }
 
-fn future(at: Timestamp, now: Timestamp) -> ServiceResult<Timestamp> {
+fn future(at: Timestamp, now: Timestamp) -> Result<Timestamp, AuthError> {
     if at > now && at <= now.plus(LONGEST) {
         Ok(at)
     } else {
-        Err(ServiceError::invalid("expires_at", "must lie in the future, at most ten years ahead"))
+        Err(AuthError::invalid("expires_at", "must lie in the future, at most ten years ahead"))
     }
 }
 
-fn refused(objection: Objection) -> ServiceError {
+fn refused(objection: Objection) -> AuthError {
     match objection {
-        Objection::Revoked => ServiceError::Conflict("The API key is revoked".into()),
+        Objection::Revoked => AuthError::Conflict("The API key is revoked".into()),
         Objection::Wider(scope) => Refusal::InsufficientScope(scope).into(),
-        Objection::LastAdmin => ServiceError::Conflict("The tenant's last live admin key stays as it is".into()),
+        Objection::LastAdmin => AuthError::Conflict("The tenant's last live admin key stays as it is".into()),
     }
 }
 
-fn own_key() -> ServiceError {
-    ServiceError::Conflict("A key cannot lock itself out: use another admin key".into())
+fn own_key() -> AuthError {
+    AuthError::Conflict("A key cannot lock itself out: use another admin key".into())
 }
 
-fn made_before(repeated: &Repeated) -> ServiceError {
+fn made_before(repeated: &Repeated) -> AuthError {
     if repeated.same_payload {
         let target = &repeated.target;
-        ServiceError::Conflict(Cow::Owned(format!(
+        AuthError::Conflict(Cow::Owned(format!(
             "This Idempotency-Key was used for API key {target}; its secret is not kept"
         )))
     } else {
-        other_payload()
+        AuthError::other_payload()
     }
 }
 
