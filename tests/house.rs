@@ -210,7 +210,10 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
         .flat_map(|(path, text)| {
             let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
             let name = path.strip_prefix(root()).unwrap().display().to_string();
-            std::iter::repeat_n(name, product.matches(".expose()").count()).collect::<Vec<_>>()
+            // An example in a comment is a test.
+            let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let uses: usize = code.map(|line| line.matches(".expose()").count()).sum();
+            std::iter::repeat_n(name, uses).collect::<Vec<_>>()
         })
         .collect();
     let mut exits = exits;

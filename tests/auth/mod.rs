@@ -3,6 +3,7 @@
 mod claims;
 mod clocks;
 mod credential;
+mod embedded;
 mod keys;
 mod limits;
 mod list;

@@ -1,9 +1,10 @@
 //! A request at the gate, and how the gate decided.
 
-use crate::{Credential, Refusal};
+use crate::{Credential, Place, Refusal};
 use dalston_limit::Verdict;
 use dalston_model::{Actor, Door, RequestId, Source};
 use std::net::IpAddr;
+use thiserror::Error;
 
 /// A request, as far as the gate needs it: carried in by each door in its own way.
 pub struct Attempt<'a> {
@@ -23,7 +24,20 @@ pub struct Attempt<'a> {
     pub request_id: Option<RequestId>,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    /// A request over HTTP with a bearer token, of which nothing else is known.
+    pub const fn bearer(token: &'a str) -> Self {
+        Self {
+            credential: Ok(Credential { place: Place::Authorization, token: token.as_bytes() }),
+            tenant: None,
+            door: Door::Http,
+            asked: Asked { method: "", route: "" },
+            origin: None,
+            address: None,
+            request_id: None,
+        }
+    }
+
     /// The request, for the audit log: of nobody as yet.
     pub(crate) const fn source(&self) -> Source {
         Source { actor: Actor::Gateway, door: self.door, address: self.address, request_id: self.request_id }
@@ -40,7 +54,8 @@ pub struct Asked<'a> {
 }
 
 /// A request that was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("{refusal}")]
 pub struct Denied {
     /// Why.
     pub refusal: Refusal,

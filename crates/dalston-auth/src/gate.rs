@@ -335,6 +335,11 @@ impl Gate {
         Caller::new(self.chat.user(user), source)
     }
 
+    /// An answer from memory is used only when the changes up to so long ago are known.
+    pub fn freshness(&self) -> Duration {
+        self.directory.freshness().bound()
+    }
+
     /// Tells this observer of each principal that changes, for as long as somebody else keeps it.
     pub fn observe(&self, observer: &Arc<dyn PrincipalObserver>) {
         self.observers.add(observer);

@@ -48,6 +48,14 @@ pub struct CreateKey {
     pub tenant: Option<TenantId>,
 }
 
+impl CreateKey {
+    /// A key of this name and these scopes in the caller's tenant, without a limit and an end.
+    pub fn named(name: Name, scopes: ScopeSet) -> Self {
+        let (description, rate_limit, tenant) = (None, None, None);
+        Self { name, description, scopes, rate_limit, ends: Ends::Never, metadata: Metadata::default(), tenant }
+    }
+}
+
 /// A key and its secret, which nobody will see again.
 #[derive(Debug)]
 pub struct Minted {
@@ -118,15 +126,7 @@ impl Keys {
     ) -> Result<Option<Minted>, E> {
         let now = self.gate.now();
         let name = "Admin".parse().map_err(|_| AuthError::Internal)?;
-        let ask = CreateKey {
-            name,
-            description: None,
-            scopes: ScopeSet::ADMIN,
-            rate_limit: None,
-            ends: Ends::Never,
-            metadata: Metadata::default(),
-            tenant: None,
-        };
+        let ask = CreateKey::named(name, ScopeSet::ADMIN);
         self.gate.claim_pepper().await.map_err(AuthError::from)?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;

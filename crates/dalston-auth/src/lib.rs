@@ -6,6 +6,8 @@
 
 mod administrators;
 mod attempt;
+mod auth;
+mod background;
 mod caller;
 mod credential;
 mod digester;
@@ -41,6 +43,8 @@ mod usage;
 
 pub use administrators::Administrators;
 pub use attempt::{Asked, Attempt, Denied};
+pub use auth::{Auth, AuthBuilder, Background, BuildError};
+pub use background::{ChangeFeed, FeedPosition, UsageWriter};
 pub use caller::Caller;
 pub use credential::{Credential, Place};
 pub use digester::{Digester, Pepper};

@@ -14,6 +14,11 @@ pub struct Permit<R: Right> {
 }
 
 impl<R: Right> Permit<R> {
+    /// Of the operator, who holds every scope.
+    pub(crate) const fn of_operator(caller: Caller) -> Self {
+        Self { caller, right: PhantomData }
+    }
+
     /// The caller.
     pub const fn caller(&self) -> &Caller {
         &self.caller

@@ -3,7 +3,7 @@
 use crate::KeyPrefix;
 use dalston_limit::Verdict;
 use dalston_model::{ErrorCode, Scope};
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error, fmt};
 
 /// A refusal. Its text is constant but for the prefix, the scope and the limit that it names; never anything that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,14 @@ impl Refusal {
         }
     }
 }
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail())
+    }
+}
+
+impl Error for Refusal {}
 
 #[cfg(test)]
 mod tests {

@@ -6,40 +6,28 @@ use crate::{
     open, work,
 };
 use anyhow::{Context, Result};
-use dalston_auth::{Follower, Gate, GateParts, KeyFormat, Product};
+use dalston_auth::{ChangeFeed, Gate, GateParts, KeyFormat, Product, UsageWriter};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::{FeedStore, SharedStore, Wakes};
+use dalston_store::{FeedStore, SharedStore};
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, watch},
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    sync::watch,
+    time::{MissedTickBehavior, interval, timeout},
 };
 
-/// Usage is written so often.
+/// Streams are seen to so often.
 const TICK: Duration = Duration::from_secs(1);
-/// Between two steps of it, others write.
-const PAUSE: Duration = Duration::from_millis(5);
-/// At the stop, a step that failed is repeated so soon.
-const REPEAT: Duration = Duration::from_millis(100);
-/// At the stop, one step takes no longer, however often it is repeated: a stop does not wait for a store that is away.
+/// At the stop, the slots of streams are freed within so long: a stop does not wait for a store that is away.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
-/// And all steps together: of half a million keys on a slow disk.
-const LAST_USAGE: Duration = Duration::from_secs(30);
 /// Nor does it wait for a chat.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Changes of keys are looked for at least so often, within a quarter of the freshness bound; with a bound of zero too,
-/// as streams go by them.
-const LEAST_BEAT: Duration = Duration::from_millis(10);
-const MOST_BEAT: Duration = Duration::from_millis(250);
-/// And so long apart, however often the store says that there are any.
-const LEAST_PAUSE: Duration = Duration::from_millis(1);
 
 /// What a test may put in place of the world.
 pub struct Seams {
@@ -97,10 +85,8 @@ pub struct Runtime {
     webhook_patience: Duration,
     limiter: Limiter,
     store: SharedStore,
-    feed: Arc<dyn FeedStore>,
-    follower: Mutex<Follower>,
-    /// How often changes are looked for, whether or not the store says that there are any.
-    beat: Duration,
+    feed: Arc<ChangeFeed>,
+    usage: UsageWriter,
 }
 
 impl Runtime {
@@ -136,9 +122,7 @@ impl Runtime {
             clock: clock.clone(),
         });
         gate.check_pepper().await?;
-        let feed = feed.unwrap_or_else(|| store.clone());
-        let mut follower = gate.follower(feed.clone());
-        follower.poll().await?;
+        let feed = Arc::new(ChangeFeed::open(&gate, feed.unwrap_or_else(|| store.clone())).await?);
         // From here on all go by the store's time: nodes with wrong clocks agree with the others.
         let clock = gate.store_clock();
         let blobs = work::blobs(settings).await?;
@@ -180,6 +164,7 @@ impl Runtime {
                 writer: model.clone().map(|model| model as Arc<dyn Writer>),
                 administrators: administrators.clone(),
             },
+            feed: feed.clone(),
             commit: option_env!("DALSTON_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
         }));
         let dialogue = Arc::new(Dialogue::new(services.clone(), registry.clone(), clock.clone(), model));
@@ -191,8 +176,7 @@ impl Runtime {
             Arc::new(Bot::new(parts))
         });
         services.tenants.look().await?;
-        let follower = Mutex::new(follower);
-        let beat = (settings.memory.freshness / 4).clamp(LEAST_BEAT, MOST_BEAT);
+        let usage = UsageWriter::new(gate.clone());
         Ok(Self {
             gate,
             services,
@@ -206,8 +190,7 @@ impl Runtime {
             limiter,
             store,
             feed,
-            follower,
-            beat,
+            usage,
         })
     }
 
@@ -219,7 +202,7 @@ impl Runtime {
 
     /// What is done each second: the usage that was counted is written, and streams are seen to.
     pub async fn tick(&self) {
-        self.write_usage().await;
+        self.usage.write().await;
         self.see_to_streams().await;
         self.learn_pepper().await;
     }
@@ -230,26 +213,10 @@ impl Runtime {
         }
     }
 
-    /// Writes the usage that was counted, in steps with pauses between: other processes that write to the same database
-    /// get their turn.
-    async fn write_usage(&self) {
-        self.gate.gather_usage();
-        loop {
-            match self.gate.write_usage().await {
-                Ok(true) => sleep(PAUSE).await,
-                Ok(false) => return,
-                Err(error) => {
-                    let waiting = self.gate.waiting_usage();
-                    tracing::warn!(%error, waiting, "usage could not be written: it is repeated in a second");
-                    return;
-                }
-            }
-        }
-    }
-
     /// Changes of keys made elsewhere reach open streams, streams of expired keys end.
     async fn see_to_streams(&self) {
-        self.follow().await;
+        // What failed was logged, and is tried again.
+        let _ = self.feed.follow().await;
         self.services.streams.expire(self.clock.now());
         if let Err(error) = self.services.streams.keep().await {
             tracing::warn!(%error, "the slots of streams are kept alive the next time");
@@ -287,10 +254,10 @@ impl Runtime {
     pub async fn attend(&self, ending: watch::Receiver<()>) {
         tokio::join!(
             // Apart: a store that takes no usage holds up no stream.
-            each_second(ending.clone(), || self.write_usage()),
+            self.usage.run(ending.clone()),
             each_second(ending.clone(), || self.see_to_streams()),
             each_second(ending.clone(), || self.learn_pepper()),
-            self.listen(ending.clone()),
+            self.feed.run(ending.clone()),
             self.limiter.run(ending),
         );
     }
@@ -314,86 +281,13 @@ impl Runtime {
             Ok(Err(error)) => tracing::warn!(%error, "the slots of streams lapse by themselves"),
             Err(_) => tracing::warn!("the slots of streams lapse by themselves"),
         }
-        if let Err(error) = timeout(LAST_USAGE, self.write_last()).await.map_err(Into::into).flatten() {
-            tracing::error!(%error, waiting = self.gate.waiting_usage(), "usage of these keys is lost");
-        }
+        self.usage.finish().await;
         self.store.close().await;
     }
 
-    /// Writes all usage, as long as the store takes it.
-    async fn write_last(&self) -> Result<()> {
-        self.gate.gather_usage();
-        while timeout(LAST_FLUSH, self.write_step()).await? {}
-        Ok(())
-    }
-
-    /// Writes one step of usage, repeated until the store takes it. Returns whether there was anything to write.
-    async fn write_step(&self) -> bool {
-        loop {
-            match self.gate.write_usage().await {
-                Ok(more) => return more,
-                Err(error) => tracing::warn!(%error, waiting = self.gate.waiting_usage(), "usage is written again"),
-            }
-            sleep(REPEAT).await;
-        }
-    }
-
-    /// Follows the changes of keys until the other end of `ending` is dropped: at each beat, and as soon as the store says
-    /// that something changed.
-    pub async fn listen(&self, mut ending: watch::Receiver<()>) {
-        let mut woken = pin!(self.woken(None));
-        loop {
-            self.follow().await;
-            tokio::select! {
-                _ = ending.changed() => return,
-                wakes = &mut woken => woken.set(self.woken(wakes)),
-                () = sleep(self.beat) => {}
-            }
-        }
-    }
-
-    /// Waits until there may be something to follow, and gives what to wait with the next time. It may take for ever: a
-    /// store that answers no more holds up no beat.
-    async fn woken(&self, wakes: Option<Box<dyn Wakes>>) -> Option<Box<dyn Wakes>> {
-        let Some(mut wakes) = wakes else {
-            return match self.feed.wakes().await {
-                // Opened first, then read: nothing falls in between.
-                Ok(wakes) => Some(wakes),
-                Err(error) => {
-                    tracing::warn!(%error, "changes are looked for at each beat only");
-                    sleep(self.beat).await;
-                    None
-                }
-            };
-        };
-        // However many changes are made at once, they are read together.
-        sleep(LEAST_PAUSE).await;
-        match wakes.next().await {
-            Ok(()) => Some(wakes),
-            Err(error) => {
-                tracing::warn!(%error, "the store is listened to anew");
-                None
-            }
-        }
-    }
-
-    /// Reads what changed since the last time. The gate's observers are told of each change.
-    async fn follow(&self) {
-        let mut follower = self.follower.lock().await;
-        loop {
-            let news = match follower.poll().await {
-                Ok(news) => news,
-                Err(error) => {
-                    self.services.status.fed(None);
-                    tracing::warn!(%error, "changes of keys could not be read");
-                    return;
-                }
-            };
-            if !news.more {
-                self.services.status.fed(follower.seen());
-                return;
-            }
-        }
+    /// Follows the changes of keys until the other end of `ending` is dropped.
+    pub async fn listen(&self, ending: watch::Receiver<()>) {
+        self.feed.run(ending).await;
     }
 }
 

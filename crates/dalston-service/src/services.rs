@@ -5,7 +5,7 @@ use crate::{
     Settings, Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board,
     dispatch::DispatcherParts, revocation::Revocation, status::StatusParts,
 };
-use dalston_auth::{Gate, Keys, Mask, PrincipalObserver};
+use dalston_auth::{ChangeFeed, Gate, Keys, Mask, PrincipalObserver};
 use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
@@ -40,6 +40,8 @@ pub struct ServicesParts {
     pub settings: Settings,
     /// The ways to speak to people.
     pub voice: Voice,
+    /// The feed of changes that the node follows.
+    pub feed: Arc<ChangeFeed>,
     /// The commit that was built, if it is known.
     pub commit: Option<String>,
 }
@@ -105,6 +107,7 @@ impl Services {
             entropy,
             settings,
             voice,
+            feed,
             commit,
         } = parts;
         let keys = Arc::new(Keys::new(store.clone(), gate.clone(), entropy.clone()));
@@ -170,6 +173,7 @@ impl Services {
                 settings,
                 voice,
                 commit,
+                feed,
             }),
             dispatcher,
             streams,

@@ -4,16 +4,11 @@ use crate::{
     ActiveCallers, AdminReport, Blobs, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process,
     Report, Requests, StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
 };
-use dalston_auth::{Gate, MemoryFigures, Need, Permit, rights};
+use dalston_auth::{ChangeFeed, FeedPosition, Gate, MemoryFigures, Need, Permit, rights};
 use dalston_model::{Actor, PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp, WorkerLoad};
 use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
 use serde_json::{Map, Value};
-use std::{
-    collections::BTreeMap,
-    num::NonZeroU32,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// An answer to [`Status::ready`] is good for so long.
@@ -33,6 +28,7 @@ pub(crate) struct StatusParts {
     pub(crate) settings: Settings,
     pub(crate) voice: Voice,
     pub(crate) commit: Option<String>,
+    pub(crate) feed: Arc<ChangeFeed>,
 }
 
 /// Makes the report.
@@ -47,7 +43,7 @@ pub struct Status {
     settings: Settings,
     voice: Voice,
     commit: Option<String>,
-    feed: std::sync::Mutex<FeedReport>,
+    feed: Arc<ChangeFeed>,
     counting: Mutex<()>,
     /// The last answer to [`Status::ready`], and when the store gave it.
     probed: Mutex<Option<(Timestamp, bool)>>,
@@ -55,8 +51,7 @@ pub struct Status {
 
 impl Status {
     pub(crate) fn new(parts: StatusParts) -> Self {
-        let StatusParts { store, gate, streams, dispatcher, blobs, clock, settings, voice, commit } = parts;
-        let feed = FeedReport { state: None, seq: 0, read_at: None };
+        let StatusParts { store, gate, streams, dispatcher, blobs, clock, settings, voice, commit, feed } = parts;
         Self {
             store,
             gate,
@@ -68,7 +63,7 @@ impl Status {
             settings,
             voice,
             commit,
-            feed: std::sync::Mutex::new(feed),
+            feed,
             counting: Mutex::default(),
             probed: Mutex::new(None),
         }
@@ -145,7 +140,7 @@ impl Status {
                 pool: self.store.pool().map(|PoolFigures { open, idle, max }| PoolReport { open, idle, max }),
             },
             cache: is_node.then(|| cache(self.gate.memory())),
-            feed: is_node.then(|| self.feed.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            feed: is_node.then(|| feed(self.feed.position())),
             keys: figures.map(|it| KeysReport {
                 active: it.active,
                 revoked: it.revoked,
@@ -180,17 +175,6 @@ impl Status {
         Some(WorkersReport { own_streams, own_capacity, registered: registered.filter(serves).map(report).collect() })
     }
 
-    /// Notes how far the feed of changes was read; `None`: it could not be.
-    pub fn fed(&self, seq: Option<u64>) {
-        let now = self.clock.now();
-        let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
-        feed.state = Some(if seq.is_some() { "ok" } else { "behind" }.to_owned());
-        if let Some(seq) = seq {
-            feed.seq = seq;
-            feed.read_at = Some(now);
-        }
-    }
-
     /// Whether a new connection leads to a store that takes writes, as of a second ago at most. Anybody may ask: however
     /// many do, one connection is tried at a time, and one in a second.
     pub async fn ready(&self) -> bool {
@@ -219,6 +203,12 @@ impl Status {
 /// Whether a node answers. The local operator runs this in a process of its own, which serves nobody.
 fn is_node(permit: &Permit<rights::Authenticated>) -> bool {
     permit.actor() != Actor::Operator
+}
+
+fn feed(position: FeedPosition) -> FeedReport {
+    let FeedPosition { is_current, seq, read_at } = position;
+    let state = is_current.map(|is_current| if is_current { "ok" } else { "behind" }.to_owned());
+    FeedReport { state, seq, read_at }
 }
 
 fn cache(figures: MemoryFigures) -> CacheReport {

@@ -1,0 +1,224 @@
+//! The library in one piece: what a service embeds.
+
+use crate::{
+    Administrators, ChangeFeed, Gate, GateParts, KeyFormat, KeyFormatError, Keys, MasterKeys, Memory, Pepper, Permit,
+    Product, ProductError, Right, UsageWriter,
+};
+use dalston_limit::Limiter;
+use dalston_model::{EntropyError, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_store::SharedStore;
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
+
+/// Failed attempts a minute from one address, unless the builder says otherwise.
+const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+/// A store that cannot be asked at the start is asked again after this.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Keys, scopes, limits and audit for a service of one's own.
+///
+/// ```
+/// use dalston_auth::{Attempt, Auth, CreateKey, Ends, Need, rights};
+/// use dalston_model::{Scope, SystemClock};
+/// use dalston_store::MemoryStore;
+/// use std::sync::Arc;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+/// let auth = Auth::builder(store).product("notes")?.key_prefix("notes_")?.build()?;
+/// let background = auth.spawn();
+///
+/// let ask = CreateKey::named("ci".parse()?, "jobs:read".parse()?);
+/// let made = auth.keys().create(&auth.operator("bootstrap"), ask, None).await?;
+/// assert!(made.secret.expose().starts_with("notes_"));
+///
+/// let attempt = Attempt::bearer(made.secret.expose());
+/// let admission = auth.gate().enter(attempt, Need::Scope(Scope::JobsRead)).await?;
+/// assert_eq!(admission.permit::<rights::JobsRead>()?.tenant().as_str(), "default");
+///
+/// background.stop().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Auth {
+    gate: Arc<Gate>,
+    keys: Arc<Keys>,
+    store: SharedStore,
+    limiter: Limiter,
+}
+
+/// What an [`Auth`] is made of. Everything but the store has a default.
+#[must_use]
+pub struct AuthBuilder {
+    store: SharedStore,
+    limiter: Option<Limiter>,
+    format: KeyFormat,
+    product: Product,
+    pepper: Option<Pepper>,
+    memory: Memory,
+    failures_per_minute: NonZeroU32,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+/// Background tasks that run until this is stopped or dropped.
+#[must_use = "the tasks end when this is dropped"]
+pub struct Background {
+    stopping: watch::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Auth {
+    /// On the keys of this store.
+    pub fn builder(store: SharedStore) -> AuthBuilder {
+        AuthBuilder {
+            store,
+            limiter: None,
+            format: KeyFormat::default(),
+            product: Product::default(),
+            pepper: None,
+            memory: Memory::default(),
+            failures_per_minute: FAILURES_PER_MINUTE,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        }
+    }
+
+    /// Authenticates and authorizes requests.
+    pub const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The use cases on keys.
+    pub const fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    /// The operator's permit: whoever runs the process may do everything. `reason` says what for, and goes into the log.
+    pub fn operator<R: Right>(&self, reason: &'static str) -> Permit<R> {
+        Permit::of_operator(self.gate.operator(reason))
+    }
+
+    /// Runs what a node does beside its requests, on the runtime of the caller: it follows the changes that other nodes
+    /// make, writes the usage that it counted, and keeps leases of limits. Without it each request asks the store, and no
+    /// usage is written. A store that cannot be asked is tried again each second.
+    pub fn spawn(&self) -> Background {
+        let (stopping, stopped) = watch::channel(());
+        let (gate, store, limiter) = (self.gate.clone(), self.store.clone(), self.limiter.clone());
+        let running = tokio::spawn(async move {
+            let usage = UsageWriter::new(gate.clone());
+            tokio::join!(
+                follow(&gate, &store, stopped.clone()),
+                learn_pepper(&gate, stopped.clone()),
+                usage.run(stopped.clone()),
+                limiter.run(stopped),
+            );
+            // Last: requests were counted as long as the others ran.
+            usage.finish().await;
+        });
+        Background { stopping, running }
+    }
+}
+
+impl Background {
+    /// Ends the tasks, and writes the usage that is left. The store stays open.
+    pub async fn stop(self) {
+        drop(self.stopping);
+        if let Err(error) = self.running.await {
+            tracing::error!(%error, "a background task did not end by itself");
+        }
+    }
+}
+
+impl AuthBuilder {
+    /// Secrets begin with this: 1 to 7 lower-case letters or digits, and an underscore. `dk_` without.
+    pub fn key_prefix(self, prefix: &str) -> Result<Self, KeyFormatError> {
+        Ok(Self { format: KeyFormat::new(prefix)?, ..self })
+    }
+
+    /// What the service calls itself in front of its clients. `dalston` without.
+    pub fn product(self, name: &str) -> Result<Self, ProductError> {
+        Ok(Self { product: Product::named(name)?, ..self })
+    }
+
+    /// Digests are HMACs with this pepper. It must stay what it was when the keys of the store were made.
+    pub fn pepper(self, pepper: Pepper) -> Self {
+        Self { pepper: Some(pepper), ..self }
+    }
+
+    /// How keys are cached.
+    pub fn memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Limits are shared with other nodes by this limiter. Without, the process counts by itself.
+    pub fn limiter(self, limiter: Limiter) -> Self {
+        Self { limiter: Some(limiter), ..self }
+    }
+
+    /// Failed attempts a minute from one address; 30 without.
+    pub fn failures_per_minute(self, failures_per_minute: NonZeroU32) -> Self {
+        Self { failures_per_minute, ..self }
+    }
+
+    /// Time and chance are these, and not the system's: for tests.
+    pub fn world(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { clock, entropy, ..self }
+    }
+
+    /// The parts, put together. Asks no store.
+    pub fn build(self) -> Result<Auth, BuildError> {
+        let Self { store, limiter, format, product, pepper, memory, failures_per_minute, clock, entropy } = self;
+        let limiter = limiter.unwrap_or_else(|| Limiter::new(clock.clone(), None));
+        let gate = Gate::new(GateParts {
+            store: store.clone(),
+            limiter: limiter.clone(),
+            format,
+            product,
+            pepper,
+            masters: MasterKeys::default(),
+            administrators: Administrators::default(),
+            failures_per_minute,
+            memory,
+            node: NodeId::new(clock.now(), &*entropy)?,
+            clock,
+        });
+        let keys = Arc::new(Keys::new(store.clone(), gate.clone(), entropy));
+        Ok(Auth { gate, keys, store, limiter })
+    }
+}
+
+/// Why an [`Auth`] was not built.
+#[derive(Debug, Error)]
+#[error("the node has no id: {0}")]
+pub struct BuildError(#[from] EntropyError);
+
+/// Follows the record of changes until the node stops.
+async fn follow(gate: &Gate, store: &SharedStore, mut stopping: watch::Receiver<()>) {
+    let feed = loop {
+        match ChangeFeed::open(gate, store.clone()).await {
+            Ok(feed) => break feed,
+            Err(error) => tracing::warn!(%error, "the record of changes could not be read"),
+        }
+        tokio::select! {
+            _ = stopping.changed() => return,
+            () = sleep(RETRY) => {}
+        }
+    };
+    feed.run(stopping).await;
+}
+
+/// Has the store remember the pepper once a key was accepted with it.
+async fn learn_pepper(gate: &Gate, mut stopping: watch::Receiver<()>) {
+    loop {
+        if let Err(error) = gate.learn_pepper().await {
+            tracing::error!(%error, "the store does not remember its pepper");
+        }
+        tokio::select! {
+            _ = stopping.changed() => return,
+            () = sleep(RETRY) => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The library without a gateway: keys of a service of one's own, on one node and on two.
+
+use dalston_auth::{Attempt, Auth, CreateKey, Minted, Need, Refusal};
+use dalston_model::{OsEntropy, Scope};
+use dalston_store::{Overlap, SharedStore, contract::Fixture};
+use kit::{log, patience::eventually, stores};
+use std::{sync::Arc, time::Duration};
+
+/// A node on the store, by its clock.
+fn node(fixture: &Fixture) -> Auth {
+    let builder = Auth::builder(fixture.store.clone()).product("notes").unwrap().key_prefix("notes_").unwrap();
+    builder.world(fixture.clock.clone(), Arc::new(OsEntropy)).build().unwrap()
+}
+
+async fn made(node: &Auth) -> Minted {
+    let ask = CreateKey::named("ci".parse().unwrap(), "jobs:read".parse().unwrap());
+    let made = node.keys().create(&node.operator("a test"), ask, None).await.unwrap();
+    log::guard(made.secret.expose());
+    made
+}
+
+/// Why the secret is refused, if it is.
+async fn refusal(node: &Auth, secret: &str) -> Option<Refusal> {
+    let entered = node.gate().enter(Attempt::bearer(secret), Need::Scope(Scope::JobsRead)).await;
+    entered.err().map(|denied| denied.refusal)
+}
+
+async fn count(store: &SharedStore, made: &Minted) -> u64 {
+    let key = &made.key.key;
+    store.usage(&key.tenant, key.id, dalston_model::Day::from_number(0)).await.unwrap().unwrap().usage_count
+}
+
+async fn a_service_creates_rotates_revokes_and_lists_keys(fixture: Fixture) {
+    let node = node(&fixture);
+    let background = node.spawn();
+    let first = made(&node).await;
+    assert_eq!(refusal(&node, first.secret.expose()).await, None);
+
+    let at_once = Overlap { length: Duration::ZERO, end_running: false };
+    let rotated = node.keys().rotate(&node.operator("a test"), first.key.key.id, at_once, None).await.unwrap();
+    log::guard(rotated.secret.expose());
+    assert_eq!(refusal(&node, first.secret.expose()).await, Some(Refusal::InvalidCredential));
+    assert_eq!(refusal(&node, rotated.secret.expose()).await, None);
+
+    let listed = node.keys().list(&node.operator("a test"), &Default::default(), false).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+    node.keys().revoke(&node.operator("a test"), first.key.key.id).await.unwrap();
+    assert_eq!(refusal(&node, rotated.secret.expose()).await, Some(Refusal::InvalidCredential));
+    assert!(node.keys().list(&node.operator("a test"), &Default::default(), false).await.unwrap().items.is_empty());
+
+    background.stop().await;
+    assert_eq!(count(&fixture.store, &first).await, 2, "what was counted is written at the stop");
+}
+
+async fn what_one_node_revokes_the_other_refuses(fixture: Fixture) {
+    let (here, there) = (node(&fixture), node(&fixture));
+    let background = (here.spawn(), there.spawn());
+    let made = made(&here).await;
+    let secret = made.secret.expose();
+    assert_eq!(refusal(&there, secret).await, None);
+    here.keys().revoke(&here.operator("a test"), made.key.key.id).await.unwrap();
+    assert_eq!(refusal(&here, secret).await, Some(Refusal::InvalidCredential));
+    eventually("the other node has followed", async || refusal(&there, secret).await.is_some()).await;
+    background.0.stop().await;
+    background.1.stop().await;
+}
+
+macro_rules! on_every_store {
+    ($($store:ident)*) => {
+        $(mod $store {
+            #[tokio::test]
+            async fn a_service_creates_rotates_revokes_and_lists_keys() {
+                super::a_service_creates_rotates_revokes_and_lists_keys(super::stores::$store().await).await;
+            }
+
+            #[tokio::test]
+            async fn what_one_node_revokes_the_other_refuses() {
+                super::what_one_node_revokes_the_other_refuses(super::stores::$store().await).await;
+            }
+        })*
+    };
+}
+
+on_every_store! { memory sqlite postgres redis }
