@@ -4,7 +4,7 @@ use dalston_auth::{Attempt, Auth, CreateKey, Minted, Need, Refusal};
 use dalston_model::{OsEntropy, Scope};
 use dalston_store::{Overlap, SharedStore, contract::Fixture};
 use kit::{log, patience::eventually, stores};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// A node on the store, by its clock.
 fn node(fixture: &Fixture) -> Auth {
@@ -36,8 +36,7 @@ async fn a_service_creates_rotates_revokes_and_lists_keys(fixture: Fixture) {
     let first = made(&node).await;
     assert_eq!(refusal(&node, first.secret.expose()).await, None);
 
-    let at_once = Overlap { length: Duration::ZERO, end_running: false };
-    let rotated = node.keys().rotate(&node.operator("a test"), first.key.key.id, at_once, None).await.unwrap();
+    let rotated = node.keys().rotate(&node.operator("a test"), first.key.key.id, Overlap::none(), None).await.unwrap();
     log::guard(rotated.secret.expose());
     assert_eq!(refusal(&node, first.secret.expose()).await, Some(Refusal::InvalidCredential));
     assert_eq!(refusal(&node, rotated.secret.expose()).await, None);

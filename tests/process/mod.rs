@@ -3,6 +3,7 @@
 mod bombs;
 mod counter;
 mod crash;
+mod embedded;
 mod failover;
 mod feed;
 mod first_key;

@@ -57,8 +57,11 @@ pub struct AuthBuilder {
     format: KeyFormat,
     product: Product,
     pepper: Option<Pepper>,
+    masters: MasterKeys,
+    administrators: Administrators,
     memory: Memory,
     failures_per_minute: NonZeroU32,
+    node: Option<NodeId>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
@@ -79,8 +82,11 @@ impl Auth {
             format: KeyFormat::default(),
             product: Product::default(),
             pepper: None,
+            masters: MasterKeys::default(),
+            administrators: Administrators::default(),
             memory: Memory::default(),
             failures_per_minute: FAILURES_PER_MINUTE,
+            node: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         }
@@ -144,8 +150,18 @@ impl AuthBuilder {
     }
 
     /// Digests are HMACs with this pepper. It must stay what it was when the keys of the store were made.
-    pub fn pepper(self, pepper: Pepper) -> Self {
-        Self { pepper: Some(pepper), ..self }
+    pub fn pepper(self, pepper: Option<Pepper>) -> Self {
+        Self { pepper, ..self }
+    }
+
+    /// The operator's own secrets, which may do everything over HTTP. None without.
+    pub fn masters(self, masters: MasterKeys) -> Self {
+        Self { masters, ..self }
+    }
+
+    /// The administrators of a chat, whose ids the chat vouches for. None without.
+    pub fn administrators(self, administrators: Administrators) -> Self {
+        Self { administrators, ..self }
     }
 
     /// How keys are cached.
@@ -163,6 +179,11 @@ impl AuthBuilder {
         Self { failures_per_minute, ..self }
     }
 
+    /// This run of the node, as it counts usage and shares limits: another one at each start. A new one without.
+    pub fn node(self, node: NodeId) -> Self {
+        Self { node: Some(node), ..self }
+    }
+
     /// Time and chance are these, and not the system's: for tests.
     pub fn world(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { clock, entropy, ..self }
@@ -170,7 +191,8 @@ impl AuthBuilder {
 
     /// The parts, put together. Asks no store.
     pub fn build(self) -> Result<Auth, BuildError> {
-        let Self { store, limiter, format, product, pepper, memory, failures_per_minute, clock, entropy } = self;
+        let Self { store, limiter, format, product, pepper, masters, administrators, memory, .. } = self;
+        let (failures_per_minute, clock, entropy) = (self.failures_per_minute, self.clock, self.entropy);
         let limiter = limiter.unwrap_or_else(|| Limiter::new(clock.clone(), None));
         let gate = Gate::new(GateParts {
             store: store.clone(),
@@ -178,11 +200,14 @@ impl AuthBuilder {
             format,
             product,
             pepper,
-            masters: MasterKeys::default(),
-            administrators: Administrators::default(),
+            masters,
+            administrators,
             failures_per_minute,
             memory,
-            node: NodeId::new(clock.now(), &*entropy)?,
+            node: match self.node {
+                Some(node) => node,
+                None => NodeId::new(clock.now(), &*entropy)?,
+            },
             clock,
         });
         let keys = Arc::new(Keys::new(store.clone(), gate.clone(), entropy));

@@ -41,6 +41,8 @@ mod ticket;
 mod token;
 mod usage;
 
+pub use {dalston_limit as limit, dalston_model as model, dalston_store as store};
+
 pub use administrators::Administrators;
 pub use attempt::{Asked, Attempt, Denied};
 pub use auth::{Auth, AuthBuilder, Background, BuildError};

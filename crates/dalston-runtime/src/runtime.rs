@@ -6,7 +6,7 @@ use crate::{
     open, work,
 };
 use anyhow::{Context, Result};
-use dalston_auth::{ChangeFeed, Gate, GateParts, KeyFormat, Product, UsageWriter};
+use dalston_auth::{Auth, ChangeFeed, Gate, UsageWriter};
 use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Tempo};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
@@ -108,19 +108,17 @@ impl Runtime {
         let (nodes, outage) = (settings.nodes, settings.rate_outage);
         let node = NodeId::new(clock.now(), &*entropy)?;
         let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, node, nodes, rates, outage }));
-        let gate = Gate::new(GateParts {
-            store: store.clone(),
-            limiter: limiter.clone(),
-            format: KeyFormat::default(),
-            product: Product::default(),
-            pepper: settings.pepper.take(),
-            masters: std::mem::take(&mut settings.masters),
-            administrators: settings.administrators.clone(),
-            failures_per_minute: settings.auth_failures_per_minute,
-            memory: settings.memory,
-            node,
-            clock: clock.clone(),
-        });
+        let auth = Auth::builder(store.clone())
+            .limiter(limiter.clone())
+            .pepper(settings.pepper.take())
+            .masters(std::mem::take(&mut settings.masters))
+            .administrators(settings.administrators.clone())
+            .failures_per_minute(settings.auth_failures_per_minute)
+            .memory(settings.memory)
+            .node(node)
+            .world(clock, entropy.clone())
+            .build()?;
+        let gate = auth.gate().clone();
         gate.check_pepper().await?;
         let feed = Arc::new(ChangeFeed::open(&gate, feed.unwrap_or_else(|| store.clone())).await?);
         // From here on all go by the store's time: nodes with wrong clocks agree with the others.
@@ -145,6 +143,7 @@ impl Runtime {
         let services = Arc::new(Services::new(ServicesParts {
             store: store.clone(),
             gate: gate.clone(),
+            keys: auth.keys().clone(),
             blobs,
             decoders,
             engine,

@@ -18,6 +18,8 @@ pub struct ServicesParts {
     pub store: SharedStore,
     /// Who may do what.
     pub gate: Arc<Gate>,
+    /// The use cases on keys.
+    pub keys: Arc<Keys>,
     /// Where audio and transcripts are.
     pub blobs: Blobs,
     /// What uploads are probed with.
@@ -96,6 +98,7 @@ impl Services {
         let ServicesParts {
             store,
             gate,
+            keys,
             blobs,
             decoders,
             engine,
@@ -110,7 +113,6 @@ impl Services {
             feed,
             commit,
         } = parts;
-        let keys = Arc::new(Keys::new(store.clone(), gate.clone(), entropy.clone()));
         let crowd = Arc::new(Crowd::default());
         let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), gate.clone(), router, crowd.clone(), clock.clone(), entropy.clone());

@@ -30,7 +30,7 @@ mod wakes;
 mod webhooks;
 
 use async_trait::async_trait;
-use dalston_model::SharedClock;
+use dalston_model::{SharedClock, SystemClock};
 use dalston_store::{PoolFigures, Store, StoreError, StoreResult};
 use sqlx::{
     ConnectOptions, Connection, Sqlite, SqlitePool, Transaction,
@@ -38,10 +38,15 @@ use sqlx::{
 };
 use std::{
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+/// What a call takes at most, unless the options say otherwise.
+const DEADLINE: Duration = Duration::from_secs(5);
 /// What opening waits for at most: another process may be at its migration.
 const OPENING: Duration = Duration::from_secs(30);
 
@@ -69,6 +74,13 @@ pub struct SqliteStore {
     writer: SqlitePool,
     /// A call failed since the database last proved that it takes changes.
     is_ailing: AtomicBool,
+}
+
+/// Opens the database at `path`, by the system's clock, and brings its schema up to date. A call that takes longer than
+/// five seconds is [`StoreError::Unavailable`].
+pub async fn open(path: impl Into<PathBuf>) -> StoreResult<Arc<SqliteStore>> {
+    let options = SqliteOptions { path: path.into(), deadline: DEADLINE };
+    Ok(Arc::new(SqliteStore::open(&options, Arc::new(SystemClock)).await?))
 }
 
 impl SqliteStore {

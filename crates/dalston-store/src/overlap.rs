@@ -14,6 +14,11 @@ pub struct Overlap {
 }
 
 impl Overlap {
+    /// None: the secret before the rotation ends at once.
+    pub const fn none() -> Self {
+        Self { length: Duration::ZERO, end_running: false }
+    }
+
     /// The end of the overlap that forbids this rotation. `until` is when the secret before the current one ends.
     pub fn conflict(&self, until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         until.filter(|until| !self.end_running && *until > now)

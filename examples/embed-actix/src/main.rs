@@ -1,0 +1,44 @@
+//! A notes service behind keys of its own, on SQLite: `embed-actix create ci`, then `embed-actix serve 127.0.0.1:8080`.
+
+use actix_web::{App, HttpServer, web};
+use dalston_actix::{Guard, Permitted};
+use dalston_auth::{Auth, CreateKey, Need, model::Scope, rights::JobsRead, store::Overlap};
+use std::{env::args, error::Error};
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let store = dalston_store_sqlite::open("keys.db").await?;
+    let auth = Auth::builder(store).product("notes")?.key_prefix("notes_")?.build()?;
+    let (keys, background) = (auth.keys(), auth.spawn());
+    let arguments: Vec<String> = args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["create", name] => {
+            let ask = CreateKey::named(name.parse()?, "jobs:read".parse()?);
+            println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
+        }
+        ["rotate", id] => {
+            let rotated = keys.rotate(&auth.operator("rotate"), id.parse()?, Overlap::none(), None).await?;
+            println!("{}", rotated.secret.expose());
+        }
+        ["revoke", id] => keys.revoke(&auth.operator("revoke"), id.parse()?).await?,
+        ["list"] => {
+            let page = keys.list(&auth.operator("list"), &Default::default(), false).await?;
+            page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
+        }
+        ["serve", address] => {
+            let guard = Guard::new(auth.gate().clone(), Need::Scope(Scope::JobsRead));
+            let notes = move || web::resource("/notes").route(web::get().to(notes)).wrap(guard.clone());
+            let server = HttpServer::new(move || App::new().service(notes())).bind(address)?;
+            println!("{:?}", server.addrs());
+            server.run().await?;
+        }
+        _ => return Err("create NAME, rotate ID, revoke ID, list, or serve ADDRESS".into()),
+    }
+    background.stop().await;
+    Ok(())
+}
+
+/// Only a caller with `jobs:read` gets here, whose tenant the permit names.
+async fn notes(Permitted(permit): Permitted<JobsRead>) -> String {
+    format!("No notes of {} yet.\n", permit.tenant())
+}
