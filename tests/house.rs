@@ -204,7 +204,7 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
     let exits: Vec<String> = sources()
         .into_iter()
         .filter(|(path, _)| {
-            let aside = ["tests", "benches"].iter().any(|folder| path.starts_with(root().join(folder)));
+            let aside = ["tests", "benches", "examples"].iter().any(|folder| path.starts_with(root().join(folder)));
             !aside && !path.ends_with("tests.rs")
         })
         .flat_map(|(path, text)| {

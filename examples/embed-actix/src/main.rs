@@ -1,8 +1,10 @@
 //! A notes service behind keys of its own, on SQLite: `embed-actix create ci`, then `embed-actix serve 127.0.0.1:8080`.
 
+#![expect(clippy::print_stdout, reason = "a program of the command line")]
+
 use actix_web::{App, HttpServer, web};
 use dalston_actix::{Guard, Permitted};
-use dalston_auth::{Auth, CreateKey, Need, model::Scope, rights::JobsRead, store::Overlap};
+use dalston_auth::{Auth, CreateKey, Need, model::PageRequest, model::Scope, rights::JobsRead, store::Overlap};
 use std::{env::args, error::Error};
 
 #[actix_web::main]
@@ -22,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ["revoke", id] => keys.revoke(&auth.operator("revoke"), id.parse()?).await?,
         ["list"] => {
-            let page = keys.list(&auth.operator("list"), &Default::default(), false).await?;
+            let page = keys.list(&auth.operator("list"), &PageRequest::default(), false).await?;
             page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
         }
         ["serve", address] => {
