@@ -1,9 +1,6 @@
 //! A gate over a store in memory, and keys for it: what several benches begin with.
 
-use dalston_auth::{
-    Administrators, Asked, Attempt, Credential, Gate, GateParts, KeyFormat, MasterKeys, Memory, Place, PlainKey,
-    Product,
-};
+use dalston_auth::{Administrators, Asked, Attempt, Gate, GateParts, KeyFormat, MasterKeys, Memory, PlainKey, Product};
 use dalston_limit::Limiter;
 use dalston_model::{
     Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, NodeId, OsEntropy, RateLimit, ScopeSet, SharedClock,
@@ -49,13 +46,9 @@ pub(crate) async fn gate(
 /// A request with the secret.
 pub(crate) fn attempt(secret: &PlainKey) -> Attempt<'_> {
     Attempt {
-        credential: Ok(Credential { place: Place::Authorization, token: secret.expose().as_bytes() }),
-        tenant: None,
-        door: Door::Http,
         asked: Asked { method: "GET", route: "/auth/me" },
-        origin: None,
-        address: Some([192, 0, 2, 1].into()),
         request_id: "0123456789abcdef0123456789abcdef".parse().ok(),
+        ..Attempt::with_key(secret.expose(), Some([192, 0, 2, 1].into()))
     }
 }
 

@@ -237,6 +237,7 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-service/src/blobs/bucket.rs",
             "crates/dalston-service/src/claims.rs",
             "crates/dalston-service/src/claims.rs",
+            "crates/dalston-service/src/claims.rs",
             "crates/dalston-service/src/secret.rs",
             "crates/dalston-service/src/secret.rs",
             "crates/dalston-store-postgres/src/webhooks.rs",

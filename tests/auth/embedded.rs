@@ -1,6 +1,6 @@
 //! The library without a gateway: keys of a service of one's own, on one node and on two.
 
-use dalston_auth::{Attempt, Auth, CreateKey, Minted, Need, Refusal};
+use dalston_auth::{Attempt, Auth, CreateKey, Minted, Need, Product, Refusal};
 use dalston_model::{OsEntropy, Scope};
 use dalston_store::{Overlap, SharedStore, contract::Fixture};
 use kit::{log, patience::eventually, stores};
@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 /// A node on the store, by its clock.
 fn node(fixture: &Fixture) -> Auth {
-    let builder = Auth::builder(fixture.store.clone()).product("notes").unwrap().key_prefix("notes_").unwrap();
+    let builder =
+        Auth::builder(fixture.store.clone()).product(Product::named("notes").unwrap()).key_prefix("notes_").unwrap();
     builder.world(fixture.clock.clone(), Arc::new(OsEntropy)).build().unwrap()
 }
 
@@ -21,7 +22,7 @@ async fn made(node: &Auth) -> Minted {
 
 /// Why the secret is refused, if it is.
 async fn refusal(node: &Auth, secret: &str) -> Option<Refusal> {
-    let entered = node.gate().enter(Attempt::bearer(secret), Need::Scope(Scope::JobsRead)).await;
+    let entered = node.gate().enter(Attempt::with_key(secret, None), Need::Scope(Scope::JobsRead)).await;
     entered.err().map(|denied| denied.refusal)
 }
 
@@ -53,15 +54,17 @@ async fn a_service_creates_rotates_revokes_and_lists_keys(fixture: Fixture) {
 
 async fn what_one_node_revokes_the_other_refuses(fixture: Fixture) {
     let (here, there) = (node(&fixture), node(&fixture));
-    let background = (here.spawn(), there.spawn());
+    let (mut background, mut there_too) = (here.spawn(), there.spawn());
+    background.ready().await;
+    there_too.ready().await;
     let made = made(&here).await;
     let secret = made.secret.expose();
     assert_eq!(refusal(&there, secret).await, None);
     here.keys().revoke(&here.operator("a test"), made.key.key.id).await.unwrap();
     assert_eq!(refusal(&here, secret).await, Some(Refusal::InvalidCredential));
     eventually("the other node has followed", async || refusal(&there, secret).await.is_some()).await;
-    background.0.stop().await;
-    background.1.stop().await;
+    background.stop().await;
+    there_too.stop().await;
 }
 
 macro_rules! on_every_store {

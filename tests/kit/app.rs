@@ -6,7 +6,7 @@ use actix_web::{
     rt::{System, spawn},
     web::Data,
 };
-use dalston_auth::{Asked, Attempt, Caller, CreateKey, Credential, Ends, Need, Permit, Place, Right};
+use dalston_auth::{Attempt, Caller, CreateKey, Ends, Need, Permit, Right};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
 use dalston_gateway::{Gateway, Limits, Pace, listen};
@@ -334,15 +334,7 @@ impl App {
     /// The caller that a client's key makes it, at a door without HTTP.
     pub async fn caller(&self, client: &Client) -> Caller {
         let secret = client.secret.as_ref().unwrap();
-        let attempt = Attempt {
-            credential: Ok(Credential { place: Place::ApiKey, token: secret.as_bytes() }),
-            tenant: None,
-            door: Door::Cli,
-            asked: Asked { method: "", route: "" },
-            origin: None,
-            address: None,
-            request_id: None,
-        };
+        let attempt = Attempt { door: Door::Cli, ..Attempt::with_key(secret, None) };
         self.runtime.gate.enter(attempt, Need::Caller).await.unwrap().caller().clone()
     }
 

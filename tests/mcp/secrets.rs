@@ -5,6 +5,7 @@ use kit::{
     app::{App, MASTER, Start},
     client::Client,
     log,
+    socket::{STREAM, Socket},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -49,6 +50,29 @@ async fn a_made_secret_is_behind_a_link_and_nowhere_else() {
     let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let with_link = [fields(&http.json), vec!["claim_url".to_owned(), "claim_expires_in".to_owned()]].concat();
     assert_eq!(fields(key), with_link, "the JSON of the HTTP route, with a link in place of the secret");
+}
+
+#[tokio::test]
+async fn a_ticket_waits_behind_its_link_until_it_is_used_or_expires() {
+    let app = App::start().await;
+    let key = app.key("realtime").await;
+    let made = async || {
+        let made = call(&key, "create_ticket", json!({"path": STREAM})).await;
+        format!("/auth/claims/{}", token(&made))
+    };
+    let link = made().await;
+    app.anon().get(&link).await.expect(200);
+    let opened = kit::client::Answer::of(app.anon().request(Method::POST, &link)).await.expect(200);
+    let ticket = opened.json["ticket"].as_str().unwrap();
+    log::guard(ticket);
+    let mut socket = Socket::open(app.address, &format!("?ticket={ticket}"), &[]).await.unwrap();
+    assert_eq!(socket.hear().await["code"], "no_capacity", "it was admitted, and there is no worker");
+    app.anon().get(&link).await.expect(404);
+
+    // One that has expired meanwhile is good for nothing, and waits no longer.
+    let late = made().await;
+    app.clock.advance(std::time::Duration::from_secs(31));
+    app.anon().get(&late).await.expect(404);
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! Usage that waits because a store took none: written in steps, counted once, with changes of others between.
 
 use dalston_auth::{
-    Administrators, Asked, Attempt, Credential, Digester, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, Place,
-    PlainKey, Product, Refusal,
+    Administrators, Attempt, Digester, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, PlainKey, Product, Refusal,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
@@ -89,15 +88,7 @@ async fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Arc<Gate> {
 /// Counts a refusal of each key.
 async fn count(gate: &Arc<Gate>, keys: &[Counted]) {
     for Counted { secret, .. } in keys {
-        let attempt = Attempt {
-            credential: Ok(Credential { place: Place::ApiKey, token: secret.expose().as_bytes() }),
-            tenant: None,
-            door: Door::Http,
-            asked: Asked { method: "GET", route: "/auth/keys" },
-            origin: None,
-            address: None,
-            request_id: None,
-        };
+        let attempt = Attempt::with_key(secret.expose(), None);
         let denied = gate.enter(attempt, Need::Scope(Scope::Admin)).await.unwrap_err();
         assert_eq!(denied.refusal, Refusal::InsufficientScope(Scope::Admin));
     }

@@ -6,7 +6,7 @@ use super::{
     gateway, name,
 };
 use dalston_auth::{Caller, Need, Refusal};
-use dalston_gateway::{Serves, routes};
+use dalston_gateway::routes;
 use dalston_model::Clock;
 use dalston_service::{IssuedSecret, ServiceError};
 use kit::{
@@ -26,7 +26,7 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
     let runtime = &app.runtime;
     let mut seen = 0;
     for route in routes(&runtime.registry) {
-        let Serves::Command(command) = route.serves else { continue };
+        let Some(command) = route.command() else { continue };
         let row = runtime.registry.row(command).unwrap();
         assert_eq!(route.need, Some(row.need), "{}", name(&route));
         let things = Things::new(&app).await;

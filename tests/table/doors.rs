@@ -5,7 +5,7 @@ mod keys;
 
 use super::example::{Example, Things, forget_webhooks};
 use dalston_command::Row;
-use dalston_gateway::{Serves, routes};
+use dalston_gateway::routes;
 use kit::app::App;
 use proptest::{sample::select, strategy::Strategy};
 use serde_json::{Map, Value, json};
@@ -87,7 +87,7 @@ fn settled(data: Value) -> Value {
 /// The arguments of a command in this shape, about things that are made for the purpose. `None` where the command
 /// takes none that could have it.
 async fn arguments(app: &App, row: &Row, shape: Shape) -> Option<Map<String, Value>> {
-    let route = routes(&app.runtime.registry).into_iter().find(|it| it.serves == Serves::Command(row.name)).unwrap();
+    let route = routes(&app.runtime.registry).into_iter().find(|it| it.command() == Some(row.name)).unwrap();
     let things = match row.parameter("webhook_id") {
         _ if shape == Shape::AboutNothing => Things::unknown(),
         Some(_) => Things::new(app).await,

@@ -18,54 +18,53 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The answer of the command in this place of the table, where it is kept ready and the request says no more.
-pub(crate) fn at_hand(place: usize, gateway: &Data<Gateway>) -> AtHand {
+/// The answer of the command, where it is kept ready and the request says no more.
+pub(crate) fn at_hand(row: Arc<Row>, gateway: &Data<Gateway>) -> AtHand {
     let runtime = gateway.runtime.clone();
     Arc::new(move |request, admission| {
         // A query may hold arguments.
         let is_plain =
             matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD) && request.query_string().is_empty();
-        let row = runtime.registry.rows().get(place).filter(|_| is_plain)?;
+        if !is_plain {
+            return None;
+        }
         let answer = row.ready(&runtime.services, admission.caller())?;
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Some(HttpResponse::Ok().insert_header(json).body(answer))
     })
 }
 
-/// Runs the command in this place of the table.
+/// Runs the command.
 pub(crate) async fn invoke(
-    place: usize,
+    row: Arc<Row>,
     request: HttpRequest,
     payload: Payload,
     Admitted(admission): Admitted,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let runtime = &gateway.runtime;
-    let row = runtime.registry.rows().get(place).ok_or_else(|| problem(ServiceError::Internal))?;
     let mut arguments = match row.route.method {
         Method::Get | Method::Delete => {
             body::none(&request)?;
-            in_query(row, &request)?
+            in_query(&row, &request)?
         }
         Method::Post | Method::Put | Method::Patch => {
-            in_query(row, &request).and_then(none_of)?;
+            in_query(&row, &request).and_then(none_of)?;
             body::read(&request, payload, gateway.pace).await?
         }
     };
-    in_path(row, &request, &mut arguments)?;
+    in_path(&row, &request, &mut arguments)?;
     let repeat = match row.route.method {
         Method::Post => repeat::key(&request)?.map(|key| Repeat::of(key, &arguments)),
         _ => None,
     };
-    let at_work = gateway.clone();
+    let (at_work, command) = (gateway.clone(), row.clone());
     let work = async move {
         let runtime = &at_work.runtime;
-        let row = runtime.registry.rows().get(place).ok_or(ServiceError::Internal)?;
-        runtime.registry.run(&runtime.services, admission, row, arguments, repeat).await
+        runtime.registry.run(&runtime.services, admission, &command, arguments, repeat).await
     };
     // What only reads, and may wait for long, goes with its client.
     let answer = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
-    respond(&runtime.registry, row, &request, answer)
+    respond(&gateway.runtime.registry, &row, &request, answer)
 }
 
 /// The arguments of the query. Once each; a key there is no argument.
@@ -125,7 +124,7 @@ fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: AnyAns
 
 /// Where a made thing is: behind its route, if there is one that shows it.
 fn location(registry: &Registry, row: &Row) -> Option<&'static str> {
-    let shows = |other: &&Row| {
+    let shows = |other: &&Arc<Row>| {
         let behind = other.route.pattern.strip_prefix(row.route.pattern);
         other.route.method == Method::Get && behind.is_some_and(|rest| rest.starts_with("/{") && rest.ends_with('}'))
     };

@@ -13,21 +13,21 @@ use actix_web::{
 };
 use dalston_actix::{Cors, Envelope, Guard, Problem};
 use dalston_auth::Need;
-use dalston_command::{DATA_ROUTES, Handler, Method, Registry};
+use dalston_command::{DATA_ROUTES, Handler, Method, Registry, Row};
 use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 
 /// What serves a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Serves {
-    /// The command of this name.
-    Command(&'static str),
+    /// A command.
+    Command(Arc<Row>),
     /// A handler.
     Data(Handler),
 }
 
 /// A row of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Route {
     /// The method.
     pub method: Method,
@@ -39,6 +39,24 @@ pub struct Route {
     pub serves: Serves,
 }
 
+impl Route {
+    /// The name of the command that serves it, if one does.
+    pub fn command(&self) -> Option<&'static str> {
+        match &self.serves {
+            Serves::Command(row) => Some(row.name),
+            Serves::Data(_) => None,
+        }
+    }
+
+    /// The handler that serves it, if it is no command.
+    pub const fn handler(&self) -> Option<Handler> {
+        match &self.serves {
+            Serves::Command(_) => None,
+            Serves::Data(handler) => Some(*handler),
+        }
+    }
+}
+
 /// Where metadata of a site is (RFC 8615), or of a resource, as `OpenID` Connect Discovery puts it.
 const WELL_KNOWN: [&str; 2] = ["/.well-known/{name:.*}", "/{resource:.*}/.well-known/{name:.*}"];
 
@@ -48,7 +66,7 @@ pub fn routes(registry: &Registry) -> Vec<Route> {
         method: row.route.method,
         pattern: row.route.pattern,
         need: Some(row.need),
-        serves: Serves::Command(row.name),
+        serves: Serves::Command(row.clone()),
     });
     let data = DATA_ROUTES.iter().map(|route| Route {
         method: route.method,
@@ -78,11 +96,11 @@ pub fn app(
     let mut table = routes(&runtime.registry);
     // Without a webhook it is a route like any that is not there.
     let has_webhook = runtime.bot.as_ref().is_some_and(|bot| bot.has_webhook());
-    table.retain(|route| has_webhook || route.serves != Serves::Data(Handler::Telegram));
+    table.retain(|route| has_webhook || route.handler() != Some(Handler::Telegram));
     let mut app = App::new().app_data(gateway.clone());
     let rows = || table.chunk_by(|one, other| one.pattern == other.pattern);
     // Whether the process lives shows nothing, and who asks knows no name: a container's own probe, a balancer.
-    let is_probe = |route: &&Route| matches!(route.serves, Serves::Data(Handler::Health | Handler::Ready));
+    let is_probe = |route: &&Route| matches!(route.handler(), Some(Handler::Health | Handler::Ready));
     let probes: Vec<&str> = table.iter().filter(is_probe).map(|route| route.pattern).collect();
     let listed = gateway.origins.listed();
     let cors = (!listed.is_empty()).then(|| Cors::new(listed.to_vec(), rows().map(|rows| (path(rows), methods(rows)))));
@@ -132,23 +150,20 @@ fn resource(
         InitError = (),
     >,
 > {
-    let registry = &gateway.runtime.registry;
-    // The table of routes was made from it; a place beyond the last is no command.
-    let place = |name| registry.position(name).unwrap_or(usize::MAX);
     let needs = rows.iter().map(|row| (http(row.method), row.need)).collect();
     let guard = Guard::of_methods(gateway.runtime.gate.clone(), needs)
         .query_keys(gateway.query_keys)
         .route(rows.first().map_or("", |row| row.pattern))
         .door(door(&rows));
-    let guard = rows.iter().filter(|row| row.method == Method::Get).fold(guard, |guard, row| match row.serves {
-        Serves::Command(name) => guard.at_hand(commands::at_hand(place(name), &gateway)),
+    let guard = rows.iter().filter(|row| row.method == Method::Get).fold(guard, |guard, row| match &row.serves {
+        Serves::Command(row) => guard.at_hand(commands::at_hand(row.clone(), &gateway)),
         Serves::Data(_) => guard,
     });
     let allowed = methods(&rows);
     let mut resource = web::resource(path(&rows));
     for row in rows {
         resource = resource.route(match row.serves {
-            Serves::Command(name) => command(row.method, place(name)),
+            Serves::Command(row) => command(row),
             Serves::Data(handler) => data(row.method, handler),
         });
     }
@@ -162,7 +177,7 @@ fn resource(
 
 /// The door that a resource is.
 fn door(rows: &[Route]) -> Door {
-    let Some(Serves::Data(handler)) = rows.first().map(|row| row.serves) else { return Door::Http };
+    let Some(handler) = rows.first().and_then(Route::handler) else { return Door::Http };
     match handler {
         Handler::Stream | Handler::Realtime => Door::Stream,
         Handler::Call => Door::Call,
@@ -182,9 +197,11 @@ fn door(rows: &[Route]) -> Door {
     }
 }
 
-fn command(method: Method, place: usize) -> actix_web::Route {
-    of(method)
-        .to(move |request, payload, permitted, gateway| commands::invoke(place, request, payload, permitted, gateway))
+fn command(row: Arc<Row>) -> actix_web::Route {
+    let method = row.route.method;
+    of(method).to(move |request, payload, admitted, gateway| {
+        commands::invoke(row.clone(), request, payload, admitted, gateway)
+    })
 }
 
 fn data(method: Method, handler: Handler) -> actix_web::Route {

@@ -6,7 +6,8 @@ use dalston_auth::{Admission, Denied, Permit, Right};
 use dalston_model::ErrorCode;
 use std::future::{Ready, ready};
 
-/// The proof that the caller may do what the handler does.
+/// The proof that the caller may do what the handler does. A right other than the guard's is checked here, and its refusal
+/// not counted with those of the key.
 #[derive(Debug, Clone)]
 pub struct Permitted<R: Right>(pub Permit<R>);
 

@@ -1,6 +1,6 @@
 //! A request at the gate, and how the gate decided.
 
-use crate::{Credential, Place, Refusal};
+use crate::{Credential, Refusal, credential::Place};
 use dalston_limit::Verdict;
 use dalston_model::{Actor, Door, RequestId, Source};
 use std::net::IpAddr;
@@ -25,15 +25,15 @@ pub struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// A request over HTTP with a bearer token, of which nothing else is known.
-    pub const fn bearer(token: &'a str) -> Self {
+    /// A request over HTTP with a key. Failed attempts are counted by `address`: without one they are not throttled.
+    pub const fn with_key(key: &'a str, address: Option<IpAddr>) -> Self {
         Self {
-            credential: Ok(Credential { place: Place::Authorization, token: token.as_bytes() }),
+            credential: Ok(Credential { place: Place::ApiKey, token: key.as_bytes() }),
             tenant: None,
             door: Door::Http,
             asked: Asked { method: "", route: "" },
             origin: None,
-            address: None,
+            address,
             request_id: None,
         }
     }

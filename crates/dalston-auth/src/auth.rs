@@ -1,39 +1,45 @@
 //! The library in one piece: what a service embeds.
 
 use crate::{
-    Administrators, ChangeFeed, Gate, GateParts, KeyFormat, KeyFormatError, Keys, MasterKeys, Memory, Pepper, Permit,
-    Product, ProductError, Right, UsageWriter,
+    Administrators, ChangeFeed, Gate, GateParts, KeyFormat, KeyFormatError, Keys, MasterKeys, Memory, Pepper,
+    PepperError, Permit, Product, Right, UsageWriter,
 };
 use dalston_limit::Limiter;
 use dalston_model::{EntropyError, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_store::SharedStore;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 /// Failed attempts a minute from one address, unless the builder says otherwise.
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+/// At the stop, background tasks take no longer.
+const LAST: Duration = Duration::from_mins(1);
 /// A store that cannot be asked at the start is asked again after this.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Keys, scopes, limits and audit for a service of one's own.
 ///
 /// ```
-/// use dalston_auth::{Attempt, Auth, CreateKey, Ends, Need, rights};
+/// use dalston_auth::{Attempt, Auth, CreateKey, Need, Product, rights};
 /// use dalston_model::{Scope, SystemClock};
 /// use dalston_store::MemoryStore;
 /// use std::sync::Arc;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
-/// let auth = Auth::builder(store).product("notes")?.key_prefix("notes_")?.build()?;
+/// let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
 /// let background = auth.spawn();
 ///
 /// let ask = CreateKey::named("ci".parse()?, "jobs:read".parse()?);
 /// let made = auth.keys().create(&auth.operator("bootstrap"), ask, None).await?;
 /// assert!(made.secret.expose().starts_with("notes_"));
 ///
-/// let attempt = Attempt::bearer(made.secret.expose());
+/// let attempt = Attempt::with_key(made.secret.expose(), None);
 /// let admission = auth.gate().enter(attempt, Need::Scope(Scope::JobsRead)).await?;
 /// assert_eq!(admission.permit::<rights::JobsRead>()?.tenant().as_str(), "default");
 ///
@@ -70,6 +76,7 @@ pub struct AuthBuilder {
 #[must_use = "the tasks end when this is dropped"]
 pub struct Background {
     stopping: watch::Sender<()>,
+    follows: watch::Receiver<bool>,
     running: JoinHandle<()>,
 }
 
@@ -107,16 +114,22 @@ impl Auth {
         Permit::of_operator(self.gate.operator(reason))
     }
 
+    /// Fails if the keys of the store were made with another pepper: none of them would be accepted. For a start.
+    pub async fn check(&self) -> Result<(), PepperError> {
+        self.gate.check_pepper().await
+    }
+
     /// Runs what a node does beside its requests, on the runtime of the caller: it follows the changes that other nodes
     /// make, writes the usage that it counted, and keeps leases of limits. Without it each request asks the store, and no
     /// usage is written. A store that cannot be asked is tried again each second.
     pub fn spawn(&self) -> Background {
         let (stopping, stopped) = watch::channel(());
+        let (opened, follows) = watch::channel(false);
         let (gate, store, limiter) = (self.gate.clone(), self.store.clone(), self.limiter.clone());
         let running = tokio::spawn(async move {
             let usage = UsageWriter::new(gate.clone());
             tokio::join!(
-                follow(&gate, &store, stopped.clone()),
+                follow(&gate, &store, opened, stopped.clone()),
                 learn_pepper(&gate, stopped.clone()),
                 usage.run(stopped.clone()),
                 limiter.run(stopped),
@@ -124,16 +137,29 @@ impl Auth {
             // Last: requests were counted as long as the others ran.
             usage.finish().await;
         });
-        Background { stopping, running }
+        Background { stopping, follows, running }
     }
 }
 
 impl Background {
-    /// Ends the tasks, and writes the usage that is left. The store stays open.
+    /// Waits until the changes of other nodes are followed. Of a change before that no observer is told: a service whose
+    /// sessions outlive their requests begins to serve then. It may take for ever, as long as the store is away.
+    pub async fn ready(&mut self) {
+        // Its other end lives as long as the tasks.
+        let _ = self.follows.wait_for(|follows| *follows).await;
+    }
+
+    /// Ends the tasks, and writes the usage that is left, within a minute. The store stays open.
     pub async fn stop(self) {
-        drop(self.stopping);
-        if let Err(error) = self.running.await {
-            tracing::error!(%error, "a background task did not end by itself");
+        let Self { stopping, mut running, .. } = self;
+        drop(stopping);
+        match timeout(LAST, &mut running).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "a background task did not end by itself"),
+            Err(_) => {
+                tracing::error!("background tasks are cut off: the store does not answer");
+                running.abort();
+            }
         }
     }
 }
@@ -145,11 +171,12 @@ impl AuthBuilder {
     }
 
     /// What the service calls itself in front of its clients. `dalston` without.
-    pub fn product(self, name: &str) -> Result<Self, ProductError> {
-        Ok(Self { product: Product::named(name)?, ..self })
+    pub fn product(self, product: Product) -> Self {
+        Self { product, ..self }
     }
 
-    /// Digests are HMACs with this pepper. It must stay what it was when the keys of the store were made.
+    /// Digests are HMACs with this pepper. It must stay what it was when the keys of the store were made:
+    /// [`Auth::check`] tells.
     pub fn pepper(self, pepper: Option<Pepper>) -> Self {
         Self { pepper, ..self }
     }
@@ -221,7 +248,7 @@ impl AuthBuilder {
 pub struct BuildError(#[from] EntropyError);
 
 /// Follows the record of changes until the node stops.
-async fn follow(gate: &Gate, store: &SharedStore, mut stopping: watch::Receiver<()>) {
+async fn follow(gate: &Gate, store: &SharedStore, opened: watch::Sender<bool>, mut stopping: watch::Receiver<()>) {
     let feed = loop {
         match ChangeFeed::open(gate, store.clone()).await {
             Ok(feed) => break feed,
@@ -232,11 +259,15 @@ async fn follow(gate: &Gate, store: &SharedStore, mut stopping: watch::Receiver<
             () = sleep(RETRY) => {}
         }
     };
+    opened.send_replace(true);
     feed.run(stopping).await;
 }
 
 /// Has the store remember the pepper once a key was accepted with it.
 async fn learn_pepper(gate: &Gate, mut stopping: watch::Receiver<()>) {
+    if let Err(error) = gate.check_pepper().await {
+        tracing::error!(%error, "keys of the store may not be accepted");
+    }
     loop {
         if let Err(error) = gate.learn_pepper().await {
             tracing::error!(%error, "the store does not remember its pepper");

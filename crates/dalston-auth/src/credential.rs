@@ -7,7 +7,7 @@ const BEARER: &[u8] = b"bearer";
 
 /// Where a request carries a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// The header `Authorization`.
     Authorization,
     /// The header `X-API-Key` or its alias.
@@ -23,13 +23,14 @@ pub enum Place {
     Protocol,
 }
 
-/// The one credential: the text that a client sent, and where. Each credential scheme recognises its own.
+/// The one credential: the text that a client sent, and where. Each credential scheme recognises its own. Read from a
+/// request by [`Gate::presented`](crate::Gate::presented).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credential<'a> {
     /// Where it came.
-    pub place: Place,
+    pub(crate) place: Place,
     /// The secret, of visible ASCII characters; not checked yet.
-    pub token: &'a [u8],
+    pub(crate) token: &'a [u8],
 }
 
 /// All that a request carries in the places where credentials may be: of several the first is kept, and that there are

@@ -3,7 +3,7 @@
 
 use crate::{
     Administrators, Admission, Attempt, AuthError, Caller, Denied, Digester, FailureThrottle, Follower, Holder,
-    InQuery, KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented,
+    InQuery, KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Observation, Pepper, PepperError, Places, Presented,
     PrincipalChange, PrincipalObserver, Product, Refusal,
     caller::Standing,
     directory::Directory,
@@ -135,7 +135,7 @@ impl Gate {
         })
     }
 
-    /// What a request presents in the places where credentials are taken: its headers, with lower-case names, and its
+    /// What a request presents in the places where credentials are taken: its headers, with names in any case, and its
     /// query.
     pub fn presented<'a>(
         &self,
@@ -340,9 +340,9 @@ impl Gate {
         self.directory.freshness().bound()
     }
 
-    /// Tells this observer of each principal that changes, for as long as somebody else keeps it.
-    pub fn observe(&self, observer: &Arc<dyn PrincipalObserver>) {
-        self.observers.add(observer);
+    /// Tells this observer of each principal that changes, for as long as what it gives is kept.
+    pub fn observe(&self, observer: Arc<dyn PrincipalObserver>) -> Observation {
+        self.observers.add(observer)
     }
 
     /// A key was changed here, and is now this: the cache forgets it, and its observers are told.

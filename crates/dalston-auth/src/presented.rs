@@ -1,7 +1,10 @@
 //! What a request presents: all credentials, wherever they are, and the tenant and the origin that it names. Read from
 //! its head in one pass, by whatever server holds it.
 
-use crate::{Credential, KeyPrefix, Place, Product, Refusal, credential::Candidates};
+use crate::{
+    Credential, KeyPrefix, Product, Refusal,
+    credential::{Candidates, Place},
+};
 
 /// Which places of a route take a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,7 +16,7 @@ pub struct Places {
 }
 
 /// The credentials of a query, decoded.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct InQuery {
     keys: Vec<String>,
     tickets: Vec<String>,
@@ -48,7 +51,7 @@ pub struct Presented<'a> {
 }
 
 impl<'a> Presented<'a> {
-    /// Reads the headers, with lower-case names, and the query. `product` names the header of the tenant and the
+    /// Reads the headers, whose names may be in any case, and the query. `product` names the header of the tenant and the
     /// subprotocol of a ticket; `prefix` is how a missing credential should begin.
     pub(crate) fn read(
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
@@ -60,19 +63,19 @@ impl<'a> Presented<'a> {
         let mut candidates = Candidates::default();
         let (mut tenant, mut origin): (_, Option<Option<_>>) = (None, None);
         for (name, value) in headers {
-            match name {
-                "authorization" => candidates.add(Place::Authorization, value),
-                "x-api-key" | "xi-api-key" => candidates.add(Place::ApiKey, value),
-                "origin" if places.stream => origin = origin.or(Some(text(value))),
-                "sec-websocket-protocol" if places.stream => {
-                    for (place, value) in protocols(value, product) {
-                        candidates.add(place, value);
-                    }
+            let is = |known: &str| name.eq_ignore_ascii_case(known);
+            if is("authorization") {
+                candidates.add(Place::Authorization, value);
+            } else if is("x-api-key") || is("xi-api-key") {
+                candidates.add(Place::ApiKey, value);
+            } else if is(product.tenant_header()) {
+                tenant = Some(text(value).filter(|_| tenant.is_none()).unwrap_or_default());
+            } else if places.stream && is("origin") {
+                origin = origin.or(Some(text(value)));
+            } else if places.stream && is("sec-websocket-protocol") {
+                for (place, value) in protocols(value, product) {
+                    candidates.add(place, value);
                 }
-                name if name == product.tenant_header() => {
-                    tenant = Some(text(value).filter(|_| tenant.is_none()).unwrap_or_default());
-                }
-                _ => {}
             }
         }
         for key in &query.keys {
@@ -144,6 +147,7 @@ mod tests {
         let (key, bearer) = (("x-api-key", "t"), ("authorization", "Bearer t"));
         assert_eq!(chosen(&[key], "", Places::default()), Ok(("t".to_owned(), Place::ApiKey)));
         assert_eq!(chosen(&[("xi-api-key", "t")], "", STREAM), Ok(("t".to_owned(), Place::ApiKey)));
+        assert_eq!(chosen(&[("Authorization", "Bearer t")], "", STREAM), Ok(("t".to_owned(), Place::Authorization)));
         for two in [[key, bearer], [key, ("xi-api-key", "t")], [bearer, ("authorization", "bearer t")]] {
             assert_eq!(chosen(&two, "", Places::default()), Err(Refusal::AmbiguousCredential), "{two:?}");
         }
@@ -162,6 +166,7 @@ mod tests {
         };
         let tenant = |values: &[&[u8]]| named("x-notes-tenant", values);
         assert_eq!(named("x-dalston-tenant", &[b"acme"]), None, "that is another product's");
+        assert_eq!(named("X-Notes-Tenant", &[b"acme"]), Some("acme".to_owned()), "in any case");
         assert_eq!(tenant(&[]), None);
         assert_eq!(tenant(&[b"acme"]), Some("acme".to_owned()));
         for none in [&[&b"acme"[..], b"acme"][..], &[b"\xff"], &[b""], &[b"a", b"b", b"c"]] {

@@ -10,6 +10,8 @@ const PREFIX: usize = 8;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// How tickets begin.
 pub(crate) const TICKET: &str = "dt_";
+/// How keys must not begin: with the marks of tickets, proposals and claims.
+const RESERVED: [&str; 3] = [TICKET, "dp_", "dc_"];
 /// Characters of 256 random bits in base 62, and in base64url.
 const RANDOM: usize = 43;
 /// Characters of a CRC-32 in base 62.
@@ -62,16 +64,16 @@ impl fmt::Debug for KeyPrefix {
     }
 }
 
-/// The prefix is not 2 to 8 characters of `[a-z0-9]` and a `_` at the end.
+/// The prefix is not 2 to 8 characters of `[a-z0-9]` and a `_` at the end, or one that is taken.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-#[error("a key prefix is 1 to 7 lower-case letters or digits and an underscore")]
+#[error("a key prefix is 1 to 7 lower-case letters or digits and an underscore, and not dt_, dp_ or dc_")]
 pub struct KeyFormatError;
 
 impl KeyFormat {
     /// Secrets that begin with `prefix`.
     pub fn new(prefix: &str) -> Result<Self, KeyFormatError> {
         let word = prefix.strip_suffix('_').ok_or(KeyFormatError)?;
-        let fits = (1..=7).contains(&word.len());
+        let fits = (1..=7).contains(&word.len()) && !RESERVED.contains(&prefix);
         if fits && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
             Ok(Self { prefix: KeyPrefix::of(prefix) })
         } else {
@@ -244,6 +246,14 @@ mod tests {
             assert!(format.parse(wrong).is_none(), "{wrong}");
         }
         assert!(format.parse(&format!("secret-token:dk_{}", "a".repeat(43))).is_none(), "KEY-13");
+    }
+
+    #[test]
+    fn a_prefix_that_means_something_else_is_refused() {
+        for taken in ["dt_", "dp_", "dc_", "", "_", "Dk_", "dk", "toolong_x_", "abcdefgh_"] {
+            assert!(KeyFormat::new(taken).is_err(), "{taken}");
+        }
+        assert!(KeyFormat::new("dta_").is_ok());
     }
 
     #[test]

@@ -8,10 +8,11 @@ use crate::{
 use dalston_auth::{Admission, Caller, Repeat};
 use dalston_model::{Principal, ScopeSet};
 use dalston_service::{ServiceError, ServiceResult, Services};
+use std::sync::Arc;
 
 /// All commands.
 pub struct Registry {
-    rows: Vec<Row>,
+    rows: Vec<Arc<Row>>,
 }
 
 impl Registry {
@@ -19,40 +20,40 @@ impl Registry {
     pub fn new() -> Self {
         Self {
             rows: vec![
-                Row::of::<help::Help>(),
-                Row::of::<status::Status>(),
-                Row::of::<whoami::Whoami>(),
-                Row::of::<keys::create::Create>(),
-                Row::of::<keys::list::List>(),
-                Row::of::<keys::get::Get>(),
-                Row::of::<keys::update::Update>(),
-                Row::of::<keys::rotate::Rotate>(),
-                Row::of::<keys::revoke::Revoke>(),
-                Row::of::<keys::usage::Usage>(),
-                Row::of::<keys::quota::SetQuota>(),
-                Row::of::<tenants::create::Create>(),
-                Row::of::<tenants::list::List>(),
-                Row::of::<tenants::update::Update>(),
-                Row::of::<tenants::quota::SetQuota>(),
-                Row::of::<usage::Usage>(),
-                Row::of::<audit::list::List>(),
-                Row::of::<audit::verify::Verify>(),
-                Row::of::<jobs::list::List>(),
-                Row::of::<jobs::get::Get>(),
-                Row::of::<jobs::cancel::Cancel>(),
-                Row::of::<tickets::create::Create>(),
-                Row::of::<workers::register::Register>(),
-                Row::of::<workers::list::List>(),
-                Row::of::<workers::remove::Remove>(),
-                Row::of::<webhooks::create::Create>(),
-                Row::of::<webhooks::list::List>(),
-                Row::of::<webhooks::get::Get>(),
-                Row::of::<webhooks::update::Update>(),
-                Row::of::<webhooks::rotate::Rotate>(),
-                Row::of::<webhooks::delete::Delete>(),
-                Row::of::<webhooks::deliveries::Deliveries>(),
-                Row::of::<webhooks::retry::Retry>(),
-                Row::of::<nudge::Nudge>(),
+                row::<help::Help>(),
+                row::<status::Status>(),
+                row::<whoami::Whoami>(),
+                row::<keys::create::Create>(),
+                row::<keys::list::List>(),
+                row::<keys::get::Get>(),
+                row::<keys::update::Update>(),
+                row::<keys::rotate::Rotate>(),
+                row::<keys::revoke::Revoke>(),
+                row::<keys::usage::Usage>(),
+                row::<keys::quota::SetQuota>(),
+                row::<tenants::create::Create>(),
+                row::<tenants::list::List>(),
+                row::<tenants::update::Update>(),
+                row::<tenants::quota::SetQuota>(),
+                row::<usage::Usage>(),
+                row::<audit::list::List>(),
+                row::<audit::verify::Verify>(),
+                row::<jobs::list::List>(),
+                row::<jobs::get::Get>(),
+                row::<jobs::cancel::Cancel>(),
+                row::<tickets::create::Create>(),
+                row::<workers::register::Register>(),
+                row::<workers::list::List>(),
+                row::<workers::remove::Remove>(),
+                row::<webhooks::create::Create>(),
+                row::<webhooks::list::List>(),
+                row::<webhooks::get::Get>(),
+                row::<webhooks::update::Update>(),
+                row::<webhooks::rotate::Rotate>(),
+                row::<webhooks::delete::Delete>(),
+                row::<webhooks::deliveries::Deliveries>(),
+                row::<webhooks::retry::Retry>(),
+                row::<nudge::Nudge>(),
             ],
         }
     }
@@ -60,18 +61,18 @@ impl Registry {
     /// The table with one more command: whoever embeds the registry has some of their own.
     #[must_use]
     pub fn with<C: Command>(mut self) -> Self {
-        self.rows.push(Row::of::<C>());
+        self.rows.push(row::<C>());
         self
     }
 
     /// Every command, in the order of display.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[Arc<Row>] {
         &self.rows
     }
 
     /// The commands that a caller with these scopes may use.
     pub fn of(&self, scopes: ScopeSet) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.need.is_met_by(scopes))
+        self.rows.iter().map(AsRef::as_ref).filter(move |row: &&Row| row.need.is_met_by(scopes))
     }
 
     /// What `help` answers a principal that is no key: it takes the table alone.
@@ -81,17 +82,12 @@ impl Registry {
     }
 
     /// The command with this name as a tool.
-    pub fn tool(&self, name: &str) -> Option<&Row> {
+    pub fn tool(&self, name: &str) -> Option<&Arc<Row>> {
         self.rows.iter().find(|row| row.tool == name)
     }
 
-    /// Where the command of this name stands among the rows.
-    pub fn position(&self, name: &str) -> Option<usize> {
-        self.rows.iter().position(|row| row.name == name)
-    }
-
     /// The command of this name.
-    pub fn row(&self, name: &str) -> Option<&Row> {
+    pub fn row(&self, name: &str) -> Option<&Arc<Row>> {
         self.rows.iter().find(|row| row.name == name)
     }
 
@@ -126,6 +122,10 @@ impl Registry {
     ) -> ServiceResult<AnyAnswer> {
         row.run(Call { registry: self, services, admission, repeat }, arguments).await
     }
+}
+
+fn row<C: Command>() -> Arc<Row> {
+    Arc::new(Row::of::<C>())
 }
 
 impl Default for Registry {

@@ -2,7 +2,7 @@
 
 use crate::{Secret, ServiceError, ServiceResult, token};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, aead::Aead};
-use dalston_auth::{Gate, SecretText};
+use dalston_auth::{Gate, SecretText, Ticket};
 use dalston_model::{Action, AuditEntry, SharedClock, SharedEntropy, Source, Target, TenantId};
 use dalston_store::SharedStore;
 use serde::{Deserialize, Serialize};
@@ -84,11 +84,18 @@ impl Claims {
         let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
         let name = Secret::NAMES.into_iter().find(|known| *known == name).ok_or(ServiceError::Internal)?;
         let (target, is_good) = match (key.parse(), key.parse()) {
+            (Ok(key), _) if name == Secret::TICKET => (Target::Key(key), self.is_unused_ticket(&secret).await?),
             (Ok(key), _) => (Target::Key(key), self.opens_key(&secret).await?),
             (_, Ok(hook)) => (Target::Webhook(hook), self.store.webhook(&tenant, hook).await?.is_some()),
             _ => return Err(ServiceError::Internal),
         };
         if is_good { Ok((tenant, target, Claimed { name, secret })) } else { Err(ServiceError::NotFound(NOUN)) }
+    }
+
+    /// Whether the secret is a ticket that is neither used nor expired. What becomes of its key is looked at when it is used.
+    async fn is_unused_ticket(&self, secret: &SecretText) -> ServiceResult<bool> {
+        let Some(ticket) = Ticket::parse(secret.expose().as_bytes()) else { return Ok(false) };
+        Ok(self.store.note(&Ticket::name(self.gate.digester(), &ticket)).await?.is_some())
     }
 
     /// Whether the secret leads to a key that is neither revoked nor expired. One that is disabled may be enabled again.

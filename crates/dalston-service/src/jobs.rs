@@ -42,7 +42,8 @@ pub enum Cancelled {
     Cancelling,
 }
 
-/// Rights that a job is shown to: whoever may read jobs, and whoever may create one, of the one that it created.
+/// Rights that a job is shown to: that to read jobs, and that to create them, for whoever waits for its own upload. Routes
+/// that show a job by its id take the first.
 pub trait SeesJobs: Right {}
 
 impl SeesJobs for rights::JobsRead {}

@@ -16,14 +16,16 @@ pub enum Secret {
 
 impl Secret {
     /// All that [`Secret::name`] may give.
-    pub const NAMES: [&str; 3] = ["key", "secret", "ticket"];
+    pub const NAMES: [&str; 3] = ["key", "secret", Self::TICKET];
+    /// What doors of JSON call a ticket.
+    pub(crate) const TICKET: &str = "ticket";
 
     /// What doors of JSON call it.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Webhook(_) => "secret",
-            Self::Ticket(_) => "ticket",
+            Self::Ticket(_) => Self::TICKET,
         }
     }
 

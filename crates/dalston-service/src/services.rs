@@ -5,7 +5,7 @@ use crate::{
     Settings, Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board,
     dispatch::DispatcherParts, revocation::Revocation, status::StatusParts,
 };
-use dalston_auth::{ChangeFeed, Gate, Keys, Mask, PrincipalObserver};
+use dalston_auth::{ChangeFeed, Gate, Keys, Mask, Observation};
 use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy};
 use dalston_store::SharedStore;
@@ -88,8 +88,8 @@ pub struct Services {
     pub mask: Arc<Mask>,
     /// Whether several tenants share the places of this node.
     pub crowd: Arc<Crowd>,
-    /// The gate tells it of changes for as long as it is kept here.
-    _revocation: Arc<dyn PrincipalObserver>,
+    /// What a changed principal ends.
+    _observation: Observation,
 }
 
 impl Services {
@@ -118,9 +118,8 @@ impl Services {
         let streams = Streams::new(store.clone(), gate.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
         let (blobs, board) = (Arc::new(blobs), Board::new(crowd.clone()));
         let (max_audio_seconds, is_built_in) = (terms.max_audio_seconds, engine.is_built_in());
-        let revocation: Arc<dyn PrincipalObserver> =
-            Arc::new(Revocation { streams: streams.clone(), board: board.clone(), crowd: crowd.clone() });
-        gate.observe(&revocation);
+        let revocation = Revocation { streams: streams.clone(), board: board.clone(), crowd: crowd.clone() };
+        let observation = gate.observe(Arc::new(revocation));
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
@@ -182,7 +181,7 @@ impl Services {
             gate,
             mask,
             crowd,
-            _revocation: revocation,
+            _observation: observation,
         }
     }
 }

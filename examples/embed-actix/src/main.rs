@@ -4,13 +4,14 @@
 
 use actix_web::{App, HttpServer, web};
 use dalston_actix::{Guard, Permitted};
-use dalston_auth::{Auth, CreateKey, Need, model::PageRequest, model::Scope, rights::JobsRead, store::Overlap};
+use dalston_auth::model::{PageRequest, Scope};
+use dalston_auth::{Auth, CreateKey, Need, Product, rights::JobsRead, store::Overlap};
 use std::{env::args, error::Error};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let store = dalston_store_sqlite::open("keys.db").await?;
-    let auth = Auth::builder(store).product("notes")?.key_prefix("notes_")?.build()?;
+    let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
     let arguments: Vec<String> = args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {

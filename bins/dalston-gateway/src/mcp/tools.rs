@@ -31,14 +31,14 @@ pub(super) async fn call(
     call: CallToolRequestParams,
 ) -> Result<Result<CallToolResult, ErrorData>, Problem> {
     let runtime = &gateway.runtime;
-    let Some(row) = runtime.registry.tool(&call.name) else {
+    let Some(row) = runtime.registry.tool(&call.name).cloned() else {
         return Ok(Err(ErrorData::invalid_params("No such tool", None)));
     };
     let may = admission.caller().may(row.need);
-    let (at_work, arguments) = (gateway.clone(), call.arguments.unwrap_or_default());
-    let work = async move { Ok(run(&at_work, admission, &call.name, arguments).await) };
+    let (effect, at_work, arguments) = (row.effect, gateway.clone(), call.arguments.unwrap_or_default());
+    let work = async move { Ok(run(&at_work, admission, &row, arguments).await) };
     // What only reads, and may wait for long, goes with its client.
-    let ran = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
+    let ran = if effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
     match ran {
         Ok((answer, token)) => {
             let url = token.map(|token| claims::url(gateway, request, &token));
@@ -53,11 +53,10 @@ pub(super) async fn call(
 async fn run(
     gateway: &Gateway,
     admission: Admission,
-    tool: &str,
+    row: &Row,
     arguments: Arguments,
 ) -> ServiceResult<(AnyAnswer, Option<String>)> {
     let (registry, services) = (&gateway.runtime.registry, &gateway.runtime.services);
-    let row = registry.tool(tool).ok_or(ServiceError::NotFound("Tool"))?;
     let answer = registry.run(services, admission, row, arguments, None).await?;
     let token = match &answer.secret {
         Some(IssuedSecret { secret, tenant, of }) => Some(services.claims.offer(tenant, of, secret).await?),

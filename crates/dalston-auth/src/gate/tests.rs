@@ -1,7 +1,7 @@
 //! The gate over the memory engine: what is decided from memory, and at what cost.
 
 use super::*;
-use crate::{Asked, Credential, Place, Ticket, rights};
+use crate::{Asked, Credential, Ticket, credential::Place, rights};
 use allocation_counter::measure;
 use dalston_model::{
     Action, AuditEntry, ManualClock, Metadata, Principal, PrincipalKind, RateLimit, ScopeSet, SeededEntropy,
@@ -247,12 +247,21 @@ impl PrincipalObserver for Told {
     }
 }
 
+/// Panics at each change.
+struct Faulty;
+
+impl PrincipalObserver for Faulty {
+    fn principal_changed(&self, _: &PrincipalChange) {
+        panic!("a fault of an observer")
+    }
+}
+
 #[test]
 fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed() {
     let mut fixture = Fixture::new(None);
     let told = Arc::new(Told::default());
-    let observer: Arc<dyn PrincipalObserver> = told.clone();
-    fixture.gate.observe(&observer);
+    let faulty = fixture.gate.observe(Arc::new(Faulty));
+    let observation = fixture.gate.observe(told.clone());
     let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
     let operator = fixture.gate.operator("a test").permit::<rights::Admin>().unwrap();
     let entry = operator.entry(fixture.clock.now(), Action::KeyRevoked, Target::Key(fixture.key.id), json!({}));
@@ -263,8 +272,9 @@ fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed
     assert_eq!(changes.len(), 2);
     assert!(changes.iter().all(|change| *change == changes[0] && change.now.is_none()));
     // Whoever is gone is told nothing.
-    drop((told, observer));
+    drop((faulty, observation));
     fixture.gate.key_changed(&fixture.key);
+    assert!(told.0.lock().unwrap().is_empty());
 }
 
 #[test]

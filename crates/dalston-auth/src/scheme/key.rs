@@ -2,7 +2,7 @@
 
 use super::{Authentication, CredentialScheme, Proof};
 use crate::{
-    Attempt, Credential, Digester, KeyFormat, Place, Refusal, caller::Standing, directory::Directory,
+    Attempt, Credential, Digester, KeyFormat, Refusal, caller::Standing, credential::Place, directory::Directory,
     live_keys::LiveKeys, pepper::PepperNote,
 };
 use dalston_model::{Actor, Principal, PrincipalKind};

@@ -1,7 +1,7 @@
 //! Tickets: one-use credentials of browsers, which stand for a key at one route.
 
 use super::{Authentication, CredentialScheme, Proof, TicketTerms};
-use crate::{Attempt, Credential, Digester, Place, Refusal, Ticket, caller::Standing, live_keys::LiveKeys};
+use crate::{Attempt, Credential, Digester, Refusal, Ticket, caller::Standing, credential::Place, live_keys::LiveKeys};
 use dalston_model::{Actor, Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::time::Duration;

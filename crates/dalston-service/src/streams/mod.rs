@@ -104,9 +104,14 @@ impl Streams {
             end,
         };
         self.open().insert(id, open);
-        // The principal may have changed between its admission and now, when no change could find the stream yet.
+        // The principal may have changed between its admission and now, when no change could find the stream yet. What a
+        // change has told of it since is newer.
         match self.gate.revalidate(permit.caller()).await {
-            Ok(caller) => self.change(id, |open| renew(open, &caller.principal())),
+            Ok(caller) => self.change(id, |open| {
+                if open.principal == permit.caller().principal() {
+                    renew(open, &caller.principal());
+                }
+            }),
             Err(Refusal::InvalidCredential) => self.change(id, |open| tell(open, Ending::KeyEnded)),
             Err(Refusal::InsufficientScope(_)) => self.change(id, |open| tell(open, Ending::ScopeLost)),
             Err(outage) => return Err(outage.into()),
