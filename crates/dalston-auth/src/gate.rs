@@ -3,8 +3,8 @@
 
 use crate::{
     Administrators, Admission, Attempt, AuthError, Caller, Denied, Digester, FailureThrottle, Follower, Holder,
-    InQuery, KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Observation, Pepper, PepperError, Places, Presented,
-    PrincipalChange, PrincipalObserver, Product, Refusal,
+    InQuery, KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented, Product,
+    Refusal,
     caller::Standing,
     directory::Directory,
     live_keys::LiveKeys,
@@ -20,10 +20,7 @@ use crate::{
     usage::UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
-use dalston_model::{
-    Actor, Clock as _, Door, ErrorCode, Key, KeyId, Metadata, NodeId, RequestId, Scope, SharedClock, Source, TenantId,
-    Timestamp,
-};
+use dalston_model::{Clock as _, ErrorCode, KeyId, Metadata, NodeId, Scope, SharedClock, Source, Timestamp};
 use dalston_store::{FeedStore, SharedStore, StoreResult};
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -191,19 +188,8 @@ impl Gate {
         Ok(Authentication::Unrecognised)
     }
 
-    /// Decides about a request for which the store must be asked. Counted once, however it ends.
-    pub(crate) async fn decide(
-        &self,
-        pending: Pending,
-        source: Source,
-        tenant: Option<&str>,
-        need: Need,
-    ) -> Result<Admission, Denied> {
-        let decision = self.look_up(pending, source, tenant, need).await;
-        self.counted(decision)
-    }
-
-    async fn look_up(
+    /// Decides about a request for which the store must be asked.
+    pub(crate) async fn look_up(
         &self,
         pending: Pending,
         source: Source,
@@ -229,7 +215,8 @@ impl Gate {
         }
     }
 
-    fn counted(&self, decision: Result<Admission, Denied>) -> Result<Admission, Denied> {
+    /// Counts a request, however it ended: once.
+    pub(crate) fn counted(&self, decision: Result<Admission, Denied>) -> Result<Admission, Denied> {
         let [total, refused] = &self.totals;
         total.add_one();
         if let Err(denied) = &decision {
@@ -303,59 +290,9 @@ impl Gate {
         }
     }
 
-    /// The caller as it is now: for whatever acts on when the request was authenticated long ago. Each kind of principal
-    /// is revalidated by its credential scheme; a kind that no scheme vouches for is refused. Fails with
-    /// [`Refusal::InvalidCredential`] once the principal is no more, with [`Refusal::InsufficientScope`] where it may no
-    /// longer work in the caller's tenant, and with [`Refusal::Unavailable`] in an outage.
-    pub async fn revalidate(&self, caller: &Caller) -> Result<Caller, Refusal> {
-        let principal = caller.principal();
-        let scheme = self.schemes.iter().find(|scheme| scheme.vouches_for(principal.kind));
-        let standing = scheme.ok_or(Refusal::InvalidCredential)?.revalidate(&principal).await?;
-        caller.renewed(standing)
-    }
-
-    /// The operator at the command line, in the tenant `default`: may do everything. `reason` says what for, and goes
-    /// into the log.
-    pub fn operator(&self, reason: &'static str) -> Caller {
-        tracing::debug!(reason, "the operator is authorized");
-        let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
-        Caller::new(ProcessScheme::operator(), source)
-    }
-
-    /// The gateway of its own accord: may do everything. `reason` says what for, and goes into the log.
-    pub fn internal(&self, reason: &'static str) -> Caller {
-        tracing::debug!(reason, "the gateway is authorized");
-        Caller::new(ProcessScheme::gateway(), Source::gateway())
-    }
-
-    /// The user of the chat with this id: an administrator, or a guest. The chat itself must vouch for the id: one that
-    /// somebody writes into a header or a body proves nothing.
-    pub fn chat_user(&self, user: i64, request_id: Option<RequestId>) -> Caller {
-        let source = Source { actor: Actor::Gateway, door: Door::Chat, address: None, request_id };
-        Caller::new(self.chat.user(user), source)
-    }
-
     /// An answer from memory is used only when the changes up to so long ago are known.
     pub fn freshness(&self) -> Duration {
         self.directory.freshness().bound()
-    }
-
-    /// Tells this observer of each principal that changes, for as long as what it gives is kept.
-    pub fn observe(&self, observer: Arc<dyn PrincipalObserver>) -> Observation {
-        self.observers.add(observer)
-    }
-
-    /// A key was changed here, and is now this: the cache forgets it, and its observers are told.
-    pub fn key_changed(&self, key: &Key) {
-        self.changed(key.id);
-        self.observers.principal_changed(&PrincipalChange::of_key(key, self.now()));
-    }
-
-    /// A key was revoked here: the cache forgets it, and its observers are told.
-    pub fn key_revoked(&self, tenant: &TenantId, key: KeyId) {
-        self.changed(key);
-        let change = PrincipalChange { actor: Actor::Key(key), tenant: tenant.clone(), now: None };
-        self.observers.principal_changed(&change);
     }
 
     /// A command that was refused behind the door: counted with the refusals of the caller's key.
@@ -381,11 +318,6 @@ impl Gate {
     /// any, each request asks the store.
     pub fn follower(&self, feed: Arc<dyn FeedStore>) -> Follower {
         Follower::new(feed, self.directory.clone(), self.observers.clone(), self.store_clock.clone())
-    }
-
-    /// A change of the key was made here, or may have been: what memory knows of it is forgotten at once.
-    pub fn changed(&self, key: KeyId) {
-        self.directory.freshness().changed(key);
     }
 
     /// What is kept in memory, and how it serves.
@@ -485,5 +417,6 @@ impl Gate {
     }
 }
 
+mod principals;
 #[cfg(test)]
 mod tests;

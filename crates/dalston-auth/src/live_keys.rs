@@ -1,7 +1,7 @@
 //! Keys by their ids, and whether they are live now.
 
 use crate::{Holder, Refusal, directory::Directory, store_clock::StoreClock};
-use dalston_model::{Clock as _, KeyId, KeyState, SharedClock, TenantId, Timestamp};
+use dalston_model::{Clock as _, KeyId, KeyState, Principal, SharedClock, TenantId, Timestamp};
 use dalston_store::{SharedStore, StoreResult};
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +28,12 @@ impl LiveKeys {
         let now = self.now().await.map_err(unavailable)?;
         let live = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
         Ok(live.map(|key| self.directory.outside(&key)))
+    }
+
+    /// The key that a principal acts as, as it is now. Fails with [`Refusal::InvalidCredential`] once it is live no more.
+    pub(crate) async fn revalidate(&self, principal: &Principal) -> Result<Arc<Holder>, Refusal> {
+        let id = principal.actor.key().ok_or(Refusal::InvalidCredential)?;
+        self.find(&principal.tenant, id).await?.ok_or(Refusal::InvalidCredential)
     }
 
     /// The store's time: by the last look at it, or by one more when that was long ago.

@@ -36,6 +36,7 @@ impl Lookup {
     /// Asks the store, and decides.
     pub async fn run(self) -> Result<Admission, Denied> {
         let Self { gate, pending, source, tenant, need } = self;
-        gate.decide(pending, source, tenant.as_deref(), need).await
+        let decision = gate.look_up(pending, source, tenant.as_deref(), need).await;
+        gate.counted(decision)
     }
 }

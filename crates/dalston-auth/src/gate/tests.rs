@@ -1,11 +1,11 @@
 //! The gate over the memory engine: what is decided from memory, and at what cost.
 
 use super::*;
-use crate::{Asked, Credential, Ticket, credential::Place, rights};
+use crate::{Asked, Credential, PrincipalChange, PrincipalObserver, Ticket, credential::Place, rights};
 use allocation_counter::measure;
 use dalston_model::{
-    Action, AuditEntry, ManualClock, Metadata, Principal, PrincipalKind, RateLimit, ScopeSet, SeededEntropy,
-    SharedEntropy, Target,
+    Action, Actor, AuditEntry, Door, Key, ManualClock, Metadata, Principal, PrincipalKind, RateLimit, ScopeSet,
+    SeededEntropy, SharedEntropy, Target, TenantId,
 };
 use dalston_store::{KeyStore as _, MemoryStore, NewKey};
 use serde_json::json;

@@ -5,7 +5,7 @@ use crate::{
     Attempt, Credential, Digester, KeyFormat, Refusal, caller::Standing, credential::Place, directory::Directory,
     live_keys::LiveKeys, pepper::PepperNote,
 };
-use dalston_model::{Actor, Principal, PrincipalKind};
+use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{sync::Arc, time::Duration};
 
@@ -45,11 +45,6 @@ impl CredentialScheme for KeyScheme {
     }
 
     fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
-        async move {
-            let Actor::Key(id) = principal.actor else { return Err(Refusal::InvalidCredential) };
-            let live = self.keys.find(&principal.tenant, id).await?;
-            live.map(Standing::Key).ok_or(Refusal::InvalidCredential)
-        }
-        .boxed()
+        async move { self.keys.revalidate(principal).await.map(Standing::Key) }.boxed()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Authentication, CredentialScheme, Proof, TicketTerms};
 use crate::{Attempt, Credential, Digester, Refusal, Ticket, caller::Standing, credential::Place, live_keys::LiveKeys};
-use dalston_model::{Actor, Principal, PrincipalKind};
+use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::time::Duration;
 
@@ -56,11 +56,6 @@ impl CredentialScheme for TicketScheme {
     }
 
     fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
-        async move {
-            let Actor::Key(id) = principal.actor else { return Err(Refusal::InvalidCredential) };
-            let live = self.keys.find(&principal.tenant, id).await?;
-            live.map(Standing::Ticket).ok_or(Refusal::InvalidCredential)
-        }
-        .boxed()
+        async move { self.keys.revalidate(principal).await.map(Standing::Ticket) }.boxed()
     }
 }
