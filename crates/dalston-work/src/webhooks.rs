@@ -112,7 +112,7 @@ pub trait WebhookStore: Send + Sync {
     async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>>;
 
     /// Notes how an attempt went, unless another one began since, or the delivery has ended or is gone. A delivery that arrived is
-    /// [`dalston_model::DeliveryStatus::Delivered`], and the webhook's `last_success_at` and `exhausted` follow; one that
+    /// [`DeliveryStatus::Delivered`](crate::DeliveryStatus::Delivered), and the webhook's `last_success_at` and `exhausted` follow; one that
     /// is given up is `Failed`, `exhausted` counts it, and a webhook that [`Webhook::is_dead`] then is switched off
     /// (`disabled_at`), with the record `disabled`. Tells whether it was switched off.
     async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool>;

@@ -1,4 +1,4 @@
-//! The contract of work: what every engine must do beside that of keys ([`dalston_store::contract`]), as one suite.
+//! The contract of work: what every engine must do beside that of keys ([`mod@dalston_store::contract`]), as one suite.
 //! [`contract!`](crate::contract!) makes a test of each rule.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a suite of tests")]
