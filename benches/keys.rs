@@ -3,8 +3,8 @@
 use dalston_auth::{Administrators, Asked, Attempt, Gate, GateParts, KeyFormat, MasterKeys, Memory, PlainKey, Product};
 use dalston_limit::Limiter;
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, Metadata, NodeId, OsEntropy, RateLimit, ScopeSet, SharedClock,
-    Source, Target, TenantId,
+    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy, RateLimit,
+    SharedClock, Source, Target, TenantId,
 };
 use dalston_store::{KeyStore, MemoryStore, NewKey};
 use serde_json::json;
@@ -22,6 +22,7 @@ pub(crate) async fn gate(
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
         product: Product::default(),
+        scopes: KnownScopes::default(),
         pepper: None,
         masters: MasterKeys::default(),
         administrators: Administrators::default(),
@@ -59,7 +60,7 @@ fn key(secret: &PlainKey, rate_limit: Option<RateLimit>, clock: &dyn Clock) -> K
         prefix: secret.prefix().to_owned(),
         name: "bench".parse().expect("a name"),
         description: None,
-        scopes: ScopeSet::DEFAULT,
+        scopes: KeyScopes::DEFAULT,
         rate_limit,
         enabled: true,
         created_at: clock.now(),

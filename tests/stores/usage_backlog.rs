@@ -5,8 +5,8 @@ use dalston_auth::{
 };
 use dalston_limit::Limiter;
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyId, Metadata, NodeId, OsEntropy, Scope, ScopeSet, Source,
-    Target, TenantId,
+    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
+    Scope, Source, Target, TenantId,
 };
 use dalston_store::{InsertKey, NewKey, SharedStore, contract::Fixture};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
@@ -34,7 +34,7 @@ fn new_key(clock: &dyn Clock) -> (NewKey, PlainKey) {
         prefix: "dk_0123456".to_owned(),
         name: "counted".parse().unwrap(),
         description: None,
-        scopes: ScopeSet::DEFAULT,
+        scopes: KeyScopes::DEFAULT,
         rate_limit: None,
         enabled: true,
         created_at: clock.now(),
@@ -73,6 +73,7 @@ async fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Arc<Gate> {
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
         product: Product::default(),
+        scopes: KnownScopes::default(),
         pepper: None,
         masters: MasterKeys::default(),
         administrators: Administrators::default(),

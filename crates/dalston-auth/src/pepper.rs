@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::{KeyFormat, Pepper};
     use dalston_model::{
-        Action, Actor, AuditEntry, Clock as _, Door, Key, KeyId, ManualClock, Metadata, ScopeSet, SeededEntropy,
+        Action, Actor, AuditEntry, Clock as _, Door, Key, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy,
         Source, Target, TenantId, Timestamp,
     };
     use dalston_store::{KeyStore as _, MemoryStore, NewKey, NoteStore as _};
@@ -148,7 +148,7 @@ mod tests {
             prefix: secret.prefix().to_owned(),
             name: "one".parse().unwrap(),
             description: None,
-            scopes: ScopeSet::DEFAULT,
+            scopes: KeyScopes::DEFAULT,
             rate_limit: None,
             enabled: true,
             created_at: clock.now(),

@@ -35,16 +35,21 @@ impl<T> Answer<T> {
 }
 
 impl<V: Serialize> Answer<Vec<V>> {
-    /// A page of a list, each item by its view. A page whose JSON would have more than 1 MiB ends earlier, and the next
-    /// one begins behind the `place` of its last item.
+    /// A page of a list, each item by its view.
     pub fn list<T>(page: Page<T>, place: impl Fn(&T) -> Cursor) -> Self
     where
         V: for<'a> From<&'a T>,
     {
+        Self::list_as(page, |item| V::from(item), place)
+    }
+
+    /// A page of a list, each item as `view` shows it. A page whose JSON would have more than 1 MiB ends earlier, and the next
+    /// one begins behind the `place` of its last item.
+    pub fn list_as<T>(page: Page<T>, view: impl Fn(&T) -> V, place: impl Fn(&T) -> Cursor) -> Self {
         let (mut output, mut bytes, mut next) = (Vec::with_capacity(page.items.len()), Bytes(0), page.next);
         let mut last = None;
         for item in &page.items {
-            let seen = V::from(item);
+            let seen = view(item);
             // It cannot fail: nothing is written anywhere, and values have names of text.
             let _ = serde_json::to_writer(&mut bytes, &seen);
             if bytes.0 > MOST && last.is_some() {
@@ -131,10 +136,8 @@ mod tests {
     #[derive(Debug, PartialEq, Serialize)]
     struct Text(String);
 
-    impl From<&usize> for Text {
-        fn from(bytes: &usize) -> Self {
-            Self("a".repeat(bytes - 2))
-        }
+    fn view(bytes: &usize) -> Text {
+        Text("a".repeat(bytes - 2))
     }
 
     fn place(bytes: &impl ToString) -> Cursor {
@@ -153,7 +156,7 @@ mod tests {
             (&[half, half - 10, 10], 3),
         ] {
             let next = sizes.last().map(place);
-            let answer = Answer::<Vec<Text>>::list(Page { items: sizes.to_vec(), next }, place);
+            let answer = Answer::list_as(Page { items: sizes.to_vec(), next }, view, place);
             assert_eq!(answer.output.len(), taken, "{sizes:?}");
             assert_eq!(answer.next.map(|next| next.id), Some(sizes[taken - 1].to_string()), "{sizes:?}");
         }
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_last_page_that_is_whole_is_the_last() {
-        let answer = Answer::<Vec<Text>>::list(Page { items: vec![3, 4], next: None }, place);
+        let answer = Answer::list_as(Page { items: vec![3, 4], next: None }, view, place);
         assert_eq!((answer.output, answer.next), (vec![Text("a".into()), Text("aa".into())], None));
     }
 }

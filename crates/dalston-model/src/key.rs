@@ -1,6 +1,6 @@
 //! An API key: everything about it but its secrets.
 
-use crate::{Actor, Description, KeyId, Metadata, Name, RateLimit, Scope, ScopeSet, TenantId, Timestamp};
+use crate::{Actor, Description, KeyId, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
 
 /// A key, as stores keep it. The digests of its secrets and its usage live beside it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Key {
     /// What it is for.
     pub description: Option<Description>,
     /// What it may do.
-    pub scopes: ScopeSet,
+    pub scopes: KeyScopes,
     /// Requests per minute; `None` is no limit.
     pub rate_limit: Option<RateLimit>,
     /// Whether it is switched on.
@@ -65,7 +65,7 @@ impl Key {
 
     /// Whether it works at `now` and can manage the tenant's keys.
     pub fn is_live_admin(&self, now: Timestamp) -> bool {
-        self.state(now) == KeyState::Active && self.scopes.grants(Scope::Admin)
+        self.state(now) == KeyState::Active && self.scopes.manages()
     }
 }
 
@@ -77,7 +77,7 @@ pub struct KeyPatch {
     /// A new description, or none.
     pub description: Option<Option<Description>>,
     /// New scopes.
-    pub scopes: Option<ScopeSet>,
+    pub scopes: Option<KeyScopes>,
     /// A new limit, or none.
     pub rate_limit: Option<Option<RateLimit>>,
     /// On or off.

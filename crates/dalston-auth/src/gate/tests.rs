@@ -4,8 +4,8 @@ use super::*;
 use crate::{Asked, Credential, PrincipalChange, PrincipalObserver, Ticket, credential::Place, rights};
 use allocation_counter::measure;
 use dalston_model::{
-    Action, Actor, AuditEntry, Door, Key, ManualClock, Metadata, Principal, PrincipalKind, RateLimit, ScopeSet,
-    SeededEntropy, SharedEntropy, Target, TenantId,
+    Action, Actor, AuditEntry, Door, Key, KeyScopes, KnownScopes, ManualClock, Metadata, Principal, PrincipalKind,
+    RateLimit, ScopeSet, SeededEntropy, SharedEntropy, Target, TenantId,
 };
 use dalston_store::{KeyStore as _, MemoryStore, NewKey};
 use serde_json::json;
@@ -54,6 +54,7 @@ impl Fixture {
             limiter: Limiter::new(clock.clone(), None),
             format: KeyFormat::default(),
             product: Product::default(),
+            scopes: KnownScopes::default(),
             pepper: None,
             masters: MasterKeys::default(),
             administrators,
@@ -69,7 +70,7 @@ impl Fixture {
             prefix: secret.prefix().to_owned(),
             name: "one".parse().unwrap(),
             description: None,
-            scopes: ScopeSet::DEFAULT,
+            scopes: KeyScopes::DEFAULT,
             rate_limit: rate_limit.map(|limit| RateLimit::new(limit).unwrap()),
             enabled: true,
             created_at: clock.now(),

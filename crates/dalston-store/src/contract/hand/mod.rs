@@ -11,8 +11,8 @@ use crate::{
 };
 use dalston_model::{
     Action, Actor, Audio, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Job, JobId, JobOptions, JobStatus, Key,
-    KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, NodeId, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet,
-    Source, Start, Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
+    KeyDigest, KeyId, KeyPatch, KeyScopes, ManualClock, Metadata, NodeId, OsEntropy, PageLimit, PageRequest, Refused,
+    ScopeSet, Source, Start, Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -33,8 +33,13 @@ pub(in crate::contract) fn digest() -> KeyDigest {
 }
 
 /// The scopes of these names.
-pub(in crate::contract) fn scopes(names: &[&str]) -> ScopeSet {
-    ScopeSet::parse(names.iter().copied()).unwrap()
+pub(in crate::contract) fn scopes(names: &[&str]) -> KeyScopes {
+    KeyScopes::named(names.iter().copied()).unwrap()
+}
+
+/// What a caller with built-in scopes of these names may do.
+pub(in crate::contract) fn within(names: &[&str]) -> Option<ScopeSet> {
+    Some(scopes(names).built_in())
 }
 
 /// The page of so many items from there on.
