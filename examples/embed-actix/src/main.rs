@@ -11,9 +11,8 @@ right!(NotesRead = "notes:read");
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let store = dalston_store_sqlite::open("keys.db").await?;
-    let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?;
-    let auth = auth.scopes(["notes:read", "notes:write"]).build()?;
+    let builder = Auth::builder(dalston_store_sqlite::open("keys.db").await?).product(Product::named("notes")?);
+    let auth = builder.key_prefix("notes_")?.scopes(["notes:read", "notes:write"]).build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
     let arguments: Vec<String> = args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
