@@ -136,8 +136,10 @@ mod tests {
     #[derive(Debug, PartialEq, Serialize)]
     struct Text(String);
 
-    fn view(bytes: &usize) -> Text {
-        Text("a".repeat(bytes - 2))
+    impl From<&usize> for Text {
+        fn from(bytes: &usize) -> Self {
+            Self("a".repeat(bytes - 2))
+        }
     }
 
     fn place(bytes: &impl ToString) -> Cursor {
@@ -156,7 +158,7 @@ mod tests {
             (&[half, half - 10, 10], 3),
         ] {
             let next = sizes.last().map(place);
-            let answer = Answer::list_as(Page { items: sizes.to_vec(), next }, view, place);
+            let answer = Answer::<Vec<Text>>::list(Page { items: sizes.to_vec(), next }, place);
             assert_eq!(answer.output.len(), taken, "{sizes:?}");
             assert_eq!(answer.next.map(|next| next.id), Some(sizes[taken - 1].to_string()), "{sizes:?}");
         }
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_last_page_that_is_whole_is_the_last() {
-        let answer = Answer::list_as(Page { items: vec![3, 4], next: None }, view, place);
+        let answer = Answer::<Vec<Text>>::list(Page { items: vec![3, 4], next: None }, place);
         assert_eq!((answer.output, answer.next), (vec![Text("a".into()), Text("aa".into())], None));
     }
 }

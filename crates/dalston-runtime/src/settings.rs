@@ -156,8 +156,7 @@ impl Settings {
         });
         let nodes = reader.given("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
         let memory = reader.memory();
-        let scopes = reader.scopes();
-        let masters = reader.masters();
+        let (scopes, masters) = (reader.scopes(), reader.masters());
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
             text.parse().ok().filter(|bytes| *bytes > 0)
         });
@@ -178,8 +177,7 @@ impl Settings {
         let public_url = reader.given("DALSTON_PUBLIC_URL", "must be a URL: https://dalston.example.com", base_url);
         let telegram = reader.telegram(public_url.is_some());
         let llm = reader.llm();
-        let workload = reader.workload();
-        let clients = reader.clients();
+        let (workload, clients) = (reader.workload(), reader.clients());
         let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
         let mask = Arc::new(reader.mask());

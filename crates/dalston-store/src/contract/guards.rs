@@ -19,7 +19,7 @@ fn disabled() -> KeyPatch {
 pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let tenant = TenantId::default();
-    let within = |names| Guard { within: within(names), ..hand.guard() };
+    let within = |names| Guard { within: Some(within(names)), ..hand.guard() };
     let wider = hand.key_of(&tenant, &["worker", "jobs:read"]).await;
     let callers = [
         (&["admin"][..], Scope::Worker),
@@ -46,19 +46,19 @@ pub async fn a_name_that_nobody_knows_is_within_admin_alone(fixture: &Fixture) {
     let stale = hand.key_of(&TenantId::default(), &["jobs:read", "gone:read"]).await;
     let refused = Objection::Wider(Scope::Admin);
     for caller in [&["jobs:read", "jobs:write"][..], &["worker", "metrics", "jobs:read"]] {
-        let guard = Guard { within: within(caller), ..hand.guard() };
+        let guard = Guard { within: Some(within(caller)), ..hand.guard() };
         assert_eq!(hand.update(&stale.key, &disabled(), &guard).await, ChangeKey::Refused(refused));
         let answer = hand.try_rotate(&stale.key, &Hand::rotation(Duration::ZERO), &guard, None).await;
         assert_eq!(answer, RotateKey::Refused(refused));
         assert_eq!(hand.try_revoke(&stale.key, &guard).await, RevokeKey::Refused(refused));
     }
     for caller in ["admin", "platform"] {
-        let guard = Guard { within: within(&[caller]), ..hand.guard() };
+        let guard = Guard { within: Some(within(&[caller])), ..hand.guard() };
         assert!(matches!(hand.update(&stale.key, &disabled(), &guard).await, ChangeKey::Changed(_)), "{caller}");
         let answer = hand.try_rotate(&stale.key, &Hand::replacement(Duration::ZERO), &guard, None).await;
         assert!(matches!(answer, RotateKey::Rotated { .. }), "{caller}");
     }
-    let admin = Guard { within: within(&["admin"]), keep_admin: true, ..hand.guard() };
+    let admin = Guard { within: Some(within(&["admin"])), keep_admin: true, ..hand.guard() };
     assert_eq!(hand.try_revoke(&stale.key, &admin).await, RevokeKey::Revoked);
 }
 
@@ -168,7 +168,7 @@ pub async fn what_a_guard_refuses_leaves_no_trace(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
     let seq = hand.seq().await;
-    let within = Guard { within: within(&["jobs:read"]), ..hand.guard() };
+    let within = Guard { within: Some(within(&["jobs:read"])), ..hand.guard() };
     let rotation = Hand::rotation(Duration::ZERO);
     hand.try_rotate(&admin.key, &rotation, &within, None).await;
     hand.update(&admin.key, &disabled(), &keep_admin(&hand)).await;

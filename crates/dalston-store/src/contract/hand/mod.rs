@@ -38,8 +38,8 @@ pub(in crate::contract) fn scopes(names: &[&str]) -> KeyScopes {
 }
 
 /// What a caller with built-in scopes of these names may do.
-pub(in crate::contract) fn within(names: &[&str]) -> Option<ScopeSet> {
-    Some(scopes(names).built_in())
+pub(in crate::contract) fn within(names: &[&str]) -> ScopeSet {
+    scopes(names).built_in()
 }
 
 /// The page of so many items from there on.
