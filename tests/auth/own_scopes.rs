@@ -1,15 +1,22 @@
 //! Scopes of the deployment's own, at every door.
 
-use dalston_auth::{Permit, right};
+use actix_web::{
+    App as Service,
+    test::{TestRequest, call_service, init_service},
+    web,
+};
+use dalston_actix::{Envelope, Guard, Permitted};
+use dalston_auth::{Auth, CreateKey, Permit, Right, right};
 use dalston_store::contract::Fixture;
 use kit::{
     app::{App, Start},
     client::Client,
-    stores,
+    log, stores,
 };
 use serde_json::{Value, json};
 
 right!(NotesRead = "notes:read");
+right!(NotesWrite = "notes:write");
 
 const KNOWN: &str = "must name known scopes only: jobs:read, jobs:write, realtime, webhooks, nudge, verify, admin, \
                      worker, metrics, platform, notes:read, notes:write";
@@ -97,6 +104,41 @@ async fn the_schemas_of_tools_list_the_scopes_that_are_known() {
     // What language models are given comes from the same rows.
     let row = app.runtime.registry.row("keys.create").unwrap();
     assert_eq!(row.schema["properties"]["scopes"]["items"]["enum"], json!(names));
+}
+
+/// A handler behind a guard of one right takes the permit of that one, and of another only from whoever has it.
+#[actix_web::test]
+async fn a_service_guards_by_scopes_of_its_own() {
+    let fixture = stores::memory().await;
+    let auth = Auth::builder(fixture.store.clone()).scopes(["notes:read", "notes:write"]).build().unwrap();
+    let guard = || Guard::new(auth.gate().clone(), NotesRead::need());
+    let read = async |Permitted(permit): Permitted<NotesRead>| permit.tenant().to_string();
+    let write = async |_: Permitted<NotesWrite>| "written";
+    let notes = web::resource("/notes").route(web::get().to(read)).route(web::put().to(write)).wrap(guard());
+    let app = init_service(Service::new().service(notes).wrap(Envelope::default())).await;
+    for (scopes, reads, writes) in [
+        ("notes:read", 200, 403),
+        ("notes:write", 403, 403),
+        ("notes:read,notes:write", 200, 200),
+        ("admin", 200, 200),
+        ("platform", 200, 200),
+        ("jobs:read,worker,metrics", 403, 403),
+    ] {
+        let ask = CreateKey::named("n".parse().unwrap(), scopes.parse().unwrap());
+        let made = auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap();
+        log::guard(made.secret.expose());
+        for (request, status, lacking) in
+            [(TestRequest::get(), reads, "notes:read"), (TestRequest::put(), writes, "notes:write")]
+        {
+            let bearer = ("authorization", format!("Bearer {}", made.secret.expose()));
+            let answer = call_service(&app, request.uri("/notes").insert_header(bearer).to_request()).await;
+            assert_eq!(answer.status().as_u16(), status, "{scopes}");
+            // The guard's need comes first.
+            let lacking = if reads == 403 { "notes:read" } else { lacking };
+            let challenge = answer.headers().get("www-authenticate").map(|value| value.to_str().unwrap());
+            assert_eq!(challenge.is_some_and(|it| it.contains(&format!("scope=\"{lacking}\""))), status == 403);
+        }
+    }
 }
 
 /// A gateway that names these scopes, on the same store as another before it.

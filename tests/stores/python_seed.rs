@@ -57,7 +57,7 @@ impl Python {
         (made["key"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().parse().unwrap())
     }
 
-    async fn accepts(&mut self, secret: &str) -> bool {
+    pub(super) async fn accepts(&mut self, secret: &str) -> bool {
         !self.call(json!(["validate", secret])).await.is_null()
     }
 
@@ -111,12 +111,12 @@ impl Ours {
         self.store.revoke_key(&self.tenant, id, guard, &self.entry(Action::KeyRevoked, id)).await.unwrap()
     }
 
-    async fn update(&self, id: KeyId, patch: &KeyPatch) -> ChangeKey {
+    pub(super) async fn update(&self, id: KeyId, patch: &KeyPatch) -> ChangeKey {
         let entry = self.entry(Action::KeyUpdated, id);
         self.store.update_key(&self.tenant, id, patch, &self.guard(), &entry).await.unwrap()
     }
 
-    async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKey {
+    pub(super) async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKey {
         let overlap = Overlap { length: overlap, end_running: false };
         let rotation = Rotation { digest: digest(secret), prefix: secret.chars().take(10).collect(), overlap };
         let entry = self.entry(Action::KeyRotated, id);
@@ -161,7 +161,7 @@ pub(super) fn view(secret: &str) -> String {
     format!("dalston:apikeys:{}", digest(secret).to_hex())
 }
 
-fn secret(letter: &str) -> String {
+pub(super) fn secret(letter: &str) -> String {
     format!("dk_{}", letter.repeat(43))
 }
 

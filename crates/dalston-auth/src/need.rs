@@ -14,8 +14,10 @@ pub enum Need {
 
 impl Need {
     /// To hold the scope of this name: a built-in one, or one of one's own. `None`: that cannot be the name of a scope.
-    /// Where a deployment does not know the scope no key has it, and only `admin` and `platform` include it.
-    pub fn scope(name: &str) -> Option<Self> {
+    /// Where a deployment does not know the scope no key has it, and only `admin` and `platform` include it. The name is
+    /// static, as it is entered for the life of the process: one that a client sends is looked up by
+    /// [`KnownScopes::scope`](dalston_model::KnownScopes::scope).
+    pub fn scope(name: &'static str) -> Option<Self> {
         let scope = Scope::built_in(name).or_else(|| OwnScope::named(name).map(Scope::Own));
         scope.map(Self::Scope)
     }

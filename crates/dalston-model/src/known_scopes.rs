@@ -74,6 +74,11 @@ impl KnownScopes {
         Scope::BUILT_IN.into_iter().chain(self.own.iter().copied().map(Scope::Own))
     }
 
+    /// The scope of this name, if it is known.
+    pub fn scope(&self, name: &str) -> Option<Scope> {
+        Scope::built_in(name).or_else(|| self.find(name).map(Scope::Own))
+    }
+
     /// Fails with the list of those that are known if a name is none of them.
     pub fn check(&self, scopes: &KeyScopes) -> Result<(), ScopeError> {
         if scopes.own().all(|name| self.find(name).is_some()) {
@@ -157,6 +162,9 @@ mod tests {
             assert_eq!(known.check(&asked).unwrap_err().to_string(), list, "{unknown:?}");
         }
         assert_eq!(known.check(&scopes("notes:write,jobs:read,notes:read")), Ok(()));
+        assert!(known.iter().all(|scope| known.scope(scope.as_str()) == Some(scope)));
+        assert_eq!((known.scope("notes"), known.scope("zoo:never:entered")), (None, None));
+        assert_eq!(OwnScope::find("zoo:never:entered"), None, "a look-up enters nothing");
         assert!(KnownScopes::default().check(&scopes("notes:read")).is_err());
     }
 

@@ -39,7 +39,8 @@ impl OwnScope {
         length > 0 && !Scope::is_built_in(name)
     }
 
-    /// The scope of this name, which is entered where it is new. `None`: it cannot be a name, or the process has no room
+    /// The scope of this name, which is entered where it is new, for the life of the process: not for names that clients
+    /// send. `None`: it cannot be a name, or the process has no room
     /// for one more.
     pub fn named(name: &str) -> Option<Self> {
         if !Self::is_name(name) {
