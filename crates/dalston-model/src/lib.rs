@@ -27,7 +27,7 @@ pub use audit::{Action, AuditEntry, AuditHash, AuditRecord, Target};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
 pub use code::ErrorCode;
 pub use digest::KeyDigest;
-pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, Stretched};
+pub use entropy::{Counted, Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, Stretched};
 pub use id::{DeliveryId, IdError, JobId, KeyId, LeaseId, NodeId, RequestId, SessionId, WebhookId};
 pub use job::{Audio, Job, JobOptions, JobStatus};
 pub use key::{Key, KeyPatch, KeyState};

@@ -3,9 +3,10 @@
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 
 use actix_web::{App, HttpServer, web};
-use dalston_actix::{Guard, Permitted};
-use dalston_auth::model::{PageRequest, Scope};
-use dalston_auth::{Auth, CreateKey, Need, Product, rights::JobsRead, store::Overlap};
+use dalston_actix::{Envelope, Guard, Permitted};
+use dalston_auth::{
+    Auth, CreateKey, Need, Product, model::PageRequest, model::Scope, rights::JobsRead, store::Overlap,
+};
 use std::{env::args, error::Error};
 
 #[actix_web::main]
@@ -31,7 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ["serve", address] => {
             let guard = Guard::new(auth.gate().clone(), Need::Scope(Scope::JobsRead));
             let notes = move || web::resource("/notes").route(web::get().to(notes)).wrap(guard.clone());
-            let server = HttpServer::new(move || App::new().service(notes())).bind(address)?;
+            let envelope = Envelope::default().product(auth.gate().product().clone());
+            let server = HttpServer::new(move || App::new().service(notes()).wrap(envelope.clone())).bind(address)?;
             println!("{:?}", server.addrs());
             server.run().await?;
         }

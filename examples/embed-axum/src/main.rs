@@ -1,0 +1,49 @@
+//! A notes service behind keys of its own, on SQLite: `embed-axum create ci`, then `embed-axum serve 127.0.0.1:8080`.
+
+#![expect(clippy::print_stdout, reason = "a program of the command line")]
+
+use axum::{Router, routing::get};
+use dalston_auth::{
+    Auth, CreateKey, Need, Product, model::PageRequest, model::Scope, rights::JobsRead, store::Overlap,
+};
+use dalston_tower::{ContextLayer, GuardLayer, Permitted};
+use std::{env::args, error::Error, net::SocketAddr};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let store = dalston_store_sqlite::open("keys.db").await?;
+    let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
+    let (keys, background) = (auth.keys(), auth.spawn());
+    let arguments: Vec<String> = args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["create", name] => {
+            let ask = CreateKey::named(name.parse()?, "jobs:read".parse()?);
+            println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
+        }
+        ["rotate", id] => {
+            let rotated = keys.rotate(&auth.operator("rotate"), id.parse()?, Overlap::none(), None).await?;
+            println!("{}", rotated.secret.expose());
+        }
+        ["revoke", id] => keys.revoke(&auth.operator("revoke"), id.parse()?).await?,
+        ["list"] => {
+            let page = keys.list(&auth.operator("list"), &PageRequest::default(), false).await?;
+            page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
+        }
+        ["serve", address] => {
+            let guard = GuardLayer::new(auth.gate().clone(), Need::Scope(Scope::JobsRead));
+            let app = Router::new().route("/notes", get(notes).layer(guard)).layer(ContextLayer::new(auth.gate()));
+            let listener = tokio::net::TcpListener::bind(address).await?;
+            println!("{:?}", [listener.local_addr()?]);
+            let app = app.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, app).with_graceful_shutdown(async { _ = tokio::signal::ctrl_c().await }).await?;
+        }
+        _ => return Err("create NAME, rotate ID, revoke ID, list, or serve ADDRESS".into()),
+    }
+    background.stop().await;
+    Ok(())
+}
+
+/// Only a caller with `jobs:read` gets here, whose tenant the permit names.
+async fn notes(Permitted(permit): Permitted<JobsRead>) -> String {
+    format!("No notes of {} yet.\n", permit.tenant())
+}
