@@ -9,6 +9,7 @@ mod limits;
 mod list;
 mod master;
 mod me;
+mod middleware;
 mod patch;
 mod privilege;
 mod product;

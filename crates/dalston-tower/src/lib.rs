@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
-//! use dalston_auth::{Auth, CreateKey, Need, Product, model::{Scope, SystemClock}, rights::JobsRead, store::MemoryStore};
+//! use dalston_auth::{Auth, CreateKey, Product, Right, model::SystemClock, rights::JobsRead, store::MemoryStore};
 //! use dalston_tower::{ContextLayer, GuardLayer, Permitted};
 //! use http::Request;
 //! use std::sync::Arc;
@@ -18,7 +18,7 @@
 //! let background = auth.spawn();
 //! let made = auth.keys().create(&auth.operator("an example"), CreateKey::named("ci".parse()?, "jobs:read".parse()?), None).await?;
 //!
-//! let guard = GuardLayer::new(auth.gate().clone(), Need::Scope(Scope::JobsRead));
+//! let guard = GuardLayer::new(auth.gate().clone(), JobsRead::NEED);
 //! let mut app: Router = Router::new()
 //!     .route("/notes", get(notes).layer(guard))
 //!     .layer(ContextLayer::new(auth.gate()));

@@ -4,9 +4,7 @@
 
 use actix_web::{App, HttpServer, web};
 use dalston_actix::{Envelope, Guard, Permitted};
-use dalston_auth::{
-    Auth, CreateKey, Need, Product, model::PageRequest, model::Scope, rights::JobsRead, store::Overlap,
-};
+use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, rights::JobsRead, store::Overlap};
 use std::{env::args, error::Error};
 
 #[actix_web::main]
@@ -30,8 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
         }
         ["serve", address] => {
-            let guard = Guard::new(auth.gate().clone(), Need::Scope(Scope::JobsRead));
-            let notes = move || web::resource("/notes").route(web::get().to(notes)).wrap(guard.clone());
+            let guard = Guard::new(auth.gate().clone(), JobsRead::NEED);
+            let notes = move || web::resource("/notes").get(notes).head(notes).wrap(guard.clone());
             let envelope = Envelope::default().product(auth.gate().product().clone());
             let server = HttpServer::new(move || App::new().service(notes()).wrap(envelope.clone())).bind(address)?;
             println!("{:?}", server.addrs());

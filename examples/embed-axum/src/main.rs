@@ -3,9 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 
 use axum::{Router, routing::get};
-use dalston_auth::{
-    Auth, CreateKey, Need, Product, model::PageRequest, model::Scope, rights::JobsRead, store::Overlap,
-};
+use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, rights::JobsRead, store::Overlap};
 use dalston_tower::{ContextLayer, GuardLayer, Permitted};
 use std::{env::args, error::Error, net::SocketAddr};
 
@@ -30,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
         }
         ["serve", address] => {
-            let guard = GuardLayer::new(auth.gate().clone(), Need::Scope(Scope::JobsRead));
+            let guard = GuardLayer::new(auth.gate().clone(), JobsRead::NEED);
             let app = Router::new().route("/notes", get(notes).layer(guard)).layer(ContextLayer::new(auth.gate()));
             let listener = tokio::net::TcpListener::bind(address).await?;
             println!("{:?}", [listener.local_addr()?]);
