@@ -204,8 +204,7 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
     let exits: Vec<String> = sources()
         .into_iter()
         .filter(|(path, _)| {
-            let inside = path.strip_prefix(root()).unwrap();
-            let aside = inside.iter().any(|folder| ["tests", "benches", "examples"].iter().any(|it| folder == *it));
+            let aside = ["tests", "benches", "examples"].iter().any(|folder| path.starts_with(root().join(folder)));
             !aside && !path.ends_with("tests.rs")
         })
         .flat_map(|(path, text)| {

@@ -21,3 +21,4 @@ mod rotate;
 mod throttle;
 mod tickets;
 mod usage;
+mod verifier;

@@ -3,7 +3,7 @@
 use crate::{Gateway, errand::errand, fault::problem, server::Turn};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::header::{self, HeaderName},
+    http::header::{self, HeaderName, HeaderValue},
     web::{Data, Path},
 };
 use dalston_actix::{Problem, RequestInfo, request_info};
@@ -66,7 +66,7 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
         // A client of HTTP/1.0 names no host: the address that it reached is one.
         let reached = || request.conn_data::<Turn>()?.local_addr().map(|address| address.to_string());
         let peer = request.peer_addr().map(|peer| peer.ip());
-        let forwarded = request.headers().get(FORWARDED_PROTO).map(|value| value.as_bytes());
+        let forwarded = request.headers().get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
         format!("{}://{}", gateway.proxies.scheme(peer, forwarded), host.or_else(reached).unwrap_or_default())
     };
     let base = gateway.public_url.clone().unwrap_or_else(host);
@@ -82,7 +82,7 @@ fn refused(gateway: &Gateway, address: Option<IpAddr>, error: ServiceError) -> P
         },
         error => problem(error),
     };
-    HEADERS.into_iter().fold(problem, |problem, (name, value)| problem.with_header(name, value))
+    HEADERS.into_iter().fold(problem, |problem, (name, value)| problem.with_header(&name, value))
 }
 
 fn answer() -> HttpResponseBuilder {

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     dev::{Payload, ServiceRequest},
-    http::Method,
+    http::{Method, header::HeaderValue},
 };
 use dalston_auth::{
     Admission, Entry, Gate, Need, Refusal,
@@ -86,7 +86,7 @@ impl Guard {
 
     /// Whether the guard answers for a refusal itself.
     pub(crate) fn answers(&self, request: &HttpRequest, refusal: Refusal) -> bool {
-        let header = |name| request.headers().get(name).map(|value| value.as_bytes());
+        let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
         self.policy.answers(refusal, || is_handshake(request.method().as_str(), header))
     }
 }

@@ -44,7 +44,7 @@ impl Problem {
 
     /// With another header, unless its value can be none.
     #[must_use]
-    pub fn with_header(self, name: HeaderName, value: impl Into<String>) -> Self {
+    pub fn with_header(self, name: &HeaderName, value: impl Into<String>) -> Self {
         Self(self.0.with_header(name.as_str().to_owned(), value))
     }
 

@@ -1,7 +1,7 @@
 //! What the layers know of a request: in one piece, since each piece is a box in the request.
 
 use crate::names::{FORWARDED_FOR, REQUEST_ID};
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::{HttpMessage, HttpRequest, http::header::HeaderValue};
 use dalston_auth::{
     Admission, Denied,
     http::{RequestInfo, TrustedProxies},
@@ -23,8 +23,8 @@ pub(crate) fn read(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> RequestInfo {
-    let given = request.headers().get(&REQUEST_ID).map(|value| value.as_bytes());
-    let forwarded = || request.headers().get_all(&FORWARDED_FOR).map(|value| value.as_bytes());
+    let given = request.headers().get(&REQUEST_ID).map(HeaderValue::as_bytes);
+    let forwarded = || request.headers().get_all(&FORWARDED_FOR).map(HeaderValue::as_bytes);
     let address = request.peer_addr().map(|peer| proxies.client(peer.ip(), forwarded));
     RequestInfo::new(given, address, now, entropy)
 }

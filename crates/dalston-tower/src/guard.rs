@@ -6,7 +6,7 @@ use dalston_auth::{
     http::{GuardPolicy, QueryKeys, RequestInfo, is_handshake},
 };
 use dalston_model::Door;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use std::sync::Arc;
 use tower_layer::Layer;
 
@@ -78,7 +78,7 @@ impl Guard {
 
     /// Whether the guard answers for a refusal itself.
     pub(crate) fn answers<B>(&self, request: &Request<B>, refusal: Refusal) -> bool {
-        let header = |name| request.headers().get(name).map(|value| value.as_bytes());
+        let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
         self.0.answers(refusal, || is_handshake(request.method().as_str(), header))
     }
 }

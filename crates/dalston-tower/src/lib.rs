@@ -58,6 +58,8 @@ mod peer;
 mod problem;
 mod request_state;
 mod route;
+#[cfg(test)]
+mod tests;
 
 pub use context::{ContextFuture, ContextLayer, ContextService};
 pub use dalston_auth::http::{QueryKeys, RequestInfo, TrustedProxies};

@@ -9,7 +9,7 @@ use dalston_auth::{
     http::{RequestInfo, TrustedProxies},
 };
 use dalston_model::{Clock, Entropy, OsEntropy, SystemClock, Timestamp};
-use http::{Extensions, HeaderMap, Request};
+use http::{Extensions, HeaderMap, HeaderValue, Request};
 use std::net::IpAddr;
 
 /// The id and the address of a request, as the [`ContextLayer`](crate::ContextLayer) left them in it, or made now.
@@ -29,8 +29,8 @@ pub(crate) fn read(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> RequestInfo {
-    let given = headers.get(&REQUEST_ID).map(|value| value.as_bytes());
-    let forwarded = || headers.get_all(&FORWARDED_FOR).into_iter().map(|value| value.as_bytes());
+    let given = headers.get(&REQUEST_ID).map(HeaderValue::as_bytes);
+    let forwarded = || headers.get_all(&FORWARDED_FOR).into_iter().map(HeaderValue::as_bytes);
     RequestInfo::new(given, peer.map(|peer| proxies.client(peer, forwarded)), now, entropy)
 }
 

@@ -1,8 +1,8 @@
 //! The layers around services of this file: no server, and no body of axum's.
 
+use crate::{ContextLayer, GuardLayer, Permitted, RequestContext};
 use dalston_auth::{Auth, CreateKey, Product, Right, rights::JobsRead, store::MemoryStore};
 use dalston_model::{ManualClock, OsEntropy, SeededEntropy, Timestamp};
-use dalston_tower::{ContextLayer, GuardLayer, Permitted, RequestContext};
 use futures_util::FutureExt;
 use http::{HeaderName, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
@@ -142,11 +142,13 @@ async fn what_a_service_panics_at_is_a_problem_of_the_product() {
     assert!(body.contains("urn:notes:problem:internal") && body.contains(&id), "{body}");
 }
 
+/// Where an embedder keeps an address.
+#[derive(Clone)]
+struct Mine(IpAddr);
+
 #[tokio::test]
 async fn the_peer_is_read_where_the_embedder_says() {
     let fixture = fixture().await;
-    #[derive(Clone)]
-    struct Mine(IpAddr);
     let told = tower_fn(|request: Request<()>| {
         let address = RequestContext::of(request.extensions()).unwrap().0.address;
         Response::new(address.map_or_else(|| "none".to_owned(), |address| address.to_string()))
