@@ -15,7 +15,7 @@ pub struct GuardPolicy<M> {
     route: &'static str,
 }
 
-impl<M: AsRef<str>> GuardPolicy<M> {
+impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
     /// A need for each method, where `None` asks nobody; `otherwise` of methods that are not listed.
     pub fn new(gate: Arc<Gate>, needs: Vec<(M, Option<Need>)>, otherwise: Need) -> Self {
         let (query_keys, door) = (QueryKeys::default(), Door::Http);
@@ -48,9 +48,9 @@ impl<M: AsRef<str>> GuardPolicy<M> {
 
     /// What the method needs; `None` asks nobody. HEAD is GET without its body.
     pub fn need(&self, method: &M) -> Option<Need> {
-        let name = method.as_ref();
-        let name = if name == "HEAD" { "GET" } else { name };
-        self.needs.iter().find(|(of, _)| of.as_ref() == name).map_or(Some(self.otherwise), |(_, need)| *need)
+        let is_head = method.as_ref() == "HEAD";
+        let is = |of: &M| if is_head { of.as_ref() == "GET" } else { of == method };
+        self.needs.iter().find(|(of, _)| is(of)).map_or(Some(self.otherwise), |(_, need)| *need)
     }
 
     /// Asks the gate about a request: its method, its query as the client sent it, its headers with names in any case.
