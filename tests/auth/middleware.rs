@@ -8,8 +8,8 @@ use dalston_auth::{
     rights::{Authenticated, JobsRead, JobsWrite, Platform, Realtime},
 };
 use dalston_model::{Door, ErrorCode, OsEntropy, RateLimit, SeededEntropy};
-use dalston_store::contract::Fixture;
 use dalston_tower::{ContextLayer, GuardLayer};
+use dalston_work::contract::Fixture;
 use http::Method;
 use kit::{
     app::MASTER,

@@ -2,7 +2,7 @@
 
 use super::python_seed::{both, digest, view};
 use dalston_model::{KeyState, RateLimit};
-use dalston_store::KeyStore;
+use dalston_store::KeyLookup;
 use serde_json::json;
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::{
     striped::Striped,
 };
 use dalston_model::{Key, KeyDigest, KeyState, SharedClock, TenantId};
-use dalston_store::{Found, KeyStore, StoreResult};
+use dalston_store::{Found, KeyLookup, StoreResult};
 use futures_util::{FutureExt, future::BoxFuture};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, UnitWeighter,
@@ -61,7 +61,7 @@ pub struct MemoryFigures {
 
 /// Live keys by the digest of a secret.
 pub(crate) struct Directory {
-    store: Arc<dyn KeyStore>,
+    store: Arc<dyn KeyLookup>,
     clock: SharedClock,
     freshness: Freshness,
     known: Cache<KeyDigest, Arc<Holder>>,
@@ -85,7 +85,7 @@ struct Landed {
 }
 
 impl Directory {
-    pub(crate) fn new(store: Arc<dyn KeyStore>, clock: SharedClock, memory: Memory) -> Arc<Self> {
+    pub(crate) fn new(store: Arc<dyn KeyLookup>, clock: SharedClock, memory: Memory) -> Arc<Self> {
         Arc::new(Self {
             store,
             clock,

@@ -2,12 +2,12 @@
 
 use crate::{AuthError, Gate, Holder, Permit, PlainKey, Refusal, Repeat, rights};
 use dalston_model::{
-    Action, Day, Description, Key, KeyId, KeyPatch, KeyState, Metadata, Name, Page, PageRequest, RateLimit, Scope,
+    Day, Description, Key, KeyAction, KeyId, KeyPatch, KeyState, Metadata, Name, Page, PageRequest, RateLimit, Scope,
     ScopeSet, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
-    ChangeKey, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation, SharedStore,
-    UsedKey,
+    ChangeKey, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation,
+    SharedKeyStorage, UsedKey,
 };
 use serde_json::json;
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -78,14 +78,14 @@ pub struct RotatedKey {
 
 /// The use cases on keys.
 pub struct Keys {
-    store: SharedStore,
+    store: SharedKeyStorage,
     gate: Arc<Gate>,
     entropy: SharedEntropy,
 }
 
 impl Keys {
     /// On the keys of a store, with the gate that authenticates them.
-    pub const fn new(store: SharedStore, gate: Arc<Gate>, entropy: SharedEntropy) -> Self {
+    pub const fn new(store: SharedKeyStorage, gate: Arc<Gate>, entropy: SharedEntropy) -> Self {
         Self { store, gate, entropy }
     }
 
@@ -100,11 +100,11 @@ impl Keys {
         let tenant = tenant_of(permit, ask.tenant.clone())?;
         within(permit, ask.scopes)?;
         self.gate.check_metadata(&ask.metadata)?;
-        self.gate.claim_pepper().await?;
+        self.gate.claim_pepper(&*self.store).await?;
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "rate_limit": new.key.rate_limit});
-        let mut entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
+        let mut entry = permit.entry(now, KeyAction::KEY_CREATED, Target::key(new.key.id), detail);
         entry.tenant = tenant;
         let inserted = self.store.insert_key(&new, claim.as_ref(), &entry).await;
         // Whatever came of it: an outage says nothing about that.
@@ -127,11 +127,11 @@ impl Keys {
         let now = self.gate.now();
         let name = "Admin".parse().map_err(|_| AuthError::Internal)?;
         let ask = CreateKey::named(name, ScopeSet::ADMIN);
-        self.gate.claim_pepper().await.map_err(AuthError::from)?;
+        self.gate.claim_pepper(&*self.store).await.map_err(AuthError::from)?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
-        let entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
+        let entry = permit.entry(now, KeyAction::KEY_CREATED, Target::key(new.key.id), detail);
         let inserted = self.store.insert_first_key(&new, &entry).await.map_err(AuthError::from)?;
         Ok(inserted.then_some(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }))
     }
@@ -217,7 +217,7 @@ impl Keys {
         if weakens && permit.actor().key() == Some(id) {
             return Err(own_key());
         }
-        let entry = permit.entry(now, Action::KeyUpdated, Target::Key(id), changes(patch));
+        let entry = permit.entry(now, KeyAction::KEY_UPDATED, Target::key(id), changes(patch));
         let outcome = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await;
         self.gate.changed(id);
         let used = changed(outcome?)?;
@@ -235,13 +235,13 @@ impl Keys {
         repeat: Option<&Repeat>,
     ) -> Result<RotatedKey, AuthError> {
         let now = self.gate.now();
-        self.gate.claim_pepper().await?;
+        self.gate.claim_pepper(&*self.store).await?;
         let secret = self.gate.format().mint(&*self.entropy)?;
         let rotation =
             Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.rotate", now));
         let detail = json!({"overlap_seconds": overlap.length.as_secs(), "end_overlap": overlap.end_running});
-        let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
+        let entry = permit.entry(now, KeyAction::KEY_ROTATED, Target::key(id), detail);
         let (tenant, guard) = (permit.tenant(), guard(permit, now));
         let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await;
         self.gate.changed(id);
@@ -265,7 +265,7 @@ impl Keys {
             return Err(own_key());
         }
         let guard = Guard { within: Some(permit.scopes().with(Scope::Worker)), ..guard(permit, now) };
-        let entry = permit.entry(now, Action::KeyRevoked, Target::Key(id), json!({}));
+        let entry = permit.entry(now, KeyAction::KEY_REVOKED, Target::key(id), json!({}));
         let outcome = self.store.revoke_key(permit.tenant(), id, &guard, &entry).await;
         self.gate.changed(id);
         match outcome? {

@@ -7,7 +7,8 @@ use crate::{Settings, admin_box};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, PlainKey};
 use dalston_service::Services;
-use dalston_store::{Found, Mark, SharedStore};
+use dalston_store::{Found, Mark};
+use dalston_work::SharedWorkStorage;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -36,7 +37,7 @@ pub(crate) struct FirstKey<'a> {
     /// How secrets look, and how they are digested.
     pub(crate) gate: &'a Gate,
     /// Where keys are.
-    pub(crate) store: &'a SharedStore,
+    pub(crate) store: &'a SharedWorkStorage,
 }
 
 impl FirstKey<'_> {
@@ -57,7 +58,7 @@ impl FirstKey<'_> {
 
     async fn insert(&self, folder: &Path, terminal: Option<Shown<'_>>) -> Result<()> {
         let permit = self.gate.internal("the first admin key").permit().map_err(|it| anyhow::anyhow!(it.detail()))?;
-        self.gate.claim_pepper().await?;
+        self.gate.claim_pepper(&**self.store).await?;
         let mut written = None;
         let made = self.services.keys.create_first::<anyhow::Error>(&permit, |secret| {
             written = Some(write(folder, secret)?);

@@ -11,11 +11,7 @@ use dalston_model::{SharedClock, TenantId};
 use dalston_store::{Epochs, StoreError, StoreResult};
 use deadpool::managed::Pool;
 use redis::{InfoDict, IntoConnectionInfo};
-use std::{
-    fmt,
-    sync::{Mutex as SyncMutex, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -64,6 +60,19 @@ pub enum ConnectError {
     Store(#[from] StoreError),
 }
 
+/// What a call takes at most, unless the options say otherwise.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Connections, unless the options say otherwise.
+const CONNECTIONS: usize = 16;
+
+/// Connects to the database of this URL, and goes by the clock of its server, which must keep what it acknowledges. A call
+/// that takes longer than five seconds is [`StoreError::Unavailable`](dalston_store::StoreError). See
+/// [`RedisStore::connect`].
+pub async fn open(url: impl Into<String>) -> Result<Arc<RedisStore>, ConnectError> {
+    let options = RedisOptions { url: url.into(), deadline: DEADLINE, connections: CONNECTIONS, allow_volatile: false };
+    Ok(Arc::new(RedisStore::connect(&options, None).await?))
+}
+
 impl RedisStore {
     /// Connects, and makes the tenant `default` on an empty server. Without a clock the server's own decides about
     /// ends and windows. All connections live in the Tokio runtime that this is called in, which must outlive all
@@ -81,13 +90,18 @@ impl RedisStore {
 
     async fn reach(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
         let link = link(options).map_err(|error| error::connecting(&error))?;
-        let store = Self { link, clock, filed: AtomicBool::new(false), seen: SyncMutex::default() };
+        let store = Self {
+            link,
+            clock,
+            #[cfg(feature = "work")]
+            work: crate::work::Seen::default(),
+        };
         let call = store.link.call();
         if !options.allow_volatile {
             durable(&call).await?;
         }
         let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &TenantId::default());
-        call.run::<u8>(script.arg(&["", "", "", &store.now(), ""])).await?;
+        call.run::<u8>(script.arg(&["", "", "", &store.now()])).await?;
         Ok(store)
     }
 }

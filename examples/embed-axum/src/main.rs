@@ -9,7 +9,7 @@ use std::{env::args, error::Error, net::SocketAddr};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let store = dalston_store_sqlite::open("keys.db").await?;
+    let store = dalston_auth::sqlite::open("keys.db").await?;
     let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
     let arguments: Vec<String> = args().skip(1).collect();

@@ -3,9 +3,9 @@
 use super::{Authentication, CredentialScheme, Proof};
 use crate::{Attempt, Credential, MasterKeys, Refusal, caller::Standing, credential::Place};
 use dalston_model::{
-    Action, Actor, AuditEntry, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
+    Actor, AuditEntry, KeyAction, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
 };
-use dalston_store::SharedStore;
+use dalston_store::FeedStore;
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, ready},
@@ -19,7 +19,7 @@ const KIND: PrincipalKind = PrincipalKind::new("master");
 /// Authenticates the master keys of the settings. Each use is written to the audit log first.
 pub(crate) struct MasterScheme {
     pub(crate) masters: MasterKeys,
-    pub(crate) store: SharedStore,
+    pub(crate) feed: Arc<dyn FeedStore>,
     pub(crate) clock: SharedClock,
 }
 
@@ -44,12 +44,13 @@ impl CredentialScheme for MasterScheme {
         let tenant: TenantId = named.unwrap_or_else(|| TenantId::first().clone());
         let source = Source { actor: Actor::Master, ..attempt.source() };
         let detail = json!({"method": attempt.asked.method, "route": attempt.asked.route});
-        let target = Target::Tenant(tenant.clone());
-        let entry = AuditEntry { time: self.clock.now(), tenant, source, action: Action::MasterUsed, target, detail };
-        let store = self.store.clone();
+        let target = Target::tenant(&tenant);
+        let entry =
+            AuditEntry { time: self.clock.now(), tenant, source, action: KeyAction::MASTER_USED, target, detail };
+        let feed = self.feed.clone();
         // In the tenant that the request names, whatever comes of it. What cannot be recorded is not done.
         let record = async move {
-            store.record(&entry).await.map_err(|error| {
+            feed.record(&entry).await.map_err(|error| {
                 tracing::error!(%error, "a use of the master key could not be recorded");
                 Refusal::Unavailable
             })?;

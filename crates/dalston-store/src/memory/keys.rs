@@ -1,9 +1,9 @@
 //! The steps on keys, in memory.
 
-use super::{KeyRow, MemoryStore, Secret, State, page};
+use super::{KeyRow, MemoryEngine, MemoryState, Secret, sorted_page};
 use crate::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
-    StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
+    RotateKey, Rotation, StoreResult, UsedKey,
 };
 use async_trait::async_trait;
 use dalston_model::{
@@ -18,7 +18,7 @@ impl KeyRow {
     }
 }
 
-impl State {
+impl<W> MemoryState<W> {
     fn add(&mut self, new: &NewKey, entry: &AuditEntry) {
         let id = new.key.id;
         self.secrets.insert(new.digest, Secret { key: id, expires_at: None });
@@ -58,7 +58,31 @@ impl State {
 }
 
 #[async_trait]
-impl KeyStore for MemoryStore {
+impl<W: Send> KeyLookup for MemoryEngine<W> {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        let now = self.clock.now();
+        let state = self.state();
+        let Some(secret) = state.secrets.get(digest) else { return Ok(None) };
+        let found = |row: &KeyRow| Found {
+            key: row.key.clone(),
+            secret_expires_at: secret.expires_at,
+            now,
+            changed: Some(row.seq),
+        };
+        Ok(state.keys.get(&secret.key).map(found))
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        Ok(self.state().row(tenant, id).map(KeyRow::used))
+    }
+
+    fn records_all_changes(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl<W: Send> KeyStore for MemoryEngine<W> {
     async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
         let now = self.clock.now();
         let mut state = self.state();
@@ -80,12 +104,7 @@ impl KeyStore for MemoryStore {
         }
         let tenant = new.key.tenant.clone();
         let created_at = new.key.created_at;
-        state.tenants.entry(tenant.clone()).or_insert(Tenant {
-            id: tenant,
-            name: None,
-            created_at,
-            retention_days: None,
-        });
+        state.tenants.entry(tenant.clone()).or_insert(Tenant { id: tenant, name: None, created_at });
         state.add(new, entry);
         Ok(true)
     }
@@ -94,28 +113,11 @@ impl KeyStore for MemoryStore {
         Ok(!self.state().keys.is_empty())
     }
 
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
-        let now = self.clock.now();
-        let state = self.state();
-        let Some(secret) = state.secrets.get(digest) else { return Ok(None) };
-        let found = |row: &KeyRow| Found {
-            key: row.key.clone(),
-            secret_expires_at: secret.expires_at,
-            now,
-            changed: Some(row.seq),
-        };
-        Ok(state.keys.get(&secret.key).map(found))
-    }
-
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
-        Ok(self.state().row(tenant, id).map(KeyRow::used))
-    }
-
     async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
         let state = self.state();
         let shown = |row: &&KeyRow| row.key.tenant == *tenant && (revoked || row.key.revoked_at.is_none());
         let rows = state.keys.values().filter(shown).map(KeyRow::used).collect();
-        Ok(page(rows, request, |used| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() }))
+        Ok(sorted_page(rows, request, |used| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() }))
     }
 
     async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
