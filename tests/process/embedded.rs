@@ -1,25 +1,66 @@
-//! The example that embeds the library, as a process: a service of one's own, with keys of its own.
+//! The examples that embed the library, as processes: a service of one's own, with keys of its own. They are one program on
+//! two servers, and each answer of both is the same.
 
-use kit::{client::Client, log, patience::eventually, program::program};
+use kit::{
+    client::{Answer, Client},
+    log,
+    patience::eventually,
+    program::program,
+};
+use reqwest::Method;
 use std::{
     fs,
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
 };
+use tempfile::TempDir;
 
-/// Crates that it may take, and lines.
+/// The examples.
+const PROGRAMS: [&str; 2] = ["embed-actix", "embed-axum"];
+/// Crates that one may take, and lines.
 const CRATES: usize = 190;
 const LINES: usize = 40;
 
-/// Runs a command of the example in this folder, and gives what it printed.
-fn run(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(program("embed-actix")).args(arguments).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+/// An example in a folder of its own.
+struct Example {
+    program: &'static str,
+    folder: TempDir,
 }
 
-/// The example as it serves, killed when it is dropped.
+impl Example {
+    fn new(program: &'static str) -> Self {
+        Self { program, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Runs a command, and gives what it printed.
+    fn run(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program(self.program));
+        let output = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The secret that a command prints.
+    fn secret(&self, arguments: &[&str]) -> String {
+        let secret = self.run(arguments);
+        log::guard(&secret);
+        assert!(secret.starts_with("notes_"));
+        secret
+    }
+
+    fn serve(&self) -> (Serving, String) {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program(self.program)).args(["serve", "127.0.0.1:0"]);
+        let mut child = command.current_dir(self.folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().trim_matches(['[', ']']).to_owned();
+        (Serving(child), format!("http://{address}"))
+    }
+}
+
+/// An example as it serves, killed when it is dropped.
 struct Serving(Child);
 
 impl Drop for Serving {
@@ -29,52 +70,91 @@ impl Drop for Serving {
     }
 }
 
-fn serve(folder: &Path) -> (Serving, String) {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program("embed-actix")).args(["serve", "127.0.0.1:0"]);
-    let mut child = command.current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().trim_matches(['[', ']']).to_owned();
-    (Serving(child), format!("http://{address}"))
+/// What is asked: the method, the path, the headers, in which `KEY` stands for the secret; and the status of the answer.
+type Asked = (&'static str, &'static str, &'static [(&'static str, &'static str)], u16);
+
+const ASKED: [Asked; 17] = [
+    ("GET", "/notes", &[("x-api-key", "KEY")], 200),
+    ("GET", "/notes", &[("authorization", "bearer KEY")], 200),
+    ("HEAD", "/notes", &[("x-api-key", "KEY")], 200),
+    ("PUT", "/notes", &[("x-api-key", "KEY")], 405),
+    ("GET", "/notes", &[("x-api-key", "KEY"), ("x-request-id", "mine")], 200),
+    ("GET", "/notes", &[("x-api-key", "KEY"), ("xi-api-key", "KEY")], 400),
+    ("GET", "/notes", &[("authorization", "Bearer K E Y")], 400),
+    ("GET", "/notes", &[("x-api-key", "KEY"), ("x-notes-tenant", "default")], 403),
+    ("GET", "/notes", &[("x-api-key", "KEY"), ("x-dalston-tenant", "other")], 200),
+    ("GET", "/notes", &[("x-api-key", "notes_nobody")], 401),
+    ("GET", "/notes", &[], 401),
+    ("HEAD", "/notes", &[], 401),
+    ("POST", "/notes", &[], 401),
+    ("GET", "/notes?api_key=KEY", &[], 401),
+    ("GET", "/notes", &[("x-request-id", "mine")], 401),
+    ("GET", "/nothing", &[], 404),
+    ("GET", "/nothing", &[("x-api-key", "KEY")], 404),
+];
+
+/// What an example answers to all that is asked.
+async fn answers(url: &str, secret: &str) -> Vec<Answer> {
+    let (client, mut answers) = (Client::new(url, None), Vec::new());
+    for (method, path, headers, status) in ASKED {
+        let request = client.request(method.parse::<Method>().unwrap(), &path.replace("KEY", secret));
+        let request = headers.iter().fold(request, |it, (name, value)| it.header(*name, value.replace("KEY", secret)));
+        let request = if method == "POST" { request.body("a body that nobody reads") } else { request };
+        let mut answer = Answer::of(request).await.expect(status);
+        assert!(!answer.text.contains("dalston"), "{}", answer.text);
+        // The router's, where it has one.
+        answer.headers.remove("allow");
+        answers.push(answer);
+    }
+    answers
 }
 
-#[tokio::test]
-async fn a_service_of_ones_own_has_keys_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let secret = run(folder.path(), &["create", "ci"]);
-    log::guard(&secret);
-    assert!(secret.starts_with("notes_"));
-    let (_serving, url) = serve(folder.path());
+async fn a_service_of_ones_own_has_keys_of_its_own(example: &Example) -> Vec<Answer> {
+    let secret = example.secret(&["create", "ci"]);
+    let (_serving, url) = example.serve();
+    let answers = answers(&url, &secret).await;
     let holder = |secret: &str| Client::new(&url, Some(secret));
     assert_eq!(holder(&secret).get("/notes").await.expect(200).text, "No notes of default yet.\n");
     let missing = Client::new(&url, None).get("/notes").await.expect(401);
-    assert!(missing.text.contains("Bearer notes_xxx") && !missing.text.contains("dalston"), "{}", missing.text);
+    assert!(missing.text.contains("Bearer notes_xxx"), "{}", missing.text);
 
     // Another process on the same database rotates and revokes: the one that serves follows.
-    let listed = run(folder.path(), &["list"]);
+    let listed = example.run(&["list"]);
     let (id, name) = listed.split_once(' ').unwrap();
     assert_eq!(name, "ci");
-    let rotated = run(folder.path(), &["rotate", id]);
-    log::guard(&rotated);
+    let rotated = example.secret(&["rotate", id]);
     eventually("the old secret is refused", async || holder(&secret).get("/notes").await.code() == 401).await;
     holder(&rotated).get("/notes").await.expect(200);
-    run(folder.path(), &["revoke", id]);
+    example.run(&["revoke", id]);
     eventually("the key is refused", async || holder(&rotated).get("/notes").await.code() == 401).await;
-    assert_eq!(run(folder.path(), &["list"]), "");
+    assert_eq!(example.run(&["list"]), "");
+    answers
+}
+
+#[tokio::test]
+async fn both_examples_have_keys_of_their_own_and_answer_the_same() {
+    let examples = PROGRAMS.map(Example::new);
+    let [one, other] = examples.each_ref().map(a_service_of_ones_own_has_keys_of_its_own);
+    let (one, other) = tokio::join!(one, other);
+    for ((one, other), asked) in one.iter().zip(&other).zip(ASKED) {
+        assert_eq!(one.bare(), other.bare(), "{asked:?}");
+    }
 }
 
 #[test]
 fn an_example_takes_few_crates_and_few_lines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let tree = ["tree", "--locked", "--offline", "-e", "normal,build", "-p", "embed-actix", "--prefix", "none"];
-    let output = Command::new("cargo").args(tree).current_dir(root).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let tree = String::from_utf8(output.stdout).unwrap();
-    let crates: std::collections::HashSet<&str> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
-    assert!((50..=CRATES).contains(&crates.len()), "{}", crates.len());
-    let text = fs::read_to_string(root.join("examples/embed-actix/src/main.rs")).unwrap();
-    // The lints of this workspace are no part of it.
-    let is_code = |line: &&str| !line.trim().is_empty() && !["//", "#!"].iter().any(|it| line.trim().starts_with(it));
-    assert!(text.lines().filter(is_code).count() <= LINES);
+    for program in PROGRAMS {
+        let tree = ["tree", "--locked", "--offline", "-e", "normal,build", "-p", program, "--prefix", "none"];
+        let output = Command::new("cargo").args(tree).current_dir(root).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).unwrap();
+        let crates: std::collections::HashSet<&str> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+        assert!((50..=CRATES).contains(&crates.len()), "{program}: {}", crates.len());
+        let text = fs::read_to_string(root.join(format!("examples/{program}/src/main.rs"))).unwrap();
+        // The lints of this workspace are no part of it.
+        let is_code =
+            |line: &&str| !line.trim().is_empty() && !["//", "#!"].iter().any(|it| line.trim().starts_with(it));
+        assert!(text.lines().filter(is_code).count() <= LINES, "{program}");
+    }
 }

@@ -3,11 +3,11 @@
 use crate::{Gateway, errand::errand, fault::problem, server::Turn};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::header::{self, HeaderName},
+    http::header::{self, HeaderName, HeaderValue},
     web::{Data, Path},
 };
-use dalston_actix::{Problem, RequestInfo};
-use dalston_auth::{Denied, Refusal};
+use dalston_actix::{Problem, RequestInfo, request_info};
+use dalston_auth::{Denied, Refusal, http::FORWARDED_PROTO};
 use dalston_model::{Actor, Door, Source};
 use dalston_service::{Claimed, ServiceError};
 use serde_json::json;
@@ -33,7 +33,7 @@ pub(crate) async fn show(
     token: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let info = RequestInfo::of(&request);
+    let info = request_info(&request);
     gateway.runtime.services.claims.waits(&token).await.map_err(|error| refused(&gateway, info.address, error))?;
     Ok(page(WAITS))
 }
@@ -44,7 +44,7 @@ pub(crate) async fn open(
     token: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let RequestInfo { id, address } = RequestInfo::of(&request);
+    let RequestInfo { id, address } = request_info(&request);
     let source = Source { actor: Actor::Gateway, door: Door::Http, address, request_id: Some(id) };
     let (at_work, token) = (gateway.clone(), token.into_inner());
     let opened = errand(async move { Ok(at_work.runtime.services.claims.open(&token, source).await) }).await?;
@@ -65,7 +65,9 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
         let host = request.uri().authority().map(ToString::to_string).or(header);
         // A client of HTTP/1.0 names no host: the address that it reached is one.
         let reached = || request.conn_data::<Turn>()?.local_addr().map(|address| address.to_string());
-        format!("{}://{}", gateway.proxies.scheme(request), host.or_else(reached).unwrap_or_default())
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let forwarded = request.headers().get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
+        format!("{}://{}", gateway.proxies.scheme(peer, forwarded), host.or_else(reached).unwrap_or_default())
     };
     let base = gateway.public_url.clone().unwrap_or_else(host);
     format!("{base}/auth/claims/{token}")
@@ -80,7 +82,7 @@ fn refused(gateway: &Gateway, address: Option<IpAddr>, error: ServiceError) -> P
         },
         error => problem(error),
     };
-    HEADERS.into_iter().fold(problem, |problem, (name, value)| problem.with_header(name, value))
+    HEADERS.into_iter().fold(problem, |problem, (name, value)| problem.with_header(&name, value))
 }
 
 fn answer() -> HttpResponseBuilder {

@@ -15,7 +15,7 @@ pub(crate) fn problem(error: ServiceError) -> Problem {
         ServiceError::Malformed(detail) => Problem::malformed(detail),
         ServiceError::Invalid(errors) => Problem::new(code, detail).with_errors(json!(errors)),
         ServiceError::Excess { retry_after, .. } => {
-            Problem::new(code, detail).with_header(header::RETRY_AFTER, retry_after.to_string())
+            Problem::new(code, detail).with_header(&header::RETRY_AFTER, retry_after.to_string())
         }
         ServiceError::Undelivered(result) => Problem::new(code, detail).with_result(result),
         _ => Problem::new(code, detail),
@@ -38,11 +38,11 @@ pub(crate) fn crowded() -> Problem {
 /// A WebSocket route without an upgrade.
 pub(crate) fn upgrade_required() -> Problem {
     Problem::new(ErrorCode::UpgradeRequired, "This route is a WebSocket")
-        .with_header(header::UPGRADE, "websocket")
-        .with_header(header::SEC_WEBSOCKET_VERSION, "13")
+        .with_header(&header::UPGRADE, "websocket")
+        .with_header(&header::SEC_WEBSOCKET_VERSION, "13")
 }
 
 /// An upgrade that is none (RFC 6455 §4.2.1, §4.4).
 pub(crate) fn not_an_upgrade(detail: &'static str) -> Problem {
-    Problem::malformed(detail).with_header(header::SEC_WEBSOCKET_VERSION, "13")
+    Problem::malformed(detail).with_header(&header::SEC_WEBSOCKET_VERSION, "13")
 }

@@ -249,5 +249,5 @@ async fn no_route(_: HttpRequest) -> Result<&'static str, Problem> {
 }
 
 fn wrong_method(allowed: String) -> Result<&'static str, Problem> {
-    Err(Problem::new(ErrorCode::MethodNotAllowed, "The route has no such method").with_header(header::ALLOW, allowed))
+    Err(Problem::new(ErrorCode::MethodNotAllowed, "The route has no such method").with_header(&header::ALLOW, allowed))
 }

@@ -5,7 +5,7 @@ use actix_web::{
     HttpRequest, HttpResponse, rt,
     web::{Data, Payload},
 };
-use dalston_actix::{Problem, RequestInfo};
+use dalston_actix::{Problem, request_info};
 use dalston_auth::Denied;
 use dalston_chat::Taken;
 use dalston_service::ServiceError;
@@ -26,7 +26,7 @@ pub(crate) async fn take(
     let mut secrets = request.headers().get_all(SECRET);
     let is_from_chat = secrets.next().is_some_and(|secret| bot.is_from_chat(secret.as_bytes()));
     if !is_from_chat || secrets.next().is_some() {
-        let address = RequestInfo::of(&request).address;
+        let address = request_info(&request).address;
         return Err(Denied::from(gateway.runtime.gate.failed(address)).into());
     }
     body::plain(&request)?;

@@ -1,6 +1,10 @@
 //! What every answer carries, and what a refused request leaves in the log.
 
-use crate::{Cors, Problem, RequestInfo, TrustedProxies, letter::Letter, visit::Visit};
+use crate::{
+    Cors, Problem, TrustedProxies,
+    letter::Letter,
+    visit::{self, Visit},
+};
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
@@ -114,7 +118,7 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let began = self.envelope.clock.now();
-        let info = RequestInfo::read(request.request(), &self.envelope.proxies, began, &self.entropy);
+        let info = visit::read(request.request(), &self.envelope.proxies, began, &self.entropy);
         request.extensions_mut().insert(Visit { info, decision: None });
         let letter = Letter::begun(&self.envelope, &mut request, began, info);
         let passed = self.envelope.check.as_ref().map_or(Ok(()), |check| check(request.request()));

@@ -1,13 +1,13 @@
 //! A guarded service: what the guard decides, and what comes of it.
 
-use crate::{Guard, Problem, RequestInfo, problem::limit_headers, visit::Visit};
+use crate::{Guard, Problem, RequestInfo, names::RATE_LIMIT, request_info, visit::Visit};
 use actix_web::{
     Error,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::header,
 };
-use dalston_auth::{Admission, Denied, Entry};
+use dalston_auth::{Admission, Denied, Entry, http::rate_limit};
 use dalston_limit::Verdict;
 use pin_project_lite::pin_project;
 use std::{
@@ -59,7 +59,7 @@ where
         let Some(need) = self.0.guard.need(request.method()) else {
             return Guarded::passed(self.0.service.call(request), None);
         };
-        let info = RequestInfo::of(request.request());
+        let info = request_info(request.request());
         match self.0.guard.enter(request.request(), &info, need) {
             Entry::Decided(decision) => self.0.decided(request, info, decision),
             Entry::Lookup(lookup) => {
@@ -87,7 +87,7 @@ where
     ) -> Guarded<S::Future, B> {
         let room = match &decision {
             Err(denied) if self.guard.answers(request.request(), denied.refusal) => {
-                let mut response = Problem::from(*denied).respond(&info.id, self.guard.gate.product());
+                let mut response = Problem::from(*denied).respond(&info.id, self.guard.gate().product());
                 mark(response.headers_mut(), None);
                 return Guarded::answered(request.into_response(response).map_into_right_body());
             }
@@ -174,7 +174,9 @@ where
 /// What every answer behind the gate carries.
 fn mark(headers: &mut header::HeaderMap, room: Option<&Verdict>) {
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    for (name, value) in room.into_iter().flat_map(limit_headers) {
-        headers.insert(name, value);
+    for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {
+        if let Ok(value) = header::HeaderValue::from_bytes(value.as_bytes()) {
+            headers.insert(name.clone(), value);
+        }
     }
 }

@@ -11,7 +11,7 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use dalston_auth::Product;
+use dalston_auth::{Product, http};
 use dalston_model::Timestamp;
 use std::rc::Rc;
 
@@ -158,9 +158,8 @@ fn shaped(response: HttpResponse, info: &RequestInfo, product: &Product) -> Http
         let problem = problem.clone();
         return keep_headers(&response, &problem, info, product);
     }
-    // The framework answers in plain text or not at all; JSON is a handler's own, like the report that it is not ready.
     let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
-    if kind.starts_with(b"application/problem+json") || kind.starts_with(b"application/json") {
+    if http::Problem::keeps(kind) {
         return response;
     }
     keep_headers(&response, &Problem::of_status(response.status()), info, product)

@@ -3,7 +3,6 @@
 //! Wrap an app in an [`Envelope`] and what is to be guarded in a [`Guard`]; a handler behind it takes a
 //! [`Permitted<R>`](Permitted) of the right that it needs.
 
-mod address;
 mod cors;
 mod envelope;
 mod extract;
@@ -12,15 +11,13 @@ mod guarded;
 mod letter;
 mod names;
 mod problem;
-mod query_keys;
 mod unread;
 mod visit;
 
-pub use address::TrustedProxies;
 pub use cors::Cors;
+pub use dalston_auth::http::{QueryKeys, RequestInfo, TrustedProxies};
 pub use envelope::{Check, Envelope, Redraw};
 pub use extract::{Admitted, Decided, Permitted};
 pub use guard::{AtHand, Guard, Needs};
-pub use problem::{Problem, status_of};
-pub use query_keys::QueryKeys;
-pub use visit::RequestInfo;
+pub use problem::Problem;
+pub use visit::request_info;

@@ -1,35 +1,32 @@
 //! What the layers know of a request: in one piece, since each piece is a box in the request.
 
-use crate::{TrustedProxies, names::REQUEST_ID};
-use actix_web::{HttpMessage, HttpRequest};
-use dalston_auth::{Admission, Denied};
-use dalston_model::{Clock, Entropy, OsEntropy, RequestId, SystemClock, Timestamp};
-use std::net::IpAddr;
+use crate::names::{FORWARDED_FOR, REQUEST_ID};
+use actix_web::{HttpMessage, HttpRequest, http::header::HeaderValue};
+use dalston_auth::{
+    Admission, Denied,
+    http::{RequestInfo, TrustedProxies},
+};
+use dalston_model::{Clock, Entropy, OsEntropy, SystemClock, Timestamp};
 
-/// The id of a request, and where it comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestInfo {
-    /// Its id.
-    pub id: RequestId,
-    /// The client's address.
-    pub address: Option<IpAddr>,
+/// The id and the address of a request, as the [`Envelope`](crate::Envelope) left them in it, or made now.
+pub fn request_info(request: &HttpRequest) -> RequestInfo {
+    if let Some(visit) = request.extensions().get::<Visit>() {
+        return visit.info;
+    }
+    read(request, &TrustedProxies::default(), SystemClock.now(), &OsEntropy)
 }
 
-impl RequestInfo {
-    /// As the [`Envelope`](crate::Envelope) left it in the request, or made now.
-    pub fn of(request: &HttpRequest) -> Self {
-        if let Some(visit) = request.extensions().get::<Visit>() {
-            return visit.info;
-        }
-        Self::read(request, &TrustedProxies::default(), SystemClock.now(), &OsEntropy)
-    }
-
-    pub(crate) fn read(request: &HttpRequest, proxies: &TrustedProxies, now: Timestamp, entropy: &dyn Entropy) -> Self {
-        let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok()?.parse().ok());
-        // Without chance an id is only its time: it is a name for the log, not a secret.
-        let id = given.or_else(|| RequestId::new(now, entropy).ok()).unwrap_or_else(|| RequestId::at(now));
-        Self { id, address: proxies.client(request) }
-    }
+/// The same of a request that begins.
+pub(crate) fn read(
+    request: &HttpRequest,
+    proxies: &TrustedProxies,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> RequestInfo {
+    let given = request.headers().get(&REQUEST_ID).map(HeaderValue::as_bytes);
+    let forwarded = || request.headers().get_all(&FORWARDED_FOR).map(HeaderValue::as_bytes);
+    let address = request.peer_addr().map(|peer| proxies.client(peer.ip(), forwarded));
+    RequestInfo::new(given, address, now, entropy)
 }
 
 /// A request behind the envelope, and how the gate decided, once a guard has asked it.

@@ -143,9 +143,9 @@ impl Gate {
 
     /// What a request presents in the places where credentials are taken: its headers, with names in any case, and its
     /// query.
-    pub fn presented<'a>(
+    pub fn presented<'a, 'h: 'a>(
         &self,
-        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
         query: &'a InQuery,
         places: Places,
     ) -> Presented<'a> {

@@ -3,6 +3,9 @@
 //! A request presents one [`Credential`]. [`Gate::enter`] authenticates it, takes a unit of its rate limit and authorizes
 //! it, and gives an [`Admission`]. A use case takes a [`Permit<R>`](Permit) of the right that it needs, which nothing
 //! but a caller of a gate can give.
+//!
+//! [`http`] is what middleware of any server needs besides: how refusals read, whose address a request comes from.
+//! `dalston-actix` and `dalston-tower` carry it over into the types of their servers.
 
 mod administrators;
 mod attempt;
@@ -19,6 +22,7 @@ mod follower;
 mod freshness;
 mod gate;
 mod holder;
+pub mod http;
 mod keys;
 mod live_keys;
 mod lookup;

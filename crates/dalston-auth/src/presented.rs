@@ -53,8 +53,8 @@ pub struct Presented<'a> {
 impl<'a> Presented<'a> {
     /// Reads the headers, whose names may be in any case, and the query. `product` names the header of the tenant and the
     /// subprotocol of a ticket; `prefix` is how a missing credential should begin.
-    pub(crate) fn read(
-        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    pub(crate) fn read<'h: 'a>(
+        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
         query: &'a InQuery,
         places: Places,
         product: &Product,
@@ -100,7 +100,7 @@ fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (Pl
 }
 
 /// The value of a header, if it is of visible ASCII characters, spaces and tabs.
-fn text(value: &[u8]) -> Option<&str> {
+pub(crate) fn text(value: &[u8]) -> Option<&str> {
     let fits = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
     std::str::from_utf8(value).ok().filter(|_| value.iter().all(fits))
 }

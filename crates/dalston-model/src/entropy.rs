@@ -1,7 +1,11 @@
 //! Chance is a parameter: an [`Entropy`] is handed to whatever mints a secret or an id.
 
 use rand::{Rng, SeedableRng, TryRng, rngs::StdRng, rngs::SysRng};
-use std::sync::{Arc, Mutex, PoisonError};
+use sha2::{Digest, Sha256};
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 use thiserror::Error;
 
 /// The operating system gives no random bytes.
@@ -55,6 +59,45 @@ impl Entropy for Stretched {
     }
 }
 
+/// A generator that threads share without a lock: SHA-256 of a seed, for which it asks another source once, and of a
+/// counter. For names, as [`Stretched`] is.
+pub struct Counted {
+    source: SharedEntropy,
+    seed: OnceLock<[u8; Self::BLOCK]>,
+    count: AtomicU64,
+}
+
+impl Counted {
+    /// Bytes of a digest, and of the seed.
+    const BLOCK: usize = 32;
+
+    /// Seeded from this source, when first asked.
+    pub const fn new(source: SharedEntropy) -> Self {
+        Self { source, seed: OnceLock::new(), count: AtomicU64::new(0) }
+    }
+
+    fn seed(&self) -> Result<&[u8], EntropyError> {
+        if let Some(seed) = self.seed.get() {
+            return Ok(seed);
+        }
+        let mut seed = [0; Self::BLOCK];
+        self.source.fill(&mut seed)?;
+        Ok(self.seed.get_or_init(|| seed))
+    }
+}
+
+impl Entropy for Counted {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        let seed = self.seed()?;
+        for part in bytes.chunks_mut(Self::BLOCK) {
+            let count = self.count.fetch_add(1, Ordering::Relaxed);
+            let block = Sha256::new().chain_update(seed).chain_update(count.to_le_bytes()).finalize();
+            part.iter_mut().zip(block).for_each(|(byte, random)| *byte = random);
+        }
+        Ok(())
+    }
+}
+
 /// The same bytes for the same seed. For tests.
 pub struct SeededEntropy(Mutex<StdRng>);
 
@@ -90,5 +133,37 @@ mod tests {
         twin.fill(&mut seed).unwrap();
         twin.fill(&mut expected).unwrap();
         assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn threads_that_share_a_counted_source_get_no_block_twice() {
+        let counted = Counted::new(Arc::new(SeededEntropy::new(1)));
+        let blocks = |_| -> Vec<[u8; 40]> {
+            let block = |_| {
+                let mut block = [0; 40];
+                counted.fill(&mut block).unwrap();
+                block
+            };
+            (0..100).map(block).collect()
+        };
+        let mut seen: Vec<[u8; 40]> = std::thread::scope(|scope| {
+            let threads = [0, 1, 2, 3].map(|number| scope.spawn(move || blocks(number)));
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 400);
+        assert!(seen.iter().all(|block| block[..8] != block[32..]));
+    }
+
+    #[test]
+    fn a_counted_source_fails_as_its_source_does() {
+        struct Nothing;
+        impl Entropy for Nothing {
+            fn fill(&self, _: &mut [u8]) -> Result<(), EntropyError> {
+                Err(EntropyError)
+            }
+        }
+        assert_eq!(Counted::new(Arc::new(Nothing)).fill(&mut [0; 8]), Err(EntropyError));
     }
 }

@@ -27,7 +27,7 @@ pub use audit::{Action, AuditEntry, AuditHash, AuditRecord, KeyAction, Target};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
 pub use code::ErrorCode;
 pub use digest::KeyDigest;
-pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, Stretched};
+pub use entropy::{Counted, Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, Stretched};
 pub use id::{IdError, KeyId, LeaseId, NodeId, RequestId};
 pub use key::{Key, KeyPatch, KeyState};
 pub use key_scopes::{KeyScopes, ScopeError};

@@ -3,19 +3,18 @@
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 
 use actix_web::{App, HttpServer, web};
-use dalston_actix::{Guard, Permitted};
+use dalston_actix::{Envelope, Guard, Permitted};
 use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
-use std::{env::args, error::Error};
+use std::{env, error::Error};
 
 right!(NotesRead = "notes:read");
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let builder = Auth::builder(dalston_store_sqlite::open("keys.db").await?).product(Product::named("notes")?);
-    let auth = builder.key_prefix("notes_")?.scopes(["notes:read", "notes:write"]).build()?;
+    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?);
+    let auth = builder.product(Product::named("notes")?).key_prefix("notes_")?.scopes(["notes:read"]).build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
-    let arguments: Vec<String> = args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match env::args().skip(1).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", name] => {
             let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
             println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
@@ -31,8 +30,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ["serve", address] => {
             let guard = Guard::new(auth.gate().clone(), NotesRead::need());
-            let notes = move || web::resource("/notes").route(web::get().to(notes)).wrap(guard.clone());
-            let server = HttpServer::new(move || App::new().service(notes())).bind(address)?;
+            let notes = move || web::resource("/notes").get(notes).head(notes).wrap(guard.clone());
+            let envelope = Envelope::default().product(auth.gate().product().clone());
+            let server = HttpServer::new(move || App::new().service(notes()).wrap(envelope.clone())).bind(address)?;
             println!("{:?}", server.addrs());
             server.run().await?;
         }

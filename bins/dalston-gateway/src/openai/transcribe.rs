@@ -88,7 +88,7 @@ pub(crate) async fn deliver(
     let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: job_to_cancel };
     let id = job.id.to_string();
     // From here on there is a job, and another request would make another.
-    let told = |refusal: Problem| refusal.with_header(ONCE, "false").with_header(JOB, id.clone());
+    let told = |refusal: Problem| refusal.with_header(&ONCE, "false").with_header(&JOB, id.clone());
     let ended = jobs.awaited(&permit, job, seat, PATIENCE).await;
     waiting.job = None;
     let job = ended.map_err(|error| told(problem(error)))?;

@@ -1,0 +1,269 @@
+//! Refusals as `application/problem+json` (RFC 9457): one shape on every route of every server.
+
+use super::{
+    RATE_LIMIT,
+    challenge::Challenge,
+    rate_limit,
+    status::{status_of, title_of},
+};
+use crate::{Denied, Product, Refusal};
+use dalston_model::{ErrorCode, RequestId};
+use serde_json::{Value, json};
+use std::{borrow::Cow, fmt};
+
+/// Seconds after which a client may ask an unavailable store again.
+const ASK_AGAIN: &str = "1";
+
+/// A header: its name in lower case, and its value.
+type Header = (Cow<'static, str>, String);
+
+/// A refusal or a fault, as HTTP tells it.
+///
+/// ```
+/// use dalston_auth::{Denied, Product, Refusal, http::Problem};
+///
+/// let problem = Problem::from(Denied::from(Refusal::InvalidCredential));
+/// let answer = problem.answer(None, &Product::named("notes")?);
+/// assert_eq!(answer.status, 401);
+/// assert_eq!(answer.headers[0].1, "Bearer realm=\"notes\", error=\"invalid_token\"");
+/// assert!(answer.body.contains("urn:notes:problem:invalid_credential"));
+/// # Ok::<(), dalston_auth::ProductError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    status: u16,
+    code: ErrorCode,
+    detail: Cow<'static, str>,
+    errors: Value,
+    result: Value,
+    of_quota: bool,
+    challenge: Option<Challenge>,
+    headers: Vec<Header>,
+}
+
+/// The response of a problem, which a server carries over into its own type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProblemAnswer {
+    /// The status.
+    pub status: u16,
+    /// The headers in their order, `Content-Type` among them. A value that no header can have is for the server to leave
+    /// out.
+    pub headers: Vec<Header>,
+    /// The body: JSON.
+    pub body: String,
+}
+
+impl Problem {
+    /// The problem of a code, with what the client reads.
+    pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        let problem = Self(Box::new(Parts {
+            status: status_of(code),
+            code,
+            detail: detail.into(),
+            errors: Value::Null,
+            result: Value::Null,
+            of_quota: false,
+            challenge: None,
+            headers: Vec::new(),
+        }));
+        if code == ErrorCode::Unavailable { problem.with_header("retry-after", ASK_AGAIN) } else { problem }
+    }
+
+    /// A request that is not well-formed: 400.
+    pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(ErrorCode::InvalidRequest, detail);
+        problem.0.status = 400;
+        problem
+    }
+
+    /// What a bare status of a framework means.
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            404 => Self::new(ErrorCode::NotFound, "No such route"),
+            405 => Self::new(ErrorCode::MethodNotAllowed, "The route has no such method"),
+            413 => Self::new(ErrorCode::TooLarge, "The body is too large"),
+            408 => Self::new(ErrorCode::Timeout, "The body did not arrive in time"),
+            415 => Self::new(ErrorCode::UnsupportedMedia, "The media type is not taken"),
+            503 => Self::new(ErrorCode::Unavailable, "The gateway is not available"),
+            400..500 => Self::malformed("The request is not well-formed"),
+            _ => Self::new(ErrorCode::Internal, "Internal error"),
+        }
+    }
+
+    /// Whether an answer of this `Content-Type` stays as a handler gave it. Frameworks answer in plain text or not at all;
+    /// JSON is a handler's own, like the report that it is not ready.
+    pub fn keeps(content_type: &[u8]) -> bool {
+        content_type.starts_with(b"application/problem+json") || content_type.starts_with(b"application/json")
+    }
+
+    /// With the fields that are not acceptable.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Value) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    /// With what came of the parts of the request.
+    #[must_use]
+    pub fn with_result(mut self, result: Value) -> Self {
+        self.0.result = result;
+        self
+    }
+
+    /// With another header, whose name is in lower case.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.0.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        self.0.code
+    }
+
+    /// The response, in the names of the product. `request_id` is null without one.
+    pub fn answer(&self, request_id: Option<&RequestId>, product: &Product) -> ProblemAnswer {
+        let Parts { status, code, detail, errors, result, of_quota, challenge, headers } = &*self.0;
+        let mut body = json!({
+            "type": kind(*code, *of_quota, product),
+            "title": title_of(*status),
+            "status": status,
+            "detail": detail,
+            "code": code.as_str(),
+            "request_id": request_id.map(RequestId::as_str),
+        });
+        if !errors.is_null() {
+            body["errors"] = errors.clone();
+        }
+        if !result.is_null() {
+            body["result"] = result.clone();
+        }
+        if *of_quota {
+            body["violated-policies"] = json!(["key"]);
+        }
+        let challenge = challenge.map(|challenge| ("www-authenticate".into(), challenge.value(product.realm())));
+        let content_type = ("content-type".into(), "application/problem+json".to_owned());
+        let headers = challenge.into_iter().chain(headers.iter().cloned()).chain([content_type]).collect();
+        ProblemAnswer { status: *status, headers, body: body.to_string() }
+    }
+}
+
+/// The URI of a code's problem type; that of a used-up quota is registered with IANA.
+fn kind(code: ErrorCode, of_quota: bool, product: &Product) -> String {
+    if of_quota {
+        "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
+    } else {
+        format!("{}{code}", product.problem_type())
+    }
+}
+
+/// RFC 6750 §3 for credentials, draft-ietf-httpapi-ratelimit-headers for limits.
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let refusal = denied.refusal;
+        let mut problem = Self::new(refusal.code(), refusal.detail());
+        problem.0.challenge = Challenge::of(refusal);
+        match refusal {
+            Refusal::RateLimited(verdict) => {
+                problem = problem.with_header("retry-after", verdict.resets_in.to_string());
+                problem.0.of_quota = true;
+            }
+            Refusal::TooManyFailures { retry_after } => {
+                problem = problem.with_header("retry-after", retry_after.to_string());
+            }
+            _ => {}
+        }
+        for (name, value) in denied.verdict.iter().flat_map(|verdict| RATE_LIMIT.into_iter().zip(rate_limit(verdict))) {
+            problem = problem.with_header(name, String::from_utf8_lossy(value.as_bytes()));
+        }
+        problem
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyPrefix;
+    use dalston_limit::Verdict;
+    use dalston_model::{RateLimit, Scope};
+
+    fn verdict() -> Verdict {
+        Verdict { admitted: false, limit: RateLimit::new(60).unwrap(), remaining: 0, resets_in: 7 }
+    }
+
+    /// The headers of a refusal but its content type, one a line.
+    fn headers(denied: Denied) -> String {
+        let answer = Problem::from(denied).answer(None, &Product::named("notes").unwrap());
+        assert_eq!(answer.headers.last().map(|(name, _)| &**name), Some("content-type"));
+        let headers = answer.headers.iter().rev().skip(1).rev();
+        headers.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn each_refusal_has_its_headers() {
+        for (refusal, expected) in [
+            (Refusal::MissingCredential(KeyPrefix::default()), "www-authenticate: Bearer realm=\"notes\""),
+            (Refusal::InvalidCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_token\""),
+            (Refusal::AmbiguousCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_request\""),
+            (
+                Refusal::InsufficientScope(Scope::JobsWrite),
+                "www-authenticate: Bearer realm=\"notes\", error=\"insufficient_scope\", scope=\"jobs:write\"",
+            ),
+            (
+                Refusal::RateLimited(verdict()),
+                "retry-after: 7\nratelimit-policy: \"key\";q=60;w=60\nratelimit: \"key\";r=0;t=7",
+            ),
+            (Refusal::TooManyFailures { retry_after: 3 }, "retry-after: 3"),
+            (Refusal::UnknownTenant, ""),
+            (Refusal::Unavailable, "retry-after: 1"),
+            (Refusal::Uncounted, "retry-after: 1"),
+        ] {
+            assert_eq!(headers(refusal.into()), expected, "{refusal:?}");
+        }
+        // A limited key that may not do what it asked.
+        let denied = Denied { refusal: Refusal::UnknownTenant, verdict: Some(verdict()) };
+        assert_eq!(headers(denied), "ratelimit-policy: \"key\";q=60;w=60\nratelimit: \"key\";r=0;t=7");
+    }
+
+    #[test]
+    fn the_body_names_the_product_and_the_request() {
+        let product = Product::named("notes").unwrap();
+        let id = "abc".parse().unwrap();
+        let body = |problem: Problem| serde_json::from_str::<Value>(&problem.answer(Some(&id), &product).body).unwrap();
+        let known = Problem::malformed("no").with_errors(json!([1])).with_result(json!(2));
+        assert_eq!(
+            body(known),
+            json!({
+                "type": "urn:notes:problem:invalid_request", "title": "Bad Request", "status": 400, "detail": "no",
+                "code": "invalid_request", "request_id": "abc", "errors": [1], "result": 2,
+            })
+        );
+        let of_quota = body(Denied::from(Refusal::RateLimited(verdict())).into());
+        assert_eq!(of_quota["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+        assert_eq!(of_quota["violated-policies"], json!(["key"]));
+    }
+
+    #[test]
+    fn a_bare_status_becomes_a_problem() {
+        for (bare, told) in
+            [(404, 404), (405, 405), (400, 400), (414, 400), (431, 400), (500, 500), (599, 500), (302, 500)]
+        {
+            assert_eq!(Problem::of_status(bare).status(), told, "{bare}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A client of a Dalston gateway: typed calls, and verification of the keys that clients of another service present.
+//!
+//! ```
+//! use dalston_client::{Verifier, VerifyError};
+//! # use std::{io::{Read, Write}, net::TcpListener, thread};
+//! # let listener = TcpListener::bind("127.0.0.1:0")?;
+//! # let gateway = format!("http://{}", listener.local_addr()?);
+//! # thread::spawn(move || {
+//! #     let (mut socket, _) = listener.accept().unwrap();
+//! #     let _ = socket.read(&mut [0; 4096]).unwrap();
+//! #     let body = r#"{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "name": "ci", "tenant_id": "acme", "scopes": ["notes:read"]}"#;
+//! #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
+//! #     write!(socket, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
+//! # });
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let verifier = Verifier::builder(&gateway).build()?;
+//! match verifier.verify("dk_the-secret-that-a-client-presented").await {
+//!     Ok(key) => assert!(key.tenant().as_str() == "acme" && key.holds("notes:read")),
+//!     Err(VerifyError::Refused) => println!("401"),
+//!     Err(VerifyError::RateLimited { retry_after }) => println!("429, again in {retry_after:?}"),
+//!     Err(VerifyError::Unavailable(outage)) => println!("503: {outage}"),
+//! }
+//! // From the cache: the gateway is not asked again.
+//! assert!(verifier.verify("dk_the-secret-that-a-client-presented").await.is_ok());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! * [`Client`] calls the routes of a gateway with a credential. The caller gives the type of the output; what a gateway
+//!   refuses is a [`ProblemDetails`], what it does not answer an outage ([`ClientError`]).
+//! * [`Verifier`] checks secrets against a gateway, from a bounded cache where it can. What it promises is written there.
+//!
+//! Answers are bounded in size and time, no redirect is followed, and no secret is in an error or in `Debug`.
+
+mod call;
+mod client;
+mod endpoint;
+mod error;
+mod flights;
+mod problem;
+mod verified_key;
+mod verifier;
+mod verify_cache;
+
+#[cfg(test)]
+mod tests;
+
+pub use call::{Call, Reply};
+pub use client::Client;
+pub use endpoint::EndpointError;
+pub use error::ClientError;
+pub use problem::{FieldProblem, ProblemDetails};
+pub use reqwest::{Method, StatusCode};
+pub use verified_key::VerifiedKey;
+pub use verifier::{Verifier, VerifierBuilder, VerifierError, VerifyError};

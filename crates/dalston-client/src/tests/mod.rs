@@ -1,0 +1,5 @@
+//! Against servers that answer to the byte.
+
+mod client;
+mod server;
+mod verifier;

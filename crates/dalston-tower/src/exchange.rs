@@ -1,0 +1,93 @@
+//! A request under way, and what the context writes on its answer and into the log.
+
+use crate::{Problem, context::Context, names::REQUEST_ID, route::Route};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use dalston_auth::http::{self, RequestInfo};
+use dalston_model::Timestamp;
+use std::sync::Arc;
+
+/// A request under way.
+pub(crate) struct Exchange {
+    context: Arc<Context>,
+    began: Timestamp,
+    info: RequestInfo,
+    method: Method,
+    route: Route,
+    /// Whether the connection ends with a refusal: what a refused client still wants to send is not read.
+    may_close: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new<B>(context: Arc<Context>, request: &Request<B>, began: Timestamp, info: RequestInfo) -> Self {
+        let may_close = request.version() <= Version::HTTP_11 && has_body(request.headers());
+        let (method, route) = (request.method().clone(), Route::of(request.extensions()));
+        Self { context, began, info, method, route, may_close }
+    }
+
+    /// The answer of the inner service, a refusal in its one shape.
+    pub(crate) fn answered<R: From<String>>(self, response: Response<R>) -> Response<R> {
+        let is_refused = response.status().as_u16() >= 400;
+        let mut response = if is_refused { self.shaped(response) } else { response };
+        let headers = response.headers_mut();
+        if is_refused && self.may_close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Ok(id) = HeaderValue::from_bytes(self.info.id.as_bytes()) {
+            headers.insert(REQUEST_ID.clone(), id);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if is_refused || tracing::enabled!(tracing::Level::DEBUG) {
+            self.log(is_refused, response.status().as_u16());
+        }
+        response
+    }
+
+    /// The answer after a panic of the inner service.
+    pub(crate) fn panicked<R: From<String>>(self) -> Response<R> {
+        tracing::error!(request_id = self.info.id.as_str(), "a handler panicked");
+        let problem = Problem::from(http::Problem::of_status(500));
+        let response = problem.response(Some(&self.info.id), &self.context.product);
+        self.answered(response)
+    }
+
+    /// The response as it is, or as a problem where the framework answered in a shape of its own.
+    fn shaped<R: From<String>>(&self, mut response: Response<R>) -> Response<R> {
+        // A problem that a handler returned as an error was drawn without the id of the request.
+        let problem = response.extensions_mut().remove::<Problem>();
+        let content_type = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+        let problem = match problem {
+            Some(problem) => problem,
+            None if http::Problem::keeps(content_type) => return response,
+            None => http::Problem::of_status(response.status().as_u16()).into(),
+        };
+        let mut shaped = problem.response::<R>(Some(&self.info.id), &self.context.product);
+        // Those that inner layers added.
+        for name in response.headers().keys() {
+            let is_of_body = *name == header::CONTENT_TYPE || *name == header::CONTENT_LENGTH;
+            if !is_of_body && !shaped.headers().contains_key(name) {
+                for value in response.headers().get_all(name) {
+                    shaped.headers_mut().append(name.clone(), value.clone());
+                }
+            }
+        }
+        *shaped.extensions_mut() = std::mem::take(response.extensions_mut());
+        shaped
+    }
+
+    fn log(&self, is_refused: bool, status: u16) {
+        let (method, route) = (self.method.as_str(), self.route.as_str());
+        // A wider number would be a text in a log of JSON.
+        let micros = u64::try_from(self.context.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX);
+        let (request_id, address) = (self.info.id.as_str(), self.info.address.map(tracing::field::display));
+        if is_refused {
+            tracing::info!(method, route, status, micros, request_id, address, "request");
+        } else {
+            tracing::debug!(method, route, status, micros, request_id, address, "request");
+        }
+    }
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let is_empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
+    !is_empty || headers.contains_key(header::TRANSFER_ENCODING)
+}

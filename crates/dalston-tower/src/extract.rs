@@ -1,0 +1,105 @@
+//! What a guarded handler takes.
+
+use crate::{Problem, request_state::RequestState};
+use dalston_auth::{Admission, Denied, Permit, Right, http::RequestInfo};
+use dalston_model::ErrorCode;
+use http::Extensions;
+
+/// The proof that the caller may do what the handler does. A right other than the guard's is checked here, and its refusal
+/// not counted with those of the key.
+#[derive(Debug, Clone)]
+pub struct Permitted<R: Right>(pub Permit<R>);
+
+/// How the gate decided, for a route that delivers refusals in its own way ([`Door::Stream`](dalston_model::Door::Stream)).
+#[derive(Debug, Clone)]
+pub struct Decided<R: Right>(pub Result<Permit<R>, Denied>);
+
+/// The admission itself, for a route whose right is data: a row of a table of commands.
+#[derive(Debug, Clone)]
+pub struct Admitted(pub Admission);
+
+/// The id and the client's address of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestContext(pub RequestInfo);
+
+impl<R: Right> Permitted<R> {
+    /// Out of the extensions of a request behind a guard. Fails with the refusal, or with a 500 where no guard stands.
+    pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
+        Ok(Self(permit(decision(extensions)?)?))
+    }
+}
+
+impl<R: Right> Decided<R> {
+    /// Out of the extensions of a request behind a guard. Fails with a 500 where no guard stands.
+    pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
+        Ok(Self(permit(decision(extensions)?)))
+    }
+}
+
+impl Admitted {
+    /// Out of the extensions of a request behind a guard. Fails with the refusal, or with a 500 where no guard stands.
+    pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
+        Ok(Self(decision(extensions)?.clone()?))
+    }
+}
+
+impl RequestContext {
+    /// Out of the extensions of a request behind a [`ContextLayer`](crate::ContextLayer). Fails with a 500 where none is.
+    pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
+        extensions.get::<RequestState>().map(|state| Self(state.info)).ok_or_else(|| {
+            tracing::error!("a handler that needs the context of a request has none around it");
+            Problem::new(ErrorCode::Internal, "Internal error")
+        })
+    }
+}
+
+fn permit<R: Right>(decision: &Result<Admission, Denied>) -> Result<Permit<R>, Denied> {
+    Ok(decision.as_ref().map_err(|denied| *denied)?.permit()?)
+}
+
+/// What the guard has decided. A handler without a guard is a fault of the app, never an open door.
+fn decision(extensions: &Extensions) -> Result<&Result<Admission, Denied>, Problem> {
+    extensions.get::<RequestState>().and_then(|state| state.decision.as_ref()).ok_or_else(|| {
+        tracing::error!("a handler that needs a permit stands behind no guard");
+        Problem::new(ErrorCode::Internal, "Internal error")
+    })
+}
+
+#[cfg(feature = "axum")]
+mod axum_extractors {
+    use super::{Admitted, Decided, Permitted, Problem, RequestContext, Right};
+    use axum::extract::FromRequestParts;
+    use http::request::Parts;
+
+    impl<S: Send + Sync, R: Right> FromRequestParts<S> for Permitted<R> {
+        type Rejection = Problem;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+            Self::of(&parts.extensions)
+        }
+    }
+
+    impl<S: Send + Sync, R: Right> FromRequestParts<S> for Decided<R> {
+        type Rejection = Problem;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+            Self::of(&parts.extensions)
+        }
+    }
+
+    impl<S: Send + Sync> FromRequestParts<S> for RequestContext {
+        type Rejection = Problem;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+            Self::of(&parts.extensions)
+        }
+    }
+
+    impl<S: Send + Sync> FromRequestParts<S> for Admitted {
+        type Rejection = Problem;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+            Self::of(&parts.extensions)
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A guarded service: what the guard decides, and what follows from it.
+
+use crate::{Problem, guard::Guard, names::RATE_LIMIT, request_info, request_state::RequestState};
+use dalston_auth::{
+    Admission, Denied, Entry,
+    http::{RequestInfo, rate_limit},
+};
+use dalston_limit::Verdict;
+use futures_util::{FutureExt, future::BoxFuture};
+use http::{HeaderValue, Request, Response, header};
+use pin_project_lite::pin_project;
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tower_service::Service;
+
+/// A guarded service.
+#[derive(Clone)]
+pub struct GuardService<S> {
+    guard: Arc<Guard>,
+    inner: S,
+}
+
+impl<S> GuardService<S> {
+    pub(crate) fn new(guard: Guard, inner: S) -> Self {
+        Self { guard: Arc::new(guard), inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for GuardService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: From<String>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = GuardFuture<S, B, S::Future, R>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(need) = self.guard.need(request.method()) else {
+            return GuardFuture { stage: Stage::Passed { answer: self.inner.call(request), marks: None } };
+        };
+        let info = request_info(&request);
+        let stage = match self.guard.enter(&request, &info, need) {
+            Entry::Decided(decision) => decided(&self.guard, &mut self.inner, request, info, decision),
+            Entry::Lookup(lookup) => {
+                // The service that is ready goes along: a clone of it need not be.
+                let next = self.inner.clone();
+                let inner = mem::replace(&mut self.inner, next);
+                let waiting = Some(Waiting { guard: self.guard.clone(), inner, request, info });
+                Stage::Asked { lookup: lookup.run().boxed(), waiting }
+            }
+        };
+        GuardFuture { stage }
+    }
+}
+
+/// The request goes on to the inner service, or is answered here.
+fn decided<S, B, R>(
+    guard: &Guard,
+    inner: &mut S,
+    mut request: Request<B>,
+    info: RequestInfo,
+    decision: Result<Admission, Denied>,
+) -> Stage<S, B, S::Future, R>
+where
+    S: Service<Request<B>>,
+    R: From<String>,
+{
+    let room = match &decision {
+        Err(denied) if guard.answers(&request, denied.refusal) => {
+            let mut response = Problem::from(*denied).response(Some(&info.id), guard.gate().product());
+            mark(response.headers_mut(), None);
+            return Stage::Answered { response: Some(response) };
+        }
+        Err(_) => None,
+        Ok(admission) => admission.caller().room().copied(),
+    };
+    RequestState::decided(request.extensions_mut(), info, decision);
+    Stage::Passed { answer: inner.call(request), marks: Some(Marks { room }) }
+}
+
+pin_project! {
+    /// The answer of a guarded service. What is decided at once takes no box.
+    pub struct GuardFuture<S, B, F, R> {
+        #[pin]
+        stage: Stage<S, B, F, R>,
+    }
+}
+
+/// What an answer behind the gate is marked with.
+struct Marks {
+    /// How much of the minute is left, for a limited key.
+    room: Option<Verdict>,
+}
+
+/// A request for which the store is asked.
+struct Waiting<S, B> {
+    guard: Arc<Guard>,
+    inner: S,
+    request: Request<B>,
+    info: RequestInfo,
+}
+
+pin_project! {
+    #[project = At]
+    enum Stage<S, B, F, R> {
+        /// The guard has answered.
+        Answered { response: Option<Response<R>> },
+        /// The store is asked.
+        Asked { lookup: BoxFuture<'static, Result<Admission, Denied>>, waiting: Option<Waiting<S, B>> },
+        /// The request went on: with marks for its answer, unless nobody was asked.
+        Passed { #[pin] answer: F, marks: Option<Marks> },
+    }
+}
+
+impl<S, B, R> Future for GuardFuture<S, B, S::Future, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<String>,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut stage = self.project().stage;
+        loop {
+            let next = match stage.as_mut().project() {
+                // It is polled no more once it is ready.
+                At::Answered { response } => return response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
+                At::Asked { lookup, waiting } => {
+                    let decision = ready!(lookup.as_mut().poll(context));
+                    let Some(Waiting { guard, mut inner, request, info }) = waiting.take() else {
+                        return Poll::Pending;
+                    };
+                    decided(&guard, &mut inner, request, info, decision)
+                }
+                At::Passed { answer, marks } => {
+                    let mut response = ready!(answer.poll(context))?;
+                    if let Some(Marks { room }) = marks {
+                        mark(response.headers_mut(), room.as_ref());
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+            };
+            stage.set(next);
+        }
+    }
+}
+
+/// What every answer behind the gate carries.
+fn mark(headers: &mut header::HeaderMap, room: Option<&Verdict>) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.insert(name.clone(), value);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A problem as a response of `http`.
+
+use ::http::{HeaderName, HeaderValue, Response, StatusCode};
+use dalston_auth::{Denied, Product, http};
+use dalston_model::{ErrorCode, RequestId};
+use std::{borrow::Cow, fmt};
+
+/// A refusal or a fault, which an axum handler may return as its error. The [`ContextLayer`](crate::ContextLayer) adds
+/// the id of the request and the names of the product.
+#[derive(Debug, Clone)]
+pub struct Problem(pub http::Problem);
+
+impl Problem {
+    /// The problem of a code, with what the client reads.
+    pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(http::Problem::new(code, detail))
+    }
+
+    /// The response, in the names of the product. `request_id` is null without one.
+    pub fn response<B: From<String>>(&self, request_id: Option<&RequestId>, product: &Product) -> Response<B> {
+        let answer = self.0.answer(request_id, product);
+        let mut response = Response::new(answer.body.into());
+        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in &answer.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(&**name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        Self(denied.into())
+    }
+}
+
+impl From<http::Problem> for Problem {
+    fn from(problem: http::Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(feature = "axum")]
+impl axum::response::IntoResponse for Problem {
+    fn into_response(self) -> axum::response::Response {
+        let mut response = self.response(None, &Product::default());
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,29 @@
+//! The pattern of the route that a request took.
+
+use http::Extensions;
+
+/// The pattern, as far as the router leaves it in the request.
+pub(crate) struct Route(#[cfg(feature = "axum")] Option<axum::extract::MatchedPath>);
+
+#[cfg(feature = "axum")]
+impl Route {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self(extensions.get().cloned())
+    }
+
+    /// The pattern; a hyphen where there is none.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("-", axum::extract::MatchedPath::as_str)
+    }
+}
+
+#[cfg(not(feature = "axum"))]
+impl Route {
+    pub(crate) const fn of(_: &Extensions) -> Self {
+        Self()
+    }
+
+    pub(crate) const fn as_str(&self) -> &'static str {
+        "-"
+    }
+}

@@ -1,0 +1,48 @@
+//! A notes service behind keys of its own, on SQLite: `embed-axum create ci`, then `embed-axum serve 127.0.0.1:8080`.
+
+#![expect(clippy::print_stdout, reason = "a program of the command line")]
+
+use axum::{Router, routing::get};
+use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
+use dalston_tower::{ContextLayer, GuardLayer, Permitted};
+use std::{env, error::Error, net::SocketAddr};
+
+right!(NotesRead = "notes:read");
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?);
+    let auth = builder.product(Product::named("notes")?).key_prefix("notes_")?.scopes(["notes:read"]).build()?;
+    let (keys, background) = (auth.keys(), auth.spawn());
+    match env::args().skip(1).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["create", name] => {
+            let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
+            println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
+        }
+        ["rotate", id] => {
+            let rotated = keys.rotate(&auth.operator("rotate"), id.parse()?, Overlap::none(), None).await?;
+            println!("{}", rotated.secret.expose());
+        }
+        ["revoke", id] => keys.revoke(&auth.operator("revoke"), id.parse()?).await?,
+        ["list"] => {
+            let page = keys.list(&auth.operator("list"), &PageRequest::default(), false).await?;
+            page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
+        }
+        ["serve", address] => {
+            let guard = GuardLayer::new(auth.gate().clone(), NotesRead::need());
+            let app = Router::new().route("/notes", get(notes).layer(guard)).layer(ContextLayer::new(auth.gate()));
+            let listener = tokio::net::TcpListener::bind(address).await?;
+            println!("{:?}", [listener.local_addr()?]);
+            let app = app.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, app).with_graceful_shutdown(async { _ = tokio::signal::ctrl_c().await }).await?;
+        }
+        _ => return Err("create NAME, rotate ID, revoke ID, list, or serve ADDRESS".into()),
+    }
+    background.stop().await;
+    Ok(())
+}
+
+/// Only a caller with `notes:read` gets here, whose tenant the permit names.
+async fn notes(Permitted(permit): Permitted<NotesRead>) -> String {
+    format!("No notes of {} yet.\n", permit.tenant())
+}
