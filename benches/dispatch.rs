@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dalston_command::{Arguments, Registry};
 use dalston_model::SystemClock;
 use dalston_runtime::{Opened, Runtime, Seams, Settings};
-use dalston_store::MemoryStore;
+use dalston_work::MemoryStore;
 use serde_json::json;
 use std::{hint::black_box, sync::Arc};
 use tempfile::TempDir;

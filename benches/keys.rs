@@ -3,10 +3,11 @@
 use dalston_auth::{Administrators, Asked, Attempt, Gate, GateParts, KeyFormat, MasterKeys, Memory, PlainKey, Product};
 use dalston_limit::Limiter;
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy, RateLimit,
-    SharedClock, Source, Target, TenantId,
+    Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
+    RateLimit, SharedClock, Source, Target, TenantId,
 };
-use dalston_store::{KeyStore, MemoryStore, NewKey};
+use dalston_store::{KeyStore, NewKey};
+use dalston_work::MemoryStore;
 use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -76,8 +77,8 @@ fn entry(key: &Key, clock: &dyn Clock) -> AuditEntry {
         time: clock.now(),
         tenant: key.tenant.clone(),
         source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
-        action: Action::KeyCreated,
-        target: Target::Key(key.id),
+        action: KeyAction::KEY_CREATED,
+        target: Target::key(key.id),
         detail: json!({}),
     }
 }

@@ -11,7 +11,7 @@ use callers::{dead_keys, right, wrong};
 use dalston_auth::Need;
 use dalston_gateway::{Route, routes};
 use dalston_model::Scope;
-use dalston_store::{SharedStore, contract::Fixture};
+use dalston_work::{SharedWorkStorage, contract::Fixture};
 use example::{Example, Things};
 use kit::{
     app::{App, Start},
@@ -21,7 +21,7 @@ use kit::{
 };
 
 /// A gateway on memory, and its store.
-async fn gateway() -> (App, SharedStore) {
+async fn gateway() -> (App, SharedWorkStorage) {
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
     // The table fails more often than one address may.

@@ -2,7 +2,7 @@
 
 use dalston_model::{Target, TenantId};
 use dalston_service::Secret;
-use dalston_store::{SharedStore, contract::Fixture};
+use dalston_work::{SharedWorkStorage, contract::Fixture};
 use futures_util::future::join_all;
 use kit::{
     app::{App, Start},
@@ -22,7 +22,7 @@ async fn waiting(app: &App) -> (Client, String) {
     let key = app.key("jobs:read").await;
     let secret = dalston_auth::KeyFormat::default().parse(key.secret.as_ref().unwrap()).unwrap();
     let claims = &app.runtime.services.claims;
-    let token = claims.offer(&TenantId::default(), &Target::Key(key.id.unwrap()), &Secret::Key(secret)).await.unwrap();
+    let token = claims.offer(&TenantId::default(), &Target::key(key.id.unwrap()), &Secret::Key(secret)).await.unwrap();
     log::guard(&token);
     (key, format!("/auth/claims/{token}"))
 }
@@ -32,7 +32,7 @@ async fn open(app: &App, path: &str) -> Answer {
 }
 
 /// A gateway on memory, and its store.
-async fn gateway() -> (App, SharedStore) {
+async fn gateway() -> (App, SharedWorkStorage) {
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
     (Start::default().on(fixture).start().await, store)

@@ -2,7 +2,7 @@
 
 use dalston_auth::Caller;
 use dalston_model::{Clock, ManualClock};
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     client::Client,

@@ -2,7 +2,8 @@
 
 use dalston_auth::{Attempt, Auth, CreateKey, Minted, Need, Product, Refusal};
 use dalston_model::{OsEntropy, Scope};
-use dalston_store::{Overlap, SharedStore, contract::Fixture};
+use dalston_store::Overlap;
+use dalston_work::{SharedWorkStorage, contract::Fixture};
 use kit::{log, patience::eventually, stores};
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ async fn refusal(node: &Auth, secret: &str) -> Option<Refusal> {
     entered.err().map(|denied| denied.refusal)
 }
 
-async fn count(store: &SharedStore, made: &Minted) -> u64 {
+async fn count(store: &SharedWorkStorage, made: &Minted) -> u64 {
     let key = &made.key.key;
     store.usage(&key.tenant, key.id, dalston_model::Day::from_number(0)).await.unwrap().unwrap().usage_count
 }

@@ -7,7 +7,7 @@ use actix_web::{
 };
 use dalston_actix::{Envelope, Guard, Permitted};
 use dalston_auth::{Auth, CreateKey, Permit, Right, right};
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -214,8 +214,8 @@ async fn a_key_with_unknown_scopes_alone_is_a_key_without_rights() {
     let guard = dalston_store::Guard { at: app.clock_now(), within: None, keep_admin: false };
     let entry = app.permit::<dalston_auth::rights::Admin>("default").entry(
         app.clock_now(),
-        dalston_model::Action::KeyUpdated,
-        dalston_model::Target::Key(key.id.unwrap()),
+        dalston_model::KeyAction::KEY_UPDATED,
+        dalston_model::Target::key(key.id.unwrap()),
         Value::Null,
     );
     let tenant = dalston_model::TenantId::default();

@@ -13,12 +13,13 @@ use dalston_limit::Limiter;
 use dalston_model::{
     Clock, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy, Scope, Tenant, TenantId,
 };
-use dalston_store::{NewKey, SharedStore};
+use dalston_store::NewKey;
+use dalston_work::SharedWorkStorage;
 use kit::stores;
 use serde_json::{Value, json};
 use std::{num::NonZeroU32, sync::Arc};
 
-fn gate(store: SharedStore, clock: Arc<dyn Clock>, format: &KeyFormat) -> Arc<Gate> {
+fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>, format: &KeyFormat) -> Arc<Gate> {
     Gate::new(GateParts {
         store,
         limiter: Limiter::new(clock.clone(), None),
@@ -36,7 +37,7 @@ fn gate(store: SharedStore, clock: Arc<dyn Clock>, format: &KeyFormat) -> Arc<Ga
 }
 
 /// A key of tenant `default` with these scopes, in the store.
-async fn key(store: &SharedStore, gate: &Gate, scopes: KeyScopes) -> PlainKey {
+async fn key(store: &SharedWorkStorage, gate: &Gate, scopes: KeyScopes) -> PlainKey {
     let secret = gate.format().mint(&OsEntropy).unwrap();
     let key = Key {
         id: KeyId::new(gate.now(), &OsEntropy).unwrap(),
@@ -54,8 +55,8 @@ async fn key(store: &SharedStore, gate: &Gate, scopes: KeyScopes) -> PlainKey {
         metadata: Metadata::default(),
     };
     let operator = gate.operator("a test").permit::<rights::Admin>().unwrap();
-    let target = dalston_model::Target::Key(key.id);
-    let entry = operator.entry(gate.now(), dalston_model::Action::KeyCreated, target, json!({}));
+    let target = dalston_model::Target::key(key.id);
+    let entry = operator.entry(gate.now(), dalston_model::KeyAction::KEY_CREATED, target, json!({}));
     let new = NewKey { digest: gate.digester().digest(&secret), key };
     store.insert_key(&new, None, &entry).await.unwrap();
     secret
@@ -110,9 +111,9 @@ async fn clients_read_the_names_of_the_product_alone() {
 
     // A platform caller names its tenant in the product's header, and no other header is one.
     let operator = gate.operator("a test").permit::<rights::Platform>().unwrap();
-    let tenant = Tenant { id: "acme".parse().unwrap(), name: None, created_at: gate.now(), retention_days: None };
-    let target = dalston_model::Target::Tenant(tenant.id.clone());
-    let entry = operator.entry(gate.now(), dalston_model::Action::TenantCreated, target, json!({}));
+    let tenant = Tenant { id: "acme".parse().unwrap(), name: None, created_at: gate.now() };
+    let target = dalston_model::Target::tenant(&tenant.id);
+    let entry = operator.entry(gate.now(), dalston_model::KeyAction::TENANT_CREATED, target, json!({}));
     assert!(store.insert_tenant(&tenant, &entry).await.unwrap());
     for (header, tenant) in [("x-notes-tenant", "acme"), ("x-dalston-tenant", "default")] {
         let request = TestRequest::get().uri("/notes").insert_header(bearer(&platform)).insert_header((header, "acme"));

@@ -3,7 +3,7 @@
 use dalston_auth::{CreateKey, Ends};
 use dalston_model::RateLimit;
 
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, MASTER, Start},
     client::Client,

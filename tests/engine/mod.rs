@@ -10,7 +10,7 @@ mod vad;
 use dalston_engine::{
     DecoderProgram, Decoders, Engine, EngineError, Most, Segment, Sink, Summary, TOO_LONG, Vad, Work,
 };
-use dalston_model::{Audio, JobOptions};
+use dalston_work::{Audio, JobOptions};
 use kit::program::program;
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;

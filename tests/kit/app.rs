@@ -13,8 +13,9 @@ use dalston_gateway::{Gateway, Limits, Pace, listen};
 use dalston_model::{Clock, Door, KeyScopes, ManualClock, OsEntropy, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
 
-use dalston_store::{FeedStore, MemoryStore, contract::Fixture};
+use dalston_store::FeedStore;
 use dalston_stream::{OwnWorker, Vad};
+use dalston_work::{MemoryStore, contract::Fixture};
 use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, Mark, SharedStore, StoreResult, Wakes};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, Mark, StoreResult, Wakes};
+use dalston_work::SharedWorkStorage;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -28,7 +29,7 @@ pub enum Fault {
 
 /// Stands between a node and the record of changes of its store.
 pub struct Feed {
-    store: SharedStore,
+    store: SharedWorkStorage,
     fault: Sender<Fault>,
     held: Sender<bool>,
     doubt: Mutex<Duration>,
@@ -43,7 +44,7 @@ struct Cut {
 
 impl Feed {
     /// Of this store, without a fault.
-    pub fn new(store: SharedStore) -> Arc<Self> {
+    pub fn new(store: SharedWorkStorage) -> Arc<Self> {
         Arc::new(Self {
             store,
             fault: Sender::new(Fault::None),

@@ -1,7 +1,7 @@
 //! Workers of streams that hear and answer, so that a stream can be open.
 
-use dalston_model::SessionId;
 use dalston_stream::{ClientFrame, Kind, OwnWorker, Said, StreamConfig, WorkerEnd, WorkerLink};
+use dalston_work::SessionId;
 use serde_json::json;
 use std::sync::{
     Arc,

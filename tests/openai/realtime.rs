@@ -1,8 +1,9 @@
 //! `GET /openai/v1/realtime?intent=transcription`: OpenAI's realtime protocol over the same streams.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dalston_model::{Account, Amount, Day, Metered, SessionId, Subject, TenantId};
+use dalston_model::{Day, TenantId};
 use dalston_stream::{ClientFrame, Kind, OwnWorker, Said, StreamConfig, Vad, WorkerEnd, WorkerLink};
+use dalston_work::{Account, Amount, Metered, SessionId, Subject};
 use kit::{
     app::{App, Start},
     log,

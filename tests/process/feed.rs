@@ -1,7 +1,7 @@
 //! A node that hears badly of what others change: an answer from memory is never older than the bound, whatever is lost,
 //! late, or told twice.
 
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     client::Client,

@@ -2,8 +2,10 @@
 
 use dalston_model::{ManualClock, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Shown};
-use dalston_store::{MemoryStore, NoteStore as _, Store as _};
+use dalston_store::KeyStorage;
+use dalston_store::NoteStore as _;
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
+use dalston_work::MemoryStore;
 use kit::{
     log,
     patience::PATIENCE,
@@ -70,7 +72,7 @@ async fn locked(launch: &Launch) -> SqliteConnection {
     let path = launch.data().join("dalston.db");
     let options = SqliteOptions { path: path.clone(), deadline: PATIENCE };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-    let store = SqliteStore::open(&options, clock).await.unwrap();
+    let store = SqliteStore::open_with_work(&options, clock).await.unwrap();
     // What an earlier start wrote before it came to the key.
     store.put_note("pepper", None, "none", Duration::from_hours(24 * 366 * 100)).await.unwrap();
     store.close().await;

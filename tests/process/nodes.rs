@@ -2,7 +2,7 @@
 
 use dalston_auth::CreateKey;
 use dalston_model::{Clock, RateLimit};
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     client::Client,

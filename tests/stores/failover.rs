@@ -2,12 +2,13 @@
 
 use super::wakes::{change, digest};
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Door, KeyId, PageRequest, RateLimit, Source, SystemClock, Target, Tenant,
-    TenantId,
+    Action, Actor, AuditEntry, Clock, Door, KeyAction, KeyId, PageRequest, RateLimit, Source, SystemClock, Target,
+    Tenant, TenantId,
 };
-use dalston_store::{FeedStore, Guard, Heard, LimitStore, Mark, RevokeKey, Store, StoreError};
+use dalston_store::{FeedStore, Guard, Heard, KeyStorage, LimitStore, Mark, RevokeKey, StoreError};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
+use dalston_work::WorkStorage;
 use kit::{
     line::Line,
     process::eventually,
@@ -36,26 +37,26 @@ fn entry(action: Action, target: Target) -> AuditEntry {
 }
 
 /// A change of the least kind.
-async fn write(store: &dyn Store, id: &str) -> Result<bool, StoreError> {
+async fn write(store: &dyn WorkStorage, id: &str) -> Result<bool, StoreError> {
     let id: TenantId = id.parse().unwrap();
-    let entry = entry(Action::TenantCreated, Target::Tenant(id.clone()));
-    store.insert_tenant(&Tenant { id, name: None, created_at: SystemClock.now(), retention_days: None }, &entry).await
+    let entry = entry(KeyAction::TENANT_CREATED, Target::tenant(&id));
+    store.insert_tenant(&Tenant { id, name: None, created_at: SystemClock.now() }, &entry).await
 }
 
-async fn revoke(store: &dyn Store, id: KeyId) {
+async fn revoke(store: &dyn WorkStorage, id: KeyId) {
     let guard = Guard { at: SystemClock.now(), within: None, keep_admin: false };
-    let entry = entry(Action::KeyRevoked, Target::Key(id));
+    let entry = entry(KeyAction::KEY_REVOKED, Target::key(id));
     let done = store.revoke_key(&TenantId::default(), id, &guard, &entry).await;
     assert_eq!(done, Ok(RevokeKey::Revoked));
 }
 
 /// Whether the store says that the key lives.
-async fn is_live(store: &dyn Store, id: KeyId) -> Result<bool, StoreError> {
+async fn is_live(store: &dyn WorkStorage, id: KeyId) -> Result<bool, StoreError> {
     Ok(store.find_key(&digest(id)).await?.is_some_and(|found| found.key.revoked_at.is_none()))
 }
 
 /// The store uses all of its connections: the pool's, the shared line, and one that listens.
-async fn busy(store: &dyn Store) -> Mark {
+async fn busy(store: &dyn WorkStorage) -> Mark {
     let page = PageRequest::default();
     let (one, two, three) = tokio::join!(store.mark(), store.mark(), store.tenants(&page));
     assert_eq!(one, two);
@@ -68,7 +69,7 @@ fn is_outage<T>(answer: &Result<T, StoreError>) -> bool {
 }
 
 /// What changed after the mark, as soon as the store hears of the key.
-async fn hears(store: &dyn Store, mark: Mark, id: KeyId) {
+async fn hears(store: &dyn WorkStorage, mark: Mark, id: KeyId) {
     eventually("the store hears of the key", async || match store.key_changes(&mark, 100).await {
         Ok(Heard::Changes { changes, .. }) => changes.iter().any(|change| change.key.id == id),
         Ok(Heard::Diverged(_)) => panic!("it is the same record"),
@@ -146,7 +147,7 @@ async fn an_old_redis_that_stays_a_primary_is_left_when_the_address_moves() {
 }
 
 /// An old server that stays a primary goes on answering, and each answer says how old it may be.
-async fn is_in_doubt_while_the_address_leads_nowhere(store: &dyn Store, line: &Line, back: &str) {
+async fn is_in_doubt_while_the_address_leads_nowhere(store: &dyn WorkStorage, line: &Line, back: &str) {
     let mark = busy(store).await;
     let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
     line.leads_to(&nowhere.local_addr().unwrap().to_string());

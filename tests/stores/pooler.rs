@@ -2,7 +2,7 @@
 
 use super::wakes::change;
 use dalston_model::TenantId;
-use dalston_store::{FeedStore, NoteStore, Store, StoreError, TenantStore};
+use dalston_store::{FeedStore, KeyStorage, NoteStore, StoreError, TenantStore};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::servers::{PgBouncer, Postgres};
 use std::time::Duration;

@@ -2,14 +2,11 @@
 //! statement as a notice, which sqlx logs.
 
 use dalston_model::{
-    Action, Actor, Clock, Cursor, Day, JobStatus, PageLimit, PageRequest, Start, Subject, SystemClock, TenantId,
-    Timestamp,
+    Actor, Clock, Cursor, Day, KeyAction, PageLimit, PageRequest, Start, SystemClock, TenantId, Timestamp,
 };
-use dalston_store::{
-    AuditQuery, FeedStore, JobStore, KeyStore, LeaseJobs, Mark, MeterStore, QueueStore, SessionStore, TenantStore,
-    WebhookStore,
-};
+use dalston_store::{AuditQuery, FeedStore, KeyStore, Mark, TenantStore};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
+use dalston_work::{JobStatus, JobStore, LeaseJobs, MeterStore, QueueStore, SessionStore, Subject, WebhookStore};
 use kit::{patience::PATIENCE, servers::postgres_url};
 use sqlx::{Connection, PgConnection};
 use std::{
@@ -79,7 +76,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
     ];
     let url = format!("{url}?options=-c%20{}", settings.join("%20-c%20"));
     let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 1 };
-    let store = PostgresStore::connect(&options, None).await.unwrap();
+    let store = PostgresStore::connect_with_work(&options, None).await.unwrap();
     let mut connection = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(ROWS).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
@@ -147,7 +144,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
     store.audit_after(5_500, 100).await.unwrap();
     expect("audit_pkey");
 
-    let (tenant, actor, action) = (Some(tenant), Some(Actor::Master), Some(Action::KeyCreated));
+    let (tenant, actor, action) = (Some(tenant), Some(Actor::Master), Some(KeyAction::KEY_CREATED));
     let all = AuditQuery { limit: 50, ..AuditQuery::default() };
     let ways = [
         (all.clone(), "audit_pkey"),

@@ -1,8 +1,8 @@
 //! A Postgres that is a primary and takes no writes: who asks whether the gateway is ready hears of it, until one is taken.
 
 use dalston_model::{ManualClock, Timestamp};
-use dalston_store::contract::Fixture;
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -20,7 +20,7 @@ const FULL: &str = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql A
 async fn start() -> (App, Client, PgConnection) {
     let (url, clock) = (postgres_url().await, ManualClock::new(Timestamp::from_secs(1_767_225_600)));
     let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 4 };
-    let store = Arc::new(PostgresStore::connect(&options, Some(clock.clone())).await.unwrap());
+    let store = Arc::new(PostgresStore::connect_with_work(&options, Some(clock.clone())).await.unwrap());
     let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let admin = app.key("admin").await;

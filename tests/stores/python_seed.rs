@@ -1,9 +1,9 @@
 //! The Python gateway of seed M11 and this store on one Redis, each as if it were alone.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyDigest, KeyId, KeyPatch, KeyScopes, KeyState, ManualClock,
-    Metadata, NodeId, OsEntropy, PageRequest, RateLimit, Scope, Source, SystemClock, Target, TenantId, Timestamp,
-    UsageStep,
+    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyDigest, KeyId, KeyPatch, KeyScopes, KeyState,
+    ManualClock, Metadata, NodeId, OsEntropy, PageRequest, RateLimit, Scope, Source, SystemClock, Target, TenantId,
+    Timestamp, UsageStep,
 };
 use dalston_store::{
     ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, Overlap, RevokeKey,
@@ -82,7 +82,7 @@ pub(super) struct Ours {
 impl Ours {
     fn entry(&self, action: Action, id: KeyId) -> AuditEntry {
         let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
-        let (tenant, target) = (self.tenant.clone(), Target::Key(id));
+        let (tenant, target) = (self.tenant.clone(), Target::key(id));
         AuditEntry { time: self.clock.now(), tenant, source, action, target, detail: json!({}) }
     }
 
@@ -108,18 +108,18 @@ impl Ours {
     }
 
     async fn revoke(&self, id: KeyId, guard: &Guard) -> RevokeKey {
-        self.store.revoke_key(&self.tenant, id, guard, &self.entry(Action::KeyRevoked, id)).await.unwrap()
+        self.store.revoke_key(&self.tenant, id, guard, &self.entry(KeyAction::KEY_REVOKED, id)).await.unwrap()
     }
 
     pub(super) async fn update(&self, id: KeyId, patch: &KeyPatch) -> ChangeKey {
-        let entry = self.entry(Action::KeyUpdated, id);
+        let entry = self.entry(KeyAction::KEY_UPDATED, id);
         self.store.update_key(&self.tenant, id, patch, &self.guard(), &entry).await.unwrap()
     }
 
     pub(super) async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKey {
         let overlap = Overlap { length: overlap, end_running: false };
         let rotation = Rotation { digest: digest(secret), prefix: secret.chars().take(10).collect(), overlap };
-        let entry = self.entry(Action::KeyRotated, id);
+        let entry = self.entry(KeyAction::KEY_ROTATED, id);
         self.store.rotate_key(&self.tenant, id, &rotation, &self.guard(), None, &entry).await.unwrap()
     }
 
@@ -146,7 +146,7 @@ impl Ours {
 
     async fn insert(&self, secret: &str) -> Key {
         let new = self.new_key(secret);
-        let entry = self.entry(Action::KeyCreated, new.key.id);
+        let entry = self.entry(KeyAction::KEY_CREATED, new.key.id);
         assert_eq!(self.store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
         new.key
     }
@@ -375,7 +375,7 @@ async fn keys_of_the_python_gateway_count() {
     let (mut python, ours) = both().await;
     let (_, theirs) = python.create("theirs", &["admin"]).await;
     let first = ours.new_key(&secret("f"));
-    let entry = ours.entry(Action::KeyCreated, first.key.id);
+    let entry = ours.entry(KeyAction::KEY_CREATED, first.key.id);
     assert_eq!(ours.store.insert_first_key(&first, &entry).await, Ok(false), "there is one");
     let guard = Guard { keep_admin: true, ..ours.guard() };
     let mut mine = ours.new_key(&secret("m"));
@@ -411,7 +411,7 @@ async fn a_tenant_of_the_python_gateway_is_one_here() {
     let made = python.call(json!(["create", "x", ["admin"], null, "acme"])).await;
     let mut new = ours.new_key(&secret("t"));
     new.key.tenant = acme.clone();
-    let entry = ours.entry(Action::KeyCreated, new.key.id);
+    let entry = ours.entry(KeyAction::KEY_CREATED, new.key.id);
     assert_eq!(ours.store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
     let page = ours.store.keys(&acme, &PageRequest::default(), false).await.unwrap();
     assert_eq!(page.items.len(), 2);

@@ -1,8 +1,8 @@
 //! What only Redis must do with jobs: file those of an earlier version, which had no queue.
 
-use dalston_model::{JobId, ManualClock, OsEntropy, Timestamp};
-use dalston_store::{LeaseJobs, QueueStore};
+use dalston_model::{ManualClock, OsEntropy, Timestamp};
 use dalston_store_redis::{RedisOptions, RedisStore};
+use dalston_work::{JobId, LeaseJobs, QueueStore};
 use kit::{patience::PATIENCE, servers::redis_url};
 use redis::aio::MultiplexedConnection;
 use std::{collections::HashSet, time::Duration};

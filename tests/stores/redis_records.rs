@@ -1,11 +1,11 @@
 //! What only Redis must do with what it holds: links that the server makes, records and keys of earlier versions.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, AuditHash, AuditRecord, Day, Door, Key, KeyDigest, KeyId, KeyScopes, ManualClock,
+    Actor, AuditEntry, AuditHash, AuditRecord, Day, Door, Key, KeyAction, KeyDigest, KeyId, KeyScopes, ManualClock,
     Metadata, NodeId, OsEntropy, Refused, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use dalston_store::{
-    AuditQuery, FeedStore, InsertKey, KeyFigures, KeyStore, NewKey, NoteStore, PoolFigures, Store, UsageStore,
+    AuditQuery, FeedStore, InsertKey, KeyFigures, KeyStorage, KeyStore, NewKey, NoteStore, PoolFigures, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{patience::PATIENCE, servers::redis_url};
@@ -36,8 +36,8 @@ fn step() -> UsageStep {
 fn entry() -> AuditEntry {
     let tenant = TenantId::default();
     let source = Source { actor: Actor::Master, door: Door::Cli, address: None, request_id: None };
-    let target = Target::Tenant(tenant.clone());
-    AuditEntry { time: NOW, tenant, source, action: Action::MasterUsed, target, detail: json!({}) }
+    let target = Target::tenant(&tenant);
+    AuditEntry { time: NOW, tenant, source, action: KeyAction::MASTER_USED, target, detail: json!({}) }
 }
 
 /// The numbers that a walk finds, and where its pages ended.
@@ -78,10 +78,10 @@ async fn no_page_looks_at_more_records_than_it_may() {
         redis.call('XADD', 'dalston:audit', n .. '-0', 'record', ARGV[rare and 1 or 2], unpack(marks)) \
         redis.call('XADD', 'dalston:audit:default', n .. '-0', unpack(marks)) end \
         redis.call('HSET', 'dalston:chain', 'first', 1) return 'made'";
-    let (created, updated) = (json(Action::KeyCreated), json(Action::KeyUpdated));
+    let (created, updated) = (json(KeyAction::KEY_CREATED), json(KeyAction::KEY_UPDATED));
     ask::<String>(&mut connection, &["EVAL", rows, "0", &created, &updated]).await;
     for tenant in [None, Some(TenantId::default())] {
-        let query = AuditQuery { tenant, action: Some(Action::KeyCreated), limit: 10, ..AuditQuery::default() };
+        let query = AuditQuery { tenant, action: Some(KeyAction::KEY_CREATED), limit: 10, ..AuditQuery::default() };
         assert_eq!(walk(&store, query).await, (vec![4_801, 2_401, 1], vec![3_001, 1_001]));
     }
 }

@@ -2,10 +2,12 @@
 
 use super::wakes::{change, digest};
 use dalston_model::{
-    Action, Actor, AuditEntry, Door, KeyDigest, KeyId, KeyPatch, RateLimit, Source, Target, Tenant, TenantId, Timestamp,
+    Actor, AuditEntry, Door, KeyAction, KeyDigest, KeyId, KeyPatch, RateLimit, Source, Target, Tenant, TenantId,
+    Timestamp,
 };
 use dalston_store::{
-    ChangeKey, FeedStore, Guard, KeyStore, LimitStore, Mark, RevokeKey, Store, StoreError, StoreResult, TenantStore,
+    ChangeKey, FeedStore, Guard, KeyStorage, KeyStore, LimitStore, Mark, RevokeKey, StoreError, StoreResult,
+    TenantStore,
 };
 use dalston_store_redis::{ConnectError, PERMISSIONS, RedisOptions, RedisStore};
 use kit::{patience::patiently, servers::Redis};
@@ -42,9 +44,9 @@ async fn set(server: &Redis, name: &str, value: &str) {
 fn tenant(id: &TenantId) -> (Tenant, AuditEntry) {
     let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
     let time = Timestamp::from_secs(1_767_225_600);
-    let (action, target) = (Action::TenantCreated, Target::Tenant(id.clone()));
+    let (action, target) = (KeyAction::TENANT_CREATED, Target::tenant(id));
     let entry = AuditEntry { time, tenant: id.clone(), source, action, target, detail: serde_json::json!({}) };
-    (Tenant { id: id.clone(), name: None, created_at: time, retention_days: None }, entry)
+    (Tenant { id: id.clone(), name: None, created_at: time }, entry)
 }
 
 fn is_outage<T: Debug>(result: &StoreResult<T>) -> bool {

@@ -5,11 +5,12 @@ use dalston_auth::{
 };
 use dalston_limit::Limiter;
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
+    Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
     Scope, Source, Target, TenantId,
 };
-use dalston_store::{InsertKey, NewKey, SharedStore, contract::Fixture};
+use dalston_store::{InsertKey, NewKey};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
+use dalston_work::{SharedWorkStorage, contract::Fixture};
 use kit::stores;
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -48,8 +49,15 @@ fn new_key(clock: &dyn Clock) -> (NewKey, PlainKey) {
 }
 
 fn entry(clock: &dyn Clock, id: KeyId) -> AuditEntry {
-    let (tenant, target) = (TenantId::default(), Target::Key(id));
-    AuditEntry { time: clock.now(), tenant, source: source(), action: Action::KeyCreated, target, detail: json!({}) }
+    let (tenant, target) = (TenantId::default(), Target::key(id));
+    AuditEntry {
+        time: clock.now(),
+        tenant,
+        source: source(),
+        action: KeyAction::KEY_CREATED,
+        target,
+        detail: json!({}),
+    }
 }
 
 /// So many keys, in the store.
@@ -67,7 +75,7 @@ async fn keys(fixture: &Fixture, count: usize) -> Vec<Counted> {
 }
 
 /// A node that counts for this store, and follows its changes.
-async fn gate(store: SharedStore, clock: Arc<dyn Clock>) -> Arc<Gate> {
+async fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>) -> Arc<Gate> {
     let gate = Gate::new(GateParts {
         store: store.clone(),
         limiter: Limiter::new(clock.clone(), None),
@@ -96,7 +104,7 @@ async fn count(gate: &Arc<Gate>, keys: &[Counted]) {
     gate.gather_usage();
 }
 
-async fn counted(store: &SharedStore, Counted { key, .. }: &Counted) -> u64 {
+async fn counted(store: &SharedWorkStorage, Counted { key, .. }: &Counted) -> u64 {
     let usage = store.usage(&key.tenant, key.id, Day::from_number(0)).await.unwrap().unwrap();
     usage.refused.insufficient_scope
 }
@@ -142,7 +150,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
     let path = folder.path().join("dalston.db");
     let clock = stores::memory().await.clock;
     let options = SqliteOptions { path: path.clone(), deadline: Duration::from_secs(60) };
-    let store: SharedStore = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
+    let store: SharedWorkStorage = Arc::new(SqliteStore::open_with_work(&options, clock.clone()).await.unwrap());
     let (new, secrets): (Vec<NewKey>, Vec<PlainKey>) = (0..KEYS).map(|_| new_key(&*clock)).unzip();
     let ids: Vec<String> = new.iter().map(|new| new.key.id.to_string()).collect();
     let digests: Vec<[String; 2]> = new.iter().map(|new| [new.key.id.to_string(), new.digest.to_hex()]).collect();

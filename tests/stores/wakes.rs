@@ -1,8 +1,8 @@
 //! Listening for changes over a connection that ends, or falls silent.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Door, Key, KeyDigest, KeyId, KeyScopes, Metadata, OsEntropy, Source, SystemClock,
-    Target, TenantId,
+    Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyDigest, KeyId, KeyScopes, Metadata, OsEntropy, Source,
+    SystemClock, Target, TenantId,
 };
 use dalston_store::{FeedStore, Heard, InsertKey, KeyStore, Mark, NewKey, StoreError, StoreResult, Wakes};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
@@ -48,8 +48,8 @@ pub(super) async fn change(store: &(impl KeyStore + ?Sized)) -> KeyId {
         time,
         tenant: TenantId::default(),
         source,
-        action: Action::KeyCreated,
-        target: Target::Key(id),
+        action: KeyAction::KEY_CREATED,
+        target: Target::key(id),
         detail: serde_json::json!({}),
     };
     let new = NewKey { key, digest: digest(id) };

@@ -3,8 +3,9 @@
 use dalston_auth::SecretText;
 use dalston_chat::webhook_secret;
 use dalston_gateway::Route;
-use dalston_model::{EventKind, PageLimit, PageRequest, Start, WebhookPatch};
+use dalston_model::{PageLimit, PageRequest, Start};
 use dalston_service::CreateWebhook;
+use dalston_work::{EventKind, WebhookPatch};
 use kit::{
     app::App,
     bot_api::TOKEN,

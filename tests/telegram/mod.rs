@@ -13,7 +13,7 @@ mod secrets;
 mod webhook;
 
 use dalston_runtime::Tempo;
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     bot_api::BotApi,

@@ -2,7 +2,7 @@
 
 use super::{ADMIN, GUEST, Hearing, secret, tempo};
 use dalston_auth::SecretText;
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     bot_api::{BotApi, Fails, TOKEN, message},

@@ -1,9 +1,9 @@
 //! `GET /v1/audit` and the chain of its records.
 
-use dalston_model::{Action, AuditHash, AuditRecord, ManualClock, Timestamp};
-use dalston_store::contract::Fixture;
+use dalston_model::{AuditHash, AuditRecord, KeyAction, ManualClock, Timestamp};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, MASTER, Start},
     client::{Answer, Client},
@@ -148,7 +148,7 @@ async fn who_verifies_the_log_learns_of_the_own_tenants_records_only() {
     let data = tempfile::TempDir::new().unwrap();
     let options = SqliteOptions { path: data.path().join("audit.db"), deadline: Duration::from_secs(10) };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-    let store = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
+    let store = Arc::new(SqliteStore::open_with_work(&options, clock.clone()).await.unwrap());
     let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let (ours, theirs) = (app.key("admin").await, app.key_of("acme", "admin", |ask| ask).await);
@@ -184,7 +184,7 @@ async fn who_verifies_the_log_learns_of_the_own_tenants_records_only() {
 async fn two_tenants_verify_the_log_at_once_and_no_tenant_twice() {
     let (url, clock) = (postgres_url().await, ManualClock::new(Timestamp::from_secs(1_767_225_600)));
     let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 8 };
-    let store = Arc::new(PostgresStore::connect(&options, Some(clock.clone())).await.unwrap());
+    let store = Arc::new(PostgresStore::connect_with_work(&options, Some(clock.clone())).await.unwrap());
     let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let (one, again) = (app.key_of("one", "admin", |ask| ask).await, app.key_of("one", "admin", |ask| ask).await);
@@ -264,7 +264,7 @@ async fn whatever_is_changed_taken_out_or_put_in_breaks_the_chain() {
     assert!(tampered(&|it| it[1].time = it[1].time.plus(Duration::from_micros(1))));
     assert!(tampered(&|it| it[1].address = None));
     assert!(tampered(&|it| it[1].detail["name"] = json!("other")));
-    assert!(tampered(&|it| it[1].action = Action::KeyRevoked.as_str().to_owned()));
+    assert!(tampered(&|it| it[1].action = KeyAction::KEY_REVOKED.as_str().to_owned()));
     assert!(tampered(&|it| it[1].seq += 1));
     assert!(tampered(&|it| drop(it.remove(1))));
     assert!(tampered(&|it| drop(it.remove(0))));
@@ -277,7 +277,7 @@ async fn a_record_that_lost_its_link_is_noticed_at_the_beginning_of_the_log_too(
     let data = tempfile::TempDir::new().unwrap();
     let options = SqliteOptions { path: data.path().join("audit.db"), deadline: PATIENCE };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-    let store = Arc::new(SqliteStore::open(&options, clock.clone()).await.unwrap());
+    let store = Arc::new(SqliteStore::open_with_work(&options, clock.clone()).await.unwrap());
     let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let admin = app.key("admin").await;

@@ -11,8 +11,8 @@ use actix_web::{
 };
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::{Permit, Refusal, rights};
-use dalston_model::JobId;
 use dalston_service::{JobView, ServiceError, Watch};
+use dalston_work::JobId;
 use futures_util::{Stream, stream::unfold};
 use serde_json::json;
 use std::convert::Infallible;

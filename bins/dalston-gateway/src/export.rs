@@ -10,8 +10,8 @@ use dalston_actix::{Permitted, Problem};
 use dalston_auth::rights;
 use dalston_command::unknown_field;
 use dalston_engine::{Format, Layout};
-use dalston_model::JobId;
 use dalston_service::{Pieces, ServiceError, Transcript, streamed};
+use dalston_work::JobId;
 use serde_json::{Value, json};
 use std::{iter, num::NonZeroUsize, ops::RangeInclusive};
 

@@ -8,7 +8,7 @@ use dalston_limit::Limiter;
 use dalston_model::{
     EntropyError, KnownScopes, NodeId, OsEntropy, ScopeNameError, SharedClock, SharedEntropy, SystemClock,
 };
-use dalston_store::SharedStore;
+use dalston_store::SharedKeyStorage;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{
@@ -59,14 +59,14 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Auth {
     gate: Arc<Gate>,
     keys: Arc<Keys>,
-    store: SharedStore,
+    store: SharedKeyStorage,
     limiter: Limiter,
 }
 
 /// What an [`Auth`] is made of. Everything but the store has a default.
 #[must_use]
 pub struct AuthBuilder {
-    store: SharedStore,
+    store: SharedKeyStorage,
     limiter: Option<Limiter>,
     format: KeyFormat,
     product: Product,
@@ -91,7 +91,7 @@ pub struct Background {
 
 impl Auth {
     /// On the keys of this store.
-    pub fn builder(store: SharedStore) -> AuthBuilder {
+    pub fn builder(store: SharedKeyStorage) -> AuthBuilder {
         AuthBuilder {
             store,
             limiter: None,
@@ -271,7 +271,7 @@ pub enum BuildError {
 }
 
 /// Follows the record of changes until the node stops.
-async fn follow(gate: &Gate, store: &SharedStore, opened: watch::Sender<bool>, mut stopping: watch::Receiver<()>) {
+async fn follow(gate: &Gate, store: &SharedKeyStorage, opened: watch::Sender<bool>, mut stopping: watch::Receiver<()>) {
     let feed = loop {
         match ChangeFeed::open(gate, store.clone()).await {
             Ok(feed) => break feed,

@@ -23,13 +23,13 @@ use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
 use dalston_model::{
     Clock as _, ErrorCode, KeyId, KnownScopes, Metadata, NodeId, Scope, SharedClock, Source, Timestamp,
 };
-use dalston_store::{FeedStore, SharedStore, StoreResult};
+use dalston_store::{FeedStore, SharedKeyStorage, StoreResult};
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 /// What a gate is made of.
 pub struct GateParts {
     /// Where the keys are.
-    pub store: SharedStore,
+    pub store: SharedKeyStorage,
     /// How much in a minute.
     pub limiter: Limiter,
     /// How secrets look.
@@ -58,7 +58,7 @@ pub struct GateParts {
 /// request, and no write, as usage is counted in memory and flushed in batches. The only maker of callers, and so of
 /// permits.
 pub struct Gate {
-    store: SharedStore,
+    store: SharedKeyStorage,
     limiter: Limiter,
     format: KeyFormat,
     product: Product,

@@ -2,12 +2,12 @@
 
 use crate::{AuthError, Gate, Holder, Permit, PlainKey, Refusal, Repeat, rights};
 use dalston_model::{
-    Action, Day, Description, Key, KeyId, KeyPatch, KeyScopes, KeyState, KnownScopes, Metadata, Name, Page,
+    Day, Description, Key, KeyAction, KeyId, KeyPatch, KeyScopes, KeyState, KnownScopes, Metadata, Name, Page,
     PageRequest, RateLimit, Scope, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
-    ChangeKey, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation, SharedStore,
-    UsedKey,
+    ChangeKey, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation,
+    SharedKeyStorage, UsedKey,
 };
 use serde_json::json;
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -78,14 +78,14 @@ pub struct RotatedKey {
 
 /// The use cases on keys.
 pub struct Keys {
-    store: SharedStore,
+    store: SharedKeyStorage,
     gate: Arc<Gate>,
     entropy: SharedEntropy,
 }
 
 impl Keys {
     /// On the keys of a store, with the gate that authenticates them.
-    pub const fn new(store: SharedStore, gate: Arc<Gate>, entropy: SharedEntropy) -> Self {
+    pub const fn new(store: SharedKeyStorage, gate: Arc<Gate>, entropy: SharedEntropy) -> Self {
         Self { store, gate, entropy }
     }
 
@@ -121,7 +121,7 @@ impl Keys {
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "rate_limit": new.key.rate_limit});
-        let mut entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
+        let mut entry = permit.entry(now, KeyAction::KEY_CREATED, Target::key(new.key.id), detail);
         entry.tenant = tenant;
         let inserted = self.store.insert_key(&new, claim.as_ref(), &entry).await;
         // Whatever came of it: an outage says nothing about that.
@@ -148,7 +148,7 @@ impl Keys {
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
-        let entry = permit.entry(now, Action::KeyCreated, Target::Key(new.key.id), detail);
+        let entry = permit.entry(now, KeyAction::KEY_CREATED, Target::key(new.key.id), detail);
         let inserted = self.store.insert_first_key(&new, &entry).await.map_err(AuthError::from)?;
         Ok(inserted.then_some(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }))
     }
@@ -234,7 +234,7 @@ impl Keys {
         if weakens && permit.actor().key() == Some(id) {
             return Err(own_key());
         }
-        let entry = permit.entry(now, Action::KeyUpdated, Target::Key(id), changes(patch));
+        let entry = permit.entry(now, KeyAction::KEY_UPDATED, Target::key(id), changes(patch));
         let outcome = self.store.update_key(permit.tenant(), id, patch, &guard(permit, now), &entry).await;
         self.gate.changed(id);
         let used = changed(outcome?)?;
@@ -258,7 +258,7 @@ impl Keys {
             Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.rotate", now));
         let detail = json!({"overlap_seconds": overlap.length.as_secs(), "end_overlap": overlap.end_running});
-        let entry = permit.entry(now, Action::KeyRotated, Target::Key(id), detail);
+        let entry = permit.entry(now, KeyAction::KEY_ROTATED, Target::key(id), detail);
         let (tenant, guard) = (permit.tenant(), guard(permit, now));
         let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await;
         self.gate.changed(id);
@@ -283,7 +283,7 @@ impl Keys {
         }
         let guard =
             Guard { within: Some(permit.scopes().with(Scope::Worker).with(Scope::Metrics)), ..guard(permit, now) };
-        let entry = permit.entry(now, Action::KeyRevoked, Target::Key(id), json!({}));
+        let entry = permit.entry(now, KeyAction::KEY_REVOKED, Target::key(id), json!({}));
         let outcome = self.store.revoke_key(permit.tenant(), id, &guard, &entry).await;
         self.gate.changed(id);
         match outcome? {

@@ -2,7 +2,7 @@
 
 use crate::{Holder, Refusal, directory::Directory, store_clock::StoreClock};
 use dalston_model::{Clock as _, KeyId, KeyState, Principal, SharedClock, TenantId, Timestamp};
-use dalston_store::{SharedStore, StoreResult};
+use dalston_store::{SharedKeyStorage, StoreResult};
 use std::{sync::Arc, time::Duration};
 
 /// An older look at the store's time decides about no end.
@@ -11,7 +11,7 @@ const STORE_TIME: Duration = Duration::from_secs(1);
 /// Reads keys from the store, past the cache.
 #[derive(Clone)]
 pub(crate) struct LiveKeys {
-    pub(crate) store: SharedStore,
+    pub(crate) store: SharedKeyStorage,
     pub(crate) directory: Arc<Directory>,
     pub(crate) store_clock: Arc<StoreClock>,
     pub(crate) clock: SharedClock,

@@ -2,7 +2,7 @@
 //! refusing every key.
 
 use crate::Digester;
-use dalston_store::{SharedStore, StoreError};
+use dalston_store::{SharedKeyStorage, StoreError};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -34,7 +34,7 @@ const IS_WANTED: &str = "DALSTON_PEPPER must be what it was when they were made"
 
 /// What a node knows of the pepper of its store.
 pub(crate) struct PepperNote {
-    store: SharedStore,
+    store: SharedKeyStorage,
     mark: String,
     /// The store has our mark.
     is_known: AtomicBool,
@@ -44,7 +44,7 @@ pub(crate) struct PepperNote {
 
 impl PepperNote {
     /// For the store. `digester` has the pepper in force.
-    pub(crate) fn new(store: SharedStore, digester: &Digester) -> Self {
+    pub(crate) fn new(store: SharedKeyStorage, digester: &Digester) -> Self {
         Self { store, mark: digester.mark(), is_known: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
     }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::{KeyFormat, Pepper};
     use dalston_model::{
-        Action, Actor, AuditEntry, Clock as _, Door, Key, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy,
+        Actor, AuditEntry, Clock as _, Door, Key, KeyAction, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy,
         Source, Target, TenantId, Timestamp,
     };
     use dalston_store::{KeyStore as _, MemoryStore, NewKey, NoteStore as _};
@@ -161,8 +161,8 @@ mod tests {
             time: clock.now(),
             tenant: key.tenant.clone(),
             source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
-            action: Action::KeyCreated,
-            target: Target::Key(key.id),
+            action: KeyAction::KEY_CREATED,
+            target: Target::key(key.id),
             detail: json!({}),
         };
         let new = NewKey { digest: Digester::new(None).digest(&secret), key };

@@ -2,7 +2,7 @@
 
 use crate::{Segment, Summary};
 use async_trait::async_trait;
-use dalston_model::{Audio, JobOptions};
+use dalston_work::{Audio, JobOptions};
 use std::{io, path::PathBuf};
 use thiserror::Error;
 use tokio::sync::watch;

@@ -1,18 +1,13 @@
 //! What an uploaded file is: read from its headers with symphonia.
 
-use crate::adts::has_one_rate;
-use crate::bounds::decoder;
 use crate::codec::{matroska, title, unread};
-use crate::correction::Correction;
-use crate::count::Count;
 use crate::cut::{Reach, reach};
-use crate::edges::Edit;
-use crate::format::Format;
-use crate::iff;
-use crate::matroska::default_track;
 use crate::mp4::{Movie, movie};
-use crate::wav;
-use dalston_model::Audio;
+use crate::{
+    adts::has_one_rate, bounds::decoder, correction::Correction, count::Count, edges::Edit, format::Format, iff,
+    matroska::default_track, wav,
+};
+use dalston_work::Audio;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,

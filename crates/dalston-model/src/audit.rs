@@ -1,130 +1,96 @@
 //! The audit record of a change: written in the transaction of the change itself.
 
-use crate::{DeliveryId, IdError, JobId, KeyId, Source, TenantId, Timestamp, WebhookId, WorkerId};
+use crate::{IdError, KeyId, Source, TenantId, Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
-/// Makes the enum of actions with the name of each.
+/// What was done: its name on the wire, such as `key.created`. A service adds its own by [`actions!`](crate::actions!).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Action(&'static str);
+
+impl Action {
+    /// The action of this name: a noun, a dot, and what happened to it.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Makes a type that holds actions as constants, and the list of them.
+#[macro_export]
 macro_rules! actions {
-    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// What was done.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Action { $($(#[$doc])* $name),+ }
+    ($(#[$of:meta])* $type:ident { $($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)? }) => {
+        $(#[$of])*
+        #[derive(Debug)]
+        pub enum $type {}
 
-        impl Action {
-            /// Every action.
-            pub const ALL: &[Self] = &[$(Self::$name),+];
+        impl $type {
+            $($(#[$doc])* pub const $name: $crate::Action = $crate::Action::new($text);)+
 
-            /// The name on the wire.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text),+ }
-            }
+            /// Every one of them.
+            pub const ALL: &[$crate::Action] = &[$(Self::$name),+];
         }
     };
 }
 
 actions! {
-    /// A key was made.
-    KeyCreated = "key.created",
-    /// Fields of a key were changed.
-    KeyUpdated = "key.updated",
-    /// A key got a new secret.
-    KeyRotated = "key.rotated",
-    /// A key was revoked.
-    KeyRevoked = "key.revoked",
-    /// A tenant was made.
-    TenantCreated = "tenant.created",
-    /// A job was made.
-    JobCreated = "job.created",
-    /// A job was cancelled, or asked to end.
-    JobCancelled = "job.cancelled",
-    /// A job's audio, result and row were deleted.
-    JobDeleted = "job.deleted",
-    /// A job was done.
-    JobCompleted = "job.completed",
-    /// A job ended with an error.
-    JobFailed = "job.failed",
-    /// The limits of a key or a tenant were changed.
-    QuotaChanged = "quota.changed",
-    /// For how long a tenant's ended jobs are kept was changed.
-    RetentionChanged = "retention.changed",
-    /// A ticket for a stream was made.
-    TicketCreated = "ticket.created",
-    /// A worker was registered, or came back.
-    WorkerRegistered = "worker.registered",
-    /// A worker was taken away.
-    WorkerRemoved = "worker.removed",
-    /// A webhook was made.
-    WebhookCreated = "webhook.created",
-    /// Fields of a webhook were changed.
-    WebhookUpdated = "webhook.updated",
-    /// A webhook got a new secret.
-    WebhookRotated = "webhook.rotated",
-    /// A webhook was deleted.
-    WebhookDeleted = "webhook.deleted",
-    /// A webhook was switched off because its deliveries failed.
-    WebhookDisabled = "webhook.disabled",
-    /// A delivery of a webhook was started again by hand.
-    DeliveryRetried = "delivery.retried",
-    /// The master key was used.
-    MasterUsed = "master.used",
-    /// A message was sent to administrators.
-    NudgeSent = "nudge.sent",
-    /// A secret was fetched by its claim link.
-    SecretClaimed = "secret.claimed",
-}
-
-impl FromStr for Action {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        Self::ALL.iter().copied().find(|action| action.as_str() == text).ok_or(IdError)
+    /// The actions on keys and tenants.
+    KeyAction {
+        /// A key was made.
+        KEY_CREATED = "key.created",
+        /// Fields of a key were changed.
+        KEY_UPDATED = "key.updated",
+        /// A key got a new secret.
+        KEY_ROTATED = "key.rotated",
+        /// A key was revoked.
+        KEY_REVOKED = "key.revoked",
+        /// A tenant was made.
+        TENANT_CREATED = "tenant.created",
+        /// A ticket for a stream was made.
+        TICKET_CREATED = "ticket.created",
+        /// The master key was used.
+        MASTER_USED = "master.used",
+        /// A secret was fetched by its claim link.
+        SECRET_CLAIMED = "secret.claimed",
     }
 }
 
-/// What it was done to.
+/// What it was done to: a kind and an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A key.
-    Key(KeyId),
-    /// A tenant.
-    Tenant(TenantId),
-    /// A job.
-    Job(JobId),
-    /// A webhook.
-    Webhook(WebhookId),
-    /// A delivery of a webhook.
-    Delivery(DeliveryId),
-    /// A worker.
-    Worker(WorkerId),
+pub struct Target {
+    kind: &'static str,
+    id: String,
 }
 
 impl Target {
-    /// `key`, `tenant`, `job`, `webhook`, `delivery` or `worker`.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Key(_) => "key",
-            Self::Tenant(_) => "tenant",
-            Self::Job(_) => "job",
-            Self::Webhook(_) => "webhook",
-            Self::Delivery(_) => "delivery",
-            Self::Worker(_) => "worker",
-        }
+    /// Something of this kind. A service names the kinds of its own.
+    pub fn new(kind: &'static str, id: impl fmt::Display) -> Self {
+        Self { kind, id: id.to_string() }
     }
-}
 
-/// The id alone.
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(id) => id.fmt(f),
-            Self::Tenant(id) => id.fmt(f),
-            Self::Job(id) => id.fmt(f),
-            Self::Webhook(id) => id.fmt(f),
-            Self::Delivery(id) => id.fmt(f),
-            Self::Worker(id) => id.fmt(f),
-        }
+    /// A key.
+    pub fn key(id: KeyId) -> Self {
+        Self::new("key", id)
+    }
+
+    /// A tenant.
+    pub fn tenant(id: &TenantId) -> Self {
+        Self::new("tenant", id)
+    }
+
+    /// `key`, `tenant`, or a kind of the service.
+    pub const fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The id alone.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 }
 
@@ -190,7 +156,7 @@ impl AuditRecord {
             door: door.to_string(),
             action: entry.action.as_str().to_owned(),
             target_kind: entry.target.kind().to_owned(),
-            target_id: entry.target.to_string(),
+            target_id: entry.target.id().to_owned(),
             address: address.map(|address| address.to_string()),
             request_id: request_id.as_ref().map(|id| id.as_str().to_owned()),
             detail: entry.detail.clone(),

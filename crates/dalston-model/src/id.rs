@@ -1,7 +1,6 @@
 //! The ids: UUIDv7 with a prefix each, parsed in their canonical form, in any case.
 
-use crate::{Entropy, EntropyError, Event, Timestamp, text::looks_secret};
-use sha2::{Digest, Sha256};
+use crate::{Entropy, EntropyError, Timestamp, text::looks_secret};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use uuid::Uuid;
@@ -11,78 +10,83 @@ use uuid::Uuid;
 #[error("not an id")]
 pub struct IdError;
 
-/// Makes an id type: its name, the prefix of its text, and the form of the UUID behind the prefix.
+/// Makes an id type: its name, the prefix of its text, and the form of the UUID behind the prefix (`simple` or
+/// `hyphenated`).
+///
+/// ```
+/// use dalston_model::{SeededEntropy, Timestamp, id_type};
+///
+/// id_type! {
+///     /// A note: `note_` and 32 hex digits.
+///     NoteId, "note_", simple
+/// }
+///
+/// let id = NoteId::new(Timestamp::from_secs(1_767_225_600), &SeededEntropy::new(1))?;
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// # Ok::<(), dalston_model::EntropyError>(())
+/// ```
+#[macro_export]
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $form:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Uuid);
+        pub struct $name($crate::Uuid);
 
         impl $name {
             /// A new UUIDv7 (RFC 9562): the time `at` in milliseconds, then 74 random bits.
-            pub fn new(at: Timestamp, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-                let mut random = [0; 10];
-                entropy.fill(&mut random)?;
-                let millis = u64::try_from(at.as_millis()).unwrap_or(0);
-                Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
+            pub fn new(at: $crate::Timestamp, entropy: &dyn $crate::Entropy) -> Result<Self, $crate::EntropyError> {
+                $crate::uuid_at(at, entropy).map(Self)
             }
 
             /// The id of this UUID, as a store keeps it.
-            pub const fn from_uuid(uuid: Uuid) -> Self {
+            pub const fn from_uuid(uuid: $crate::Uuid) -> Self {
                 Self(uuid)
             }
 
             /// The UUID without its prefix.
-            pub const fn as_uuid(&self) -> &Uuid {
+            pub const fn as_uuid(&self) -> &$crate::Uuid {
                 &self.0
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!($prefix, "{}"), self.0.$form())
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
             }
         }
 
-        impl FromStr for $name {
-            type Err = IdError;
+        impl std::str::FromStr for $name {
+            type Err = $crate::IdError;
 
-            fn from_str(text: &str) -> Result<Self, IdError> {
+            fn from_str(text: &str) -> Result<Self, $crate::IdError> {
                 // Lower case out, any case in (RFC 9562 §4).
                 let text = text.to_ascii_lowercase();
-                let uuid = text.strip_prefix($prefix).ok_or(IdError)?;
-                let id = Self(Uuid::try_parse(uuid).map_err(|_| IdError)?);
-                if id.to_string() == text { Ok(id) } else { Err(IdError) }
+                let uuid = text.strip_prefix($prefix).ok_or($crate::IdError)?;
+                let id = Self($crate::Uuid::try_parse(uuid).map_err(|_| $crate::IdError)?);
+                if id.to_string() == text { Ok(id) } else { Err($crate::IdError) }
             }
         }
     };
 }
 
+/// A new UUIDv7 (RFC 9562): the time `at` in milliseconds, then 74 random bits.
+#[doc(hidden)]
+pub fn uuid_at(at: Timestamp, entropy: &dyn Entropy) -> Result<Uuid, EntropyError> {
+    let mut random = [0; 10];
+    entropy.fill(&mut random)?;
+    let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
 id_type! {
     /// An API key: 36 characters, lower case, with hyphens.
     KeyId, "", hyphenated
-}
-id_type! {
-    /// A transcription job: `job_` and 32 hex digits.
-    JobId, "job_", simple
-}
-id_type! {
-    /// A transcription stream: `sess_` and 32 hex digits.
-    SessionId, "sess_", simple
-}
-id_type! {
-    /// A webhook: `wh_` and 32 hex digits.
-    WebhookId, "wh_", simple
-}
-id_type! {
-    /// The delivery of an event to a webhook: `msg_` and 32 hex digits.
-    DeliveryId, "msg_", simple
 }
 
 id_type! {
@@ -92,17 +96,6 @@ id_type! {
 id_type! {
     /// One run of a node, as it counts usage and shares a counter of limits: `node_` and 32 hex digits.
     NodeId, "node_", simple
-}
-
-impl DeliveryId {
-    /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a
-    /// SHA-256).
-    pub fn of(event: &Event, webhook: WebhookId) -> Self {
-        let digest: [u8; 32] = Sha256::digest(format!("{} {} {webhook}", event.kind, event.subject)).into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
-    }
 }
 
 /// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}` and is no key, else a new one. It is made
@@ -119,7 +112,7 @@ impl RequestId {
     /// A new one: 32 hex digits of a UUIDv7.
     pub fn new(at: Timestamp, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let mut text = [0; Self::LONGEST];
-        SessionId::new(at, entropy)?.as_uuid().simple().encode_lower(&mut text);
+        uuid_at(at, entropy)?.simple().encode_lower(&mut text);
         Ok(Self { text, length: 32 })
     }
 
@@ -174,12 +167,12 @@ mod tests {
 
     #[test]
     fn an_id_is_read_in_its_canonical_form_in_any_case() {
-        let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), &SeededEntropy::new(1)).unwrap();
-        assert_eq!(id.to_string().len(), 36);
+        let id = LeaseId::new(Timestamp::from_millis(1_700_000_000_000), &SeededEntropy::new(1)).unwrap();
+        assert_eq!(id.to_string().len(), 38);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
-        for wrong in [id.as_uuid().to_string(), format!("job_{}", id.as_uuid()), format!(" {id}")] {
-            assert_eq!(wrong.parse::<JobId>(), Err(IdError), "{wrong}");
+        for wrong in [id.as_uuid().to_string(), format!("lease_{}", id.as_uuid()), format!(" {id}")] {
+            assert_eq!(wrong.parse::<LeaseId>(), Err(IdError), "{wrong}");
         }
         assert!("{550e8400-e29b-41d4-a716-446655440000}".parse::<KeyId>().is_err());
         assert!("550e8400-e29b-41d4-a716-446655440000".parse::<KeyId>().is_ok());

@@ -1,6 +1,6 @@
-//! What things are: ids, scopes, keys, tenants, jobs, usage, pages, clock.
+//! What things are: ids, scopes, keys, tenants, usage, audit, pages, clock.
 //!
-//! No I/O, no async, nothing of the wire or of a database: each boundary has its own view of these.
+//! No I/O, no async, nothing of the wire or of a database, nothing of what the guarded service does: each boundary has its own view of these.
 
 mod actor;
 mod audit;
@@ -9,7 +9,6 @@ mod code;
 mod digest;
 mod entropy;
 mod id;
-mod job;
 mod key;
 mod key_scopes;
 mod known_scopes;
@@ -17,23 +16,19 @@ mod limit;
 mod own_scope;
 mod page;
 mod principal;
-mod quota;
 mod scope;
 mod scope_set;
 mod tenant;
 mod text;
 mod usage;
-mod webhook;
-mod worker;
 
 pub use actor::{Actor, Door, Source};
-pub use audit::{Action, AuditEntry, AuditHash, AuditRecord, Target};
+pub use audit::{Action, AuditEntry, AuditHash, AuditRecord, KeyAction, Target};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
 pub use code::ErrorCode;
 pub use digest::KeyDigest;
 pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, Stretched};
-pub use id::{DeliveryId, IdError, JobId, KeyId, LeaseId, NodeId, RequestId, SessionId, WebhookId};
-pub use job::{Audio, Job, JobOptions, JobStatus};
+pub use id::{IdError, KeyId, LeaseId, NodeId, RequestId};
 pub use key::{Key, KeyPatch, KeyState};
 pub use key_scopes::{KeyScopes, ScopeError};
 pub use known_scopes::{KnownScopes, ScopeNameError};
@@ -41,11 +36,10 @@ pub use limit::{RateLimit, RateLimitError};
 pub use own_scope::OwnScope;
 pub use page::{Cursor, CursorError, Page, PageLimit, PageRequest, Start};
 pub use principal::{Principal, PrincipalKind};
-pub use quota::{Account, Amount, Excess, Limited, Metered, MeteredDay, Quota, Subject};
 pub use scope::Scope;
 pub use scope_set::ScopeSet;
 pub use tenant::{Tenant, TenantId};
 pub use text::{Description, FileName, Metadata, Name, TextError, is_invisible};
 pub use usage::{Day, Refused, Usage, UsageDelta, UsageStep};
-pub use webhook::{Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookPatch, WebhookSecret};
-pub use worker::{NewSession, Worker, WorkerId, WorkerLoad};
+#[doc(hidden)]
+pub use {id::uuid_at, uuid::Uuid};

@@ -65,8 +65,6 @@ pub struct Tenant {
     pub name: Option<Name>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Ended jobs are kept for so many days; `None`: for ever, unless the node's setting says otherwise.
-    pub retention_days: Option<u32>,
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::{Settings, admin_box};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, PlainKey};
 use dalston_service::Services;
-use dalston_store::{Found, Mark, SharedStore};
+use dalston_store::{Found, Mark};
+use dalston_work::SharedWorkStorage;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -36,7 +37,7 @@ pub(crate) struct FirstKey<'a> {
     /// How secrets look, and how they are digested.
     pub(crate) gate: &'a Gate,
     /// Where keys are.
-    pub(crate) store: &'a SharedStore,
+    pub(crate) store: &'a SharedWorkStorage,
 }
 
 impl FirstKey<'_> {

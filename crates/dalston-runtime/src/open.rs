@@ -3,10 +3,11 @@
 use crate::StoreUrl;
 use anyhow::{Context, Result, anyhow};
 use dalston_model::SharedClock;
-use dalston_store::{LimitStore, MemoryStore, SharedStore};
+use dalston_store::LimitStore;
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
+use dalston_work::{MemoryStore, SharedWorkStorage};
 use std::{sync::Arc, time::Duration};
 
 /// A store call that takes longer is an outage.
@@ -17,7 +18,7 @@ const CONNECTIONS: u8 = 16;
 /// An open engine.
 pub struct Opened {
     /// The store.
-    pub store: SharedStore,
+    pub store: SharedWorkStorage,
     /// Its counter of requests, where it has one that nodes share.
     pub limits: Option<Arc<dyn LimitStore>>,
 }
@@ -29,13 +30,13 @@ pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> 
         StoreUrl::Memory => Ok(Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None }),
         StoreUrl::Sqlite(path) => {
             let options = SqliteOptions { path: path.clone(), deadline: DEADLINE };
-            let store = SqliteStore::open(&options, clock.clone()).await;
+            let store = SqliteStore::open_with_work(&options, clock.clone()).await;
             let store = store.with_context(|| format!("the database {} cannot be opened", path.display()))?;
             Ok(Opened { store: Arc::new(store), limits: None })
         }
         StoreUrl::Postgres(url) => {
             let options = PostgresOptions { url: url.to_string(), deadline: DEADLINE, connections: CONNECTIONS.into() };
-            let store = PostgresStore::connect(&options, None).await;
+            let store = PostgresStore::connect_with_work(&options, None).await;
             let store = Arc::new(store.context("the Postgres store cannot be opened")?);
             Ok(Opened { store: store.clone(), limits: Some(store) })
         }

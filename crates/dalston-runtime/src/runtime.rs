@@ -13,9 +13,10 @@ use dalston_engine::{DecoderProgram, Decoders, Engine};
 use dalston_limit::{Limiter, Rates, Shared};
 use dalston_model::{NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
-use dalston_store::{FeedStore, SharedStore};
+use dalston_store::FeedStore;
 use dalston_stream::{OwnWorker, Vad};
 use dalston_webhook::{Networks, Sender};
+use dalston_work::SharedWorkStorage;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
@@ -84,7 +85,7 @@ pub struct Runtime {
     webhook_networks: Networks,
     webhook_patience: Duration,
     limiter: Limiter,
-    store: SharedStore,
+    store: SharedWorkStorage,
     feed: Arc<ChangeFeed>,
     usage: UsageWriter,
 }

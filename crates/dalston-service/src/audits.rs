@@ -3,7 +3,8 @@
 use crate::{ServiceError, ServiceResult, Shares};
 use dalston_auth::{Need, Permit, rights};
 use dalston_model::{Action, Actor, AuditHash, PageLimit, Scope, TenantId, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, SharedStore};
+use dalston_store::{AuditPage, AuditQuery};
+use dalston_work::SharedWorkStorage;
 use std::sync::Arc;
 
 /// Records that are read at once.
@@ -54,12 +55,12 @@ pub struct Verified {
 
 /// The use cases on the audit log.
 pub struct Audits {
-    store: SharedStore,
+    store: SharedWorkStorage,
     following: Arc<Shares<TenantId>>,
 }
 
 impl Audits {
-    pub(crate) fn new(store: SharedStore) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage) -> Self {
         Self { store, following: Shares::of_callers(AT_ONCE) }
     }
 

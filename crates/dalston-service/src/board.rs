@@ -1,8 +1,8 @@
 //! What the parts of a node tell each other about jobs: that one came, that one changed, that one is to stop.
 
 use crate::{Crowd, Place, Shares};
-use dalston_model::{JobId, TenantId};
-use dalston_store::Lease;
+use dalston_model::TenantId;
+use dalston_work::{JobId, Lease};
 use std::{
     collections::HashMap,
     sync::{

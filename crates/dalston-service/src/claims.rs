@@ -3,8 +3,8 @@
 use crate::{Secret, ServiceError, ServiceResult, token};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, aead::Aead};
 use dalston_auth::{Gate, SecretText, Ticket};
-use dalston_model::{Action, AuditEntry, SharedClock, SharedEntropy, Source, Target, TenantId};
-use dalston_store::SharedStore;
+use dalston_model::{AuditEntry, KeyAction, SharedClock, SharedEntropy, Source, Target, TenantId};
+use dalston_work::{SharedWorkStorage, WorkTarget};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -35,7 +35,7 @@ pub struct Claimed {
 
 /// The use cases on claims.
 pub struct Claims {
-    store: SharedStore,
+    store: SharedWorkStorage,
     gate: Arc<Gate>,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -45,7 +45,7 @@ impl Claims {
     /// A claim is good for five minutes.
     pub const LIFE: Duration = Duration::from_mins(5);
 
-    pub(crate) fn new(store: SharedStore, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { store, gate, clock, entropy }
     }
 
@@ -53,9 +53,13 @@ impl Claims {
     pub async fn offer(&self, tenant: &TenantId, of: &Target, secret: &Secret) -> ServiceResult<String> {
         let token = format!("dc_{}", token::mint::<32>(&*self.entropy)?);
         let sealed = seal(&token, secret)?;
-        let text =
-            json!(Waiting { tenant: tenant.to_string(), name: secret.name().to_owned(), key: of.to_string(), sealed })
-                .to_string();
+        let text = json!(Waiting {
+            tenant: tenant.to_string(),
+            name: secret.name().to_owned(),
+            key: of.id().to_owned(),
+            sealed
+        })
+        .to_string();
         let kept = self.store.put_note(&name(&token)?, None, &text, Self::LIFE).await?;
         if kept { Ok(token) } else { Err(ServiceError::Internal) }
     }
@@ -70,7 +74,7 @@ impl Claims {
         let (tenant, target, claimed) = self.waiting(token).await?;
         self.store.take_note(&name(token)?).await?.ok_or(ServiceError::NotFound(NOUN))?;
         let time = self.clock.now();
-        let entry = AuditEntry { time, tenant, source, action: Action::SecretClaimed, target, detail: json!({}) };
+        let entry = AuditEntry { time, tenant, source, action: KeyAction::SECRET_CLAIMED, target, detail: json!({}) };
         self.store.record(&entry).await?;
         Ok(claimed)
     }
@@ -84,9 +88,9 @@ impl Claims {
         let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
         let name = Secret::NAMES.into_iter().find(|known| *known == name).ok_or(ServiceError::Internal)?;
         let (target, is_good) = match (key.parse(), key.parse()) {
-            (Ok(key), _) if name == Secret::TICKET => (Target::Key(key), self.is_unused_ticket(&secret).await?),
-            (Ok(key), _) => (Target::Key(key), self.opens_key(&secret).await?),
-            (_, Ok(hook)) => (Target::Webhook(hook), self.store.webhook(&tenant, hook).await?.is_some()),
+            (Ok(key), _) if name == Secret::TICKET => (Target::key(key), self.is_unused_ticket(&secret).await?),
+            (Ok(key), _) => (Target::key(key), self.opens_key(&secret).await?),
+            (_, Ok(hook)) => (WorkTarget::Webhook(hook).into(), self.store.webhook(&tenant, hook).await?.is_some()),
             _ => return Err(ServiceError::Internal),
         };
         if is_good { Ok((tenant, target, Claimed { name, secret })) } else { Err(ServiceError::NotFound(NOUN)) }

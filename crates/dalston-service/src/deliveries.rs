@@ -1,12 +1,12 @@
 //! Deliveries of webhooks: taken from the outbox, sent, and tried again for about an hour.
 
 use crate::{ServiceResult, hand::Hand};
-use dalston_model::{
-    Action, AuditEntry, Delivery, PageRequest, SharedClock, SharedEntropy, Source, Target, Timestamp, Webhook,
-    WebhookId, WebhookPatch,
-};
-use dalston_store::{Attempted, DueDelivery, SharedStore, StoreResult};
+use dalston_model::{AuditEntry, PageRequest, SharedClock, SharedEntropy, Source, Timestamp};
+use dalston_store::StoreResult;
 use dalston_webhook::{Fault, Letter, Sender};
+use dalston_work::{
+    Attempted, Delivery, DueDelivery, SharedWorkStorage, Webhook, WebhookId, WebhookPatch, WorkAction, WorkTarget,
+};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -33,14 +33,14 @@ const SWEPT: u32 = 1_000;
 
 /// Makes deliveries.
 pub struct Deliveries {
-    store: SharedStore,
+    store: SharedWorkStorage,
     clock: SharedClock,
     entropy: SharedEntropy,
     due: Notify,
 }
 
 impl Deliveries {
-    pub(crate) fn new(store: SharedStore, clock: SharedClock, entropy: SharedEntropy) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { store, clock, entropy, due: Notify::new() }
     }
 
@@ -213,8 +213,8 @@ fn disabled(webhook: &Webhook, time: Timestamp, detail: Value) -> AuditEntry {
         time,
         tenant: webhook.tenant.clone(),
         source: Source::gateway(),
-        action: Action::WebhookDisabled,
-        target: Target::Webhook(webhook.id),
+        action: WorkAction::WEBHOOK_DISABLED,
+        target: WorkTarget::Webhook(webhook.id).into(),
         detail,
     }
 }

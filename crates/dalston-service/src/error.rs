@@ -1,8 +1,9 @@
 //! What a use case says when it does not do what it was asked.
 
 use dalston_auth::{AuthError, FieldError, PepperError, Refusal};
-use dalston_model::{EntropyError, ErrorCode, Excess, Limited, Timestamp};
+use dalston_model::{EntropyError, ErrorCode, Timestamp};
 use dalston_store::StoreError;
+use dalston_work::{Excess, QuotaKind};
 use std::borrow::Cow;
 use thiserror::Error;
 
@@ -83,7 +84,7 @@ impl ServiceError {
     /// any time, and a minute is a fair guess.
     pub fn excess(excess: Excess, now: Timestamp) -> Self {
         let of_day = now.as_secs().rem_euclid(86_400).unsigned_abs();
-        let retry_after = if excess.limit == Limited::Seconds { 86_400 - of_day } else { 60 };
+        let retry_after = if excess.limit == QuotaKind::Seconds { 86_400 - of_day } else { 60 };
         Self::Excess { excess, retry_after }
     }
 

@@ -1,7 +1,7 @@
 //! The deliveries that this node has taken: so many go at once, so many of one tenant, and so many to one webhook.
 
-use dalston_model::{TenantId, WebhookId};
-use dalston_store::DueDelivery;
+use dalston_model::TenantId;
+use dalston_work::{DueDelivery, WebhookId};
 use std::collections::{HashMap, VecDeque};
 use tokio::task;
 

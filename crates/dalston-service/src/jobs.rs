@@ -5,11 +5,12 @@ use crate::{
 };
 use dalston_auth::{AuthError, FieldError, Gate, Permit, Refusal, Repeat, Right, rights};
 use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
-use dalston_model::{
-    Action, Audio, AuditEntry, FileName, Job, JobId, JobOptions, JobStatus, Metadata, Page, PageRequest, SharedClock,
-    SharedEntropy, Target,
+use dalston_model::{AuditEntry, FileName, Metadata, Page, PageRequest, SharedClock, SharedEntropy};
+use dalston_store::Repeated;
+use dalston_work::{
+    Audio, CancelJob, DeleteJob, InsertJob, Job, JobId, JobOptions, JobStatus, Lease, SharedWorkStorage, WorkAction,
+    WorkStorage, WorkTarget,
 };
-use dalston_store::{CancelJob, DeleteJob, InsertJob, Lease, Repeated, SharedStore, Store};
 use serde_json::json;
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::{fs::File, time::sleep};
@@ -52,7 +53,7 @@ impl SeesJobs for rights::JobsWrite {}
 
 /// The use cases on jobs.
 pub struct Jobs {
-    pub(crate) store: SharedStore,
+    pub(crate) store: SharedWorkStorage,
     pub(crate) gate: Arc<Gate>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) board: Arc<Board>,
@@ -125,7 +126,7 @@ impl Jobs {
         };
         let claim = repeat.map(|repeat| repeat.claim(permit, "jobs.create", now));
         let detail = json!({"size_bytes": job.size_bytes, "format": job.audio.format});
-        let entry = permit.entry(now, Action::JobCreated, Target::Job(job.id), detail);
+        let entry = permit.entry(now, WorkAction::JOB_CREATED, WorkTarget::Job(job.id).into(), detail);
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let (inserted, job) = to_its_end(async move {
             blobs.put(&staged).await?;
@@ -263,7 +264,7 @@ impl Jobs {
     /// Cancels a job that has not ended.
     pub async fn cancel(&self, permit: &Permit<rights::JobsWrite>, id: JobId) -> ServiceResult<Cancelled> {
         let now = self.clock.now();
-        let entry = permit.entry(now, Action::JobCancelled, Target::Job(id), json!({}));
+        let entry = permit.entry(now, WorkAction::JOB_CANCELLED, WorkTarget::Job(id).into(), json!({}));
         match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
             CancelJob::Cancelled => {
                 self.board.changed(id);
@@ -283,7 +284,7 @@ impl Jobs {
     /// Deletes an ended job: its row, then its audio and its transcript.
     pub async fn purge(&self, permit: &Permit<rights::JobsWrite>, id: JobId) -> ServiceResult<()> {
         let job = self.get(permit, id).await?;
-        let entry = permit.entry(self.clock.now(), Action::JobDeleted, Target::Job(id), json!({}));
+        let entry = permit.entry(self.clock.now(), WorkAction::JOB_DELETED, WorkTarget::Job(id).into(), json!({}));
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let erased = to_its_end(async move { erase(&*store, &blobs, &job, &entry).await }).await?;
         match erased {
@@ -310,7 +311,12 @@ impl Jobs {
 
 /// Deletes a job that has ended: its row, then what is kept of it. What a crash or an outage leaves of that is for
 /// recovery: the job is gone, and a repeated request would not find it.
-pub(crate) async fn erase(store: &dyn Store, blobs: &Blobs, job: &Job, entry: &AuditEntry) -> ServiceResult<DeleteJob> {
+pub(crate) async fn erase(
+    store: &dyn WorkStorage,
+    blobs: &Blobs,
+    job: &Job,
+    entry: &AuditEntry,
+) -> ServiceResult<DeleteJob> {
     let erased = store.delete_job(&job.tenant, job.id, entry).await?;
     if erased == DeleteJob::Deleted {
         let lease = views::fence(job).map(|fence| Lease { tenant: job.tenant.clone(), job: job.id, fence });

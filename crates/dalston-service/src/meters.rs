@@ -2,8 +2,8 @@
 
 use crate::{ServiceError, ServiceResult};
 use dalston_auth::{Permit, Refusal, Right, rights};
-use dalston_model::{Action, Day, KeyId, MeteredDay, Quota, SharedClock, Subject, Target, TenantId};
-use dalston_store::SharedStore;
+use dalston_model::{Day, KeyId, SharedClock, Target, TenantId};
+use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, Subject, WorkAction};
 use serde_json::json;
 
 /// Audio is shown for so many days.
@@ -25,18 +25,18 @@ impl Meter {
     pub fn seconds_left(&self) -> Option<u64> {
         let today = self.days.iter().find(|day| day.day == self.today);
         let used = today.map_or(0, |day| day.jobs_ms + day.streams_ms);
-        self.quota.seconds_per_day.map(|most| (u64::from(most) * 1_000).saturating_sub(used) / 1_000)
+        self.quota.limit(QuotaKind::Seconds).map(|most| (u64::from(most) * 1_000).saturating_sub(used) / 1_000)
     }
 }
 
 /// The use cases on meters.
 pub struct Meters {
-    store: SharedStore,
+    store: SharedWorkStorage,
     clock: SharedClock,
 }
 
 impl Meters {
-    pub(crate) fn new(store: SharedStore, clock: SharedClock) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock) -> Self {
         Self { store, clock }
     }
 
@@ -58,7 +58,7 @@ impl Meters {
             return Err(Refusal::InsufficientScope(beyond).into());
         }
         let subject = Subject::Key(key.tenant, id);
-        if self.set(permit, &subject, Target::Key(id), quota).await? {
+        if self.set(permit, &subject, Target::key(id), quota).await? {
             self.read(&subject).await
         } else {
             Err(unknown())
@@ -73,7 +73,7 @@ impl Meters {
         quota: &Quota,
     ) -> ServiceResult<Meter> {
         let subject = Subject::Tenant(tenant.clone());
-        if self.set(permit, &subject, Target::Tenant(tenant), quota).await? {
+        if self.set(permit, &subject, Target::tenant(&tenant), quota).await? {
             self.read(&subject).await
         } else {
             Err(ServiceError::NotFound("Tenant"))
@@ -87,7 +87,7 @@ impl Meters {
         target: Target,
         quota: &Quota,
     ) -> ServiceResult<bool> {
-        let mut entry = permit.entry(self.clock.now(), Action::QuotaChanged, target, json!(quota));
+        let mut entry = permit.entry(self.clock.now(), WorkAction::QUOTA_CHANGED, target, json!(quota));
         entry.tenant = subject.tenant().clone();
         Ok(self.store.set_quota(subject, quota, &entry).await?)
     }

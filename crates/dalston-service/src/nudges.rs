@@ -2,8 +2,8 @@
 
 use crate::{NudgeResult, SentView, ServiceError, ServiceResult, Undelivered, Voice, token};
 use dalston_auth::{AuthError, Mask, Permit, Repeat, rights};
-use dalston_model::{Action, KeyDigest, SharedClock, Target};
-use dalston_store::SharedStore;
+use dalston_model::{KeyDigest, SharedClock, Target};
+use dalston_work::{SharedWorkStorage, WorkAction};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -59,14 +59,14 @@ struct Kept {
 
 /// The use cases on nudges.
 pub struct Nudges {
-    store: SharedStore,
+    store: SharedWorkStorage,
     clock: SharedClock,
     voice: Voice,
     mask: Arc<Mask>,
 }
 
 impl Nudges {
-    pub(crate) fn new(store: SharedStore, clock: SharedClock, voice: Voice, mask: Arc<Mask>) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, voice: Voice, mask: Arc<Mask>) -> Self {
         Self { store, clock, voice, mask }
     }
 
@@ -162,8 +162,8 @@ impl Nudges {
         let failed = u32::try_from(results.len()).unwrap_or(u32::MAX) - sent;
         let mode = nudge.wording.as_str();
         let detail = json!({"mode": mode, "sent": sent, "failed": failed});
-        let target = Target::Tenant(permit.tenant().clone());
-        let entry = permit.entry(self.clock.now(), Action::NudgeSent, target, detail);
+        let target = Target::tenant(permit.tenant());
+        let entry = permit.entry(self.clock.now(), WorkAction::NUDGE_SENT, target, detail);
         if let Err(error) = self.store.record(&entry).await {
             tracing::error!(%error, "a nudge could not be recorded");
         }

@@ -4,7 +4,7 @@
 use crate::{ServiceError, ServiceResult, token};
 use dalston_auth::Caller;
 use dalston_model::{Door, SharedClock, SharedEntropy, Timestamp};
-use dalston_store::SharedStore;
+use dalston_work::SharedWorkStorage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -51,7 +51,7 @@ struct Waiting {
 
 /// The use cases on proposals.
 pub struct Proposals {
-    store: SharedStore,
+    store: SharedWorkStorage,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
@@ -60,7 +60,7 @@ impl Proposals {
     /// A proposal is good for five minutes.
     pub const LIFE: Duration = Duration::from_mins(5);
 
-    pub(crate) fn new(store: SharedStore, clock: SharedClock, entropy: SharedEntropy) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { store, clock, entropy }
     }
 

@@ -1,8 +1,9 @@
 //! The status report: one struct for every door. A figure is measured, or null.
 
 use crate::{ChatState, DispatcherReport, Process};
-use dalston_model::{Timestamp, Webhook};
+use dalston_model::Timestamp;
 use dalston_store::KeyFigures;
+use dalston_work::Webhook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

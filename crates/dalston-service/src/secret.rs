@@ -1,7 +1,8 @@
 //! A secret that was made: it goes beside an answer, never in it.
 
 use dalston_auth::PlainKey;
-use dalston_model::{Key, Target, TenantId, Webhook, WebhookSecret};
+use dalston_model::{Key, Target, TenantId};
+use dalston_work::{Webhook, WebhookSecret, WorkTarget};
 
 /// A secret that was made.
 #[derive(Debug)]
@@ -52,11 +53,15 @@ pub struct IssuedSecret {
 impl IssuedSecret {
     /// Of a key.
     pub fn key(key: &Key, secret: PlainKey) -> Self {
-        Self { secret: Secret::Key(secret), tenant: key.tenant.clone(), of: Target::Key(key.id) }
+        Self { secret: Secret::Key(secret), tenant: key.tenant.clone(), of: Target::key(key.id) }
     }
 
     /// Of a webhook.
     pub fn webhook(webhook: &Webhook, secret: WebhookSecret) -> Self {
-        Self { secret: Secret::Webhook(secret), tenant: webhook.tenant.clone(), of: Target::Webhook(webhook.id) }
+        Self {
+            secret: Secret::Webhook(secret),
+            tenant: webhook.tenant.clone(),
+            of: WorkTarget::Webhook(webhook.id).into(),
+        }
     }
 }

@@ -8,14 +8,14 @@ use crate::{
 use dalston_auth::{ChangeFeed, Gate, Keys, Mask, Observation};
 use dalston_engine::{Decoders, Engine};
 use dalston_model::{SharedClock, SharedEntropy};
-use dalston_store::SharedStore;
 use dalston_webhook::Networks;
+use dalston_work::SharedWorkStorage;
 use std::sync::Arc;
 
 /// What the use cases are made of.
 pub struct ServicesParts {
     /// Where everything is.
-    pub store: SharedStore,
+    pub store: SharedWorkStorage,
     /// Who may do what.
     pub gate: Arc<Gate>,
     /// The use cases on keys.

@@ -5,8 +5,9 @@ use crate::{
     Report, Requests, StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
 };
 use dalston_auth::{ChangeFeed, FeedPosition, Gate, MemoryFigures, Need, Permit, rights};
-use dalston_model::{Actor, PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp, WorkerLoad};
-use dalston_store::{ActiveJobs, PoolFigures, SharedStore};
+use dalston_model::{Actor, PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp};
+use dalston_store::PoolFigures;
+use dalston_work::{ActiveJobs, SharedWorkStorage, WorkerLoad};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
@@ -19,7 +20,7 @@ pub type Settings = Map<String, Value>;
 
 /// What the report is made from.
 pub(crate) struct StatusParts {
-    pub(crate) store: SharedStore,
+    pub(crate) store: SharedWorkStorage,
     pub(crate) gate: Arc<Gate>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) dispatcher: Arc<Dispatcher>,
@@ -33,7 +34,7 @@ pub(crate) struct StatusParts {
 
 /// Makes the report.
 pub struct Status {
-    store: SharedStore,
+    store: SharedWorkStorage,
     gate: Arc<Gate>,
     streams: Arc<Streams>,
     dispatcher: Arc<Dispatcher>,

@@ -2,20 +2,20 @@
 
 use crate::{Crowd, ServiceError, ServiceResult};
 use dalston_auth::{Permit, rights};
-use dalston_model::{Action, Name, Page, PageRequest, SharedClock, Target, Tenant, TenantId};
-use dalston_store::SharedStore;
+use dalston_model::{KeyAction, Name, Page, PageRequest, SharedClock, Target, Tenant, TenantId};
+use dalston_work::{SharedWorkStorage, WorkAction};
 use serde_json::json;
 use std::sync::Arc;
 
 /// The use cases on tenants.
 pub struct Tenants {
-    store: SharedStore,
+    store: SharedWorkStorage,
     clock: SharedClock,
     crowd: Arc<Crowd>,
 }
 
 impl Tenants {
-    pub(crate) fn new(store: SharedStore, clock: SharedClock, crowd: Arc<Crowd>) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, crowd: Arc<Crowd>) -> Self {
         Self { store, clock, crowd }
     }
 
@@ -47,9 +47,16 @@ impl Tenants {
         self.insert(permit, id, None).await.map(|_| ())
     }
 
-    /// A page of all tenants.
-    pub async fn list(&self, _permit: &Permit<rights::Platform>, page: &PageRequest) -> ServiceResult<Page<Tenant>> {
-        Ok(self.store.tenants(page).await?)
+    /// A page of all tenants, each with the days that its ended jobs are kept.
+    pub async fn list(
+        &self,
+        _permit: &Permit<rights::Platform>,
+        page: &PageRequest,
+    ) -> ServiceResult<Page<(Tenant, Option<u32>)>> {
+        let Page { items, next } = self.store.tenants(page).await?;
+        let ids: Vec<TenantId> = items.iter().map(|tenant| tenant.id.clone()).collect();
+        let items = items.into_iter().zip(self.store.retention(&ids).await?).collect();
+        Ok(Page { items, next })
     }
 
     /// Sets for how many days the tenant's ended jobs are kept; `None`: as the node's setting says.
@@ -59,9 +66,9 @@ impl Tenants {
         id: &TenantId,
         days: Option<u32>,
     ) -> ServiceResult<Tenant> {
-        let target = Target::Tenant(id.clone());
+        let target = Target::tenant(id);
         let detail = json!({"retention_days": days});
-        let mut entry = permit.entry(self.clock.now(), Action::RetentionChanged, target, detail);
+        let mut entry = permit.entry(self.clock.now(), WorkAction::RETENTION_CHANGED, target, detail);
         entry.tenant = id.clone();
         let unknown = ServiceError::NotFound("Tenant");
         if !self.store.set_retention(id, days, &entry).await? {
@@ -77,9 +84,9 @@ impl Tenants {
         name: Option<Name>,
     ) -> ServiceResult<(Tenant, bool)> {
         let created_at = self.clock.now();
-        let tenant = Tenant { id: id.clone(), name, created_at, retention_days: None };
-        let target = Target::Tenant(id.clone());
-        let mut entry = permit.entry(created_at, Action::TenantCreated, target, json!({"name": tenant.name}));
+        let tenant = Tenant { id: id.clone(), name, created_at };
+        let target = Target::tenant(&id);
+        let mut entry = permit.entry(created_at, KeyAction::TENANT_CREATED, target, json!({"name": tenant.name}));
         entry.tenant = id;
         let made = self.store.insert_tenant(&tenant, &entry).await?;
         self.crowd.saw(&tenant.id);

@@ -2,8 +2,8 @@
 
 use crate::{IssuedSecret, Secret, ServiceError, ServiceResult};
 use dalston_auth::{Gate, Permit, Ticket, rights};
-use dalston_model::{Action, SharedClock, SharedEntropy, Target, Timestamp};
-use dalston_store::SharedStore;
+use dalston_model::{KeyAction, SharedClock, SharedEntropy, Target, Timestamp};
+use dalston_work::SharedWorkStorage;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
@@ -22,14 +22,19 @@ pub struct TicketAsk {
 
 /// The use cases on tickets.
 pub struct Tickets {
-    store: SharedStore,
+    store: SharedWorkStorage,
     gate: Arc<Gate>,
     clock: SharedClock,
     entropy: SharedEntropy,
 }
 
 impl Tickets {
-    pub(crate) const fn new(store: SharedStore, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
+    pub(crate) const fn new(
+        store: SharedWorkStorage,
+        gate: Arc<Gate>,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Self {
         Self { store, gate, clock, entropy }
     }
 
@@ -56,13 +61,13 @@ impl Tickets {
             session_limit,
         };
         // A record of a ticket that was not made does no harm; a ticket without a record would.
-        self.store.record(&permit.entry(now, Action::TicketCreated, Target::Key(key.id), detail)).await?;
+        self.store.record(&permit.entry(now, KeyAction::TICKET_CREATED, Target::key(key.id), detail)).await?;
         let name = Ticket::name(self.gate.digester(), &secret);
         if !self.store.put_note(&name, None, &ticket.to_note(), ttl).await? {
             return Err(ServiceError::Internal);
         }
         let secret =
-            IssuedSecret { secret: Secret::Ticket(secret), tenant: key.tenant.clone(), of: Target::Key(key.id) };
+            IssuedSecret { secret: Secret::Ticket(secret), tenant: key.tenant.clone(), of: Target::key(key.id) };
         Ok((secret, now.plus(ttl)))
     }
 }

@@ -4,8 +4,7 @@ use crate::{JobResultView, Jobs, ResultSummary, SeesJobs, ServiceError, ServiceR
 use bytes::{Bytes, BytesMut};
 use dalston_auth::Permit;
 use dalston_engine::{Format, Layout, Segment, Summary, TranscriptReader, render};
-use dalston_model::{Job, JobStatus};
-use dalston_store::Lease;
+use dalston_work::{Job, JobStatus, Lease};
 use futures_util::{Stream, stream::unfold};
 use serde_json::{Value, json};
 use std::{

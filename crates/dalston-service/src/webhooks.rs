@@ -3,12 +3,13 @@
 use crate::{Deliveries, ServiceError, ServiceResult};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_auth::{AuthError, Mask, Permit, rights};
-use dalston_model::{
-    Action, Delivery, DeliveryId, Description, EventKind, Page, PageRequest, SharedClock, SharedEntropy, Target,
-    Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
-};
-use dalston_store::{InsertWebhook, Overlap, RotateWebhook, SharedStore};
+use dalston_model::{Description, Page, PageRequest, SharedClock, SharedEntropy, Timestamp};
+use dalston_store::Overlap;
 use dalston_webhook::Networks;
+use dalston_work::{
+    Delivery, DeliveryId, EventKind, InsertWebhook, RotateWebhook, SharedWorkStorage, Webhook, WebhookId, WebhookPatch,
+    WebhookSecret, WorkAction, WorkTarget,
+};
 use serde_json::{Map, Value, json};
 use std::{borrow::Cow, sync::Arc};
 use zeroize::Zeroizing;
@@ -39,7 +40,7 @@ pub struct RotatedWebhook {
 
 /// The use cases on webhooks.
 pub struct Webhooks {
-    store: SharedStore,
+    store: SharedWorkStorage,
     deliveries: Arc<Deliveries>,
     networks: Networks,
     mask: Arc<Mask>,
@@ -49,7 +50,7 @@ pub struct Webhooks {
 
 impl Webhooks {
     pub(crate) fn new(
-        store: SharedStore,
+        store: SharedWorkStorage,
         deliveries: Arc<Deliveries>,
         networks: Networks,
         mask: Arc<Mask>,
@@ -81,7 +82,7 @@ impl Webhooks {
         };
         let secret = self.mint()?;
         let detail = json!({"host": host(&webhook.url), "events": names(&webhook.events)});
-        let entry = permit.entry(now, Action::WebhookCreated, Target::Webhook(webhook.id), detail);
+        let entry = permit.entry(now, WorkAction::WEBHOOK_CREATED, WorkTarget::Webhook(webhook.id).into(), detail);
         match self.store.insert_webhook(&webhook, &secret, &entry).await? {
             InsertWebhook::Inserted => Ok((webhook, secret)),
             InsertWebhook::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
@@ -113,7 +114,12 @@ impl Webhooks {
             return Err(ServiceError::invalid("body", "must change at least one field"));
         }
         patch.url = patch.url.map(|url| self.target(&url)).transpose()?;
-        let entry = permit.entry(self.clock.now(), Action::WebhookUpdated, Target::Webhook(id), changes(&patch));
+        let entry = permit.entry(
+            self.clock.now(),
+            WorkAction::WEBHOOK_UPDATED,
+            WorkTarget::Webhook(id).into(),
+            changes(&patch),
+        );
         let updated = self.store.update_webhook(permit.tenant(), id, &patch, &entry).await?;
         // What waited while it was off is due.
         self.deliveries.wake();
@@ -130,7 +136,7 @@ impl Webhooks {
     ) -> ServiceResult<RotatedWebhook> {
         let secret = self.mint()?;
         let detail = json!({"overlap_seconds": overlap.length.as_secs(), "end_overlap": overlap.end_running});
-        let entry = permit.entry(self.clock.now(), Action::WebhookRotated, Target::Webhook(id), detail);
+        let entry = permit.entry(self.clock.now(), WorkAction::WEBHOOK_ROTATED, WorkTarget::Webhook(id).into(), detail);
         match self.store.rotate_webhook(permit.tenant(), id, &secret, overlap, &entry).await? {
             RotateWebhook::Rotated { webhook, previous_expires_at } => {
                 Ok(RotatedWebhook { webhook: *webhook, secret, previous_expires_at })
@@ -142,7 +148,8 @@ impl Webhooks {
 
     /// Deletes the webhook with its secrets and its deliveries.
     pub async fn delete(&self, permit: &Permit<rights::Webhooks>, id: WebhookId) -> ServiceResult<()> {
-        let entry = permit.entry(self.clock.now(), Action::WebhookDeleted, Target::Webhook(id), json!({}));
+        let entry =
+            permit.entry(self.clock.now(), WorkAction::WEBHOOK_DELETED, WorkTarget::Webhook(id).into(), json!({}));
         let deleted = self.store.delete_webhook(permit.tenant(), id, &entry).await?;
         if deleted { Ok(()) } else { Err(ServiceError::NotFound(NOUN)) }
     }
@@ -168,7 +175,7 @@ impl Webhooks {
         self.get(permit, id).await?;
         let now = self.clock.now();
         let detail = json!({"webhook": id.to_string()});
-        let entry = permit.entry(now, Action::DeliveryRetried, Target::Delivery(delivery), detail);
+        let entry = permit.entry(now, WorkAction::DELIVERY_RETRIED, WorkTarget::Delivery(delivery).into(), detail);
         let retried = self.store.retry_delivery(permit.tenant(), id, delivery, now, &entry).await?;
         self.deliveries.wake();
         retried.ok_or(ServiceError::NotFound("Delivery that has ended"))

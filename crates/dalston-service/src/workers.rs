@@ -5,8 +5,8 @@ use crate::{
     streams::{FIXED, TTL},
 };
 use dalston_auth::{Need, Permit, rights};
-use dalston_model::{Action, Scope, SharedClock, Target, Worker, WorkerId, WorkerLoad};
-use dalston_store::SharedStore;
+use dalston_model::{Scope, SharedClock};
+use dalston_work::{SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId, WorkerLoad};
 use serde_json::json;
 
 const NOUN: &str = "Worker";
@@ -32,12 +32,12 @@ pub struct WorkerAsk {
 
 /// The use cases on workers.
 pub struct Workers {
-    store: SharedStore,
+    store: SharedWorkStorage,
     clock: SharedClock,
 }
 
 impl Workers {
-    pub(crate) const fn new(store: SharedStore, clock: SharedClock) -> Self {
+    pub(crate) const fn new(store: SharedWorkStorage, clock: SharedClock) -> Self {
         Self { store, clock }
     }
 
@@ -61,7 +61,12 @@ impl Workers {
         }
         let worker = Worker { id: id.clone(), tenant, url, models, languages, capacity };
         let detail = json!({"capacity": capacity, "shared": shared});
-        let entry = permit.entry(self.clock.now(), Action::WorkerRegistered, Target::Worker(id.clone()), detail);
+        let entry = permit.entry(
+            self.clock.now(),
+            WorkAction::WORKER_REGISTERED,
+            WorkTarget::Worker(id.clone()).into(),
+            detail,
+        );
         if !self.store.put_worker(&worker, TTL, &entry).await? {
             return Err(ServiceError::Conflict("A worker of this name serves others".into()));
         }
@@ -80,7 +85,12 @@ impl Workers {
     pub async fn remove(&self, permit: &Permit<rights::Worker>, id: WorkerId) -> ServiceResult<()> {
         let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
         let tenant = (!is_platform).then(|| permit.tenant());
-        let entry = permit.entry(self.clock.now(), Action::WorkerRemoved, Target::Worker(id.clone()), json!({}));
+        let entry = permit.entry(
+            self.clock.now(),
+            WorkAction::WORKER_REMOVED,
+            WorkTarget::Worker(id.clone()).into(),
+            json!({}),
+        );
         let removed = self.store.remove_worker(&id, tenant, &entry).await?;
         if removed { Ok(()) } else { Err(ServiceError::NotFound(NOUN)) }
     }

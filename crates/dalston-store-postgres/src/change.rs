@@ -1,7 +1,7 @@
 //! A change: a transaction with the number of the change and its audit record.
 
 use crate::lease::Lease;
-use dalston_model::{Action, AuditEntry, AuditHash, AuditRecord, Source, Target, TenantId, Timestamp};
+use dalston_model::{AuditEntry, AuditHash, AuditRecord, KeyAction, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
@@ -45,8 +45,8 @@ impl<'c> Change<'c> {
             time: Timestamp::from_secs(0),
             tenant: TenantId::default(),
             source: Source::gateway(),
-            action: Action::TenantCreated,
-            target: Target::Tenant(TenantId::default()),
+            action: KeyAction::TENANT_CREATED,
+            target: Target::tenant(&TenantId::default()),
             detail: Value::Null,
         };
         let record = AuditRecord::new(self.seq.cast_unsigned(), &entry);

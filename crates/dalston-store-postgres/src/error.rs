@@ -2,7 +2,7 @@
 
 use dalston_store::StoreError;
 use deadpool::managed::PoolError;
-use sqlx::{Error, migrate::MigrateError};
+use sqlx::Error;
 use std::{error::Error as Cause, io, time::Duration};
 
 /// What a server says that takes no writes or that stops, as poolers repeat it under codes of their own: its text, or the
@@ -97,17 +97,6 @@ pub(crate) fn store(error: Error) -> StoreError {
         | Error::Encode(_)
         | Error::RowNotFound => StoreError::corrupt(error),
         other => StoreError::unavailable(other),
-    }
-}
-
-/// What a failed migration says of the store.
-pub(crate) fn migration(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => store(cause),
-        MigrateError::VersionMissing(version) => {
-            StoreError::corrupt(format_args!("schema version {version} is newer than this program"))
-        }
-        other => StoreError::corrupt(other),
     }
 }
 

@@ -138,8 +138,7 @@ impl KeyStore for PostgresStore {
             if sqlx::query_scalar(ANY).fetch_one(change.conn()).await? {
                 return Ok(false);
             }
-            let tenant =
-                Tenant { id: new.key.tenant.clone(), name: None, created_at: new.key.created_at, retention_days: None };
+            let tenant = Tenant { id: new.key.tenant.clone(), name: None, created_at: new.key.created_at };
             tenants::insert(change.conn(), &tenant).await?;
             insert(&mut change, new).await?;
             change.commit(entry).await?;

@@ -7,38 +7,32 @@ mod audit;
 mod change;
 mod claims;
 mod dial;
-mod ending;
 mod error;
 mod feed;
 mod figures;
-mod jobs;
 mod keys;
 mod lease;
 mod limits;
 mod link;
-mod meter;
 mod migrations;
 mod moment;
 mod notes;
-mod outbox;
 mod page;
-mod queue;
 mod row;
-mod sessions;
 mod tenants;
-mod turns;
 mod usage;
 mod wakes;
-mod webhooks;
-mod workers;
+#[cfg(feature = "work")]
+mod work;
 
 use async_trait::async_trait;
 use change::Change;
 use dalston_model::SharedClock;
-use dalston_store::{PoolFigures, Store, StoreError, StoreResult};
+use dalston_store::{KeyStorage, PoolFigures, StoreError, StoreResult};
 use dial::Dialer;
 use lease::Lease;
 use link::Link;
+use migrations::Set;
 use moment::Moment;
 use std::{future::Future, time::Duration};
 
@@ -64,13 +58,23 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects and brings the schema up to date; several nodes may do so at once. Ends and windows go by `clock`, or
+    /// Connects and brings the tables of keys up to date; several nodes may do so at once. Ends and windows go by `clock`, or
     /// by the server's clock when there is none. All connections live in the Tokio runtime that this is called in, which
     /// must outlive all users of the store.
     ///
     /// Fails when the server cannot be reached in time or is no primary, when a pooler does not keep sessions whole, or
     /// when the schema is newer than this program; no error shows the password.
     pub async fn connect(options: &PostgresOptions, clock: Option<SharedClock>) -> StoreResult<Self> {
+        Self::prepare(options, clock, &[migrations::KEYS]).await
+    }
+
+    /// The same, with the tables of work: those that [`WorkStorage`](dalston_work::WorkStorage) needs.
+    #[cfg(feature = "work")]
+    pub async fn connect_with_work(options: &PostgresOptions, clock: Option<SharedClock>) -> StoreResult<Self> {
+        Self::prepare(options, clock, &[migrations::KEYS, migrations::WORK]).await
+    }
+
+    async fn prepare(options: &PostgresOptions, clock: Option<SharedClock>, sets: &[Set]) -> StoreResult<Self> {
         let dialer = Dialer::new(&options.url, options.deadline).map_err(error::store)?;
         let link = Link::new(dialer, options.connections)?;
         if !link.has_whole_sessions().await? {
@@ -79,7 +83,7 @@ impl PostgresStore {
                  the server itself",
             ));
         }
-        migrations::run(link.dialer()).await?;
+        migrations::run(link.dialer(), sets).await?;
         let store = Self { link, clock };
         store.insert_default_tenant().await?;
         Ok(store)
@@ -111,7 +115,7 @@ impl PostgresStore {
 }
 
 #[async_trait]
-impl Store for PostgresStore {
+impl KeyStorage for PostgresStore {
     fn kind(&self) -> &'static str {
         "postgres"
     }

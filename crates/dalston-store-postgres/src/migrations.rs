@@ -1,24 +1,46 @@
-//! The schema, as the steps that made it. Files of `migrations/postgres` are added, never changed.
+//! The schema, step by step, in two sets: the tables of keys, which every database has, and those of work. Files of
+//! `migrations/postgres` are added, never changed.
 
 use crate::{dial::Dialer, error};
-use dalston_store::StoreResult;
-use sqlx::{
-    Connection, SqlSafeStr,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
-};
+use dalston_store::{StoreError, StoreResult};
+use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 
-const STEPS: [(i64, &str, &str); 9] = [
-    (1, "store", include_str!("../../../migrations/postgres/0001_store.sql")),
-    (2, "limits", include_str!("../../../migrations/postgres/0002_limits.sql")),
-    (3, "audit and notes", include_str!("../../../migrations/postgres/0003_audit_and_notes.sql")),
-    (4, "work", include_str!("../../../migrations/postgres/0004_work.sql")),
-    (5, "leases", include_str!("../../../migrations/postgres/0005_leases.sql")),
-    (6, "wakes", include_str!("../../../migrations/postgres/0006_wakes.sql")),
-    (7, "deaths", include_str!("../../../migrations/postgres/0007_deaths.sql")),
-    (8, "nodes", include_str!("../../../migrations/postgres/0008_nodes.sql")),
-    (9, "usage steps", include_str!("../../../migrations/postgres/0009_usage_steps.sql")),
-];
+/// Tables that are brought up to date together.
+pub(crate) struct Set {
+    name: &'static str,
+    steps: &'static [&'static str],
+}
+
+/// The tables of keys.
+pub(crate) const KEYS: Set = Set {
+    name: "keys",
+    steps: &[
+        include_str!("../../../migrations/postgres/keys/0001_keys.sql"),
+        include_str!("../../../migrations/postgres/keys/0002_limits.sql"),
+        include_str!("../../../migrations/postgres/keys/0003_audit_and_notes.sql"),
+        include_str!("../../../migrations/postgres/keys/0004_leases.sql"),
+        include_str!("../../../migrations/postgres/keys/0005_wakes.sql"),
+        include_str!("../../../migrations/postgres/keys/0006_nodes.sql"),
+        include_str!("../../../migrations/postgres/keys/0007_usage_steps.sql"),
+    ],
+};
+
+/// The tables of work, beside those of keys.
+#[cfg(feature = "work")]
+pub(crate) const WORK: Set = Set {
+    name: "work",
+    steps: &[
+        include_str!("../../../migrations/postgres/work/0001_jobs.sql"),
+        include_str!("../../../migrations/postgres/work/0002_queue_and_webhooks.sql"),
+        include_str!("../../../migrations/postgres/work/0003_deaths.sql"),
+        include_str!("../../../migrations/postgres/work/0004_rows_of_their_own.sql"),
+    ],
+};
+
+/// How many steps of the keys and of the work a database has behind it, by its version of before: then there was one
+/// number for all.
+const BEFORE: [(i32, i32); 10] = [(0, 0), (1, 1), (2, 1), (3, 1), (3, 2), (4, 2), (5, 2), (5, 3), (6, 3), (7, 3)];
 
 /// Without bounds on time: a step may take long, and so may another node that takes it.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; \
@@ -30,24 +52,83 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// The number of the lock that two nodes which start at once meet at.
 const LOCK: i64 = 0x6461_6c73_746f_6e00;
 
-/// Takes the steps that the database lacks, in one transaction: so the lock holds on whatever connection of the server it
-/// is, and its settings with it.
-pub(crate) async fn run(dialer: &Dialer) -> StoreResult<()> {
+const TABLE: &str = "CREATE TABLE migrations (name text PRIMARY KEY, steps integer NOT NULL)";
+
+const NOTE: &str = "INSERT INTO migrations (name, steps) VALUES ($1, $2) \
+     ON CONFLICT (name) DO UPDATE SET steps = excluded.steps";
+
+/// The version of before.
+const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+
+/// A program of before finds a version that it does not know, and leaves the database alone.
+const KEEP_OUT: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+     VALUES ($1, 'sets', true, '', 0)";
+
+/// Takes the steps of these sets that the database lacks, in one transaction: so the lock holds on whatever connection of
+/// the server it is, and its settings with it.
+pub(crate) async fn run(dialer: &Dialer, sets: &[Set]) -> StoreResult<()> {
     let mut wire = dialer.dial().await.map_err(error::store)?;
-    let steps = STEPS.map(|(version, name, sql)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    let mut migrator = Migrator::with_migrations(steps.into());
-    migrator.set_locking(false);
     let work = async {
-        let mut transaction = wire.begin_with(BEGIN).await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
-        // Not `run`: its future is not `Send` over a borrowed connection.
-        migrator.run_direct(None, &mut *transaction, false).await?;
-        Ok::<(), MigrateError>(transaction.commit().await?)
+        let mut transaction = wire.begin_with(BEGIN).await.map_err(error::store)?;
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
+        lock.execute(&mut *transaction).await.map_err(error::store)?;
+        count_apart(&mut transaction).await?;
+        for set in sets {
+            take(&mut transaction, set).await?;
+        }
+        transaction.commit().await.map_err(error::store)
     };
     let done = tokio::time::timeout(PATIENCE, work).await;
-    done.map_err(|_| error::late(PATIENCE))?.map_err(error::migration)?;
+    done.map_err(|_| error::late(PATIENCE))??;
     wire.close().await;
     Ok(())
+}
+
+/// Takes the steps of a set.
+async fn take(change: &mut PgConnection, set: &Set) -> StoreResult<()> {
+    let behind = sqlx::query_scalar("SELECT steps FROM migrations WHERE name = $1").bind(set.name);
+    let behind: i32 = behind.fetch_optional(&mut *change).await.map_err(error::store)?.unwrap_or_default();
+    let Some(steps) = usize::try_from(behind).ok().and_then(|behind| set.steps.get(behind..)) else {
+        return Err(newer(set.name, behind));
+    };
+    for step in steps {
+        sqlx::raw_sql(*step).execute(&mut *change).await.map_err(error::store)?;
+    }
+    if !steps.is_empty() {
+        let note = sqlx::query(NOTE).bind(set.name).bind(i32::try_from(set.steps.len()).unwrap_or(i32::MAX));
+        note.execute(change).await.map_err(error::store)?;
+        tracing::info!(set = set.name, from = behind, to = set.steps.len(), "the schema of the database is up to date");
+    }
+    Ok(())
+}
+
+/// Gives each set a number of its own, unless it has one.
+async fn count_apart(change: &mut PgConnection) -> StoreResult<()> {
+    if exists(change, "migrations").await? {
+        return Ok(());
+    }
+    sqlx::query(TABLE).execute(&mut *change).await.map_err(error::store)?;
+    if !exists(change, "_sqlx_migrations").await? {
+        return Ok(());
+    }
+    let version: i64 = sqlx::query_scalar(VERSION).fetch_one(&mut *change).await.map_err(error::store)?;
+    let Some((keys, work)) = usize::try_from(version).ok().and_then(|version| BEFORE.get(version).copied()) else {
+        return Err(newer("schema", version));
+    };
+    for (name, steps) in [("keys", keys), ("work", work)] {
+        sqlx::query(NOTE).bind(name).bind(steps).execute(&mut *change).await.map_err(error::store)?;
+    }
+    let next = i64::try_from(BEFORE.len()).unwrap_or(i64::MAX);
+    sqlx::query(KEEP_OUT).bind(next).execute(change).await.map_err(error::store)?;
+    Ok(())
+}
+
+/// Whether there is such a table, where statements look for it.
+async fn exists(change: &mut PgConnection, table: &str) -> StoreResult<bool> {
+    let found = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(change);
+    found.await.map_err(error::store)
+}
+
+fn newer(what: &str, version: impl std::fmt::Display) -> StoreError {
+    StoreError::corrupt(format_args!("{what} version {version} is newer than this program"))
 }

@@ -7,7 +7,6 @@ use sqlx::{
     error::BoxDynError,
     postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef, types::Oid},
 };
-use std::time::Duration;
 
 /// 2000-01-01 in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -21,12 +20,6 @@ impl Moment {
     pub(crate) const EARLIEST: Timestamp = Timestamp::from_micros(-210_866_803_200_000_000);
     /// After all that is stored.
     pub(crate) const LATEST: Timestamp = Timestamp::from_micros(i64::MAX);
-}
-
-/// Microseconds of a time that is added to a moment; a thousand years when there are more, which Postgres can hold.
-pub(crate) fn micros(time: Duration) -> i64 {
-    const MOST: i64 = 1_000 * 365 * 86_400 * 1_000_000;
-    i64::try_from(time.as_micros()).unwrap_or(MOST).min(MOST)
 }
 
 impl Type<Postgres> for Moment {

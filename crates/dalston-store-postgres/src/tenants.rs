@@ -22,10 +22,9 @@ impl PostgresStore {
 
 /// Inserts the tenant. `false` when there is one of that id.
 pub(crate) async fn insert(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<bool> {
-    let sql =
-        concat!("INSERT INTO tenants (", tenant_columns!(), ") VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING");
+    let sql = concat!("INSERT INTO tenants (", tenant_columns!(), ") VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
     let query = sqlx::query(sql).bind(tenant.id.as_str()).bind(tenant.name.as_ref().map(dalston_model::Name::as_str));
-    let done = query.bind(Moment(tenant.created_at)).bind(tenant.retention_days.map(i64::from)).execute(conn).await?;
+    let done = query.bind(Moment(tenant.created_at)).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -80,21 +79,6 @@ impl TenantStore for PostgresStore {
         self.call(async {
             let query = sqlx::query("SELECT count(*) FROM tenants").try_map(|row| row::count(&row, "count"));
             query.fetch_one(&mut *self.lease().await?).await
-        })
-        .await
-    }
-
-    async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
-        self.call(async {
-            let mut lease = self.lease().await?;
-            let mut change = Change::begin(&mut lease).await?;
-            let query = sqlx::query("UPDATE tenants SET retention_days = $2 WHERE id = $1").bind(id.as_str());
-            let done = query.bind(days.map(i64::from)).execute(change.conn()).await?;
-            let known = done.rows_affected() == 1;
-            if known {
-                change.commit(entry).await?;
-            }
-            Ok(known)
         })
         .await
     }

@@ -11,11 +11,7 @@ use dalston_model::{SharedClock, TenantId};
 use dalston_store::{Epochs, StoreError, StoreResult};
 use deadpool::managed::Pool;
 use redis::{InfoDict, IntoConnectionInfo};
-use std::{
-    fmt,
-    sync::{Mutex as SyncMutex, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -81,13 +77,18 @@ impl RedisStore {
 
     async fn reach(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
         let link = link(options).map_err(|error| error::connecting(&error))?;
-        let store = Self { link, clock, filed: AtomicBool::new(false), seen: SyncMutex::default() };
+        let store = Self {
+            link,
+            clock,
+            #[cfg(feature = "work")]
+            work: crate::work::Seen::default(),
+        };
         let call = store.link.call();
         if !options.allow_volatile {
             durable(&call).await?;
         }
         let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &TenantId::default());
-        call.run::<u8>(script.arg(&["", "", "", &store.now(), ""])).await?;
+        call.run::<u8>(script.arg(&["", "", "", &store.now()])).await?;
         Ok(store)
     }
 }

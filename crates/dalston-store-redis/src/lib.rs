@@ -45,48 +45,36 @@ mod audit;
 mod call;
 mod change;
 mod connect;
-mod delivery;
 mod dial;
 mod error;
-mod excess;
 mod feed;
 mod figures;
-mod filing;
-mod job;
-mod jobs;
 mod keys;
 mod limits;
-mod meter;
-mod moving;
 mod notes;
 mod page;
-mod queue;
 mod record;
 mod row;
 mod scripts;
-mod sessions;
 mod tenants;
 mod usage;
 mod wakes;
-mod webhook;
-mod webhooks;
+#[cfg(feature = "work")]
+mod work;
 
 pub use connect::{ConnectError, PERMISSIONS, RedisOptions};
 
 use async_trait::async_trait;
 use call::Link;
 use dalston_model::SharedClock;
-use dalston_store::{PoolFigures, Store, StoreResult};
-use sessions::SeenWorkers;
-use std::sync::{Arc, Mutex, atomic::AtomicBool};
+use dalston_store::{KeyStorage, PoolFigures, StoreResult};
 
 /// A store on a Redis server.
 pub struct RedisStore {
     link: Link,
     clock: Option<SharedClock>,
-    /// Whether the jobs of an earlier version are filed.
-    filed: AtomicBool,
-    seen: Mutex<Arc<SeenWorkers>>,
+    #[cfg(feature = "work")]
+    work: work::Seen,
 }
 
 impl RedisStore {
@@ -97,7 +85,7 @@ impl RedisStore {
 }
 
 #[async_trait]
-impl Store for RedisStore {
+impl KeyStorage for RedisStore {
     fn kind(&self) -> &'static str {
         "redis"
     }

@@ -1,28 +1,31 @@
 //! The Lua scripts, and the names of the keys that they are given.
 
-use dalston_model::{JobId, JobStatus, KeyDigest, KeyId, NodeId, Subject, TenantId};
+use dalston_model::{KeyDigest, KeyId, NodeId, TenantId};
 use dalston_store::{Claim, Repeated, StoreError, StoreResult};
 use redis::{Script, ScriptInvocation};
 use serde::Serialize;
 use std::sync::LazyLock;
 
+/// The text of the script of this name.
+macro_rules! lua {
+    ($name:expr) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/scripts/", $name, ".lua"))
+    };
+}
+
 /// What stands before the scripts of a group.
 macro_rules! shared {
     (keys) => {
-        concat!(
-            include_str!("scripts/sha256.lua"),
-            include_str!("scripts/common.lua"),
-            include_str!("scripts/keys.lua")
-        )
+        concat!($crate::scripts::lua!("sha256"), $crate::scripts::lua!("common"), $crate::scripts::lua!("keys"))
     };
     (minutes) => {
-        concat!(include_str!("scripts/common.lua"), include_str!("scripts/minute.lua"))
+        concat!($crate::scripts::lua!("common"), $crate::scripts::lua!("minute"))
     };
     (work) => {
-        concat!(shared!(keys), include_str!("scripts/work.lua"), include_str!("scripts/outbox.lua"))
+        concat!($crate::scripts::shared!(keys), $crate::scripts::lua!("work"), $crate::scripts::lua!("outbox"))
     };
     (slots) => {
-        concat!(shared!(keys), include_str!("scripts/work.lua"), include_str!("scripts/slots.lua"))
+        concat!($crate::scripts::shared!(keys), $crate::scripts::lua!("work"), $crate::scripts::lua!("slots"))
     };
 }
 
@@ -30,27 +33,26 @@ macro_rules! shared {
 macro_rules! scripts {
     ($($group:tt: $($name:ident),+;)+) => {
         /// Every script. The client sends the digest of one, and the text when the server does not know it.
-        pub(crate) struct Scripts { $($(pub(crate) $name: Script),+),+ }
+        pub(crate) struct Scripts { $($(pub(crate) $name: redis::Script),+),+ }
 
-        pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-            $($($name: Script::new(concat!(
-                shared!($group),
-                include_str!(concat!("scripts/", stringify!($name), ".lua")),
+        pub(crate) static SCRIPTS: std::sync::LazyLock<Scripts> = std::sync::LazyLock::new(|| Scripts {
+            $($($name: redis::Script::new(concat!(
+                $crate::scripts::shared!($group),
+                $crate::scripts::lua!(stringify!($name)),
             ))),+),+
         });
     };
 }
 
+#[cfg(feature = "work")]
+pub(crate) use scripts;
+pub(crate) use {lua, shared};
+
 scripts! {
-    keys: add_usage, adopt_keys, audit_page, change_key, count_jobs, file_keys, find_key, insert_key, insert_tenant,
+    keys: add_usage, adopt_keys, audit_page, change_key, file_keys, find_key, insert_key, insert_tenant,
         key_changes, key_figures, list_keys, list_tenants, mark, put_note, read_claim, read_key, read_note, read_tenant,
-        record, set_quota, set_retention, take_note;
+        record, take_note;
     minutes: enlist, lend, report, take;
-    work: beat_jobs, change_webhook, delete_job, delete_webhook, expired_jobs, file_jobs, finish_delivery, insert_job,
-        insert_webhook, lapsed_jobs, lease_jobs, list_deliveries, list_jobs, list_webhooks, move_job, orphaned_jobs,
-        read_delivery, read_job, read_webhook, reserve_audio, retry_delivery, rotate_webhook, settle_audio,
-        sweep_deliveries, take_deliveries;
-    slots: close_session, count_sessions, list_workers, open_session, put_worker, remove_worker, renew_sessions;
 }
 
 /// Scripts that are run once more where the server has no memory left, and then run all the same, from Redis 7 on: what
@@ -62,7 +64,7 @@ pub(crate) struct EvenFull {
 
 macro_rules! even_full {
     ($name:literal) => {
-        Script::new(concat!("#!lua flags=allow-oom\n", shared!(keys), include_str!(concat!("scripts/", $name, ".lua"))))
+        Script::new(concat!("#!lua flags=allow-oom\n", shared!(keys), lua!($name)))
     };
 }
 
@@ -77,10 +79,6 @@ pub(crate) const AUDIT: &str = "dalston:audit";
 pub(crate) const WAKES: &str = "dalston:wakes";
 /// The index of tenants.
 pub(crate) const TENANTS: &str = "dalston:tenants";
-/// What stands before the tenant in the name of an index of jobs.
-pub(crate) const JOBS: &str = "dalston:jobs:index:";
-/// Set once the jobs of an earlier version are filed.
-pub(crate) const FILED: &str = "dalston:work:filed";
 /// Digests whose secret a rotation ended.
 pub(crate) const ENDED: &str = "dalston:keys:ended";
 
@@ -126,47 +124,6 @@ pub(crate) fn members(tenant: &TenantId) -> String {
 
 /// The nodes that share the counter.
 pub(crate) const NODES: &str = "dalston:limits:nodes";
-
-/// A job. Other names than the Python gateway's, which keeps sets where we keep order.
-pub(crate) fn job(id: JobId) -> String {
-    format!("dalston:jobs:{id}")
-}
-
-/// A tenant's jobs, of one status when it is given.
-pub(crate) fn jobs(tenant: &TenantId, status: Option<JobStatus>) -> String {
-    match status {
-        Some(status) => format!("{JOBS}{tenant}:{status}"),
-        None => format!("{JOBS}{tenant}"),
-    }
-}
-
-/// The quota of a tenant or of a key.
-pub(crate) fn quota(subject: &Subject) -> String {
-    format!("dalston:quotas:{}", subject_name(subject))
-}
-
-/// The meter of a tenant or of a key.
-pub(crate) fn meter(subject: &Subject) -> String {
-    format!("dalston:meter:{}", subject_name(subject))
-}
-
-/// As the scripts make it: no tenant has the sign that stands between.
-fn subject_name(subject: &Subject) -> String {
-    match subject {
-        Subject::Tenant(tenant) => tenant.to_string(),
-        Subject::Key(tenant, key) => format!("{tenant}:{key}"),
-    }
-}
-
-/// The sessions of a tenant.
-pub(crate) fn sessions(tenant: &TenantId) -> String {
-    format!("dalston:sessions:tenant:{tenant}")
-}
-
-/// The webhooks of a tenant.
-pub(crate) fn webhooks(tenant: &TenantId) -> String {
-    format!("dalston:webhooks:of:{tenant}")
-}
 
 /// A script on a tenant, with its keys and its id.
 pub(crate) fn tenant<'a>(script: &'a Script, id: &TenantId) -> ScriptInvocation<'a> {

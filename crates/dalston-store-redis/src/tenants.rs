@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, Tenant, TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult, TenantStore};
 
-/// Id, creation, name, for how many days its jobs are kept.
-type TenantRow = (String, i64, Option<String>, Option<u32>);
+/// Id, creation, name.
+type TenantRow = (String, i64, Option<String>);
 
 #[async_trait]
 impl TenantStore for RedisStore {
@@ -21,7 +21,6 @@ impl TenantStore for RedisStore {
         let name = tenant.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut script = scripts::tenant(&SCRIPTS.insert_tenant, &tenant.id);
         script.arg(created).arg(name).arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
-        script.arg(tenant.retention_days.map(|days| days.to_string()).unwrap_or_default());
         Ok(self.link.call().run::<u8>(&script).await? == 1)
     }
 
@@ -42,21 +41,13 @@ impl TenantStore for RedisStore {
     async fn tenant_count(&self) -> StoreResult<u64> {
         self.link.call().ask(redis::cmd("ZCARD").arg(TENANTS)).await
     }
-
-    async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
-        let mut script = scripts::tenant(&SCRIPTS.set_retention, id);
-        script.arg(days.map(|days| days.to_string()).unwrap_or_default());
-        script.arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
-        Ok(self.link.call().run::<u8>(&script).await? == 1)
-    }
 }
 
-fn tenant((id, created, name, days): &TenantRow) -> StoreResult<Tenant> {
+fn tenant((id, created, name): &TenantRow) -> StoreResult<Tenant> {
     let odd = || StoreError::corrupt(format_args!("tenant {id}"));
     Ok(Tenant {
         id: id.parse().map_err(|_| odd())?,
         name: name.as_deref().map(str::parse).transpose().map_err(|_| odd())?,
         created_at: Timestamp::from_micros(*created),
-        retention_days: *days,
     })
 }

@@ -147,7 +147,7 @@ impl KeyStore for SqliteStore {
                 return Ok(false);
             }
             let Key { tenant, created_at, .. } = &new.key;
-            let tenant = Tenant { id: tenant.clone(), name: None, created_at: *created_at, retention_days: None };
+            let tenant = Tenant { id: tenant.clone(), name: None, created_at: *created_at };
             tenants::insert(&mut change, &tenant).await?;
             insert(&mut change, new, entry).await?;
             change.commit().await?;

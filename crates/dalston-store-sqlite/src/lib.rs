@@ -8,30 +8,25 @@ mod claims;
 mod error;
 mod feed;
 mod figures;
-mod jobs;
 mod keys;
-mod meter;
 mod migrations;
 mod notes;
-mod outbox;
 mod page;
 #[cfg(test)]
 mod plans;
-mod queue;
-mod queued;
 mod row;
-mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
-mod turns;
 mod usage;
 mod wakes;
-mod webhooks;
+#[cfg(feature = "work")]
+mod work;
 
 use async_trait::async_trait;
 use dalston_model::{SharedClock, SystemClock};
-use dalston_store::{PoolFigures, Store, StoreError, StoreResult};
+use dalston_store::{KeyStorage, PoolFigures, StoreError, StoreResult};
+use migrations::Set;
 use sqlx::{
     ConnectOptions, Connection, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
@@ -76,17 +71,27 @@ pub struct SqliteStore {
     is_ailing: AtomicBool,
 }
 
-/// Opens the database at `path`, by the system's clock, and brings its schema up to date. A call that takes longer than
-/// five seconds is [`StoreError::Unavailable`].
+/// Opens the database at `path`, by the system's clock, and brings its tables of keys up to date. A call that takes longer
+/// than five seconds is [`StoreError::Unavailable`].
 pub async fn open(path: impl Into<PathBuf>) -> StoreResult<Arc<SqliteStore>> {
     let options = SqliteOptions { path: path.into(), deadline: DEADLINE };
     Ok(Arc::new(SqliteStore::open(&options, Arc::new(SystemClock)).await?))
 }
 
 impl SqliteStore {
-    /// Opens the database, and brings its schema up to date. [`StoreError::Corrupt`] when the file is no database, or
-    /// one of a later version of this program.
+    /// Opens the database, and brings its tables of keys up to date. [`StoreError::Corrupt`] when the file is no database,
+    /// or one of a later version of this program.
     pub async fn open(options: &SqliteOptions, clock: SharedClock) -> StoreResult<Self> {
+        Self::prepare(options, clock, &[migrations::KEYS]).await
+    }
+
+    /// The same, with the tables of work: those that [`WorkStorage`](dalston_work::WorkStorage) needs.
+    #[cfg(feature = "work")]
+    pub async fn open_with_work(options: &SqliteOptions, clock: SharedClock) -> StoreResult<Self> {
+        Self::prepare(options, clock, &[migrations::KEYS, migrations::WORK]).await
+    }
+
+    async fn prepare(options: &SqliteOptions, clock: SharedClock, sets: &[Set]) -> StoreResult<Self> {
         let SqliteOptions { path, deadline } = options;
         // An absolute path cannot be taken for `:memory:` or a URI, and outlives a change of the working directory.
         let path = std::path::absolute(path).map_err(StoreError::unavailable)?;
@@ -98,7 +103,7 @@ impl SqliteStore {
             // In KiB, when negative.
             .pragma("cache_size", "-2000")
             .disable_statement_logging();
-        within(OPENING, migrations::prepare(&path, &connect, clock.now())).await?;
+        within(OPENING, migrations::prepare(&path, &connect, clock.now(), sets)).await?;
 
         let connect = connect.busy_timeout(*deadline);
         let reading = connect.clone().pragma("query_only", "on");
@@ -143,7 +148,7 @@ async fn within<T>(deadline: Duration, steps: impl Future<Output = sqlx::Result<
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl KeyStorage for SqliteStore {
     fn kind(&self) -> &'static str {
         "sqlite"
     }

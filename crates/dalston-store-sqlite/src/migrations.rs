@@ -1,4 +1,4 @@
-//! The schema, step by step. The file's `user_version` is the number of steps that it has behind it.
+//! The schema, step by step, in two sets: the tables of keys, which every file has, and those of work.
 
 use crate::error::primary_code;
 use dalston_model::{TenantId, Timestamp};
@@ -11,25 +11,58 @@ use std::{
     time::Duration,
 };
 
-const STEPS: [&str; 5] = [
-    include_str!("../../../migrations/sqlite/0001_initial.sql"),
-    include_str!("../../../migrations/sqlite/0002_audit_and_notes.sql"),
-    include_str!("../../../migrations/sqlite/0003_work.sql"),
-    include_str!("../../../migrations/sqlite/0004_deaths.sql"),
-    include_str!("../../../migrations/sqlite/0005_usage_steps.sql"),
-];
+/// Tables that are brought up to date together.
+pub(crate) struct Set {
+    name: &'static str,
+    steps: &'static [&'static str],
+}
+
+/// The tables of keys.
+pub(crate) const KEYS: Set = Set {
+    name: "keys",
+    steps: &[
+        include_str!("../../../migrations/sqlite/keys/0001_keys.sql"),
+        include_str!("../../../migrations/sqlite/keys/0002_audit_and_notes.sql"),
+        include_str!("../../../migrations/sqlite/keys/0003_usage_steps.sql"),
+    ],
+};
+
+/// The tables of work, beside those of keys.
+#[cfg(feature = "work")]
+pub(crate) const WORK: Set = Set {
+    name: "work",
+    steps: &[
+        include_str!("../../../migrations/sqlite/work/0001_jobs.sql"),
+        include_str!("../../../migrations/sqlite/work/0002_queue_and_webhooks.sql"),
+        include_str!("../../../migrations/sqlite/work/0003_deaths.sql"),
+        include_str!("../../../migrations/sqlite/work/0004_rows_of_their_own.sql"),
+    ],
+};
+
+/// The `user_version` of a file whose sets have a number of steps each. Before, there was one number for all.
+const OF_SETS: usize = 6;
+
+/// How many steps of the keys and of the work a file has behind it, by its `user_version` of before.
+const BEFORE: [(u32, u32); OF_SETS] = [(0, 0), (1, 1), (2, 1), (2, 2), (2, 3), (3, 3)];
+
+const STEPS_BEHIND: &str = "SELECT steps FROM migrations WHERE name = ?";
 
 /// `SQLITE_BUSY`.
 const BUSY: i32 = 5;
 
-/// Makes the file where there is none, and takes the steps that it has not behind it. Several processes may do so at
-/// once: one of them does the work.
-pub(crate) async fn prepare(path: &Path, connect: &SqliteConnectOptions, now: Timestamp) -> sqlx::Result<()> {
+/// Makes the file where there is none, and takes the steps of these sets that it has not behind it. Several processes
+/// may do so at once: one of them does the work.
+pub(crate) async fn prepare(
+    path: &Path,
+    connect: &SqliteConnectOptions,
+    now: Timestamp,
+    sets: &[Set],
+) -> sqlx::Result<()> {
     create(path)?;
     let mut connection = connect.connect().await?;
     log_ahead(&mut connection).await?;
-    if version(&mut connection).await? < STEPS.len() {
-        migrate(&mut connection, now).await?;
+    if !is_up_to_date(&mut connection, sets).await? {
+        migrate(&mut connection, now, sets).await?;
     }
     connection.close().await
 }
@@ -59,28 +92,68 @@ async fn log_ahead(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     }
 }
 
+async fn is_up_to_date(connection: &mut SqliteConnection, sets: &[Set]) -> sqlx::Result<bool> {
+    if version(connection).await? < OF_SETS {
+        return Ok(false);
+    }
+    for set in sets {
+        if behind(connection, set).await? < set.steps.len() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 async fn version(connection: &mut SqliteConnection) -> sqlx::Result<usize> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(connection).await?;
-    let known = STEPS.len();
     match usize::try_from(version) {
-        Ok(version) if version <= known => Ok(version),
-        _ => Err(Error::Decode(format!("schema {version}, where this version of the program knows {known}").into())),
+        Ok(version) if version <= OF_SETS => Ok(version),
+        _ => Err(too_new("schema", version, OF_SETS)),
     }
 }
 
-async fn migrate(connection: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<()> {
+/// How many steps of the set the file has behind it.
+async fn behind(connection: &mut SqliteConnection, set: &Set) -> sqlx::Result<usize> {
+    let steps: Option<i64> = sqlx::query_scalar(STEPS_BEHIND).bind(set.name).fetch_optional(connection).await?;
+    let (steps, known) = (steps.unwrap_or_default(), set.steps.len());
+    usize::try_from(steps).ok().filter(|steps| *steps <= known).ok_or_else(|| too_new(set.name, steps, known))
+}
+
+fn too_new(what: &str, version: i64, known: usize) -> Error {
+    Error::Decode(format!("{what} {version}, where this version of the program knows {known}").into())
+}
+
+async fn migrate(connection: &mut SqliteConnection, now: Timestamp, sets: &[Set]) -> sqlx::Result<()> {
     let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let behind = version(&mut change).await?;
-    for step in STEPS.iter().skip(behind) {
-        sqlx::raw_sql(*step).execute(&mut *change).await?;
+    let version = version(&mut change).await?;
+    if let Some((keys, work)) = BEFORE.get(version).copied() {
+        count_apart(&mut change, [("keys", keys), ("work", work)]).await?;
     }
-    if behind == 0 {
+    for set in sets {
+        let behind = behind(&mut change, set).await?;
+        for step in set.steps.iter().skip(behind) {
+            sqlx::raw_sql(*step).execute(&mut *change).await?;
+        }
+        let steps = i64::try_from(set.steps.len()).unwrap_or(i64::MAX);
+        let note = sqlx::query("INSERT OR REPLACE INTO migrations (name, steps) VALUES (?, ?)");
+        note.bind(set.name).bind(steps).execute(&mut *change).await?;
+        tracing::info!(set = set.name, from = behind, to = steps, "the schema of the database is up to date");
+    }
+    if version == 0 {
         let default = sqlx::query("INSERT INTO tenants (id, created_at) VALUES (?, ?)");
         default.bind(TenantId::DEFAULT).bind(now.as_micros()).execute(&mut *change).await?;
     }
-    let version = format!("PRAGMA user_version = {}", STEPS.len());
-    sqlx::query(AssertSqlSafe(version)).execute(&mut *change).await?;
-    change.commit().await?;
-    tracing::info!(from = behind, to = STEPS.len(), "the schema of the database is up to date");
+    change.commit().await
+}
+
+/// Gives each set a number of its own: these.
+async fn count_apart(change: &mut SqliteConnection, sets: [(&str, u32); 2]) -> sqlx::Result<()> {
+    let table = "CREATE TABLE migrations (name TEXT PRIMARY KEY, steps INTEGER NOT NULL) STRICT, WITHOUT ROWID";
+    sqlx::query(table).execute(&mut *change).await?;
+    for (name, steps) in sets.into_iter().filter(|(_, steps)| *steps > 0) {
+        let note = sqlx::query("INSERT INTO migrations (name, steps) VALUES (?, ?)").bind(name).bind(steps);
+        note.execute(&mut *change).await?;
+    }
+    sqlx::query(AssertSqlSafe(format!("PRAGMA user_version = {OF_SETS}"))).execute(&mut *change).await?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Rows as the model has them, and back. What the model does not allow is an error, never a default.
 
 use crate::error::undecodable;
-use dalston_model::{Audio, AuditHash, AuditRecord, FileName, Job, Key, KeyDigest, RateLimit, Tenant, Timestamp};
+use dalston_model::{AuditHash, AuditRecord, Key, KeyDigest, RateLimit, Tenant, Timestamp};
 use dalston_store::UsedKey;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{
     Row, Sqlite,
     error::BoxDynError,
@@ -12,12 +12,12 @@ use sqlx::{
 };
 use std::str::FromStr;
 
-type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+pub(crate) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// The columns that [`tenant`] reads.
 macro_rules! tenant_columns {
     () => {
-        "id, name, created_at, retention_days"
+        "id, name, created_at"
     };
 }
 
@@ -29,15 +29,6 @@ macro_rules! key_columns {
     };
 }
 
-/// The columns that [`job`] reads and [`bind_job`] binds.
-macro_rules! job_columns {
-    () => {
-        "id, tenant_id, status, filename, content_type, size_bytes, audio_format, audio_seconds, audio_sample_rate, \
-         audio_channels, model, language, metadata, created_at, created_by, started_at, completed_at, error, result, \
-         options, progress"
-    };
-}
-
 /// The columns that [`audit_record`] reads and [`bind_audit`] binds.
 macro_rules! audit_columns {
     () => {
@@ -45,7 +36,7 @@ macro_rules! audit_columns {
          hash"
     };
 }
-pub(crate) use {audit_columns, job_columns, key_columns, tenant_columns};
+pub(crate) use {audit_columns, key_columns, tenant_columns};
 
 /// The text of a column, as the type that it stands for.
 pub(crate) fn parsed<T>(row: &SqliteRow, column: &str) -> sqlx::Result<T>
@@ -91,12 +82,7 @@ pub(crate) fn text(value: Option<impl ToString>) -> Option<String> {
 
 /// The tenant in a row.
 pub(crate) fn tenant(row: &SqliteRow) -> sqlx::Result<Tenant> {
-    Ok(Tenant {
-        id: parsed(row, "id")?,
-        name: parsed_if_any(row, "name")?,
-        created_at: time(row, "created_at")?,
-        retention_days: row.try_get("retention_days")?,
-    })
+    Ok(Tenant { id: parsed(row, "id")?, name: parsed_if_any(row, "name")?, created_at: time(row, "created_at")? })
 }
 
 /// The key in a row.
@@ -159,65 +145,6 @@ pub(crate) fn bind_patched<'q>(update: Statement<'q>, key: &Key) -> Statement<'q
 /// A digest as a column holds it.
 pub(crate) fn digest(digest: &KeyDigest) -> Vec<u8> {
     digest.as_bytes().to_vec()
-}
-
-/// The job in a row.
-pub(crate) fn job(row: &SqliteRow) -> sqlx::Result<Job> {
-    let filename = row.try_get::<Option<&str>, _>("filename")?;
-    let cleaned = filename.map(|name| FileName::clean(name).ok_or_else(|| undecodable("filename", "not a file name")));
-    let options = row.try_get::<Option<&str>, _>("options")?.map(serde_json::from_str);
-    let result = row.try_get::<Option<&str>, _>("result")?.map(serde_json::from_str);
-    Ok(Job {
-        id: parsed(row, "id")?,
-        tenant: parsed(row, "tenant_id")?,
-        status: parsed(row, "status")?,
-        filename: cleaned.transpose()?,
-        content_type: row.try_get("content_type")?,
-        size_bytes: row.try_get("size_bytes")?,
-        audio: Audio {
-            format: row.try_get("audio_format")?,
-            duration_seconds: row.try_get("audio_seconds")?,
-            sample_rate: row.try_get("audio_sample_rate")?,
-            channels: row.try_get("audio_channels")?,
-        },
-        model: row.try_get("model")?,
-        language: row.try_get("language")?,
-        options: options.transpose().map_err(|why| undecodable("options", why))?.unwrap_or_default(),
-        metadata: parsed(row, "metadata")?,
-        created_at: time(row, "created_at")?,
-        created_by: parsed_if_any(row, "created_by")?,
-        started_at: time_if_any(row, "started_at")?,
-        completed_at: time_if_any(row, "completed_at")?,
-        progress: row.try_get("progress")?,
-        error: row.try_get("error")?,
-        result: result.transpose().map_err(|why| undecodable("result", why))?,
-    })
-}
-
-/// Binds the columns of a job.
-pub(crate) fn bind_job<'q>(insert: Statement<'q>, job: &Job) -> Statement<'q> {
-    insert
-        .bind(job.id.to_string())
-        .bind(job.tenant.to_string())
-        .bind(job.status.as_str())
-        .bind(text(job.filename.as_ref().map(FileName::as_str)))
-        .bind(job.content_type.clone())
-        .bind(count(job.size_bytes))
-        .bind(job.audio.format.clone())
-        .bind(job.audio.duration_seconds)
-        .bind(job.audio.sample_rate)
-        .bind(job.audio.channels)
-        .bind(job.model.clone())
-        .bind(job.language.clone())
-        .bind(job.metadata.to_string())
-        .bind(job.created_at.as_micros())
-        .bind(text(job.created_by))
-        .bind(micros(job.started_at))
-        .bind(micros(job.completed_at))
-        .bind(job.error.clone())
-        .bind(text(job.result.as_ref()))
-        .bind(json!(job.options).to_string())
-        .bind(job.progress)
 }
 
 /// The link in a column, where there is one.

@@ -12,7 +12,7 @@ use sqlx::SqliteConnection;
 
 /// Leaves a tenant that is there as it is.
 const INSERT: &str =
-    concat!("INSERT INTO tenants (", tenant_columns!(), ") VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING");
+    concat!("INSERT INTO tenants (", tenant_columns!(), ") VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING");
 
 pub(crate) const FIND: &str = concat!("SELECT ", tenant_columns!(), " FROM tenants WHERE id = ?");
 
@@ -20,15 +20,12 @@ pub(crate) const LIST: &str = concat!("SELECT ", tenant_columns!(), " FROM tenan
 
 const COUNT: &str = "SELECT count(*) FROM tenants";
 
-pub(crate) const SET_RETENTION: &str = "UPDATE tenants SET retention_days = ? WHERE id = ?";
-
 /// Inserts the tenant, unless there is one of that id. Tells whether it did.
 pub(crate) async fn insert(change: &mut SqliteConnection, tenant: &Tenant) -> sqlx::Result<bool> {
     let insert = sqlx::query(INSERT)
         .bind(tenant.id.as_str())
         .bind(tenant.name.as_ref().map(ToString::to_string))
-        .bind(tenant.created_at.as_micros())
-        .bind(tenant.retention_days);
+        .bind(tenant.created_at.as_micros());
     Ok(insert.execute(change).await?.rows_affected() > 0)
 }
 
@@ -66,19 +63,5 @@ impl TenantStore for SqliteStore {
 
     async fn tenant_count(&self) -> StoreResult<u64> {
         self.call(sqlx::query_scalar(COUNT).fetch_one(&self.readers)).await
-    }
-
-    async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
-        self.call(async {
-            let mut change = self.change().await?;
-            let set = sqlx::query(SET_RETENTION).bind(days).bind(id.as_str());
-            if set.execute(&mut *change).await?.rows_affected() == 0 {
-                return Ok(false);
-            }
-            feed::record(&mut change, entry).await?;
-            change.commit().await?;
-            Ok(true)
-        })
-        .await
     }
 }

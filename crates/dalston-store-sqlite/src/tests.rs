@@ -2,13 +2,12 @@
 
 use crate::{SqliteOptions, SqliteStore};
 use dalston_model::{
-    Action, Actor, AuditEntry, AuditHash, Door, JobId, JobOptions, JobStatus, Key, KeyDigest, KeyId, KeyPatch,
-    KeyScopes, ManualClock, Metadata, NewSession, PageRequest, SeededEntropy, SessionId, Source, Target, TenantId,
-    Timestamp, Worker,
+    Actor, AuditEntry, AuditHash, Door, Key, KeyAction, KeyDigest, KeyId, KeyPatch, KeyScopes, ManualClock, Metadata,
+    PageRequest, SeededEntropy, Source, Target, TenantId, Timestamp,
 };
 use dalston_store::{
-    AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, JobStore, KeyStore, Lease, LeaseJobs, Leased, Mark,
-    NewKey, NoteStore, OpenSession, PoolFigures, QueueStore, SessionStore, Store, StoreError, TenantStore,
+    AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyStorage, KeyStore, Mark, NewKey, NoteStore,
+    PoolFigures, StoreError, TenantStore,
 };
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,
@@ -17,13 +16,13 @@ use sqlx::{
 use std::{os::unix::fs::PermissionsExt, path::Path, pin::pin, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-fn options(folder: &TempDir) -> SqliteOptions {
+pub(crate) fn options(folder: &TempDir) -> SqliteOptions {
     SqliteOptions { path: folder.path().join("data/dalston.db"), deadline: Duration::from_secs(2) }
 }
 
-async fn open(options: &SqliteOptions) -> SqliteStore {
+pub(crate) async fn open(options: &SqliteOptions) -> SqliteStore {
     SqliteStore::open(options, ManualClock::new(NOW)).await.unwrap()
 }
 
@@ -35,7 +34,7 @@ pub(crate) async fn scratch() -> (TempDir, SqliteStore, Arc<ManualClock>) {
     (folder, store, clock)
 }
 
-fn new_key(seed: u8, scopes: KeyScopes) -> (NewKey, AuditEntry) {
+pub(crate) fn new_key(seed: u8, scopes: KeyScopes) -> (NewKey, AuditEntry) {
     let id = KeyId::new(NOW, &SeededEntropy::new(seed.into())).unwrap();
     let key = Key {
         id,
@@ -53,9 +52,9 @@ fn new_key(seed: u8, scopes: KeyScopes) -> (NewKey, AuditEntry) {
         metadata: r#"{"b": 1, "a": [0.1, null]}"#.parse::<Metadata>().unwrap(),
     };
     let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
-    let (tenant, target) = (key.tenant.clone(), Target::Key(id));
+    let (tenant, target) = (key.tenant.clone(), Target::key(id));
     let detail = serde_json::json!({ "name": "a key" });
-    let entry = AuditEntry { time: NOW, tenant, source, action: Action::KeyCreated, target, detail };
+    let entry = AuditEntry { time: NOW, tenant, source, action: KeyAction::KEY_CREATED, target, detail };
     (NewKey { key, digest: KeyDigest::new([seed; 32]) }, entry)
 }
 
@@ -142,8 +141,13 @@ async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) \
         INSERT INTO audit SELECT n, n, iif(n = 10, 'acme', 'default'), 'master', NULL, 'http', \
         iif(n % 2400 = 1, 'key.created', 'key.updated'), 'key', '', NULL, NULL, '{}' FROM n; PRAGMA user_version = 1";
-    sqlx::raw_sql(include_str!("../../../migrations/sqlite/0001_initial.sql")).execute(&mut before).await.unwrap();
-    sqlx::raw_sql(rows).execute(&mut before).await.unwrap();
+    for step in [
+        include_str!("../../../migrations/sqlite/keys/0001_keys.sql"),
+        include_str!("../../../migrations/sqlite/work/0001_jobs.sql"),
+        rows,
+    ] {
+        sqlx::raw_sql(step).execute(&mut before).await.unwrap();
+    }
     before.close().await.unwrap();
 
     let store = open(&SqliteOptions { path, ..options(&folder) }).await;
@@ -156,8 +160,12 @@ async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
     assert_eq!((records[1].hash, records[2].hash), (Some(first), Some(records[2].link(first))));
 
     // No call looks at more than it may, and a walk still sees all.
-    let mut query =
-        AuditQuery { actor: Some(Actor::Master), action: Some(Action::KeyCreated), limit: 10, ..AuditQuery::default() };
+    let mut query = AuditQuery {
+        actor: Some(Actor::Master),
+        action: Some(KeyAction::KEY_CREATED),
+        limit: 10,
+        ..AuditQuery::default()
+    };
     let (mut found, mut nexts) = (Vec::new(), Vec::new());
     loop {
         let page = store.audit(&query).await.unwrap();
@@ -173,44 +181,6 @@ async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
 }
 
 #[tokio::test]
-async fn jobs_from_before_the_queue_are_read_and_leased() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("dalston.db");
-    let before = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let mut before = before.connect().await.unwrap();
-    let rows = "INSERT INTO tenants VALUES ('default', NULL, 0); INSERT INTO jobs \
-        SELECT 'job_' || value, 'default', status, NULL, NULL, 1, 'wav', 2.5, NULL, NULL, NULL, NULL, '{}', 0, \
-        'master', NULL, NULL, NULL, NULL FROM (SELECT printf('%032x', 1) AS value, 'pending' AS status \
-        UNION SELECT printf('%032x', 2), 'running' UNION SELECT printf('%032x', 3), 'cancelling'); \
-        PRAGMA user_version = 2";
-    for step in [
-        include_str!("../../../migrations/sqlite/0001_initial.sql"),
-        include_str!("../../../migrations/sqlite/0002_audit_and_notes.sql"),
-        rows,
-    ] {
-        sqlx::raw_sql(step).execute(&mut before).await.unwrap();
-    }
-    before.close().await.unwrap();
-
-    let store = open(&SqliteOptions { path, ..options(&folder) }).await;
-    let tenant = TenantId::default();
-    assert_eq!(store.tenant(&tenant).await.unwrap().unwrap().retention_days, None);
-    let job = |number: u8| format!("job_{number:032x}").parse::<JobId>().unwrap();
-    let first = store.job(&tenant, job(1)).await.unwrap().unwrap();
-    assert_eq!((first.options, first.progress), (JobOptions::default(), None));
-
-    let ask = LeaseJobs { limit: 10, per_tenant: 10, but: Vec::new(), ttl: Duration::from_mins(1) };
-    let lease = |number, fence| Lease { tenant: TenantId::default(), job: job(number), fence };
-    let leases = |leased: Vec<Leased>| leased.into_iter().map(|it| it.lease).collect::<Vec<_>>();
-    assert_eq!(leases(store.lease_jobs(&ask).await.unwrap()), [lease(1, 1)]);
-    // Who worked on the others is gone.
-    let moved = store.reclaim_jobs(3, "the node is gone", NOW, 10).await.unwrap();
-    let moved: Vec<_> = moved.into_iter().map(|job| (job.id, job.status)).collect();
-    assert_eq!(moved, [(job(2), JobStatus::Pending), (job(3), JobStatus::Cancelled)]);
-    assert_eq!(leases(store.lease_jobs(&ask).await.unwrap()), [lease(2, 1)]);
-}
-
-#[tokio::test]
 async fn lapsed_notes_do_not_pile_up() {
     let (_folder, store, clock) = scratch().await;
     for number in 0..40 {
@@ -222,42 +192,6 @@ async fn lapsed_notes_do_not_pile_up() {
     }
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM notes").fetch_one(&store.readers).await.unwrap();
     assert_eq!(left, 1);
-}
-
-#[tokio::test]
-async fn lapsed_sessions_and_workers_do_not_pile_up() {
-    let (_folder, store, clock) = scratch().await;
-    let (_, entry) = new_key(1, KeyScopes::ADMIN);
-    let second = Duration::from_secs(1);
-    let worker = |number: u64| Worker {
-        id: format!("w{number}").parse().unwrap(),
-        tenant: None,
-        url: "ws://127.0.0.1:1".to_owned(),
-        models: Vec::new(),
-        languages: Vec::new(),
-        capacity: 1,
-    };
-    let session = |number| NewSession {
-        id: SessionId::new(NOW, &SeededEntropy::new(number)).unwrap(),
-        tenant: TenantId::default(),
-        key: None,
-        model: "any".to_owned(),
-        language: "auto".to_owned(),
-        is_one_of_several: false,
-    };
-    for number in 0..40 {
-        assert_eq!(store.put_worker(&worker(number), second, &entry).await, Ok(true));
-        assert!(matches!(store.open_session(&session(number), false, &[], second).await, Ok(OpenSession::Worker(_))));
-    }
-    clock.advance(second);
-    for _ in 0..20 {
-        store.put_worker(&worker(0), Duration::ZERO, &entry).await.unwrap();
-        store.open_session(&session(0), true, &[], Duration::ZERO).await.unwrap();
-    }
-    for table in ["SELECT count(*) FROM workers", "SELECT count(*) FROM sessions"] {
-        let left: i64 = sqlx::query_scalar(table).fetch_one(&store.readers).await.unwrap();
-        assert_eq!(left, 1, "{table}");
-    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What storage must do: the atomic steps that the domain needs, as traits; their errors; the memory engine,
+//! What storage must do for keys: the atomic steps that the domain needs, as traits; their errors; the memory engine,
 //! which is the reference; and the one contract suite that every engine runs (feature `contract`).
 //!
 //! Not found is `Option`, conflict is a return value, and an outage is a [`StoreError`]: the types differ, so an
@@ -12,26 +12,20 @@ mod epoch;
 mod error;
 mod feed;
 mod figures;
-mod jobs;
 mod keys;
 mod limits;
 mod memory;
-mod meter;
 mod notes;
 mod overlap;
 mod place;
-mod queue;
-mod sessions;
 mod tenants;
 mod usage;
-mod webhooks;
 
 pub use claim::{Claim, Repeated};
 pub use epoch::Epochs;
 pub use error::{StoreError, StoreResult};
 pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
 pub use figures::{FigureTimes, KeyFigures, PoolFigures};
-pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
 pub use keys::{
     ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation, UsedKey,
 };
@@ -39,37 +33,20 @@ pub use limits::{
     AHEAD_SLOTS, Alone, Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Taken, WINDOW_SLOTS, slot,
     slot_start,
 };
-pub use memory::{MemoryCounter, MemoryStore};
-pub use meter::{MeterStore, Reserve};
+pub use memory::{MemoryCounter, MemoryState, MemoryStore, sorted_page};
 pub use notes::NoteStore;
 pub use overlap::Overlap;
 pub use place::{NODE_LEASE, Place};
-pub use queue::{
-    Beat, DEATHS, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, death, ended_entry, ended_event, lapse,
-};
-pub use sessions::{OpenSession, SessionStore};
 pub use tenants::TenantStore;
 pub use usage::UsageStore;
-pub use webhooks::{Attempted, DueDelivery, InsertWebhook, RotateWebhook, WebhookStore};
 
 use async_trait::async_trait;
 use std::sync::Arc;
 
-/// A storage engine: all of its steps, and its health. Every call has a deadline, after which it is
+/// A storage engine for keys: all of its steps, and its health. Every call has a deadline, after which it is
 /// [`StoreError::Unavailable`].
 #[async_trait]
-pub trait Store:
-    KeyStore
-    + TenantStore
-    + JobStore
-    + QueueStore
-    + UsageStore
-    + MeterStore
-    + SessionStore
-    + WebhookStore
-    + FeedStore
-    + NoteStore
-{
+pub trait KeyStorage: KeyStore + TenantStore + UsageStore + FeedStore + NoteStore {
     /// `memory`, `sqlite`, `postgres` or `redis`.
     fn kind(&self) -> &'static str;
 
@@ -84,5 +61,5 @@ pub trait Store:
     async fn close(&self);
 }
 
-/// A store that several parts share.
-pub type SharedStore = Arc<dyn Store>;
+/// A key storage that several parts share.
+pub type SharedKeyStorage = Arc<dyn KeyStorage>;

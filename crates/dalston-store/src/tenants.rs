@@ -18,7 +18,4 @@ pub trait TenantStore: Send + Sync {
 
     /// How many there are.
     async fn tenant_count(&self) -> StoreResult<u64>;
-
-    /// Sets for how many days the tenant's ended jobs are kept. `false`: no such tenant.
-    async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool>;
 }

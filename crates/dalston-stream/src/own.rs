@@ -2,7 +2,7 @@
 
 use crate::{ClientFrame, Kind, Said, StreamConfig, WorkerEnd, WorkerLink, samples::Samples};
 use dalston_engine::{Resampler, SpeechEvent, SpeechFinder};
-use dalston_model::SessionId;
+use dalston_work::SessionId;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc::error::SendError, task::yield_now};
 

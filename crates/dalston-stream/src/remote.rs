@@ -3,7 +3,7 @@
 use crate::{ClientFrame, Kind, Said, StreamConfig, WorkerEnd, WorkerLink};
 use bytes::Bytes;
 use bytestring::ByteString;
-use dalston_model::SessionId;
+use dalston_work::SessionId;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{

@@ -1,7 +1,8 @@
 //! Sends deliveries.
 
 use crate::{Fault, Networks, resolver::Resolver, signature::signatures};
-use dalston_model::{DeliveryId, Timestamp, WebhookSecret};
+use dalston_model::Timestamp;
+use dalston_work::{DeliveryId, WebhookSecret};
 use reqwest::{Client, header, redirect};
 use std::{net::IpAddr, time::Duration};
 

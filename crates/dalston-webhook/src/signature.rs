@@ -1,7 +1,8 @@
 //! Signatures of Standard Webhooks (standardwebhooks.com): HMAC-SHA-256 over id, time and the bytes that are sent.
 
 use crate::Fault;
-use dalston_model::{DeliveryId, Timestamp, WebhookSecret};
+use dalston_model::Timestamp;
+use dalston_work::{DeliveryId, WebhookSecret};
 use standardwebhooks::Webhook;
 
 /// What `webhook-signature` holds: a signature of each secret, with spaces between. Receivers take any that fits, so

@@ -3,9 +3,8 @@
 use super::{densest, gap, limited};
 use async_trait::async_trait;
 use dalston_model::{Clock, KeyId, NodeId, RateLimit, SeededEntropy};
-use dalston_store::{
-    Alone, Granted, LeaseRequest, LimitStore, Place, StoreError, StoreResult, Taken, contract::Fixture,
-};
+use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, Place, StoreError, StoreResult, Taken};
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     client::Client,

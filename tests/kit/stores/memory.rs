@@ -1,5 +1,6 @@
 use super::clock;
-use dalston_store::{MemoryCounter, MemoryStore, contract::Fixture};
+use dalston_store::MemoryCounter;
+use dalston_work::{MemoryStore, contract::Fixture};
 use std::sync::Arc;
 
 /// The reference, in memory.

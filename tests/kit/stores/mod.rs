@@ -11,7 +11,8 @@ pub use redis::{redis, redis_at};
 pub use sqlite::sqlite;
 
 use dalston_model::{ManualClock, Timestamp};
-use dalston_store::contract::Fixture;
+use dalston_store::{SharedKeyStorage, contract};
+use dalston_work::contract::Fixture;
 use std::sync::Arc;
 
 fn clock() -> Arc<ManualClock> {
@@ -22,4 +23,16 @@ fn clock() -> Arc<ManualClock> {
 pub fn shared(fixture: &Fixture) -> Fixture {
     let Fixture { store, limits, clock, again: _, keep: _ } = fixture;
     Fixture { store: store.clone(), limits: limits.clone(), clock: clock.clone(), again: None, keep: Box::new(()) }
+}
+
+/// The same store, for the rules of keys.
+pub async fn keys(fixture: impl Future<Output = Fixture>) -> contract::Fixture {
+    let Fixture { store, limits, clock, again, keep } = fixture.await;
+    let again = again.map(|again| -> contract::Again {
+        Box::new(move || {
+            let store = again();
+            Box::pin(async { store.await as SharedKeyStorage })
+        })
+    });
+    contract::Fixture { store, limits, clock, again, keep }
 }

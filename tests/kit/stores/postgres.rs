@@ -1,11 +1,9 @@
 use super::clock;
 use crate::{patience::PATIENCE, servers::postgres_url};
 use dalston_model::ManualClock;
-use dalston_store::{
-    SharedStore,
-    contract::{Again, Fixture},
-};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
+use dalston_work::SharedWorkStorage;
+use dalston_work::contract::{Again, Fixture};
 use std::sync::Arc;
 
 /// A database of its own on the shared PostgreSQL.
@@ -17,12 +15,12 @@ pub async fn postgres() -> Fixture {
         let clock = clock.clone();
         move || {
             let store = open(options.clone(), clock.clone());
-            Box::pin(async { store.await as SharedStore })
+            Box::pin(async { store.await as SharedWorkStorage })
         }
     });
     Fixture { store: store.clone(), limits: Some(store), clock, again: Some(again), keep: Box::new(()) }
 }
 
 async fn open(options: PostgresOptions, clock: Arc<ManualClock>) -> Arc<PostgresStore> {
-    Arc::new(PostgresStore::connect(&options, Some(clock)).await.expect("the server is ready"))
+    Arc::new(PostgresStore::connect_with_work(&options, Some(clock)).await.expect("the server is ready"))
 }

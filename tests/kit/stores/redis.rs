@@ -1,11 +1,9 @@
 use super::clock;
 use crate::{patience::PATIENCE, servers::permitted_redis_url};
 use dalston_model::ManualClock;
-use dalston_store::{
-    SharedStore,
-    contract::{Again, Fixture},
-};
 use dalston_store_redis::{RedisOptions, RedisStore};
+use dalston_work::SharedWorkStorage;
+use dalston_work::contract::{Again, Fixture};
 use std::sync::Arc;
 
 /// Redis, on a database of its own, as a user that may do no more than it must.
@@ -22,7 +20,7 @@ pub async fn redis_at(url: String) -> Fixture {
         let clock = clock.clone();
         move || {
             let store = open(options.clone(), clock.clone());
-            Box::pin(async { store.await as SharedStore })
+            Box::pin(async { store.await as SharedWorkStorage })
         }
     });
     Fixture { store: store.clone(), limits: Some(store), clock, again: Some(again), keep: Box::new(()) }

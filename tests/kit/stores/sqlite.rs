@@ -1,11 +1,9 @@
 use super::clock;
 use crate::patience::PATIENCE;
 use dalston_model::ManualClock;
-use dalston_store::{
-    SharedStore,
-    contract::{Again, Fixture},
-};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
+use dalston_work::SharedWorkStorage;
+use dalston_work::contract::{Again, Fixture};
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
 
@@ -23,6 +21,6 @@ pub async fn sqlite() -> Fixture {
     Fixture { store, limits: None, clock, again: Some(again), keep: Box::new(folder) }
 }
 
-async fn open(options: SqliteOptions, clock: Arc<ManualClock>) -> SharedStore {
-    Arc::new(SqliteStore::open(&options, clock).await.unwrap())
+async fn open(options: SqliteOptions, clock: Arc<ManualClock>) -> SharedWorkStorage {
+    Arc::new(SqliteStore::open_with_work(&options, clock).await.unwrap())
 }

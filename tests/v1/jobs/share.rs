@@ -1,7 +1,7 @@
 //! Nodes share the work of all tenants.
 
 use super::{PATH, ended, upload, working_with};
-use dalston_store::contract::Fixture;
+use dalston_work::contract::Fixture;
 use kit::{
     app::Start,
     process::eventually,

@@ -1,7 +1,7 @@
 //! Limits on streams: how many at once, and how much audio a day.
 
-use dalston_model::{Action, Actor, AuditEntry, Day, Door, MeteredDay, Quota, Source, Subject, Target};
-use dalston_store::SharedStore;
+use dalston_model::{Actor, AuditEntry, Day, Door, Source, Target};
+use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, Subject, WorkAction};
 use kit::{
     app::{App, Start},
     client::Client,
@@ -12,20 +12,20 @@ use kit::{
 };
 use serde_json::json;
 
-async fn gateway() -> (App, SharedStore) {
+async fn gateway() -> (App, SharedWorkStorage) {
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
     (Start::default().worker(Echo).on(fixture).start().await, store)
 }
 
 /// Sets the quota of a key, or of its tenant.
-async fn limit(app: &App, store: &SharedStore, subject: &Subject, quota: Quota) {
+async fn limit(app: &App, store: &SharedWorkStorage, subject: &Subject, quota: Quota) {
     let entry = AuditEntry {
         time: app.clock_now(),
         tenant: subject.tenant().clone(),
         source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
-        action: Action::QuotaChanged,
-        target: Target::Tenant(subject.tenant().clone()),
+        action: WorkAction::QUOTA_CHANGED,
+        target: Target::tenant(subject.tenant()),
         detail: json!({}),
     };
     assert!(store.set_quota(subject, &quota, &entry).await.unwrap());
@@ -36,7 +36,7 @@ fn of_key(client: &Client) -> Subject {
 }
 
 /// Milliseconds that were metered today.
-async fn metered(app: &App, store: &SharedStore, subject: &Subject) -> u64 {
+async fn metered(app: &App, store: &SharedWorkStorage, subject: &Subject) -> u64 {
     let today = Day::of(app.clock_now());
     let days: Vec<MeteredDay> = store.metered(subject, today).await.unwrap();
     days.first().map_or(0, |day| day.streams_ms)
@@ -46,7 +46,7 @@ async fn metered(app: &App, store: &SharedStore, subject: &Subject) -> u64 {
 async fn no_more_streams_are_open_at_once_than_the_key_and_the_tenant_may() {
     let (app, store) = gateway().await;
     let key = app.key("realtime").await;
-    let streams = |most| Quota { concurrent_streams: Some(most), ..Quota::default() };
+    let streams = |most| Quota::default().with(QuotaKind::Streams, Some(most));
     limit(&app, &store, &of_key(&key), streams(1)).await;
     let secret = key.secret.as_ref().unwrap();
     let open = Socket::begun(app.address, secret).await;
@@ -90,7 +90,7 @@ async fn a_stream_ends_in_the_middle_when_the_budget_of_the_day_does_and_the_nex
     let (app, store) = gateway().await;
     let key = app.key("realtime").await;
     let subject = of_key(&key);
-    limit(&app, &store, &subject, Quota { seconds_per_day: Some(12), ..Quota::default() }).await;
+    limit(&app, &store, &subject, Quota::default().with(QuotaKind::Seconds, Some(12))).await;
     let secret = key.secret.as_ref().unwrap();
     let mut socket = Socket::begun(app.address, secret).await;
     let exceeded = "Audio limit of the key exceeded (12 s/day)";
@@ -113,7 +113,7 @@ async fn a_stream_ends_in_the_middle_when_the_budget_of_the_day_does_and_the_nex
 async fn streams_at_once_share_what_is_left_of_the_day() {
     let (app, store) = gateway().await;
     let key = app.key("realtime").await;
-    limit(&app, &store, &of_key(&key), Quota { seconds_per_day: Some(15), ..Quota::default() }).await;
+    limit(&app, &store, &of_key(&key), Quota::default().with(QuotaKind::Seconds, Some(15))).await;
     let secret = key.secret.as_ref().unwrap();
     let (mut first, mut second) = (Socket::begun(app.address, secret).await, Socket::begun(app.address, secret).await);
     assert_eq!(Socket::with(app.address, secret).await.closed().await.0, 4029, "10 and 5 are reserved");

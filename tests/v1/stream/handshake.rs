@@ -1,7 +1,7 @@
 //! Handshakes that are answered as HTTP: no upgrade, another version, a foreign page, a store that is away.
 
-use dalston_store::contract::Fixture;
 use dalston_store_redis::{RedisOptions, RedisStore};
+use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
     patience::PATIENCE,

@@ -1,7 +1,8 @@
 //! Refusals that a browser can read: 101, then a close code, and nothing else.
 
 use dalston_auth::{CreateKey, Ends};
-use dalston_model::{Clock, RateLimit, SessionId, TenantId};
+use dalston_model::{Clock, RateLimit, TenantId};
+use dalston_work::SessionId;
 
 use dalston_stream::{OwnWorker, StreamConfig, WorkerLink};
 use kit::{

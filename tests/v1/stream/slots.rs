@@ -1,6 +1,6 @@
 //! Slots: who gets one, and that each comes back.
 
-use dalston_store::{SharedStore, contract::Fixture};
+use dalston_work::{SharedWorkStorage, contract::Fixture};
 use kit::{
     app::{App, Start},
     process::eventually,
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The sessions of each worker, by name.
-async fn loads(store: &SharedStore) -> Vec<(String, u32)> {
+async fn loads(store: &SharedWorkStorage) -> Vec<(String, u32)> {
     let loads = store.workers().await.unwrap().into_iter();
     loads.map(|load| (load.worker.id.to_string(), load.sessions)).collect()
 }
 
-async fn gateway() -> (App, SharedStore) {
+async fn gateway() -> (App, SharedWorkStorage) {
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
     (Start::default().on(fixture).start().await, store)

@@ -1,8 +1,8 @@
 //! A client that goes in the middle, at whatever point: a job has its audio, and no audio is without a job.
 
 use super::{PATH, assert_nothing, file};
-use dalston_model::JobId;
 use dalston_service::{ServiceResult, Upload};
+use dalston_work::JobId;
 use kit::{
     app::{App, Start},
     hanging::Hanging,

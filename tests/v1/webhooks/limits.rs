@@ -60,7 +60,7 @@ async fn a_delivery_under_way_is_finished_when_the_gateway_stops() {
     let page =
         dalston_model::PageRequest { limit: dalston_model::PageLimit::default(), start: dalston_model::Start::Newest };
     let kept = runtime.services.webhooks.deliveries(&permit, id.parse().unwrap(), &page).await.unwrap();
-    assert_eq!(kept.items[0].status, dalston_model::DeliveryStatus::Delivered);
+    assert_eq!(kept.items[0].status, dalston_work::DeliveryStatus::Delivered);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::{SCOPES, after, cancelled, hook, tried};
 use dalston_model::{Clock, ManualClock, SystemClock};
-use dalston_store::{MemoryStore, contract::Fixture};
+use dalston_work::{MemoryStore, contract::Fixture};
 use kit::{
     app::{App, Start},
     client::Client,

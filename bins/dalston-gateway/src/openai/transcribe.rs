@@ -16,8 +16,9 @@ use actix_web::{
 use dalston_actix::{Permitted, Problem};
 use dalston_auth::{Permit, Repeat, rights};
 use dalston_engine::{EngineOption, UNTRANSLATED, is_refusal};
-use dalston_model::{ErrorCode, Job, JobId, JobStatus};
+use dalston_model::ErrorCode;
 use dalston_service::{Seat, ServiceError, Shape, streamed};
+use dalston_work::{Job, JobId, JobStatus};
 use std::time::Duration;
 
 /// How long a client is kept waiting. OpenAI's own wait ten minutes for an answer; this comes before.

@@ -4,7 +4,7 @@ use crate::{
     Admission, Attempt, Auth, AuthError, CreateKey, Denied, Minted, Need, Permit, Refusal, Right, right, rights,
 };
 use dalston_model::{KeyPatch, KeyScopes, ManualClock, Scope, SeededEntropy, Timestamp};
-use dalston_store::{MemoryStore, Overlap, SharedStore};
+use dalston_store::{MemoryStore, Overlap, SharedKeyStorage};
 use std::sync::Arc;
 
 right!(NotesRead = "notes:read");
@@ -14,13 +14,13 @@ const OWN: [&str; 2] = ["notes:write", "notes:read"];
 
 struct Service {
     clock: Arc<ManualClock>,
-    store: SharedStore,
+    store: SharedKeyStorage,
 }
 
 impl Service {
     fn new() -> Self {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
-        Self { store: Arc::new(MemoryStore::new(clock.clone())), clock }
+        Self { store: Arc::new(<MemoryStore>::new(clock.clone())), clock }
     }
 
     /// The service as it runs with scopes of these names.

@@ -4,7 +4,7 @@ use super::*;
 use crate::{Asked, Credential, PrincipalChange, PrincipalObserver, Ticket, credential::Place, rights};
 use allocation_counter::measure;
 use dalston_model::{
-    Action, Actor, AuditEntry, Door, Key, KnownScopes, ManualClock, Metadata, Principal, PrincipalKind, RateLimit,
+    Actor, AuditEntry, Door, Key, KeyAction, KnownScopes, ManualClock, Metadata, Principal, PrincipalKind, RateLimit,
     ScopeSet, SeededEntropy, SharedEntropy, Target, TenantId,
 };
 use dalston_store::{KeyStore as _, MemoryStore, NewKey};
@@ -83,8 +83,8 @@ impl Fixture {
             time: clock.now(),
             tenant: key.tenant.clone(),
             source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
-            action: Action::KeyCreated,
-            target: Target::Key(key.id),
+            action: KeyAction::KEY_CREATED,
+            target: Target::key(key.id),
             detail: json!({}),
         };
         let new = NewKey { key: key.clone(), digest: gate.digester.digest(&secret) };
@@ -236,7 +236,7 @@ fn each_kind_of_principal_is_revalidated_and_an_unknown_one_refused() {
 
     let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
     let entry = key.permit::<rights::Authenticated>().unwrap();
-    let entry = entry.entry(fixture.clock.now(), Action::KeyRevoked, Target::Key(fixture.key.id), json!({}));
+    let entry = entry.entry(fixture.clock.now(), KeyAction::KEY_REVOKED, Target::key(fixture.key.id), json!({}));
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
     assert_eq!(now(gate.revalidate(&key)).unwrap_err(), Refusal::InvalidCredential);
 }
@@ -268,7 +268,7 @@ fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed
     let observation = fixture.gate.observe(told.clone());
     let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
     let operator = fixture.gate.operator("a test").permit::<rights::Admin>().unwrap();
-    let entry = operator.entry(fixture.clock.now(), Action::KeyRevoked, Target::Key(fixture.key.id), json!({}));
+    let entry = operator.entry(fixture.clock.now(), KeyAction::KEY_REVOKED, Target::key(fixture.key.id), json!({}));
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
     fixture.gate.key_revoked(&fixture.key.tenant, fixture.key.id);
     now(fixture.follower.poll()).unwrap();
@@ -290,8 +290,8 @@ fn a_revoked_key_is_refused_here_at_once_and_elsewhere_when_it_is_heard() {
         time: fixture.clock.now(),
         tenant: fixture.key.tenant.clone(),
         source: Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None },
-        action: Action::KeyRevoked,
-        target: Target::Key(fixture.key.id),
+        action: KeyAction::KEY_REVOKED,
+        target: Target::key(fixture.key.id),
         detail: json!({}),
     };
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();

@@ -3,9 +3,9 @@
 use super::{Authentication, CredentialScheme, Proof};
 use crate::{Attempt, Credential, MasterKeys, Refusal, caller::Standing, credential::Place};
 use dalston_model::{
-    Action, Actor, AuditEntry, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
+    Actor, AuditEntry, KeyAction, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
 };
-use dalston_store::SharedStore;
+use dalston_store::SharedKeyStorage;
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, ready},
@@ -19,7 +19,7 @@ const KIND: PrincipalKind = PrincipalKind::new("master");
 /// Authenticates the master keys of the settings. Each use is written to the audit log first.
 pub(crate) struct MasterScheme {
     pub(crate) masters: MasterKeys,
-    pub(crate) store: SharedStore,
+    pub(crate) store: SharedKeyStorage,
     pub(crate) clock: SharedClock,
 }
 
@@ -44,8 +44,9 @@ impl CredentialScheme for MasterScheme {
         let tenant: TenantId = named.unwrap_or_else(|| TenantId::first().clone());
         let source = Source { actor: Actor::Master, ..attempt.source() };
         let detail = json!({"method": attempt.asked.method, "route": attempt.asked.route});
-        let target = Target::Tenant(tenant.clone());
-        let entry = AuditEntry { time: self.clock.now(), tenant, source, action: Action::MasterUsed, target, detail };
+        let target = Target::tenant(&tenant);
+        let entry =
+            AuditEntry { time: self.clock.now(), tenant, source, action: KeyAction::MASTER_USED, target, detail };
         let store = self.store.clone();
         // In the tenant that the request names, whatever comes of it. What cannot be recorded is not done.
         let record = async move {

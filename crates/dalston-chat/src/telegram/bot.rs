@@ -13,7 +13,7 @@ use dalston_auth::{Administrators, Caller};
 use dalston_command::Drawing;
 use dalston_model::{KeyDigest, RequestId, SharedClock, SharedEntropy};
 use dalston_service::Services;
-use dalston_store::SharedStore;
+use dalston_work::SharedWorkStorage;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct BotParts {
     /// The use cases.
     pub services: Arc<Services>,
     /// What nodes share.
-    pub store: SharedStore,
+    pub store: SharedWorkStorage,
     /// Who the administrators are.
     pub administrators: Administrators,
     /// Where updates are to come; `None`: they are polled.
@@ -44,7 +44,7 @@ pub struct Bot {
     pub(crate) telegram: Arc<Telegram>,
     pub(crate) dialogue: Arc<Dialogue>,
     pub(crate) services: Arc<Services>,
-    pub(crate) store: SharedStore,
+    pub(crate) store: SharedWorkStorage,
     pub(crate) administrators: Administrators,
     pub(crate) webhook: Option<String>,
     clock: SharedClock,

@@ -2,7 +2,8 @@
 
 use super::{client::Telegram, fault::Fault};
 use dalston_model::{SharedClock, Timestamp};
-use dalston_store::{SharedStore, StoreResult};
+use dalston_store::StoreResult;
+use dalston_work::SharedWorkStorage;
 use serde::{Deserialize, Serialize};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,7 +27,7 @@ struct Erasure {
 /// Deletes messages when they are due.
 pub(crate) struct Erasures {
     telegram: Arc<Telegram>,
-    store: SharedStore,
+    store: SharedWorkStorage,
     clock: SharedClock,
     /// The name of the note.
     note: String,
@@ -37,7 +38,12 @@ pub(crate) struct Erasures {
 
 impl Erasures {
     /// Messages stand for `after`.
-    pub(crate) fn new(telegram: Arc<Telegram>, store: SharedStore, clock: SharedClock, after: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        telegram: Arc<Telegram>,
+        store: SharedWorkStorage,
+        clock: SharedClock,
+        after: Duration,
+    ) -> Arc<Self> {
         let note = format!("telegram:{}:erasures", telegram.bot());
         Arc::new(Self { telegram, store, clock, note, after, own: Mutex::default() })
     }

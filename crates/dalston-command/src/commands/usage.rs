@@ -5,8 +5,9 @@ use crate::{
     measure::{bar, grouped},
 };
 use dalston_auth::rights;
-use dalston_model::{Quota, Timestamp};
+use dalston_model::Timestamp;
 use dalston_service::{AudioDay, AudioSeconds, QuotaView, ServiceResult, TenantUsageView};
+use dalston_work::{Quota, QuotaKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
@@ -61,10 +62,28 @@ pub(crate) fn seconds(audio: AudioSeconds) -> [u64; 2] {
     [whole(audio.jobs), whole(audio.streams)]
 }
 
-/// A quota out of what was given for it: none at all is no limit.
-pub(crate) fn quota(seconds: Option<Limit>, jobs: Option<Limit>, streams: Option<Limit>) -> Quota {
-    let number = |limit: Option<Limit>| limit.map(|Limit(number)| number);
-    Quota { seconds_per_day: number(seconds), concurrent_jobs: number(jobs), concurrent_streams: number(streams) }
+/// A limit of each kind. None at all is no limit.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct QuotaArguments {
+    /// Seconds of audio a day (UTC), of jobs and streams together.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    seconds_per_day: Option<Limit>,
+    /// Jobs that have not ended, at once.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    concurrent_jobs: Option<Limit>,
+    /// Open streams, at once.
+    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
+    concurrent_streams: Option<Limit>,
+}
+
+impl From<QuotaArguments> for Quota {
+    fn from(QuotaArguments { seconds_per_day, concurrent_jobs, concurrent_streams }: QuotaArguments) -> Self {
+        let number = |limit: Option<Limit>| limit.map(|Limit(number)| number);
+        Self::default()
+            .with(QuotaKind::Seconds, number(seconds_per_day))
+            .with(QuotaKind::Jobs, number(concurrent_jobs))
+            .with(QuotaKind::Streams, number(concurrent_streams))
+    }
 }
 
 /// A limit: 0, which lets nothing through, to 1,000,000.

@@ -19,8 +19,7 @@ pub use staged::Staged;
 pub(crate) use bucket::is_outage;
 
 use crate::{ServiceError, ServiceResult};
-use dalston_model::JobId;
-use dalston_store::Lease;
+use dalston_work::{JobId, Lease};
 use folder::Folder;
 use recovery::Walks;
 use scratch::Scratch;

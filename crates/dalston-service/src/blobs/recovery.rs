@@ -2,8 +2,8 @@
 
 use super::{Blob, Blobs, Scratch, folder::gone};
 use crate::{ServiceError, ServiceResult, views::fence};
-use dalston_model::{JobId, SharedClock, Timestamp};
-use dalston_store::JobStore;
+use dalston_model::{SharedClock, Timestamp};
+use dalston_work::{JobId, JobStore};
 use std::{
     io,
     sync::{Mutex, PoisonError},

@@ -2,7 +2,7 @@
 
 use super::folder::sync;
 use crate::{ServiceError, ServiceResult};
-use dalston_model::JobId;
+use dalston_work::JobId;
 use sha2::{Digest, Sha256};
 use std::{
     fs::OpenOptions,

@@ -7,8 +7,8 @@ use crate::{
     views,
 };
 use dalston_engine::{EngineError, Summary, Work};
-use dalston_model::{FileName, Job, JobStatus};
-use dalston_store::{FinishJob, Lease, Leased, Outcome, death};
+use dalston_model::FileName;
+use dalston_work::{FinishJob, Job, JobStatus, Lease, Leased, Outcome, death};
 use std::{io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{RwLockReadGuard, RwLockWriteGuard, watch},

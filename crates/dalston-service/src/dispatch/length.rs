@@ -2,8 +2,8 @@
 
 use super::Dispatcher;
 use dalston_engine::{DAY_IS_OVER, Most, TOO_DENSE, TOO_LONG, most_seconds};
-use dalston_model::{Audio, Job, Subject};
 use dalston_store::StoreResult;
+use dalston_work::{Audio, Job, QuotaKind, Subject};
 use std::{io, path::Path};
 use tokio::fs::File;
 
@@ -57,7 +57,7 @@ impl Dispatcher {
         let key = account.key.map(|key| Subject::Key(account.tenant.clone(), key));
         let mut least = None;
         for subject in key.into_iter().chain([Subject::Tenant(account.tenant)]) {
-            let Some(most) = self.store.quota(&subject).await?.seconds_per_day else { continue };
+            let Some(most) = self.store.quota(&subject).await?.limit(QuotaKind::Seconds) else { continue };
             let days = self.store.metered(&subject, account.day).await?;
             let used = days.iter().find(|day| day.day == account.day).map_or(0, |day| day.jobs_ms + day.streams_ms);
             let left = (u64::from(most) * 1_000).saturating_sub(used);

@@ -16,7 +16,7 @@ use crate::{
 use absence::Absence;
 use dalston_engine::{Decoders, Engine, EngineOption};
 use dalston_model::{SharedClock, SharedEntropy, TenantId, Timestamp};
-use dalston_store::{Beat, Lease, LeaseJobs, SharedStore};
+use dalston_work::{Beat, Lease, LeaseJobs, SharedWorkStorage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -96,7 +96,7 @@ pub struct DispatcherReport {
 
 /// What a dispatcher is made of.
 pub(crate) struct DispatcherParts {
-    pub(crate) store: SharedStore,
+    pub(crate) store: SharedWorkStorage,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) board: Arc<Board>,
     pub(crate) crowd: Arc<Crowd>,
@@ -110,7 +110,7 @@ pub(crate) struct DispatcherParts {
 
 /// The dispatcher.
 pub struct Dispatcher {
-    store: SharedStore,
+    store: SharedWorkStorage,
     blobs: Arc<Blobs>,
     board: Arc<Board>,
     crowd: Arc<Crowd>,

@@ -2,8 +2,8 @@
 
 use super::Dispatcher;
 use crate::{ServiceResult, jobs::erase};
-use dalston_model::{Action, AuditEntry, Source, Target};
-use dalston_store::DeleteJob;
+use dalston_model::{AuditEntry, Source};
+use dalston_work::{DeleteJob, WorkAction, WorkTarget};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -82,8 +82,8 @@ impl Dispatcher {
                     time: now,
                     tenant: job.tenant.clone(),
                     source: Source::gateway(),
-                    action: Action::JobDeleted,
-                    target: Target::Job(job.id),
+                    action: WorkAction::JOB_DELETED,
+                    target: WorkTarget::Job(job.id).into(),
                     detail: json!({"completed_at": job.completed_at}),
                 };
                 if erase(&*self.store, &self.blobs, job, &entry).await? == DeleteJob::Deleted {

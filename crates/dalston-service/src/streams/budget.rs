@@ -1,9 +1,9 @@
 //! The audio of a stream: reserved in slices before it is passed on, settled at the end to what came.
 
 use crate::{ServiceError, ServiceResult};
-use dalston_model::{Account, Amount, Day, Metered, NewSession, Timestamp};
-use dalston_store::{Reserve, SharedStore};
+use dalston_model::{Day, Timestamp};
 use dalston_stream::StreamConfig;
+use dalston_work::{Account, Amount, Metered, NewSession, Reserve, SharedWorkStorage};
 
 /// What is reserved at once, in milliseconds of audio. A gateway that dies leaves no more of it unused.
 const SLICE: u64 = 10_000;
@@ -12,7 +12,7 @@ const CREDIT: u64 = 60_000;
 
 /// What a stream may still pass on.
 pub(super) struct Budget {
-    store: SharedStore,
+    store: SharedWorkStorage,
     account: Account,
     config: StreamConfig,
     bytes: u64,
@@ -25,7 +25,7 @@ pub(super) struct Budget {
 impl Budget {
     /// With a first slice; `Excess` when nothing is left of the day.
     pub(super) async fn open(
-        store: SharedStore,
+        store: SharedWorkStorage,
         session: &NewSession,
         config: &StreamConfig,
         now: Timestamp,

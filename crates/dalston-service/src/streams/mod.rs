@@ -11,9 +11,9 @@ pub use stream::{Ending, Stream};
 use crate::{Crowd, ServiceError, ServiceResult};
 use budget::Budget;
 use dalston_auth::{Gate, Permit, PrincipalChange, Refusal, rights};
-use dalston_model::{NewSession, Principal, Scope, SessionId, SharedClock, SharedEntropy, TenantId, Timestamp};
-use dalston_store::SharedStore;
+use dalston_model::{Principal, Scope, SharedClock, SharedEntropy, TenantId, Timestamp};
 use dalston_stream::StreamConfig;
+use dalston_work::{NewSession, SessionId, SharedWorkStorage};
 use router::Router;
 use std::{
     collections::HashMap,
@@ -41,7 +41,7 @@ struct Open {
 
 /// All open streams of this node.
 pub struct Streams {
-    store: SharedStore,
+    store: SharedWorkStorage,
     gate: Arc<Gate>,
     router: Router,
     crowd: Arc<Crowd>,
@@ -54,7 +54,7 @@ pub struct Streams {
 
 impl Streams {
     pub(crate) fn new(
-        store: SharedStore,
+        store: SharedWorkStorage,
         gate: Arc<Gate>,
         parts: RouterParts,
         crowd: Arc<Crowd>,

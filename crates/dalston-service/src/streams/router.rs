@@ -1,11 +1,9 @@
 //! The router: a slot of the worker that has the least to do, in one step of the store.
 
 use crate::{Crowd, Place, ServiceResult, Shares, token};
-use dalston_model::{
-    Action, AuditEntry, NewSession, SessionId, SharedClock, Source, Target, TenantId, Timestamp, Worker, WorkerId,
-};
-use dalston_store::{OpenSession, SharedStore};
+use dalston_model::{AuditEntry, SharedClock, Source, TenantId, Timestamp};
 use dalston_stream::{OwnWorker, StreamConfig, WorkerLink, connect};
+use dalston_work::{NewSession, OpenSession, SessionId, SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
@@ -68,7 +66,7 @@ pub(super) struct Slot {
 
 /// Finds workers for sessions.
 pub(super) struct Router {
-    store: SharedStore,
+    store: SharedWorkStorage,
     own: Arc<dyn OwnWorker>,
     /// The places of the built-in worker.
     places: Arc<Shares<TenantId>>,
@@ -80,7 +78,7 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(store: SharedStore, parts: RouterParts, crowd: Arc<Crowd>, clock: SharedClock) -> Self {
+    pub(super) fn new(store: SharedWorkStorage, parts: RouterParts, crowd: Arc<Crowd>, clock: SharedClock) -> Self {
         let RouterParts { own, own_streams, fixed } = parts;
         let places = Shares::new(usize::try_from(own_streams).unwrap_or(usize::MAX), crowd);
         Self { store, own, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }
@@ -160,8 +158,8 @@ impl Router {
                 time: self.clock.now(),
                 tenant: TenantId::default(),
                 source: Source::gateway(),
-                action: Action::WorkerRegistered,
-                target: Target::Worker(id.clone()),
+                action: WorkAction::WORKER_REGISTERED,
+                target: WorkTarget::Worker(id.clone()).into(),
                 detail: json!({"capacity": capacity, "shared": true}),
             };
             if !self.store.put_worker(&worker, TTL, &entry).await? {

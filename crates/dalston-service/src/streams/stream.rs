@@ -3,9 +3,10 @@
 use super::{Streams, budget::Budget, router::Slot};
 use crate::{Place, ServiceResult};
 use dalston_auth::{Permit, rights};
-use dalston_model::{Account, SessionId, TenantId};
-use dalston_store::{SharedStore, StoreError};
+use dalston_model::TenantId;
+use dalston_store::StoreError;
 use dalston_stream::{StreamConfig, WorkerLink};
+use dalston_work::{Account, SessionId, SharedWorkStorage};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -138,7 +139,7 @@ pub(super) struct Left {
 
 impl Left {
     /// Does it, or gives back what is still to do.
-    pub(super) async fn settle(mut self, store: &SharedStore) -> Result<(), (Self, StoreError)> {
+    pub(super) async fn settle(mut self, store: &SharedWorkStorage) -> Result<(), (Self, StoreError)> {
         if !self.is_closed
             && let Err(error) = store.close_session(self.id).await
         {

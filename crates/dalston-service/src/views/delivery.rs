@@ -1,4 +1,5 @@
-use dalston_model::{Delivery, Timestamp};
+use dalston_model::Timestamp;
+use dalston_work::Delivery;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

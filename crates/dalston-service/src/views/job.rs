@@ -1,5 +1,6 @@
 use crate::{JobResultView, ResultSummary, views::summary};
-use dalston_model::{Audio, Job, Timestamp};
+use dalston_model::Timestamp;
+use dalston_work::{Audio, Job};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
 //! The result of a job: whole, or what is said of it in short.
 
 use dalston_engine::Summary;
-use dalston_model::Job;
+use dalston_work::Job;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 use crate::Meter;
-use dalston_model::Quota;
+use dalston_work::QuotaKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,12 @@ pub struct QuotaView {
 
 impl From<&Meter> for QuotaView {
     fn from(meter: &Meter) -> Self {
-        let Quota { seconds_per_day, concurrent_jobs, concurrent_streams } = meter.quota;
-        let seconds_left_today = meter.seconds_left();
-        Self { seconds_per_day, seconds_left_today, concurrent_jobs, concurrent_streams }
+        let limit = |kind| meter.quota.limit(kind);
+        Self {
+            seconds_per_day: limit(QuotaKind::Seconds),
+            seconds_left_today: meter.seconds_left(),
+            concurrent_jobs: limit(QuotaKind::Jobs),
+            concurrent_streams: limit(QuotaKind::Streams),
+        }
     }
 }

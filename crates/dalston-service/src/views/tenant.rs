@@ -16,13 +16,20 @@ pub struct TenantView {
     pub retention_days: Option<u32>,
 }
 
-impl From<&Tenant> for TenantView {
-    fn from(tenant: &Tenant) -> Self {
+impl TenantView {
+    /// The tenant, whose ended jobs are kept for so many days.
+    pub fn new(tenant: &Tenant, retention_days: Option<u32>) -> Self {
         Self {
             id: tenant.id.to_string(),
             name: tenant.name.as_ref().map(ToString::to_string),
             created_at: tenant.created_at,
-            retention_days: tenant.retention_days,
+            retention_days,
         }
+    }
+}
+
+impl From<&(Tenant, Option<u32>)> for TenantView {
+    fn from((tenant, retention_days): &(Tenant, Option<u32>)) -> Self {
+        Self::new(tenant, *retention_days)
     }
 }

@@ -1,5 +1,6 @@
 use crate::{Meter, QuotaView};
-use dalston_model::{Day, KeyId, MeteredDay, Timestamp, Usage};
+use dalston_model::{Day, KeyId, Timestamp, Usage};
+use dalston_work::MeteredDay;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-use dalston_model::{Timestamp, Webhook};
+use dalston_model::Timestamp;
+use dalston_work::Webhook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
 use dalston_auth::{Permit, rights};
-use dalston_model::{Scope, Timestamp, Worker, WorkerLoad};
+use dalston_model::{Scope, Timestamp};
+use dalston_work::{Worker, WorkerLoad};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

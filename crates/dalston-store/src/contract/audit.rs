@@ -2,7 +2,7 @@
 
 use super::{Fixture, hand::Hand};
 use crate::AuditQuery;
-use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Door, Source, Target, TenantId, Timestamp};
+use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Door, KeyAction, Source, Target, TenantId, Timestamp};
 use std::{
     collections::HashSet,
     sync::{
@@ -20,11 +20,11 @@ fn query(limit: u32) -> AuditQuery {
 async fn population(hand: &Hand) -> ([TenantId; 2], [Actor; 3], [Action; 3]) {
     let tenants = [TenantId::default(), "acme".parse().unwrap()];
     let actors = [Actor::Master, Actor::Key(hand.key_id()), Actor::ChatAdmin(-5)];
-    let actions = [Action::MasterUsed, Action::NudgeSent, Action::SecretClaimed];
+    let actions = [KeyAction::MASTER_USED, Action::new("service.own"), KeyAction::SECRET_CLAIMED];
     for number in 0..36 {
         let (tenant, actor, action) = (&tenants[number % 2], actors[number / 2 % 3], actions[number / 6 % 3]);
         let source = Source { actor, door: Door::Chat, address: None, request_id: None };
-        let entry = AuditEntry { source, ..hand.entry(action, tenant, Target::Tenant(tenant.clone())) };
+        let entry = AuditEntry { source, ..hand.entry(action, tenant, Target::tenant(tenant)) };
         hand.store.record(&entry).await.unwrap();
         hand.clock.advance(Duration::from_secs(1));
     }
@@ -77,7 +77,7 @@ pub async fn audit_filters_hold_alone_and_together(fixture: &Fixture) {
     let (mut asked, mut most) = (0, 0);
     for tenant in tenants {
         for actor in actors.iter().chain(&nobody).copied().map(Some).chain([None]) {
-            for action in actions.iter().copied().map(Some).chain([None, Some(Action::KeyRevoked)]) {
+            for action in actions.iter().copied().map(Some).chain([None, Some(KeyAction::KEY_REVOKED)]) {
                 for (since, until) in
                     [(None, None), (Some(early), None), (Some(between), Some(late)), (None, Some(late))]
                 {

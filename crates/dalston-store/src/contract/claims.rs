@@ -1,8 +1,8 @@
 //! Claims: what is repeated happens once.
 
 use super::{Fixture, hand::Hand};
-use crate::{Claim, Guard, InsertJob, InsertKey, Objection, Repeated, RotateKey};
-use dalston_model::{JobStatus, Key};
+use crate::{Claim, Guard, InsertKey, Objection, Repeated, RotateKey};
+use dalston_model::Key;
 use std::time::Duration;
 
 fn repeated(target: &impl ToString, same_payload: bool) -> Repeated {
@@ -70,18 +70,6 @@ pub async fn a_repeated_rotation_changes_nothing(fixture: &Fixture) {
     assert_eq!(hand.look(&new.key).await.key, Key { prefix: first.prefix, ..new.key });
 }
 
-pub async fn a_repeated_job_is_not_inserted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
-    let (one, two, claim) = (hand.new_job(), hand.new_job(), hand.claim("upload"));
-    assert_eq!(hand.try_insert_job(&one, Some(&claim)).await, InsertJob::Inserted);
-    assert_eq!(hand.try_insert_job(&two, Some(&claim)).await, InsertJob::Repeated(repeated(&one.id, true)));
-    let other = Claim { fingerprint: [0; 32], ..claim };
-    assert_eq!(hand.try_insert_job(&two, Some(&other)).await, InsertJob::Repeated(repeated(&one.id, false)));
-    assert_eq!(hand.store.job_exists(two.id).await, Ok(false));
-    assert_eq!(one.status, JobStatus::Pending);
-    assert_eq!(hand.store.active_jobs(&one.tenant).await.unwrap().pending, 1);
-}
-
 pub async fn a_step_that_fails_claims_nothing(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let claim = hand.claim("once");
@@ -96,8 +84,5 @@ pub async fn a_step_that_fails_claims_nothing(fixture: &Fixture) {
     let stranger = hand.new_key().key;
     let answer = hand.try_rotate(&stranger, &rotation, &hand.guard(), Some(&claim)).await;
     assert_eq!(answer, RotateKey::Unknown);
-    let mut job = hand.new_job();
-    job.tenant = nowhere.key.tenant;
-    assert_eq!(hand.try_insert_job(&job, Some(&claim)).await, InsertJob::UnknownTenant);
     assert_eq!(hand.try_insert(&hand.new_key(), Some(&claim)).await, InsertKey::Inserted);
 }

@@ -6,8 +6,7 @@ use super::{
 };
 use crate::{Heard, KeyChange, Mark};
 use dalston_model::{
-    Action, Actor, AuditEntry, AuditHash, AuditRecord, Door, JobStatus, Key, KeyPatch, Source, Target, Tenant,
-    Timestamp,
+    Actor, AuditEntry, AuditHash, AuditRecord, Door, Key, KeyAction, KeyPatch, Source, Target, Tenant, Timestamp,
 };
 use serde_json::json;
 use std::{collections::HashMap, time::Duration};
@@ -57,7 +56,7 @@ pub async fn changes_come_in_order_and_in_parts(fixture: &Fixture) {
     let mut ids = Vec::new();
     for _ in 0..4 {
         ids.push(hand.key().await.key.id);
-        hand.job(JobStatus::Pending).await;
+        hand.note().await;
         ids.push(hand.key_of(&acme, &["nudge"]).await.key.id);
     }
     let (mut seen, mut mark) = (Vec::new(), Mark::START);
@@ -78,7 +77,7 @@ pub async fn the_mark_of_a_part_is_that_of_its_last_change(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     for _ in 0..3 {
         hand.key().await;
-        hand.job(JobStatus::Pending).await;
+        hand.note().await;
     }
     let records = hand.audit().await;
     let mark = |number: usize| Mark { seq: records[number].seq, link: records[number].hash };
@@ -165,8 +164,8 @@ pub async fn every_field_of_an_audit_record_survives(fixture: &Fixture) {
             time: Timestamp::from_micros(hand.now().as_micros() + 999_999),
             tenant: new.key.tenant.clone(),
             source: Source { actor, door, address, request_id },
-            action: Action::KeyCreated,
-            target: Target::Key(new.key.id),
+            action: KeyAction::KEY_CREATED,
+            target: Target::key(new.key.id),
             detail: json!({"name": "Ünï 'q\"' 🎉", "list": [], "object": {}, "null": null, "n": u64::MAX, "f": 0.5}),
         };
         hand.store.insert_key(&new, None, &entry).await.unwrap();
@@ -185,21 +184,14 @@ pub async fn every_change_is_recorded_once_in_order(fixture: &Fixture) {
     hand.update(&key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
     hand.rotate(&key, &Hand::rotation(Duration::ZERO)).await;
     hand.revoke(&key).await;
-    let job = hand.job(JobStatus::Pending).await;
-    let entry = |action| hand.entry(action, &job.tenant, Target::Job(job.id));
-    hand.store.cancel_job(&job.tenant, job.id, hand.now(), &entry(Action::JobCancelled)).await.unwrap();
-    hand.store.delete_job(&job.tenant, job.id, &entry(Action::JobDeleted)).await.unwrap();
     let records = hand.audit().await;
-    let (key_id, job_id) = (key.id.to_string(), job.id.to_string());
+    let key_id = key.id.to_string();
     let expected = [
         ("tenant.created", "acme", "tenant", "acme"),
         ("key.created", "acme", "key", &key_id),
         ("key.updated", "acme", "key", &key_id),
         ("key.rotated", "acme", "key", &key_id),
         ("key.revoked", "acme", "key", &key_id),
-        ("job.created", "default", "job", &job_id),
-        ("job.cancelled", "default", "job", &job_id),
-        ("job.deleted", "default", "job", &job_id),
     ];
     let texts = |record: &AuditRecord| {
         [&record.action, &record.tenant_id, &record.target_kind, &record.target_id].map(String::clone)
@@ -234,9 +226,9 @@ pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
     hand.try_rotate(&new.key, &Hand::rotation(Duration::ZERO), &hand.guard(), None).await;
     let stranger = hand.new_key();
     hand.revoke(&stranger.key).await;
-    let entry = hand.entry(Action::KeyCreated, &stranger.key.tenant, Target::Key(stranger.key.id));
+    let entry = hand.entry(KeyAction::KEY_CREATED, &stranger.key.tenant, Target::key(stranger.key.id));
     hand.store.insert_first_key(&stranger, &entry).await.unwrap();
-    let default = Tenant { id: new.key.tenant, name: None, created_at: hand.now(), retention_days: None };
+    let default = Tenant { id: new.key.tenant, name: None, created_at: hand.now() };
     hand.store.insert_tenant(&default, &entry).await.unwrap();
     assert_eq!(hand.audit().await, records);
     assert_eq!(hand.seq().await, seq);

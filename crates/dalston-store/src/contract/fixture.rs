@@ -1,29 +1,29 @@
 //! What a rule is tried on.
 
-use crate::{LimitStore, SharedStore};
+use crate::{KeyStorage, LimitStore};
 use dalston_model::ManualClock;
 use std::{any::Any, pin::Pin, sync::Arc};
 
 /// Opens a store once more.
-pub type Again = Box<dyn Fn() -> Pin<Box<dyn Future<Output = SharedStore> + Send>> + Send + Sync>;
+pub type Again<S = dyn KeyStorage> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Arc<S>> + Send>> + Send + Sync>;
 
 /// An engine on an empty store, for one test.
-pub struct Fixture {
+pub struct Fixture<S: ?Sized = dyn KeyStorage> {
     /// The engine. It holds the tenant `default` and nothing else.
-    pub store: SharedStore,
+    pub store: Arc<S>,
     /// The shared counter, for engines that have one.
     pub limits: Option<Arc<dyn LimitStore>>,
     /// The clock that the engine goes by.
     pub clock: Arc<ManualClock>,
     /// Opens the same store as another node does; `None` where all nodes are in this process.
-    pub again: Option<Again>,
+    pub again: Option<Again<S>>,
     /// What must live as long as the test: a folder, a database.
     pub keep: Box<dyn Any + Send + Sync>,
 }
 
-impl Fixture {
+impl<S: ?Sized> Fixture<S> {
     /// The same store, in the hand of another node.
-    pub async fn other_node(&self) -> SharedStore {
+    pub async fn other_node(&self) -> Arc<S> {
         match &self.again {
             Some(again) => again().await,
             None => self.store.clone(),

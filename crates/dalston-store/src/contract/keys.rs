@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{ChangeKey, InsertKey, Mark, NewKey, Objection, RevokeKey, RotateKey};
 use dalston_model::{
-    Action, Actor, Key, KeyPatch, KeyScopes, Metadata, RateLimit, Scope, Start, Target, TenantId, Timestamp,
+    Actor, Key, KeyAction, KeyPatch, KeyScopes, Metadata, RateLimit, Scope, Start, Target, TenantId, Timestamp,
 };
 use std::time::Duration;
 
@@ -234,7 +234,7 @@ pub async fn a_revocation_takes_all_secrets(fixture: &Fixture) {
 }
 
 async fn first(hand: &Hand, new: &NewKey) -> bool {
-    let entry = hand.entry(Action::KeyCreated, &new.key.tenant, Target::Key(new.key.id));
+    let entry = hand.entry(KeyAction::KEY_CREATED, &new.key.tenant, Target::key(new.key.id));
     hand.store.insert_first_key(new, &entry).await.unwrap()
 }
 

@@ -7,35 +7,27 @@ pub mod alone;
 pub mod audit;
 pub mod chain;
 pub mod claims;
-pub mod contention;
 mod counter;
-pub mod deliveries;
-pub mod ends;
 pub mod feed;
 pub mod figures;
 mod fixture;
 pub mod guards;
-mod hand;
-pub mod jobs;
+pub mod hand;
 pub mod keys;
 pub mod leases;
 pub mod limits;
-pub mod meter;
 pub mod nodes;
 pub mod notes;
 pub mod pages;
-pub mod queue;
 pub mod races;
-pub mod retention;
 pub mod revocation;
 pub mod secrets;
-pub mod sessions;
 pub mod tenants;
 pub mod usage;
 pub mod wakes;
-pub mod webhooks;
 
 pub use fixture::{Again, Fixture};
+pub use hand::Hand;
 
 /// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives.
 /// `contract!(redis, kit::stores::redis(), limits)` is for an engine with a shared counter: one that has a counter
@@ -112,7 +104,6 @@ macro_rules! contract {
                 a_claim_lapses,
                 claims_do_not_run_into_each_other,
                 a_repeated_rotation_changes_nothing,
-                a_repeated_job_is_not_inserted,
                 a_step_that_fails_claims_nothing,
             }
             tenants {
@@ -121,128 +112,7 @@ macro_rules! contract {
                 tenants_are_listed_in_pages,
                 tenants_are_counted,
                 another_tenants_key_is_unknown_to_every_step,
-                another_tenants_job_is_unknown_to_every_step,
                 lists_show_their_own_tenant,
-            }
-            jobs {
-                every_field_of_a_job_survives,
-                a_job_with_nothing_optional_survives,
-                every_status_survives,
-                a_job_of_an_unknown_tenant_is_not_inserted,
-                a_pending_job_is_cancelled_at_once,
-                a_running_job_is_asked_to_stop,
-                an_ended_job_is_not_cancelled,
-                only_an_ended_job_is_deleted,
-                active_jobs_are_counted,
-                jobs_are_listed_by_status,
-            }
-            queue {
-                a_leased_job_runs,
-                only_pending_jobs_are_leased,
-                no_more_jobs_are_leased_than_asked_for,
-                the_oldest_job_of_a_tenant_comes_first,
-                tenants_that_are_passed_over_keep_their_turn,
-                no_tenant_runs_more_than_its_share,
-                many_jobs_of_one_tenant_delay_another_by_one,
-                tenants_get_equal_shares,
-                a_lease_lapses_and_another_takes_the_job,
-                a_heartbeat_keeps_a_lease,
-                a_lapsed_lease_counts_until_it_is_taken_back,
-                heartbeats_are_answered_each_in_order,
-                progress_is_noted,
-                a_retry_is_due_after_its_time,
-                a_lease_is_as_long_as_it_was_asked_for,
-            }
-            ends {
-                every_outcome_ends_a_job_as_it_says,
-                the_end_has_the_time_that_it_is_given,
-                a_job_ends_once,
-                a_lease_that_does_not_count_ends_nothing,
-                a_job_that_was_asked_to_stop_is_cancelled_whatever_came_out,
-                a_job_whose_node_died_is_tried_once_more,
-                deaths_at_a_job_are_counted_whoever_died,
-                a_lapsed_job_that_was_to_stop_is_cancelled,
-                no_more_jobs_are_reclaimed_than_asked_for,
-                jobs_of_a_revoked_key_are_cancelled,
-                every_webhook_that_hears_an_end_is_told_once,
-                a_cancelled_job_is_told_of_and_settled,
-                the_end_settles_what_was_reserved,
-                audio_of_unknown_length_is_metered_when_it_is_known,
-            }
-            retention {
-                the_retention_of_a_tenant_is_set_and_cleared,
-                a_tenant_is_inserted_with_its_retention,
-                an_ended_job_expires_after_the_days_of_its_tenant,
-                a_job_that_has_not_ended_does_not_expire,
-                expired_jobs_come_in_parts,
-                a_job_that_ended_in_any_way_expires,
-            }
-            meter {
-                a_quota_is_set_and_read,
-                there_is_no_quota_of_nobody,
-                audio_without_a_limit_is_metered,
-                a_reservation_is_what_both_have_left,
-                a_whole_reservation_is_all_or_nothing,
-                nothing_is_granted_unless_nothing_is_left,
-                the_rest_of_a_day_is_what_both_have_left,
-                a_job_of_unknown_length_takes_the_rest_of_the_day,
-                jobs_and_streams_share_a_day,
-                every_day_begins_anew,
-                a_settlement_is_never_refused_and_never_below_nothing,
-                a_changed_quota_holds_at_once,
-                tenants_are_metered_apart,
-                no_more_jobs_are_there_at_once_than_allowed,
-                a_job_without_audio_left_is_not_inserted,
-                a_refused_job_claims_nothing,
-                a_deleted_job_stays_on_the_meter,
-            }
-            sessions {
-                every_field_of_a_worker_survives,
-                a_registration_is_recorded_when_it_is_new_or_another,
-                a_worker_of_another_tenant_keeps_its_name,
-                a_worker_lapses,
-                a_worker_is_taken_away,
-                the_least_share_is_next,
-                a_large_capacity_overflows_nothing,
-                a_smaller_capacity_takes_no_slot_away,
-                a_session_gets_a_worker_that_serves_it,
-                one_of_several_tenants_has_a_share_of_a_shared_worker,
-                a_worker_that_could_not_be_reached_is_passed_over,
-                the_nodes_own_worker_comes_last,
-                a_session_lapses_and_frees_its_slot,
-                sessions_are_renewed_together,
-                closing_again_is_the_same,
-                no_more_streams_are_open_than_allowed,
-                sessions_are_counted_by_tenant,
-            }
-            webhooks {
-                every_field_of_a_webhook_survives,
-                a_webhook_of_an_unknown_tenant_is_not_inserted,
-                a_tenant_has_only_so_many_webhooks,
-                webhooks_are_listed_in_pages,
-                another_tenants_webhook_is_unknown_to_every_step,
-                a_patch_changes_what_it_names_and_nothing_else,
-                two_secrets_sign_while_a_rotation_overlaps,
-                a_running_overlap_forbids_a_rotation,
-                parallel_rotations_keep_the_secret_that_signs,
-                a_rotation_changes_nothing_else,
-                a_deleted_webhook_is_gone_with_its_deliveries,
-            }
-            deliveries {
-                a_delivery_is_taken_for_a_while,
-                the_oldest_due_is_taken_first,
-                deliveries_of_a_disabled_webhook_stay,
-                webhooks_that_have_enough_are_passed_over,
-                an_arrival_is_noted,
-                a_failed_attempt_is_tried_again_at_its_time,
-                a_delivery_is_given_up,
-                a_later_attempt_makes_an_earlier_one_void,
-                an_attempt_is_noted_once,
-                a_webhook_that_never_answers_is_switched_off,
-                a_webhook_that_answered_lately_stays_on,
-                an_ended_delivery_is_started_again,
-                deliveries_are_listed_in_pages,
-                old_ended_deliveries_are_swept,
             }
             usage {
                 usage_adds_up,
@@ -313,7 +183,6 @@ macro_rules! contract {
             pages {
                 newest_is_first_and_equal_times_go_by_id,
                 a_walk_by_cursor_sees_every_key_once,
-                a_walk_by_cursor_sees_every_job_once,
                 a_page_knows_whether_there_is_another,
                 an_offset_skips_the_newest,
                 a_cursor_outlives_its_item,
@@ -325,25 +194,12 @@ macro_rules! contract {
                 using_a_key_never_revives_it,
                 changing_a_key_never_revives_it,
             }
-            contention {
-                parallel_nodes_lease_each_job_once,
-                parallel_nodes_keep_the_share_of_a_tenant,
-                a_job_ends_once_whoever_ends_it,
-                a_job_survives_nodes_that_die,
-                parallel_reservations_never_exceed_a_quota,
-                parallel_inserts_never_exceed_a_quota,
-                parallel_sessions_never_exceed_capacity_or_limit,
-                parallel_takes_give_each_delivery_once,
-                parallel_notes_of_an_attempt_count_once,
-                parallel_sweeps_of_orphans_cancel_once,
-            }
             races {
                 parallel_inserts_of_one_claim_insert_one,
                 parallel_first_keys_insert_one,
                 parallel_changes_leave_one_admin,
                 parallel_rotations_keep_the_secret_in_use,
                 parallel_rotations_leave_two_secrets,
-                parallel_cancels_cancel_once,
                 parallel_uses_all_count,
                 a_walk_among_insertions_sees_every_key_once,
                 a_reader_of_the_feed_misses_nothing,
@@ -372,30 +228,21 @@ mod tests {
             include_str!("audit.rs"),
             include_str!("chain.rs"),
             include_str!("claims.rs"),
-            include_str!("contention.rs"),
-            include_str!("deliveries.rs"),
-            include_str!("ends.rs"),
             include_str!("feed.rs"),
             include_str!("figures.rs"),
             include_str!("guards.rs"),
-            include_str!("jobs.rs"),
             include_str!("keys.rs"),
             include_str!("leases.rs"),
             include_str!("limits.rs"),
-            include_str!("meter.rs"),
             include_str!("nodes.rs"),
             include_str!("notes.rs"),
             include_str!("pages.rs"),
-            include_str!("queue.rs"),
             include_str!("races.rs"),
-            include_str!("retention.rs"),
             include_str!("revocation.rs"),
             include_str!("secrets.rs"),
-            include_str!("sessions.rs"),
             include_str!("tenants.rs"),
             include_str!("usage.rs"),
             include_str!("wakes.rs"),
-            include_str!("webhooks.rs"),
         ];
         for line in groups.iter().flat_map(|group| group.lines()) {
             let rule = line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix("(fixture: &Fixture) {"));

@@ -5,8 +5,8 @@ use super::{
     hand::{Hand, at_once, page},
     pages::walk,
 };
-use crate::{CancelJob, ChangeKey, Guard, InsertKey, Mark, RevokeKey, RotateKey};
-use dalston_model::{Action, Day, JobStatus, KeyId, KeyPatch, Start, Target, TenantId};
+use crate::{ChangeKey, Guard, InsertKey, Mark, RevokeKey, RotateKey};
+use dalston_model::{Day, KeyAction, KeyId, KeyPatch, Start, Target, TenantId};
 use std::{
     collections::HashSet,
     sync::{
@@ -50,7 +50,7 @@ pub async fn parallel_first_keys_insert_one(fixture: &Fixture) {
         if number % 2 == 1 {
             new.key.tenant = "acme".parse().unwrap();
         }
-        let entry = hand.entry(Action::KeyCreated, &new.key.tenant, Target::Key(new.key.id));
+        let entry = hand.entry(KeyAction::KEY_CREATED, &new.key.tenant, Target::key(new.key.id));
         let store = hand.store.clone();
         async move { (store.insert_first_key(&new, &entry).await.unwrap(), new) }
     })
@@ -137,22 +137,6 @@ pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
         }
         assert_eq!((current, ending), (1, 1));
     }
-}
-
-pub async fn parallel_cancels_cancel_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
-    for _ in 0..10 {
-        let job = hand.job(JobStatus::Pending).await;
-        let answers = at_once(8, |_| {
-            let (store, job, at) = (hand.store.clone(), job.clone(), hand.now());
-            let entry = hand.entry(Action::JobCancelled, &job.tenant, Target::Job(job.id));
-            async move { store.cancel_job(&job.tenant, job.id, at, &entry).await.unwrap() }
-        })
-        .await;
-        assert_eq!(answers.iter().filter(|answer| **answer == CancelJob::Cancelled).count(), 1);
-        assert_eq!(answers.iter().filter(|answer| **answer == CancelJob::Ended(JobStatus::Cancelled)).count(), 7);
-    }
-    assert_eq!(hand.audit().await.len(), 20);
 }
 
 pub async fn parallel_uses_all_count(fixture: &Fixture) {

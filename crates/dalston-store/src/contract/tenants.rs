@@ -4,8 +4,8 @@ use super::{
     Fixture,
     hand::{Hand, page},
 };
-use crate::{ActiveJobs, CancelJob, ChangeKey, DeleteJob, RevokeKey, RotateKey};
-use dalston_model::{Action, Cursor, Day, JobStatus, Key, KeyPatch, Start, Target, Tenant, TenantId};
+use crate::{ChangeKey, RevokeKey, RotateKey};
+use dalston_model::{Cursor, Day, Key, KeyAction, KeyPatch, Start, Target, Tenant, TenantId};
 use std::time::Duration;
 
 pub async fn the_default_tenant_is_there_from_the_start(fixture: &Fixture) {
@@ -20,13 +20,8 @@ pub async fn the_default_tenant_is_there_from_the_start(fixture: &Fixture) {
 pub async fn a_tenant_is_inserted_once(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let name = Some("Ünï 'quo\"te' 🎉".parse().unwrap());
-    let tenant = Tenant {
-        id: format!("0-_{}", "x".repeat(60)).parse().unwrap(),
-        name,
-        created_at: hand.now(),
-        retention_days: None,
-    };
-    let entry = hand.entry(Action::TenantCreated, &tenant.id, Target::Tenant(tenant.id.clone()));
+    let tenant = Tenant { id: format!("0-_{}", "x".repeat(60)).parse().unwrap(), name, created_at: hand.now() };
+    let entry = hand.entry(KeyAction::TENANT_CREATED, &tenant.id, Target::tenant(&tenant.id));
     assert_eq!(hand.store.insert_tenant(&tenant, &entry).await, Ok(true));
     let other = Tenant { name: None, created_at: hand.now().plus(Duration::from_secs(1)), ..tenant.clone() };
     assert_eq!(hand.store.insert_tenant(&other, &entry).await, Ok(false));
@@ -67,8 +62,8 @@ pub async fn tenants_are_counted(fixture: &Fixture) {
     for id in ["b", "a"] {
         hand.tenant(id).await;
     }
-    let again = Tenant { id: "a".parse().unwrap(), name: None, created_at: hand.now(), retention_days: None };
-    let entry = hand.entry(Action::TenantCreated, &again.id, Target::Tenant(again.id.clone()));
+    let again = Tenant { id: "a".parse().unwrap(), name: None, created_at: hand.now() };
+    let entry = hand.entry(KeyAction::TENANT_CREATED, &again.id, Target::tenant(&again.id));
     assert_eq!(hand.store.insert_tenant(&again, &entry).await, Ok(false));
     assert_eq!(hand.store.tenant_count().await, Ok(3));
 }
@@ -92,40 +87,14 @@ pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq);
 }
 
-pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
-    let acme = hand.tenant("acme").await;
-    let (pending, ended) = (hand.job(JobStatus::Pending).await, hand.job(JobStatus::Failed).await);
-    let seq = hand.seq().await;
-    for job in [&pending, &ended] {
-        let entry = |action| hand.entry(action, &acme, Target::Job(job.id));
-        let cancel = hand.store.cancel_job(&acme, job.id, hand.now(), &entry(Action::JobCancelled)).await;
-        assert_eq!(cancel, Ok(CancelJob::Unknown));
-        let delete = hand.store.delete_job(&acme, job.id, &entry(Action::JobDeleted)).await;
-        assert_eq!(delete, Ok(DeleteJob::Unknown));
-        assert_eq!(hand.store.job(&acme, job.id).await, Ok(None));
-        assert_eq!(hand.store.job(&job.tenant, job.id).await.unwrap().as_ref(), Some(job));
-        assert_eq!(hand.store.job_exists(job.id).await, Ok(true));
-    }
-    assert_eq!(hand.seq().await, seq);
-}
-
 pub async fn lists_show_their_own_tenant(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     // One name begins with the other: a key space joined without care would mix them.
     let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
     hand.key().await;
-    hand.job(JobStatus::Pending).await;
     let key = hand.key_of(&longer, &["admin"]).await;
-    let mut job = hand.new_job();
-    job.tenant = longer.clone();
-    hand.try_insert_job(&job, None).await;
     let all = page(100, Start::Newest);
     assert!(hand.store.keys(&acme, &all, true).await.unwrap().items.is_empty());
-    assert!(hand.store.jobs(&acme, &all, None).await.unwrap().items.is_empty());
-    assert_eq!(hand.store.active_jobs(&acme).await, Ok(ActiveJobs::default()));
     let keys = hand.store.keys(&longer, &all, true).await.unwrap().items;
     assert_eq!(keys.into_iter().map(|used| used.key).collect::<Vec<_>>(), [key.key]);
-    assert_eq!(hand.store.jobs(&longer, &all, None).await.unwrap().items, [job]);
-    assert_eq!(hand.store.active_jobs(&longer).await.unwrap().pending, 1);
 }

@@ -4,8 +4,8 @@ use super::{
     Fixture,
     hand::{Hand, at_once},
 };
-use crate::{Heard, KeyChange, Mark, SharedStore, Wakes};
-use dalston_model::{Action, KeyPatch, Target};
+use crate::{Heard, KeyChange, Mark, SharedKeyStorage, Wakes};
+use dalston_model::{KeyAction, KeyPatch, Target};
 use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
 
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A node that listens, and reads only when it is woken.
 struct Listener {
-    store: SharedStore,
+    store: SharedKeyStorage,
     wakes: Box<dyn Wakes>,
     mark: Mark,
 }
@@ -101,7 +101,7 @@ pub async fn every_way_to_change_a_key_wakes(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let mut listener = Listener::open(fixture).await;
     let first = hand.new_key();
-    let entry = hand.entry(Action::KeyCreated, &first.key.tenant, Target::Key(first.key.id));
+    let entry = hand.entry(KeyAction::KEY_CREATED, &first.key.tenant, Target::key(first.key.id));
     assert_eq!(hand.store.insert_first_key(&first, &entry).await, Ok(true));
     assert_eq!(listener.hear().await[0].key, first.key);
     let key = hand.key().await.key;

@@ -1,12 +1,12 @@
 //! What changed, in memory.
 
-use super::{MemoryStore, State};
+use super::{MemoryState, MemoryStore};
 use crate::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use tokio::sync::watch;
 
-impl State {
+impl<W> MemoryState<W> {
     /// The end of the record.
     fn end(&self) -> Mark {
         Mark { seq: self.seq, link: self.link(self.seq) }
@@ -30,7 +30,7 @@ impl Wakes for Changed {
 }
 
 #[async_trait]
-impl FeedStore for MemoryStore {
+impl<W: Send> FeedStore for MemoryStore<W> {
     async fn mark(&self) -> StoreResult<Mark> {
         Ok(self.state().end())
     }

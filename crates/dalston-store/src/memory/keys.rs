@@ -1,6 +1,6 @@
 //! The steps on keys, in memory.
 
-use super::{KeyRow, MemoryStore, Secret, State, page};
+use super::{KeyRow, MemoryState, MemoryStore, Secret, sorted_page};
 use crate::{
     ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
     StoreResult, UsedKey,
@@ -18,7 +18,7 @@ impl KeyRow {
     }
 }
 
-impl State {
+impl<W> MemoryState<W> {
     fn add(&mut self, new: &NewKey, entry: &AuditEntry) {
         let id = new.key.id;
         self.secrets.insert(new.digest, Secret { key: id, expires_at: None });
@@ -58,7 +58,7 @@ impl State {
 }
 
 #[async_trait]
-impl KeyStore for MemoryStore {
+impl<W: Send> KeyStore for MemoryStore<W> {
     async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
         let now = self.clock.now();
         let mut state = self.state();
@@ -80,12 +80,7 @@ impl KeyStore for MemoryStore {
         }
         let tenant = new.key.tenant.clone();
         let created_at = new.key.created_at;
-        state.tenants.entry(tenant.clone()).or_insert(Tenant {
-            id: tenant,
-            name: None,
-            created_at,
-            retention_days: None,
-        });
+        state.tenants.entry(tenant.clone()).or_insert(Tenant { id: tenant, name: None, created_at });
         state.add(new, entry);
         Ok(true)
     }
@@ -115,7 +110,7 @@ impl KeyStore for MemoryStore {
         let state = self.state();
         let shown = |row: &&KeyRow| row.key.tenant == *tenant && (revoked || row.key.revoked_at.is_none());
         let rows = state.keys.values().filter(shown).map(KeyRow::used).collect();
-        Ok(page(rows, request, |used| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() }))
+        Ok(sorted_page(rows, request, |used| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() }))
     }
 
     async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {

@@ -1,24 +1,18 @@
 //! The memory engine: the reference for all others. Everything is gone when the process ends.
 
 mod feed;
-mod jobs;
 mod keys;
 mod limits;
-mod meter;
 mod nodes;
 mod notes;
-mod queue;
-mod sessions;
-mod webhooks;
 
 pub use limits::MemoryCounter;
 
-use crate::{Claim, PoolFigures, Repeated, Store, StoreResult, TenantStore, UsageStore};
+use crate::{Claim, KeyStorage, PoolFigures, Repeated, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;
 use dalston_model::{
-    AuditEntry, AuditHash, AuditRecord, Cursor, Day, Delivery, DeliveryId, Job, JobId, Key, KeyDigest, KeyId, NodeId,
-    Page, PageRequest, Quota, SessionId, SharedClock, Start, Subject, Tenant, TenantId, Timestamp, Usage, UsageDelta,
-    UsageStep, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
+    AuditEntry, AuditHash, AuditRecord, Cursor, Day, Key, KeyDigest, KeyId, NodeId, Page, PageRequest, SharedClock,
+    Start, Tenant, TenantId, Timestamp, Usage, UsageDelta, UsageStep,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,10 +20,11 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// A store in memory, with the clock that decides about ends.
-pub struct MemoryStore {
+/// A store in memory, with the clock that decides about ends. `W` is what a service keeps beside its keys, under the same
+/// lock: its steps are implemented for its own `W`.
+pub struct MemoryStore<W = ()> {
     clock: SharedClock,
-    state: Mutex<State>,
+    state: Mutex<MemoryState<W>>,
 }
 
 /// A key with what lives beside it.
@@ -52,87 +47,60 @@ struct Note {
     lapses_at: Timestamp,
 }
 
-/// What the queue knows of a job.
-struct Queued {
-    due_at: Timestamp,
-    fence: u64,
-    /// Set while it is leased.
-    lease_ends: Option<Timestamp>,
-    reserved_ms: u64,
-    deaths: u64,
-}
-
-impl Queued {
-    const fn new(due_at: Timestamp, reserved_ms: u64) -> Self {
-        Self { due_at, fence: 0, lease_ends: None, reserved_ms, deaths: 0 }
-    }
-}
-
-/// A registered worker.
-struct Beating {
-    worker: Worker,
-    lapses_at: Timestamp,
-}
-
-/// An open session.
-struct Session {
-    tenant: TenantId,
-    key: Option<KeyId>,
-    worker: Option<WorkerId>,
-    lapses_at: Timestamp,
-}
-
-/// A webhook with its secrets: the current one, and the one before with its end.
-struct WebhookRow {
-    webhook: Webhook,
-    secret: WebhookSecret,
-    old: Option<(WebhookSecret, Timestamp)>,
-}
-
+/// All that a [`MemoryStore`] holds. Whoever has it is in a transaction.
 #[derive(Default)]
-struct State {
+pub struct MemoryState<W> {
+    /// What stands beside the keys.
+    pub work: W,
     seq: u64,
     keys: HashMap<KeyId, KeyRow>,
     secrets: HashMap<KeyDigest, Secret>,
     tenants: BTreeMap<TenantId, Tenant>,
-    jobs: HashMap<JobId, Job>,
     claims: HashMap<(String, String), (Claim, String)>,
     changes: BTreeMap<u64, KeyId>,
     changed: watch::Sender<()>,
     audit: Vec<AuditRecord>,
     notes: HashMap<String, Note>,
-    queue: HashMap<JobId, Queued>,
     /// The last step of usage of each node: its number, and how many deltas it had.
     steps: HashMap<NodeId, (u64, u64)>,
-    /// Turns given to tenants so far, and the last one of each.
-    serving: u64,
-    served: HashMap<TenantId, u64>,
-    quotas: HashMap<Subject, Quota>,
-    /// Milliseconds of jobs and of streams.
-    meter: HashMap<(Subject, Day), (u64, u64)>,
-    workers: BTreeMap<WorkerId, Beating>,
-    sessions: HashMap<SessionId, Session>,
-    webhooks: HashMap<WebhookId, WebhookRow>,
-    deliveries: HashMap<DeliveryId, Delivery>,
 }
 
-impl MemoryStore {
+impl<W: Default> MemoryStore<W> {
     /// An empty store that holds the tenant `default`.
     pub fn new(clock: SharedClock) -> Self {
-        let mut state = State::default();
-        let tenant = Tenant { id: TenantId::default(), name: None, created_at: clock.now(), retention_days: None };
+        let mut state = MemoryState::default();
+        let tenant = Tenant { id: TenantId::default(), name: None, created_at: clock.now() };
         state.tenants.insert(tenant.id.clone(), tenant);
         Self { clock, state: Mutex::new(state) }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
+impl<W> MemoryStore<W> {
+    /// The time by the clock of the store.
+    pub fn time(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Begins a transaction, which ends when what it gives is dropped. Nothing is ever undone: a step looks first, and then
+    /// changes all.
+    pub fn state(&self) -> MutexGuard<'_, MemoryState<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Numbers a change, records it and links it to the one before.
-    fn record(&mut self, entry: &AuditEntry) -> u64 {
+impl<W> MemoryState<W> {
+    /// Whether there is such a tenant.
+    pub fn has_tenant(&self, id: &TenantId) -> bool {
+        self.tenants.contains_key(id)
+    }
+
+    /// The key of this id, of whatever tenant.
+    pub fn key_of(&self, id: KeyId) -> Option<&Key> {
+        self.keys.get(&id).map(|row| &row.key)
+    }
+
+    /// Numbers a change, records it and links it to the one before. Gives the number.
+    pub fn record(&mut self, entry: &AuditEntry) -> u64 {
         self.seq += 1;
         let mut record = AuditRecord::new(self.seq, entry);
         let previous = self.audit.last().and_then(|last| last.hash).unwrap_or(AuditHash::START);
@@ -150,23 +118,24 @@ impl State {
         }
     }
 
-    /// What the claim made before, if it was made and has not lapsed.
-    fn repeated(&self, claim: Option<&Claim>, now: Timestamp) -> Option<Repeated> {
+    /// What the claim made before, if it was made and has not expired.
+    pub fn repeated(&self, claim: Option<&Claim>, now: Timestamp) -> Option<Repeated> {
         let claim = claim?;
         let (then, target) = self.claims.get(&(claim.scope.clone(), claim.key.clone()))?;
         (then.expires_at > now)
             .then(|| Repeated { target: target.clone(), same_payload: then.fingerprint == claim.fingerprint })
     }
 
-    fn claim(&mut self, claim: Option<&Claim>, target: String) {
+    /// Makes the claim, if there is one, for what has this id.
+    pub fn claim(&mut self, claim: Option<&Claim>, target: String) {
         if let Some(claim) = claim {
             self.claims.insert((claim.scope.clone(), claim.key.clone()), (claim.clone(), target));
         }
     }
 }
 
-/// The page of `items` that is asked for.
-fn page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
+/// The page of `items` that is asked for, newest first, as the cursors of the items order them.
+pub fn sorted_page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
     let order = |item: &T| {
         let Cursor { created_at, id } = cursor(item);
         (created_at, id)
@@ -181,7 +150,7 @@ fn page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(&T) -> Curs
 }
 
 #[async_trait]
-impl TenantStore for MemoryStore {
+impl<W: Send> TenantStore for MemoryStore<W> {
     async fn insert_tenant(&self, tenant: &Tenant, entry: &AuditEntry) -> StoreResult<bool> {
         let mut state = self.state();
         if state.tenants.contains_key(&tenant.id) {
@@ -198,24 +167,16 @@ impl TenantStore for MemoryStore {
 
     async fn tenants(&self, request: &PageRequest) -> StoreResult<Page<Tenant>> {
         let all = self.state().tenants.values().cloned().collect();
-        Ok(page(all, request, |tenant| Cursor { created_at: tenant.created_at, id: tenant.id.to_string() }))
+        Ok(sorted_page(all, request, |tenant| Cursor { created_at: tenant.created_at, id: tenant.id.to_string() }))
     }
 
     async fn tenant_count(&self) -> StoreResult<u64> {
         Ok(u64::try_from(self.state().tenants.len()).unwrap_or(u64::MAX))
     }
-
-    async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
-        let mut state = self.state();
-        let Some(tenant) = state.tenants.get_mut(id) else { return Ok(false) };
-        tenant.retention_days = days;
-        state.record(entry);
-        Ok(true)
-    }
 }
 
 #[async_trait]
-impl UsageStore for MemoryStore {
+impl<W: Send> UsageStore for MemoryStore<W> {
     async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let mut state = self.state();
         match state.steps.get(&step.node) {
@@ -254,7 +215,7 @@ impl UsageStore for MemoryStore {
 }
 
 #[async_trait]
-impl Store for MemoryStore {
+impl<W: Send> KeyStorage for MemoryStore<W> {
     fn kind(&self) -> &'static str {
         "memory"
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 #[async_trait]
-impl NoteStore for MemoryStore {
+impl<W: Send> NoteStore for MemoryStore<W> {
     async fn note(&self, name: &str) -> StoreResult<Option<String>> {
         let now = self.clock.now();
         let state = self.state();

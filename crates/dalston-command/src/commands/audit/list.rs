@@ -1,7 +1,8 @@
 use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, page};
 use dalston_auth::rights;
-use dalston_model::{Action, Actor, Cursor, Page, PageLimit, Start, Timestamp};
+use dalston_model::{Action, Actor, Cursor, KeyAction, Page, PageLimit, Start, Timestamp};
 use dalston_service::{AuditFilter, AuditView, PartyView, ServiceError, ServiceResult};
+use dalston_work::WorkAction;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -32,6 +33,11 @@ pub(crate) struct List {
     cursor: Option<String>,
 }
 
+/// Every action that a record may name.
+fn actions() -> impl Iterator<Item = Action> {
+    KeyAction::ALL.iter().chain(WorkAction::ALL).copied()
+}
+
 /// The schema of an action.
 struct Actions;
 
@@ -41,7 +47,7 @@ impl JsonSchema for Actions {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
+        let names: Vec<&str> = actions().map(Action::as_str).collect();
         json_schema!({"type": "string", "enum": names})
     }
 }
@@ -70,11 +76,11 @@ impl Command for List {
 
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let actor = self.actor.map(|actor| actor.parse::<Actor>()).transpose();
-        let action = self.action.map(|action| action.parse::<Action>()).transpose();
+        let action = self.action.map(|name| actions().find(|action| action.as_str() == name).ok_or(())).transpose();
         let filter = AuditFilter {
             actor: actor
                 .map_err(|_| ServiceError::invalid("actor", "must be an actor: a key's id, master, operator"))?,
-            action: action.map_err(|_| ServiceError::invalid("action", "must be an action: key.revoked"))?,
+            action: action.map_err(|()| ServiceError::invalid("action", "must be an action: key.revoked"))?,
             since: self.since,
             until: self.until,
             before: before(self.cursor.as_deref())?,

@@ -1,7 +1,8 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
 use dalston_auth::rights;
-use dalston_model::{Cursor, JobStatus, PageLimit};
+use dalston_model::{Cursor, PageLimit};
 use dalston_service::{JobView, ServiceError, ServiceResult};
+use dalston_work::JobStatus;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;

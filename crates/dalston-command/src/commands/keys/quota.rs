@@ -1,6 +1,6 @@
 use crate::{
     Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method,
-    commands::usage::{Limit, quota, quota_fields},
+    commands::usage::{QuotaArguments, quota_fields},
 };
 use dalston_auth::rights;
 use dalston_model::Timestamp;
@@ -13,15 +13,8 @@ use serde::Deserialize;
 pub(crate) struct SetQuota {
     /// The id of the key.
     key_id: String,
-    /// Seconds of audio a day (UTC), of jobs and streams together.
-    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
-    seconds_per_day: Option<Limit>,
-    /// Jobs that have not ended, at once.
-    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
-    concurrent_jobs: Option<Limit>,
-    /// Open streams, at once.
-    #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
-    concurrent_streams: Option<Limit>,
+    #[serde(flatten)]
+    limits: QuotaArguments,
 }
 
 impl Command for SetQuota {
@@ -40,7 +33,7 @@ impl Command for SetQuota {
     }
 
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
-        let quota = quota(self.seconds_per_day, self.concurrent_jobs, self.concurrent_streams);
+        let quota = self.limits.into();
         let id = super::key_id(&self.key_id)?;
         let meter = context.services.meters.limit_key(&context.permit, id, &quota).await?;
         Ok(Answer::new(QuotaView::from(&meter)))

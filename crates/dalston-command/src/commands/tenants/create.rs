@@ -31,6 +31,6 @@ impl Command for Create {
             ServiceError::invalid("id", "must begin with a letter or digit and hold only a-z, 0-9, _ and -, at most 63")
         })?;
         let tenant = context.services.tenants.create(&context.permit, id, self.name).await?;
-        Ok(Answer::new(TenantView::from(&tenant)))
+        Ok(Answer::new(TenantView::new(&tenant, None)))
     }
 }

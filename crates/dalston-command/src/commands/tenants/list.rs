@@ -34,6 +34,6 @@ impl Command for List {
             .tenants
             .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), None)?)
             .await?;
-        Ok(Answer::list(page, |tenant| Cursor::of(tenant.created_at, &tenant.id)))
+        Ok(Answer::list(page, |(tenant, _)| Cursor::of(tenant.created_at, &tenant.id)))
     }
 }

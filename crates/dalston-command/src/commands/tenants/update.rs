@@ -43,6 +43,7 @@ impl Command for Update {
         if days.is_some_and(|days| !(1..=LONGEST).contains(&days)) {
             return Err(ServiceError::invalid("retention_days", "must be days from 1 to 36500, or null"));
         }
-        Ok(Answer::new(TenantView::from(&context.services.tenants.retain(&context.permit, &id, days).await?)))
+        let tenant = context.services.tenants.retain(&context.permit, &id, days).await?;
+        Ok(Answer::new(TenantView::new(&tenant, days)))
     }
 }

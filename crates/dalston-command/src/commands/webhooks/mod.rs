@@ -9,8 +9,8 @@ pub(crate) mod retry;
 pub(crate) mod rotate;
 pub(crate) mod update;
 
-use dalston_model::{EventKind, WebhookId};
 use dalston_service::{ServiceError, ServiceResult};
+use dalston_work::{EventKind, WebhookId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 

@@ -1,7 +1,8 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::rights;
-use dalston_model::{Description, WebhookPatch};
+use dalston_model::Description;
 use dalston_service::{ServiceResult, WebhookView};
+use dalston_work::WebhookPatch;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

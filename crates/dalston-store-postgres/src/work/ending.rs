@@ -1,0 +1,65 @@
+//! What becomes of a job, inside the change that moves it.
+//!
+//! Order of the locks: the line of changes, the job, then the meter of its key and of its tenant. What is no change takes
+//! no place in that line, and so waits for one of these at most.
+
+use super::{
+    meter, outbox,
+    row::{self, QueuedJob, job_columns, queued_job_columns},
+};
+use crate::{change::Change, moment::Moment};
+use dalston_model::{AuditEntry, TenantId, Timestamp};
+use dalston_work::{Job, JobId, Outcome, ended_entry, ended_event};
+use sqlx::PgConnection;
+
+const LOCK: &str = concat!("SELECT ", queued_job_columns!(), " FROM jobs WHERE tenant_id = $1 AND id = $2 FOR UPDATE");
+
+/// The lease is over, however the work came out.
+const MOVE: &str = "
+    UPDATE jobs SET status = $2, completed_at = $3, error = $4, result = $5::text::json, progress = $6,
+        lease_ends = NULL, reserved_ms = $7, deaths = deaths + $10, due_at = coalesce($8, clock_timestamp()) + $9 * interval '1 microsecond'
+    WHERE id = $1";
+
+/// The job, which nobody else moves until the end of the transaction.
+pub(crate) async fn lock(conn: &mut PgConnection, tenant: &TenantId, id: JobId) -> sqlx::Result<Option<QueuedJob>> {
+    let query = sqlx::query(LOCK).bind(tenant.as_str()).bind(id.as_uuid());
+    query.try_map(|row| row::queued_job(&row)).fetch_optional(conn).await
+}
+
+/// Moves a locked job to where its outcome leads, with all that follows from its end, and commits: with `entry`, or the
+/// gateway's own record when there is none. Gives the job as it is now.
+pub(crate) async fn moved(
+    mut change: Change<'_>,
+    before: QueuedJob,
+    outcome: &Outcome,
+    now: Option<Moment>,
+    at: Timestamp,
+    entry: Option<&AuditEntry>,
+) -> sqlx::Result<Job> {
+    let mut job = outcome.apply(before.job, at);
+    job.error = job.error.as_deref().map(row::printable);
+    let kept = outcome.kept_ms(job.status, before.reserved_ms);
+    sqlx::query(MOVE)
+        .bind(job.id.as_uuid())
+        .bind(job.status.as_str())
+        .bind(job.completed_at.map(Moment))
+        .bind(&job.error)
+        .bind(job.result.as_ref().map(ToString::to_string))
+        .bind(job.progress.map(i32::from))
+        .bind(row::bigint(kept)?)
+        .bind(now)
+        .bind(row::micros(outcome.wait()))
+        .bind(row::bigint(outcome.deaths())?)
+        .execute(change.conn())
+        .await?;
+    if let Some(event) = ended_event(&job, at) {
+        outbox::put(change.conn(), &event).await?;
+        let (kept, reserved) = (row::bigint(kept)?, row::bigint(before.reserved_ms)?);
+        meter::settle(change.conn(), &job.account(), kept - reserved).await?;
+    }
+    match entry.cloned().or_else(|| ended_entry(&job, at)) {
+        Some(entry) => change.commit(&entry).await?,
+        None => change.commit_unrecorded().await?,
+    }
+    Ok(job)
+}

@@ -1,0 +1,212 @@
+//! The outbox: what is put into it by whatever ends a job, taken out of it, and noted of each attempt.
+//!
+//! Order of the locks: the line of changes, the row `outbox`, the webhook, its deliveries.
+
+use super::row::{self, delivery_columns, webhook_columns};
+use crate::{change::Change, lease::Lease, moment::Moment};
+use dalston_model::AuditEntry;
+use dalston_work::{Attempted, Delivery, DeliveryStatus, DueDelivery, Event, Webhook, WebhookId, WebhookSecret};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use std::{collections::HashMap, time::Duration};
+use uuid::Uuid;
+
+const OF_TENANT: &str = concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE tenant_id = $1 ORDER BY id");
+
+const PUT: &str = "
+    INSERT INTO deliveries (id, webhook_id, kind, body, created_at, status, attempts, next_at)
+    VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6) ON CONFLICT (id) DO NOTHING";
+
+/// Whoever holds it takes deliveries: what one leaves is there for the next.
+const LOCK: &str = "SELECT value FROM meta WHERE name = 'outbox' FOR UPDATE";
+
+/// Deliveries that are due at $1, up to $2, but those of the webhooks $3. By the time of the statement, which an index
+/// takes for a bound. Steps from webhook to webhook by the index: those of a disabled one are not
+/// read, however many they are.
+const DUE: &str = "
+    WITH RECURSIVE waiting AS (
+        (SELECT webhook_id FROM deliveries WHERE next_at IS NOT NULL ORDER BY webhook_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT webhook_id FROM deliveries WHERE next_at IS NOT NULL AND webhook_id > waiting.webhook_id
+            ORDER BY webhook_id LIMIT 1
+        ) FROM waiting WHERE webhook_id IS NOT NULL
+    )
+    SELECT due.id FROM waiting JOIN webhooks ON webhooks.id = waiting.webhook_id
+    CROSS JOIN LATERAL (
+        SELECT id, next_at FROM deliveries
+        WHERE webhook_id = waiting.webhook_id AND next_at <= coalesce($1, statement_timestamp())
+        ORDER BY next_at, id LIMIT $2
+    ) AS due
+    WHERE webhooks.enabled AND webhooks.id <> ALL ($3) ORDER BY due.next_at, due.id LIMIT $2";
+
+/// Passes over those that an attempt is being noted of.
+const TAKE: &str = concat!(
+    "UPDATE deliveries SET attempts = attempts + 1, \
+     next_at = coalesce($2, clock_timestamp()) + $3 * interval '1 microsecond' \
+     WHERE id = ANY (ARRAY(SELECT id FROM deliveries WHERE id = ANY ($1) AND next_at <= coalesce($2, clock_timestamp()) \
+     FOR UPDATE SKIP LOCKED)) RETURNING ",
+    delivery_columns!()
+);
+
+const SIGNED: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    ", secret, CASE WHEN old_secret_ends_at > coalesce($2, clock_timestamp()) THEN old_secret END AS old_secret \
+     FROM webhooks WHERE id = ANY ($1)"
+);
+
+const NOTE: &str = "
+    UPDATE deliveries SET status = $4, next_at = $5, last_at = $6, last_status = $7, last_error = $8
+    WHERE id = $1 AND webhook_id = $2 AND status = 'pending' AND attempts = $3";
+
+/// Until the end of the transaction nobody else changes the webhook.
+const LOCK_OF: &str = concat!(
+    "SELECT ",
+    webhook_columns!(),
+    ", coalesce($3, clock_timestamp()) AS now FROM webhooks WHERE tenant_id = $1 \
+     AND id = (SELECT webhook_id FROM deliveries WHERE id = $2) FOR NO KEY UPDATE"
+);
+
+/// Puts the event into the outbox of every webhook that hears it.
+pub(crate) async fn put(conn: &mut PgConnection, event: &Event) -> sqlx::Result<()> {
+    let query = sqlx::query(OF_TENANT).bind(event.tenant.as_str()).try_map(|row| row::webhook(&row));
+    for webhook in query.fetch_all(&mut *conn).await?.iter().filter(|webhook| webhook.hears(event.kind)) {
+        let delivery = Delivery::new(event, webhook.id);
+        sqlx::query(PUT)
+            .bind(delivery.id.as_uuid())
+            .bind(webhook.id.as_uuid())
+            .bind(delivery.kind.as_str())
+            .bind(&delivery.body)
+            .bind(Moment(delivery.created_at))
+            .bind(delivery.next_at.map(Moment))
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Takes deliveries that are due, for `ttl`.
+pub(crate) async fn take(
+    lease: &mut Lease,
+    limit: u32,
+    ttl: Duration,
+    but: &[WebhookId],
+    now: Option<Moment>,
+) -> sqlx::Result<Vec<DueDelivery>> {
+    let but: Vec<Uuid> = but.iter().map(|webhook| *webhook.as_uuid()).collect();
+    // An idle outbox is asked all the time, and without a lock.
+    if due(lease, limit, &but, now).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut transaction = lease.begin().await?;
+    sqlx::query(LOCK).execute(&mut *transaction).await?;
+    let due = due(&mut transaction, limit, &but, now).await?;
+    let query = sqlx::query(TAKE).bind(&due).bind(now).bind(row::micros(ttl)).try_map(|row| row::delivery(&row));
+    let taken = query.fetch_all(&mut *transaction).await?;
+    let webhooks: Vec<Uuid> = taken.iter().map(|delivery| *delivery.webhook.as_uuid()).collect();
+    let query = sqlx::query(SIGNED).bind(webhooks).bind(now).try_map(|row| signed(&row));
+    let webhooks: HashMap<WebhookId, (Webhook, Vec<WebhookSecret>)> =
+        query.fetch_all(&mut *transaction).await?.into_iter().map(|it| (it.0.id, it)).collect();
+    transaction.commit().await?;
+    let mut taken: HashMap<Uuid, Delivery> = taken.into_iter().map(|it| (*it.id.as_uuid(), it)).collect();
+    let full = |delivery: Delivery| {
+        let (webhook, secrets) = webhooks.get(&delivery.webhook)?.clone();
+        Some(DueDelivery { delivery, webhook, secrets })
+    };
+    Ok(due.iter().filter_map(|id| taken.remove(id)).filter_map(full).collect())
+}
+
+async fn due(conn: &mut PgConnection, limit: u32, but: &[Uuid], now: Option<Moment>) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(DUE).bind(now).bind(i64::from(limit)).bind(but).fetch_all(conn).await
+}
+
+fn signed(row: &PgRow) -> sqlx::Result<(Webhook, Vec<WebhookSecret>)> {
+    let secrets = [Some(row.try_get("secret")?), row.try_get("old_secret")?];
+    Ok((row::webhook(row)?, secrets.into_iter().flatten().map(WebhookSecret::new).collect()))
+}
+
+/// Notes how an attempt went. Tells whether its webhook was switched off, which only one that was given up can do: all
+/// others are no changes.
+pub(crate) async fn finish(
+    lease: &mut Lease,
+    attempted: &Attempted,
+    now: Option<Moment>,
+    disabled: &AuditEntry,
+) -> sqlx::Result<bool> {
+    let status = match (&attempted.error, attempted.next_at) {
+        (None, _) => DeliveryStatus::Delivered,
+        (Some(_), None) => DeliveryStatus::Failed,
+        (Some(_), Some(_)) => DeliveryStatus::Pending,
+    };
+    if status != DeliveryStatus::Failed {
+        let mut transaction = lease.begin().await?;
+        note(&mut transaction, attempted, status, now).await?;
+        transaction.commit().await?;
+        return Ok(false);
+    }
+    let mut change = Change::begin(lease).await?;
+    let dead = note(change.conn(), attempted, status, now).await?;
+    if dead {
+        change.commit(disabled).await?;
+    } else {
+        change.commit_unrecorded().await?;
+    }
+    Ok(dead)
+}
+
+/// Writes it on the delivery and on its webhook, and tells whether that is switched off now.
+async fn note(
+    conn: &mut PgConnection,
+    attempted: &Attempted,
+    status: DeliveryStatus,
+    now: Option<Moment>,
+) -> sqlx::Result<bool> {
+    let read = |row: PgRow| Ok((row::webhook(&row)?, row::time(&row, "now")?));
+    let query = sqlx::query(LOCK_OF).bind(attempted.tenant.as_str()).bind(attempted.delivery.as_uuid()).bind(now);
+    let Some((mut webhook, now)) = query.try_map(read).fetch_optional(&mut *conn).await? else { return Ok(false) };
+    let noted = sqlx::query(NOTE)
+        .bind(attempted.delivery.as_uuid())
+        .bind(webhook.id.as_uuid())
+        .bind(i64::from(attempted.attempt))
+        .bind(status.as_str())
+        .bind(attempted.next_at.filter(|_| status == DeliveryStatus::Pending).map(Moment))
+        .bind(Moment(attempted.at))
+        .bind(attempted.status.map(i32::from))
+        .bind(attempted.error.as_deref().map(row::printable))
+        .execute(&mut *conn)
+        .await?;
+    if noted.rows_affected() == 0 || status == DeliveryStatus::Pending {
+        return Ok(false);
+    }
+    if status == DeliveryStatus::Delivered {
+        webhook.last_success_at = Some(attempted.at);
+        webhook.exhausted = 0;
+    } else {
+        webhook.exhausted = webhook.exhausted.saturating_add(1);
+    }
+    let dead = status == DeliveryStatus::Failed && webhook.is_dead(now);
+    if dead {
+        webhook.enabled = false;
+        webhook.disabled_at = Some(now);
+    }
+    write(conn, &webhook).await?;
+    Ok(dead)
+}
+
+/// Writes all of a webhook that can change, but for its secrets.
+pub(crate) async fn write(conn: &mut PgConnection, webhook: &Webhook) -> sqlx::Result<()> {
+    let sql = "UPDATE webhooks SET url = $2, description = $3, events = $4, enabled = $5, disabled_at = $6, \
+               last_success_at = $7, exhausted = $8 WHERE id = $1";
+    sqlx::query(sql)
+        .bind(webhook.id.as_uuid())
+        .bind(&webhook.url)
+        .bind(webhook.description.as_ref().map(dalston_model::Description::as_str))
+        .bind(row::events(webhook))
+        .bind(webhook.enabled)
+        .bind(webhook.disabled_at.map(Moment))
+        .bind(webhook.last_success_at.map(Moment))
+        .bind(i64::from(webhook.exhausted))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Whose job is next: fair between tenants, and the same for all nodes, since one of them chooses at a time.
+
+use super::row::{self, job_columns, queued_job_columns};
+use crate::{lease::Lease as Session, moment::Moment};
+use dalston_model::{TenantId, Timestamp};
+use dalston_work::{Lease, LeaseJobs, Leased};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use uuid::Uuid;
+
+/// An idle queue is asked all the time, and without a lock. In the order of the index, so that it is used: whatever the
+/// planner thinks, nothing may lie behind all the jobs that have ended.
+const ANY: &str = "SELECT tenant_id FROM jobs WHERE status = 'pending' ORDER BY tenant_id LIMIT 1";
+
+/// Whoever holds it chooses. It is held for a few statements; what waits for a change waits elsewhere.
+const LOCK: &str = "SELECT value FROM meta WHERE name = 'turn' FOR UPDATE";
+
+/// The tenants but $4 that have a due job and fewer than $3 running, with the oldest jobs of each, by the time $1: no more
+/// than $2. Steps from tenant to tenant by the index, so the jobs behind those are not read.
+const WAITING: &str = "
+    WITH RECURSIVE waiting AS (
+        (SELECT tenant_id FROM jobs WHERE status = 'pending' ORDER BY tenant_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT tenant_id FROM jobs WHERE status = 'pending' AND tenant_id > waiting.tenant_id
+            ORDER BY tenant_id LIMIT 1
+        ) FROM waiting WHERE tenant_id IS NOT NULL
+    )
+    SELECT waiting.tenant_id, busy.count AS busy, coalesce(turn, 0) AS turn, due.id, due.created_at
+    FROM waiting LEFT JOIN turns ON turns.tenant_id = waiting.tenant_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) FROM jobs WHERE tenant_id = waiting.tenant_id AND status IN ('running', 'cancelling')
+    ) AS busy
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM jobs
+        WHERE tenant_id = waiting.tenant_id AND status = 'pending' AND due_at <= coalesce($1, statement_timestamp())
+        ORDER BY created_at, id LIMIT $2
+    ) AS due
+    WHERE busy.count < $3 AND waiting.tenant_id <> ALL ($4)
+    ORDER BY due.created_at, due.id";
+
+/// Passes over a job that a change holds: it is being cancelled.
+const TAKE: &str = concat!(
+    "UPDATE jobs SET status = 'running', started_at = coalesce(started_at, $2, clock_timestamp()), progress = NULL, \
+     fence = fence + 1, lease_ends = coalesce($2, clock_timestamp()) + $3 * interval '1 microsecond' \
+     WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE id = ANY ($1) AND status = 'pending' FOR UPDATE SKIP LOCKED)) \
+     RETURNING ",
+    queued_job_columns!()
+);
+
+const NOTE: &str = "
+    INSERT INTO turns (tenant_id, turn) SELECT * FROM unnest($1::text[], $2::bigint[])
+    ON CONFLICT (tenant_id) DO UPDATE SET turn = excluded.turn";
+
+/// A tenant that has due jobs.
+struct Waiting {
+    busy: u64,
+    turn: i64,
+    /// Oldest first.
+    due: VecDeque<(Timestamp, Uuid)>,
+}
+
+/// Leases the jobs whose turn it is, in the order of their turns.
+pub(crate) async fn lease(session: &mut Session, ask: &LeaseJobs, now: Option<Moment>) -> sqlx::Result<Vec<Leased>> {
+    if ask.limit == 0 || sqlx::query(ANY).fetch_optional(&mut **session).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut transaction = session.begin().await?;
+    let last: i64 = sqlx::query_scalar(LOCK).fetch_one(&mut *transaction).await?;
+    let chosen = choose(waiting(&mut transaction, ask, now).await?, ask);
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = sqlx::query(TAKE).bind(&chosen).bind(now).bind(row::micros(ask.ttl));
+    let taken = query.try_map(|row| leased(&row)).fetch_all(&mut *transaction).await?;
+    let mut taken: HashMap<Uuid, Leased> = taken.into_iter().map(|it| (*it.job.id.as_uuid(), it)).collect();
+    let leased: Vec<Leased> = chosen.iter().filter_map(|id| taken.remove(id)).collect();
+    let turns: BTreeMap<&TenantId, i64> = leased.iter().map(|it| &it.job.tenant).zip(last + 1..).collect();
+    let query = sqlx::query(NOTE).bind(turns.keys().map(|tenant| tenant.as_str()).collect::<Vec<_>>());
+    query.bind(turns.values().copied().collect::<Vec<_>>()).execute(&mut *transaction).await?;
+    let query = sqlx::query("UPDATE meta SET value = $1 WHERE name = 'turn'");
+    let given = i64::try_from(leased.len()).unwrap_or(i64::MAX);
+    query.bind(last.saturating_add(given)).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(leased)
+}
+
+/// The tenants that have due jobs, by their id.
+async fn waiting(
+    conn: &mut PgConnection,
+    ask: &LeaseJobs,
+    now: Option<Moment>,
+) -> sqlx::Result<BTreeMap<String, Waiting>> {
+    let query = sqlx::query(WAITING).bind(now).bind(i64::from(ask.limit.min(ask.per_tenant)));
+    let but: Vec<&str> = ask.but.iter().map(TenantId::as_str).collect();
+    let rows = query.bind(i64::from(ask.per_tenant)).bind(but).fetch_all(conn).await?;
+    let mut waiting = BTreeMap::new();
+    for row in rows {
+        let (busy, turn) = (row::count(&row, "busy")?, row.try_get("turn")?);
+        let tenant = waiting.entry(row.try_get("tenant_id")?);
+        let tenant = tenant.or_insert_with(|| Waiting { busy, turn, due: VecDeque::new() });
+        tenant.due.push_back((row::time(&row, "created_at")?, row.try_get("id")?));
+    }
+    Ok(waiting)
+}
+
+/// The jobs that are leased, turn for turn: the tenant with the fewest running, then the one that was served longest
+/// ago, then the oldest job.
+fn choose(mut waiting: BTreeMap<String, Waiting>, ask: &LeaseJobs) -> Vec<Uuid> {
+    let mut chosen = Vec::new();
+    let mut serving = waiting.values().map(|it| it.turn).max().unwrap_or_default();
+    for _ in 0..ask.limit {
+        let open = waiting.values_mut().filter(|it| it.busy < u64::from(ask.per_tenant));
+        let open = open.filter_map(|it| it.due.front().copied().map(|first| ((it.busy, it.turn, first), it)));
+        let Some((_, tenant)) = open.min_by_key(|(order, _)| *order) else { break };
+        serving += 1;
+        tenant.busy += 1;
+        tenant.turn = serving;
+        chosen.extend(tenant.due.pop_front().map(|(_, id)| id));
+    }
+    chosen
+}
+
+fn leased(row: &PgRow) -> sqlx::Result<Leased> {
+    let queued = row::queued_job(row)?;
+    let lease = Lease { tenant: queued.job.tenant.clone(), job: queued.job.id, fence: queued.fence };
+    Ok(Leased { job: queued.job, lease, deaths: queued.deaths, reserved_ms: queued.reserved_ms })
+}

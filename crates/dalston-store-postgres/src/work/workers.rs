@@ -1,0 +1,164 @@
+//! Workers of streams, and which of them serves a session.
+
+use super::row;
+use crate::{change::Change, lease::Lease, moment::Moment};
+use dalston_model::{AuditEntry, TenantId};
+use dalston_work::{NewSession, Worker, WorkerId, WorkerLoad};
+use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
+use std::{collections::HashMap, time::Duration};
+
+/// Whoever holds it chooses a worker: slots are counted and taken by one at a time.
+const LOCK_SLOTS: &str = "SELECT value FROM meta WHERE name = 'slot' FOR UPDATE";
+
+const LIVE: &str = "SELECT worker FROM workers WHERE lapses_at > coalesce($1, clock_timestamp()) ORDER BY id";
+
+const LOADS: &str = "
+    SELECT worker, lapses_at, (
+        SELECT count(*) FROM sessions WHERE worker_id = workers.id AND lapses_at > coalesce($1, clock_timestamp())
+    ) AS sessions
+    FROM workers WHERE lapses_at > coalesce($1, clock_timestamp()) ORDER BY id COLLATE \"C\"";
+
+const SLOTS: &str = "
+    SELECT worker_id, count(*) FROM sessions
+    WHERE worker_id = ANY ($1) AND lapses_at > coalesce($2, clock_timestamp()) GROUP BY worker_id";
+
+const SHARES: &str = "
+    SELECT worker_id, count(*) FROM sessions
+    WHERE tenant_id = $1 AND worker_id IS NOT NULL AND lapses_at > coalesce($2, clock_timestamp()) GROUP BY worker_id";
+
+const LOCK: &str = "
+    SELECT worker FROM workers WHERE id = $1 AND lapses_at > coalesce($2, clock_timestamp()) FOR UPDATE";
+
+const PUT: &str = "
+    INSERT INTO workers (id, worker, lapses_at)
+    VALUES ($1, $2::text::json, coalesce($3, clock_timestamp()) + $4 * interval '1 microsecond')
+    ON CONFLICT (id) DO UPDATE SET worker = excluded.worker, lapses_at = excluded.lapses_at";
+
+/// A few more than come, so that lapsed ones never pile up. Those that others are at are left to them.
+const SWEEP: &str = "
+    DELETE FROM workers WHERE id = ANY (ARRAY(
+        SELECT id FROM workers WHERE lapses_at <= coalesce($1, statement_timestamp())
+        ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
+
+/// Registers the worker, or prolongs its registration. That of one as it was is no change.
+pub(crate) async fn put(
+    lease: &mut Lease,
+    worker: &Worker,
+    ttl: Duration,
+    now: Option<Moment>,
+    entry: &AuditEntry,
+) -> sqlx::Result<bool> {
+    let mut transaction = lease.begin().await?;
+    if lock(&mut transaction, &worker.id, now).await?.as_ref() == Some(worker) {
+        write(&mut transaction, worker, ttl, now).await?;
+        transaction.commit().await?;
+        return Ok(true);
+    }
+    transaction.rollback().await?;
+    let mut change = Change::begin(lease).await?;
+    let before = lock(change.conn(), &worker.id, now).await?;
+    if before.as_ref().is_some_and(|before| before.tenant != worker.tenant) {
+        return Ok(false);
+    }
+    write(change.conn(), worker, ttl, now).await?;
+    if before.as_ref() == Some(worker) {
+        change.commit_unrecorded().await?;
+    } else {
+        sqlx::query(SWEEP).bind(now).execute(change.conn()).await?;
+        change.commit(entry).await?;
+    }
+    Ok(true)
+}
+
+/// Takes the worker away.
+pub(crate) async fn remove(
+    lease: &mut Lease,
+    id: &WorkerId,
+    tenant: Option<&TenantId>,
+    now: Option<Moment>,
+    entry: &AuditEntry,
+) -> sqlx::Result<bool> {
+    let mut change = Change::begin(lease).await?;
+    let own = |worker: &Worker| tenant.is_none() || worker.tenant.as_ref() == tenant;
+    if !lock(change.conn(), id, now).await?.as_ref().is_some_and(own) {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM workers WHERE id = $1").bind(id.as_str()).execute(change.conn()).await?;
+    change.commit(entry).await?;
+    Ok(true)
+}
+
+/// The workers that are registered, by name.
+pub(crate) async fn loads(conn: &mut PgConnection, now: Option<Moment>) -> sqlx::Result<Vec<WorkerLoad>> {
+    let load = |row: PgRow| {
+        let (worker, lapses_at) = (worker(&row)?, row::time(&row, "lapses_at")?);
+        Ok(WorkerLoad { worker, sessions: row::narrow(&row, "sessions")?, lapses_at })
+    };
+    sqlx::query(LOADS).bind(now).try_map(load).fetch_all(conn).await
+}
+
+/// The worker with the least load that serves the session and has room. Until the end of the transaction nobody else
+/// takes a slot of any.
+pub(crate) async fn choose(
+    conn: &mut PgConnection,
+    session: &NewSession,
+    except: &[WorkerId],
+    now: Option<Moment>,
+) -> sqlx::Result<Option<Worker>> {
+    let query = sqlx::query(LIVE).bind(now).try_map(|row| worker(&row));
+    let mut workers = query.fetch_all(&mut *conn).await?;
+    workers.retain(|worker| {
+        worker.serves(&session.tenant, &session.model, &session.language) && !except.contains(&worker.id)
+    });
+    if workers.is_empty() {
+        return Ok(None);
+    }
+    sqlx::query(LOCK_SLOTS).execute(&mut *conn).await?;
+    let query = sqlx::query(SLOTS).bind(workers.iter().map(|worker| worker.id.as_str()).collect::<Vec<_>>()).bind(now);
+    let taken: HashMap<String, u64> =
+        query.try_map(|row| slots(&row)).fetch_all(&mut *conn).await?.into_iter().collect();
+    let load = |worker: &Worker| taken.get(worker.id.as_str()).copied().unwrap_or_default();
+    let own = shares(conn, session, now).await?;
+    workers.retain(|worker| {
+        let own = own.get(worker.id.as_str()).copied().unwrap_or_default();
+        load(worker) < u64::from(worker.capacity) && own < u64::from(worker.share(session.is_one_of_several))
+    });
+    // a/b < c/d without fractions.
+    Ok(workers.into_iter().min_by(|a, b| {
+        let (left, right) = (load(a) * u64::from(b.capacity), load(b) * u64::from(a.capacity));
+        left.cmp(&right).then_with(|| a.id.cmp(&b.id))
+    }))
+}
+
+/// The sessions of the tenant at each worker, where the tenant has a share only.
+async fn shares(
+    conn: &mut PgConnection,
+    session: &NewSession,
+    now: Option<Moment>,
+) -> sqlx::Result<HashMap<String, u64>> {
+    if !session.is_one_of_several {
+        return Ok(HashMap::new());
+    }
+    let query = sqlx::query(SHARES).bind(session.tenant.as_str()).bind(now);
+    Ok(query.try_map(|row| slots(&row)).fetch_all(conn).await?.into_iter().collect())
+}
+
+fn slots(row: &PgRow) -> sqlx::Result<(String, u64)> {
+    Ok((row.try_get("worker_id")?, row::count(row, "count")?))
+}
+
+async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<Moment>) -> sqlx::Result<Option<Worker>> {
+    let query = sqlx::query(LOCK).bind(id.as_str()).bind(now);
+    query.try_map(|row| worker(&row)).fetch_optional(conn).await
+}
+
+async fn write(conn: &mut PgConnection, worker: &Worker, ttl: Duration, now: Option<Moment>) -> sqlx::Result<()> {
+    let text = serde_json::to_string(worker).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let query = sqlx::query(PUT).bind(worker.id.as_str()).bind(text).bind(now).bind(row::micros(ttl));
+    query.execute(conn).await?;
+    Ok(())
+}
+
+fn worker(row: &PgRow) -> sqlx::Result<Worker> {
+    row.try_get("worker").map(|Json(worker)| worker)
+}

@@ -1,0 +1,117 @@
+//! The steps on jobs.
+
+use super::{
+    excess,
+    job::{self, JobRow, QueuedJob},
+    moving::Move,
+    scripts::{self, ClaimArgument, SCRIPTS},
+};
+use crate::{RedisStore, audit::AuditArgument, call::Call, page, row::argument};
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
+use dalston_store::{Claim, StoreResult};
+use dalston_work::{ActiveJobs, CancelJob, DeleteJob, InsertJob, Job, JobId, JobStatus, JobStore, ended_event};
+
+#[async_trait]
+impl JobStore for RedisStore {
+    async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob> {
+        let given = job::JobArgument::new(job, claim.map(ClaimArgument::new), AuditArgument::new(entry)?)?;
+        let mut script = SCRIPTS.insert_job.key(scripts::job(job.id));
+        script.key(scripts::jobs(&job.tenant, None)).key(scripts::jobs(&job.tenant, Some(job.status)));
+        let answer: Vec<String> = self.link.call().run(script.arg(argument(&given)?).arg(self.now())).await?;
+        match answer.as_slice() {
+            [word] if word == "inserted" => Ok(InsertJob::Inserted),
+            [word] if word == "unknown_tenant" => Ok(InsertJob::UnknownTenant),
+            [word, excess @ ..] if word == "excess" => excess::read(excess).map(InsertJob::Excess),
+            answer => scripts::repeated(claim, answer).map(InsertJob::Repeated),
+        }
+    }
+
+    async fn job(&self, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>> {
+        Ok(self.queued(&self.link.call(), tenant, id).await?.map(|queued| queued.job))
+    }
+
+    async fn job_exists(&self, id: JobId) -> StoreResult<bool> {
+        self.link.call().ask(redis::cmd("EXISTS").arg(scripts::job(id))).await
+    }
+
+    async fn jobs(
+        &self,
+        tenant: &TenantId,
+        request: &PageRequest,
+        status: Option<JobStatus>,
+    ) -> StoreResult<Page<Job>> {
+        let mut script = SCRIPTS.list_jobs.key(scripts::jobs(tenant, status));
+        let rows: Vec<JobRow> = self.link.call().run(script.arg(&page::arguments(request))).await?;
+        let jobs = rows.into_iter().map(JobRow::job).collect::<StoreResult<Vec<_>>>()?;
+        let cursor = |job: &Job| Cursor { created_at: job.created_at, id: job.id.to_string() };
+        Ok(Page::cut(jobs, request.limit, cursor))
+    }
+
+    async fn active_jobs(&self, tenant: &TenantId) -> StoreResult<ActiveJobs> {
+        let index = |status| scripts::jobs(tenant, Some(status));
+        let mut script = SCRIPTS.count_jobs.key(index(JobStatus::Pending));
+        script.key(index(JobStatus::Running)).key(index(JobStatus::Cancelling));
+        let (pending, running, cancelling) = self.link.call().run(&script).await?;
+        Ok(ActiveJobs { pending, running, cancelling })
+    }
+
+    async fn cancel_job(
+        &self,
+        tenant: &TenantId,
+        id: JobId,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> StoreResult<CancelJob> {
+        let call = self.link.call();
+        // Ends with the deadline of the call at the latest.
+        loop {
+            let Some(before) = self.queued(&call, tenant, id).await? else { return Ok(CancelJob::Unknown) };
+            let Some(status) = before.job.status.cancelled() else { return Ok(CancelJob::Ended(before.job.status)) };
+            let completed_at = if status.is_ended() { Some(at) } else { before.job.completed_at };
+            let after = Job { status, completed_at, ..before.job.clone() };
+            let event = ended_event(&after, at);
+            let made = Move::new(&before, &after).recorded(Some(entry)).told(event);
+            if before.job.status == status || self.moved(&call, made).await? {
+                return Ok(if status.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling });
+            }
+        }
+    }
+
+    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob> {
+        let call = self.link.call();
+        let Some(QueuedJob { job, .. }) = self.queued(&call, tenant, id).await? else { return Ok(DeleteJob::Unknown) };
+        if !job.status.is_ended() {
+            return Ok(DeleteJob::NotEnded);
+        }
+        let mut script = SCRIPTS.delete_job.key(scripts::job(id));
+        script.key(scripts::jobs(tenant, None)).key(scripts::jobs(tenant, Some(job.status)));
+        script.arg(id.to_string()).arg(job.status.as_str()).arg(argument(&AuditArgument::new(entry)?)?);
+        // An ended job changes no more: when it is not as it was, it is gone.
+        let gone = call.run::<u8>(script.arg(tenant.as_str())).await? == 1;
+        Ok(if gone { DeleteJob::Deleted } else { DeleteJob::Unknown })
+    }
+
+    async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut script = scripts::tenant(&SCRIPTS.set_retention, id);
+        script.arg(days.map(|days| days.to_string()).unwrap_or_default());
+        script.arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
+        Ok(self.link.call().run::<u8>(&script).await? == 1)
+    }
+
+    async fn retention(&self, tenants: &[TenantId]) -> StoreResult<Vec<Option<u32>>> {
+        let mut script = SCRIPTS.read_retention.prepare_invoke();
+        for tenant in tenants {
+            script.arg(tenant.as_str());
+        }
+        self.link.call().run(&script).await
+    }
+}
+
+impl RedisStore {
+    /// The job of this id in this tenant, with what the queue knows of it.
+    pub(crate) async fn queued(&self, call: &Call<'_>, tenant: &TenantId, id: JobId) -> StoreResult<Option<QueuedJob>> {
+        let row: JobRow = call.run(&SCRIPTS.read_job.arg(id.to_string())).await?;
+        Ok(row.queued()?.filter(|queued| queued.job.tenant == *tenant))
+    }
+}

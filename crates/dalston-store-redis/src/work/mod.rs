@@ -1,0 +1,25 @@
+//! Work storage: jobs, the queue, quotas and the meter, streams, webhooks and their outbox.
+
+mod delivery;
+mod excess;
+mod filing;
+mod job;
+mod jobs;
+mod meter;
+mod moving;
+mod queue;
+mod scripts;
+mod sessions;
+mod webhook;
+mod webhooks;
+
+use sessions::SeenWorkers;
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
+
+/// What a node remembers of the work in the store.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Whether the jobs of an earlier version are filed.
+    filed: AtomicBool,
+    workers: Mutex<Arc<SeenWorkers>>,
+}

@@ -1,0 +1,120 @@
+//! The steps of the queue.
+
+use super::{
+    job::{JobRow, QueuedJob},
+    scripts::SCRIPTS,
+};
+use crate::{RedisStore, row::argument};
+use async_trait::async_trait;
+use dalston_model::{TenantId, Timestamp};
+use dalston_store::{StoreError, StoreResult};
+use dalston_work::{Beat, FinishJob, Job, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, lapse};
+use serde::Serialize;
+use std::time::Duration;
+
+/// A lease as scripts read it.
+#[derive(Serialize)]
+struct LeaseArgument {
+    tenant: String,
+    id: String,
+    fence: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<u16>,
+}
+
+#[async_trait]
+impl QueueStore for RedisStore {
+    async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
+        self.file_jobs().await?;
+        let mut script = SCRIPTS.lease_jobs.arg(ask.limit);
+        script.arg(ask.per_tenant).arg(ask.ttl.as_micros().to_string()).arg(self.now());
+        script.arg(argument(&ask.but.iter().map(TenantId::as_str).collect::<Vec<_>>())?);
+        let rows: Vec<JobRow> = self.link.call().run(&script).await?;
+        let leased = |QueuedJob { job, fence, deaths, reserved_ms }| {
+            let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
+            Leased { job, lease, deaths, reserved_ms }
+        };
+        Ok(rows.into_iter().filter_map(JobRow::queued_or_none).map(leased).collect())
+    }
+
+    async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>> {
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let given: Vec<_> = leases.iter().map(LeaseArgument::new).collect();
+        let mut script = SCRIPTS.beat_jobs.arg(argument(&given)?);
+        script.arg(ttl.as_micros().to_string()).arg(self.now());
+        let words: Vec<String> = self.link.call().run(&script).await?;
+        let beat = |word: String| match word.as_str() {
+            "running" => Ok(Beat::Held),
+            "cancelling" => Ok(Beat::Cancelling),
+            "lost" => Ok(Beat::Lost),
+            _ => Err(StoreError::corrupt("the answer of a script")),
+        };
+        words.into_iter().map(beat).collect()
+    }
+
+    async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob> {
+        let call = self.link.call();
+        // Ends with the deadline of the call at the latest.
+        loop {
+            let Some(before) = self.queued(&call, &lease.tenant, lease.job).await? else { return Ok(FinishJob::Lost) };
+            if before.fence != lease.fence || !works(before.job.status) {
+                return Ok(FinishJob::Lost);
+            }
+            if let Some(job) = self.come_out(&call, &before, outcome, None, at).await? {
+                return Ok(FinishJob::Finished(Box::new(job)));
+            }
+        }
+    }
+
+    async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
+        let mut script = SCRIPTS.lapsed_jobs.arg(limit);
+        let rows: Vec<(String, JobRow)> = self.link.call().run(script.arg(self.now())).await?;
+        let mut moved = Vec::with_capacity(rows.len());
+        for (ended, row) in rows {
+            let Some(before) = row.queued_or_none().filter(|before| works(before.job.status)) else { continue };
+            let outcome = lapse(before.job.status, before.deaths, before.fence, attempts, error);
+            // A call each: their number is the caller's. One that moved meanwhile is somebody else's.
+            moved.extend(self.come_out(&self.link.call(), &before, &outcome, Some(ended), at).await?);
+        }
+        Ok(moved)
+    }
+
+    async fn cancel_orphans(&self, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
+        self.file_jobs().await?;
+        let most = limit.try_into().unwrap_or(usize::MAX);
+        let (mut cursor, mut cancelled) = ("0".to_owned(), Vec::new());
+        loop {
+            let left = most.saturating_sub(cancelled.len());
+            let mut script = SCRIPTS.orphaned_jobs.arg(&cursor);
+            let (next, rows): (String, Vec<JobRow>) = self.link.call().run(script.arg(left)).await?;
+            for before in rows.into_iter().filter_map(JobRow::queued_or_none) {
+                cancelled.extend(self.come_out(&self.link.call(), &before, &Outcome::Cancelled, None, at).await?);
+            }
+            if next == "0" || cancelled.len() >= most {
+                return Ok(cancelled);
+            }
+            cursor = next;
+        }
+    }
+
+    async fn expired_jobs(&self, default_days: Option<u32>, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
+        self.file_jobs().await?;
+        let mut script = SCRIPTS.expired_jobs.arg(default_days.map(|days| days.to_string()).unwrap_or_default());
+        let rows: Vec<JobRow> = self.link.call().run(script.arg(at.as_micros()).arg(limit)).await?;
+        Ok(rows.into_iter().filter_map(JobRow::queued_or_none).map(|queued| queued.job).collect())
+    }
+}
+
+/// Whether an engine works on a job that stands so.
+const fn works(status: JobStatus) -> bool {
+    matches!(status, JobStatus::Running | JobStatus::Cancelling)
+}
+
+impl LeaseArgument {
+    fn new((lease, progress): &(Lease, Option<u16>)) -> Self {
+        let Lease { tenant, job, fence } = lease;
+        Self { tenant: tenant.to_string(), id: job.to_string(), fence: fence.to_string(), progress: *progress }
+    }
+}

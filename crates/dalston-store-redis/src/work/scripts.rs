@@ -1,0 +1,61 @@
+//! The Lua scripts of work, and the names of the keys that they are given.
+
+pub(crate) use crate::scripts::{ClaimArgument, repeated, tenant};
+
+use dalston_model::TenantId;
+use dalston_work::{JobId, JobStatus, Subject};
+
+crate::scripts::scripts! {
+    keys: count_jobs, read_retention, set_quota, set_retention;
+    work: beat_jobs, change_webhook, delete_job, delete_webhook, expired_jobs, file_jobs, finish_delivery, insert_job,
+        insert_webhook, lapsed_jobs, lease_jobs, list_deliveries, list_jobs, list_webhooks, move_job, orphaned_jobs,
+        read_delivery, read_job, read_webhook, reserve_audio, retry_delivery, rotate_webhook, settle_audio,
+        sweep_deliveries, take_deliveries;
+    slots: close_session, count_sessions, list_workers, open_session, put_worker, remove_worker, renew_sessions;
+}
+
+/// What stands before the tenant in the name of an index of jobs.
+pub(crate) const JOBS: &str = "dalston:jobs:index:";
+/// Set once the jobs of an earlier version are filed.
+pub(crate) const FILED: &str = "dalston:work:filed";
+
+/// A job. Other names than the Python gateway's, which keeps sets where we keep order.
+pub(crate) fn job(id: JobId) -> String {
+    format!("dalston:jobs:{id}")
+}
+
+/// A tenant's jobs, of one status when it is given.
+pub(crate) fn jobs(tenant: &TenantId, status: Option<JobStatus>) -> String {
+    match status {
+        Some(status) => format!("{JOBS}{tenant}:{status}"),
+        None => format!("{JOBS}{tenant}"),
+    }
+}
+
+/// The quota of a tenant or of a key.
+pub(crate) fn quota(subject: &Subject) -> String {
+    format!("dalston:quotas:{}", subject_name(subject))
+}
+
+/// The meter of a tenant or of a key.
+pub(crate) fn meter(subject: &Subject) -> String {
+    format!("dalston:meter:{}", subject_name(subject))
+}
+
+/// As the scripts make it: no tenant has the sign that stands between.
+fn subject_name(subject: &Subject) -> String {
+    match subject {
+        Subject::Tenant(tenant) => tenant.to_string(),
+        Subject::Key(tenant, key) => format!("{tenant}:{key}"),
+    }
+}
+
+/// The sessions of a tenant.
+pub(crate) fn sessions(tenant: &TenantId) -> String {
+    format!("dalston:sessions:tenant:{tenant}")
+}
+
+/// The webhooks of a tenant.
+pub(crate) fn webhooks(tenant: &TenantId) -> String {
+    format!("dalston:webhooks:of:{tenant}")
+}

@@ -1,0 +1,89 @@
+//! A job with what the queue knows of it, and what follows from its end, in the transaction of that.
+
+use super::{job_row, meter, outbox};
+use crate::{feed, row};
+use dalston_model::Timestamp;
+use dalston_work::{Job, JobStatus, Outcome, ended_entry, ended_event};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+/// The columns that [`queued`] reads.
+macro_rules! queued_columns {
+    () => {
+        concat!($crate::work::job_row::job_columns!(), ", fence, reserved_ms, deaths")
+    };
+}
+pub(crate) use queued_columns;
+
+/// Off its lease, whatever became of it.
+pub(crate) const WRITE: &str = "UPDATE jobs SET status = ?, completed_at = ?, progress = ?, error = ?, result = ?, \
+     due_at = ?, reserved_ms = ?, deaths = deaths + ?, lease_ends = NULL WHERE id = ?";
+
+/// A job in the queue.
+pub(crate) struct Queued {
+    pub(crate) job: Job,
+    /// How often it was leased.
+    pub(crate) fence: u64,
+    /// How often what worked on it died.
+    pub(crate) deaths: u64,
+    /// Milliseconds of audio that are reserved for it.
+    pub(crate) reserved_ms: u64,
+}
+
+/// The job in a row, with what the queue knows of it.
+pub(crate) fn queued(row: &SqliteRow) -> sqlx::Result<Queued> {
+    Ok(Queued {
+        job: job_row::job(row)?,
+        fence: row.try_get("fence")?,
+        deaths: row.try_get("deaths")?,
+        reserved_ms: row.try_get("reserved_ms")?,
+    })
+}
+
+impl Queued {
+    /// Writes what came of the job at the time `at`, which the store's clock calls `now`. One that has ended is put into
+    /// the outbox and settled; its record is the caller's.
+    pub(crate) async fn write(
+        self,
+        change: &mut SqliteConnection,
+        outcome: &Outcome,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> sqlx::Result<Job> {
+        let Self { job, reserved_ms, .. } = self;
+        let job = outcome.apply(job, at);
+        let kept_ms = outcome.kept_ms(job.status, reserved_ms);
+        let due_at = (job.status == JobStatus::Pending).then(|| now.plus(outcome.wait()));
+        sqlx::query(WRITE)
+            .bind(job.status.as_str())
+            .bind(row::micros(job.completed_at))
+            .bind(job.progress)
+            .bind(job.error.clone())
+            .bind(row::text(job.result.as_ref()))
+            .bind(row::micros(due_at))
+            .bind(row::count(kept_ms))
+            .bind(row::count(outcome.deaths()))
+            .bind(job.id.to_string())
+            .execute(&mut *change)
+            .await?;
+        if let Some(event) = ended_event(&job, at) {
+            outbox::tell(change, &event).await?;
+            meter::settle(change, &job.account(), row::count(kept_ms) - row::count(reserved_ms)).await?;
+        }
+        Ok(job)
+    }
+
+    /// The same with the gateway's own record.
+    pub(crate) async fn write_recorded(
+        self,
+        change: &mut SqliteConnection,
+        outcome: &Outcome,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> sqlx::Result<Job> {
+        let job = self.write(change, outcome, at, now).await?;
+        if let Some(entry) = ended_entry(&job, at) {
+            feed::record(change, &entry).await?;
+        }
+        Ok(job)
+    }
+}

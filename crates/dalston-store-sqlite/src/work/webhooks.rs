@@ -1,0 +1,273 @@
+//! The steps on webhooks.
+
+use super::outbox;
+use crate::{
+    SqliteStore, feed,
+    page::{self, page},
+    row, tenants,
+};
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
+use dalston_store::{Overlap, StoreResult};
+use dalston_work::{
+    Attempted, Delivery, DeliveryId, DueDelivery, EventKind, InsertWebhook, RotateWebhook, Webhook, WebhookId,
+    WebhookPatch, WebhookSecret, WebhookStore,
+};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use std::time::Duration;
+
+/// The columns that [`webhook`] reads.
+macro_rules! webhook_columns {
+    () => {
+        "id, tenant_id, url, description, events, enabled, disabled_at, created_at, created_by, last_success_at, \
+         exhausted"
+    };
+}
+pub(crate) use webhook_columns;
+
+const INSERT: &str =
+    concat!("INSERT INTO webhooks (", webhook_columns!(), ", secret) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
+pub(crate) const COUNT: &str = "SELECT count(*) FROM webhooks WHERE tenant_id = ?";
+
+pub(crate) const FIND: &str = concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE id = ? AND tenant_id = ?");
+
+pub(crate) const LIST: &str =
+    concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE tenant_id = ? AND ", page!());
+
+pub(crate) const PATCH: &str = "UPDATE webhooks SET url = ?, description = ?, events = ?, enabled = ?, \
+     disabled_at = ?, exhausted = ? WHERE id = ?";
+
+pub(crate) const OVERLAPPING_UNTIL: &str = "SELECT old_ends_at FROM webhooks WHERE id = ?";
+
+/// The right sides see the row as it was.
+pub(crate) const ROTATE: &str = "UPDATE webhooks SET old_secret = secret, old_ends_at = ?, secret = ? WHERE id = ?";
+
+pub(crate) const DELETE: &str = "DELETE FROM webhooks WHERE id = ?";
+
+/// The webhook in a row.
+pub(crate) fn webhook(row: &SqliteRow) -> sqlx::Result<Webhook> {
+    let events = row.try_get::<&str, _>("events")?.split(',').filter(|name| !name.is_empty());
+    let events: Result<Vec<EventKind>, _> = events.map(str::parse).collect();
+    Ok(Webhook {
+        id: row::parsed(row, "id")?,
+        tenant: row::parsed(row, "tenant_id")?,
+        url: row.try_get("url")?,
+        description: row::parsed_if_any(row, "description")?,
+        events: events.map_err(|why| crate::error::undecodable("events", why))?,
+        enabled: row.try_get("enabled")?,
+        disabled_at: row::time_if_any(row, "disabled_at")?,
+        created_at: row::time(row, "created_at")?,
+        created_by: row::parsed_if_any(row, "created_by")?,
+        last_success_at: row::time_if_any(row, "last_success_at")?,
+        exhausted: row.try_get("exhausted")?,
+    })
+}
+
+fn events(webhook: &Webhook) -> String {
+    webhook.events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// The webhook of this id in this tenant.
+pub(crate) async fn find(
+    change: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: WebhookId,
+) -> sqlx::Result<Option<Webhook>> {
+    let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str());
+    find.try_map(|row| webhook(&row)).fetch_optional(change).await
+}
+
+/// Writes all that may change in a webhook but its last success.
+pub(crate) async fn write(change: &mut SqliteConnection, webhook: &Webhook) -> sqlx::Result<()> {
+    sqlx::query(PATCH)
+        .bind(webhook.url.clone())
+        .bind(row::text(webhook.description.as_ref()))
+        .bind(events(webhook))
+        .bind(webhook.enabled)
+        .bind(row::micros(webhook.disabled_at))
+        .bind(webhook.exhausted)
+        .bind(webhook.id.to_string())
+        .execute(change)
+        .await?;
+    Ok(())
+}
+
+#[async_trait]
+impl WebhookStore for SqliteStore {
+    async fn insert_webhook(
+        &self,
+        webhook: &Webhook,
+        secret: &WebhookSecret,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertWebhook> {
+        self.call(async {
+            let mut change = self.change().await?;
+            if !tenants::exists(&mut change, &webhook.tenant).await? {
+                return Ok(InsertWebhook::UnknownTenant);
+            }
+            let own: u32 = sqlx::query_scalar(COUNT).bind(webhook.tenant.as_str()).fetch_one(&mut *change).await?;
+            if own >= Webhook::MOST {
+                return Ok(InsertWebhook::TooMany);
+            }
+            sqlx::query(INSERT)
+                .bind(webhook.id.to_string())
+                .bind(webhook.tenant.as_str())
+                .bind(webhook.url.clone())
+                .bind(row::text(webhook.description.as_ref()))
+                .bind(events(webhook))
+                .bind(webhook.enabled)
+                .bind(row::micros(webhook.disabled_at))
+                .bind(webhook.created_at.as_micros())
+                .bind(row::text(webhook.created_by))
+                .bind(row::micros(webhook.last_success_at))
+                .bind(webhook.exhausted)
+                .bind(secret.expose())
+                .execute(&mut *change)
+                .await?;
+            feed::record(&mut change, entry).await?;
+            change.commit().await?;
+            Ok(InsertWebhook::Inserted)
+        })
+        .await
+    }
+
+    async fn webhook(&self, tenant: &TenantId, id: WebhookId) -> StoreResult<Option<Webhook>> {
+        let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str()).try_map(|row| webhook(&row));
+        self.call(find.fetch_optional(&self.readers)).await
+    }
+
+    async fn webhooks(&self, tenant: &TenantId, request: &PageRequest) -> StoreResult<Page<Webhook>> {
+        let list = page::bind(sqlx::query(LIST).bind(tenant.as_str()), request).try_map(|row| webhook(&row));
+        let webhooks = self.call(list.fetch_all(&self.readers)).await?;
+        let cursor = |webhook: &Webhook| Cursor { created_at: webhook.created_at, id: webhook.id.to_string() };
+        Ok(Page::cut(webhooks, request.limit, cursor))
+    }
+
+    async fn update_webhook(
+        &self,
+        tenant: &TenantId,
+        id: WebhookId,
+        patch: &WebhookPatch,
+        entry: &AuditEntry,
+    ) -> StoreResult<Option<Webhook>> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let Some(before) = find(&mut change, tenant, id).await? else { return Ok(None) };
+            let after = patch.apply(before);
+            write(&mut change, &after).await?;
+            feed::record(&mut change, entry).await?;
+            change.commit().await?;
+            Ok(Some(after))
+        })
+        .await
+    }
+
+    async fn rotate_webhook(
+        &self,
+        tenant: &TenantId,
+        id: WebhookId,
+        secret: &WebhookSecret,
+        overlap: Overlap,
+        entry: &AuditEntry,
+    ) -> StoreResult<RotateWebhook> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let now = self.clock.now();
+            let Some(webhook) = find(&mut change, tenant, id).await? else { return Ok(RotateWebhook::Unknown) };
+            let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.to_string());
+            let until = until.try_map(|row| row::time_if_any(&row, "old_ends_at")).fetch_one(&mut *change).await?;
+            if let Some(until) = overlap.conflict(until, now) {
+                return Ok(RotateWebhook::Overlapping(until));
+            }
+            let previous_expires_at = now.plus(overlap.length);
+            let rotate = sqlx::query(ROTATE).bind(previous_expires_at.as_micros()).bind(secret.expose());
+            rotate.bind(id.to_string()).execute(&mut *change).await?;
+            feed::record(&mut change, entry).await?;
+            change.commit().await?;
+            Ok(RotateWebhook::Rotated { webhook: Box::new(webhook), previous_expires_at })
+        })
+        .await
+    }
+
+    async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool> {
+        self.call(async {
+            let mut change = self.change().await?;
+            if find(&mut change, tenant, id).await?.is_none() {
+                return Ok(false);
+            }
+            sqlx::query(outbox::DELETE_ALL).bind(id.to_string()).execute(&mut *change).await?;
+            sqlx::query(DELETE).bind(id.to_string()).execute(&mut *change).await?;
+            feed::record(&mut change, entry).await?;
+            change.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let taken = outbox::take(&mut change, limit, ttl, but, self.clock.now()).await?;
+            change.commit().await?;
+            Ok(taken)
+        })
+        .await
+    }
+
+    async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let dead = outbox::finish(&mut change, attempted, self.clock.now()).await?;
+            if dead {
+                feed::record(&mut change, disabled).await?;
+            }
+            change.commit().await?;
+            Ok(dead)
+        })
+        .await
+    }
+
+    async fn deliveries(&self, tenant: &TenantId, id: WebhookId, request: &PageRequest) -> StoreResult<Page<Delivery>> {
+        let list = sqlx::query(outbox::LIST).bind(id.to_string()).bind(tenant.as_str());
+        let list = page::bind(list, request).try_map(|row| outbox::delivery(&row));
+        let deliveries = self.call(list.fetch_all(&self.readers)).await?;
+        let cursor = |delivery: &Delivery| Cursor { created_at: delivery.created_at, id: delivery.id.to_string() };
+        Ok(Page::cut(deliveries, request.limit, cursor))
+    }
+
+    async fn retry_delivery(
+        &self,
+        tenant: &TenantId,
+        webhook: WebhookId,
+        id: DeliveryId,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> StoreResult<Option<Delivery>> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let retry = sqlx::query(outbox::RETRY)
+                .bind(at.as_micros())
+                .bind(id.to_string())
+                .bind(webhook.to_string())
+                .bind(tenant.as_str())
+                .try_map(|row| outbox::delivery(&row));
+            let Some(delivery) = retry.fetch_optional(&mut *change).await? else { return Ok(None) };
+            feed::record(&mut change, entry).await?;
+            change.commit().await?;
+            Ok(Some(delivery))
+        })
+        .await
+    }
+
+    async fn sweep_deliveries(&self, before: Timestamp, limit: u32) -> StoreResult<u32> {
+        self.call(async {
+            let mut change = self.change().await?;
+            let sweep = sqlx::query(outbox::SWEEP).bind(before.as_micros()).bind(limit);
+            let swept = sweep.execute(&mut *change).await?.rows_affected();
+            change.commit().await?;
+            Ok(u32::try_from(swept).unwrap_or(u32::MAX))
+        })
+        .await
+    }
+}

@@ -1,0 +1,388 @@
+//! Many nodes at once, on jobs, quotas, sessions and deliveries: each job once, no limit exceeded.
+
+use super::{
+    Fixture,
+    hand::{
+        Hand, at_once,
+        rooms::worker,
+        work::{MINUTE, completed, failed, retry},
+    },
+};
+use crate::{
+    Amount, CancelJob, FinishJob, InsertJob, JobId, Leased, Metered, OpenSession, Outcome, Quota, QuotaKind, Reserve,
+    SessionId, Subject, WorkerId,
+};
+use dalston_model::TenantId;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+/// So many rounds where they cost nothing, and fewer where each is a way to a server.
+fn rounds(hand: &Hand, many: usize, few: usize) -> usize {
+    if hand.store.kind() == "memory" { many } else { few }
+}
+
+pub async fn parallel_nodes_lease_each_job_once(fixture: &Fixture) {
+    const NODES: usize = 8;
+    let hand = Hand::of(fixture);
+    let tenants = [TenantId::default(), hand.tenant("acme").await, hand.tenant("beta").await];
+    let jobs = rounds(&hand, 300, 90);
+    let mut all = HashSet::new();
+    for number in 0..jobs {
+        all.insert(hand.pending(&tenants[number % 3]).await.id);
+    }
+    let leased = at_once(NODES, |node| {
+        let hand = hand.clone();
+        async move {
+            let mut own = Vec::new();
+            loop {
+                let batch = hand.try_lease(u32::try_from(1 + node % 3).unwrap(), 1_000).await;
+                if batch.is_empty() {
+                    return own;
+                }
+                own.extend(batch);
+            }
+        }
+    })
+    .await;
+    let leased: Vec<Leased> = leased.into_iter().flatten().collect();
+    assert!(leased.iter().all(|it| it.lease.fence == 1));
+    let ids: HashSet<JobId> = leased.iter().map(|it| it.job.id).collect();
+    assert_eq!(ids.len(), leased.len(), "a job twice");
+    assert_eq!(ids, all, "a job never");
+    for tenant in &tenants {
+        let active = hand.store.active_jobs(tenant).await.unwrap();
+        assert_eq!((active.pending, active.running), (0, jobs as u64 / 3));
+    }
+}
+
+pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let acme = hand.tenant("acme").await;
+    for _ in 0..30 {
+        hand.pending(&TenantId::default()).await;
+        hand.pending(&acme).await;
+    }
+    for _ in 0..rounds(&hand, 8, 4) {
+        let batches = at_once(8, |_| {
+            let hand = hand.clone();
+            async move { hand.try_lease(3, 3).await }
+        })
+        .await;
+        let leased: Vec<Leased> = batches.into_iter().flatten().collect();
+        for tenant in [&TenantId::default(), &acme] {
+            let own = leased.iter().filter(|it| it.job.tenant == *tenant).count();
+            assert!(own <= 3, "{own} of {tenant}");
+        }
+        // What one node was kept from, because another was just there, the next takes.
+        let rest = hand.try_lease(100, 3).await;
+        assert_eq!(leased.len() + rest.len(), 6);
+        for it in leased.into_iter().chain(rest) {
+            hand.finished(&it.lease, &completed(0)).await;
+        }
+    }
+}
+
+pub async fn a_job_ends_once_whoever_ends_it(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let hook = hand.webhook(&[]).await;
+    let all = Subject::Tenant(TenantId::default());
+    let count = rounds(&hand, 1_000, 40);
+    let (mut ended, mut kept) = (Vec::new(), 0);
+    for round in 0..count {
+        let job = hand.spoken(None, 1.0);
+        assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::Inserted);
+        let held = hand.lease().await;
+        // Every other lease has lapsed when all of them come.
+        if round % 2 == 0 {
+            hand.clock.advance(MINUTE);
+        }
+        let answers = at_once(6, |number| {
+            let (hand, held) = (hand.clone(), held.clone());
+            async move {
+                let outcome = match number {
+                    0 | 1 => completed(1_234),
+                    2 => failed(),
+                    3 => {
+                        assert_ne!(hand.cancel(&held.job).await, CancelJob::Unknown);
+                        return 0;
+                    }
+                    4 => {
+                        let moved = hand.reclaim(if round % 4 == 0 { 1 } else { 9 }).await;
+                        return moved.iter().filter(|job| job.status.is_ended()).count();
+                    }
+                    _ => {
+                        hand.beat(&held.lease, Some(1)).await;
+                        return 0;
+                    }
+                };
+                match hand.finish(&held.lease, &outcome).await {
+                    FinishJob::Finished(job) => usize::from(job.status.is_ended()),
+                    FinishJob::Lost => 0,
+                }
+            }
+        })
+        .await;
+        let ends = answers.iter().sum::<usize>();
+        let mut now = hand.look_job(&job).await;
+        if now.status.is_ended() {
+            // Unless it was taken back and cancelled while it waited: then the caller of the cancel ended it.
+            assert!(ends == 1 || (ends == 0 && now.status.as_str() == "cancelled"), "{ends} ends of {now:?}");
+        } else {
+            assert_eq!(ends, 0);
+            let again = hand.lease().await;
+            assert_eq!(again.lease.fence, 2);
+            now = hand.finished(&again.lease, &completed(1_234)).await;
+        }
+        kept += if now.status.as_str() == "completed" { 1_234 } else { 0 };
+        ended.push(now);
+    }
+    assert_eq!(hand.metered(&all).await, (kept, 0), "settled once");
+    let mut records = HashMap::<String, usize>::new();
+    for record in hand.audit().await {
+        let end = record.action == "job.completed" || record.action == "job.failed" || record.action == "job.cancelled";
+        // A request to stop is recorded too, by the operator; the end by the gateway.
+        if end && record.actor_kind == "gateway" {
+            *records.entry(record.target_id).or_default() += 1;
+        }
+    }
+    let mut by_caller = 0;
+    for job in &ended {
+        match records.get(&job.id.to_string()) {
+            Some(1) => {}
+            None if job.status.as_str() == "cancelled" => by_caller += 1,
+            other => panic!("{other:?} records of {job:?}"),
+        }
+    }
+    assert_eq!(records.len() + by_caller, count);
+    let mut told = 0;
+    loop {
+        let due = hand.take().await;
+        if due.is_empty() {
+            break;
+        }
+        told += due.len();
+    }
+    assert_eq!(told, count, "told of once");
+    assert!(hand.deliveries(&hook).await.len() <= count);
+}
+
+pub async fn a_job_survives_nodes_that_die(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let count = rounds(&hand, 200, 30);
+    let mut jobs = Vec::new();
+    for _ in 0..count {
+        jobs.push(hand.pending(&TenantId::default()).await);
+    }
+    // Nodes that finish some, let some be tried again, and forget the rest.
+    let mut ends = 0;
+    for _ in 0..1_000 {
+        ends += at_once(4, |node| {
+            let hand = hand.clone();
+            async move {
+                hand.reclaim(1_000).await;
+                let mut ends = 0;
+                for (number, it) in hand.try_lease(9, 1_000).await.into_iter().enumerate() {
+                    let outcome = match (number + node) % 3 {
+                        0 => completed(0),
+                        1 => retry(Duration::ZERO),
+                        // A second death would end it.
+                        _ if it.deaths == 0 => continue,
+                        _ => completed(0),
+                    };
+                    if let FinishJob::Finished(job) = hand.finish(&it.lease, &outcome).await {
+                        ends += usize::from(job.status.is_ended());
+                    }
+                }
+                ends
+            }
+        })
+        .await
+        .into_iter()
+        .sum::<usize>();
+        if ends >= count {
+            break;
+        }
+        hand.clock.advance(MINUTE);
+    }
+    assert_eq!(ends, count);
+    for job in &jobs {
+        assert_eq!(hand.look_job(job).await.status.as_str(), "completed");
+    }
+    let records = hand.audit().await;
+    assert_eq!(records.iter().filter(|record| record.action == "job.completed").count(), count);
+}
+
+pub async fn parallel_reservations_never_exceed_a_quota(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = [hand.key().await.key.id, hand.key().await.key.id];
+    let seconds = |most| Quota::default().with(QuotaKind::Seconds, Some(most));
+    hand.limit(&Subject::Key(TenantId::default(), keys[0]), seconds(3)).await;
+    hand.limit(&Subject::Tenant(TenantId::default()), seconds(7)).await;
+    let each = rounds(&hand, 50, 20);
+    let granted = at_once(16, |number| {
+        let hand = hand.clone();
+        async move {
+            let of = if number % 4 < 2 { Metered::Jobs } else { Metered::Streams };
+            let account = hand.account(Some(keys[number % 2]), of);
+            let amount = if number % 3 == 0 { Amount::Whole(73) } else { Amount::UpTo(73) };
+            let mut sum = 0;
+            for _ in 0..each {
+                match hand.store.reserve_audio(&account, amount).await.unwrap() {
+                    Reserve::Granted(ms) => sum += ms,
+                    Reserve::Exhausted(_) => {}
+                }
+            }
+            (number % 2, sum)
+        }
+    })
+    .await;
+    let sum = |key| granted.iter().filter(|(own, _)| *own == key).map(|(_, ms)| ms).sum::<u64>();
+    assert!(sum(0) <= 3_000 && sum(0) + sum(1) == 7_000, "{granted:?}");
+    let (jobs, streams) = hand.metered(&Subject::Tenant(TenantId::default())).await;
+    assert_eq!(jobs + streams, 7_000);
+}
+
+pub async fn parallel_inserts_never_exceed_a_quota(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let keys = [hand.key().await.key.id, hand.key().await.key.id];
+    let quota = |jobs| Quota::default().with(QuotaKind::Jobs, Some(jobs));
+    hand.limit(&Subject::Key(TenantId::default(), keys[0]), quota(4)).await;
+    hand.limit(&Subject::Tenant(TenantId::default()), quota(7).with(QuotaKind::Seconds, Some(9))).await;
+    let answers = at_once(32, |number| {
+        let hand = hand.clone();
+        let job = hand.spoken(Some(keys[number % 2]), 0.5);
+        async move { (number % 2, hand.try_insert_job(&job, None).await) }
+    })
+    .await;
+    let count = |key| answers.iter().filter(|(own, it)| *own == key && *it == InsertJob::Inserted).count();
+    assert!(count(0) <= 4, "{} of the key", count(0));
+    assert_eq!(count(0) + count(1), 7);
+    assert_eq!(hand.store.active_jobs(&TenantId::default()).await.unwrap().pending, 7);
+    assert_eq!(hand.metered(&Subject::Tenant(TenantId::default())).await, (3_500, 0));
+}
+
+pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let key = hand.key().await.key.id;
+    let streams = |most| Quota::default().with(QuotaKind::Streams, Some(most));
+    hand.limit(&Subject::Key(TenantId::default(), key), streams(3)).await;
+    let capacities = [("a", 4), ("b", 3), ("c", 2)];
+    for (id, capacity) in capacities {
+        assert!(hand.put(&worker(id, capacity)).await);
+    }
+    for _ in 0..rounds(&hand, 100, 8) {
+        let answers = at_once(24, |number| {
+            let hand = hand.clone();
+            async move {
+                let session = hand.new_session((number % 2 == 0).then_some(key));
+                (session.key.is_some(), session.id, hand.open(&session).await)
+            }
+        })
+        .await;
+        let mut loads = HashMap::<WorkerId, u32>::new();
+        let (mut open, mut of_key): (Vec<SessionId>, u32) = (Vec::new(), 0);
+        for (keyed, id, answer) in answers {
+            if let OpenSession::Worker(worker) = answer {
+                *loads.entry(worker.id).or_default() += 1;
+                of_key += u32::from(keyed);
+                open.push(id);
+            }
+        }
+        assert!(of_key <= 3, "{of_key} of the key");
+        assert_eq!(open.len(), 9, "no slot is left empty");
+        for (id, capacity) in capacities {
+            assert_eq!(loads.get(&id.parse::<WorkerId>().unwrap()), Some(&capacity), "{id}");
+        }
+        // Each is closed twice at once: one of them frees the slot.
+        let closed = at_once(18, |number| {
+            let (hand, id) = (hand.clone(), open[number / 2]);
+            async move { hand.close(id).await }
+        })
+        .await;
+        assert_eq!(closed.into_iter().filter(|closed| *closed).count(), 9);
+        assert_eq!(hand.sessions().await, 0);
+    }
+}
+
+pub async fn parallel_takes_give_each_delivery_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    for _ in 0..3 {
+        hand.webhook(&[]).await;
+    }
+    let jobs = rounds(&hand, 100, 20);
+    for _ in 0..jobs {
+        hand.happen().await;
+    }
+    for attempt in 1..=3 {
+        let taken = at_once(8, |_| {
+            let hand = hand.clone();
+            async move {
+                let mut own = Vec::new();
+                loop {
+                    let due = hand.store.take_deliveries(4, MINUTE, &[]).await.unwrap();
+                    if due.is_empty() {
+                        return own;
+                    }
+                    own.extend(due);
+                }
+            }
+        })
+        .await;
+        let taken: Vec<_> = taken.into_iter().flatten().collect();
+        assert!(taken.iter().all(|due| due.delivery.attempts == attempt));
+        let ids: HashSet<_> = taken.iter().map(|due| due.delivery.id).collect();
+        assert_eq!((ids.len(), taken.len()), (jobs * 3, jobs * 3));
+        hand.clock.advance(MINUTE);
+    }
+}
+
+pub async fn parallel_notes_of_an_attempt_count_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let webhook = hand.webhook(&[]).await;
+    let count = rounds(&hand, 100, 12);
+    for round in 1..=count {
+        hand.happen().await;
+        let due = hand.take_one().await;
+        at_once(6, |_| {
+            let (hand, missed, webhook) = (hand.clone(), hand.missed(&due, None), webhook.clone());
+            async move { hand.note(&missed, &webhook).await }
+        })
+        .await;
+        assert_eq!(hand.look_webhook(&webhook).await.exhausted as usize, round);
+    }
+}
+
+pub async fn parallel_sweeps_of_orphans_cancel_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let hook = hand.webhook(&[]).await;
+    let key = hand.key().await.key;
+    for _ in 0..20 {
+        assert_eq!(hand.try_insert_job(&hand.spoken(Some(key.id), 1.0), None).await, InsertJob::Inserted);
+    }
+    hand.revoke(&key).await;
+    let answers = at_once(6, |number| {
+        let hand = hand.clone();
+        async move {
+            if number == 5 {
+                // One that is leased just then runs on.
+                return (0, hand.try_lease(3, 100).await);
+            }
+            (hand.store.cancel_orphans(hand.now(), 100).await.unwrap().len(), Vec::new())
+        }
+    })
+    .await;
+    let mut cancelled: usize = answers.iter().map(|(cancelled, _)| cancelled).sum();
+    let leased: Vec<_> = answers.into_iter().flat_map(|(_, leased)| leased).collect();
+    for it in &leased {
+        hand.finished(&it.lease, &Outcome::Cancelled).await;
+    }
+    cancelled += hand.store.cancel_orphans(hand.now(), 100).await.unwrap().len();
+    assert_eq!(cancelled + leased.len(), 20);
+    assert_eq!(hand.metered(&Subject::Tenant(key.tenant)).await, (0, 0));
+    let told: HashSet<_> = hand.deliveries(&hook).await.into_iter().map(|it| it.body).collect();
+    assert_eq!(told.len(), 20);
+    let records = hand.audit().await;
+    assert_eq!(records.iter().filter(|record| record.action == "job.cancelled").count(), 20);
+}

@@ -1,0 +1,50 @@
+//! The ids of work.
+
+use crate::Event;
+use dalston_model::id_type;
+use sha2::{Digest, Sha256};
+
+id_type! {
+    /// A transcription job: `job_` and 32 hex digits.
+    JobId, "job_", simple
+}
+id_type! {
+    /// A transcription stream: `sess_` and 32 hex digits.
+    SessionId, "sess_", simple
+}
+id_type! {
+    /// A webhook: `wh_` and 32 hex digits.
+    WebhookId, "wh_", simple
+}
+id_type! {
+    /// The delivery of an event to a webhook: `msg_` and 32 hex digits.
+    DeliveryId, "msg_", simple
+}
+
+impl DeliveryId {
+    /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a
+    /// SHA-256).
+    pub fn of(event: &Event, webhook: WebhookId) -> Self {
+        let digest: [u8; 32] = Sha256::digest(format!("{} {} {webhook}", event.kind, event.subject)).into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dalston_model::{IdError, SeededEntropy, Timestamp};
+
+    #[test]
+    fn an_id_is_read_in_its_canonical_form_in_any_case() {
+        let id = JobId::new(Timestamp::from_millis(1_700_000_000_000), &SeededEntropy::new(1)).unwrap();
+        assert_eq!(id.to_string().len(), 36);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        for wrong in [id.as_uuid().to_string(), format!("job_{}", id.as_uuid()), format!(" {id}")] {
+            assert_eq!(wrong.parse::<JobId>(), Err(IdError), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The work of a transcription service: jobs, the queue, streams, quotas and webhooks. What they are, what storage must do
+//! for them, the memory engine, and the contract suite that every engine runs (feature `contract`).
+//!
+//! It stands beside the keys of [`dalston_store`], in the same database: the end of a job, its audit record, its event in
+//! the outbox and its meter are one transaction. Nothing of keys knows of it.
+
+mod action;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod id;
+mod job;
+mod jobs;
+mod memory;
+mod meter;
+mod queue;
+mod quota;
+mod sessions;
+mod target;
+mod webhook;
+mod webhooks;
+mod worker;
+
+pub use action::WorkAction;
+pub use id::{DeliveryId, JobId, SessionId, WebhookId};
+pub use job::{Audio, Job, JobOptions, JobStatus};
+pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
+pub use memory::MemoryStore;
+pub use meter::{MeterStore, Reserve};
+pub use queue::{
+    Beat, DEATHS, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, death, ended_entry, ended_event, lapse,
+};
+pub use quota::{Account, Amount, Excess, Metered, MeteredDay, Quota, QuotaKind, Subject};
+pub use sessions::{OpenSession, SessionStore};
+pub use target::WorkTarget;
+pub use webhook::{Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookPatch, WebhookSecret};
+pub use webhooks::{Attempted, DueDelivery, InsertWebhook, RotateWebhook, WebhookStore};
+pub use worker::{NewSession, Worker, WorkerId, WorkerLoad};
+
+use dalston_store::KeyStorage;
+use std::sync::Arc;
+
+/// A storage engine of keys and of work, over one database.
+pub trait WorkStorage: KeyStorage + JobStore + QueueStore + MeterStore + SessionStore + WebhookStore {}
+
+impl<S: KeyStorage + JobStore + QueueStore + MeterStore + SessionStore + WebhookStore> WorkStorage for S {}
+
+/// A work storage that several parts share. It is a [`SharedKeyStorage`](dalston_store::SharedKeyStorage) too.
+pub type SharedWorkStorage = Arc<dyn WorkStorage>;

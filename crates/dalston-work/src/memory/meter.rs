@@ -1,0 +1,102 @@
+//! Quotas and the meter, in memory.
+
+use super::{MemoryStore, State};
+use crate::{Account, Amount, Excess, MeterStore, Metered, MeteredDay, Quota, QuotaKind, Reserve, Subject};
+use async_trait::async_trait;
+use dalston_model::{AuditEntry, Day, KeyId, TenantId};
+use dalston_store::StoreResult;
+
+impl State<'_> {
+    /// The key's quota and the tenant's, in the order in which they are asked.
+    fn quotas(&self, tenant: &TenantId, key: Option<KeyId>) -> Vec<(Subject, Quota)> {
+        let subjects = key.map(|key| Subject::Key(tenant.clone(), key)).into_iter();
+        let subjects = subjects.chain([Subject::Tenant(tenant.clone())]);
+        subjects.map(|subject| (subject.clone(), self.work.quotas.get(&subject).copied().unwrap_or_default())).collect()
+    }
+
+    /// The first limit of so many at once that has no room, when `count` tells how many a subject has.
+    pub(super) fn crowded(
+        &self,
+        tenant: &TenantId,
+        key: Option<KeyId>,
+        limit: QuotaKind,
+        count: impl Fn(&Subject) -> usize,
+    ) -> Option<Excess> {
+        self.quotas(tenant, key).into_iter().find_map(|(subject, quota)| {
+            let most = quota.limit(limit)?;
+            let full = u32::try_from(count(&subject)).unwrap_or(u32::MAX) >= most;
+            full.then_some(Excess { limit, of_key: subject.key().is_some(), most })
+        })
+    }
+
+    pub(super) fn reserve(&mut self, account: &Account, amount: Amount) -> Reserve {
+        let limits = self.quotas(&account.tenant, account.key).into_iter().filter_map(|(subject, quota)| {
+            let most = quota.limit(QuotaKind::Seconds)?;
+            let excess = Excess { limit: QuotaKind::Seconds, of_key: subject.key().is_some(), most };
+            let used = self.work.meter.get(&(subject, account.day)).map_or(0, |(jobs, streams)| jobs + streams);
+            Some((excess, (u64::from(most) * 1_000).saturating_sub(used)))
+        });
+        match amount.within(limits) {
+            Ok(granted) => {
+                self.settle(account, i64::try_from(granted).unwrap_or(i64::MAX));
+                Reserve::Granted(granted)
+            }
+            Err(excess) => Reserve::Exhausted(excess),
+        }
+    }
+
+    pub(super) fn settle(&mut self, account: &Account, ms: i64) {
+        if ms == 0 {
+            return;
+        }
+        for (subject, _) in self.quotas(&account.tenant, account.key) {
+            let (jobs, streams) = self.work.meter.entry((subject, account.day)).or_default();
+            let used = if account.of == Metered::Jobs { jobs } else { streams };
+            *used = used.saturating_add_signed(ms);
+        }
+    }
+}
+
+#[async_trait]
+impl MeterStore for MemoryStore {
+    async fn quota(&self, subject: &Subject) -> StoreResult<Quota> {
+        Ok(State::of(self).work.quotas.get(subject).copied().unwrap_or_default())
+    }
+
+    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut state = State::of(self);
+        let there = match subject {
+            Subject::Tenant(tenant) => state.has_tenant(tenant),
+            Subject::Key(tenant, id) => state.key_of(*id).is_some_and(|key| key.tenant == *tenant),
+        };
+        if there {
+            state.work.quotas.insert(subject.clone(), *quota);
+            state.record(entry);
+        }
+        Ok(there)
+    }
+
+    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
+        Ok(State::of(self).reserve(account, amount))
+    }
+
+    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {
+        State::of(self).settle(account, ms);
+        Ok(())
+    }
+
+    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>> {
+        let state = State::of(self);
+        let own = state.work.meter.iter().filter(|((of, day), _)| of == subject && *day >= since);
+        let mut days: Vec<MeteredDay> = own
+            .map(|((_, day), (jobs_ms, streams_ms))| MeteredDay {
+                day: *day,
+                jobs_ms: *jobs_ms,
+                streams_ms: *streams_ms,
+            })
+            .collect();
+        days.retain(|day| day.jobs_ms + day.streams_ms > 0);
+        days.sort_by_key(|it| std::cmp::Reverse(it.day));
+        Ok(days)
+    }
+}

@@ -1,0 +1,104 @@
+//! The memory engine of work: the reference for all others, beside the keys of [`dalston_store::MemoryStore`].
+
+mod jobs;
+mod meter;
+mod queue;
+mod sessions;
+mod webhooks;
+
+use crate::{
+    Delivery, DeliveryId, Job, JobId, Quota, SessionId, Subject, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
+};
+use dalston_model::{Day, KeyId, TenantId, Timestamp};
+use dalston_store::MemoryState;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::{Deref, DerefMut},
+    sync::MutexGuard,
+};
+
+/// A store of keys and of work in memory. Everything is gone when the process ends.
+pub type MemoryStore = dalston_store::MemoryStore<Work>;
+
+/// What the queue knows of a job.
+#[derive(Debug)]
+struct Queued {
+    due_at: Timestamp,
+    fence: u64,
+    /// Set while it is leased.
+    lease_ends: Option<Timestamp>,
+    reserved_ms: u64,
+    deaths: u64,
+}
+
+impl Queued {
+    const fn new(due_at: Timestamp, reserved_ms: u64) -> Self {
+        Self { due_at, fence: 0, lease_ends: None, reserved_ms, deaths: 0 }
+    }
+}
+
+/// A registered worker.
+#[derive(Debug)]
+struct Beating {
+    worker: Worker,
+    lapses_at: Timestamp,
+}
+
+/// An open session.
+#[derive(Debug)]
+struct Session {
+    tenant: TenantId,
+    key: Option<KeyId>,
+    worker: Option<WorkerId>,
+    lapses_at: Timestamp,
+}
+
+/// A webhook with its secrets: the current one, and the one before with its end.
+#[derive(Debug)]
+struct WebhookRow {
+    webhook: Webhook,
+    secret: WebhookSecret,
+    old: Option<(WebhookSecret, Timestamp)>,
+}
+
+/// What a [`MemoryStore`] keeps beside the keys.
+#[derive(Debug, Default)]
+pub struct Work {
+    jobs: HashMap<JobId, Job>,
+    queue: HashMap<JobId, Queued>,
+    /// Turns given to tenants so far, and the last one of each.
+    serving: u64,
+    served: HashMap<TenantId, u64>,
+    /// For how many days ended jobs are kept.
+    retention: HashMap<TenantId, u32>,
+    quotas: HashMap<Subject, Quota>,
+    /// Milliseconds of jobs and of streams.
+    meter: HashMap<(Subject, Day), (u64, u64)>,
+    workers: BTreeMap<WorkerId, Beating>,
+    sessions: HashMap<SessionId, Session>,
+    webhooks: HashMap<WebhookId, WebhookRow>,
+    deliveries: HashMap<DeliveryId, Delivery>,
+}
+
+/// A transaction of work.
+struct State<'a>(MutexGuard<'a, MemoryState<Work>>);
+
+impl<'a> State<'a> {
+    fn of(store: &'a MemoryStore) -> Self {
+        Self(store.state())
+    }
+}
+
+impl Deref for State<'_> {
+    type Target = MemoryState<Work>;
+
+    fn deref(&self) -> &MemoryState<Work> {
+        &self.0
+    }
+}
+
+impl DerefMut for State<'_> {
+    fn deref_mut(&mut self) -> &mut MemoryState<Work> {
+        &mut self.0
+    }
+}

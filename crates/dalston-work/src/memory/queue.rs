@@ -1,0 +1,173 @@
+//! The queue, in memory.
+
+use super::{MemoryStore, Queued, State};
+use crate::{
+    Beat, FinishJob, Job, JobId, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, ended_entry, ended_event,
+    lapse,
+};
+use async_trait::async_trait;
+use dalston_model::{TenantId, Timestamp};
+use dalston_store::StoreResult;
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
+
+impl State<'_> {
+    /// Writes the job as it is now; one that has ended is recorded, told of, and settled with `kept_ms`.
+    fn moved(&mut self, job: Job, kept_ms: u64, at: Timestamp) -> Job {
+        if let Some(entry) = ended_entry(&job, at) {
+            self.record(&entry);
+        }
+        self.ended(&job, kept_ms, at);
+        self.work.jobs.insert(job.id, job.clone());
+        job
+    }
+
+    /// What follows from the end of a job, but for its record: the outbox, and what was reserved.
+    pub(super) fn ended(&mut self, job: &Job, kept_ms: u64, at: Timestamp) {
+        let Some(event) = ended_event(job, at) else { return };
+        self.tell(&event);
+        if let Some(queued) = self.work.queue.get_mut(&job.id) {
+            queued.lease_ends = None;
+            let reserved = std::mem::replace(&mut queued.reserved_ms, kept_ms);
+            let change = i64::try_from(kept_ms).unwrap_or(i64::MAX) - i64::try_from(reserved).unwrap_or(i64::MAX);
+            self.settle(&job.account(), change);
+        }
+    }
+
+    /// The job, if the lease counts.
+    fn held(&self, lease: &Lease) -> Option<&Job> {
+        let job = self.work.jobs.get(&lease.job).filter(|job| job.tenant == lease.tenant)?;
+        let counts = self.work.queue.get(&lease.job)?.fence == lease.fence;
+        (counts && matches!(job.status, JobStatus::Running | JobStatus::Cancelling)).then_some(job)
+    }
+
+    /// The job that is leased next.
+    fn next(&self, ask: &LeaseJobs, now: Timestamp) -> Option<JobId> {
+        let mut running = HashMap::<&TenantId, u32>::new();
+        for job in self.work.jobs.values() {
+            if matches!(job.status, JobStatus::Running | JobStatus::Cancelling) {
+                *running.entry(&job.tenant).or_default() += 1;
+            }
+        }
+        let due = |job: &&Job| {
+            let is_ready = job.status == JobStatus::Pending && !ask.but.contains(&job.tenant);
+            is_ready && self.work.queue.get(&job.id).is_none_or(|queued| queued.due_at <= now)
+        };
+        let order = |job: &Job| {
+            let busy = running.get(&job.tenant).copied().unwrap_or_default();
+            (busy, self.work.served.get(&job.tenant).copied().unwrap_or_default(), job.created_at, job.id)
+        };
+        let open = self.work.jobs.values().filter(due).map(|job| (order(job), job.id));
+        open.filter(|((busy, ..), _)| *busy < ask.per_tenant).min().map(|(_, id)| id)
+    }
+}
+
+#[async_trait]
+impl QueueStore for MemoryStore {
+    async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
+        let now = self.time();
+        let mut state = State::of(self);
+        let mut leased = Vec::new();
+        for _ in 0..ask.limit {
+            let Some(id) = state.next(ask, now) else { break };
+            let Some(job) = state.work.jobs.get_mut(&id) else { break };
+            job.status = JobStatus::Running;
+            job.started_at = job.started_at.or(Some(now));
+            job.progress = None;
+            let job = job.clone();
+            let queued = state.work.queue.entry(id).or_insert_with(|| Queued::new(now, 0));
+            queued.fence += 1;
+            queued.lease_ends = Some(now.plus(ask.ttl));
+            let reserved_ms = queued.reserved_ms;
+            let lease = Lease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
+            let deaths = queued.deaths;
+            state.work.serving += 1;
+            let turn = state.work.serving;
+            state.work.served.insert(job.tenant.clone(), turn);
+            leased.push(Leased { job, lease, deaths, reserved_ms });
+        }
+        Ok(leased)
+    }
+
+    async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>> {
+        let now = self.time();
+        let mut state = State::of(self);
+        let mut beats = Vec::with_capacity(leases.len());
+        for (lease, progress) in leases {
+            let Some(status) = state.held(lease).map(|job| job.status) else {
+                beats.push(Beat::Lost);
+                continue;
+            };
+            if let Some(queued) = state.work.queue.get_mut(&lease.job) {
+                queued.lease_ends = Some(now.plus(ttl));
+            }
+            if let Some(job) = state.work.jobs.get_mut(&lease.job) {
+                job.progress = progress.or(job.progress);
+            }
+            beats.push(if status == JobStatus::Cancelling { Beat::Cancelling } else { Beat::Held });
+        }
+        Ok(beats)
+    }
+
+    async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob> {
+        let now = self.time();
+        let mut state = State::of(self);
+        let Some(job) = state.held(lease).cloned() else { return Ok(FinishJob::Lost) };
+        let job = outcome.apply(job, at);
+        if let Some(queued) = state.work.queue.get_mut(&job.id) {
+            queued.lease_ends = None;
+            queued.due_at = now.plus(outcome.wait());
+            queued.deaths += outcome.deaths();
+        }
+        let kept = outcome.kept_ms(job.status, 0);
+        Ok(FinishJob::Finished(Box::new(state.moved(job, kept, at))))
+    }
+
+    async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
+        let now = self.time();
+        let mut state = State::of(self);
+        let lapsed =
+            |id: &JobId| state.work.queue.get(id).is_some_and(|it| it.lease_ends.is_some_and(|end| end <= now));
+        let mut lost: Vec<Job> = state.work.jobs.values().filter(|job| lapsed(&job.id)).cloned().collect();
+        lost.sort_by_key(|job| (job.created_at, job.id));
+        lost.truncate(limit.try_into().unwrap_or(usize::MAX));
+        let mut moved = Vec::with_capacity(lost.len());
+        for job in lost {
+            let Some(queued) = state.work.queue.get_mut(&job.id) else { continue };
+            let outcome = lapse(job.status, queued.deaths, queued.fence, attempts, error);
+            queued.lease_ends = None;
+            queued.due_at = now;
+            queued.deaths += outcome.deaths();
+            let job = outcome.apply(job, at);
+            moved.push(state.moved(job, 0, at));
+        }
+        Ok(moved)
+    }
+
+    async fn cancel_orphans(&self, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
+        let mut state = State::of(self);
+        let revoked = |job: &&Job| {
+            let key = job.key().and_then(|id| state.key_of(id));
+            job.status == JobStatus::Pending && key.is_some_and(|key| key.revoked_at.is_some())
+        };
+        let mut orphans: Vec<Job> = state.work.jobs.values().filter(revoked).cloned().collect();
+        orphans.sort_by_key(|job| (job.created_at, job.id));
+        orphans.truncate(limit.try_into().unwrap_or(usize::MAX));
+        let cancelled = orphans.into_iter().map(|job| state.moved(Outcome::Cancelled.apply(job, at), 0, at));
+        Ok(cancelled.collect())
+    }
+
+    async fn expired_jobs(&self, default_days: Option<u32>, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
+        let state = State::of(self);
+        let expired = |job: &&Job| {
+            let own = state.work.retention.get(&job.tenant).copied();
+            let ends = own.or(default_days).zip(job.completed_at);
+            job.status.is_ended()
+                && ends.is_some_and(|(days, ended)| ended.plus(Duration::from_secs(u64::from(days) * 86_400)) <= at)
+        };
+        let mut jobs: Vec<Job> = state.work.jobs.values().filter(expired).cloned().collect();
+        jobs.sort_by_key(|job| Reverse((job.completed_at, job.id)));
+        jobs.reverse();
+        jobs.truncate(limit.try_into().unwrap_or(usize::MAX));
+        Ok(jobs)
+    }
+}
