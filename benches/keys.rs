@@ -1,12 +1,14 @@
 //! A gate over a store in memory, and keys for it: what several benches begin with.
 
-use dalston_auth::{Administrators, Asked, Attempt, Gate, GateParts, KeyFormat, MasterKeys, Memory, PlainKey, Product};
+use dalston_auth::{
+    Administrators, Asked, Attempt, Gate, GateParts, GateStorage, KeyFormat, MasterKeys, Memory, PlainKey, Product,
+};
 use dalston_limit::Limiter;
 use dalston_model::{
     Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
     RateLimit, SharedClock, Source, Target, TenantId,
 };
-use dalston_store::{KeyStore, NewKey};
+use dalston_store::{KeyStore, NewKey, SharedKeyStorage};
 use dalston_work::MemoryStore;
 use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
@@ -19,7 +21,7 @@ pub(crate) async fn gate(
 ) -> (Arc<Gate>, Vec<PlainKey>) {
     let store = Arc::new(MemoryStore::new(clock.clone()));
     let gate = Gate::new(GateParts {
-        store: store.clone(),
+        storage: GateStorage::from(store.clone() as SharedKeyStorage),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
         product: Product::default(),

@@ -7,13 +7,13 @@ use actix_web::{
 };
 use dalston_actix::{Envelope, Guard, Permitted};
 use dalston_auth::{
-    Administrators, Gate, GateParts, KeyFormat, Mask, MasterKeys, Memory, Need, PlainKey, Product, rights,
+    Administrators, Gate, GateParts, GateStorage, KeyFormat, Mask, MasterKeys, Memory, Need, PlainKey, Product, rights,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
     Clock, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy, Scope, Tenant, TenantId,
 };
-use dalston_store::NewKey;
+use dalston_store::{NewKey, SharedKeyStorage};
 use dalston_work::SharedWorkStorage;
 use kit::stores;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>, format: &KeyFormat) -> Arc<Gate> {
     Gate::new(GateParts {
-        store,
+        storage: GateStorage::from(store as SharedKeyStorage),
         limiter: Limiter::new(clock.clone(), None),
         format: format.clone(),
         product: Product::named("notes").unwrap().with_problem_type("https://notes.example/problems/").unwrap(),

@@ -5,7 +5,7 @@ use dalston_model::{
     Target, Tenant, TenantId,
 };
 use dalston_store::{
-    AuditQuery, FeedStore, KeyStorage, KeyStore, LimitStore, NoteStore, PoolFigures, StoreError, TenantStore,
+    AuditQuery, FeedStore, KeyLookup, KeyStorage, LimitStore, NoteStore, PoolFigures, StoreError, TenantStore,
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::{

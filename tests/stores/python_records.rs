@@ -2,7 +2,7 @@
 
 use super::python_seed::{both, digest, secret, view};
 use dalston_model::{KeyPatch, KeyState, KnownScopes, RateLimit, Scope};
-use dalston_store::KeyStore;
+use dalston_store::KeyLookup;
 use serde_json::json;
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use dalston_model::{
     Timestamp, UsageStep,
 };
 use dalston_store::{
-    ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, Overlap, RevokeKey,
-    RotateKey, Rotation, TenantStore, UsageStore,
+    ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, Overlap,
+    RevokeKey, RotateKey, Rotation, TenantStore, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{patience::PATIENCE, servers::redis_url};

@@ -6,7 +6,7 @@ use dalston_model::{
     Timestamp,
 };
 use dalston_store::{
-    ChangeKey, FeedStore, Guard, KeyStorage, KeyStore, LimitStore, Mark, RevokeKey, StoreError, StoreResult,
+    ChangeKey, FeedStore, Guard, KeyLookup, KeyStorage, KeyStore, LimitStore, Mark, RevokeKey, StoreError, StoreResult,
     TenantStore,
 };
 use dalston_store_redis::{ConnectError, PERMISSIONS, RedisOptions, RedisStore};

@@ -1,14 +1,15 @@
 //! Usage that waits because a store took none: written in steps, counted once, with changes of others between.
 
 use dalston_auth::{
-    Administrators, Attempt, Digester, Gate, GateParts, KeyFormat, MasterKeys, Memory, Need, PlainKey, Product, Refusal,
+    Administrators, Attempt, Digester, Gate, GateParts, GateStorage, KeyFormat, MasterKeys, Memory, Need, PlainKey,
+    Product, Refusal,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
     Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
     Scope, Source, Target, TenantId,
 };
-use dalston_store::{InsertKey, NewKey};
+use dalston_store::{InsertKey, NewKey, SharedKeyStorage};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use dalston_work::{SharedWorkStorage, contract::Fixture};
 use kit::stores;
@@ -77,7 +78,7 @@ async fn keys(fixture: &Fixture, count: usize) -> Vec<Counted> {
 /// A node that counts for this store, and follows its changes.
 async fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>) -> Arc<Gate> {
     let gate = Gate::new(GateParts {
-        store: store.clone(),
+        storage: GateStorage::from(store.clone() as SharedKeyStorage),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
         product: Product::default(),

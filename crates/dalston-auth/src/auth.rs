@@ -1,14 +1,14 @@
 //! The library in one piece: what a service embeds.
 
 use crate::{
-    Administrators, ChangeFeed, Gate, GateParts, KeyFormat, KeyFormatError, Keys, MasterKeys, Memory, Pepper,
-    PepperError, Permit, Product, Right, UsageWriter,
+    Administrators, ChangeFeed, Gate, GateParts, GateStorage, KeyFormat, KeyFormatError, Keys, MasterKeys, Memory,
+    Pepper, PepperError, Permit, Product, Right, UsageWriter,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
     EntropyError, KnownScopes, NodeId, OsEntropy, ScopeNameError, SharedClock, SharedEntropy, SystemClock,
 };
-use dalston_store::SharedKeyStorage;
+use dalston_store::{FeedStore, KeyLookup, SharedKeyStorage, UsageStore};
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{
@@ -56,17 +56,25 @@ const RETRY: Duration = Duration::from_secs(1);
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Auth {
+///
+/// `K` is what manages its keys: [`Keys`], or nothing where they stand in a table of one's own ([`Auth::verifier`]).
+pub struct Auth<K = Keys> {
     gate: Arc<Gate>,
-    keys: Arc<Keys>,
-    store: SharedKeyStorage,
+    keys: Arc<K>,
+    feed: Arc<dyn FeedStore>,
     limiter: Limiter,
+}
+
+/// Keys in a table of one's own, which another program or another part of this one manages.
+pub struct Table {
+    keys: Arc<dyn KeyLookup>,
+    usage: Option<Arc<dyn UsageStore>>,
 }
 
 /// What an [`Auth`] is made of. Everything but the store has a default.
 #[must_use]
-pub struct AuthBuilder {
-    store: SharedKeyStorage,
+pub struct AuthBuilder<S = SharedKeyStorage> {
+    store: S,
     limiter: Option<Limiter>,
     format: KeyFormat,
     product: Product,
@@ -92,31 +100,61 @@ pub struct Background {
 impl Auth {
     /// On the keys of this store.
     pub fn builder(store: SharedKeyStorage) -> AuthBuilder {
-        AuthBuilder {
-            store,
-            limiter: None,
-            format: KeyFormat::default(),
-            product: Product::default(),
-            scopes: Ok(KnownScopes::default()),
-            pepper: None,
-            masters: MasterKeys::default(),
-            administrators: Administrators::default(),
-            memory: Memory::default(),
-            failures_per_minute: FAILURES_PER_MINUTE,
-            node: None,
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(OsEntropy),
-        }
-    }
-
-    /// Authenticates and authorizes requests.
-    pub const fn gate(&self) -> &Arc<Gate> {
-        &self.gate
+        AuthBuilder::on(store)
     }
 
     /// The use cases on keys.
     pub const fn keys(&self) -> &Arc<Keys> {
         &self.keys
+    }
+}
+
+impl Auth<()> {
+    /// On the keys of a table of one's own: they are verified, and not managed. What a table does not keep (the use of a
+    /// ticket, the record of what the master key did) is kept in this process.
+    ///
+    /// ```
+    /// use dalston_auth::{Attempt, Auth, KeyFormat, Need};
+    /// use dalston_model::{Key, KeyDigest, KeyId, OsEntropy, Scope, SystemClock, TenantId, Clock};
+    /// use dalston_store::{Found, KeyLookup, StoreResult, UsedKey};
+    /// use std::sync::Arc;
+    ///
+    /// struct Mine(KeyDigest, Key);
+    ///
+    /// #[async_trait::async_trait]
+    /// impl KeyLookup for Mine {
+    ///     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+    ///         Ok((*digest == self.0).then(|| Found::of(self.1.clone(), SystemClock.now())))
+    ///     }
+    ///
+    ///     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+    ///         let is_it = self.1.tenant == *tenant && self.1.id == id;
+    ///         Ok(is_it.then(|| UsedKey { key: self.1.clone(), last_used_at: None }))
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let secret = KeyFormat::default().mint(&OsEntropy)?;
+    /// let digest = dalston_auth::Digester::new(None).digest(&secret);
+    /// let id = KeyId::new(SystemClock.now(), &OsEntropy)?;
+    /// let mine = Mine(digest, Key::named(id, "ci".parse()?, "jobs:read".parse()?, SystemClock.now()));
+    /// let auth = Auth::verifier(Arc::new(mine)).build()?;
+    ///
+    /// let attempt = Attempt::with_key(secret.expose(), None);
+    /// assert!(auth.gate().enter(attempt, Need::Scope(Scope::JobsRead)).await.is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verifier(keys: Arc<dyn KeyLookup>) -> AuthBuilder<Table> {
+        AuthBuilder::on(Table { keys, usage: None })
+    }
+}
+
+impl<K> Auth<K> {
+    /// Authenticates and authorizes requests.
+    pub const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// The operator's permit: whoever runs the process may do everything. `reason` says what for, and goes into the log.
@@ -135,11 +173,11 @@ impl Auth {
     pub fn spawn(&self) -> Background {
         let (stopping, stopped) = watch::channel(());
         let (opened, follows) = watch::channel(false);
-        let (gate, store, limiter) = (self.gate.clone(), self.store.clone(), self.limiter.clone());
+        let (gate, feed, limiter) = (self.gate.clone(), self.feed.clone(), self.limiter.clone());
         let running = tokio::spawn(async move {
             let usage = UsageWriter::new(gate.clone());
             tokio::join!(
-                follow(&gate, &store, opened, stopped.clone()),
+                follow(&gate, &feed, opened, stopped.clone()),
                 learn_pepper(&gate, stopped.clone()),
                 usage.run(stopped.clone()),
                 limiter.run(stopped),
@@ -174,7 +212,25 @@ impl Background {
     }
 }
 
-impl AuthBuilder {
+impl<S> AuthBuilder<S> {
+    fn on(store: S) -> Self {
+        Self {
+            store,
+            limiter: None,
+            format: KeyFormat::default(),
+            product: Product::default(),
+            scopes: Ok(KnownScopes::default()),
+            pepper: None,
+            masters: MasterKeys::default(),
+            administrators: Administrators::default(),
+            memory: Memory::default(),
+            failures_per_minute: FAILURES_PER_MINUTE,
+            node: None,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        }
+    }
+
     /// Secrets begin with this: 1 to 7 lower-case letters or digits, and an underscore. `dk_` without.
     pub fn key_prefix(self, prefix: &str) -> Result<Self, KeyFormatError> {
         Ok(Self { format: KeyFormat::new(prefix)?, ..self })
@@ -232,30 +288,52 @@ impl AuthBuilder {
         Self { clock, entropy, ..self }
     }
 
-    /// The parts, put together. Asks no store.
-    pub fn build(self) -> Result<Auth, BuildError> {
-        let Self { store, limiter, format, product, pepper, masters, administrators, memory, .. } = self;
-        let (failures_per_minute, clock, entropy) = (self.failures_per_minute, self.clock, self.entropy);
-        let limiter = limiter.unwrap_or_else(|| Limiter::new(clock.clone(), None));
+    fn gate(self, storage: GateStorage) -> Result<(Arc<Gate>, Limiter), BuildError> {
+        let limiter = self.limiter.unwrap_or_else(|| Limiter::new(self.clock.clone(), None));
         let gate = Gate::new(GateParts {
-            store: store.clone(),
+            storage,
             limiter: limiter.clone(),
-            format,
-            product,
+            format: self.format,
+            product: self.product,
             scopes: self.scopes?,
-            pepper,
-            masters,
-            administrators,
-            failures_per_minute,
-            memory,
+            pepper: self.pepper,
+            masters: self.masters,
+            administrators: self.administrators,
+            failures_per_minute: self.failures_per_minute,
+            memory: self.memory,
             node: match self.node {
                 Some(node) => node,
-                None => NodeId::new(clock.now(), &*entropy)?,
+                None => NodeId::new(self.clock.now(), &*self.entropy)?,
             },
-            clock,
+            clock: self.clock,
         });
+        Ok((gate, limiter))
+    }
+}
+
+impl AuthBuilder {
+    /// The parts, put together. Asks no store.
+    pub fn build(self) -> Result<Auth, BuildError> {
+        let (store, entropy) = (self.store.clone(), self.entropy.clone());
+        let (gate, limiter) = self.gate(store.clone().into())?;
         let keys = Arc::new(Keys::new(store.clone(), gate.clone(), entropy));
-        Ok(Auth { gate, keys, store, limiter })
+        Ok(Auth { gate, keys, feed: store, limiter })
+    }
+}
+
+impl AuthBuilder<Table> {
+    /// Where what was counted goes: who used a key last, and how often. Without, it is forgotten with the process.
+    pub fn usage(self, usage: Arc<dyn UsageStore>) -> Self {
+        let store = Table { usage: Some(usage), ..self.store };
+        Self { store, ..self }
+    }
+
+    /// The parts, put together. Asks no table.
+    pub fn build(self) -> Result<Auth<()>, BuildError> {
+        let storage = GateStorage::of_table(self.store.keys.clone(), self.store.usage.clone(), self.clock.clone());
+        let feed = storage.feed.clone();
+        let (gate, limiter) = self.gate(storage)?;
+        Ok(Auth { gate, keys: Arc::new(()), feed, limiter })
     }
 }
 
@@ -271,9 +349,14 @@ pub enum BuildError {
 }
 
 /// Follows the record of changes until the node stops.
-async fn follow(gate: &Gate, store: &SharedKeyStorage, opened: watch::Sender<bool>, mut stopping: watch::Receiver<()>) {
+async fn follow(
+    gate: &Gate,
+    feed: &Arc<dyn FeedStore>,
+    opened: watch::Sender<bool>,
+    mut stopping: watch::Receiver<()>,
+) {
     let feed = loop {
-        match ChangeFeed::open(gate, store.clone()).await {
+        match ChangeFeed::open(gate, feed.clone()).await {
             Ok(feed) => break feed,
             Err(error) => tracing::warn!(%error, "the record of changes could not be read"),
         }

@@ -7,7 +7,7 @@ use crate::{
     striped::Striped,
 };
 use dalston_model::{Key, KeyDigest, KeyState, KnownScopes, SharedClock, TenantId};
-use dalston_store::{Found, KeyStore, StoreResult};
+use dalston_store::{Found, KeyLookup, StoreResult};
 use futures_util::{FutureExt, future::BoxFuture};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, UnitWeighter,
@@ -61,7 +61,7 @@ pub struct MemoryFigures {
 
 /// Live keys by the digest of a secret.
 pub(crate) struct Directory {
-    store: Arc<dyn KeyStore>,
+    store: Arc<dyn KeyLookup>,
     clock: SharedClock,
     scopes: Arc<KnownScopes>,
     freshness: Freshness,
@@ -87,7 +87,7 @@ struct Landed {
 
 impl Directory {
     pub(crate) fn new(
-        store: Arc<dyn KeyStore>,
+        store: Arc<dyn KeyLookup>,
         clock: SharedClock,
         scopes: Arc<KnownScopes>,
         memory: Memory,

@@ -1,6 +1,8 @@
 //! The gate. *Authenticate*: who is the caller, by a credential scheme. *Limit*: is there room in the minute.
 //! *Authorize*: may the caller do this.
 
+pub use storage::GateStorage;
+
 use crate::{
     Administrators, Admission, Attempt, AuthError, Caller, Denied, Digester, FailureThrottle, Follower, Holder,
     InQuery, KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented, Product,
@@ -23,13 +25,13 @@ use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
 use dalston_model::{
     Clock as _, ErrorCode, KeyId, KnownScopes, Metadata, NodeId, Scope, SharedClock, Source, Timestamp,
 };
-use dalston_store::{FeedStore, SharedKeyStorage, StoreResult};
+use dalston_store::{FeedStore, KeyStore, StoreResult};
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 /// What a gate is made of.
 pub struct GateParts {
     /// Where the keys are.
-    pub store: SharedKeyStorage,
+    pub storage: GateStorage,
     /// How much in a minute.
     pub limiter: Limiter,
     /// How secrets look.
@@ -58,7 +60,7 @@ pub struct GateParts {
 /// request, and no write, as usage is counted in memory and flushed in batches. The only maker of callers, and so of
 /// permits.
 pub struct Gate {
-    store: SharedKeyStorage,
+    storage: GateStorage,
     limiter: Limiter,
     format: KeyFormat,
     product: Product,
@@ -93,15 +95,15 @@ struct StoreMustBeAsked;
 impl Gate {
     /// A gate of these parts.
     pub fn new(parts: GateParts) -> Arc<Self> {
-        let GateParts { store, limiter, format, product, masters, memory, clock, .. } = parts;
+        let GateParts { storage, limiter, format, product, masters, memory, clock, .. } = parts;
         let digester = Digester::new(parts.pepper.as_ref());
-        let pepper = Arc::new(PepperNote::new(store.clone(), &digester));
+        let pepper = Arc::new(PepperNote::new(storage.notes.clone(), &digester));
         let scopes = Arc::new(parts.scopes);
-        let directory = Directory::new(store.clone(), clock.clone(), scopes.clone(), memory);
+        let directory = Directory::new(storage.keys.clone(), clock.clone(), scopes.clone(), memory);
         let store_clock = Arc::new(StoreClock::new(clock.clone()));
         let chat = Arc::new(ChatScheme { administrators: parts.administrators });
         let keys = LiveKeys {
-            store: store.clone(),
+            storage: storage.clone(),
             directory: directory.clone(),
             store_clock: store_clock.clone(),
             clock: clock.clone(),
@@ -115,12 +117,12 @@ impl Gate {
                 keys: keys.clone(),
             }),
             Arc::new(TicketScheme { digester: digester.clone(), keys }),
-            Arc::new(MasterScheme { masters, store: store.clone(), clock: clock.clone() }),
+            Arc::new(MasterScheme { masters, feed: storage.feed.clone(), clock: clock.clone() }),
             chat.clone(),
             Arc::new(ProcessScheme),
         ];
         Arc::new(Self {
-            store,
+            storage,
             limiter,
             format,
             product,
@@ -287,7 +289,7 @@ impl Gate {
     async fn in_tenant(&self, caller: Caller, tenant: &str) -> Result<Caller, Refusal> {
         caller.authorize(Need::Scope(Scope::Platform))?;
         let caller = caller.in_tenant(tenant.parse().map_err(|_| Refusal::UnknownTenant)?)?;
-        match self.store.tenant(caller.tenant()).await {
+        match self.storage.tenants.tenant(caller.tenant()).await {
             Ok(Some(_)) => Ok(caller),
             Ok(None) => Err(Refusal::UnknownTenant),
             Err(error) => {
@@ -339,8 +341,8 @@ impl Gate {
     }
 
     /// The same before a secret is made; a store without keys remembers the pepper from then on.
-    pub async fn claim_pepper(&self) -> Result<(), PepperError> {
-        self.pepper.claim().await
+    pub async fn claim_pepper(&self, keys: &dyn KeyStore) -> Result<(), PepperError> {
+        self.pepper.claim(keys).await
     }
 
     /// Has a store that does not remember its pepper do so, once one of its keys was accepted here.
@@ -356,13 +358,13 @@ impl Gate {
     /// Writes a part of the usage that was gathered: what takes a store some ten milliseconds. Returns whether there was
     /// anything to write. What fails is repeated by the next call, and never counted twice.
     pub async fn write_usage(&self) -> StoreResult<bool> {
-        self.usage.write(&*self.store).await
+        self.usage.write(&*self.storage.usage).await
     }
 
     /// Writes the usage of one key, for whoever is about to read it. Waits for one part that is under way at most.
     pub async fn write_usage_of(&self, key: KeyId) -> StoreResult<()> {
         self.gather_usage();
-        self.usage.write_key(&*self.store, key).await
+        self.usage.write_key(&*self.storage.usage, key).await
     }
 
     /// Keys of which usage waits to be written, each counted once a day.
@@ -431,5 +433,6 @@ impl Gate {
 }
 
 mod principals;
+mod storage;
 #[cfg(test)]
 mod tests;

@@ -117,7 +117,7 @@ impl Keys {
         let tenant = tenant_of(permit, ask.tenant.clone())?;
         self.grantable(permit, &ask.scopes)?;
         self.gate.check_metadata(&ask.metadata)?;
-        self.gate.claim_pepper().await?;
+        self.gate.claim_pepper(&*self.store).await?;
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
         let claim = repeat.map(|repeat| repeat.claim(permit, "keys.create", now));
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "rate_limit": new.key.rate_limit});
@@ -144,7 +144,7 @@ impl Keys {
         let now = self.gate.now();
         let name = "Admin".parse().map_err(|_| AuthError::Internal)?;
         let ask = CreateKey::named(name, KeyScopes::ADMIN);
-        self.gate.claim_pepper().await.map_err(AuthError::from)?;
+        self.gate.claim_pepper(&*self.store).await.map_err(AuthError::from)?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
@@ -252,7 +252,7 @@ impl Keys {
         repeat: Option<&Repeat>,
     ) -> Result<RotatedKey, AuthError> {
         let now = self.gate.now();
-        self.gate.claim_pepper().await?;
+        self.gate.claim_pepper(&*self.store).await?;
         let secret = self.gate.format().mint(&*self.entropy)?;
         let rotation =
             Rotation { digest: self.gate.digester().digest(&secret), prefix: secret.prefix().to_owned(), overlap };

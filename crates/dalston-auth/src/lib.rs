@@ -41,11 +41,17 @@ mod ticket;
 mod token;
 mod usage;
 
+#[cfg(feature = "postgres")]
+pub use dalston_store_postgres as postgres;
+#[cfg(feature = "redis")]
+pub use dalston_store_redis as redis;
+#[cfg(feature = "sqlite")]
+pub use dalston_store_sqlite as sqlite;
 pub use {dalston_limit as limit, dalston_model as model, dalston_store as store};
 
 pub use administrators::Administrators;
 pub use attempt::{Asked, Attempt, Denied};
-pub use auth::{Auth, AuthBuilder, Background, BuildError};
+pub use auth::{Auth, AuthBuilder, Background, BuildError, Table};
 pub use background::{ChangeFeed, FeedPosition, UsageWriter};
 pub use caller::Caller;
 pub use credential::Credential;
@@ -54,7 +60,7 @@ pub use directory::{Memory, MemoryFigures};
 pub use error::{AuthError, FieldError};
 pub use failures::FailureThrottle;
 pub use follower::{Follower, News};
-pub use gate::{Gate, GateParts, Totals};
+pub use gate::{Gate, GateParts, GateStorage, Totals};
 pub use holder::Holder;
 pub use keys::{CreateKey, Ends, Keys, Minted, RotatedKey};
 pub use lookup::{Entry, Lookup};

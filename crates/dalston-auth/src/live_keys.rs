@@ -1,8 +1,8 @@
 //! Keys by their ids, and whether they are live now.
 
-use crate::{Holder, Refusal, directory::Directory, store_clock::StoreClock};
+use crate::{GateStorage, Holder, Refusal, directory::Directory, store_clock::StoreClock};
 use dalston_model::{Clock as _, KeyId, KeyState, Principal, SharedClock, TenantId, Timestamp};
-use dalston_store::{SharedKeyStorage, StoreResult};
+use dalston_store::StoreResult;
 use std::{sync::Arc, time::Duration};
 
 /// An older look at the store's time decides about no end.
@@ -11,7 +11,7 @@ const STORE_TIME: Duration = Duration::from_secs(1);
 /// Reads keys from the store, past the cache.
 #[derive(Clone)]
 pub(crate) struct LiveKeys {
-    pub(crate) store: SharedKeyStorage,
+    pub(crate) storage: GateStorage,
     pub(crate) directory: Arc<Directory>,
     pub(crate) store_clock: Arc<StoreClock>,
     pub(crate) clock: SharedClock,
@@ -24,7 +24,7 @@ impl LiveKeys {
             tracing::error!(%error, "a key could not be looked up");
             Refusal::Unavailable
         };
-        let found = self.store.key(tenant, id).await.map_err(unavailable)?;
+        let found = self.storage.keys.key(tenant, id).await.map_err(unavailable)?;
         let now = self.now().await.map_err(unavailable)?;
         let live = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
         Ok(live.map(|key| self.directory.outside(&key)))
@@ -40,7 +40,7 @@ impl LiveKeys {
     async fn now(&self) -> StoreResult<Timestamp> {
         if !self.store_clock.is_fresh(STORE_TIME) {
             let began = self.clock.monotonic();
-            let now = self.store.now().await?;
+            let now = self.storage.feed.now().await?;
             if self.store_clock.learn(began, now) {
                 self.directory.freshness().flush();
             }

@@ -2,9 +2,12 @@
 //! refusing every key.
 
 use crate::Digester;
-use dalston_store::{SharedKeyStorage, StoreError};
+use dalston_store::{KeyStore, NoteStore, StoreError};
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use thiserror::Error;
@@ -34,7 +37,7 @@ const IS_WANTED: &str = "DALSTON_PEPPER must be what it was when they were made"
 
 /// What a node knows of the pepper of its store.
 pub(crate) struct PepperNote {
-    store: SharedKeyStorage,
+    notes: Arc<dyn NoteStore>,
     mark: String,
     /// The store has our mark.
     is_known: AtomicBool,
@@ -44,13 +47,13 @@ pub(crate) struct PepperNote {
 
 impl PepperNote {
     /// For the store. `digester` has the pepper in force.
-    pub(crate) fn new(store: SharedKeyStorage, digester: &Digester) -> Self {
-        Self { store, mark: digester.mark(), is_known: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
+    pub(crate) fn new(notes: Arc<dyn NoteStore>, digester: &Digester) -> Self {
+        Self { notes, mark: digester.mark(), is_known: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
     }
 
     /// Fails if the store remembers another pepper. One that remembers none tells nothing.
     pub(crate) async fn check(&self) -> Result<(), PepperError> {
-        match self.store.note(NOTE).await? {
+        match self.notes.note(NOTE).await? {
             Some(mark) => self.compare(&mark),
             None => Ok(()),
         }
@@ -58,13 +61,13 @@ impl PepperNote {
 
     /// The same before a secret is made, and an empty store remembers the pepper from then on: of however many nodes
     /// begin at once, one decides. A store that was filled before stores remembered it learns by [`PepperNote::learn`].
-    pub(crate) async fn claim(&self) -> Result<(), PepperError> {
+    pub(crate) async fn claim(&self, keys: &dyn KeyStore) -> Result<(), PepperError> {
         if self.is_known.load(Ordering::Acquire) {
             return Ok(());
         }
-        match self.store.note(NOTE).await? {
+        match self.notes.note(NOTE).await? {
             Some(mark) => self.compare(&mark),
-            None if self.store.has_keys().await? => Ok(()),
+            None if keys.has_keys().await? => Ok(()),
             None => self.put().await,
         }
     }
@@ -83,7 +86,7 @@ impl PepperNote {
     }
 
     async fn put(&self) -> Result<(), PepperError> {
-        if self.store.put_note(NOTE, None, &self.mark, KEPT).await? {
+        if self.notes.put_note(NOTE, None, &self.mark, KEPT).await? {
             self.is_known.store(true, Ordering::Release);
             return Ok(());
         }
@@ -112,7 +115,7 @@ mod tests {
         Actor, AuditEntry, Clock as _, Door, Key, KeyAction, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy,
         Source, Target, TenantId, Timestamp,
     };
-    use dalston_store::{KeyStore as _, MemoryStore, NewKey, NoteStore as _};
+    use dalston_store::{MemoryStore, NewKey};
     use serde_json::json;
     use std::{
         pin::pin,
@@ -180,15 +183,15 @@ mod tests {
             for other in others {
                 assert_eq!(now(node(&store, other).check()), Ok(()), "whoever only looks decides nothing");
             }
-            assert_eq!(now(node(&store, first).claim()), Ok(()));
+            assert_eq!(now(node(&store, first).claim(&*store)), Ok(()));
             clock.advance(Duration::from_hours(50 * 366 * 24));
             for other in others {
                 let other = node(&store, other);
                 assert!(matches!(now(other.check()), Err(PepperError::Other { .. })));
-                assert!(matches!(now(other.claim()), Err(PepperError::Other { .. })));
+                assert!(matches!(now(other.claim(&*store)), Err(PepperError::Other { .. })));
             }
             let again = node(&store, first);
-            assert_eq!((now(again.check()), now(again.claim()), now(again.learn())), (Ok(()), Ok(()), Ok(())));
+            assert_eq!((now(again.check()), now(again.claim(&*store)), now(again.learn())), (Ok(()), Ok(()), Ok(())));
         }
     }
 
@@ -198,7 +201,7 @@ mod tests {
         fill(&store, &clock);
         let (wrong, right) = (node(&store, Some("pepper")), node(&store, None));
         for node in [&wrong, &right] {
-            assert_eq!((now(node.check()), now(node.claim()), now(node.learn())), (Ok(()), Ok(()), Ok(())));
+            assert_eq!((now(node.check()), now(node.claim(&*store)), now(node.learn())), (Ok(()), Ok(()), Ok(())));
         }
         assert_eq!(now(store.note(NOTE)), Ok(None), "nobody knows");
         right.proven();
@@ -212,7 +215,7 @@ mod tests {
     #[test]
     fn neither_the_note_nor_the_error_shows_the_pepper() {
         let (store, _) = store();
-        now(node(&store, Some("hunter2")).claim()).unwrap();
+        now(node(&store, Some("hunter2")).claim(&*store)).unwrap();
         let note = now(store.note(NOTE)).unwrap().unwrap();
         let error = now(node(&store, Some("hunter3")).check()).unwrap_err().to_string();
         assert!(!note.contains("hunter") && !error.contains("hunter"), "{note} {error}");

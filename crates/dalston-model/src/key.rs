@@ -53,6 +53,25 @@ pub enum KeyState {
 }
 
 impl Key {
+    /// A key of the tenant `default` with a name and scopes, made at `created_at`, and nothing else.
+    pub fn named(id: KeyId, name: Name, scopes: KeyScopes, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            tenant: TenantId::default(),
+            prefix: String::new(),
+            name,
+            description: None,
+            scopes,
+            rate_limit: None,
+            enabled: true,
+            created_at,
+            created_by: None,
+            expires_at: None,
+            revoked_at: None,
+            metadata: Metadata::default(),
+        }
+    }
+
     /// What the key is at `now`. It works up to, not at, its `expires_at`.
     pub fn state(&self, now: Timestamp) -> KeyState {
         match (self.revoked_at, self.expires_at) {

@@ -58,7 +58,7 @@ impl FirstKey<'_> {
 
     async fn insert(&self, folder: &Path, terminal: Option<Shown<'_>>) -> Result<()> {
         let permit = self.gate.internal("the first admin key").permit().map_err(|it| anyhow::anyhow!(it.detail()))?;
-        self.gate.claim_pepper().await?;
+        self.gate.claim_pepper(&**self.store).await?;
         let mut written = None;
         let made = self.services.keys.create_first::<anyhow::Error>(&permit, |secret| {
             written = Some(write(folder, secret)?);

@@ -15,8 +15,8 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
-    StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
+    RotateKey, Rotation, StoreResult, UsedKey,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
@@ -111,6 +111,33 @@ fn rate_limit(key: &Key) -> sqlx::Result<Option<i32>> {
 }
 
 #[async_trait]
+impl KeyLookup for PostgresStore {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        self.call(async {
+            let found = |row: PgRow| {
+                Ok(Found {
+                    key: row::key(&row)?,
+                    secret_expires_at: row::time_option(&row, "ends_at")?,
+                    now: row::time(&row, "now")?,
+                    changed: Some(row::count(&row, "changed")?),
+                })
+            };
+            let query = sqlx::query(FIND).bind(digest.as_bytes()).bind(self.now()).try_map(found);
+            query.fetch_optional(&mut *self.lease().await?).await
+        })
+        .await
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        self.call(async { find(&mut *self.lease().await?, tenant, id).await }).await
+    }
+
+    fn records_all_changes(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
 impl KeyStore for PostgresStore {
     async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
         self.call(async {
@@ -149,26 +176,6 @@ impl KeyStore for PostgresStore {
 
     async fn has_keys(&self) -> StoreResult<bool> {
         self.call(async { sqlx::query_scalar(ANY).fetch_one(&mut *self.lease().await?).await }).await
-    }
-
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
-        self.call(async {
-            let found = |row: PgRow| {
-                Ok(Found {
-                    key: row::key(&row)?,
-                    secret_expires_at: row::time_option(&row, "ends_at")?,
-                    now: row::time(&row, "now")?,
-                    changed: Some(row::count(&row, "changed")?),
-                })
-            };
-            let query = sqlx::query(FIND).bind(digest.as_bytes()).bind(self.now()).try_map(found);
-            query.fetch_optional(&mut *self.lease().await?).await
-        })
-        .await
-    }
-
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
-        self.call(async { find(&mut *self.lease().await?, tenant, id).await }).await
     }
 
     async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {

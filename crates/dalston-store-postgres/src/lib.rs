@@ -34,7 +34,7 @@ use lease::Lease;
 use link::Link;
 use migrations::Set;
 use moment::Moment;
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// Where the server is, and how to use it.
 #[derive(Clone)]
@@ -55,6 +55,18 @@ const WRITE: &str = "INSERT INTO notes (name, text, lapses_at) VALUES ('ready', 
 pub struct PostgresStore {
     link: Link,
     clock: Option<SharedClock>,
+}
+
+/// What a call takes at most, unless the options say otherwise.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Connections, unless the options say otherwise.
+const CONNECTIONS: u32 = 16;
+
+/// Connects to the database of this URL, goes by the clock of its server, and brings its tables of keys up to date. A call
+/// that takes longer than five seconds is [`StoreError::Unavailable`]. See [`PostgresStore::connect`].
+pub async fn open(url: impl Into<String>) -> StoreResult<Arc<PostgresStore>> {
+    let options = PostgresOptions { url: url.into(), deadline: DEADLINE, connections: CONNECTIONS };
+    Ok(Arc::new(PostgresStore::connect(&options, None).await?))
 }
 
 impl PostgresStore {

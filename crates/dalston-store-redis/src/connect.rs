@@ -11,7 +11,7 @@ use dalston_model::{SharedClock, TenantId};
 use dalston_store::{Epochs, StoreError, StoreResult};
 use deadpool::managed::Pool;
 use redis::{InfoDict, IntoConnectionInfo};
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -58,6 +58,19 @@ pub enum ConnectError {
     /// It cannot be asked, or the URL leads to none.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a call takes at most, unless the options say otherwise.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Connections, unless the options say otherwise.
+const CONNECTIONS: usize = 16;
+
+/// Connects to the database of this URL, and goes by the clock of its server, which must keep what it acknowledges. A call
+/// that takes longer than five seconds is [`StoreError::Unavailable`](dalston_store::StoreError). See
+/// [`RedisStore::connect`].
+pub async fn open(url: impl Into<String>) -> Result<Arc<RedisStore>, ConnectError> {
+    let options = RedisOptions { url: url.into(), deadline: DEADLINE, connections: CONNECTIONS, allow_volatile: false };
+    Ok(Arc::new(RedisStore::connect(&options, None).await?))
 }
 
 impl RedisStore {

@@ -9,31 +9,12 @@ use crate::{
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
-    StoreError, StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
+    RotateKey, Rotation, StoreError, StoreResult, UsedKey,
 };
 
 #[async_trait]
-impl KeyStore for RedisStore {
-    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
-        match self.insert(new, claim, entry, false).await?.as_slice() {
-            [word] if word == "inserted" => Ok(InsertKey::Inserted),
-            [word] if word == "unknown_tenant" => Ok(InsertKey::UnknownTenant),
-            answer => scripts::repeated(claim, answer).map(InsertKey::Repeated),
-        }
-    }
-
-    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
-        Ok(self.insert(new, None, entry, true).await? == ["inserted"])
-    }
-
-    async fn has_keys(&self) -> StoreResult<bool> {
-        // The Python gateway makes keys in the tenant `default` alone.
-        let mut any = redis::cmd("EXISTS");
-        any.arg(CHANGES).arg(scripts::members(&TenantId::default()));
-        self.link.call().ask::<u32>(&any).await.map(|sets| sets > 0)
-    }
-
+impl KeyLookup for RedisStore {
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
         let text = digest.to_hex();
         let mut script = SCRIPTS.find_key.key(scripts::view(digest));
@@ -55,6 +36,28 @@ impl KeyStore for RedisStore {
 
     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
         Ok(self.load(&self.link.call(), tenant, id).await?.map(|known| known.used))
+    }
+}
+
+#[async_trait]
+impl KeyStore for RedisStore {
+    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+        match self.insert(new, claim, entry, false).await?.as_slice() {
+            [word] if word == "inserted" => Ok(InsertKey::Inserted),
+            [word] if word == "unknown_tenant" => Ok(InsertKey::UnknownTenant),
+            answer => scripts::repeated(claim, answer).map(InsertKey::Repeated),
+        }
+    }
+
+    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+        Ok(self.insert(new, None, entry, true).await? == ["inserted"])
+    }
+
+    async fn has_keys(&self) -> StoreResult<bool> {
+        // The Python gateway makes keys in the tenant `default` alone.
+        let mut any = redis::cmd("EXISTS");
+        any.arg(CHANGES).arg(scripts::members(&TenantId::default()));
+        self.link.call().ask::<u32>(&any).await.map(|sets| sets > 0)
     }
 
     async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {

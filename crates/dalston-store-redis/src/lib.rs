@@ -62,7 +62,7 @@ mod wakes;
 #[cfg(feature = "work")]
 mod work;
 
-pub use connect::{ConnectError, PERMISSIONS, RedisOptions};
+pub use connect::{ConnectError, PERMISSIONS, RedisOptions, open};
 
 use async_trait::async_trait;
 use call::Link;

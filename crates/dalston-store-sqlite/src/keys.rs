@@ -11,8 +11,8 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
-    StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
+    RotateKey, Rotation, StoreResult, UsedKey,
 };
 use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection};
@@ -121,6 +121,27 @@ async fn others(change: &mut SqliteConnection, key: &Key, at: Timestamp) -> sqlx
 }
 
 #[async_trait]
+impl KeyLookup for SqliteStore {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        let find = sqlx::query(FIND_BY_DIGEST).bind(row::digest(digest)).try_map(|row| {
+            let secret_expires_at = row::time_if_any(&row, "ends_at")?;
+            let (key, changed) = (row::key(&row)?, Some(row.try_get("changed")?));
+            Ok(Found { key, secret_expires_at, now: self.clock.now(), changed })
+        });
+        self.call(find.fetch_optional(&self.readers)).await
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str()).try_map(|row| row::used_key(&row));
+        self.call(find.fetch_optional(&self.readers)).await
+    }
+
+    fn records_all_changes(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
 impl KeyStore for SqliteStore {
     async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
         self.call(async {
@@ -158,20 +179,6 @@ impl KeyStore for SqliteStore {
 
     async fn has_keys(&self) -> StoreResult<bool> {
         self.call(sqlx::query_scalar(ANY).fetch_one(&self.readers)).await
-    }
-
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
-        let find = sqlx::query(FIND_BY_DIGEST).bind(row::digest(digest)).try_map(|row| {
-            let secret_expires_at = row::time_if_any(&row, "ends_at")?;
-            let (key, changed) = (row::key(&row)?, Some(row.try_get("changed")?));
-            Ok(Found { key, secret_expires_at, now: self.clock.now(), changed })
-        });
-        self.call(find.fetch_optional(&self.readers)).await
-    }
-
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
-        let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str()).try_map(|row| row::used_key(&row));
-        self.call(find.fetch_optional(&self.readers)).await
     }
 
     async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {

@@ -6,8 +6,8 @@ use dalston_model::{
     PageRequest, SeededEntropy, Source, Target, TenantId, Timestamp,
 };
 use dalston_store::{
-    AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyStorage, KeyStore, Mark, NewKey, NoteStore,
-    PoolFigures, StoreError, TenantStore,
+    AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyLookup, KeyStorage, KeyStore, Mark, NewKey,
+    NoteStore, PoolFigures, StoreError, TenantStore,
 };
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,

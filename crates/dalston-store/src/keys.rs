@@ -59,6 +59,13 @@ pub enum Objection {
     LastAdmin,
 }
 
+impl Found {
+    /// A key with one secret, found at `now`, which decides about ends. For a table whose changes have no numbers.
+    pub const fn of(key: Key, now: Timestamp) -> Self {
+        Self { key, secret_expires_at: None, now, changed: None }
+    }
+}
+
 impl Guard {
     /// What stands against turning `before` into `after`, when `others` tells whether the tenant has another live
     /// admin key. Engines call it inside their transaction.
@@ -140,9 +147,26 @@ pub struct Rotation {
     pub overlap: Overlap,
 }
 
+/// What verifying keys takes: enough for keys in a table of one's own, which is managed elsewhere.
+#[async_trait]
+pub trait KeyLookup: Send + Sync {
+    /// The key behind a digest, whatever its state. Writes nothing. An overlapping secret that has ended by the
+    /// store's time may be reported as found or as gone; the caller decides by `secret_expires_at` and `now`.
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>>;
+
+    /// The key of this id in this tenant.
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>>;
+
+    /// Whether the record tells of every change of a key: not where another program may change them too. Where it does not, which
+    /// is so unless an engine says otherwise, a key is cached for a second at most.
+    fn records_all_changes(&self) -> bool {
+        false
+    }
+}
+
 /// The steps on keys.
 #[async_trait]
-pub trait KeyStore: Send + Sync {
+pub trait KeyStore: KeyLookup {
     /// Inserts the key, its digest and its indexes in one step: afterwards it works, is listed and can be revoked,
     /// or nothing is there.
     async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey>;
@@ -152,18 +176,6 @@ pub trait KeyStore: Send + Sync {
 
     /// Whether the store holds any key at all, also one of another program.
     async fn has_keys(&self) -> StoreResult<bool>;
-
-    /// The key behind a digest, whatever its state. Writes nothing. An overlapping secret that has ended by the
-    /// store's time may be reported as found or as gone; the caller decides by `secret_expires_at` and `now`.
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>>;
-
-    /// Whether the record tells of every change of a key: not where another program may change them too.
-    fn records_all_changes(&self) -> bool {
-        true
-    }
-
-    /// The key of this id in this tenant.
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>>;
 
     /// A page of the tenant's keys, without the revoked ones unless told.
     async fn keys(&self, tenant: &TenantId, page: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>>;

@@ -27,13 +27,13 @@ pub use error::{StoreError, StoreResult};
 pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
 pub use figures::{FigureTimes, KeyFigures, PoolFigures};
 pub use keys::{
-    ChangeKey, Found, Guard, InsertKey, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation, UsedKey,
+    ChangeKey, Found, Guard, InsertKey, KeyLookup, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation, UsedKey,
 };
 pub use limits::{
     AHEAD_SLOTS, Alone, Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Taken, WINDOW_SLOTS, slot,
     slot_start,
 };
-pub use memory::{MemoryCounter, MemoryState, MemoryStore, sorted_page};
+pub use memory::{MemoryCounter, MemoryEngine, MemoryState, MemoryStore, sorted_page};
 pub use notes::NoteStore;
 pub use overlap::Overlap;
 pub use place::{NODE_LEASE, Place};

@@ -2,13 +2,8 @@
 
 use super::*;
 use async_trait::async_trait;
-use dalston_model::{
-    AuditEntry, Clock as _, KeyId, KeyPatch, KeyScopes, ManualClock, Metadata, Page, PageRequest, SeededEntropy,
-    Timestamp,
-};
-use dalston_store::{
-    ChangeKey, Claim, Guard, InsertKey, KeyFigures, NewKey, RevokeKey, RotateKey, Rotation, StoreError, UsedKey,
-};
+use dalston_model::{Clock as _, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy, TenantId, Timestamp};
+use dalston_store::{StoreError, UsedKey};
 use std::{
     future::poll_fn,
     pin::pin,
@@ -39,7 +34,7 @@ fn away<T>() -> StoreResult<T> {
 }
 
 #[async_trait]
-impl KeyStore for OneKey {
+impl KeyLookup for OneKey {
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let found = Found {
@@ -59,54 +54,7 @@ impl KeyStore for OneKey {
         self.tells_all
     }
 
-    async fn insert_key(&self, _: &NewKey, _: Option<&Claim>, _: &AuditEntry) -> StoreResult<InsertKey> {
-        away()
-    }
-
-    async fn insert_first_key(&self, _: &NewKey, _: &AuditEntry) -> StoreResult<bool> {
-        away()
-    }
-
-    async fn has_keys(&self) -> StoreResult<bool> {
-        away()
-    }
-
     async fn key(&self, _: &TenantId, _: KeyId) -> StoreResult<Option<UsedKey>> {
-        away()
-    }
-
-    async fn keys(&self, _: &TenantId, _: &PageRequest, _: bool) -> StoreResult<Page<UsedKey>> {
-        away()
-    }
-
-    async fn key_figures(&self, _: &TenantId, _: Timestamp) -> StoreResult<KeyFigures> {
-        away()
-    }
-
-    async fn update_key(
-        &self,
-        _: &TenantId,
-        _: KeyId,
-        _: &KeyPatch,
-        _: &Guard,
-        _: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
-        away()
-    }
-
-    async fn rotate_key(
-        &self,
-        _: &TenantId,
-        _: KeyId,
-        _: &Rotation,
-        _: &Guard,
-        _: Option<&Claim>,
-        _: &AuditEntry,
-    ) -> StoreResult<RotateKey> {
-        away()
-    }
-
-    async fn revoke_key(&self, _: &TenantId, _: KeyId, _: &Guard, _: &AuditEntry) -> StoreResult<RevokeKey> {
         away()
     }
 }

@@ -7,7 +7,7 @@ use dalston_model::{
     Actor, AuditEntry, Door, Key, KeyAction, KnownScopes, ManualClock, Metadata, Principal, PrincipalKind, RateLimit,
     ScopeSet, SeededEntropy, SharedEntropy, Target, TenantId,
 };
-use dalston_store::{KeyStore as _, MemoryStore, NewKey};
+use dalston_store::{MemoryStore, NewKey, SharedKeyStorage};
 use serde_json::json;
 use std::{
     pin::pin,
@@ -50,7 +50,7 @@ impl Fixture {
         let entropy: SharedEntropy = Arc::new(SeededEntropy::new(1));
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let gate = Gate::new(GateParts {
-            store: store.clone(),
+            storage: GateStorage::from(store.clone() as SharedKeyStorage),
             limiter: Limiter::new(clock.clone(), None),
             format: KeyFormat::default(),
             product: Product::default(),

@@ -5,7 +5,7 @@ use crate::{Attempt, Credential, MasterKeys, Refusal, caller::Standing, credenti
 use dalston_model::{
     Actor, AuditEntry, KeyAction, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
 };
-use dalston_store::SharedKeyStorage;
+use dalston_store::FeedStore;
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, ready},
@@ -19,7 +19,7 @@ const KIND: PrincipalKind = PrincipalKind::new("master");
 /// Authenticates the master keys of the settings. Each use is written to the audit log first.
 pub(crate) struct MasterScheme {
     pub(crate) masters: MasterKeys,
-    pub(crate) store: SharedKeyStorage,
+    pub(crate) feed: Arc<dyn FeedStore>,
     pub(crate) clock: SharedClock,
 }
 
@@ -47,10 +47,10 @@ impl CredentialScheme for MasterScheme {
         let target = Target::tenant(&tenant);
         let entry =
             AuditEntry { time: self.clock.now(), tenant, source, action: KeyAction::MASTER_USED, target, detail };
-        let store = self.store.clone();
+        let feed = self.feed.clone();
         // In the tenant that the request names, whatever comes of it. What cannot be recorded is not done.
         let record = async move {
-            store.record(&entry).await.map_err(|error| {
+            feed.record(&entry).await.map_err(|error| {
                 tracing::error!(%error, "a use of the master key could not be recorded");
                 Refusal::Unavailable
             })?;

@@ -37,7 +37,7 @@ impl CredentialScheme for TicketScheme {
         // It names its tenant itself.
         let names_tenant = attempt.tenant.is_some();
         let lookup = async move {
-            let taken = keys.store.take_note(&name).await.map_err(|error| {
+            let taken = keys.storage.notes.take_note(&name).await.map_err(|error| {
                 tracing::error!(%error, "a ticket could not be looked up");
                 Refusal::Unavailable
             })?;

@@ -1,6 +1,6 @@
 //! What changed, in memory.
 
-use super::{MemoryState, MemoryStore};
+use super::{MemoryEngine, MemoryState};
 use crate::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
@@ -30,7 +30,7 @@ impl Wakes for Changed {
 }
 
 #[async_trait]
-impl<W: Send> FeedStore for MemoryStore<W> {
+impl<W: Send> FeedStore for MemoryEngine<W> {
     async fn mark(&self) -> StoreResult<Mark> {
         Ok(self.state().end())
     }

@@ -1,9 +1,9 @@
 //! The steps on keys, in memory.
 
-use super::{KeyRow, MemoryState, MemoryStore, Secret, sorted_page};
+use super::{KeyRow, MemoryEngine, MemoryState, Secret, sorted_page};
 use crate::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation,
-    StoreResult, UsedKey,
+    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
+    RotateKey, Rotation, StoreResult, UsedKey,
 };
 use async_trait::async_trait;
 use dalston_model::{
@@ -58,7 +58,31 @@ impl<W> MemoryState<W> {
 }
 
 #[async_trait]
-impl<W: Send> KeyStore for MemoryStore<W> {
+impl<W: Send> KeyLookup for MemoryEngine<W> {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+        let now = self.clock.now();
+        let state = self.state();
+        let Some(secret) = state.secrets.get(digest) else { return Ok(None) };
+        let found = |row: &KeyRow| Found {
+            key: row.key.clone(),
+            secret_expires_at: secret.expires_at,
+            now,
+            changed: Some(row.seq),
+        };
+        Ok(state.keys.get(&secret.key).map(found))
+    }
+
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+        Ok(self.state().row(tenant, id).map(KeyRow::used))
+    }
+
+    fn records_all_changes(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl<W: Send> KeyStore for MemoryEngine<W> {
     async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
         let now = self.clock.now();
         let mut state = self.state();
@@ -87,23 +111,6 @@ impl<W: Send> KeyStore for MemoryStore<W> {
 
     async fn has_keys(&self) -> StoreResult<bool> {
         Ok(!self.state().keys.is_empty())
-    }
-
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
-        let now = self.clock.now();
-        let state = self.state();
-        let Some(secret) = state.secrets.get(digest) else { return Ok(None) };
-        let found = |row: &KeyRow| Found {
-            key: row.key.clone(),
-            secret_expires_at: secret.expires_at,
-            now,
-            changed: Some(row.seq),
-        };
-        Ok(state.keys.get(&secret.key).map(found))
-    }
-
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
-        Ok(self.state().row(tenant, id).map(KeyRow::used))
     }
 
     async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {

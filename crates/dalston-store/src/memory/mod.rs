@@ -22,10 +22,13 @@ use tokio::sync::watch;
 
 /// A store in memory, with the clock that decides about ends. `W` is what a service keeps beside its keys, under the same
 /// lock: its steps are implemented for its own `W`.
-pub struct MemoryStore<W = ()> {
+pub struct MemoryEngine<W> {
     clock: SharedClock,
     state: Mutex<MemoryState<W>>,
 }
+
+/// A store of keys in memory.
+pub type MemoryStore = MemoryEngine<()>;
 
 /// A key with what lives beside it.
 struct KeyRow {
@@ -47,7 +50,7 @@ struct Note {
     lapses_at: Timestamp,
 }
 
-/// All that a [`MemoryStore`] holds. Whoever has it is in a transaction.
+/// All that a [`MemoryEngine`] holds. Whoever has it is in a transaction.
 #[derive(Default)]
 pub struct MemoryState<W> {
     /// What stands beside the keys.
@@ -65,7 +68,7 @@ pub struct MemoryState<W> {
     steps: HashMap<NodeId, (u64, u64)>,
 }
 
-impl<W: Default> MemoryStore<W> {
+impl<W: Default> MemoryEngine<W> {
     /// An empty store that holds the tenant `default`.
     pub fn new(clock: SharedClock) -> Self {
         let mut state = MemoryState::default();
@@ -75,7 +78,7 @@ impl<W: Default> MemoryStore<W> {
     }
 }
 
-impl<W> MemoryStore<W> {
+impl<W> MemoryEngine<W> {
     /// The time by the clock of the store.
     pub fn time(&self) -> Timestamp {
         self.clock.now()
@@ -150,7 +153,7 @@ pub fn sorted_page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(
 }
 
 #[async_trait]
-impl<W: Send> TenantStore for MemoryStore<W> {
+impl<W: Send> TenantStore for MemoryEngine<W> {
     async fn insert_tenant(&self, tenant: &Tenant, entry: &AuditEntry) -> StoreResult<bool> {
         let mut state = self.state();
         if state.tenants.contains_key(&tenant.id) {
@@ -176,7 +179,7 @@ impl<W: Send> TenantStore for MemoryStore<W> {
 }
 
 #[async_trait]
-impl<W: Send> UsageStore for MemoryStore<W> {
+impl<W: Send> UsageStore for MemoryEngine<W> {
     async fn add_usage(&self, step: UsageStep, deltas: &[UsageDelta]) -> StoreResult<u64> {
         let mut state = self.state();
         match state.steps.get(&step.node) {
@@ -215,7 +218,7 @@ impl<W: Send> UsageStore for MemoryStore<W> {
 }
 
 #[async_trait]
-impl<W: Send> KeyStorage for MemoryStore<W> {
+impl<W: Send> KeyStorage for MemoryEngine<W> {
     fn kind(&self) -> &'static str {
         "memory"
     }

@@ -1,12 +1,12 @@
 //! Notes, in memory.
 
-use super::{MemoryStore, Note};
+use super::{MemoryEngine, Note};
 use crate::{NoteStore, StoreResult};
 use async_trait::async_trait;
 use std::time::Duration;
 
 #[async_trait]
-impl<W: Send> NoteStore for MemoryStore<W> {
+impl<W: Send> NoteStore for MemoryEngine<W> {
     async fn note(&self, name: &str) -> StoreResult<Option<String>> {
         let now = self.clock.now();
         let state = self.state();

@@ -1,4 +1,4 @@
-//! The memory engine of work: the reference for all others, beside the keys of [`dalston_store::MemoryStore`].
+//! The memory engine of work: the reference for all others, beside the keys of [`dalston_store::MemoryEngine`].
 
 mod jobs;
 mod meter;
@@ -18,7 +18,7 @@ use std::{
 };
 
 /// A store of keys and of work in memory. Everything is gone when the process ends.
-pub type MemoryStore = dalston_store::MemoryStore<Work>;
+pub type MemoryStore = dalston_store::MemoryEngine<Work>;
 
 /// What the queue knows of a job.
 #[derive(Debug)]

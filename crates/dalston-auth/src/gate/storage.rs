@@ -1,0 +1,31 @@
+//! What a gate asks storage for, each part by itself.
+
+use dalston_model::SharedClock;
+use dalston_store::{FeedStore, KeyLookup, MemoryStore, NoteStore, SharedKeyStorage, TenantStore, UsageStore};
+use std::sync::Arc;
+
+/// Where a gate looks keys up, and where it leaves what it counts. Less than a key storage: a gate manages no keys.
+#[derive(Clone)]
+pub struct GateStorage {
+    pub(crate) keys: Arc<dyn KeyLookup>,
+    pub(crate) tenants: Arc<dyn TenantStore>,
+    pub(crate) usage: Arc<dyn UsageStore>,
+    pub(crate) feed: Arc<dyn FeedStore>,
+    pub(crate) notes: Arc<dyn NoteStore>,
+}
+
+impl From<SharedKeyStorage> for GateStorage {
+    fn from(store: SharedKeyStorage) -> Self {
+        Self { keys: store.clone(), tenants: store.clone(), usage: store.clone(), feed: store.clone(), notes: store }
+    }
+}
+
+impl GateStorage {
+    /// Keys of a table of one's own. What else a gate needs is kept in this process: the tenant `default`, tickets, and the
+    /// record of what the master key did, which is in the log too.
+    pub(crate) fn of_table(keys: Arc<dyn KeyLookup>, usage: Option<Arc<dyn UsageStore>>, clock: SharedClock) -> Self {
+        let rest: Arc<MemoryStore> = Arc::new(MemoryStore::new(clock));
+        let usage = usage.unwrap_or_else(|| rest.clone());
+        Self { keys, tenants: rest.clone(), usage, feed: rest.clone(), notes: rest }
+    }
+}
