@@ -1,11 +1,14 @@
 //! The examples that embed the library, as processes: a service of one's own, with keys of its own. They are one program on
-//! two servers, and each answer of both is the same.
+//! two servers and two stores, and each answer of all is the same.
 
+use dalston_auth::KeyFormat;
+use dalston_model::OsEntropy;
 use kit::{
     client::{Answer, Client},
     log,
     patience::eventually,
     program::program,
+    servers::postgres_url,
 };
 use reqwest::Method;
 use std::{
@@ -17,7 +20,7 @@ use std::{
 use tempfile::TempDir;
 
 /// The examples.
-const PROGRAMS: [&str; 2] = ["embed-actix", "embed-axum"];
+const PROGRAMS: [&str; 3] = ["embed-actix", "embed-axum", "embed-postgres"];
 /// Crates that one may take, and lines.
 const CRATES: usize = 190;
 const LINES: usize = 40;
@@ -26,17 +29,20 @@ const LINES: usize = 40;
 struct Example {
     program: &'static str,
     folder: TempDir,
+    /// Where its keys are, for the one on a server.
+    database: String,
 }
 
 impl Example {
-    fn new(program: &'static str) -> Self {
-        Self { program, folder: tempfile::tempdir().unwrap() }
+    async fn new(program: &'static str) -> Self {
+        Self { program, folder: tempfile::tempdir().unwrap(), database: postgres_url().await }
     }
 
     /// Runs a command, and gives what it printed.
     fn run(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(program(self.program));
-        let output = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+        let command = command.args(arguments).current_dir(self.folder.path()).env("DATABASE_URL", &self.database);
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -52,7 +58,8 @@ impl Example {
     fn serve(&self) -> (Serving, String) {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program(self.program)).args(["serve", "127.0.0.1:0"]);
-        let mut child = command.current_dir(self.folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let command = command.current_dir(self.folder.path()).env("DATABASE_URL", &self.database);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().trim_matches(['[', ']']).to_owned();
@@ -132,13 +139,51 @@ async fn a_service_of_ones_own_has_keys_of_its_own(example: &Example) -> Vec<Ans
 }
 
 #[tokio::test]
-async fn both_examples_have_keys_of_their_own_and_answer_the_same() {
-    let examples = PROGRAMS.map(Example::new);
-    let [one, other] = examples.each_ref().map(a_service_of_ones_own_has_keys_of_its_own);
-    let (one, other) = tokio::join!(one, other);
-    for ((one, other), asked) in one.iter().zip(&other).zip(ASKED) {
+async fn all_examples_have_keys_of_their_own_and_answer_the_same() {
+    let [actix, axum, postgres] = PROGRAMS.map(Example::new);
+    let (actix, axum, postgres) = tokio::join!(actix, axum, postgres);
+    let (actix, axum, postgres) = tokio::join!(
+        a_service_of_ones_own_has_keys_of_its_own(&actix),
+        a_service_of_ones_own_has_keys_of_its_own(&axum),
+        a_service_of_ones_own_has_keys_of_its_own(&postgres),
+    );
+    for (((one, other), third), asked) in actix.iter().zip(&axum).zip(&postgres).zip(ASKED) {
         assert_eq!(one.bare(), other.bare(), "{asked:?}");
+        assert_eq!(one.bare(), third.bare(), "{asked:?}");
     }
+}
+
+#[tokio::test]
+async fn keys_of_a_table_of_ones_own_are_verified() {
+    let example = Example::new("embed-table").await;
+    let (secret, other) = (example.secret(&["create", "ci"]), example.secret(&["create", "other"]));
+    let (_serving, url) = example.serve();
+    let holder = |secret: &str| Client::new(&url, Some(secret));
+    let answer = holder(&secret).get("/notes").await.expect(200);
+    assert!(answer.text.starts_with("No notes of ") && answer.text.len() > 40, "{}", answer.text);
+    let stranger = KeyFormat::new("notes_").unwrap().mint(&OsEntropy).unwrap();
+    holder(stranger.expose()).get("/notes").await.expect(401);
+    holder("notes_nobody").get("/notes").await.expect(401);
+    // Another program changes the table: the one that serves caches a key for a second at most.
+    example.run(&["revoke", "ci"]);
+    eventually("the key is refused", async || holder(&secret).get("/notes").await.code() == 401).await;
+    holder(&other).get("/notes").await.expect(200);
+}
+
+#[test]
+fn another_store_is_one_line() {
+    let [sqlite, postgres] = ["embed-actix", "embed-postgres"].map(code);
+    let changed: Vec<_> = sqlite.iter().zip(&postgres).filter(|(one, other)| one != other).collect();
+    assert_eq!((sqlite.len(), changed.len()), (postgres.len(), 1), "{changed:?}");
+    assert!(code("embed-table").len() <= 100);
+}
+
+/// The lines of an example. The lints of this workspace are no part of it.
+fn code(program: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs::read_to_string(root.join(format!("examples/{program}/src/main.rs"))).unwrap();
+    let is_code = |line: &&str| !line.trim().is_empty() && !["//", "#!"].iter().any(|it| line.trim().starts_with(it));
+    text.lines().filter(is_code).map(str::to_owned).collect()
 }
 
 #[test]
@@ -151,10 +196,6 @@ fn an_example_takes_few_crates_and_few_lines() {
         let tree = String::from_utf8(output.stdout).unwrap();
         let crates: std::collections::HashSet<&str> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
         assert!((50..=CRATES).contains(&crates.len()), "{program}: {}", crates.len());
-        let text = fs::read_to_string(root.join(format!("examples/{program}/src/main.rs"))).unwrap();
-        // The lints of this workspace are no part of it.
-        let is_code =
-            |line: &&str| !line.trim().is_empty() && !["//", "#!"].iter().any(|it| line.trim().starts_with(it));
-        assert!(text.lines().filter(is_code).count() <= LINES, "{program}");
+        assert!(code(program).len() <= LINES, "{program}");
     }
 }
