@@ -5,8 +5,8 @@ use dalston_auth::{
 };
 use dalston_limit::Limiter;
 use dalston_model::{
-    Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyId, Metadata, NodeId, OsEntropy, RateLimit, ScopeSet,
-    SharedClock, Source, Target, TenantId,
+    Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
+    RateLimit, SharedClock, Source, Target, TenantId,
 };
 use dalston_store::{KeyStore, NewKey, SharedKeyStorage};
 use dalston_work::MemoryStore;
@@ -25,6 +25,7 @@ pub(crate) async fn gate(
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
         product: Product::default(),
+        scopes: KnownScopes::default(),
         pepper: None,
         masters: MasterKeys::default(),
         administrators: Administrators::default(),
@@ -62,7 +63,7 @@ fn key(secret: &PlainKey, rate_limit: Option<RateLimit>, clock: &dyn Clock) -> K
         prefix: secret.prefix().to_owned(),
         name: "bench".parse().expect("a name"),
         description: None,
-        scopes: ScopeSet::DEFAULT,
+        scopes: KeyScopes::DEFAULT,
         rate_limit,
         enabled: true,
         created_at: clock.now(),

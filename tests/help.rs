@@ -3,7 +3,7 @@
 use dalston_auth::{Need, rights};
 use dalston_command::{Answer, Command, Context, Effect, HttpRoute, Method, Output, Registry};
 use dalston_gateway::routes;
-use dalston_model::{Clock, ScopeSet};
+use dalston_model::{Clock, KeyScopes};
 use dalston_service::ServiceResult;
 use kit::{
     app::{App, Start},
@@ -114,7 +114,7 @@ async fn what_is_in_the_help_is_served_and_what_is_not_is_refused() {
         for route in routes(&app.runtime.registry).into_iter().filter(|it| it.pattern != "/telegram") {
             let may = route.need.is_none_or(|need| match need {
                 Need::Caller => true,
-                Need::Scope(scope) => scopes.parse::<ScopeSet>().unwrap().grants(scope),
+                Need::Scope(scope) => scopes.parse::<KeyScopes>().unwrap().built_in().grants(scope),
             });
             assert_eq!(told.contains(&(route.method.as_str(), route.pattern)), may, "{scopes} {}", route.pattern);
         }

@@ -3,7 +3,7 @@
 mod checkpoint;
 
 use dalston_auth::{CreateKey, Ends, Minted};
-use dalston_model::ScopeSet;
+use dalston_model::KeyScopes;
 use dalston_runtime::admin_box;
 
 use futures_util::StreamExt;
@@ -25,7 +25,7 @@ async fn create_admin(app: &App) -> Minted {
     let ask = CreateKey {
         name: "My Admin Key".parse().unwrap(),
         description: None,
-        scopes: ScopeSet::ADMIN,
+        scopes: KeyScopes::ADMIN,
         rate_limit: None,
         ends: Ends::Never,
         metadata: dalston_model::Metadata::default(),

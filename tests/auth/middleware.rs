@@ -62,8 +62,8 @@ fn on_actix(auth: &Auth, fixture: &Fixture) -> String {
     let app = move || {
         let guard = |need| Guard::new(gate.clone(), need);
         let needs = vec![
-            (actix_web::http::Method::GET, Some(JobsRead::NEED)),
-            (actix_web::http::Method::POST, Some(JobsWrite::NEED)),
+            (actix_web::http::Method::GET, Some(JobsRead::need())),
+            (actix_web::http::Method::POST, Some(JobsWrite::need())),
             (actix_web::http::Method::DELETE, None),
         ];
         let notes = web::resource("/notes")
@@ -72,7 +72,7 @@ fn on_actix(auth: &Auth, fixture: &Fixture) -> String {
             .post(async |Permitted(permit): Permitted<JobsWrite>| tenant(&permit))
             .delete(async || "nobody asked")
             .wrap(Guard::of_methods(gate.clone(), needs).route("/notes"));
-        let stream = guard(Realtime::NEED).door(Door::Stream).route("/live");
+        let stream = guard(Realtime::need()).door(Door::Stream).route("/live");
         App::new()
             .service(notes)
             .service(web::resource("/live").get(async |Decided(it): Decided<Realtime>| decided(&it)).wrap(stream))
@@ -84,7 +84,7 @@ fn on_actix(auth: &Auth, fixture: &Fixture) -> String {
             .service(
                 web::resource("/narrow")
                     .get(async |Permitted(permit): Permitted<Platform>| tenant(&permit))
-                    .wrap(guard(Authenticated::NEED)),
+                    .wrap(guard(Authenticated::need())),
             )
             .service(web::resource("/open").get(async |Permitted(permit): Permitted<JobsRead>| tenant(&permit)))
             .service(web::resource("/panic").get(async || -> HttpResponse { panic!("it fails") }))
@@ -114,17 +114,17 @@ async fn on_axum(auth: &Auth, fixture: &Fixture) -> String {
     use dalston_tower::{Admitted, Decided, Permitted, Problem, RequestContext};
     let guard = |need| GuardLayer::new(auth.gate().clone(), need);
     let needs =
-        vec![(Method::GET, Some(JobsRead::NEED)), (Method::POST, Some(JobsWrite::NEED)), (Method::DELETE, None)];
+        vec![(Method::GET, Some(JobsRead::need())), (Method::POST, Some(JobsWrite::need())), (Method::DELETE, None)];
     let notes = routing::get(async |Permitted(permit): Permitted<JobsRead>| tenant(&permit))
         .post(async |Permitted(permit): Permitted<JobsWrite>| tenant(&permit))
         .delete(async || "nobody asked")
         .layer(GuardLayer::of_methods(auth.gate().clone(), needs).route("/notes"));
     let live = routing::get(async |Decided(it): Decided<Realtime>| decided(&it))
-        .layer(guard(Realtime::NEED).door(Door::Stream).route("/live"));
+        .layer(guard(Realtime::need()).door(Door::Stream).route("/live"));
     let query = routing::get(async |Admitted(it): Admitted| admitted(&it))
         .layer(guard(Need::Caller).query_keys(QueryKeys::All));
-    let narrow =
-        routing::get(async |Permitted(permit): Permitted<Platform>| tenant(&permit)).layer(guard(Authenticated::NEED));
+    let narrow = routing::get(async |Permitted(permit): Permitted<Platform>| tenant(&permit))
+        .layer(guard(Authenticated::need()));
     let app: Router = Router::new()
         .route("/notes", notes)
         .route("/live", live)

@@ -10,6 +10,7 @@ mod list;
 mod master;
 mod me;
 mod middleware;
+mod own_scopes;
 mod patch;
 mod privilege;
 mod product;

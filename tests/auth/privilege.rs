@@ -3,19 +3,20 @@
 use kit::{app::App, client::Client};
 use serde_json::json;
 
-const SCOPES: [&str; 8] = ["jobs:read", "jobs:write", "realtime", "webhooks", "nudge", "admin", "worker", "platform"];
+const SCOPES: [&str; 10] =
+    ["jobs:read", "jobs:write", "realtime", "webhooks", "nudge", "verify", "admin", "worker", "metrics", "platform"];
 
 fn path(client: &Client) -> String {
     format!("/auth/keys/{}", client.id.unwrap())
 }
 
 #[tokio::test]
-async fn an_admin_makes_keys_of_every_scope_but_worker_and_platform() {
+async fn an_admin_makes_keys_of_every_scope_but_worker_metrics_and_platform() {
     let app = App::start().await;
     let admin = app.key("admin").await;
     for scope in SCOPES {
         let made = admin.post("/auth/keys", json!({"name": "n", "scopes": [scope]})).await;
-        if matches!(scope, "worker" | "platform") {
+        if matches!(scope, "worker" | "metrics" | "platform") {
             assert_eq!((made.code(), made.problem()), (403, "insufficient_scope"), "{scope}");
             assert_eq!(made.json["detail"], format!("Missing required scope: {scope}"));
             let beside = json!({"name": "n", "scopes": ["jobs:read", scope]});
@@ -76,7 +77,7 @@ async fn a_platform_caller_makes_keys_in_every_tenant_that_there_is() {
 async fn an_admin_neither_changes_nor_rotates_a_key_that_goes_beyond_it() {
     let app = App::start().await;
     let admin = app.key("admin").await;
-    for scopes in ["platform", "worker", "jobs:read,worker"] {
+    for scopes in ["platform", "worker", "metrics", "jobs:read,worker"] {
         let wider = app.key(scopes).await;
         // A rotated platform key would hand its secret to the admin.
         let rotated = admin.post(&format!("{}/rotate", path(&wider)), json!({})).await;

@@ -10,7 +10,9 @@ use dalston_auth::{
     Administrators, Gate, GateParts, GateStorage, KeyFormat, Mask, MasterKeys, Memory, Need, PlainKey, Product, rights,
 };
 use dalston_limit::Limiter;
-use dalston_model::{Clock, Door, Key, KeyId, Metadata, NodeId, OsEntropy, Scope, ScopeSet, Tenant, TenantId};
+use dalston_model::{
+    Clock, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy, Scope, Tenant, TenantId,
+};
 use dalston_store::{NewKey, SharedKeyStorage};
 use dalston_work::SharedWorkStorage;
 use kit::stores;
@@ -23,6 +25,7 @@ fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>, format: &KeyFormat) -> 
         limiter: Limiter::new(clock.clone(), None),
         format: format.clone(),
         product: Product::named("notes").unwrap().with_problem_type("https://notes.example/problems/").unwrap(),
+        scopes: KnownScopes::default(),
         pepper: None,
         masters: MasterKeys::default(),
         administrators: Administrators::default(),
@@ -34,7 +37,7 @@ fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>, format: &KeyFormat) -> 
 }
 
 /// A key of tenant `default` with these scopes, in the store.
-async fn key(store: &SharedWorkStorage, gate: &Gate, scopes: ScopeSet) -> PlainKey {
+async fn key(store: &SharedWorkStorage, gate: &Gate, scopes: KeyScopes) -> PlainKey {
     let secret = gate.format().mint(&OsEntropy).unwrap();
     let key = Key {
         id: KeyId::new(gate.now(), &OsEntropy).unwrap(),
@@ -75,8 +78,8 @@ async fn clients_read_the_names_of_the_product_alone() {
     let envelope = Envelope::default().product(gate.product().clone());
     let app = init_service(App::new().service(notes).service(live).wrap(envelope)).await;
 
-    let reader = key(&store, &gate, ScopeSet::DEFAULT).await;
-    let platform = key(&store, &gate, ScopeSet::PLATFORM).await;
+    let reader = key(&store, &gate, KeyScopes::DEFAULT).await;
+    let platform = key(&store, &gate, KeyScopes::PLATFORM).await;
     let narrow = key(&store, &gate, "nudge".parse().unwrap()).await;
     let bearer = |key: &PlainKey| ("authorization", format!("Bearer {}", key.expose()));
     let status = async |request: TestRequest| call_service(&app, request.to_request()).await.status().as_u16();

@@ -1,7 +1,7 @@
 //! The tools that a model is given.
 
-use super::{gateway, id, say};
-use kit::model_server::Says;
+use super::{gateway, id, say, start};
+use kit::model_server::{ModelServer, Says};
 use serde_json::{Value, json};
 
 /// The names of the tools that the model was given last.
@@ -37,6 +37,28 @@ async fn somebody_without_scopes_of_use_has_the_tools_of_everybody() {
     model.says([Says::text("Hello.")]);
     say(&app.key("realtime").await, "hello").await.expect(200);
     assert_eq!(names(&model.last()), ["help", "status", "whoami", "create_ticket"]);
+}
+
+#[tokio::test]
+async fn a_model_is_given_the_scopes_that_are_known_and_told_which_they_are() {
+    let model = ModelServer::start();
+    let app = start(&model).set("DALSTON_SCOPES", "notes:read").start().await;
+    let admin = app.key("admin").await;
+    let asks = |scope: &str| Says::call("create_api_key", &json!({"name": "n", "scopes": [scope]}));
+    model.says([asks("notes:write"), asks("notes:read"), Says::text("It waits.")]);
+    let answer = say(&admin, "a key for notes").await.expect(200);
+    let [refused, proposed] = &model.results()[..] else { panic!("two calls") };
+    let detail = refused["error"].to_string();
+    assert!(
+        detail.contains("must name known scopes only: jobs:read, ") && detail.contains("platform, notes:read\""),
+        "{refused}"
+    );
+    assert_eq!(proposed["status"], "proposed", "what is not acceptable waits for nobody");
+    assert_eq!(answer.json["commands"]["waiting"], json!(["keys.create"]));
+    let request = model.last();
+    let at = names(&request).iter().position(|name| *name == "create_api_key").unwrap();
+    let scopes = &request["tools"][at]["function"]["parameters"]["properties"]["scopes"]["items"]["enum"];
+    assert!(scopes.as_array().unwrap().contains(&json!("notes:read")), "{scopes}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use dalston_auth::{Attempt, Caller, CreateKey, Ends, Need, Permit, Right};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
 use dalston_gateway::{Gateway, Limits, Pace, listen};
-use dalston_model::{Clock, Door, ManualClock, OsEntropy, ScopeSet, TenantId, Timestamp};
+use dalston_model::{Clock, Door, KeyScopes, ManualClock, OsEntropy, TenantId, Timestamp};
 use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
 
 use dalston_store::FeedStore;
@@ -351,7 +351,7 @@ impl App {
         let ask = CreateKey {
             name: format!("{tenant} {scopes}").parse().unwrap(),
             description: None,
-            scopes: scopes.parse::<ScopeSet>().unwrap(),
+            scopes: scopes.parse::<KeyScopes>().unwrap(),
             rate_limit: None,
             ends: Ends::Never,
             metadata: dalston_model::Metadata::default(),

@@ -10,6 +10,7 @@ mod first_key;
 mod log;
 mod nodes;
 mod outage;
+mod own_scopes;
 mod settings;
 mod start;
 mod stop;

@@ -1,9 +1,10 @@
 //! Records of the Python gateway as other tools write them: never read wider than they were meant, and never in the way.
 
-use super::python_seed::{both, digest, view};
-use dalston_model::{KeyState, RateLimit};
+use super::python_seed::{both, digest, secret, view};
+use dalston_model::{KeyPatch, KeyState, KnownScopes, RateLimit, Scope};
 use dalston_store::KeyLookup;
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_limit_of_the_python_gateway_is_never_wider() {
@@ -68,4 +69,30 @@ async fn a_record_that_is_odd_in_any_field_spoils_no_list() {
     assert_eq!(ours.state(&plain).await, Some(KeyState::Active));
     assert_eq!(ours.listed(false).await, [id.to_string()]);
     assert_ne!(ours.state(&revoked).await, Some(KeyState::Active));
+}
+
+#[tokio::test]
+async fn a_scope_that_the_python_gateway_alone_knows_stays_on_its_key() {
+    let (mut python, ours) = both().await;
+    let given = ["jobs:read", "reports:read", "Legacy.Scope", "metrics", "platform", "no scope", "nоtes:read", "a,b"];
+    let (first, id) = python.create("theirs", &given).await;
+    let kept = "jobs:read,Legacy.Scope,reports:read";
+    let found = ours.store.find_key(&digest(&first)).await.unwrap().unwrap().key;
+    assert_eq!(found.scopes.to_string(), kept);
+    let set = KnownScopes::default().set(&found.scopes);
+    assert_eq!(set.iter().collect::<Vec<_>>(), [Scope::JobsRead], "they grant nothing here");
+    assert!(!KnownScopes::with(["reports:read"]).unwrap().set(&found.scopes).grants(Scope::Admin));
+
+    let patch = KeyPatch { name: Some("renamed".parse().unwrap()), ..KeyPatch::default() };
+    ours.update(id, &patch).await;
+    assert_eq!(ours.get(id).await.unwrap().scopes.to_string(), kept);
+    let second = secret("s");
+    ours.rotate(id, &second, Duration::from_hours(1)).await;
+    for secret in [&first, &second] {
+        assert_eq!(ours.store.find_key(&digest(secret)).await.unwrap().unwrap().key.scopes.to_string(), kept);
+        assert!(python.accepts(secret).await);
+        let there = python.view(secret).await;
+        let there: serde_json::Value = serde_json::from_str(there.as_str().unwrap()).unwrap();
+        assert_eq!(there["scopes"], json!(["jobs:read", "Legacy.Scope", "reports:read"]), "nor are they lost there");
+    }
 }

@@ -1,8 +1,8 @@
 //! The Python gateway of seed M11 and this store on one Redis, each as if it were alone.
 
 use dalston_model::{
-    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyDigest, KeyId, KeyPatch, KeyState, ManualClock,
-    Metadata, NodeId, OsEntropy, PageRequest, RateLimit, Scope, ScopeSet, Source, SystemClock, Target, TenantId,
+    Action, Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyDigest, KeyId, KeyPatch, KeyScopes, KeyState,
+    ManualClock, Metadata, NodeId, OsEntropy, PageRequest, RateLimit, Scope, Source, SystemClock, Target, TenantId,
     Timestamp, UsageStep,
 };
 use dalston_store::{
@@ -57,7 +57,7 @@ impl Python {
         (made["key"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().parse().unwrap())
     }
 
-    async fn accepts(&mut self, secret: &str) -> bool {
+    pub(super) async fn accepts(&mut self, secret: &str) -> bool {
         !self.call(json!(["validate", secret])).await.is_null()
     }
 
@@ -111,12 +111,12 @@ impl Ours {
         self.store.revoke_key(&self.tenant, id, guard, &self.entry(KeyAction::KEY_REVOKED, id)).await.unwrap()
     }
 
-    async fn update(&self, id: KeyId, patch: &KeyPatch) -> ChangeKey {
+    pub(super) async fn update(&self, id: KeyId, patch: &KeyPatch) -> ChangeKey {
         let entry = self.entry(KeyAction::KEY_UPDATED, id);
         self.store.update_key(&self.tenant, id, patch, &self.guard(), &entry).await.unwrap()
     }
 
-    async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKey {
+    pub(super) async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKey {
         let overlap = Overlap { length: overlap, end_running: false };
         let rotation = Rotation { digest: digest(secret), prefix: secret.chars().take(10).collect(), overlap };
         let entry = self.entry(KeyAction::KEY_ROTATED, id);
@@ -132,7 +132,7 @@ impl Ours {
             prefix: secret.chars().take(10).collect(),
             name: "Ours \"ü\"".parse().unwrap(),
             description: Some("lines\nof it".parse().unwrap()),
-            scopes: ScopeSet::DEFAULT,
+            scopes: KeyScopes::DEFAULT,
             rate_limit: Some(RateLimit::new(60).unwrap()),
             enabled: true,
             created_at: self.clock.now(),
@@ -161,7 +161,7 @@ pub(super) fn view(secret: &str) -> String {
     format!("dalston:apikeys:{}", digest(secret).to_hex())
 }
 
-fn secret(letter: &str) -> String {
+pub(super) fn secret(letter: &str) -> String {
     format!("dk_{}", letter.repeat(43))
 }
 
@@ -181,7 +181,7 @@ async fn a_key_of_the_python_gateway_works_here_unchanged() {
     let found = ours.store.find_key(&digest(&secret)).await.unwrap().unwrap().key;
     assert_eq!((found.id, found.name.as_str(), found.prefix.as_str()), (id, "Produktion ü", &secret[..10]));
     assert_eq!((found.scopes.to_string().as_str(), found.rate_limit), ("jobs:read,admin", None));
-    assert!(found.scopes.grants(Scope::Nudge) && found.created_by.is_none());
+    assert!(found.scopes.built_in().grants(Scope::Nudge) && found.created_by.is_none());
     assert_eq!(ours.get(id).await, Some(found.clone()));
     assert_eq!(ours.listed(false).await, [id.to_string()]);
     assert_eq!(python.view(&secret).await, view, "looking at a key leaves it as it was");
@@ -347,7 +347,7 @@ async fn an_odd_key_of_the_python_gateway_stands_in_nobodys_way() {
     let (mut python, ours) = both().await;
     let (wide, id) = python.create("wide", &["platform", "jobs:read", "jobs:read", "unheard:of"]).await;
     let found = ours.store.find_key(&digest(&wide)).await.unwrap().unwrap().key;
-    assert_eq!(found.scopes.to_string(), "jobs:read", "words that only we know were never given");
+    assert_eq!(found.scopes.to_string(), "jobs:read,unheard:of", "built-in scopes that only we know were never given");
     let (none, _) = python.create("none", &[]).await;
     let (odd, odd_id) = python.create("odd", &["platform"]).await;
     let stranger = python.call(json!(["create", "stranger", ["admin"], 0, "No Tenant"])).await;
@@ -379,7 +379,7 @@ async fn keys_of_the_python_gateway_count() {
     assert_eq!(ours.store.insert_first_key(&first, &entry).await, Ok(false), "there is one");
     let guard = Guard { keep_admin: true, ..ours.guard() };
     let mut mine = ours.new_key(&secret("m"));
-    mine.key.scopes = ScopeSet::ADMIN;
+    mine.key.scopes = KeyScopes::ADMIN;
     assert_eq!(ours.store.insert_key(&mine, None, &entry).await, Ok(InsertKey::Inserted));
     let revoke = async |id| ours.revoke(id, &guard).await;
     assert_eq!(revoke(mine.key.id).await, RevokeKey::Revoked, "theirs is left, though we never saw it");

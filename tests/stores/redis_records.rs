@@ -1,8 +1,8 @@
 //! What only Redis must do with what it holds: links that the server makes, records and keys of earlier versions.
 
 use dalston_model::{
-    Actor, AuditEntry, AuditHash, AuditRecord, Day, Door, Key, KeyAction, KeyDigest, KeyId, ManualClock, Metadata,
-    NodeId, OsEntropy, Refused, ScopeSet, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
+    Actor, AuditEntry, AuditHash, AuditRecord, Day, Door, Key, KeyAction, KeyDigest, KeyId, KeyScopes, ManualClock,
+    Metadata, NodeId, OsEntropy, Refused, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use dalston_store::{
     AuditQuery, FeedStore, InsertKey, KeyFigures, KeyStorage, KeyStore, NewKey, NoteStore, PoolFigures, UsageStore,
@@ -125,7 +125,7 @@ async fn keys_of_an_earlier_version_are_filed_when_they_are_counted() {
             prefix: "dk_0123456".to_owned(),
             name: "old".parse().unwrap(),
             description: None,
-            scopes: ScopeSet::DEFAULT,
+            scopes: KeyScopes::DEFAULT,
             rate_limit: None,
             enabled: number > 0,
             created_at: NOW,

@@ -6,8 +6,8 @@ use dalston_auth::{
 };
 use dalston_limit::Limiter;
 use dalston_model::{
-    Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyId, Metadata, NodeId, OsEntropy, Scope, ScopeSet, Source,
-    Target, TenantId,
+    Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
+    Scope, Source, Target, TenantId,
 };
 use dalston_store::{InsertKey, NewKey, SharedKeyStorage};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
@@ -36,7 +36,7 @@ fn new_key(clock: &dyn Clock) -> (NewKey, PlainKey) {
         prefix: "dk_0123456".to_owned(),
         name: "counted".parse().unwrap(),
         description: None,
-        scopes: ScopeSet::DEFAULT,
+        scopes: KeyScopes::DEFAULT,
         rate_limit: None,
         enabled: true,
         created_at: clock.now(),
@@ -82,6 +82,7 @@ async fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>) -> Arc<Gate> {
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
         product: Product::default(),
+        scopes: KnownScopes::default(),
         pepper: None,
         masters: MasterKeys::default(),
         administrators: Administrators::default(),

@@ -1,7 +1,7 @@
 //! Listening for changes over a connection that ends, or falls silent.
 
 use dalston_model::{
-    Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyDigest, KeyId, Metadata, OsEntropy, ScopeSet, Source,
+    Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyDigest, KeyId, KeyScopes, Metadata, OsEntropy, Source,
     SystemClock, Target, TenantId,
 };
 use dalston_store::{FeedStore, Heard, InsertKey, KeyStore, Mark, NewKey, StoreError, StoreResult, Wakes};
@@ -34,7 +34,7 @@ pub(super) async fn change(store: &(impl KeyStore + ?Sized)) -> KeyId {
         prefix: "dk_0123456".to_owned(),
         name: "sample".parse().unwrap(),
         description: None,
-        scopes: ScopeSet::DEFAULT,
+        scopes: KeyScopes::DEFAULT,
         rate_limit: None,
         enabled: true,
         created_at: time,

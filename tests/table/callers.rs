@@ -16,8 +16,8 @@ pub(super) fn right(need: Need) -> String {
 
 /// Every scope that does not grant this one.
 pub(super) fn wrong(scope: Scope) -> String {
-    let lacking = |other: &Scope| !ScopeSet::parse([other.as_str()]).unwrap().grants(scope);
-    let names: Vec<&str> = Scope::ALL.into_iter().filter(lacking).map(Scope::as_str).collect();
+    let lacking = |other: &Scope| !ScopeSet::from_iter([*other]).grants(scope);
+    let names: Vec<&str> = Scope::BUILT_IN.into_iter().filter(lacking).map(Scope::as_str).collect();
     names.join(",")
 }
 

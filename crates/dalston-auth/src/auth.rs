@@ -5,7 +5,9 @@ use crate::{
     Pepper, PepperError, Permit, Product, Right, UsageWriter,
 };
 use dalston_limit::Limiter;
-use dalston_model::{EntropyError, NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_model::{
+    EntropyError, KnownScopes, NodeId, OsEntropy, ScopeNameError, SharedClock, SharedEntropy, SystemClock,
+};
 use dalston_store::{FeedStore, KeyLookup, SharedKeyStorage, UsageStore};
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -25,23 +27,29 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Keys, scopes, limits and audit for a service of one's own.
 ///
 /// ```
-/// use dalston_auth::{Attempt, Auth, CreateKey, Need, Product, rights};
-/// use dalston_model::{Scope, SystemClock};
+/// use dalston_auth::{Attempt, Auth, CreateKey, Product, Right, right};
+/// use dalston_model::SystemClock;
 /// use dalston_store::MemoryStore;
 /// use std::sync::Arc;
 ///
+/// right!(NotesRead = "notes:read");
+///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
-/// let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
+/// let auth = Auth::builder(store)
+///     .product(Product::named("notes")?)
+///     .key_prefix("notes_")?
+///     .scopes(["notes:read", "notes:write"])
+///     .build()?;
 /// let background = auth.spawn();
 ///
-/// let ask = CreateKey::named("ci".parse()?, "jobs:read".parse()?);
+/// let ask = CreateKey::named("ci".parse()?, "notes:read".parse()?);
 /// let made = auth.keys().create(&auth.operator("bootstrap"), ask, None).await?;
 /// assert!(made.secret.expose().starts_with("notes_"));
 ///
 /// let attempt = Attempt::with_key(made.secret.expose(), None);
-/// let admission = auth.gate().enter(attempt, Need::Scope(Scope::JobsRead)).await?;
-/// assert_eq!(admission.permit::<rights::JobsRead>()?.tenant().as_str(), "default");
+/// let admission = auth.gate().enter(attempt, NotesRead::need()).await?;
+/// assert_eq!(admission.permit::<NotesRead>()?.tenant().as_str(), "default");
 ///
 /// background.stop().await;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -70,6 +78,7 @@ pub struct AuthBuilder<S = SharedKeyStorage> {
     limiter: Option<Limiter>,
     format: KeyFormat,
     product: Product,
+    scopes: Result<KnownScopes, ScopeNameError>,
     pepper: Option<Pepper>,
     masters: MasterKeys,
     administrators: Administrators,
@@ -210,6 +219,7 @@ impl<S> AuthBuilder<S> {
             limiter: None,
             format: KeyFormat::default(),
             product: Product::default(),
+            scopes: Ok(KnownScopes::default()),
             pepper: None,
             masters: MasterKeys::default(),
             administrators: Administrators::default(),
@@ -229,6 +239,12 @@ impl<S> AuthBuilder<S> {
     /// What the service calls itself in front of its clients. `dalston` without.
     pub fn product(self, product: Product) -> Self {
         Self { product, ..self }
+    }
+
+    /// The scopes of the service's own, beside the built-in ones: at most 100, each `[a-z][a-z0-9_-]{0,31}` with up to two
+    /// more such parts behind colons. A name that is wrong fails [`AuthBuilder::build`].
+    pub fn scopes(self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        Self { scopes: KnownScopes::with(names), ..self }
     }
 
     /// Digests are HMACs with this pepper. It must stay what it was when the keys of the store were made:
@@ -279,6 +295,7 @@ impl<S> AuthBuilder<S> {
             limiter: limiter.clone(),
             format: self.format,
             product: self.product,
+            scopes: self.scopes?,
             pepper: self.pepper,
             masters: self.masters,
             administrators: self.administrators,
@@ -322,8 +339,14 @@ impl AuthBuilder<Table> {
 
 /// Why an [`Auth`] was not built.
 #[derive(Debug, Error)]
-#[error("the node has no id: {0}")]
-pub struct BuildError(#[from] EntropyError);
+pub enum BuildError {
+    /// There is no entropy for the id of the node.
+    #[error("the node has no id: {0}")]
+    Node(#[from] EntropyError),
+    /// The service names a scope that cannot be one.
+    #[error("the scope {0}")]
+    Scopes(#[from] ScopeNameError),
+}
 
 /// Follows the record of changes until the node stops.
 async fn follow(
@@ -361,3 +384,6 @@ async fn learn_pepper(gate: &Gate, mut stopping: watch::Receiver<()>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

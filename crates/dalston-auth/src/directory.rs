@@ -6,8 +6,8 @@ use crate::{
     freshness::{Freshness, Moment, Reading},
     striped::Striped,
 };
-use dalston_model::{Key, KeyDigest, KeyState, SharedClock, TenantId};
-use dalston_store::{Found, KeyLookup, StoreResult};
+use dalston_model::{Key, KeyDigest, KeyState, KnownScopes, SharedClock, TenantId};
+use dalston_store::{Found, KeyLookup, KeyStore, StoreResult};
 use futures_util::{FutureExt, future::BoxFuture};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, UnitWeighter,
@@ -63,6 +63,7 @@ pub struct MemoryFigures {
 pub(crate) struct Directory {
     store: Arc<dyn KeyLookup>,
     clock: SharedClock,
+    scopes: Arc<KnownScopes>,
     freshness: Freshness,
     known: Cache<KeyDigest, Arc<Holder>>,
     unknown: Cache<KeyDigest, Reading>,
@@ -85,10 +86,16 @@ struct Landed {
 }
 
 impl Directory {
-    pub(crate) fn new(store: Arc<dyn KeyLookup>, clock: SharedClock, memory: Memory) -> Arc<Self> {
+    pub(crate) fn new(
+        store: Arc<dyn KeyLookup>,
+        clock: SharedClock,
+        scopes: Arc<KnownScopes>,
+        memory: Memory,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             clock,
+            scopes,
             freshness: Freshness::new(memory.freshness),
             known: bounded(memory.keys),
             unknown: Cache::new(UNKNOWN),
@@ -141,7 +148,8 @@ impl Directory {
     /// The holder of a live key that came another way than by its secret: not kept.
     pub(crate) fn outside(&self, key: &Key) -> Arc<Holder> {
         let began = self.freshness.begin(self.now());
-        Arc::new(Holder::of(key, key.tenant.clone(), began.generation, began.at))
+        let scopes = self.scopes.set(&key.scopes);
+        Arc::new(Holder::of(key, scopes, key.tenant.clone(), began.generation, began.at))
     }
 
     /// What it holds and how it serves.
@@ -221,7 +229,8 @@ impl Directory {
         // Counted from before the read: too early rather than too late.
         let left = if self.store.records_all_changes() { left } else { left.min(self.freshness.bound()) };
         let ends = began.at.plus(left);
-        Some(Arc::new(Holder::of(key, self.tenant(&key.tenant), began.generation, ends)))
+        let scopes = self.scopes.set(&key.scopes);
+        Some(Arc::new(Holder::of(key, scopes, self.tenant(&key.tenant), began.generation, ends)))
     }
 
     /// The one name of the tenant that all its keys share.

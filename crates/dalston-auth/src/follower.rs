@@ -1,7 +1,7 @@
 //! Whoever tells a gate of the changes that other nodes make.
 
 use crate::{PrincipalChange, directory::Directory, freshness::Moment, observers::Observers, store_clock::StoreClock};
-use dalston_model::Clock as _;
+use dalston_model::{Clock as _, KnownScopes};
 use dalston_store::{FeedStore, Heard, KeyChange, Mark, StoreResult};
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +20,7 @@ pub struct Follower {
     store: Arc<dyn FeedStore>,
     directory: Arc<Directory>,
     observers: Arc<Observers>,
+    scopes: Arc<KnownScopes>,
     clock: Arc<StoreClock>,
     mark: Option<Mark>,
 }
@@ -38,9 +39,10 @@ impl Follower {
         store: Arc<dyn FeedStore>,
         directory: Arc<Directory>,
         observers: Arc<Observers>,
+        scopes: Arc<KnownScopes>,
         clock: Arc<StoreClock>,
     ) -> Self {
-        Self { store, directory, observers, clock, mark: None }
+        Self { store, directory, observers, scopes, clock, mark: None }
     }
 
     /// The number of the last change that was heard; `None` before it was polled first.
@@ -57,7 +59,7 @@ impl Follower {
         let news = self.hear().await?;
         let now = self.clock.now();
         for change in &news.changes {
-            self.observers.principal_changed(&PrincipalChange::of_key(&change.key, now));
+            self.observers.principal_changed(&PrincipalChange::of_key(&change.key, &self.scopes, now));
         }
         if !self.clock.is_fresh(LOOK) {
             self.look_at_clock().await;

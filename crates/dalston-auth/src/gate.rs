@@ -22,7 +22,9 @@ use crate::{
     usage::UsageBuffer,
 };
 use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
-use dalston_model::{Clock as _, ErrorCode, KeyId, Metadata, NodeId, Scope, SharedClock, Source, Timestamp};
+use dalston_model::{
+    Clock as _, ErrorCode, KeyId, KnownScopes, Metadata, NodeId, Scope, SharedClock, Source, Timestamp,
+};
 use dalston_store::{FeedStore, KeyStore, StoreResult};
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -36,6 +38,8 @@ pub struct GateParts {
     pub format: KeyFormat,
     /// What the service calls itself.
     pub product: Product,
+    /// The scopes that the deployment knows.
+    pub scopes: KnownScopes,
     /// The key of the digest, if there is one.
     pub pepper: Option<Pepper>,
     /// The operator's keys.
@@ -60,6 +64,7 @@ pub struct Gate {
     limiter: Limiter,
     format: KeyFormat,
     product: Product,
+    scopes: Arc<KnownScopes>,
     digester: Digester,
     pepper: Arc<PepperNote>,
     /// In the order in which they are asked: the most frequent first.
@@ -93,7 +98,8 @@ impl Gate {
         let GateParts { storage, limiter, format, product, masters, memory, clock, .. } = parts;
         let digester = Digester::new(parts.pepper.as_ref());
         let pepper = Arc::new(PepperNote::new(storage.notes.clone(), &digester));
-        let directory = Directory::new(storage.keys.clone(), clock.clone(), memory);
+        let scopes = Arc::new(parts.scopes);
+        let directory = Directory::new(storage.keys.clone(), clock.clone(), scopes.clone(), memory);
         let store_clock = Arc::new(StoreClock::new(clock.clone()));
         let chat = Arc::new(ChatScheme { administrators: parts.administrators });
         let keys = LiveKeys {
@@ -120,6 +126,7 @@ impl Gate {
             limiter,
             format,
             product,
+            scopes,
             digester,
             pepper,
             schemes,
@@ -319,7 +326,8 @@ impl Gate {
     /// Whoever tells this gate of the changes that others make, out of the record of its store. One is enough; without
     /// any, each request asks the store.
     pub fn follower(&self, feed: Arc<dyn FeedStore>) -> Follower {
-        Follower::new(feed, self.directory.clone(), self.observers.clone(), self.store_clock.clone())
+        let (directory, observers) = (self.directory.clone(), self.observers.clone());
+        Follower::new(feed, directory, observers, self.scopes.clone(), self.store_clock.clone())
     }
 
     /// What is kept in memory, and how it serves.
@@ -384,6 +392,11 @@ impl Gate {
     /// What the service calls itself.
     pub const fn product(&self) -> &Product {
         &self.product
+    }
+
+    /// The scopes that the deployment knows: what keys may be given here.
+    pub fn scopes(&self) -> &KnownScopes {
+        &self.scopes
     }
 
     /// How digests are made here.

@@ -2,8 +2,8 @@
 
 use crate::{AuthError, Gate, Holder, Permit, PlainKey, Refusal, Repeat, rights};
 use dalston_model::{
-    Day, Description, Key, KeyAction, KeyId, KeyPatch, KeyState, Metadata, Name, Page, PageRequest, RateLimit, Scope,
-    ScopeSet, SharedEntropy, Target, TenantId, Timestamp, Usage,
+    Day, Description, Key, KeyAction, KeyId, KeyPatch, KeyScopes, KeyState, KnownScopes, Metadata, Name, Page,
+    PageRequest, RateLimit, Scope, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
     ChangeKey, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation,
@@ -37,7 +37,7 @@ pub struct CreateKey {
     /// What it is for.
     pub description: Option<Description>,
     /// What it may do.
-    pub scopes: ScopeSet,
+    pub scopes: KeyScopes,
     /// Requests per minute.
     pub rate_limit: Option<RateLimit>,
     /// When it ends.
@@ -50,7 +50,7 @@ pub struct CreateKey {
 
 impl CreateKey {
     /// A key of this name and these scopes in the caller's tenant, without a limit and an end.
-    pub fn named(name: Name, scopes: ScopeSet) -> Self {
+    pub fn named(name: Name, scopes: KeyScopes) -> Self {
         let (description, rate_limit, tenant) = (None, None, None);
         Self { name, description, scopes, rate_limit, ends: Ends::Never, metadata: Metadata::default(), tenant }
     }
@@ -89,6 +89,23 @@ impl Keys {
         Self { store, gate, entropy }
     }
 
+    /// The scopes that are known here.
+    pub fn scopes(&self) -> &KnownScopes {
+        self.gate.scopes()
+    }
+
+    /// Fails if a scope is not known here. The list of those that are is in the error.
+    pub fn check_scopes(&self, scopes: &KeyScopes) -> Result<(), AuthError> {
+        self.scopes().check(scopes).map_err(|error| AuthError::invalid("scopes", error.to_string()))
+    }
+
+    /// Fails if the caller may not give these scopes to a key: nobody gives what they do not have.
+    fn grantable(&self, permit: &Permit<rights::Admin>, scopes: &KeyScopes) -> Result<(), AuthError> {
+        self.check_scopes(scopes)?;
+        let beyond = permit.scopes().first_beyond(scopes);
+        beyond.map_or(Ok(()), |scope| Err(Refusal::InsufficientScope(scope).into()))
+    }
+
     /// Makes a key, never wider than the caller.
     pub async fn create(
         &self,
@@ -98,7 +115,7 @@ impl Keys {
     ) -> Result<Minted, AuthError> {
         let now = self.gate.now();
         let tenant = tenant_of(permit, ask.tenant.clone())?;
-        within(permit, ask.scopes)?;
+        self.grantable(permit, &ask.scopes)?;
         self.gate.check_metadata(&ask.metadata)?;
         self.gate.claim_pepper(&*self.store).await?;
         let (new, secret) = self.mint(permit, &tenant, ask, now)?;
@@ -126,7 +143,7 @@ impl Keys {
     ) -> Result<Option<Minted>, E> {
         let now = self.gate.now();
         let name = "Admin".parse().map_err(|_| AuthError::Internal)?;
-        let ask = CreateKey::named(name, ScopeSet::ADMIN);
+        let ask = CreateKey::named(name, KeyScopes::ADMIN);
         self.gate.claim_pepper(&*self.store).await.map_err(AuthError::from)?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
@@ -202,8 +219,8 @@ impl Keys {
         if patch.fields().is_empty() {
             return Err(AuthError::invalid("body", "must change at least one field"));
         }
-        if let Some(scopes) = patch.scopes {
-            within(permit, scopes)?;
+        if let Some(scopes) = &patch.scopes {
+            self.grantable(permit, scopes)?;
         }
         if let Some(Some(at)) = patch.expires_at {
             future(at, now)?;
@@ -212,7 +229,7 @@ impl Keys {
             self.gate.check_metadata(metadata)?;
         }
         let weakens = patch.enabled == Some(false)
-            || patch.scopes.is_some_and(|scopes| !scopes.grants(Scope::Admin))
+            || patch.scopes.as_ref().is_some_and(|scopes| !scopes.manages())
             || matches!(patch.expires_at, Some(Some(_)));
         if weakens && permit.actor().key() == Some(id) {
             return Err(own_key());
@@ -257,14 +274,15 @@ impl Keys {
     }
 
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
-    /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may revoke its workers' keys too; those
-    /// of the platform are not the tenant's.
+    /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may revoke keys with `worker` and `metrics`
+    /// too; those of the platform are not the tenant's.
     pub async fn revoke(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<(), AuthError> {
         let now = self.gate.now();
         if permit.actor().key() == Some(id) {
             return Err(own_key());
         }
-        let guard = Guard { within: Some(permit.scopes().with(Scope::Worker)), ..guard(permit, now) };
+        let guard =
+            Guard { within: Some(permit.scopes().with(Scope::Worker).with(Scope::Metrics)), ..guard(permit, now) };
         let entry = permit.entry(now, KeyAction::KEY_REVOKED, Target::key(id), json!({}));
         let outcome = self.store.revoke_key(permit.tenant(), id, &guard, &entry).await;
         self.gate.changed(id);
@@ -306,15 +324,6 @@ fn tenant_of(permit: &Permit<rights::Admin>, asked: Option<TenantId>) -> Result<
     }
 }
 
-/// Nobody gives what they do not have.
-fn within(permit: &Permit<rights::Admin>, scopes: ScopeSet) -> Result<(), AuthError> {
-    if permit.scopes().covers(scopes) {
-        return Ok(());
-    }
-    let beyond = scopes.iter().find(|scope| !permit.scopes().grants(*scope)).unwrap_or(Scope::Platform);
-    Err(Refusal::InsufficientScope(beyond).into())
-}
-
 fn guard(permit: &Permit<rights::Admin>, at: Timestamp) -> Guard {
     let scopes = permit.scopes();
     Guard { at, within: Some(scopes), keep_admin: !scopes.grants(Scope::Platform) }
@@ -354,7 +363,7 @@ fn made_before(repeated: &Repeated) -> AuthError {
 /// What the audit record says of an update: the new values, but for texts only that they changed.
 fn changes(patch: &KeyPatch) -> serde_json::Value {
     let mut detail = json!({"fields": patch.fields()});
-    if let Some(scopes) = patch.scopes {
+    if let Some(scopes) = &patch.scopes {
         detail["scopes"] = json!(scopes);
     }
     if let Some(limit) = patch.rate_limit {

@@ -70,6 +70,8 @@ pub use keys::{CreateKey, Ends, Keys, Minted, RotatedKey};
 pub use lookup::{Entry, Lookup};
 pub use mask::Mask;
 pub use master::{MasterKeyError, MasterKeys};
+#[doc(hidden)]
+pub use need::sealed;
 pub use need::{Need, Right, rights};
 pub use observers::{Observation, PrincipalChange, PrincipalObserver};
 pub use pepper::PepperError;

@@ -1,6 +1,6 @@
 //! What follows from a changed principal.
 
-use dalston_model::{Actor, Key, KeyState, Principal, TenantId, Timestamp};
+use dalston_model::{Actor, Key, KeyState, KnownScopes, Principal, TenantId, Timestamp};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, RwLock, Weak},
@@ -19,10 +19,10 @@ pub struct PrincipalChange {
 }
 
 impl PrincipalChange {
-    /// Of a key, as it is at `now`.
-    pub(crate) fn of_key(key: &Key, now: Timestamp) -> Self {
+    /// Of a key, as it is at `now` where these scopes are known.
+    pub(crate) fn of_key(key: &Key, scopes: &KnownScopes, now: Timestamp) -> Self {
         let is_live = key.state(now) == KeyState::Active;
-        let principal = is_live.then(|| Principal::of_key(key));
+        let principal = is_live.then(|| Principal::of_key(key, scopes));
         Self { actor: Actor::Key(key.id), tenant: key.tenant.clone(), now: principal }
     }
 }

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::{KeyFormat, Pepper};
     use dalston_model::{
-        Actor, AuditEntry, Clock as _, Door, Key, KeyAction, KeyId, ManualClock, Metadata, ScopeSet, SeededEntropy,
+        Actor, AuditEntry, Clock as _, Door, Key, KeyAction, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy,
         Source, Target, TenantId, Timestamp,
     };
     use dalston_store::{MemoryStore, NewKey};
@@ -151,7 +151,7 @@ mod tests {
             prefix: secret.prefix().to_owned(),
             name: "one".parse().unwrap(),
             description: None,
-            scopes: ScopeSet::DEFAULT,
+            scopes: KeyScopes::DEFAULT,
             rate_limit: None,
             enabled: true,
             created_at: clock.now(),

@@ -54,14 +54,14 @@ impl<R: Right> Clone for Permit<R> {
 
 impl<R: Right> fmt::Debug for Permit<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("need", &R::NEED).field("caller", &self.caller).finish()
+        f.debug_struct("Permit").field("need", &R::need()).field("caller", &self.caller).finish()
     }
 }
 
 impl Caller {
     /// Authorizes the caller for `R`. Fails with [`Refusal::InsufficientScope`].
     pub fn permit<R: Right>(&self) -> Result<Permit<R>, Refusal> {
-        self.authorize(R::NEED)?;
+        self.authorize(R::need())?;
         Ok(Permit { caller: self.clone(), right: PhantomData })
     }
 }
@@ -88,8 +88,8 @@ impl Admission {
     /// The permit for `R`. What the gate has authorized is not checked again; another right is. Fails with
     /// [`Refusal::InsufficientScope`].
     pub fn permit<R: Right>(&self) -> Result<Permit<R>, Refusal> {
-        if self.need != R::NEED {
-            self.caller.authorize(R::NEED)?;
+        if self.need != R::need() {
+            self.caller.authorize(R::need())?;
         }
         Ok(Permit { caller: self.caller.clone(), right: PhantomData })
     }

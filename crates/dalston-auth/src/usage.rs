@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::freshness::{Freshness, Moment};
     use async_trait::async_trait;
-    use dalston_model::{Refused, ScopeSet, SeededEntropy, TenantId, Usage};
+    use dalston_model::{KeyScopes, Refused, SeededEntropy, TenantId, Usage};
     use dalston_store::StoreError;
     use std::{
         future::pending,
@@ -299,7 +299,7 @@ mod tests {
             prefix: secret.prefix().to_owned(),
             name: "one".parse().unwrap(),
             description: None,
-            scopes: ScopeSet::DEFAULT,
+            scopes: KeyScopes::DEFAULT,
             rate_limit: None,
             enabled: true,
             created_at: NOW,
@@ -309,7 +309,7 @@ mod tests {
             metadata: dalston_model::Metadata::default(),
         };
         let began = freshness.begin(Moment::FIRST);
-        Arc::new(Holder::of(&key, key.tenant.clone(), began.generation, Moment::FIRST))
+        Arc::new(Holder::of(&key, key.scopes.built_in(), key.tenant.clone(), began.generation, Moment::FIRST))
     }
 
     #[test]

@@ -35,16 +35,21 @@ impl<T> Answer<T> {
 }
 
 impl<V: Serialize> Answer<Vec<V>> {
-    /// A page of a list, each item by its view. A page whose JSON would have more than 1 MiB ends earlier, and the next
-    /// one begins behind the `place` of its last item.
+    /// A page of a list, each item by its view, as [`Answer::list_as`] bounds it.
     pub fn list<T>(page: Page<T>, place: impl Fn(&T) -> Cursor) -> Self
     where
         V: for<'a> From<&'a T>,
     {
+        Self::list_as(page, |item| V::from(item), place)
+    }
+
+    /// A page of a list, each item as `view` shows it. A page whose JSON would have more than 1 MiB ends earlier, and the
+    /// next one begins behind the `place` of its last item.
+    pub fn list_as<T>(page: Page<T>, view: impl Fn(&T) -> V, place: impl Fn(&T) -> Cursor) -> Self {
         let (mut output, mut bytes, mut next) = (Vec::with_capacity(page.items.len()), Bytes(0), page.next);
         let mut last = None;
         for item in &page.items {
-            let seen = V::from(item);
+            let seen = view(item);
             // It cannot fail: nothing is written anywhere, and values have names of text.
             let _ = serde_json::to_writer(&mut bytes, &seen);
             if bytes.0 > MOST && last.is_some() {

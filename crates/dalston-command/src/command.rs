@@ -3,7 +3,7 @@
 use crate::{Answer, AnyAnswer, Arguments, Drawing, Output, Registry, arguments::parse, schema};
 use bytes::Bytes;
 use dalston_auth::{Admission, Caller, Need, Permit, Repeat, Right};
-use dalston_model::Timestamp;
+use dalston_model::{KnownScopes, Timestamp};
 use dalston_service::{ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -155,6 +155,12 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
         None
     }
 
+    /// Fails where its arguments are not acceptable to a deployment, before the caller is asked to confirm it.
+    fn check(&self, services: &Services) -> ServiceResult<()> {
+        let _ = services;
+        Ok(())
+    }
+
     /// Runs it.
     fn run(self, context: Context<'_, Self::Right>)
     -> impl Future<Output = ServiceResult<Answer<Self::Output>>> + Send;
@@ -203,21 +209,22 @@ pub struct Row {
     pub output: Map<String, Value>,
     read: fn(&Row, Value) -> Result<AnyAnswer, ShapeError>,
     ready: fn(&Services, &Caller) -> Option<Bytes>,
-    check: fn(&Row, Arguments) -> ServiceResult<()>,
+    check: fn(&Row, &Services, Arguments) -> ServiceResult<()>,
+    known: fn(&KnownScopes) -> Row,
     run: for<'a> fn(&'a Row, Call<'a>, Arguments) -> Running<'a>,
 }
 
 impl Row {
-    /// The row of a command.
-    pub(crate) fn of<C: Command>() -> Self {
-        let schema = schema::parameters::<C>();
+    /// The row of a command, where these scopes are known.
+    pub(crate) fn of<C: Command>(known: &KnownScopes) -> Self {
+        let schema = schema::parameters::<C>(known);
         let summary = text(&schema["description"]);
         let parameters = parameters(&schema);
         Self {
             name: C::NAME,
             tool: C::TOOL,
             summary,
-            need: C::Right::NEED,
+            need: C::Right::need(),
             effect: C::EFFECT,
             route: C::ROUTE,
             columns: C::COLUMNS,
@@ -231,7 +238,8 @@ impl Row {
                 Ok(AnyAnswer::read::<C>(data, output))
             },
             ready: C::ready,
-            check: |row, arguments| parse::<C>(row, arguments).map(|_| ()),
+            check: |row, services, arguments| parse::<C>(row, arguments)?.check(services),
+            known: Self::of::<C>,
             run: |row, call, arguments| {
                 Box::pin(async move {
                     let context = call.context::<C::Right>()?;
@@ -269,8 +277,13 @@ impl Row {
         format!("/{}", self.name.replace('.', "_"))
     }
 
-    pub(crate) fn check(&self, arguments: Arguments) -> ServiceResult<()> {
-        (self.check)(self, arguments)
+    /// The same row, where these scopes are known.
+    pub(crate) fn knowing(&self, known: &KnownScopes) -> Self {
+        (self.known)(known)
+    }
+
+    pub(crate) fn check(&self, services: &Services, arguments: Arguments) -> ServiceResult<()> {
+        (self.check)(self, services, arguments)
     }
 
     pub(crate) async fn run(&self, call: Call<'_>, arguments: Arguments) -> ServiceResult<AnyAnswer> {

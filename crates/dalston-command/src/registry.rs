@@ -6,7 +6,7 @@ use crate::{
     commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
 use dalston_auth::{Admission, Caller, Repeat};
-use dalston_model::{Principal, ScopeSet};
+use dalston_model::{KnownScopes, Principal, ScopeSet};
 use dalston_service::{ServiceError, ServiceResult, Services};
 use std::sync::Arc;
 
@@ -65,6 +65,12 @@ impl Registry {
         self
     }
 
+    /// The same table, whose schemas list these scopes.
+    #[must_use]
+    pub fn knowing(&self, known: &KnownScopes) -> Self {
+        Self { rows: self.rows.iter().map(|row| Arc::new(row.knowing(known))).collect() }
+    }
+
     /// Every command, in the order of display.
     pub fn rows(&self) -> &[Arc<Row>] {
         &self.rows
@@ -77,7 +83,7 @@ impl Registry {
 
     /// What `help` answers a principal that is no key: it takes the table alone.
     pub fn help(&self, principal: &Principal) -> ServiceResult<AnyAnswer> {
-        let help = help::HelpView::new(self, principal, principal.actor.kind(), None);
+        let help = help::HelpView::new(self, principal, &help::Who::keyless(principal));
         AnyAnswer::of::<help::Help>(Answer::new(help))
     }
 
@@ -91,10 +97,10 @@ impl Registry {
         self.rows.iter().find(|row| row.name == name)
     }
 
-    /// Whether a command would run for a caller, as far as rights and the shape of its arguments go. Runs nothing.
+    /// Whether a command would run for a caller, as far as rights and its arguments go. Runs nothing.
     pub fn check(&self, services: &Services, caller: &Caller, row: &Row, arguments: Arguments) -> ServiceResult<()> {
         caller.authorize(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
-        row.check(arguments)
+        row.check(services, arguments)
     }
 
     /// Runs the command of this name for a caller.
@@ -125,7 +131,7 @@ impl Registry {
 }
 
 fn row<C: Command>() -> Arc<Row> {
-    Arc::new(Row::of::<C>())
+    Arc::new(Row::of::<C>(&KnownScopes::default()))
 }
 
 impl Default for Registry {

@@ -1,12 +1,23 @@
 //! JSON Schemas (draft 2020-12) of parameters and outputs, from types and their doc comments.
 
 use crate::Output;
+use dalston_model::{KnownScopes, Scope};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value};
 
-/// The schema of parameters.
-pub(crate) fn parameters<T: JsonSchema>() -> Value {
-    settings().into_generator().into_root_schema_for::<T>().to_value()
+/// The format of a text that must be the name of a known scope: it stands for the list of them.
+pub(crate) const SCOPE: &str = "scope";
+
+/// The schema of parameters, where these scopes are known.
+pub(crate) fn parameters<T: JsonSchema>(known: &KnownScopes) -> Value {
+    let names: Value = known.iter().map(Scope::as_str).collect();
+    let settings = settings().with_transform(RecursiveTransform(move |schema: &mut Schema| {
+        if schema.get("format").is_some_and(|format| format == SCOPE) {
+            schema.remove("format");
+            schema.insert("enum".to_owned(), names.clone());
+        }
+    }));
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// The schema of an output, as it is written.

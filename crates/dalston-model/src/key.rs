@@ -1,6 +1,6 @@
 //! An API key: everything about it but its secrets.
 
-use crate::{Actor, Description, KeyId, Metadata, Name, RateLimit, Scope, ScopeSet, TenantId, Timestamp};
+use crate::{Actor, Description, KeyId, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
 
 /// A key, as stores keep it. The digests of its secrets and its usage live beside it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Key {
     /// What it is for.
     pub description: Option<Description>,
     /// What it may do.
-    pub scopes: ScopeSet,
+    pub scopes: KeyScopes,
     /// Requests per minute; `None` is no limit.
     pub rate_limit: Option<RateLimit>,
     /// Whether it is switched on.
@@ -54,7 +54,7 @@ pub enum KeyState {
 
 impl Key {
     /// A key of the tenant `default` with a name and scopes, made at `created_at`, and nothing else.
-    pub fn named(id: KeyId, name: Name, scopes: ScopeSet, created_at: Timestamp) -> Self {
+    pub fn named(id: KeyId, name: Name, scopes: KeyScopes, created_at: Timestamp) -> Self {
         Self {
             id,
             tenant: TenantId::default(),
@@ -84,7 +84,7 @@ impl Key {
 
     /// Whether it works at `now` and can manage the tenant's keys.
     pub fn is_live_admin(&self, now: Timestamp) -> bool {
-        self.state(now) == KeyState::Active && self.scopes.grants(Scope::Admin)
+        self.state(now) == KeyState::Active && self.scopes.manages()
     }
 }
 
@@ -96,7 +96,7 @@ pub struct KeyPatch {
     /// A new description, or none.
     pub description: Option<Option<Description>>,
     /// New scopes.
-    pub scopes: Option<ScopeSet>,
+    pub scopes: Option<KeyScopes>,
     /// A new limit, or none.
     pub rate_limit: Option<Option<RateLimit>>,
     /// On or off.

@@ -1,6 +1,6 @@
 //! Principals: who somebody has proved to be.
 
-use crate::{Actor, Key, ScopeSet, TenantId, Timestamp};
+use crate::{Actor, Key, KnownScopes, ScopeSet, TenantId, Timestamp};
 use std::fmt;
 
 /// The kind of a principal: the name of the credential scheme that authenticated it, and that revalidates it.
@@ -53,13 +53,13 @@ impl Principal {
         Self { kind, actor, tenant, scopes: ScopeSet::PLATFORM, expires: None }
     }
 
-    /// The principal of a live key.
-    pub fn of_key(key: &Key) -> Self {
+    /// The principal of a live key, where these scopes are known.
+    pub fn of_key(key: &Key, known: &KnownScopes) -> Self {
         Self {
             kind: PrincipalKind::KEY,
             actor: Actor::Key(key.id),
             tenant: key.tenant.clone(),
-            scopes: key.scopes,
+            scopes: known.set(&key.scopes),
             expires: key.expires_at,
         }
     }

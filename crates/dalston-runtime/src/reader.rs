@@ -5,6 +5,7 @@ use crate::{
     store_url::{UNEXPANDED, is_unexpanded},
 };
 use dalston_auth::{KeyFormat, MasterKeyError, MasterKeys, Memory, SecretText};
+use dalston_model::KnownScopes;
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 /// A language model that does not answer in this time is given up.
@@ -119,6 +120,17 @@ impl<'a> Reader<'a> {
             text.parse().ok().filter(|keys| *keys > 0)
         });
         Some(Memory { keys: keys?, freshness: freshness?, stale })
+    }
+
+    /// The scopes that are known: the built-in ones, and those that are named.
+    pub(crate) fn scopes(&mut self) -> KnownScopes {
+        let variable = "DALSTON_SCOPES";
+        let text = self.text(variable);
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        KnownScopes::with(names).unwrap_or_else(|error| {
+            self.refuse(variable, &format!("is refused: {error}"));
+            KnownScopes::default()
+        })
     }
 
     pub(crate) fn masters(&mut self) -> MasterKeys {

@@ -112,6 +112,7 @@ impl Runtime {
         let auth = Auth::builder(store.clone())
             .limiter(limiter.clone())
             .pepper(settings.pepper.take())
+            .scopes(settings.scopes.own())
             .masters(std::mem::take(&mut settings.masters))
             .administrators(settings.administrators.clone())
             .failures_per_minute(settings.auth_failures_per_minute)
@@ -120,6 +121,7 @@ impl Runtime {
             .world(clock, entropy.clone())
             .build()?;
         let gate = auth.gate().clone();
+        let registry = Arc::new(registry.knowing(gate.scopes()));
         gate.check_pepper().await?;
         let feed = Arc::new(ChangeFeed::open(&gate, feed.unwrap_or_else(|| store.clone())).await?);
         // From here on all go by the store's time: nodes with wrong clocks agree with the others.

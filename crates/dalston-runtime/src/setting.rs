@@ -3,7 +3,7 @@
 /// A setting as it is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// The variables that hold it; the first that is set counts. The flag is the first, without `DALSTON_`.
+    /// The variables that hold it; the first that is set counts.
     pub variables: &'static [&'static str],
     /// What it is unless set, as text.
     pub default: &'static str,
@@ -13,11 +13,13 @@ pub struct Setting {
     pub secret: bool,
     /// Whether quotes around it have a meaning.
     pub(crate) takes_quotes: bool,
+    /// The name of its flag, where that of its variable is the name of a parameter.
+    flag: Option<&'static str>,
 }
 
 impl Setting {
     const fn new(variables: &'static [&'static str], default: &'static str, meaning: &'static str) -> Self {
-        Self { variables, default, meaning, secret: false, takes_quotes: false }
+        Self { variables, default, meaning, secret: false, takes_quotes: false, flag: None }
     }
 
     const fn secret(self) -> Self {
@@ -26,6 +28,10 @@ impl Setting {
 
     const fn takes_quotes(self) -> Self {
         Self { takes_quotes: true, ..self }
+    }
+
+    const fn flagged(self, flag: &'static str) -> Self {
+        Self { flag: Some(flag), ..self }
     }
 
     /// The variable that names a file with the value of this one; only secrets have it.
@@ -40,6 +46,10 @@ impl Setting {
 
     /// The name of its flag: `listen` of `DALSTON_LISTEN`.
     pub fn flag(&self) -> String {
+        self.flag.map_or_else(|| self.plain_flag(), str::to_owned)
+    }
+
+    fn plain_flag(&self) -> String {
         self.variable().trim_start_matches("DALSTON_").to_ascii_lowercase().replace('_', "-")
     }
 }
@@ -98,6 +108,13 @@ pub const SETTINGS: &[Setting] = &[
         "the key of the HMAC that digests secrets; set it before the first key is made",
     )
     .secret(),
+    // `--scopes` are those of a key.
+    Setting::new(
+        &["DALSTON_SCOPES"],
+        "",
+        "scopes of your own that keys may have beside the built-in ones, comma-separated, at most 100: notes:read,notes:write",
+    )
+    .flagged("own-scopes"),
     Setting::new(&["DALSTON_ADMIN_IDS", "ADMIN_IDS"], "", "chat ids of the administrators, comma-separated"),
     Setting::new(&["TELEGRAM_BOT_TOKEN"], "", "the token of the bot; unset: no bot").secret(),
     Setting::new(&["TELEGRAM_API_URL"], "https://api.telegram.org", "the Bot API server"),

@@ -6,6 +6,7 @@ use crate::{
 };
 use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
 use dalston_limit::Outage;
+use dalston_model::KnownScopes;
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
@@ -38,6 +39,8 @@ pub struct Settings {
     pub memory: Memory,
     /// The folder of the audio.
     pub data_dir: PathBuf,
+    /// The scopes that keys may have.
+    pub scopes: KnownScopes,
     /// The operator's keys.
     pub masters: MasterKeys,
     /// The key of the digest.
@@ -153,7 +156,7 @@ impl Settings {
         });
         let nodes = reader.given("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
         let memory = reader.memory();
-        let masters = reader.masters();
+        let (scopes, masters) = (reader.scopes(), reader.masters());
         let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
             text.parse().ok().filter(|bytes| *bytes > 0)
         });
@@ -174,8 +177,7 @@ impl Settings {
         let public_url = reader.given("DALSTON_PUBLIC_URL", "must be a URL: https://dalston.example.com", base_url);
         let telegram = reader.telegram(public_url.is_some());
         let llm = reader.llm();
-        let workload = reader.workload();
-        let clients = reader.clients();
+        let (workload, clients) = (reader.workload(), reader.clients());
         let warnings = reader.warnings();
         let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
         let mask = Arc::new(reader.mask());
@@ -211,6 +213,7 @@ impl Settings {
                 nodes,
                 memory,
                 data_dir,
+                scopes,
                 masters,
                 pepper,
                 administrators,

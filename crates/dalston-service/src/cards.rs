@@ -37,7 +37,7 @@ impl OwnKeys {
     pub async fn read(&self, holder: &Arc<Holder>) -> ServiceResult<UsedKey> {
         let read_at = self.clock.monotonic();
         let used = self.keys.own(holder).await?;
-        if let Ok(json) = serde_json::to_vec(&KeyView::from(&used)) {
+        if let Ok(json) = serde_json::to_vec(&KeyView::new(&used, self.keys.scopes())) {
             self.cards.insert(holder.id, Card { holder: holder.clone(), read_at, json: json.into() });
         }
         Ok(used)

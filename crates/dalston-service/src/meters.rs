@@ -54,7 +54,7 @@ impl Meters {
     pub async fn limit_key(&self, permit: &Permit<rights::Admin>, id: KeyId, quota: &Quota) -> ServiceResult<Meter> {
         let unknown = || ServiceError::NotFound("API key");
         let key = self.store.key(permit.tenant(), id).await?.ok_or_else(unknown)?.key;
-        if let Some(beyond) = key.scopes.iter().find(|scope| !permit.scopes().grants(*scope)) {
+        if let Some(beyond) = permit.scopes().first_beyond(&key.scopes) {
             return Err(Refusal::InsufficientScope(beyond).into());
         }
         let subject = Subject::Key(key.tenant, id);

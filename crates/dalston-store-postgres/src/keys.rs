@@ -12,7 +12,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use dalston_model::{
-    AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, Tenant, TenantId, Timestamp,
+    AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
     ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
@@ -80,7 +80,7 @@ async fn insert(change: &mut Change<'_>, NewKey { key, digest }: &NewKey) -> sql
         .bind(key.expires_at.map(Moment))
         .bind(key.revoked_at.map(Moment))
         .bind(key.metadata.to_string())
-        .bind(key.scopes.grants(Scope::Admin))
+        .bind(key.scopes.manages())
         .bind(seq)
         .execute(change.conn())
         .await?;
@@ -224,7 +224,7 @@ impl KeyStore for PostgresStore {
                 .bind(after.enabled)
                 .bind(after.expires_at.map(Moment))
                 .bind(after.metadata.to_string())
-                .bind(after.scopes.grants(Scope::Admin))
+                .bind(after.scopes.manages())
                 .bind(seq)
                 .execute(change.conn())
                 .await?;

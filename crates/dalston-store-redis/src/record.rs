@@ -1,13 +1,13 @@
 //! The JSON of a key: the seed's fields as Pydantic writes them, and ours beside them.
 
-use dalston_model::{Actor, Description, Key, KeyId, Metadata, Name, RateLimit, Scope, ScopeSet, Timestamp};
+use dalston_model::{Actor, Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, Scope, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use serde_json::{Map, Value};
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
-/// The scopes that mean something to the Python gateway. It takes any text for a scope, so in a key of its own a word
-/// that only we know was never a right.
+/// The built-in scopes that the Python gateway knows. It takes any text for a scope, so in a key of its own the name of
+/// another one was never a right.
 const SEED_SCOPES: [Scope; 5] = [Scope::JobsRead, Scope::JobsWrite, Scope::Realtime, Scope::Webhooks, Scope::Admin];
 
 /// The JSON of a key.
@@ -60,7 +60,7 @@ impl KeyRecord {
             prefix: key.prefix.clone(),
             name: key.name.to_string(),
             tenant_id: key.tenant.to_string(),
-            scopes: key.scopes.iter().map(|scope| scope.to_string()).collect(),
+            scopes: key.scopes.names().map(str::to_owned).collect(),
             rate_limit: key.rate_limit.map(RateLimit::get).into(),
             created_at: Moment(key.created_at),
             last_used_at: last_used_at.map(Moment),
@@ -82,7 +82,7 @@ impl KeyRecord {
 
     /// The key of a record of ours.
     pub(crate) fn own(self) -> StoreResult<Key> {
-        self.key(&Scope::ALL)
+        self.key(&Scope::BUILT_IN)
     }
 
     /// The key of a record that the Python gateway made.
@@ -90,18 +90,22 @@ impl KeyRecord {
         self.key(&SEED_SCOPES)
     }
 
-    /// That gateway checks nothing that it is given. What is odd is made plain, never wider: words that are no scopes
-    /// go, and where none is left it is no key.
-    fn key(self, known: &[Scope]) -> StoreResult<Key> {
+    /// That gateway checks nothing that it is given. What is odd is made plain, never wider: built-in scopes that it does
+    /// not know go, and names that no key can have; where none is left it is no key. Other names stay.
+    fn key(self, built_in: &[Scope]) -> StoreResult<Key> {
         let odd = || StoreError::corrupt(format_args!("key {}", self.id));
-        let scopes = known.iter().map(|scope| scope.as_str()).filter(|name| self.scopes.iter().any(|s| s == name));
+        let stays = |name: &&str| match Scope::built_in(name) {
+            Some(scope) => built_in.contains(&scope),
+            None => KeyScopes::is_storable(name),
+        };
+        let scopes: BTreeSet<&str> = self.scopes.iter().map(String::as_str).filter(stays).collect();
         Ok(Key {
             id: self.id.parse::<KeyId>().map_err(|_| odd())?,
             tenant: self.tenant_id.parse().map_err(|_| odd())?,
             prefix: self.prefix.clone(),
             name: plain_name(&self.name).ok_or_else(odd)?,
             description: self.description.as_deref().and_then(|text| text.parse::<Description>().ok()),
-            scopes: ScopeSet::parse(scopes).map_err(|_| odd())?,
+            scopes: KeyScopes::named(scopes).map_err(|_| odd())?,
             rate_limit: plain_limit(&self.rate_limit),
             enabled: self.enabled,
             created_at: self.created_at.0,
@@ -207,7 +211,10 @@ mod tests {
     #[test]
     fn what_the_python_gateway_did_not_check_is_never_wider() {
         let scopes = |text| python(text, "null", "x").map(|key| key.scopes.to_string()).ok();
-        assert_eq!(scopes(r#"["platform","worker","jobs:read","jobs:read","Admin"]"#).as_deref(), Some("jobs:read"));
+        assert_eq!(scopes(r#"["platform","worker","jobs:read","jobs:read"]"#).as_deref(), Some("jobs:read"));
+        let unknown =
+            r#"["notes:read","metrics","Admin","jobs:read","notes:read","verify","no word","nоtes","a,b",""]"#;
+        assert_eq!(scopes(unknown).as_deref(), Some("jobs:read,Admin,notes:read"));
         assert_eq!(scopes(r#"["platform"]"#), None);
         assert_eq!(scopes("[]"), None);
         let limit = |text| python(r#"["admin"]"#, text, "x").unwrap().rate_limit.map(RateLimit::get);

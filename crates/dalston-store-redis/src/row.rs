@@ -2,7 +2,7 @@
 
 use crate::audit::AuditArgument;
 use crate::record::{KeyRecord, Seen};
-use dalston_model::{AuditEntry, Key, Scope, TenantId, Timestamp};
+use dalston_model::{AuditEntry, Key, TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult, UsedKey};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
@@ -203,7 +203,7 @@ fn end(key: &Key) -> String {
 
 /// Until when a key counts as a live admin key; `None` when it does not.
 fn admin_until(key: &Key) -> Option<String> {
-    let live = key.enabled && key.revoked_at.is_none() && key.scopes.grants(Scope::Admin);
+    let live = key.enabled && key.revoked_at.is_none() && key.scopes.manages();
     live.then(|| end(key))
 }
 

@@ -1,7 +1,7 @@
 //! Rows as the model has them, and back. What the model does not allow is an error, never a default.
 
 use crate::error::undecodable;
-use dalston_model::{AuditHash, AuditRecord, Key, KeyDigest, RateLimit, Scope, Tenant, Timestamp};
+use dalston_model::{AuditHash, AuditRecord, Key, KeyDigest, RateLimit, Tenant, Timestamp};
 use dalston_store::UsedKey;
 use serde_json::Value;
 use sqlx::{
@@ -126,7 +126,7 @@ pub(crate) fn bind_key<'q>(insert: Statement<'q>, key: &Key) -> Statement<'q> {
         .bind(micros(key.expires_at))
         .bind(micros(key.revoked_at))
         .bind(key.metadata.to_string())
-        .bind(key.scopes.grants(Scope::Admin))
+        .bind(key.scopes.manages())
 }
 
 /// Binds the columns of a key that a patch may change, and `manages`.
@@ -139,7 +139,7 @@ pub(crate) fn bind_patched<'q>(update: Statement<'q>, key: &Key) -> Statement<'q
         .bind(key.enabled)
         .bind(micros(key.expires_at))
         .bind(key.metadata.to_string())
-        .bind(key.scopes.grants(Scope::Admin))
+        .bind(key.scopes.manages())
 }
 
 /// A digest as a column holds it.

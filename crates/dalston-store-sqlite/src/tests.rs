@@ -2,8 +2,8 @@
 
 use crate::{SqliteOptions, SqliteStore};
 use dalston_model::{
-    Actor, AuditEntry, AuditHash, Door, Key, KeyAction, KeyDigest, KeyId, KeyPatch, ManualClock, Metadata, PageRequest,
-    ScopeSet, SeededEntropy, Source, Target, TenantId, Timestamp,
+    Actor, AuditEntry, AuditHash, Door, Key, KeyAction, KeyDigest, KeyId, KeyPatch, KeyScopes, ManualClock, Metadata,
+    PageRequest, SeededEntropy, Source, Target, TenantId, Timestamp,
 };
 use dalston_store::{
     AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyLookup, KeyStorage, KeyStore, Mark, NewKey,
@@ -34,7 +34,7 @@ pub(crate) async fn scratch() -> (TempDir, SqliteStore, Arc<ManualClock>) {
     (folder, store, clock)
 }
 
-pub(crate) fn new_key(seed: u8, scopes: ScopeSet) -> (NewKey, AuditEntry) {
+pub(crate) fn new_key(seed: u8, scopes: KeyScopes) -> (NewKey, AuditEntry) {
     let id = KeyId::new(NOW, &SeededEntropy::new(seed.into())).unwrap();
     let key = Key {
         id,
@@ -65,7 +65,7 @@ fn mode(path: &Path) -> u32 {
 #[tokio::test]
 async fn the_files_are_for_their_owner_only() {
     let (folder, store, _clock) = scratch().await;
-    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    let (new, entry) = new_key(1, KeyScopes::ADMIN);
     store.insert_key(&new, None, &entry).await.unwrap();
     let data = folder.path().join("data");
     assert_eq!(mode(&data), 0o700);
@@ -90,7 +90,7 @@ async fn several_may_open_a_new_file_at_once() {
             .collect();
         for (seed, store) in (1..).zip(opened) {
             let store = store.await.unwrap();
-            let (new, entry) = new_key(seed, ScopeSet::ADMIN);
+            let (new, entry) = new_key(seed, KeyScopes::ADMIN);
             assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
             assert_eq!(store.mark().await.unwrap().seq, u64::from(seed));
             store.probe().await.unwrap();
@@ -116,7 +116,7 @@ async fn opening_waits_for_whoever_writes_a_file_without_a_log() {
 #[tokio::test]
 async fn what_was_written_is_there_after_opening_again() {
     let (folder, store, _clock) = scratch().await;
-    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    let (new, entry) = new_key(1, KeyScopes::ADMIN);
     store.insert_key(&new, None, &entry).await.unwrap();
     let tenants = store.tenants(&PageRequest::default()).await.unwrap();
     assert_eq!(tenants.items[0].created_at, NOW);
@@ -151,7 +151,7 @@ async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
     before.close().await.unwrap();
 
     let store = open(&SqliteOptions { path, ..options(&folder) }).await;
-    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    let (new, entry) = new_key(1, KeyScopes::ADMIN);
     store.insert_key(&new, None, &entry).await.unwrap();
     assert_eq!(store.record(&entry).await, Ok(5_002));
     let records = store.audit_after(4_999, 10).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_writer_beside_us_is_waited_for_until_the_deadline() {
     let (folder, store, _clock) = scratch().await;
     let hasty = SqliteOptions { deadline: Duration::from_millis(50), ..options(&folder) };
     let hasty = open(&hasty).await;
-    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    let (new, entry) = new_key(1, KeyScopes::ADMIN);
 
     let other = store.change().await.unwrap();
     let refused = hasty.insert_key(&new, None, &entry).await;
@@ -239,7 +239,7 @@ async fn a_full_disk_is_an_outage_that_ends() {
     sqlx::query("PRAGMA max_page_count = 1").execute(&store.writer).await.unwrap();
     let mut inserted = 0;
     loop {
-        let (new, entry) = new_key(inserted, ScopeSet::DEFAULT);
+        let (new, entry) = new_key(inserted, KeyScopes::DEFAULT);
         let Err(error) = store.insert_key(&new, None, &entry).await else {
             inserted += 1;
             continue;
@@ -257,9 +257,9 @@ async fn a_full_disk_is_an_outage_that_ends() {
 #[tokio::test]
 async fn a_value_that_cannot_be_is_an_error() {
     let (_folder, store, _clock) = scratch().await;
-    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    let (new, entry) = new_key(1, KeyScopes::ADMIN);
     store.insert_key(&new, None, &entry).await.unwrap();
-    sqlx::query("UPDATE keys SET scopes = 'admin,root'").execute(&store.writer).await.unwrap();
+    sqlx::query("UPDATE keys SET scopes = 'admin,ro ot'").execute(&store.writer).await.unwrap();
     let found = store.find_key(&new.digest).await;
     assert!(matches!(&found, Err(StoreError::Corrupt(why)) if why.contains("scopes")), "{found:?}");
 }
@@ -267,7 +267,7 @@ async fn a_value_that_cannot_be_is_an_error() {
 #[tokio::test]
 async fn a_call_that_is_dropped_leaves_no_lock_behind() {
     let (_folder, store, _clock) = scratch().await;
-    let (new, entry) = new_key(1, ScopeSet::ADMIN);
+    let (new, entry) = new_key(1, KeyScopes::ADMIN);
     store.insert_key(&new, None, &entry).await.unwrap();
     let (tenant, id) = (&new.key.tenant, new.key.id);
     let patch = KeyPatch { rate_limit: Some(None), ..KeyPatch::default() };
@@ -288,7 +288,7 @@ async fn a_call_that_is_dropped_leaves_no_lock_behind() {
 async fn a_database_that_takes_no_more_is_not_ready_until_it_does() {
     let (_folder, mut store, _clock) = scratch().await;
     let add = async |store: &SqliteStore, seed: u8| {
-        let (new, entry) = new_key(seed, ScopeSet::ADMIN);
+        let (new, entry) = new_key(seed, KeyScopes::ADMIN);
         store.insert_key(&new, None, &entry).await
     };
     assert!(matches!(add(&store, 1).await, Ok(InsertKey::Inserted)));

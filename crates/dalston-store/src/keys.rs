@@ -73,8 +73,7 @@ impl Guard {
         if before.revoked_at.is_some() {
             return Some(Objection::Revoked);
         }
-        let beyond = |caller: ScopeSet| before.scopes.iter().find(|scope| !caller.grants(*scope));
-        if let Some(scope) = self.within.and_then(beyond) {
+        if let Some(scope) = self.within.and_then(|caller| caller.first_beyond(&before.scopes)) {
             return Some(Objection::Wider(scope));
         }
         let loses = before.is_live_admin(self.at) && !after.is_live_admin(self.at);

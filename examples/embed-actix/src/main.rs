@@ -4,18 +4,19 @@
 
 use actix_web::{App, HttpServer, web};
 use dalston_actix::{Envelope, Guard, Permitted};
-use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, rights::JobsRead, store::Overlap};
-use std::{env::args, error::Error};
+use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
+
+right!(NotesRead = "notes:read");
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let store = dalston_auth::sqlite::open("keys.db").await?;
-    let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?).product(Product::named("notes")?);
+    let auth = builder.key_prefix("notes_")?.scopes(["notes:read", "notes:write"]).build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
-    let arguments: Vec<String> = args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", name] => {
-            let ask = CreateKey::named(name.parse()?, "jobs:read".parse()?);
+            let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
             println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
         }
         ["rotate", id] => {
@@ -28,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
         }
         ["serve", address] => {
-            let guard = Guard::new(auth.gate().clone(), JobsRead::NEED);
+            let guard = Guard::new(auth.gate().clone(), NotesRead::need());
             let notes = move || web::resource("/notes").get(notes).head(notes).wrap(guard.clone());
             let envelope = Envelope::default().product(auth.gate().product().clone());
             let server = HttpServer::new(move || App::new().service(notes()).wrap(envelope.clone())).bind(address)?;
@@ -41,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Only a caller with `jobs:read` gets here, whose tenant the permit names.
-async fn notes(Permitted(permit): Permitted<JobsRead>) -> String {
+/// Only a caller with `notes:read` gets here, whose tenant the permit names.
+async fn notes(Permitted(permit): Permitted<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.tenant())
 }

@@ -3,19 +3,20 @@
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 
 use axum::{Router, routing::get};
-use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, rights::JobsRead, store::Overlap};
+use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
 use dalston_tower::{ContextLayer, GuardLayer, Permitted};
-use std::{env::args, error::Error, net::SocketAddr};
+
+right!(NotesRead = "notes:read");
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let store = dalston_auth::sqlite::open("keys.db").await?;
-    let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?).product(Product::named("notes")?);
+    let auth = builder.key_prefix("notes_")?.scopes(["notes:read", "notes:write"]).build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
-    let arguments: Vec<String> = args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", name] => {
-            let ask = CreateKey::named(name.parse()?, "jobs:read".parse()?);
+            let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
             println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
         }
         ["rotate", id] => {
@@ -28,11 +29,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
         }
         ["serve", address] => {
-            let guard = GuardLayer::new(auth.gate().clone(), JobsRead::NEED);
+            let guard = GuardLayer::new(auth.gate().clone(), NotesRead::need());
             let app = Router::new().route("/notes", get(notes).layer(guard)).layer(ContextLayer::new(auth.gate()));
             let listener = tokio::net::TcpListener::bind(address).await?;
             println!("{:?}", [listener.local_addr()?]);
-            let app = app.into_make_service_with_connect_info::<SocketAddr>();
+            let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
             axum::serve(listener, app).with_graceful_shutdown(async { _ = tokio::signal::ctrl_c().await }).await?;
         }
         _ => return Err("create NAME, rotate ID, revoke ID, list, or serve ADDRESS".into()),
@@ -41,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Only a caller with `jobs:read` gets here, whose tenant the permit names.
-async fn notes(Permitted(permit): Permitted<JobsRead>) -> String {
+/// Only a caller with `notes:read` gets here, whose tenant the permit names.
+async fn notes(Permitted(permit): Permitted<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.tenant())
 }

@@ -15,9 +15,8 @@ use kit::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::{
-    collection::btree_set,
     prelude::*,
-    sample::select,
+    sample::{select, subsequence},
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Map, Value, json};
@@ -218,7 +217,7 @@ fn one_decision_and_the_same_json_at_every_door_that_a_key_comes_in_by() {
     let doors = tokio.block_on(Doors::open());
     let registry = Registry::new();
     let names: Vec<&'static str> = registry.rows().iter().map(|row| row.name).collect();
-    let scopes = btree_set(select(Scope::ALL.to_vec()), 1..4);
+    let scopes = subsequence(Scope::BUILT_IN.to_vec(), 1..4);
     let mut runner = TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&(scopes, select(names), shapes()), |(scopes, name, shape)| {
         tokio.block_on(async {

@@ -2,7 +2,7 @@
 
 use super::*;
 use async_trait::async_trait;
-use dalston_model::{Clock as _, KeyId, ManualClock, Metadata, ScopeSet, SeededEntropy, TenantId, Timestamp};
+use dalston_model::{Clock as _, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy, TenantId, Timestamp};
 use dalston_store::{StoreError, UsedKey};
 use std::{
     future::poll_fn,
@@ -82,7 +82,7 @@ fn fixture_of(stale: bool, tells_all: bool) -> (Arc<Directory>, Arc<OneKey>, Arc
         prefix: "dk_0123456".to_owned(),
         name: "one".parse().unwrap(),
         description: None,
-        scopes: ScopeSet::DEFAULT,
+        scopes: KeyScopes::DEFAULT,
         rate_limit: None,
         enabled: true,
         created_at: clock.now(),
@@ -101,7 +101,7 @@ fn fixture_of(stale: bool, tells_all: bool) -> (Arc<Directory>, Arc<OneKey>, Arc
         is_down: AtomicBool::new(false),
     });
     let memory = Memory { stale, ..Memory::default() };
-    let directory = Directory::new(store.clone(), clock.clone(), memory);
+    let directory = Directory::new(store.clone(), clock.clone(), Arc::default(), memory);
     hear(&directory);
     (directory, store, clock)
 }
@@ -304,7 +304,7 @@ fn those_that_were_not_used_for_longest_go_first() {
     let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
     let cache = bounded(100);
     let (_, store, _) = fixture(false);
-    let directory = Directory::new(store.clone(), clock, Memory::default());
+    let directory = Directory::new(store.clone(), clock, Arc::default(), Memory::default());
     for number in 0..10_000_u32 {
         let mut digest = [0; 32];
         digest[..4].copy_from_slice(&number.to_be_bytes());

@@ -46,7 +46,7 @@ impl Gate {
     /// A key was changed here, and is now this: the cache forgets it, and its observers are told.
     pub fn key_changed(&self, key: &Key) {
         self.changed(key.id);
-        self.observers.principal_changed(&PrincipalChange::of_key(key, self.now()));
+        self.observers.principal_changed(&PrincipalChange::of_key(key, &self.scopes, self.now()));
     }
 
     /// A key was revoked here: the cache forgets it, and its observers are told.

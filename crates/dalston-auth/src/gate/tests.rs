@@ -4,8 +4,8 @@ use super::*;
 use crate::{Asked, Credential, PrincipalChange, PrincipalObserver, Ticket, credential::Place, rights};
 use allocation_counter::measure;
 use dalston_model::{
-    Actor, AuditEntry, Door, Key, KeyAction, ManualClock, Metadata, Principal, PrincipalKind, RateLimit, ScopeSet,
-    SeededEntropy, SharedEntropy, Target, TenantId,
+    Actor, AuditEntry, Door, Key, KeyAction, KnownScopes, ManualClock, Metadata, Principal, PrincipalKind, RateLimit,
+    ScopeSet, SeededEntropy, SharedEntropy, Target, TenantId,
 };
 use dalston_store::{MemoryStore, NewKey, SharedKeyStorage};
 use serde_json::json;
@@ -54,6 +54,7 @@ impl Fixture {
             limiter: Limiter::new(clock.clone(), None),
             format: KeyFormat::default(),
             product: Product::default(),
+            scopes: KnownScopes::with(["notes:read", "notes:write"]).unwrap(),
             pepper: None,
             masters: MasterKeys::default(),
             administrators,
@@ -69,7 +70,7 @@ impl Fixture {
             prefix: secret.prefix().to_owned(),
             name: "one".parse().unwrap(),
             description: None,
-            scopes: ScopeSet::DEFAULT,
+            scopes: "jobs:read,notes:read,gone:read".parse().unwrap(),
             rate_limit: rate_limit.map(|limit| RateLimit::new(limit).unwrap()),
             enabled: true,
             created_at: clock.now(),
@@ -120,13 +121,16 @@ fn a_request_of_a_key_in_memory_is_admitted_without_an_allocation() {
     let fixture = Fixture::new(Some(1_000_000));
     assert!(fixture.try_enter(Need::Caller).is_none(), "nobody has asked for the key");
     assert!(fixture.enter(Need::Caller).is_ok());
+    let [own, lacking] = ["notes:read", "notes:write"].map(|name| Need::scope(name).unwrap());
     let info = measure(|| {
         for _ in 0..1_000 {
             assert!(fixture.try_enter(Need::Scope(Scope::JobsRead)).is_some_and(|entered| entered.is_ok()));
+            assert!(fixture.try_enter(own).is_some_and(|entered| entered.is_ok()));
+            assert!(fixture.try_enter(lacking).is_some_and(|entered| entered.is_err()));
         }
     });
     assert_eq!((info.count_total, info.bytes_total), (0, 0));
-    assert_eq!(fixture.gate.totals(), Totals { total: 1_001, refused: 0 });
+    assert_eq!(fixture.gate.totals(), Totals { total: 3_001, refused: 1_000 });
 }
 
 #[test]

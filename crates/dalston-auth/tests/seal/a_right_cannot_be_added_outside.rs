@@ -3,7 +3,9 @@ use dalston_auth::{Need, Right};
 enum Everything {}
 
 impl Right for Everything {
-    const NEED: Need = Need::Caller;
+    fn need() -> Need {
+        Need::Caller
+    }
 }
 
 fn main() {}

@@ -26,7 +26,7 @@ impl Command for Whoami {
         let caller = context.permit.caller();
         if let Some(holder) = caller.holder() {
             let used = context.services.own_keys.read(holder).await?;
-            return Ok(Answer::new(KeyView::from(&used).into()));
+            return Ok(Answer::new(KeyView::new(&used, context.services.keys.scopes()).into()));
         }
         Ok(Answer::new(CallerView::keyless(caller)))
     }

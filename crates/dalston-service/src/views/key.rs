@@ -1,4 +1,4 @@
-use dalston_model::{Key, Timestamp};
+use dalston_model::{Key, KnownScopes, Timestamp};
 use dalston_store::UsedKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct KeyView {
     pub description: Option<String>,
     /// The tenant that it belongs to.
     pub tenant_id: String,
-    /// What it may do.
+    /// What it may do; at the end those scopes that nobody knows any more, which allow nothing.
     pub scopes: Vec<String>,
     /// Requests per minute; null is no limit.
     pub rate_limit: Option<u32>,
@@ -41,8 +41,9 @@ pub struct KeyView {
     pub metadata: Map<String, Value>,
 }
 
-impl From<&UsedKey> for KeyView {
-    fn from(used: &UsedKey) -> Self {
+impl KeyView {
+    /// The key, where these scopes are known.
+    pub fn new(used: &UsedKey, known: &KnownScopes) -> Self {
         let Key {
             id,
             tenant,
@@ -64,7 +65,7 @@ impl From<&UsedKey> for KeyView {
             name: name.to_string(),
             description: description.as_ref().map(ToString::to_string),
             tenant_id: tenant.to_string(),
-            scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            scopes: known.shown(scopes),
             rate_limit: rate_limit.map(dalston_model::RateLimit::get),
             enabled: *enabled,
             created_at: *created_at,

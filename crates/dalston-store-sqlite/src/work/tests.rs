@@ -4,7 +4,7 @@ use crate::{
     SqliteOptions, SqliteStore,
     tests::{NOW, new_key, options},
 };
-use dalston_model::{ManualClock, ScopeSet, SeededEntropy, TenantId};
+use dalston_model::{KeyScopes, ManualClock, SeededEntropy, TenantId};
 use dalston_work::{
     JobId, JobOptions, JobStatus, JobStore, Lease, LeaseJobs, Leased, NewSession, OpenSession, QueueStore, SessionId,
     SessionStore, Worker,
@@ -64,7 +64,7 @@ async fn jobs_from_before_the_queue_are_read_and_leased() {
 #[tokio::test]
 async fn lapsed_sessions_and_workers_do_not_pile_up() {
     let (_folder, store, clock) = scratch().await;
-    let (_, entry) = new_key(1, ScopeSet::ADMIN);
+    let (_, entry) = new_key(1, KeyScopes::ADMIN);
     let second = Duration::from_secs(1);
     let worker = |number: u64| Worker {
         id: format!("w{number}").parse().unwrap(),

@@ -78,7 +78,7 @@ pub async fn a_step_that_fails_claims_nothing(fixture: &Fixture) {
     assert_eq!(hand.try_insert(&nowhere, Some(&claim)).await, InsertKey::UnknownTenant);
     let new = hand.key().await;
     let (rotation, narrow) =
-        (Hand::rotation(Duration::ZERO), Guard { within: Some(super::hand::scopes(&["nudge"])), ..hand.guard() });
+        (Hand::rotation(Duration::ZERO), Guard { within: Some(super::hand::within(&["nudge"])), ..hand.guard() });
     let answer = hand.try_rotate(&new.key, &rotation, &narrow, Some(&claim)).await;
     assert!(matches!(answer, RotateKey::Refused(Objection::Wider(_))));
     let stranger = hand.new_key().key;

@@ -2,7 +2,7 @@
 
 use super::{
     Fixture,
-    hand::{Hand, scopes},
+    hand::{Hand, scopes, within},
 };
 use crate::{ChangeKey, Guard, Objection, RevokeKey, RotateKey};
 use dalston_model::{KeyPatch, Scope, TenantId};
@@ -19,7 +19,7 @@ fn disabled() -> KeyPatch {
 pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let tenant = TenantId::default();
-    let within = |names| Guard { within: Some(scopes(names)), ..hand.guard() };
+    let within = |names| Guard { within: Some(within(names)), ..hand.guard() };
     let wider = hand.key_of(&tenant, &["worker", "jobs:read"]).await;
     let callers = [
         (&["admin"][..], Scope::Worker),
@@ -39,6 +39,40 @@ pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
     let guard = within(&["platform"]);
     assert!(matches!(hand.update(&wider.key, &disabled(), &guard).await, ChangeKey::Changed(_)));
     assert_eq!(hand.try_revoke(&wider.key, &within(&["worker", "jobs:read"])).await, RevokeKey::Revoked);
+}
+
+pub async fn a_name_that_nobody_knows_is_within_admin_alone(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let stale = hand.key_of(&TenantId::default(), &["jobs:read", "gone:read"]).await;
+    let refused = Objection::Wider(Scope::Admin);
+    for caller in [&["jobs:read", "jobs:write"][..], &["worker", "metrics", "jobs:read"]] {
+        let guard = Guard { within: Some(within(caller)), ..hand.guard() };
+        assert_eq!(hand.update(&stale.key, &disabled(), &guard).await, ChangeKey::Refused(refused));
+        let answer = hand.try_rotate(&stale.key, &Hand::rotation(Duration::ZERO), &guard, None).await;
+        assert_eq!(answer, RotateKey::Refused(refused));
+        assert_eq!(hand.try_revoke(&stale.key, &guard).await, RevokeKey::Refused(refused));
+    }
+    for caller in ["admin", "platform"] {
+        let guard = Guard { within: Some(within(&[caller])), ..hand.guard() };
+        assert!(matches!(hand.update(&stale.key, &disabled(), &guard).await, ChangeKey::Changed(_)), "{caller}");
+        let answer = hand.try_rotate(&stale.key, &Hand::replacement(Duration::ZERO), &guard, None).await;
+        assert!(matches!(answer, RotateKey::Rotated { .. }), "{caller}");
+    }
+    let admin = Guard { within: Some(within(&["admin"])), keep_admin: true, ..hand.guard() };
+    assert_eq!(hand.try_revoke(&stale.key, &admin).await, RevokeKey::Revoked);
+}
+
+pub async fn a_name_that_nobody_knows_makes_no_admin(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let tenant = TenantId::default();
+    let admin = hand.key_of(&tenant, &["admin", "gone:read"]).await;
+    for name in ["Admin", "gone:admin", "PLATFORM", "admin:"] {
+        hand.key_of(&tenant, &[name]).await;
+    }
+    assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+    let losing = KeyPatch { scopes: Some(scopes(&["gone:read"])), ..KeyPatch::default() };
+    let answer = hand.update(&admin.key, &losing, &keep_admin(&hand)).await;
+    assert_eq!(answer, ChangeKey::Refused(Objection::LastAdmin));
 }
 
 pub async fn the_last_live_admin_is_kept(fixture: &Fixture) {
@@ -134,7 +168,7 @@ pub async fn what_a_guard_refuses_leaves_no_trace(fixture: &Fixture) {
     let hand = Hand::of(fixture);
     let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
     let seq = hand.seq().await;
-    let within = Guard { within: Some(scopes(&["jobs:read"])), ..hand.guard() };
+    let within = Guard { within: Some(within(&["jobs:read"])), ..hand.guard() };
     let rotation = Hand::rotation(Duration::ZERO);
     hand.try_rotate(&admin.key, &rotation, &within, None).await;
     hand.update(&admin.key, &disabled(), &keep_admin(&hand)).await;

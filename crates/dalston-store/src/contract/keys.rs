@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{ChangeKey, InsertKey, Mark, NewKey, Objection, RevokeKey, RotateKey};
 use dalston_model::{
-    Actor, Key, KeyAction, KeyPatch, Metadata, RateLimit, Scope, ScopeSet, Start, Target, TenantId, Timestamp,
+    Actor, Key, KeyAction, KeyPatch, KeyScopes, Metadata, RateLimit, Scope, Start, Target, TenantId, Timestamp,
 };
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn full(hand: &Hand) -> NewKey {
         prefix: "dk_Zz09-_'\"".to_owned(),
         name: "Ünï 'quo\"te' \\ 日本 🎉 %_; DROP TABLE keys; -- ${x} {{y}}".parse().unwrap(),
         description: Some("lines\n\tand 'quotes'\n\u{1f469}\u{1f3fd}".parse().unwrap()),
-        scopes: ScopeSet::parse(Scope::ALL.map(Scope::as_str)).unwrap(),
+        scopes: KeyScopes::named(Scope::BUILT_IN.map(Scope::as_str)).unwrap(),
         rate_limit: Some(RateLimit::new(RateLimit::MAX).unwrap()),
         enabled: false,
         created_by: Some(Actor::Key(hand.key_id())),
@@ -93,7 +93,7 @@ pub async fn a_key_with_nothing_optional_survives(fixture: &Fixture) {
 
 pub async fn every_scope_and_creator_survives(fixture: &Fixture) {
     let hand = Hand::of(fixture);
-    for scope in Scope::ALL {
+    for scope in Scope::BUILT_IN {
         let mut new = hand.new_key();
         new.key.scopes = scopes(&[scope.as_str()]);
         survives(&hand, &new).await;
@@ -104,6 +104,47 @@ pub async fn every_scope_and_creator_survives(fixture: &Fixture) {
         new.key.rate_limit = Some(RateLimit::new(1).unwrap());
         survives(&hand, &new).await;
     }
+}
+
+pub async fn a_scope_that_nobody_knows_survives(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let longest = ["a".repeat(32), "b".repeat(32), "c".repeat(32)].join(":");
+    for names in [&["notes:read"][..], &["zoo", "jobs:read", "Odd.Name/*", "admin", &longest]] {
+        let mut new = hand.new_key();
+        new.key.scopes = scopes(names);
+        survives(&hand, &new).await;
+    }
+    let many: Vec<String> = (0..200).map(|number| format!("gone:s{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).chain(["jobs:read"]).collect();
+    let mut new = hand.new_key();
+    new.key.scopes = scopes(&many);
+    survives(&hand, &new).await;
+}
+
+pub async fn a_scope_that_nobody_knows_stays_through_every_change_but_its_own(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let mut new = full(&hand);
+    new.key.scopes = scopes(&["jobs:read", "gone:read", "Gone"]);
+    hand.insert(&new).await;
+    let patches = [
+        KeyPatch { name: Some("other".parse().unwrap()), ..KeyPatch::default() },
+        KeyPatch { enabled: Some(true), rate_limit: Some(None), ..KeyPatch::default() },
+        KeyPatch { metadata: Some(Metadata::default()), ..KeyPatch::default() },
+    ];
+    for patch in patches {
+        hand.update(&new.key, &patch, &hand.guard()).await;
+        assert_eq!(hand.look(&new.key).await.key.scopes, new.key.scopes, "{patch:?}");
+    }
+    let rotation = Hand::rotation(Duration::from_hours(1));
+    assert_eq!(hand.rotate(&new.key, &rotation).await.key.scopes, new.key.scopes);
+    for digest in [&new.digest, &rotation.digest] {
+        assert_eq!(hand.find(digest).await.key.scopes, new.key.scopes);
+    }
+    let narrower = KeyPatch { scopes: Some(scopes(&["jobs:read", "Gone"])), ..KeyPatch::default() };
+    hand.update(&new.key, &narrower, &hand.guard()).await;
+    assert_eq!(hand.find(&rotation.digest).await.key.scopes, scopes(&["jobs:read", "Gone"]));
+    hand.revoke(&new.key).await;
+    assert_eq!(hand.look(&new.key).await.key.scopes, scopes(&["jobs:read", "Gone"]));
 }
 
 pub async fn an_update_changes_what_it_names_and_nothing_else(fixture: &Fixture) {

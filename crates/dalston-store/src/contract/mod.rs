@@ -61,6 +61,8 @@ macro_rules! contract {
                 every_field_of_a_key_survives,
                 a_key_with_nothing_optional_survives,
                 every_scope_and_creator_survives,
+                a_scope_that_nobody_knows_survives,
+                a_scope_that_nobody_knows_stays_through_every_change_but_its_own,
                 an_update_changes_what_it_names_and_nothing_else,
                 an_update_clears_what_it_says_to_clear,
                 metadata_survives_every_change_of_its_key,
@@ -73,6 +75,8 @@ macro_rules! contract {
             }
             guards {
                 a_wider_key_is_not_changed,
+                a_name_that_nobody_knows_is_within_admin_alone,
+                a_name_that_nobody_knows_makes_no_admin,
                 the_last_live_admin_is_kept,
                 the_last_admin_is_neither_disabled_nor_stripped_nor_ended,
                 an_admin_that_is_not_live_does_not_count,

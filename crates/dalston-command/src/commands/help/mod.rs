@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use view::{CommandView, RouteView};
 
-pub(crate) use view::HelpView;
+pub(crate) use view::{HelpView, Who};
 
 /// List the commands and routes that you may use, with their parameters and an example each.
 #[derive(Deserialize, JsonSchema)]
@@ -40,13 +40,17 @@ impl Command for Help {
 
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let caller = context.permit.caller();
-        let name = match caller.holder() {
-            Some(holder) => context.services.keys.own(holder).await?.key.name.to_string(),
-            None => caller.source().actor.kind().to_owned(),
-        };
-        let room = caller.room().map(|room| format!("{} of {} left", room.remaining, room.limit));
         let principal = Principal { tenant: caller.tenant().clone(), ..caller.principal() };
-        Ok(Answer::new(HelpView::new(context.registry, &principal, &name, room.as_deref())))
+        let who = match caller.holder() {
+            Some(holder) => {
+                let key = context.services.keys.own(holder).await?.key;
+                let scopes = context.services.keys.scopes().shown(&key.scopes);
+                let room = caller.room().map(|room| format!("{} of {} left", room.remaining, room.limit));
+                Who { name: key.name.to_string(), scopes, room }
+            }
+            None => Who::keyless(&principal),
+        };
+        Ok(Answer::new(HelpView::new(context.registry, &principal, &who)))
     }
 }
 

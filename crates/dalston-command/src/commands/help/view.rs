@@ -69,11 +69,11 @@ pub(crate) struct RouteView {
 impl Output for HelpView {}
 
 impl HelpView {
-    /// What the principal may use. `name` is the name of its key, if it has one, and `room` what is left of its minute.
-    pub(crate) fn new(registry: &Registry, principal: &Principal, name: &str, room: Option<&str>) -> Self {
+    /// What the principal may use.
+    pub(crate) fn new(registry: &Registry, principal: &Principal, who: &Who) -> Self {
         let routes = DATA_ROUTES.iter().filter(|route| serves(route, principal));
         Self {
-            caller: who(principal, name, room),
+            caller: who.line(principal),
             commands: registry.of(principal.scopes).map(CommandView::from).collect(),
             routes: routes.map(RouteView::from).collect(),
         }
@@ -144,10 +144,27 @@ fn scope(need: Need) -> Option<String> {
     }
 }
 
-/// One line about the caller.
-fn who(principal: &Principal, name: &str, room: Option<&str>) -> String {
-    let limit = room.unwrap_or("no limit");
-    let scopes = principal.scopes.to_string();
-    let scopes = if scopes.is_empty() { "none" } else { &scopes };
-    format!("{name}, tenant {}, scopes {scopes}, {limit}", principal.tenant)
+/// What is told of the caller.
+pub(crate) struct Who {
+    /// The name of its key, if it has one.
+    pub(crate) name: String,
+    /// The names of its scopes.
+    pub(crate) scopes: Vec<String>,
+    /// What is left of its minute.
+    pub(crate) room: Option<String>,
+}
+
+impl Who {
+    /// A principal that is no key.
+    pub(crate) fn keyless(principal: &Principal) -> Self {
+        let scopes = principal.scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
+        Self { name: principal.actor.kind().to_owned(), scopes, room: None }
+    }
+
+    /// It in a line.
+    fn line(&self, principal: &Principal) -> String {
+        let limit = self.room.as_deref().unwrap_or("no limit");
+        let scopes = if self.scopes.is_empty() { "none" } else { &self.scopes.join(",") };
+        format!("{}, tenant {}, scopes {scopes}, {limit}", self.name, principal.tenant)
+    }
 }

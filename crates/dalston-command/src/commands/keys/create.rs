@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute};
 use dalston_auth::{CreateKey, Ends, rights};
-use dalston_model::{Description, Metadata, Name, RateLimit, ScopeSet, TenantId, Timestamp};
-use dalston_service::{IssuedSecret, KeyView, ServiceError, ServiceResult};
+use dalston_model::{Description, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
+use dalston_service::{IssuedSecret, KeyView, ServiceError, ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) struct Create {
     /// What it may do. Unless told: jobs:read, jobs:write, realtime.
     #[serde(default = "super::default_scopes")]
     #[schemars(with = "super::Scopes")]
-    scopes: ScopeSet,
+    scopes: KeyScopes,
     /// Requests per minute, 1 to 1000000; null for no limit.
     #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
     rate_limit: Option<RateLimit>,
@@ -50,6 +50,10 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/auth/keys");
     const EXAMPLE: &'static str = "name=\"Read only\" scopes=jobs:read";
 
+    fn check(&self, services: &Services) -> ServiceResult<()> {
+        Ok(services.keys.check_scopes(&self.scopes)?)
+    }
+
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let ends = match (self.expires_at, self.expires_in_seconds) {
             (None, None) => Ends::Never,
@@ -74,7 +78,7 @@ impl Command for Create {
             tenant: tenant.map_err(|_| ServiceError::NotFound("Tenant"))?,
         };
         let minted = context.services.keys.create(&context.permit, ask, context.repeat.as_ref()).await?;
-        let view = KeyView::from(&minted.key);
+        let view = KeyView::new(&minted.key, context.services.keys.scopes());
         Ok(Answer { secret: Some(IssuedSecret::key(&minted.key.key, minted.secret)), ..Answer::new(view) })
     }
 }

@@ -23,6 +23,6 @@ impl Command for Get {
 
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let used = context.services.keys.get(&context.permit, super::key_id(&self.key_id)?).await?;
-        Ok(Answer::new(KeyView::from(&used)))
+        Ok(Answer::new(KeyView::new(&used, context.services.keys.scopes())))
     }
 }

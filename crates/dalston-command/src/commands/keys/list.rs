@@ -57,6 +57,10 @@ impl Command for List {
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.keys.list(&context.permit, &request, self.include_revoked).await?;
-        Ok(Answer::list(page, |used| Cursor::of(used.key.created_at, &used.key.id)))
+        Ok(Answer::list_as(
+            page,
+            |used| KeyView::new(used, context.services.keys.scopes()),
+            |used| Cursor::of(used.key.created_at, &used.key.id),
+        ))
     }
 }

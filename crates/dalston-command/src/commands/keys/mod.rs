@@ -10,12 +10,13 @@ pub(crate) mod rotate;
 pub(crate) mod update;
 pub(crate) mod usage;
 
-use dalston_model::{KeyId, ScopeSet};
+use crate::schema::SCOPE;
+use dalston_model::{KeyId, KeyScopes};
 use dalston_service::{ServiceError, ServiceResult};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// The schema of a list of scopes: names from the closed set.
+/// The schema of a list of scopes: the names that are known, which are put in when the table of commands is made.
 pub(crate) struct Scopes;
 
 impl JsonSchema for Scopes {
@@ -24,9 +25,8 @@ impl JsonSchema for Scopes {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = dalston_model::Scope::ALL.into_iter().map(dalston_model::Scope::as_str).collect();
         json_schema!({
-            "type": "array", "items": {"type": "string", "enum": names}, "minItems": 1, "uniqueItems": true,
+            "type": "array", "items": {"type": "string", "format": SCOPE}, "minItems": 1, "uniqueItems": true,
         })
     }
 }
@@ -37,6 +37,6 @@ pub(crate) fn key_id(text: &str) -> ServiceResult<KeyId> {
 }
 
 /// Scopes where they are left out.
-pub(crate) fn default_scopes() -> ScopeSet {
-    ScopeSet::DEFAULT
+pub(crate) fn default_scopes() -> KeyScopes {
+    KeyScopes::DEFAULT
 }

@@ -1,6 +1,6 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
 use dalston_auth::rights;
-use dalston_service::{IssuedSecret, Overlap, RotatedKeyView, ServiceError, ServiceResult};
+use dalston_service::{IssuedSecret, KeyView, Overlap, RotatedKeyView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -41,7 +41,8 @@ impl Command for Rotate {
         let overlap = Overlap { length, end_running: self.end_overlap };
         let rotated = context.services.keys.rotate(&context.permit, id, overlap, context.repeat.as_ref()).await?;
         let key = &rotated.key;
-        let output = RotatedKeyView { key: key.into(), previous_expires_at: rotated.previous_expires_at };
+        let view = KeyView::new(key, context.services.keys.scopes());
+        let output = RotatedKeyView { key: view, previous_expires_at: rotated.previous_expires_at };
         Ok(Answer { secret: Some(IssuedSecret::key(&key.key, rotated.secret)), ..Answer::new(output) })
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::rights;
-use dalston_model::{Description, KeyPatch, Metadata, Name, RateLimit, ScopeSet, Timestamp};
-use dalston_service::{KeyView, ServiceResult};
+use dalston_model::{Description, KeyPatch, KeyScopes, Metadata, Name, RateLimit, Timestamp};
+use dalston_service::{KeyView, ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,10 +19,10 @@ pub(crate) struct Update {
     #[schemars(with = "Option<String>", length(max = 1000))]
     #[serde(default, deserialize_with = "given")]
     description: Option<Option<Description>>,
-    /// New scopes.
+    /// New scopes, in place of all that it has.
     #[schemars(with = "Option<super::Scopes>", extend("type" = "array"))]
     #[serde(default, deserialize_with = "given")]
-    scopes: Option<ScopeSet>,
+    scopes: Option<KeyScopes>,
     /// Requests per minute, 1 to 1000000, or null for no limit.
     #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
     #[serde(default, deserialize_with = "given")]
@@ -51,6 +51,10 @@ impl Command for Update {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d rate_limit=600";
 
+    fn check(&self, services: &Services) -> ServiceResult<()> {
+        self.scopes.as_ref().map_or(Ok(()), |scopes| Ok(services.keys.check_scopes(scopes)?))
+    }
+
     async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
         let patch = KeyPatch {
             name: self.name,
@@ -62,6 +66,6 @@ impl Command for Update {
             metadata: self.metadata,
         };
         let used = context.services.keys.update(&context.permit, super::key_id(&self.key_id)?, &patch).await?;
-        Ok(Answer::new(KeyView::from(&used)))
+        Ok(Answer::new(KeyView::new(&used, context.services.keys.scopes())))
     }
 }

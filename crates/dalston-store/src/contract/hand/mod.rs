@@ -7,8 +7,8 @@ use crate::{
 };
 use dalston_model::{
     Action, Actor, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Key, KeyAction, KeyDigest, KeyId, KeyPatch,
-    ManualClock, Metadata, NodeId, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet, Source, Start, Target, Tenant,
-    TenantId, Timestamp, UsageDelta, UsageStep,
+    KeyScopes, ManualClock, Metadata, NodeId, OsEntropy, PageLimit, PageRequest, Refused, ScopeSet, Source, Start,
+    Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -29,8 +29,13 @@ pub fn digest() -> KeyDigest {
 }
 
 /// The scopes of these names.
-pub fn scopes(names: &[&str]) -> ScopeSet {
-    ScopeSet::parse(names.iter().copied()).unwrap()
+pub fn scopes(names: &[&str]) -> KeyScopes {
+    KeyScopes::named(names.iter().copied()).unwrap()
+}
+
+/// What a caller with built-in scopes of these names may do.
+pub fn within(names: &[&str]) -> ScopeSet {
+    scopes(names).built_in()
 }
 
 /// The page of so many items from there on.

@@ -1,0 +1,78 @@
+//! What a caller may do: scopes as bits.
+
+use crate::{KeyScopes, OwnScope, Scope};
+use std::fmt;
+
+/// The scopes of a caller: those of its key that somebody knows, or those of whoever needs no key. 128 bits, read without
+/// a lock or an allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+// Bytes: a `u128` would be aligned to 16, and widen what holds the set.
+pub struct ScopeSet([u8; 16]);
+
+impl ScopeSet {
+    /// `admin` alone.
+    pub const ADMIN: Self = Self::of(Scope::Admin.bit());
+    /// `platform` alone.
+    pub const PLATFORM: Self = Self::of(Scope::Platform.bit());
+    /// None: a guest.
+    pub const NONE: Self = Self::of(0);
+
+    const fn of(bits: u128) -> Self {
+        Self(bits.to_le_bytes())
+    }
+
+    const fn bits(self) -> u128 {
+        u128::from_le_bytes(self.0)
+    }
+
+    /// Whether a holder of this set may do what `scope` allows.
+    pub const fn grants(self, scope: Scope) -> bool {
+        self.bits() & scope.granted_by() != 0
+    }
+
+    /// The first scope of a key that goes beyond a holder of this set, if there is one: nobody gives, or takes over, what
+    /// they do not have. A name that nobody knows may be named again, and `admin` includes it then: so it does now.
+    pub fn first_beyond(self, key: &KeyScopes) -> Option<Scope> {
+        let own = key.own().map(|name| OwnScope::find(name).map_or(Scope::Admin, Scope::Own));
+        key.built_in().iter().chain(own).find(|scope| !self.grants(*scope))
+    }
+
+    /// The set with one more scope.
+    #[must_use]
+    pub const fn with(self, scope: Scope) -> Self {
+        Self::of(self.bits() | scope.bit())
+    }
+
+    /// Whether `scope` itself is in the set, not merely included in another.
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.bits() & scope.bit() != 0
+    }
+
+    /// The scopes in the set: the built-in ones in their order, then the others by name.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        let mut own: Vec<Scope> = (0..).map_while(OwnScope::numbered).map(Scope::Own).collect();
+        own.retain(|scope| self.contains(*scope));
+        own.sort_unstable_by_key(|scope| scope.as_str());
+        Scope::BUILT_IN.into_iter().filter(move |scope| self.contains(*scope)).chain(own)
+    }
+}
+
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        scopes.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// The names with a comma between.
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.iter().map(Scope::as_str).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl fmt::Debug for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
