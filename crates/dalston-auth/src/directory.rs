@@ -7,7 +7,7 @@ use crate::{
     striped::Striped,
 };
 use dalston_model::{Key, KeyDigest, KeyState, KnownScopes, SharedClock, TenantId};
-use dalston_store::{Found, KeyLookup, KeyStore, StoreResult};
+use dalston_store::{Found, KeyLookup, StoreResult};
 use futures_util::{FutureExt, future::BoxFuture};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, UnitWeighter,

@@ -5,16 +5,16 @@
 use actix_web::{App, HttpServer, web};
 use dalston_actix::{Envelope, Guard, Permitted};
 use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
+use std::{env, error::Error};
 
 right!(NotesRead = "notes:read");
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?).product(Product::named("notes")?);
-    let auth = builder.key_prefix("notes_")?.scopes(["notes:read", "notes:write"]).build()?;
+async fn main() -> Result<(), Box<dyn Error>> {
+    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?);
+    let auth = builder.product(Product::named("notes")?).key_prefix("notes_")?.scopes(["notes:read"]).build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match env::args().skip(1).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", name] => {
             let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
             println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());

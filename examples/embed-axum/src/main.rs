@@ -5,16 +5,16 @@
 use axum::{Router, routing::get};
 use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
 use dalston_tower::{ContextLayer, GuardLayer, Permitted};
+use std::{env, error::Error, net::SocketAddr};
 
 right!(NotesRead = "notes:read");
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?).product(Product::named("notes")?);
-    let auth = builder.key_prefix("notes_")?.scopes(["notes:read", "notes:write"]).build()?;
+async fn main() -> Result<(), Box<dyn Error>> {
+    let builder = Auth::builder(dalston_auth::sqlite::open("keys.db").await?);
+    let auth = builder.product(Product::named("notes")?).key_prefix("notes_")?.scopes(["notes:read"]).build()?;
     let (keys, background) = (auth.keys(), auth.spawn());
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match env::args().skip(1).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", name] => {
             let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
             println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let app = Router::new().route("/notes", get(notes).layer(guard)).layer(ContextLayer::new(auth.gate()));
             let listener = tokio::net::TcpListener::bind(address).await?;
             println!("{:?}", [listener.local_addr()?]);
-            let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
+            let app = app.into_make_service_with_connect_info::<SocketAddr>();
             axum::serve(listener, app).with_graceful_shutdown(async { _ = tokio::signal::ctrl_c().await }).await?;
         }
         _ => return Err("create NAME, rotate ID, revoke ID, list, or serve ADDRESS".into()),

@@ -20,7 +20,7 @@ struct Service {
 impl Service {
     fn new() -> Self {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
-        Self { store: Arc::new(MemoryStore::new(clock.clone())), clock }
+        Self { store: Arc::new(<MemoryStore>::new(clock.clone())), clock }
     }
 
     /// The service as it runs with scopes of these names.
