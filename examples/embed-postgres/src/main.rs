@@ -2,6 +2,7 @@
 //! `embed-postgres serve 127.0.0.1:8080`, with the address of the database in `DATABASE_URL`.
 
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
+#![expect(clippy::disallowed_methods, reason = "the environment is read in main")]
 
 use actix_web::{App, HttpServer, web};
 use dalston_actix::{Envelope, Guard, Permitted};
