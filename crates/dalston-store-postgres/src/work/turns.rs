@@ -3,7 +3,7 @@
 use super::row::{self, job_columns, queued_job_columns};
 use crate::{lease::Lease as Session, moment::Moment};
 use dalston_model::{TenantId, Timestamp};
-use dalston_work::{Lease, LeaseJobs, Leased};
+use dalston_work::{Lease, LeaseJobs, Leased, Turn, Turns};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use uuid::Uuid;
@@ -52,13 +52,11 @@ const NOTE: &str = "
     INSERT INTO turns (tenant_id, turn) SELECT * FROM unnest($1::text[], $2::bigint[])
     ON CONFLICT (tenant_id) DO UPDATE SET turn = excluded.turn";
 
-/// A tenant that has due jobs.
-struct Waiting {
-    busy: u64,
-    turn: i64,
-    /// Oldest first.
-    due: VecDeque<(Timestamp, Uuid)>,
-}
+/// A job that waits: when it was made, and its id.
+type Due = (Timestamp, Uuid);
+
+/// A tenant that has due jobs: how many are running, its last turn, and the jobs, oldest first.
+type Waiting = (u64, u64, VecDeque<Due>);
 
 /// Leases the jobs whose turn it is, in the order of their turns.
 pub(crate) async fn lease(session: &mut Session, ask: &LeaseJobs, now: Option<Moment>) -> sqlx::Result<Vec<Leased>> {
@@ -67,7 +65,7 @@ pub(crate) async fn lease(session: &mut Session, ask: &LeaseJobs, now: Option<Mo
     }
     let mut transaction = session.begin().await?;
     let last: i64 = sqlx::query_scalar(LOCK).fetch_one(&mut *transaction).await?;
-    let chosen = choose(waiting(&mut transaction, ask, now).await?, ask);
+    let chosen = choose(waiting(&mut transaction, ask, now).await?, ask, last.unsigned_abs());
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
@@ -90,33 +88,34 @@ async fn waiting(
     conn: &mut PgConnection,
     ask: &LeaseJobs,
     now: Option<Moment>,
-) -> sqlx::Result<BTreeMap<String, Waiting>> {
+) -> sqlx::Result<BTreeMap<TenantId, Waiting>> {
     let query = sqlx::query(WAITING).bind(now).bind(i64::from(ask.limit.min(ask.per_tenant)));
     let but: Vec<&str> = ask.but.iter().map(TenantId::as_str).collect();
     let rows = query.bind(i64::from(ask.per_tenant)).bind(but).fetch_all(conn).await?;
     let mut waiting = BTreeMap::new();
     for row in rows {
-        let (busy, turn) = (row::count(&row, "busy")?, row.try_get("turn")?);
-        let tenant = waiting.entry(row.try_get("tenant_id")?);
-        let tenant = tenant.or_insert_with(|| Waiting { busy, turn, due: VecDeque::new() });
-        tenant.due.push_back((row::time(&row, "created_at")?, row.try_get("id")?));
+        let (busy, turn) = (row::count(&row, "busy")?, row::count(&row, "turn")?);
+        let tenant = waiting.entry(row::parsed(&row, "tenant_id")?);
+        let (.., due) = tenant.or_insert_with(|| (busy, turn, VecDeque::new()));
+        due.push_back((row::time(&row, "created_at")?, row.try_get("id")?));
     }
     Ok(waiting)
 }
 
-/// The jobs that are leased, turn for turn: the tenant with the fewest running, then the one that was served longest
-/// ago, then the oldest job.
-fn choose(mut waiting: BTreeMap<String, Waiting>, ask: &LeaseJobs) -> Vec<Uuid> {
+/// The jobs that are leased, turn for turn.
+fn choose(mut waiting: BTreeMap<TenantId, Waiting>, ask: &LeaseJobs, last: u64) -> Vec<Uuid> {
+    let mut turns = Turns::new(ask, last);
+    for (tenant, (running, served, due)) in &mut waiting {
+        let Some(job) = due.pop_front() else { continue };
+        turns.wait(Turn { tenant: tenant.clone(), running: *running, served: *served, job });
+    }
     let mut chosen = Vec::new();
-    let mut serving = waiting.values().map(|it| it.turn).max().unwrap_or_default();
     for _ in 0..ask.limit {
-        let open = waiting.values_mut().filter(|it| it.busy < u64::from(ask.per_tenant));
-        let open = open.filter_map(|it| it.due.front().copied().map(|first| ((it.busy, it.turn, first), it)));
-        let Some((_, tenant)) = open.min_by_key(|(order, _)| *order) else { break };
-        serving += 1;
-        tenant.busy += 1;
-        tenant.turn = serving;
-        chosen.extend(tenant.due.pop_front().map(|(_, id)| id));
+        let Some((Turn { tenant, running, job: (_, id), .. }, number)) = turns.serve() else { break };
+        chosen.push(id);
+        if let Some(next) = waiting.get_mut(&tenant).and_then(|(.., due)| due.pop_front()) {
+            turns.again(tenant, running, number, next);
+        }
     }
     chosen
 }

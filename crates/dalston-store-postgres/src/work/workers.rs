@@ -3,7 +3,7 @@
 use super::row;
 use crate::{change::Change, lease::Lease, moment::Moment};
 use dalston_model::{AuditEntry, TenantId};
-use dalston_work::{NewSession, Worker, WorkerId, WorkerLoad};
+use dalston_work::{NewSession, Slots, Worker, WorkerId, WorkerLoad};
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use std::{collections::HashMap, time::Duration};
 
@@ -115,19 +115,14 @@ pub(crate) async fn choose(
     }
     sqlx::query(LOCK_SLOTS).execute(&mut *conn).await?;
     let query = sqlx::query(SLOTS).bind(workers.iter().map(|worker| worker.id.as_str()).collect::<Vec<_>>()).bind(now);
-    let taken: HashMap<String, u64> =
+    let taken: HashMap<String, u32> =
         query.try_map(|row| slots(&row)).fetch_all(&mut *conn).await?.into_iter().collect();
-    let load = |worker: &Worker| taken.get(worker.id.as_str()).copied().unwrap_or_default();
     let own = shares(conn, session, now).await?;
-    workers.retain(|worker| {
-        let own = own.get(worker.id.as_str()).copied().unwrap_or_default();
-        load(worker) < u64::from(worker.capacity) && own < u64::from(worker.share(session.is_one_of_several))
-    });
-    // a/b < c/d without fractions.
-    Ok(workers.into_iter().min_by(|a, b| {
-        let (left, right) = (load(a) * u64::from(b.capacity), load(b) * u64::from(a.capacity));
-        left.cmp(&right).then_with(|| a.id.cmp(&b.id))
-    }))
+    let of =
+        |counts: &HashMap<String, u32>, worker: &Worker| counts.get(worker.id.as_str()).copied().unwrap_or_default();
+    let slots =
+        workers.into_iter().map(|worker| Slots { taken: of(&taken, &worker), of_tenant: of(&own, &worker), worker });
+    Ok(Slots::choose(slots, session, except))
 }
 
 /// The sessions of the tenant at each worker, where the tenant has a share only.
@@ -135,7 +130,7 @@ async fn shares(
     conn: &mut PgConnection,
     session: &NewSession,
     now: Option<Moment>,
-) -> sqlx::Result<HashMap<String, u64>> {
+) -> sqlx::Result<HashMap<String, u32>> {
     if !session.is_one_of_several {
         return Ok(HashMap::new());
     }
@@ -143,8 +138,8 @@ async fn shares(
     Ok(query.try_map(|row| slots(&row)).fetch_all(conn).await?.into_iter().collect())
 }
 
-fn slots(row: &PgRow) -> sqlx::Result<(String, u64)> {
-    Ok((row.try_get("worker_id")?, row::count(row, "count")?))
+fn slots(row: &PgRow) -> sqlx::Result<(String, u32)> {
+    Ok((row.try_get("worker_id")?, row::narrow(row, "count")?))
 }
 
 async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<Moment>) -> sqlx::Result<Option<Worker>> {

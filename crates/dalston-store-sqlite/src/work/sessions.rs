@@ -5,7 +5,9 @@ use crate::{SqliteStore, feed, row};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId, Timestamp};
 use dalston_store::StoreResult;
-use dalston_work::{Excess, NewSession, OpenSession, QuotaKind, SessionId, SessionStore, Worker, WorkerId, WorkerLoad};
+use dalston_work::{
+    Excess, NewSession, OpenSession, QuotaKind, SessionId, SessionStore, Slots, Worker, WorkerId, WorkerLoad,
+};
 use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 use std::{
@@ -87,27 +89,6 @@ async fn shares(
     Ok(shares.fetch_all(change).await?.into_iter().collect())
 }
 
-/// Of workers by name, the first with the least load that serves the session and has room, also for the tenant that has
-/// these sessions already.
-fn choose(
-    workers: Vec<WorkerLoad>,
-    session: &NewSession,
-    except: &[WorkerId],
-    own: &HashMap<String, u32>,
-) -> Option<Worker> {
-    let fits = |it: &WorkerLoad| {
-        let own = own.get(it.worker.id.as_str()).copied().unwrap_or_default();
-        it.sessions < it.worker.capacity
-            && own < it.worker.share(session.is_one_of_several)
-            && it.worker.serves(&session.tenant, &session.model, &session.language)
-            && !except.contains(&it.worker.id)
-    };
-    // a/b < c/d without fractions.
-    let share = |it: &WorkerLoad, other: &WorkerLoad| u64::from(it.sessions) * u64::from(other.worker.capacity);
-    let open = workers.into_iter().filter(fits);
-    open.min_by(|left, right| share(left, right).cmp(&share(right, left))).map(|it| it.worker)
-}
-
 /// Whether the session would be one too many.
 async fn crowded(change: &mut SqliteConnection, session: &NewSession, now: Timestamp) -> sqlx::Result<Option<Excess>> {
     for bound in meter::bounds(change, &session.tenant, session.key, QuotaKind::Streams).await? {
@@ -182,8 +163,12 @@ impl SessionStore for SqliteStore {
             if let Some(excess) = crowded(&mut change, session, now).await? {
                 return Ok(OpenSession::Excess(excess));
             }
-            let own_sessions = shares(&mut change, session, now).await?;
-            let worker = choose(workers(&mut *change, now).await?, session, except, &own_sessions);
+            let shares = shares(&mut change, session, now).await?;
+            let slots = workers(&mut *change, now).await?.into_iter().map(|WorkerLoad { worker, sessions, .. }| {
+                let of_tenant = shares.get(worker.id.as_str()).copied().unwrap_or_default();
+                Slots { worker, taken: sessions, of_tenant }
+            });
+            let worker = Slots::choose(slots, session, except);
             if worker.is_none() && !own {
                 return Ok(OpenSession::NoCapacity);
             }

@@ -1,11 +1,11 @@
 //! Whose job comes next: every tenant has its turn.
 
 use super::queued::{self, Queued, queued_columns};
+use crate::row;
 use dalston_model::Timestamp;
-use dalston_work::LeaseJobs;
+use dalston_work::{LeaseJobs, Turn, Turns};
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use std::collections::BTreeSet;
 
 /// Those that waited for their time, and whose time has come.
 pub(crate) const WAKE: &str =
@@ -38,62 +38,40 @@ pub(crate) const LAST_TURN: &str = "SELECT ifnull(max(turn), 0) FROM turns";
 
 const SERVE: &str = "INSERT OR REPLACE INTO turns (turn, tenant_id) VALUES (?, ?)";
 
-/// A tenant's place in the order, and the job that it is there with.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn {
-    running: u32,
-    /// The number of its last turn.
-    served: i64,
-    since: i64,
-    job: String,
-    tenant: String,
-}
+/// A job that waits: when it was made, and its id.
+type Waiting = (i64, String);
 
-fn turn(row: &SqliteRow) -> sqlx::Result<Turn> {
+fn turn(row: &SqliteRow) -> sqlx::Result<Turn<Waiting>> {
     Ok(Turn {
+        tenant: row::parsed(row, "tenant")?,
         running: row.try_get("running")?,
         served: row.try_get("served")?,
-        since: row.try_get("since")?,
-        job: row.try_get("job")?,
-        tenant: row.try_get("tenant")?,
+        job: waiting(row)?,
     })
 }
 
-/// The first tenants of the order. More than there are jobs to give cannot have a turn: a turn only puts its tenant back.
-async fn turns(change: &mut SqliteConnection, ask: &LeaseJobs) -> sqlx::Result<BTreeSet<Turn>> {
-    let mut turns = BTreeSet::new();
-    let mut ready = sqlx::query(READY).try_map(|row| turn(&row)).fetch(change);
-    while let Some(turn) = ready.try_next().await? {
-        if turn.running >= ask.per_tenant || ask.but.iter().any(|it| it.as_str() == turn.tenant) {
-            continue;
-        }
-        turns.insert(turn);
-        if turns.len() > usize::try_from(ask.limit).unwrap_or(usize::MAX) {
-            turns.pop_last();
-        }
-    }
-    Ok(turns)
+fn waiting(row: &SqliteRow) -> sqlx::Result<Waiting> {
+    Ok((row.try_get("since")?, row.try_get("job")?))
 }
 
 /// Leases jobs, turn by turn.
 pub(crate) async fn lease(change: &mut SqliteConnection, ask: &LeaseJobs, now: Timestamp) -> sqlx::Result<Vec<Queued>> {
     sqlx::query(WAKE).bind(now.as_micros()).execute(&mut *change).await?;
-    let mut turns = turns(change, ask).await?;
-    let mut last: i64 = sqlx::query_scalar(LAST_TURN).fetch_one(&mut *change).await?;
+    let mut turns = Turns::new(ask, sqlx::query_scalar(LAST_TURN).fetch_one(&mut *change).await?);
+    let mut ready = sqlx::query(READY).try_map(|row| turn(&row)).fetch(&mut *change);
+    while let Some(turn) = ready.try_next().await? {
+        turns.wait(turn);
+    }
+    drop(ready);
     let mut leased = Vec::new();
     for _ in 0..ask.limit {
-        let Some(Turn { running, tenant, job, .. }) = turns.pop_first() else { break };
+        let Some((Turn { tenant, running, job: (_, job), .. }, number)) = turns.serve() else { break };
         let lease = sqlx::query(LEASE).bind(now.as_micros()).bind(now.plus(ask.ttl).as_micros()).bind(job);
         leased.push(lease.try_map(|row| queued::queued(&row)).fetch_one(&mut *change).await?);
-        last += 1;
-        sqlx::query(SERVE).bind(last).bind(tenant.as_str()).execute(&mut *change).await?;
-        if running + 1 >= ask.per_tenant {
-            continue;
-        }
-        let oldest = sqlx::query(OLDEST).bind(tenant.as_str());
-        let oldest = oldest.try_map(|row: SqliteRow| Ok((row.try_get("job")?, row.try_get("since")?)));
-        if let Some((job, since)) = oldest.fetch_optional(&mut *change).await? {
-            turns.insert(Turn { running: running + 1, served: last, since, job, tenant });
+        sqlx::query(SERVE).bind(row::count(number)).bind(tenant.as_str()).execute(&mut *change).await?;
+        let oldest = sqlx::query(OLDEST).bind(tenant.as_str()).try_map(|row| waiting(&row));
+        if let Some(job) = oldest.fetch_optional(&mut *change).await? {
+            turns.again(tenant, running, number, job);
         }
     }
     Ok(leased)

@@ -2,8 +2,8 @@
 
 use super::{MemoryStore, Queued, State};
 use crate::{
-    Beat, FinishJob, Job, JobId, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, ended_entry, ended_event,
-    lapse,
+    Beat, FinishJob, Job, JobId, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, Turn, Turns, ended_entry,
+    ended_event, lapse,
 };
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
@@ -40,24 +40,22 @@ impl State<'_> {
         (counts && matches!(job.status, JobStatus::Running | JobStatus::Cancelling)).then_some(job)
     }
 
-    /// The job that is leased next.
-    fn next(&self, ask: &LeaseJobs, now: Timestamp) -> Option<JobId> {
-        let mut running = HashMap::<&TenantId, u32>::new();
-        for job in self.work.jobs.values() {
-            if matches!(job.status, JobStatus::Running | JobStatus::Cancelling) {
-                *running.entry(&job.tenant).or_default() += 1;
+    /// The due jobs of each tenant, the oldest last.
+    fn due(&self, now: Timestamp) -> HashMap<TenantId, Vec<(Timestamp, JobId)>> {
+        let mut due = HashMap::<TenantId, Vec<_>>::new();
+        for job in self.work.jobs.values().filter(|job| job.status == JobStatus::Pending) {
+            if self.work.queue.get(&job.id).is_none_or(|queued| queued.due_at <= now) {
+                due.entry(job.tenant.clone()).or_default().push((job.created_at, job.id));
             }
         }
-        let due = |job: &&Job| {
-            let is_ready = job.status == JobStatus::Pending && !ask.but.contains(&job.tenant);
-            is_ready && self.work.queue.get(&job.id).is_none_or(|queued| queued.due_at <= now)
-        };
-        let order = |job: &Job| {
-            let busy = running.get(&job.tenant).copied().unwrap_or_default();
-            (busy, self.work.served.get(&job.tenant).copied().unwrap_or_default(), job.created_at, job.id)
-        };
-        let open = self.work.jobs.values().filter(due).map(|job| (order(job), job.id));
-        open.filter(|((busy, ..), _)| *busy < ask.per_tenant).min().map(|(_, id)| id)
+        due.values_mut().for_each(|jobs| jobs.sort_by_key(|job| Reverse(*job)));
+        due
+    }
+
+    fn running(&self, tenant: &TenantId) -> u64 {
+        let is_running = |job: &&Job| matches!(job.status, JobStatus::Running | JobStatus::Cancelling);
+        let running = self.work.jobs.values().filter(|job| job.tenant == *tenant).filter(is_running).count();
+        u64::try_from(running).unwrap_or(u64::MAX)
     }
 }
 
@@ -67,8 +65,15 @@ impl QueueStore for MemoryStore {
         let now = self.time();
         let mut state = State::of(self);
         let mut leased = Vec::new();
+        let mut due = state.due(now);
+        let mut turns = Turns::new(ask, state.work.serving);
+        for (tenant, jobs) in &mut due {
+            let served = state.work.served.get(tenant).copied().unwrap_or_default();
+            let Some(job) = jobs.pop() else { continue };
+            turns.wait(Turn { tenant: tenant.clone(), running: state.running(tenant), served, job });
+        }
         for _ in 0..ask.limit {
-            let Some(id) = state.next(ask, now) else { break };
+            let Some((Turn { tenant, running, job: (_, id), .. }, number)) = turns.serve() else { break };
             let Some(job) = state.work.jobs.get_mut(&id) else { break };
             job.status = JobStatus::Running;
             job.started_at = job.started_at.or(Some(now));
@@ -80,10 +85,12 @@ impl QueueStore for MemoryStore {
             let reserved_ms = queued.reserved_ms;
             let lease = Lease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
             let deaths = queued.deaths;
-            state.work.serving += 1;
-            let turn = state.work.serving;
-            state.work.served.insert(job.tenant.clone(), turn);
+            state.work.serving = number;
+            state.work.served.insert(tenant.clone(), number);
             leased.push(Leased { job, lease, deaths, reserved_ms });
+            if let Some(next) = due.get_mut(&tenant).and_then(Vec::pop) {
+                turns.again(tenant, running, number, next);
+            }
         }
         Ok(leased)
     }

@@ -1,7 +1,9 @@
 //! Workers and sessions, in memory.
 
 use super::{Beating, MemoryStore, Session, State};
-use crate::{NewSession, OpenSession, QuotaKind, SessionId, SessionStore, Subject, Worker, WorkerId, WorkerLoad};
+use crate::{
+    NewSession, OpenSession, QuotaKind, SessionId, SessionStore, Slots, Subject, Worker, WorkerId, WorkerLoad,
+};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId, Timestamp};
 use dalston_store::StoreResult;
@@ -22,21 +24,13 @@ impl State<'_> {
         u32::try_from(self.work.sessions.values().filter(counts).count()).unwrap_or(u32::MAX)
     }
 
-    /// The worker with the least load that serves the session and has room.
     fn choose(&self, session: &NewSession, except: &[WorkerId]) -> Option<Worker> {
-        let fits = |worker: &&Worker| {
-            worker.serves(&session.tenant, &session.model, &session.language)
-                && !except.contains(&worker.id)
-                && self.load_of(&worker.id, |it| *it == session.tenant) < worker.share(session.is_one_of_several)
-        };
-        let workers = self.work.workers.values().map(|it| &it.worker).filter(fits);
-        let open = workers.map(|worker| (self.load(&worker.id), worker)).filter(|(load, it)| *load < it.capacity);
-        // a/b < c/d without fractions.
-        let least = open.min_by(|(a, x), (c, y)| {
-            let (left, right) = (u64::from(*a) * u64::from(y.capacity), u64::from(*c) * u64::from(x.capacity));
-            left.cmp(&right).then_with(|| x.id.cmp(&y.id))
+        let slots = self.work.workers.values().map(|it| Slots {
+            worker: it.worker.clone(),
+            taken: self.load(&it.worker.id),
+            of_tenant: self.load_of(&it.worker.id, |tenant| *tenant == session.tenant),
         });
-        least.map(|(_, worker)| worker.clone())
+        Slots::choose(slots, session, except)
     }
 }
 
