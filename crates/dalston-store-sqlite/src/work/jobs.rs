@@ -18,6 +18,7 @@ use dalston_work::{
 };
 use serde_json::Value;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use std::collections::HashMap;
 
 const INSERT: &str = concat!(
     "INSERT INTO jobs (",
@@ -60,9 +61,9 @@ const SET_RETENTION: &str = "INSERT OR REPLACE INTO retention (tenant_id, days) 
 
 pub(crate) const CLEAR_RETENTION: &str = "DELETE FROM retention WHERE tenant_id = ?";
 
-/// The batch is one JSON parameter: a row for each tenant that it names, in order.
-pub(crate) const RETENTION: &str = "SELECT (SELECT days FROM retention WHERE tenant_id = asked.value) AS days \
-     FROM json_each(?) AS asked ORDER BY asked.key";
+/// The batch is one JSON parameter. A row for each tenant that it names and that has days of its own, in any order.
+pub(crate) const RETENTION: &str =
+    "SELECT tenant_id, days FROM json_each(?) AS asked CROSS JOIN retention ON tenant_id = asked.value";
 
 /// Whether the job would be one too many.
 async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Option<Excess>> {
@@ -220,7 +221,9 @@ impl JobStore for SqliteStore {
 
     async fn retention(&self, tenants: &[TenantId]) -> StoreResult<Vec<Option<u32>>> {
         let asked = tenants.iter().map(TenantId::as_str).collect::<Value>().to_string();
-        let days = sqlx::query(RETENTION).bind(asked).try_map(|row: SqliteRow| row.try_get("days"));
-        self.call(days.fetch_all(&self.readers)).await
+        let days = sqlx::query(RETENTION).bind(asked);
+        let days = days.try_map(|row: SqliteRow| Ok((row::parsed(&row, "tenant_id")?, row.try_get("days")?)));
+        let days: HashMap<TenantId, u32> = self.call(days.fetch_all(&self.readers)).await?.into_iter().collect();
+        Ok(tenants.iter().map(|tenant| days.get(tenant).copied()).collect())
     }
 }
