@@ -48,7 +48,9 @@ impl State<'_> {
                 due.entry(job.tenant.clone()).or_default().push((job.created_at, job.id));
             }
         }
-        due.values_mut().for_each(|jobs| jobs.sort_by_key(|job| Reverse(*job)));
+        for jobs in due.values_mut() {
+            jobs.sort_by_key(|job| Reverse(*job));
+        }
         due
     }
 
