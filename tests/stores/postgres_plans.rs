@@ -18,8 +18,9 @@ use std::{
 /// Thousands of rows in two tenants: a third of the keys revoked, most of the jobs completed.
 const ROWS: &str = "
     INSERT INTO tenants SELECT 't' || n, NULL, now() - n * interval '1 s' FROM generate_series(1, 3000) AS n;
-    INSERT INTO keys SELECT gen_random_uuid(), (array['default', 't1'])[1 + n % 2], 'dk_1234567', 'name', NULL,
-        'jobs:read', NULL, true, now() - n * interval '1 s', NULL, NULL, CASE WHEN n % 3 = 0 THEN now() END, '{}',
+    INSERT INTO keys (id, tenant_id, enabled, created_at, revoked_at, rest, manages, changed)
+        SELECT gen_random_uuid(), (array['default', 't1'])[1 + n % 2], true, now() - n * interval '1 s',
+        CASE WHEN n % 3 = 0 THEN now() END, '{\"prefix\": \"dk_1234567\", \"name\": \"name\", \"scopes\": [\"jobs:read\"]}',
         false, n FROM generate_series(1, 6000) AS n;
     INSERT INTO key_usage SELECT id, 1, 0, 0, now(), NULL FROM keys;
     INSERT INTO jobs SELECT gen_random_uuid(), (array['default', 't1'])[1 + n % 2],

@@ -159,8 +159,8 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
         new.into_iter().zip(secrets).map(|(new, secret)| Counted { key: new.key, secret }).collect();
     let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     sqlx::query(
-        "INSERT INTO keys (id, tenant_id, prefix, name, scopes, enabled, created_at, metadata, manages, changed) \
-         SELECT value, 'default', 'dk_0123456', 'counted', 'jobs:read', 1, 0, '{}', 0, 1000 + key FROM json_each(?)",
+        "INSERT INTO keys (id, tenant_id, rest, enabled, created_at, manages, changed) SELECT value, 'default', \
+         '{\"prefix\": \"dk_0123456\", \"name\": \"counted\", \"scopes\": [\"jobs:read\"]}', 1, 0, 0, 1000 + key FROM json_each(?)",
     )
     .bind(json!(ids).to_string())
     .execute(&mut other)

@@ -16,7 +16,7 @@ use dalston_model::{
 };
 use dalston_store::{
     ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
-    RotateKey, Rotation, StoreResult, UsedKey,
+    RotateKey, Rotation, StoreResult, UsedKey, key_rest,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
@@ -46,11 +46,12 @@ const FIND: &str = concat!(
     ", changed, ends_at, coalesce($2, clock_timestamp()) AS now FROM key_secrets JOIN keys ON id = key_id WHERE digest = $1"
 );
 const SELECT: &str = concat!("SELECT ", used_key_columns!(), " FROM keys WHERE tenant_id = $1 AND id = $2");
-const INSERT: &str = concat!(
-    "INSERT INTO keys (",
-    key_columns!(),
-    ", manages, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text::json, $14, $15)"
-);
+const INSERT: &str = "
+    INSERT INTO keys (id, tenant_id, enabled, created_at, expires_at, revoked_at, rest, manages, changed)
+    VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9)";
+const WRITE: &str = "
+    UPDATE keys SET enabled = $2, expires_at = $3, revoked_at = $4, rest = $5::text::json, manages = $6, changed = $7
+    WHERE id = $1";
 const INSERT_SECRET: &str = "INSERT INTO key_secrets (key_id, digest) VALUES ($1, $2)";
 /// Those that may be live admin keys besides `$2`; the model decides.
 const OTHER_ADMINS: &str = concat!(
@@ -69,17 +70,11 @@ async fn insert(change: &mut Change<'_>, NewKey { key, digest }: &NewKey) -> sql
     sqlx::query(INSERT)
         .bind(key.id.as_uuid())
         .bind(key.tenant.as_str())
-        .bind(&key.prefix)
-        .bind(key.name.as_str())
-        .bind(key.description.as_ref().map(dalston_model::Description::as_str))
-        .bind(key.scopes.to_string())
-        .bind(rate_limit(key)?)
         .bind(key.enabled)
         .bind(Moment(key.created_at))
-        .bind(key.created_by.map(|actor| actor.to_string()))
         .bind(key.expires_at.map(Moment))
         .bind(key.revoked_at.map(Moment))
-        .bind(key.metadata.to_string())
+        .bind(rest(key)?)
         .bind(key.scopes.manages())
         .bind(seq)
         .execute(change.conn())
@@ -87,6 +82,26 @@ async fn insert(change: &mut Change<'_>, NewKey { key, digest }: &NewKey) -> sql
     let query = sqlx::query(INSERT_SECRET).bind(key.id.as_uuid()).bind(digest.as_bytes());
     query.execute(change.conn()).await?;
     Ok(())
+}
+
+/// Writes the key as it is now, under the number of the change.
+async fn write(change: &mut Change<'_>, key: &Key) -> sqlx::Result<()> {
+    let seq = change.seq();
+    sqlx::query(WRITE)
+        .bind(key.id.as_uuid())
+        .bind(key.enabled)
+        .bind(key.expires_at.map(Moment))
+        .bind(key.revoked_at.map(Moment))
+        .bind(rest(key)?)
+        .bind(key.scopes.manages())
+        .bind(seq)
+        .execute(change.conn())
+        .await?;
+    Ok(())
+}
+
+fn rest(key: &Key) -> sqlx::Result<String> {
+    key_rest(key).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// What stands against the change, by the guard's own rules. Asks for other admin keys only when they matter.
@@ -103,11 +118,6 @@ async fn objection(
     let query = sqlx::query(OTHER_ADMINS).bind(before.tenant.as_str()).bind(before.id.as_uuid());
     let others = query.try_map(|row| row::key(&row)).fetch_all(change.conn()).await?;
     Ok(guard.objection(before, after, others.iter().any(|other| other.is_live_admin(guard.at))))
-}
-
-fn rate_limit(key: &Key) -> sqlx::Result<Option<i32>> {
-    let limit = key.rate_limit.map(|limit| i32::try_from(limit.get())).transpose();
-    limit.map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 #[async_trait]
@@ -212,22 +222,7 @@ impl KeyStore for PostgresStore {
             if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
                 return Ok(ChangeKey::Refused(objection));
             }
-            let seq = change.seq();
-            let sql = "UPDATE keys SET name = $2, description = $3, scopes = $4, rate_limit = $5, enabled = $6, \
-                       expires_at = $7, metadata = $8::text::json, manages = $9, changed = $10 WHERE id = $1";
-            sqlx::query(sql)
-                .bind(id.as_uuid())
-                .bind(after.name.as_str())
-                .bind(after.description.as_ref().map(dalston_model::Description::as_str))
-                .bind(after.scopes.to_string())
-                .bind(rate_limit(&after)?)
-                .bind(after.enabled)
-                .bind(after.expires_at.map(Moment))
-                .bind(after.metadata.to_string())
-                .bind(after.scopes.manages())
-                .bind(seq)
-                .execute(change.conn())
-                .await?;
+            write(&mut change, &after).await?;
             change.commit(entry).await?;
             Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
         })
@@ -257,7 +252,6 @@ impl KeyStore for PostgresStore {
             if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
                 return Ok(RotateKey::Refused(objection));
             }
-            let seq = change.seq();
             let conn = change.conn();
             let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.as_uuid()).bind(now);
             let (until, at) = until.try_map(|row| row::overlap(&row)).fetch_one(&mut *conn).await?;
@@ -271,9 +265,8 @@ impl KeyStore for PostgresStore {
             current.execute(&mut *conn).await?;
             let secret = sqlx::query(INSERT_SECRET).bind(id.as_uuid()).bind(rotation.digest.as_bytes());
             secret.execute(&mut *conn).await?;
-            let query = sqlx::query("UPDATE keys SET prefix = $2, changed = $3 WHERE id = $1").bind(id.as_uuid());
-            query.bind(&after.prefix).bind(seq).execute(&mut *conn).await?;
             claims::make(conn, claim, &id.to_string(), now).await?;
+            write(&mut change, &after).await?;
             change.commit(entry).await?;
             let used = Box::new(UsedKey { key: after, last_used_at });
             Ok(RotateKey::Rotated { used, previous_expires_at })
@@ -301,9 +294,7 @@ impl KeyStore for PostgresStore {
             if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
                 return Ok(RevokeKey::Refused(objection));
             }
-            let seq = change.seq();
-            let query = sqlx::query("UPDATE keys SET revoked_at = $2, changed = $3 WHERE id = $1").bind(id.as_uuid());
-            query.bind(after.revoked_at.map(Moment)).bind(seq).execute(change.conn()).await?;
+            write(&mut change, &after).await?;
             change.commit(entry).await?;
             Ok(RevokeKey::Revoked)
         })

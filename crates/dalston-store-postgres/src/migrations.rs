@@ -23,6 +23,7 @@ pub(crate) const KEYS: Set = Set {
         include_str!("../../../migrations/postgres/keys/0005_wakes.sql"),
         include_str!("../../../migrations/postgres/keys/0006_nodes.sql"),
         include_str!("../../../migrations/postgres/keys/0007_usage_steps.sql"),
+        include_str!("../../../migrations/postgres/keys/0008_one_json.sql"),
     ],
 };
 

@@ -1,8 +1,8 @@
 //! Rows as things of the model: the columns of each, once, and how they are read.
 
 use crate::moment::Moment;
-use dalston_model::{AuditHash, AuditRecord, Key, KeyId, RateLimit, RateLimitError, Tenant, Timestamp};
-use dalston_store::UsedKey;
+use dalston_model::{AuditHash, AuditRecord, Key, KeyId, Tenant, Timestamp};
+use dalston_store::{KeyColumns, UsedKey};
 use sqlx::{Row, postgres::PgRow, types::Json};
 use std::{error::Error, str::FromStr};
 
@@ -14,8 +14,7 @@ macro_rules! tenant_columns {
 
 macro_rules! key_columns {
     () => {
-        "id, tenant_id, prefix, name, description, scopes, rate_limit, enabled, created_at, created_by, expires_at, \
-         revoked_at, metadata"
+        "id, tenant_id, enabled, created_at, expires_at, revoked_at, rest::text"
     };
 }
 
@@ -42,21 +41,15 @@ pub(crate) fn tenant(row: &PgRow) -> sqlx::Result<Tenant> {
 
 /// A row of `key_columns`.
 pub(crate) fn key(row: &PgRow) -> sqlx::Result<Key> {
-    Ok(Key {
+    let columns = KeyColumns {
         id: KeyId::from_uuid(row.try_get("id")?),
         tenant: parsed(row, "tenant_id")?,
-        prefix: row.try_get("prefix")?,
-        name: parsed(row, "name")?,
-        description: parsed_option(row, "description")?,
-        scopes: parsed(row, "scopes")?,
-        rate_limit: rate_limit(row)?,
         enabled: row.try_get("enabled")?,
         created_at: time(row, "created_at")?,
-        created_by: parsed_option(row, "created_by")?,
         expires_at: time_option(row, "expires_at")?,
         revoked_at: time_option(row, "revoked_at")?,
-        metadata: row.try_get("metadata").map(|Json(value)| value)?,
-    })
+    };
+    columns.key(row.try_get("rest")?).map_err(wrong("rest"))
 }
 
 /// A row of `used_key_columns`.
@@ -128,11 +121,6 @@ pub(crate) fn parsed_option<T: FromStr<Err: Error + Send + Sync + 'static>>(
     column: &'static str,
 ) -> sqlx::Result<Option<T>> {
     row.try_get::<Option<&str>, _>(column)?.map(str::parse).transpose().map_err(wrong(column))
-}
-
-fn rate_limit(row: &PgRow) -> sqlx::Result<Option<RateLimit>> {
-    let limit = |limit: i32| u32::try_from(limit).map_err(|_| RateLimitError).and_then(RateLimit::new);
-    row.try_get::<Option<i32>, _>("rate_limit")?.map(limit).transpose().map_err(wrong("rate_limit"))
 }
 
 /// The column holds what the model does not allow.

@@ -17,11 +17,8 @@ use dalston_store::{
 use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection};
 
-const INSERT: &str = concat!(
-    "INSERT INTO keys (",
-    key_columns!(),
-    ", manages, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-);
+const INSERT: &str =
+    concat!("INSERT INTO keys (", key_columns!(), ", manages, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 const INSERT_SECRET: &str = "INSERT INTO key_secrets (digest, key_id) VALUES (?, ?)";
 
@@ -60,12 +57,8 @@ pub(crate) const OTHER_MANAGERS: &str = concat!(
     " FROM keys INDEXED BY keys_managing WHERE tenant_id = ? AND manages AND revoked_at IS NULL AND id <> ?"
 );
 
-pub(crate) const PATCH: &str = "UPDATE keys SET name = ?, description = ?, scopes = ?, rate_limit = ?, enabled = ?, \
-     expires_at = ?, metadata = ?, manages = ?, changed = ? WHERE id = ?";
-
-pub(crate) const SET_PREFIX: &str = "UPDATE keys SET prefix = ?, changed = ? WHERE id = ?";
-
-pub(crate) const SET_REVOKED: &str = "UPDATE keys SET revoked_at = ?, changed = ? WHERE id = ?";
+pub(crate) const WRITE: &str = "UPDATE keys SET enabled = ?, expires_at = ?, revoked_at = ?, rest = ?, manages = ?, \
+     changed = ? WHERE id = ?";
 
 pub(crate) const OVERLAPPING_UNTIL: &str = "SELECT max(ends_at) AS ends_at FROM key_secrets WHERE key_id = ?";
 
@@ -76,8 +69,15 @@ pub(crate) const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = ? WHERE k
 /// Inserts the key with its secret, and records that.
 async fn insert(change: &mut SqliteConnection, new: &NewKey, entry: &AuditEntry) -> sqlx::Result<()> {
     let seq = feed::record(change, entry).await?;
-    row::bind_key(sqlx::query(INSERT), &new.key).bind(seq).execute(&mut *change).await?;
+    row::bind_key(sqlx::query(INSERT), &new.key)?.bind(seq).execute(&mut *change).await?;
     insert_secret(change, &new.digest, new.key.id).await
+}
+
+/// Writes the key as it is now, under the number of the change.
+async fn write(change: &mut SqliteConnection, key: &Key, seq: i64) -> sqlx::Result<()> {
+    let write = row::bind_changed(sqlx::query(WRITE), key)?;
+    write.bind(seq).bind(key.id.to_string()).execute(change).await?;
+    Ok(())
 }
 
 async fn insert_secret(change: &mut SqliteConnection, digest: &KeyDigest, id: KeyId) -> sqlx::Result<()> {
@@ -211,7 +211,7 @@ impl KeyStore for SqliteStore {
                 return Ok(ChangeKey::Refused(objection));
             }
             let seq = feed::record(&mut change, entry).await?;
-            row::bind_patched(sqlx::query(PATCH), &after).bind(seq).bind(id.to_string()).execute(&mut *change).await?;
+            write(&mut change, &after, seq).await?;
             change.commit().await?;
             Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
         })
@@ -252,8 +252,7 @@ impl KeyStore for SqliteStore {
             insert_secret(&mut change, &rotation.digest, id).await?;
             claims::make(&mut change, claim, id.to_string(), now).await?;
             let seq = feed::record(&mut change, entry).await?;
-            let set = sqlx::query(SET_PREFIX).bind(&after.prefix).bind(seq).bind(id.to_string());
-            set.execute(&mut *change).await?;
+            write(&mut change, &after, seq).await?;
             change.commit().await?;
             let used = Box::new(UsedKey { key: after, last_used_at });
             Ok(RotateKey::Rotated { used, previous_expires_at })
@@ -281,8 +280,7 @@ impl KeyStore for SqliteStore {
                 return Ok(RevokeKey::Refused(objection));
             }
             let seq = feed::record(&mut change, entry).await?;
-            let set = sqlx::query(SET_REVOKED).bind(guard.at.as_micros()).bind(seq).bind(id.to_string());
-            set.execute(&mut *change).await?;
+            write(&mut change, &after, seq).await?;
             change.commit().await?;
             Ok(RevokeKey::Revoked)
         })

@@ -24,6 +24,7 @@ pub(crate) const KEYS: Set = Set {
         include_str!("../../../migrations/sqlite/keys/0001_keys.sql"),
         include_str!("../../../migrations/sqlite/keys/0002_audit_and_notes.sql"),
         include_str!("../../../migrations/sqlite/keys/0003_usage_steps.sql"),
+        include_str!("../../../migrations/sqlite/keys/0004_one_json.sql"),
     ],
 };
 

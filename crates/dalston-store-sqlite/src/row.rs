@@ -1,8 +1,8 @@
 //! Rows as the model has them, and back. What the model does not allow is an error, never a default.
 
 use crate::error::undecodable;
-use dalston_model::{AuditHash, AuditRecord, Key, KeyDigest, RateLimit, Tenant, Timestamp};
-use dalston_store::UsedKey;
+use dalston_model::{AuditHash, AuditRecord, Key, KeyDigest, Tenant, Timestamp};
+use dalston_store::{KeyColumns, UsedKey, key_rest};
 use serde_json::Value;
 use sqlx::{
     Row, Sqlite,
@@ -24,8 +24,7 @@ macro_rules! tenant_columns {
 /// The columns that [`key`] reads and [`bind_key`] binds. No table that is joined to `keys` has one of them.
 macro_rules! key_columns {
     () => {
-        "id, tenant_id, prefix, name, description, scopes, rate_limit, enabled, created_at, created_by, expires_at, \
-         revoked_at, metadata"
+        "id, tenant_id, enabled, created_at, expires_at, revoked_at, rest"
     };
 }
 
@@ -87,22 +86,15 @@ pub(crate) fn tenant(row: &SqliteRow) -> sqlx::Result<Tenant> {
 
 /// The key in a row.
 pub(crate) fn key(row: &SqliteRow) -> sqlx::Result<Key> {
-    let rate_limit = row.try_get::<Option<u32>, _>("rate_limit")?.map(RateLimit::new).transpose();
-    Ok(Key {
+    let columns = KeyColumns {
         id: parsed(row, "id")?,
         tenant: parsed(row, "tenant_id")?,
-        prefix: row.try_get("prefix")?,
-        name: parsed(row, "name")?,
-        description: parsed_if_any(row, "description")?,
-        scopes: parsed(row, "scopes")?,
-        rate_limit: rate_limit.map_err(|why| undecodable("rate_limit", why))?,
         enabled: row.try_get("enabled")?,
         created_at: time(row, "created_at")?,
-        created_by: parsed_if_any(row, "created_by")?,
         expires_at: time_if_any(row, "expires_at")?,
         revoked_at: time_if_any(row, "revoked_at")?,
-        metadata: parsed(row, "metadata")?,
-    })
+    };
+    columns.key(row.try_get("rest")?).map_err(|why| undecodable("rest", why))
 }
 
 /// The key in a row that has its `last_used_at` too.
@@ -111,35 +103,20 @@ pub(crate) fn used_key(row: &SqliteRow) -> sqlx::Result<UsedKey> {
 }
 
 /// Binds the columns of a key, and `manages`.
-pub(crate) fn bind_key<'q>(insert: Statement<'q>, key: &Key) -> Statement<'q> {
-    insert
-        .bind(key.id.to_string())
-        .bind(key.tenant.to_string())
-        .bind(key.prefix.clone())
-        .bind(key.name.to_string())
-        .bind(text(key.description.as_ref()))
-        .bind(key.scopes.to_string())
-        .bind(key.rate_limit.map(RateLimit::get))
-        .bind(key.enabled)
-        .bind(key.created_at.as_micros())
-        .bind(text(key.created_by))
-        .bind(micros(key.expires_at))
-        .bind(micros(key.revoked_at))
-        .bind(key.metadata.to_string())
-        .bind(key.scopes.manages())
+pub(crate) fn bind_key<'q>(insert: Statement<'q>, key: &Key) -> sqlx::Result<Statement<'q>> {
+    let insert = insert.bind(key.id.to_string()).bind(key.tenant.to_string()).bind(key.enabled);
+    let insert = insert.bind(key.created_at.as_micros()).bind(micros(key.expires_at)).bind(micros(key.revoked_at));
+    Ok(insert.bind(rest(key)?).bind(key.scopes.manages()))
 }
 
-/// Binds the columns of a key that a patch may change, and `manages`.
-pub(crate) fn bind_patched<'q>(update: Statement<'q>, key: &Key) -> Statement<'q> {
-    update
-        .bind(key.name.to_string())
-        .bind(text(key.description.as_ref()))
-        .bind(key.scopes.to_string())
-        .bind(key.rate_limit.map(RateLimit::get))
-        .bind(key.enabled)
-        .bind(micros(key.expires_at))
-        .bind(key.metadata.to_string())
-        .bind(key.scopes.manages())
+/// Binds the columns of a key that may change, and `manages`.
+pub(crate) fn bind_changed<'q>(update: Statement<'q>, key: &Key) -> sqlx::Result<Statement<'q>> {
+    let update = update.bind(key.enabled).bind(micros(key.expires_at)).bind(micros(key.revoked_at));
+    Ok(update.bind(rest(key)?).bind(key.scopes.manages()))
+}
+
+fn rest(key: &Key) -> sqlx::Result<String> {
+    key_rest(key).map_err(|why| sqlx::Error::Encode(why.into()))
 }
 
 /// A digest as a column holds it.

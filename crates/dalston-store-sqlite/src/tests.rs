@@ -259,9 +259,18 @@ async fn a_value_that_cannot_be_is_an_error() {
     let (_folder, store, _clock) = scratch().await;
     let (new, entry) = new_key(1, KeyScopes::ADMIN);
     store.insert_key(&new, None, &entry).await.unwrap();
-    sqlx::query("UPDATE keys SET scopes = 'admin,ro ot'").execute(&store.writer).await.unwrap();
-    let found = store.find_key(&new.digest).await;
-    assert!(matches!(&found, Err(StoreError::Corrupt(why)) if why.contains("scopes")), "{found:?}");
+    for (wrong, why) in [("\"ro ot\"", "scopes"), ("1", "expected")] {
+        let odd = sqlx::query("UPDATE keys SET rest = replace(rest, '\"admin\"', ?)").bind(wrong);
+        odd.execute(&store.writer).await.unwrap();
+        let found = store.find_key(&new.digest).await;
+        assert!(
+            matches!(&found, Err(StoreError::Corrupt(text)) if text.contains("rest") && text.contains(why)),
+            "{found:?}"
+        );
+        let back = sqlx::query("UPDATE keys SET rest = replace(rest, ?, '\"admin\"')").bind(wrong);
+        back.execute(&store.writer).await.unwrap();
+    }
+    assert_eq!(store.find_key(&new.digest).await.unwrap().unwrap().key, new.key);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod epoch;
 mod error;
 mod feed;
 mod figures;
+mod key_row;
 mod keys;
 mod limits;
 mod memory;
@@ -26,6 +27,7 @@ pub use epoch::Epochs;
 pub use error::{StoreError, StoreResult};
 pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
 pub use figures::{FigureTimes, KeyFigures, PoolFigures};
+pub use key_row::{KeyColumns, key_rest};
 pub use keys::{
     ChangeKey, Found, Guard, InsertKey, KeyLookup, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation, UsedKey,
 };

@@ -1,0 +1,100 @@
+//! A key as SQL engines keep it: the columns that are searched, and one JSON of the rest.
+
+use dalston_model::{Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The columns of a key that are searched. Each of its other fields stands in the JSON beside them, and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyColumns {
+    /// See [`Key::id`].
+    pub id: KeyId,
+    /// See [`Key::tenant`].
+    pub tenant: TenantId,
+    /// See [`Key::enabled`].
+    pub enabled: bool,
+    /// See [`Key::created_at`].
+    pub created_at: Timestamp,
+    /// See [`Key::expires_at`].
+    pub expires_at: Option<Timestamp>,
+    /// See [`Key::revoked_at`].
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What is searched by nobody. A field that is new has a default, for rows from before.
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    prefix: String,
+    name: Name,
+    #[serde(default)]
+    description: Option<Description>,
+    scopes: KeyScopes,
+    #[serde(default)]
+    rate_limit: Option<RateLimit>,
+    #[serde(default)]
+    created_by: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+impl KeyColumns {
+    /// The key with these columns and this JSON. Fails where the model does not allow what stands there.
+    pub fn key(self, rest: &str) -> Result<Key, serde_json::Error> {
+        let Self { id, tenant, enabled, created_at, expires_at, revoked_at } = self;
+        let Rest { prefix, name, description, scopes, rate_limit, created_by, metadata } = serde_json::from_str(rest)?;
+        let created_by = created_by.map(|actor| actor.parse().map_err(serde::de::Error::custom)).transpose()?;
+        Ok(Key {
+            id,
+            tenant,
+            prefix,
+            name,
+            description,
+            scopes,
+            rate_limit,
+            enabled,
+            created_at,
+            created_by,
+            expires_at,
+            revoked_at,
+            metadata,
+        })
+    }
+}
+
+/// The JSON of what stands in no column of the key.
+pub fn key_rest(key: &Key) -> Result<String, serde_json::Error> {
+    let Key { prefix, name, description, scopes, rate_limit, created_by, metadata, .. } = key.clone();
+    let created_by = created_by.map(|actor| actor.to_string());
+    serde_json::to_string(&Rest { prefix, name, description, scopes, rate_limit, created_by, metadata })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_from_before_a_field_is_read() {
+        let columns = KeyColumns {
+            id: "550e8400-e29b-41d4-a716-446655440000".parse().unwrap(),
+            tenant: TenantId::default(),
+            enabled: true,
+            created_at: Timestamp::from_secs(1),
+            expires_at: None,
+            revoked_at: None,
+        };
+        let key =
+            columns.clone().key(r#"{"prefix": "dk_0123456", "name": "n", "scopes": ["admin"], "later": 1}"#).unwrap();
+        assert_eq!((key.description.clone(), key.created_by), (None, None));
+        let rest = key_rest(&key).unwrap();
+        assert_eq!(columns.clone().key(&rest).unwrap(), key);
+        for wrong in [
+            "",
+            "{}",
+            r#"{"prefix": "p", "name": "", "scopes": ["admin"]}"#,
+            r#"{"prefix": "p", "name": "n", "scopes": []}"#,
+        ] {
+            assert!(columns.clone().key(wrong).is_err(), "{wrong}");
+        }
+        let odd = r#"{"prefix": "p", "name": "n", "scopes": ["admin"], "created_by": "nobody in particular"}"#;
+        assert!(columns.key(odd).is_err());
+    }
+}
