@@ -74,11 +74,6 @@ pub(crate) fn micros(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_micros)
 }
 
-/// A text, for a column that may be empty.
-pub(crate) fn text(value: Option<impl ToString>) -> Option<String> {
-    value.map(|value| value.to_string())
-}
-
 /// The tenant in a row.
 pub(crate) fn tenant(row: &SqliteRow) -> sqlx::Result<Tenant> {
     Ok(Tenant { id: parsed(row, "id")?, name: parsed_if_any(row, "name")?, created_at: time(row, "created_at")? })

@@ -1,8 +1,9 @@
 //! Jobs as the model has them, and back.
 
+use super::text;
 use crate::{
     error::undecodable,
-    row::{Statement, count, micros, parsed, parsed_if_any, text, time, time_if_any},
+    row::{Statement, count, micros, parsed, parsed_if_any, time, time_if_any},
 };
 use dalston_model::FileName;
 use dalston_work::{Audio, Job};

@@ -69,7 +69,7 @@ pub(crate) const RETENTION: &str =
 async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Option<Excess>> {
     for bound in meter::bounds(change, &job.tenant, job.key(), QuotaKind::Jobs).await? {
         let count = if bound.of_key {
-            sqlx::query_scalar(COUNT_OF_KEY).bind(row::text(job.key()))
+            sqlx::query_scalar(COUNT_OF_KEY).bind(super::text(job.key()))
         } else {
             sqlx::query_scalar(COUNT_OF_TENANT).bind(job.tenant.to_string())
         };

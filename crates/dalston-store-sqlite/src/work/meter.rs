@@ -30,7 +30,7 @@ pub(crate) const DAYS: &str = "SELECT day, jobs_ms, streams_ms FROM meter \
 
 /// A key as the tables have it; nothing for a tenant.
 fn text(key: Option<KeyId>) -> String {
-    row::text(key).unwrap_or_default()
+    super::text(key).unwrap_or_default()
 }
 
 /// What would be exceeded, the key's own first: the limits of this kind that bind the key and the tenant.

@@ -13,3 +13,8 @@ mod sessions;
 mod tests;
 mod turns;
 mod webhooks;
+
+/// A text, for a column that may be empty.
+fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| value.to_string())
+}

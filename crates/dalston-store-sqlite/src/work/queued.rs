@@ -58,7 +58,7 @@ impl Queued {
             .bind(row::micros(job.completed_at))
             .bind(job.progress)
             .bind(job.error.clone())
-            .bind(row::text(job.result.as_ref()))
+            .bind(super::text(job.result.as_ref()))
             .bind(row::micros(due_at))
             .bind(row::count(kept_ms))
             .bind(row::count(outcome.deaths()))

@@ -93,7 +93,7 @@ async fn shares(
 async fn crowded(change: &mut SqliteConnection, session: &NewSession, now: Timestamp) -> sqlx::Result<Option<Excess>> {
     for bound in meter::bounds(change, &session.tenant, session.key, QuotaKind::Streams).await? {
         let count = if bound.of_key {
-            sqlx::query_scalar(COUNT_OF_KEY).bind(row::text(session.key))
+            sqlx::query_scalar(COUNT_OF_KEY).bind(super::text(session.key))
         } else {
             sqlx::query_scalar(COUNT_OF_TENANT).bind(session.tenant.to_string())
         };
@@ -176,7 +176,7 @@ impl SessionStore for SqliteStore {
             sqlx::query(OPEN)
                 .bind(session.id.to_string())
                 .bind(session.tenant.as_str())
-                .bind(row::text(session.key))
+                .bind(super::text(session.key))
                 .bind(worker.as_ref().map(|worker| worker.id.as_str()))
                 .bind(now.plus(ttl).as_micros())
                 .execute(&mut *change)
