@@ -259,7 +259,7 @@ async fn a_value_that_cannot_be_is_an_error() {
     let (_folder, store, _clock) = scratch().await;
     let (new, entry) = new_key(1, KeyScopes::ADMIN);
     store.insert_key(&new, None, &entry).await.unwrap();
-    for (wrong, why) in [("\"ro ot\"", "scopes"), ("1", "expected")] {
+    for (wrong, why) in [("\"ro ot\"", "scopes"), ("[[7]]", "expected")] {
         let odd = sqlx::query("UPDATE keys SET rest = replace(rest, '\"admin\"', ?)").bind(wrong);
         odd.execute(&store.writer).await.unwrap();
         let found = store.find_key(&new.digest).await;

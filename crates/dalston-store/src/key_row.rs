@@ -1,6 +1,6 @@
 //! A key as SQL engines keep it: the columns that are searched, and one JSON of the rest.
 
-use dalston_model::{Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
+use dalston_model::{Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, ScopeError, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The columns of a key that are searched. Each of its other fields stands in the JSON beside them, and nowhere else.
@@ -41,6 +41,9 @@ impl KeyColumns {
     pub fn key(self, rest: &str) -> Result<Key, serde_json::Error> {
         let Self { id, tenant, enabled, created_at, expires_at, revoked_at } = self;
         let Rest { prefix, name, description, scopes, rate_limit, created_by, metadata } = serde_json::from_str(rest)?;
+        if !scopes.names().all(KeyScopes::is_storable) {
+            return Err(serde::de::Error::custom(ScopeError::Unreadable));
+        }
         let created_by = created_by.map(|actor| actor.parse().map_err(serde::de::Error::custom)).transpose()?;
         Ok(Key {
             id,
@@ -91,6 +94,7 @@ mod tests {
             "{}",
             r#"{"prefix": "p", "name": "", "scopes": ["admin"]}"#,
             r#"{"prefix": "p", "name": "n", "scopes": []}"#,
+            r#"{"prefix": "p", "name": "n", "scopes": ["admin", "ro ot"]}"#,
         ] {
             assert!(columns.clone().key(wrong).is_err(), "{wrong}");
         }
