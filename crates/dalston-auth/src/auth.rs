@@ -110,8 +110,8 @@ impl Auth {
 }
 
 impl Auth<()> {
-    /// On the keys of a table of one's own: they are verified, and not managed. What a table does not keep (the use of a
-    /// ticket, the record of what the master key did) is kept in this process.
+    /// On the keys of a table of one's own: they are verified, and not managed. What a table does not keep (tickets) is
+    /// kept in this process, and what the master key did goes into the log.
     ///
     /// ```
     /// use dalston_auth::{Attempt, Auth, KeyFormat, Need};

@@ -436,3 +436,4 @@ mod principals;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod unrecorded;

@@ -1,5 +1,6 @@
 //! What a gate asks storage for, each part by itself.
 
+use super::unrecorded::Unrecorded;
 use dalston_model::SharedClock;
 use dalston_store::{FeedStore, KeyLookup, MemoryStore, NoteStore, SharedKeyStorage, TenantStore, UsageStore};
 use std::sync::Arc;
@@ -21,11 +22,12 @@ impl From<SharedKeyStorage> for GateStorage {
 }
 
 impl GateStorage {
-    /// Keys of a table of one's own. What else a gate needs is kept in this process: the tenant `default`, tickets, and the
-    /// record of what the master key did, which is in the log too.
+    /// Keys of a table of one's own. What else a gate needs is kept in this process: the tenant `default`, and tickets. What
+    /// would be recorded goes into the log.
     pub(crate) fn of_table(keys: Arc<dyn KeyLookup>, usage: Option<Arc<dyn UsageStore>>, clock: SharedClock) -> Self {
+        let feed = Arc::new(Unrecorded { clock: clock.clone() });
         let rest: Arc<MemoryStore> = Arc::new(MemoryStore::new(clock));
         let usage = usage.unwrap_or_else(|| rest.clone());
-        Self { keys, tenants: rest.clone(), usage, feed: rest.clone(), notes: rest }
+        Self { keys, tenants: rest.clone(), usage, feed, notes: rest }
     }
 }
