@@ -1,6 +1,6 @@
 //! Workers of streams that hear and answer, so that a stream can be open.
 
-use dalston_stream::{ClientFrame, Kind, OwnWorker, Said, StreamConfig, WorkerEnd, WorkerLink};
+use dalston_stream::{ClientFrame, OwnWorker, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
 use dalston_work::SessionId;
 use serde_json::json;
 use std::sync::{
@@ -18,11 +18,12 @@ impl OwnWorker for Echo {
             while let Some(frame) = heard.recv().await {
                 let (answer, ends) = match frame {
                     ClientFrame::Audio(audio) => {
-                        (Said::new(Kind::Partial, json!({"text": audio.len().to_string()})), false)
+                        (WorkerEvent::new(WorkerEventKind::Partial, json!({"text": audio.len().to_string()})), false)
                     }
-                    ClientFrame::Control(text) => {
-                        (Said::new(Kind::End, json!({"session_id": session.to_string()})), text.contains("end"))
-                    }
+                    ClientFrame::Control(text) => (
+                        WorkerEvent::new(WorkerEventKind::End, json!({"session_id": session.to_string()})),
+                        text.contains("end"),
+                    ),
                 };
                 if say.send(answer).await.is_err() || ends {
                     break;
@@ -45,7 +46,7 @@ impl OwnWorker for Flood {
         let (link, WorkerEnd { heard, say }) = WorkerLink::pair();
         let said = self.said.clone();
         tokio::spawn(async move {
-            let message = Said::new(Kind::Partial, json!({"text": "x".repeat(64 * 1024)}));
+            let message = WorkerEvent::new(WorkerEventKind::Partial, json!({"text": "x".repeat(64 * 1024)}));
             while say.send(message.clone()).await.is_ok() {
                 said.fetch_add(1, Ordering::Relaxed);
             }

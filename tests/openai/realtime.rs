@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_model::{Day, TenantId};
-use dalston_stream::{ClientFrame, Kind, OwnWorker, Said, StreamConfig, Vad, WorkerEnd, WorkerLink};
+use dalston_stream::{ClientFrame, OwnWorker, StreamConfig, Vad, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
 use dalston_work::{Account, Amount, Metered, SessionId, Subject};
 use kit::{
     app::{App, Start},
@@ -29,16 +29,19 @@ impl OwnWorker for Scribe {
             while let Some(frame) = heard.recv().await {
                 let said = match frame {
                     ClientFrame::Audio(_) => vec![
-                        Said::new(Kind::SpeechStart, json!({"timestamp": 0.1})),
-                        Said::new(Kind::Partial, json!({"text": "hello"})),
-                        Said::new(Kind::Partial, json!({"text": "hello world"})),
-                        Said::new(Kind::SpeechEnd, json!({"timestamp": 0.9})),
-                        Said::new(Kind::Final, json!({"text": "hello world.", "start": 0.25, "end": 0.75})),
+                        WorkerEvent::new(WorkerEventKind::SpeechStart, json!({"timestamp": 0.1})),
+                        WorkerEvent::new(WorkerEventKind::Partial, json!({"text": "hello"})),
+                        WorkerEvent::new(WorkerEventKind::Partial, json!({"text": "hello world"})),
+                        WorkerEvent::new(WorkerEventKind::SpeechEnd, json!({"timestamp": 0.9})),
+                        WorkerEvent::new(
+                            WorkerEventKind::Final,
+                            json!({"text": "hello world.", "start": 0.25, "end": 0.75}),
+                        ),
                     ],
                     ClientFrame::Control(text) => {
                         seen.lock().unwrap().push(text.to_string());
                         match text.as_ref() {
-                            r#"{"type":"end"}"# => vec![Said::new(Kind::End, json!({}))],
+                            r#"{"type":"end"}"# => vec![WorkerEvent::new(WorkerEventKind::End, json!({}))],
                             _ => vec![],
                         }
                     }

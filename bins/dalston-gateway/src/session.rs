@@ -11,7 +11,7 @@ use actix_web::web::Payload;
 use bytes::Bytes;
 use bytestring::ByteString;
 use dalston_service::{Ending, ServiceError, Stream};
-use dalston_stream::{ClientFrame, Kind, Said, StreamConfig};
+use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent, WorkerEventKind};
 use std::{borrow::Cow, collections::VecDeque, future::Future, time::Duration};
 use tokio::{
     sync::watch,
@@ -31,7 +31,7 @@ pub(crate) trait Dialect {
     /// What a message of the client asks for. `has_heard`: audio was passed on already.
     fn hear(&mut self, message: Heard, has_heard: bool, say: &mut Texts) -> Wish;
     /// What the worker says.
-    fn tell(&mut self, said: Said, say: &mut Texts);
+    fn tell(&mut self, said: WorkerEvent, say: &mut Texts);
     /// What went wrong.
     fn fault(&mut self, fault: &Fault, say: &mut Texts);
 }
@@ -105,7 +105,7 @@ enum Turn {
     /// The worker had room for what was held.
     Passed,
     Heard(Option<Result<Message, Broken>>),
-    Said(Option<Said>),
+    WorkerEvent(Option<WorkerEvent>),
     /// The worker has not said the rest in time.
     Late,
     Due(Due),
@@ -153,7 +153,7 @@ impl<D: Dialect> Carrier<D> {
                 Turn::Passed
             }
             // Before more is heard: what is said makes room for it, and a client that takes nothing is given up.
-            said = self.stream.worker.from.recv() => Turn::Said(said),
+            said = self.stream.worker.from.recv() => Turn::WorkerEvent(said),
             message = messages.next(), if listens => Turn::Heard(message),
             () = sleep_until(late), if self.rest.is_some() => Turn::Late,
             due = alive.due(listens) => Turn::Due(due),
@@ -166,12 +166,12 @@ impl<D: Dialect> Carrier<D> {
                 self.hear(message).await
             }
             Turn::Heard(Some(Err(error))) => Some(broken(error)),
-            Turn::Said(Some(said)) => {
-                self.has_ended = said.kind == Kind::End;
+            Turn::WorkerEvent(Some(said)) => {
+                self.has_ended = said.kind == WorkerEventKind::End;
                 self.dialect.tell(said, &mut self.say);
                 if self.has_ended { Some(self.ended()) } else { None }
             }
-            Turn::Said(None) => Some(self.lost()),
+            Turn::WorkerEvent(None) => Some(self.lost()),
             Turn::Late => Some(self.ended()),
             Turn::Due(Due::Idle) => {
                 self.wind_up(End::closed(CloseCode::Normal, "The client said nothing for too long"));
@@ -320,7 +320,7 @@ async fn hear_out(stream: &mut Stream, held: VecDeque<ClientFrame>) {
             }
         }
     };
-    let listening = async { while worker.from.recv().await.is_some_and(|said| said.kind != Kind::End) {} };
+    let listening = async { while worker.from.recv().await.is_some_and(|said| said.kind != WorkerEventKind::End) {} };
     tokio::join!(ending, listening);
 }
 

@@ -13,7 +13,7 @@ use bytestring::ByteString;
 use dalston_actix::{Decided, Problem};
 use dalston_auth::rights;
 use dalston_service::Stream;
-use dalston_stream::{ClientFrame, Said, StreamConfig};
+use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent};
 use serde_json::{Value, json};
 
 /// A frame has at most so many bytes (WS-05).
@@ -92,7 +92,7 @@ impl Dialect for Native {
         }
     }
 
-    fn tell(&mut self, said: Said, say: &mut Texts) {
+    fn tell(&mut self, said: WorkerEvent, say: &mut Texts) {
         say.push_back(said.text);
     }
 

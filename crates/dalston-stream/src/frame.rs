@@ -21,9 +21,9 @@ impl ClientFrame {
     }
 }
 
-/// What a message of a worker is.
+/// Kind of a worker event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum WorkerEventKind {
     /// A text that may change.
     Partial,
     /// A text that stands.
@@ -40,7 +40,7 @@ pub enum Kind {
     Error,
 }
 
-impl Kind {
+impl WorkerEventKind {
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -61,16 +61,16 @@ impl Kind {
     }
 }
 
-/// A message of a worker: an object of JSON, as it came.
+/// Event of a worker: its message, an object of JSON, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// What it is.
-    pub kind: Kind,
+pub struct WorkerEvent {
+    /// Its kind.
+    pub kind: WorkerEventKind,
     /// The message.
     pub text: ByteString,
 }
 
-impl Said {
+impl WorkerEvent {
     /// Reads a message. `None`: it is not one that a client knows.
     pub fn read(text: ByteString) -> Option<Self> {
         #[derive(Deserialize)]
@@ -81,11 +81,11 @@ impl Said {
         // A list of one text would be read as an object of one field, too.
         let is_object = text.trim_start().starts_with('{');
         let typed = serde_json::from_str::<Typed<'_>>(&text).ok().filter(|_| is_object)?;
-        Some(Self { kind: Kind::named(&typed.kind)?, text })
+        Some(Self { kind: WorkerEventKind::named(&typed.kind)?, text })
     }
 
     /// A message of this kind, with these fields beside its type.
-    pub fn new(kind: Kind, fields: Value) -> Self {
+    pub fn new(kind: WorkerEventKind, fields: Value) -> Self {
         let mut message = serde_json::Map::from_iter([("type".to_owned(), kind.as_str().into())]);
         if let Value::Object(fields) = fields {
             message.extend(fields);
@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn only_objects_of_a_known_type_are_messages() {
-        let read = |text: &'static str| Said::read(ByteString::from_static(text)).map(|said| said.kind);
-        assert_eq!(read(r#"{"text":"a","type":"transcript.final"}"#), Some(Kind::Final));
-        assert_eq!(read(r#"{"type":"session\u002eend"}"#), Some(Kind::End));
+        let read = |text: &'static str| WorkerEvent::read(ByteString::from_static(text)).map(|said| said.kind);
+        assert_eq!(read(r#"{"text":"a","type":"transcript.final"}"#), Some(WorkerEventKind::Final));
+        assert_eq!(read(r#"{"type":"session\u002eend"}"#), Some(WorkerEventKind::End));
         for wrong in [
             "",
             "[]",
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn what_is_said_here_reads_as_it_was_meant() {
-        let said = Said::new(Kind::SpeechStart, json!({"timestamp": 1.5}));
+        let said = WorkerEvent::new(WorkerEventKind::SpeechStart, json!({"timestamp": 1.5}));
         assert_eq!(said.text, r#"{"type":"vad.speech_start","timestamp":1.5}"#);
-        assert_eq!(Said::read(said.text.clone()), Some(said));
+        assert_eq!(WorkerEvent::read(said.text.clone()), Some(said));
     }
 }

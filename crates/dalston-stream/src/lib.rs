@@ -12,7 +12,7 @@ mod remote;
 mod samples;
 
 pub use config::{Encoding, StreamConfig};
-pub use frame::{ClientFrame, Kind, Said};
+pub use frame::{ClientFrame, WorkerEvent, WorkerEventKind};
 pub use link::{WorkerEnd, WorkerLink};
 pub use own::{OwnWorker, Vad};
 pub use remote::{LinkError, connect};

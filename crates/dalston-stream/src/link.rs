@@ -1,6 +1,6 @@
 //! The two ends of a session with a worker.
 
-use crate::{ClientFrame, Said};
+use crate::{ClientFrame, WorkerEvent};
 use tokio::sync::mpsc;
 
 /// Messages that wait in a link, in each direction. A frame is at most a few 100 KiB, and one is under way on each side.
@@ -10,8 +10,8 @@ const PLACES: usize = 4;
 pub struct WorkerLink {
     /// To the worker: frames of the client, in order.
     pub to: mpsc::Sender<ClientFrame>,
-    /// From the worker: messages for the client. When it closes before [`Kind::End`](crate::Kind::End), the worker is lost.
-    pub from: mpsc::Receiver<Said>,
+    /// From the worker: messages for the client. When it closes before [`WorkerEventKind::End`](crate::WorkerEventKind::End), the worker is lost.
+    pub from: mpsc::Receiver<WorkerEvent>,
 }
 
 /// The end that the worker's socket holds, or the worker itself.
@@ -19,7 +19,7 @@ pub struct WorkerEnd {
     /// What the client says. Closed when nobody waits for the worker any more.
     pub heard: mpsc::Receiver<ClientFrame>,
     /// What the client is to hear.
-    pub say: mpsc::Sender<Said>,
+    pub say: mpsc::Sender<WorkerEvent>,
 }
 
 impl WorkerLink {

@@ -1,6 +1,6 @@
 //! The built-in worker: it finds speech and writes nothing down, and says so.
 
-use crate::{ClientFrame, Kind, Said, StreamConfig, WorkerEnd, WorkerLink, samples::Samples};
+use crate::{ClientFrame, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink, samples::Samples};
 use dalston_engine::{Resampler, SpeechEvent, SpeechFinder};
 use dalston_work::SessionId;
 use serde_json::{Value, json};
@@ -66,10 +66,12 @@ impl Ear {
 
     /// Hears until the end; when nobody listens any more it is over too.
     async fn serve(mut self, mut end: WorkerEnd) {
-        let said: Result<(), SendError<Said>> = async {
+        let said: Result<(), SendError<WorkerEvent>> = async {
             let message = "The built-in worker finds speech and transcribes none: no transcript will come. \
                 For text register a worker: PUT /v1/workers/{worker_id}";
-            end.say.send(Said::new(Kind::Warning, json!({"code": "no_transcript", "message": message}))).await?;
+            end.say
+                .send(WorkerEvent::new(WorkerEventKind::Warning, json!({"code": "no_transcript", "message": message})))
+                .await?;
             while let Some(frame) = end.heard.recv().await {
                 match frame {
                     ClientFrame::Audio(audio) => {
@@ -107,7 +109,7 @@ impl Ear {
         }
     }
 
-    fn hear(&mut self, bytes: &[u8]) -> Vec<Said> {
+    fn hear(&mut self, bytes: &[u8]) -> Vec<WorkerEvent> {
         let samples = self.samples.read(bytes);
         self.heard += samples.len() as u64;
         let events = self.finder.push(self.resampler.push(samples));
@@ -115,7 +117,7 @@ impl Ear {
     }
 
     /// What was heard until now is over: speech that is on ends here.
-    fn flush(&mut self) -> Option<Said> {
+    fn flush(&mut self) -> Option<WorkerEvent> {
         self.finder.finish().map(|event| self.tell(event))
     }
 
@@ -129,13 +131,13 @@ impl Ear {
         self.began = None;
     }
 
-    fn tell(&mut self, event: SpeechEvent) -> Said {
+    fn tell(&mut self, event: SpeechEvent) -> WorkerEvent {
         let (kind, at) = match event {
-            SpeechEvent::Start { at } => (Kind::SpeechStart, self.before + at),
-            SpeechEvent::End { at } => (Kind::SpeechEnd, self.before + at),
+            SpeechEvent::Start { at } => (WorkerEventKind::SpeechStart, self.before + at),
+            SpeechEvent::End { at } => (WorkerEventKind::SpeechEnd, self.before + at),
         };
         match (kind, self.began.take()) {
-            (Kind::SpeechStart, _) => self.began = Some(at),
+            (WorkerEventKind::SpeechStart, _) => self.began = Some(at),
             (_, Some(began)) => {
                 self.spoken += at - began;
                 if self.segments.len() < SEGMENTS {
@@ -144,13 +146,13 @@ impl Ear {
             }
             _ => {}
         }
-        Said::new(kind, json!({"timestamp": millis(at)}))
+        WorkerEvent::new(kind, json!({"timestamp": millis(at)}))
     }
 
-    fn ended(&self) -> Said {
+    fn ended(&self) -> WorkerEvent {
         let segment = |(start, end): &(f64, f64)| json!({"start": millis(*start), "end": millis(*end), "text": ""});
-        Said::new(
-            Kind::End,
+        WorkerEvent::new(
+            WorkerEventKind::End,
             json!({
                 "session_id": self.session.to_string(),
                 "total_duration": millis(self.seconds()),

@@ -1,6 +1,6 @@
 //! The connection to a worker that is a WebSocket server.
 
-use crate::{ClientFrame, Kind, Said, StreamConfig, WorkerEnd, WorkerLink};
+use crate::{ClientFrame, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
 use bytes::Bytes;
 use bytestring::ByteString;
 use dalston_work::SessionId;
@@ -126,7 +126,7 @@ async fn pass_on(
 /// Gives the client what the worker says. Whoever does not take it makes the worker wait: no more is read meanwhile.
 async fn listen(
     from: &mut (impl Stream<Item = Result<Message, tungstenite::Error>> + Unpin),
-    say: &tokio::sync::mpsc::Sender<Said>,
+    say: &tokio::sync::mpsc::Sender<WorkerEvent>,
     silent: &AtomicU8,
 ) -> &'static str {
     while let Some(Ok(message)) = from.next().await {
@@ -137,8 +137,8 @@ async fn listen(
             _ => continue,
         };
         // The beginning of a session is ours to tell, and what no client knows is of no use to one.
-        let Some(said) = ByteString::try_from(Bytes::from(text)).ok().and_then(Said::read) else { continue };
-        let ends = said.kind == Kind::End;
+        let Some(said) = ByteString::try_from(Bytes::from(text)).ok().and_then(WorkerEvent::read) else { continue };
+        let ends = said.kind == WorkerEventKind::End;
         if say.send(said).await.is_err() {
             return "nobody listens";
         }

@@ -8,7 +8,7 @@ use crate::session::{Dialect, Fault, Heard, Texts, Wish};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytestring::ByteString;
 use dalston_service::Stream;
-use dalston_stream::{ClientFrame, Kind, Said, StreamConfig};
+use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent, WorkerEventKind};
 use serde_json::{Value, json};
 
 /// Milliseconds of audio that a commit needs at least, as with OpenAI.
@@ -149,29 +149,29 @@ impl Dialect for Realtime {
         }
     }
 
-    fn tell(&mut self, said: Said, say: &mut Texts) {
+    fn tell(&mut self, said: WorkerEvent, say: &mut Texts) {
         let message: Value = serde_json::from_str(&said.text).unwrap_or_default();
         let text = message["text"].as_str().unwrap_or_default();
         match said.kind {
-            Kind::Partial => self.items.partial(text, say),
-            Kind::Final => {
+            WorkerEventKind::Partial => self.items.partial(text, say),
+            WorkerEventKind::Final => {
                 let time = |name: &str| message[name].as_f64().unwrap_or_default();
                 let seconds = (time("end") - time("start")).max(0.0);
                 self.items.stands(text, seconds, self.wanted.by_voice, say);
             }
-            Kind::SpeechStart if self.wanted.by_voice => {
+            WorkerEventKind::SpeechStart if self.wanted.by_voice => {
                 self.items.speech_started(millis(&message["timestamp"]), say);
             }
-            Kind::SpeechEnd if self.wanted.by_voice => {
+            WorkerEventKind::SpeechEnd if self.wanted.by_voice => {
                 self.since = 0;
                 self.items.speech_stopped(millis(&message["timestamp"]), say);
             }
-            Kind::Warning if message["code"] == "no_transcript" => {
+            WorkerEventKind::Warning if message["code"] == "no_transcript" => {
                 self.items.mute = message["message"].as_str().map(str::to_owned);
             }
-            Kind::SpeechStart | Kind::SpeechEnd | Kind::Warning => {}
-            Kind::End => self.items.ended(say),
-            Kind::Error => {
+            WorkerEventKind::SpeechStart | WorkerEventKind::SpeechEnd | WorkerEventKind::Warning => {}
+            WorkerEventKind::End => self.items.ended(say),
+            WorkerEventKind::Error => {
                 let (code, text) = (&message["code"], &message["message"]);
                 let error =
                     json!({"type": "server_error", "code": code, "message": text, "param": null, "event_id": null});
