@@ -1,6 +1,6 @@
 //! `POST /call`: a command, slash text, a message to the language model, or a confirmation.
 
-use crate::{Gateway, body, errand::errand, fault::problem, repeat};
+use crate::{Gateway, body, fault::problem, repeat};
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
@@ -9,7 +9,7 @@ use dalston_actix::{Permitted, Problem};
 use dalston_auth::{FieldError, rights};
 use dalston_chat::{Reply, Said};
 use dalston_command::{Arguments, unknown_field};
-use dalston_service::{Proposal, Secret, ServiceError, ServiceResult};
+use dalston_service::{Proposal, Secret, ServiceError, ServiceResult, detached};
 use serde_json::{Value, json};
 
 /// The longest message in characters.
@@ -28,7 +28,7 @@ pub(crate) async fn answer(
     let said = said(body::read(&request, payload, gateway.pace).await?).map_err(problem)?;
     let repeat = repeat::key(&request)?;
     let dialogue = gateway.runtime.dialogue.clone();
-    let reply = errand(async move { dialogue.answer(permit.caller(), said, repeat).await }).await?;
+    let reply = detached(async move { dialogue.answer(permit.caller(), said, repeat).await }).await.map_err(problem)?;
     let mut response = if reply.partial { HttpResponse::MultiStatus() } else { HttpResponse::Ok() };
     Ok(response.json(drawn(&reply)))
 }

@@ -1,6 +1,6 @@
 //! Claim links: a page that opens nothing, for previews look at links; and the secret, once, for whoever asks for it.
 
-use crate::{Gateway, errand::errand, fault::problem, server::Turn};
+use crate::{Gateway, fault::problem, server::Turn};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{self, HeaderName, HeaderValue},
@@ -9,7 +9,7 @@ use actix_web::{
 use dalston_actix::{Problem, RequestInfo, request_info};
 use dalston_auth::{Denied, Refusal, http::FORWARDED_PROTO};
 use dalston_model::{Actor, Door, Source};
-use dalston_service::{Claimed, ServiceError};
+use dalston_service::{Claimed, ServiceError, detached};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -47,8 +47,8 @@ pub(crate) async fn open(
     let RequestInfo { id, address } = request_info(&request);
     let source = Source { actor: Actor::Gateway, door: Door::Http, address, request_id: Some(id) };
     let (at_work, token) = (gateway.clone(), token.into_inner());
-    let opened = errand(async move { Ok(at_work.runtime.services.claims.open(&token, source).await) }).await?;
-    let Claimed { name, secret } = opened.map_err(|error| refused(&gateway, address, error))?;
+    let opening = async move { at_work.runtime.services.claims.open(&token, source).await };
+    let Claimed { name, secret } = detached(opening).await.map_err(|error| refused(&gateway, address, error))?;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(if accept.contains("text/html") {
         let secret = escaped(secret.expose());

@@ -1,6 +1,6 @@
 //! The HTTP door of the commands: the arguments in, the answer out.
 
-use crate::{Gateway, body, errand::errand, export::spliced, fault::problem, repeat};
+use crate::{Gateway, body, export::spliced, fault::problem, repeat};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -13,7 +13,7 @@ use dalston_actix::{Admitted, AtHand, Problem};
 use dalston_auth::{FieldError, Repeat};
 use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, Row, coerce};
 use dalston_model::Cursor;
-use dalston_service::{IssuedSecret, ServiceError};
+use dalston_service::{IssuedSecret, ServiceError, detached};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;
@@ -63,8 +63,8 @@ pub(crate) async fn invoke(
         runtime.registry.run(&runtime.services, admission, &command, arguments, repeat).await
     };
     // What only reads, and may wait for long, goes with its client.
-    let answer = if row.effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
-    respond(&gateway.runtime.registry, &row, &request, answer)
+    let ran = if row.effect == Effect::Read { work.await } else { detached(work).await };
+    respond(&gateway.runtime.registry, &row, &request, ran.map_err(problem)?)
 }
 
 /// The arguments of the query. Once each; a key there is no argument.

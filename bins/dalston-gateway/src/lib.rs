@@ -6,7 +6,6 @@ mod bound_address;
 mod call;
 mod claims;
 mod commands;
-mod errand;
 mod events;
 mod export;
 mod fault;

@@ -1,7 +1,8 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, BucketError, Deliveries, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board, views,
+    Blobs, BucketError, Deliveries, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board, detached,
+    views,
 };
 use dalston_auth::{AuthError, FieldError, Gate, Permit, Refusal, Repeat, Right, rights};
 use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
@@ -12,7 +13,7 @@ use dalston_work::{
     WorkStorage, WorkTarget,
 };
 use serde_json::json;
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{fs::File, time::sleep};
 
 pub(crate) const NOUN: &str = "Job";
@@ -128,7 +129,7 @@ impl Jobs {
         let detail = json!({"size_bytes": job.size_bytes, "format": job.audio.format});
         let entry = permit.entry(now, WorkAction::JOB_CREATED, WorkTarget::Job(job.id).into(), detail);
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
-        let (inserted, job) = to_its_end(async move {
+        let (inserted, job) = detached(async move {
             blobs.put(&staged).await?;
             let inserted = match store.insert_job(&job, claim.as_ref(), &entry).await {
                 Ok(inserted) => inserted,
@@ -286,7 +287,7 @@ impl Jobs {
         let job = self.get(permit, id).await?;
         let entry = permit.entry(self.clock.now(), WorkAction::JOB_DELETED, WorkTarget::Job(id).into(), json!({}));
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
-        let erased = to_its_end(async move { erase(&*store, &blobs, &job, &entry).await }).await?;
+        let erased = detached(async move { erase(&*store, &blobs, &job, &entry).await }).await?;
         match erased {
             DeleteJob::Deleted => Ok(()),
             DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
@@ -336,17 +337,4 @@ fn foreign(codec: &str) -> String {
     format!(
         "The built-in engine cannot decode {codec}; set DALSTON_ENGINE_URL or DALSTON_ENGINE_COMMAND for an engine that can"
     )
-}
-
-/// Does the work to its end, also when nobody waits for it any more: the server drops the handler of a client that
-/// goes, and a row and its file change together or not at all.
-async fn to_its_end<T, W>(work: W) -> ServiceResult<T>
-where
-    T: Send + 'static,
-    W: Future<Output = ServiceResult<T>> + Send + 'static,
-{
-    tokio::spawn(work).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a step did not end");
-        Err(ServiceError::Internal)
-    })
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     Gateway, claims,
-    errand::errand,
     fault::{detail, problem},
 };
 use actix_web::{HttpRequest, web::Data};
@@ -10,7 +9,7 @@ use dalston_actix::Problem;
 use dalston_auth::{Admission, Mask};
 use dalston_command::{AnyAnswer, Arguments, Block, Effect, Method, Registry, Row, Span};
 use dalston_model::{ScopeSet, Timestamp};
-use dalston_service::{Claims, IssuedSecret, ServiceError, ServiceResult};
+use dalston_service::{Claims, IssuedSecret, ServiceError, ServiceResult, detached};
 use rmcp::{
     ErrorData,
     model::{CallToolRequestParams, CallToolResult, ContentBlock, ListToolsResult, Tool, ToolAnnotations},
@@ -38,8 +37,8 @@ pub(super) async fn call(
     let (effect, at_work, arguments) = (row.effect, gateway.clone(), call.arguments.unwrap_or_default());
     let work = async move { Ok(run(&at_work, admission, &row, arguments).await) };
     // What only reads, and may wait for long, goes with its client.
-    let ran = if effect == Effect::Read { work.await.map_err(problem)? } else { errand(work).await? };
-    match ran {
+    let ran = if effect == Effect::Read { work.await } else { detached(work).await };
+    match ran.map_err(problem)? {
         Ok((answer, token)) => {
             let url = token.map(|token| claims::url(gateway, request, &token));
             Ok(Ok(result(answer, url.as_deref(), runtime.clock.now(), &runtime.services.mask)))

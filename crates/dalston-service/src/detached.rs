@@ -1,0 +1,59 @@
+//! Detached work: it runs to its end although nobody waits for it any more.
+
+use crate::{ServiceError, ServiceResult};
+use std::future::Future;
+
+/// Runs the work in a task of its own and returns its result. The server drops the handler of a client that disconnects;
+/// detached work continues, so that an effect and its record change together or not at all.
+///
+/// # Errors
+///
+/// The work's own error, or [`ServiceError::Internal`] when it panicked or the runtime stopped.
+pub async fn detached<T, W>(work: W) -> ServiceResult<T>
+where
+    T: Send + 'static,
+    W: Future<Output = ServiceResult<T>> + Send + 'static,
+{
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "detached work did not finish");
+        Err(ServiceError::Internal)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn its_result_is_that_of_the_work() {
+        assert_eq!(detached(async { Ok(7) }).await, Ok(7));
+        assert_eq!(detached(async { Err::<(), _>(ServiceError::TooLarge) }).await, Err(ServiceError::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn it_continues_when_nobody_waits_for_it() {
+        let (begun, has_begun) = oneshot::channel();
+        let (go, may_go) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let work = detached(async move {
+            begun.send(()).unwrap();
+            may_go.await.unwrap();
+            done.send(()).unwrap();
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            _ = work => panic!("it was not to end yet"),
+            begun = has_begun => begun.unwrap(),
+        }
+        go.send(()).unwrap();
+        is_done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error() {
+        let work = detached(async { if true { panic!("of the test") } else { Ok(()) } });
+        assert_eq!(work.await, Err(ServiceError::Internal));
+    }
+}
