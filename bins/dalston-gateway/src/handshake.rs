@@ -1,11 +1,11 @@
-//! The handshake of a stream, in whatever dialect: refusals that a browser can read, a session only after admission.
+//! The handshake of a stream, in any wire protocol: refusals that a browser can read, a session only after admission.
 
 use crate::{
     Gateway,
     fault::{not_an_upgrade, problem, upgrade_required},
     messages::Messages,
     outbox::Outbox,
-    session::{Dialect, Fault, Texts, carry, close},
+    session::{OutboundQueue, SessionFault, WireProtocol, carry, close},
 };
 use actix_http::ws::{CloseCode, hash_key};
 use actix_web::{
@@ -25,7 +25,7 @@ use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use dalston_stream::StreamConfig;
 
-/// What a dialect asks of the handshake.
+/// What a wire protocol asks of the handshake.
 pub(crate) struct Terms {
     /// A frame has at most so many bytes.
     pub(crate) frame_bytes: usize,
@@ -92,12 +92,12 @@ pub(crate) async fn shake(
 }
 
 impl Opened {
-    /// Begins a session of this dialect, if a worker has room for it; what is not `Ok` is told as it is.
+    /// Begins a session of this wire protocol, if a worker has room for it; what is not `Ok` is told as it is.
     pub(crate) async fn begin(
         self,
         gateway: &Gateway,
-        config: Result<StreamConfig, Fault>,
-        mut dialect: impl Dialect + 'static,
+        config: Result<StreamConfig, SessionFault>,
+        mut protocol: impl WireProtocol + 'static,
     ) -> Result<HttpResponse, Problem> {
         let Self { response, outbox, messages, permit } = self;
         let started = match &config {
@@ -106,10 +106,12 @@ impl Opened {
         };
         let (fault, code, reason) = match (config, started) {
             (Ok(_), Ok(Some(stream))) => {
-                rt::spawn(carry(outbox, messages, stream, dialect, gateway.stream_idle));
+                rt::spawn(carry(outbox, messages, stream, protocol, gateway.stream_idle));
                 return Ok(response);
             }
-            (Ok(_), Ok(None)) => (Some(Fault::no_capacity()), CloseCode::Again, "No workers available".to_owned()),
+            (Ok(_), Ok(None)) => {
+                (Some(SessionFault::no_capacity()), CloseCode::Again, "No workers available".to_owned())
+            }
             (Ok(_), Err(ServiceError::Excess { excess, .. })) => (None, CloseCode::Other(4029), excess.to_string()),
             (Ok(_), Err(error)) => return Err(problem(error)),
             (Err(fault), _) => {
@@ -118,9 +120,9 @@ impl Opened {
                 (Some(fault), CloseCode::Policy, reason)
             }
         };
-        let (mut outbox, mut say) = (outbox, Texts::new());
+        let (mut outbox, mut say) = (outbox, OutboundQueue::new());
         if let Some(fault) = fault {
-            dialect.fault(&fault, &mut say);
+            protocol.fault(&fault, &mut say);
         }
         for text in say {
             // There is room on a socket that has just begun, and a client that is gone is noticed by nobody.

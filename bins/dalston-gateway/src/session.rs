@@ -21,29 +21,29 @@ use tokio::{
 /// A client that takes nothing for so long is given up; and a worker that is to end has so long to say the rest.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Texts for the client, in order.
-pub(crate) type Texts = VecDeque<ByteString>;
+/// OutboundQueue for the client, in order.
+pub(crate) type OutboundQueue = VecDeque<ByteString>;
 
 /// How clients speak: what they say becomes frames for the worker, what the worker says becomes texts for them.
-pub(crate) trait Dialect {
+pub(crate) trait WireProtocol {
     /// What the client reads first.
-    fn begin(&mut self, stream: &Stream, say: &mut Texts);
+    fn begin(&mut self, stream: &Stream, say: &mut OutboundQueue);
     /// What a message of the client asks for. `has_heard`: audio was passed on already.
-    fn hear(&mut self, message: Heard, has_heard: bool, say: &mut Texts) -> Wish;
+    fn hear(&mut self, message: ClientMessage, has_heard: bool, say: &mut OutboundQueue) -> ClientAction;
     /// What the worker says.
-    fn tell(&mut self, said: WorkerEvent, say: &mut Texts);
+    fn tell(&mut self, said: WorkerEvent, say: &mut OutboundQueue);
     /// What went wrong.
-    fn fault(&mut self, fault: &Fault, say: &mut Texts);
+    fn fault(&mut self, fault: &SessionFault, say: &mut OutboundQueue);
 }
 
 /// A message of the client.
-pub(crate) enum Heard {
+pub(crate) enum ClientMessage {
     Audio(Bytes),
     Text(ByteString),
 }
 
 /// What the client asks for.
-pub(crate) enum Wish {
+pub(crate) enum ClientAction {
     /// Nothing, or it was answered.
     Nothing,
     /// To pass this on to the worker.
@@ -53,14 +53,14 @@ pub(crate) enum Wish {
 }
 
 /// What went wrong, for the client.
-pub(crate) struct Fault {
+pub(crate) struct SessionFault {
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
     /// Whether another stream may fare better; `None` goes without saying.
     pub(crate) recoverable: Option<bool>,
 }
 
-impl Fault {
+impl SessionFault {
     pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>, recoverable: bool) -> Self {
         Self { code, message: message.into(), recoverable: Some(recoverable) }
     }
@@ -71,14 +71,14 @@ impl Fault {
 }
 
 /// How a session ended.
-enum End {
+enum SessionEnd {
     /// With a close code of ours.
     Closed(CloseCode, Cow<'static, str>),
     /// The client is gone, or has closed, or takes nothing.
     Gone,
 }
 
-impl End {
+impl SessionEnd {
     const fn closed(code: CloseCode, reason: &'static str) -> Self {
         Self::Closed(code, Cow::Borrowed(reason))
     }
@@ -89,11 +89,11 @@ struct Carrier<D> {
     outbox: Outbox,
     stream: Stream,
     dialect: D,
-    say: Texts,
+    say: OutboundQueue,
     /// What the worker has no room for yet. A worker that is slow makes the client wait: no more is read meanwhile.
     held: VecDeque<ClientFrame>,
     /// How and when it ends at the latest, once it is to end and the worker says the rest.
-    rest: Option<(End, Instant)>,
+    rest: Option<(SessionEnd, Instant)>,
     /// Whether the worker takes no more.
     is_deaf: bool,
     has_ended: bool,
@@ -101,7 +101,7 @@ struct Carrier<D> {
 
 /// What a session does next.
 enum Turn {
-    Told(Told),
+    Told(StopSignal),
     /// The worker had room for what was held.
     Passed,
     Heard(Option<Result<Message, Broken>>),
@@ -116,10 +116,10 @@ pub(crate) async fn carry(
     outbox: Outbox,
     mut messages: Messages<Payload>,
     stream: Stream,
-    mut dialect: impl Dialect,
+    mut dialect: impl WireProtocol,
     idle: Duration,
 ) {
-    let mut say = Texts::new();
+    let mut say = OutboundQueue::new();
     dialect.begin(&stream, &mut say);
     let (held, rest, is_deaf, has_ended) = (VecDeque::new(), None, false, false);
     let mut carrier = Carrier { outbox, stream, dialect, say, held, rest, is_deaf, has_ended };
@@ -132,8 +132,8 @@ pub(crate) async fn carry(
     carrier.close(end).await;
 }
 
-impl<D: Dialect> Carrier<D> {
-    async fn step(&mut self, messages: &mut Messages<Payload>, alive: &mut Alive) -> Option<End> {
+impl<D: WireProtocol> Carrier<D> {
+    async fn step(&mut self, messages: &mut Messages<Payload>, alive: &mut Alive) -> Option<SessionEnd> {
         while let Some(text) = self.say.pop_front() {
             if let Some(end) = write(self.outbox.text(text), &mut self.stream.ending).await {
                 return self.ends(end);
@@ -174,32 +174,32 @@ impl<D: Dialect> Carrier<D> {
             Turn::WorkerEvent(None) => Some(self.lost()),
             Turn::Late => Some(self.ended()),
             Turn::Due(Due::Idle) => {
-                self.wind_up(End::closed(CloseCode::Normal, "The client said nothing for too long"));
+                self.wind_up(SessionEnd::closed(CloseCode::Normal, "The client said nothing for too long"));
                 None
             }
             Turn::Due(Due::Ping) if alive.asks(listens) => {
                 let told = write(self.outbox.ping(), &mut self.stream.ending).await;
                 told.and_then(|told| self.ends(told))
             }
-            Turn::Heard(None) | Turn::Due(Due::Ping) => Some(End::Gone),
+            Turn::Heard(None) | Turn::Due(Due::Ping) => Some(SessionEnd::Gone),
         }
     }
 
     /// Takes a message of the client: what is for the worker is held.
-    async fn hear(&mut self, message: Message) -> Option<End> {
+    async fn hear(&mut self, message: Message) -> Option<SessionEnd> {
         let heard = match message {
-            Message::Binary(audio) => Heard::Audio(audio),
-            Message::Text(text) => Heard::Text(text),
+            Message::Binary(audio) => ClientMessage::Audio(audio),
+            Message::Text(text) => ClientMessage::Text(text),
             Message::Ping(payload) => {
                 let end = write(self.outbox.pong(payload), &mut self.stream.ending).await;
                 return end.and_then(|end| self.ends(end));
             }
             Message::Pong => return None,
-            Message::Close => return Some(End::Gone),
+            Message::Close => return Some(SessionEnd::Gone),
         };
         match self.dialect.hear(heard, self.stream.has_heard(), &mut self.say) {
-            Wish::Nothing => None,
-            Wish::Pass(frame) => {
+            ClientAction::Nothing => None,
+            ClientAction::Pass(frame) => {
                 if let ClientFrame::Audio(audio) = &frame
                     && let Err(error) = self.stream.afford(audio.len()).await
                 {
@@ -208,53 +208,55 @@ impl<D: Dialect> Carrier<D> {
                 self.held.push_back(frame);
                 None
             }
-            Wish::Replace(config) => match self.stream.replace(&config).await {
+            ClientAction::Replace(config) => match self.stream.replace(&config).await {
                 Ok(true) => None,
                 Ok(false) => {
-                    self.dialect.fault(&Fault::no_capacity(), &mut self.say);
-                    Some(End::closed(CloseCode::Again, "No workers available"))
+                    self.dialect.fault(&SessionFault::no_capacity(), &mut self.say);
+                    Some(SessionEnd::closed(CloseCode::Again, "No workers available"))
                 }
                 Err(ServiceError::Excess { excess, .. }) => {
                     self.is_deaf = true;
-                    Some(End::Closed(CloseCode::Other(4029), excess.to_string().into()))
+                    Some(SessionEnd::Closed(CloseCode::Other(4029), excess.to_string().into()))
                 }
-                Err(_) => Some(End::closed(CloseCode::Error, "Internal error")),
+                Err(_) => Some(SessionEnd::closed(CloseCode::Error, "Internal error")),
             },
         }
     }
 
     /// The audio cannot be afforded: what was passed on already comes to its end.
-    fn refused(&mut self, error: &ServiceError) -> Option<End> {
+    fn refused(&mut self, error: &ServiceError) -> Option<SessionEnd> {
         let ServiceError::Excess { excess, .. } = error else {
-            return Some(End::closed(CloseCode::Error, "Internal error"));
+            return Some(SessionEnd::closed(CloseCode::Error, "Internal error"));
         };
         let message = excess.to_string();
-        self.dialect.fault(&Fault::new("limit_exceeded", message.clone(), false), &mut self.say);
-        self.wind_up(End::Closed(CloseCode::Other(4029), message.into()));
+        self.dialect.fault(&SessionFault::new("limit_exceeded", message.clone(), false), &mut self.say);
+        self.wind_up(SessionEnd::Closed(CloseCode::Other(4029), message.into()));
         None
     }
 
     /// What is to be done when the stream was told to end.
-    fn ends(&mut self, ending: Told) -> Option<End> {
+    fn ends(&mut self, ending: StopSignal) -> Option<SessionEnd> {
         match ending {
-            Told::Gone => Some(End::Gone),
-            Told::Ending(Ending::KeyEnded) => Some(End::closed(CloseCode::Other(4001), "Invalid API key")),
-            Told::Ending(Ending::ScopeLost) => Some(End::closed(CloseCode::Other(4003), "Missing 'realtime' scope")),
-            Told::Ending(Ending::Stopping) => Some(End::closed(CloseCode::Away, "The gateway stops")),
-            Told::Ending(Ending::SlotLost) => {
-                let fault = Fault::new("session_lost", "The session's slot has lapsed", true);
-                self.dialect.fault(&fault, &mut self.say);
-                Some(End::closed(CloseCode::Again, "The session's slot has lapsed"))
+            StopSignal::Gone => Some(SessionEnd::Gone),
+            StopSignal::Ending(Ending::KeyEnded) => Some(SessionEnd::closed(CloseCode::Other(4001), "Invalid API key")),
+            StopSignal::Ending(Ending::ScopeLost) => {
+                Some(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope"))
             }
-            Told::Ending(Ending::TimeUp) => {
-                self.wind_up(End::closed(CloseCode::Normal, "The session's time is up"));
+            StopSignal::Ending(Ending::Stopping) => Some(SessionEnd::closed(CloseCode::Away, "The gateway stops")),
+            StopSignal::Ending(Ending::SlotLost) => {
+                let fault = SessionFault::new("session_lost", "The session's slot has lapsed", true);
+                self.dialect.fault(&fault, &mut self.say);
+                Some(SessionEnd::closed(CloseCode::Again, "The session's slot has lapsed"))
+            }
+            StopSignal::Ending(Ending::TimeUp) => {
+                self.wind_up(SessionEnd::closed(CloseCode::Normal, "The session's time is up"));
                 None
             }
         }
     }
 
     /// Has the worker say the rest; then it ends like that.
-    fn wind_up(&mut self, end: End) {
+    fn wind_up(&mut self, end: SessionEnd) {
         if self.rest.is_none() {
             self.held.push_back(ClientFrame::end());
             self.rest = Some((end, Instant::now() + PATIENCE));
@@ -262,27 +264,27 @@ impl<D: Dialect> Carrier<D> {
     }
 
     /// All was said, or nobody waits for it any more.
-    fn ended(&mut self) -> End {
-        self.rest.take().map_or(End::closed(CloseCode::Normal, "Session ended"), |(end, _)| end)
+    fn ended(&mut self) -> SessionEnd {
+        self.rest.take().map_or(SessionEnd::closed(CloseCode::Normal, "Session ended"), |(end, _)| end)
     }
 
     /// The worker is gone, with or without having said all.
-    fn lost(&mut self) -> End {
+    fn lost(&mut self) -> SessionEnd {
         self.is_deaf = true;
         if let Some((end, _)) = self.rest.take() {
             return end;
         }
-        self.dialect.fault(&Fault::new("worker_lost", "The worker is gone", true), &mut self.say);
-        End::closed(CloseCode::Error, "The worker is gone")
+        self.dialect.fault(&SessionFault::new("worker_lost", "The worker is gone", true), &mut self.say);
+        SessionEnd::closed(CloseCode::Error, "The worker is gone")
     }
 
     /// It is over, whether the client takes the close or not; the worker is heard out meanwhile, then its slot is freed.
-    async fn close(self, end: End) {
+    async fn close(self, end: SessionEnd) {
         let Self { mut outbox, stream, mut say, held, is_deaf, has_ended, .. } = self;
         stream.leave();
         let closing = async move {
             match end {
-                End::Closed(code, reason) => {
+                SessionEnd::Closed(code, reason) => {
                     let rest = async {
                         while let Some(text) = say.pop_front() {
                             outbox.text(text).await?;
@@ -293,7 +295,7 @@ impl<D: Dialect> Carrier<D> {
                     let _ = timeout(PATIENCE, rest).await;
                     close(outbox, code, &reason).await;
                 }
-                End::Gone => {
+                SessionEnd::Gone => {
                     let _ = timeout(PATIENCE, outbox.close(None)).await;
                 }
             }
@@ -326,36 +328,36 @@ async fn hear_out(stream: &mut Stream, held: VecDeque<ClientFrame>) {
 
 /// What a stream was told.
 #[derive(Clone, Copy)]
-enum Told {
+enum StopSignal {
     Ending(Ending),
     /// Nobody is there to tell it anything, or the client takes nothing.
     Gone,
 }
 
 /// Waits until the stream is told to end.
-async fn told(ending: &mut watch::Receiver<Option<Ending>>) -> Told {
+async fn told(ending: &mut watch::Receiver<Option<Ending>>) -> StopSignal {
     let changed = ending.changed().await;
-    ending.borrow_and_update().filter(|_| changed.is_ok()).map_or(Told::Gone, Told::Ending)
+    ending.borrow_and_update().filter(|_| changed.is_ok()).map_or(StopSignal::Gone, StopSignal::Ending)
 }
 
 /// Writes to the client, which may not read: neither the end of its key nor the session waits for it.
 async fn write(
     writing: impl Future<Output = Result<(), Gone>>,
     ending: &mut watch::Receiver<Option<Ending>>,
-) -> Option<Told> {
+) -> Option<StopSignal> {
     tokio::select! {
         biased;
         told = told(ending) => Some(told),
-        written = timeout(PATIENCE, writing) => (!matches!(written, Ok(Ok(())))).then_some(Told::Gone),
+        written = timeout(PATIENCE, writing) => (!matches!(written, Ok(Ok(())))).then_some(StopSignal::Gone),
     }
 }
 
 /// What is wrong with what a client sends (RFC 6455 §7.4.1).
-fn broken(broken: Broken) -> End {
+fn broken(broken: Broken) -> SessionEnd {
     match broken {
-        Broken::Protocol => End::closed(CloseCode::Protocol, "Protocol error"),
-        Broken::TooLarge(what) => End::closed(CloseCode::Size, what),
-        Broken::NotUtf8 => End::closed(CloseCode::Invalid, "Not UTF-8"),
+        Broken::Protocol => SessionEnd::closed(CloseCode::Protocol, "Protocol error"),
+        Broken::TooLarge(what) => SessionEnd::closed(CloseCode::Size, what),
+        Broken::NotUtf8 => SessionEnd::closed(CloseCode::Invalid, "Not UTF-8"),
     }
 }
 

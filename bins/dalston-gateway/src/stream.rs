@@ -1,9 +1,9 @@
-//! The stream's own dialect (API.md §6): binary audio in, JSON both ways.
+//! The stream's own wire protocol (API.md §6): binary audio in, JSON both ways.
 
 use crate::{
     Gateway,
     handshake::{Shaken, Terms, shake},
-    session::{Dialect, Fault, Heard, Texts, Wish},
+    session::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -41,8 +41,8 @@ pub(crate) async fn open(
 
 /// What the query asks for, if it can be served; a parameter that is empty or absent has its default. Parameters of other
 /// versions are passed over.
-fn config(request: &HttpRequest) -> Result<StreamConfig, Fault> {
-    asked(request.query_string()).map_err(|wanted| Fault::new("invalid_parameters", wanted, false))
+fn config(request: &HttpRequest) -> Result<StreamConfig, SessionFault> {
+    asked(request.query_string()).map_err(|wanted| SessionFault::new("invalid_parameters", wanted, false))
 }
 
 /// The same. `Err` tells what the parameter must be that cannot be served.
@@ -75,29 +75,29 @@ pub(crate) fn is_word(text: &str) -> bool {
 /// What is said goes through as it is.
 struct Native;
 
-impl Dialect for Native {
-    fn begin(&mut self, stream: &Stream, say: &mut Texts) {
+impl WireProtocol for Native {
+    fn begin(&mut self, stream: &Stream, say: &mut OutboundQueue) {
         push(say, &json!({"type": "session.begin", "session_id": stream.id.to_string(), "config": stream.config}));
     }
 
-    fn hear(&mut self, message: Heard, _: bool, say: &mut Texts) -> Wish {
+    fn hear(&mut self, message: ClientMessage, _: bool, say: &mut OutboundQueue) -> ClientAction {
         match message {
-            Heard::Audio(audio) => Wish::Pass(ClientFrame::Audio(audio)),
-            Heard::Text(text) if is_control(&text) => Wish::Pass(ClientFrame::Control(text)),
-            Heard::Text(_) => {
+            ClientMessage::Audio(audio) => ClientAction::Pass(ClientFrame::Audio(audio)),
+            ClientMessage::Text(text) if is_control(&text) => ClientAction::Pass(ClientFrame::Control(text)),
+            ClientMessage::Text(_) => {
                 let message = "A message is an object of type config, flush, clear or end";
-                self.fault(&Fault::new("invalid_message", message, true), say);
-                Wish::Nothing
+                self.fault(&SessionFault::new("invalid_message", message, true), say);
+                ClientAction::Nothing
             }
         }
     }
 
-    fn tell(&mut self, said: WorkerEvent, say: &mut Texts) {
+    fn tell(&mut self, said: WorkerEvent, say: &mut OutboundQueue) {
         say.push_back(said.text);
     }
 
-    fn fault(&mut self, fault: &Fault, say: &mut Texts) {
-        let Fault { code, message, recoverable } = fault;
+    fn fault(&mut self, fault: &SessionFault, say: &mut OutboundQueue) {
+        let SessionFault { code, message, recoverable } = fault;
         let mut error = json!({"type": "error", "code": code, "message": message});
         if let Some(recoverable) = recoverable {
             error["recoverable"] = (*recoverable).into();
@@ -107,7 +107,7 @@ impl Dialect for Native {
 }
 
 /// Adds a message.
-pub(crate) fn push(say: &mut Texts, message: &Value) {
+pub(crate) fn push(say: &mut OutboundQueue, message: &Value) {
     say.push_back(ByteString::from(message.to_string()));
 }
 

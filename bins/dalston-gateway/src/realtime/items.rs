@@ -1,7 +1,7 @@
 //! Items: the pieces of a conversation that get a transcript each, in order.
 
 use super::update::Names;
-use crate::{session::Texts, stream::push};
+use crate::{session::OutboundQueue, stream::push};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ impl Events {
         Self { session: session.rsplit('_').next().unwrap_or_default().to_owned(), count: 0 }
     }
 
-    pub(super) fn say(&mut self, say: &mut Texts, kind: &str, fields: Value) {
+    pub(super) fn say(&mut self, say: &mut OutboundQueue, kind: &str, fields: Value) {
         self.count += 1;
         let mut event = json!({"event_id": format!("event_{}_{}", self.session, self.count), "type": kind});
         if let (Some(event), Value::Object(fields)) = (event.as_object_mut(), fields) {
@@ -71,17 +71,17 @@ impl Items {
     }
 
     /// Says an event that is of no item.
-    pub(super) fn say(&mut self, say: &mut Texts, kind: &str, fields: Value) {
+    pub(super) fn say(&mut self, say: &mut OutboundQueue, kind: &str, fields: Value) {
         self.events.say(say, kind, fields);
     }
 
-    pub(super) fn speech_started(&mut self, millis: u64, say: &mut Texts) {
+    pub(super) fn speech_started(&mut self, millis: u64, say: &mut OutboundQueue) {
         let id = self.make();
         self.say(say, "input_audio_buffer.speech_started", json!({"audio_start_ms": millis, "item_id": id}));
         self.open = Some((id, false));
     }
 
-    pub(super) fn speech_stopped(&mut self, millis: u64, say: &mut Texts) {
+    pub(super) fn speech_stopped(&mut self, millis: u64, say: &mut OutboundQueue) {
         let (id, is_committed) = self.open.take().unwrap_or_else(|| (self.make(), false));
         self.say(say, "input_audio_buffer.speech_stopped", json!({"audio_end_ms": millis, "item_id": id}));
         if !is_committed {
@@ -90,7 +90,7 @@ impl Items {
     }
 
     /// The client ends the item: what stands of it already is its transcript, unless more is under way.
-    pub(super) fn committed(&mut self, say: &mut Texts) {
+    pub(super) fn committed(&mut self, say: &mut OutboundQueue) {
         // Its speech goes on until the worker says otherwise.
         let id = match &mut self.open {
             Some((id, is_committed)) if !*is_committed => {
@@ -107,7 +107,7 @@ impl Items {
     }
 
     /// The client throws away what it sent.
-    pub(super) fn cleared(&mut self, say: &mut Texts) {
+    pub(super) fn cleared(&mut self, say: &mut OutboundQueue) {
         self.open = None;
         self.kept.clear();
         self.kept_seconds = 0.0;
@@ -117,7 +117,7 @@ impl Items {
     }
 
     /// A text that may change: what is new of it, as far as it goes on from what was told.
-    pub(super) fn partial(&mut self, text: &str, say: &mut Texts) {
+    pub(super) fn partial(&mut self, text: &str, say: &mut OutboundQueue) {
         self.is_pending = true;
         if let Some(id) = self.current() {
             self.delta(&id, text, say);
@@ -126,7 +126,7 @@ impl Items {
 
     /// A text that stands: the transcript of the oldest item that waits, or of the one that is being spoken. `by_voice`:
     /// without either it is an item of its own, else it is kept until the client commits. `seconds`: of how much audio.
-    pub(super) fn stands(&mut self, text: &str, seconds: f64, by_voice: bool, say: &mut Texts) {
+    pub(super) fn stands(&mut self, text: &str, seconds: f64, by_voice: bool, say: &mut OutboundQueue) {
         self.is_pending = false;
         if self.waiting.is_empty() {
             if !by_voice {
@@ -154,13 +154,13 @@ impl Items {
     }
 
     /// Nothing more comes.
-    pub(super) fn ended(&mut self, say: &mut Texts) {
+    pub(super) fn ended(&mut self, say: &mut OutboundQueue) {
         while let Some(id) = self.waiting.pop_front() {
             self.fail(&id, say);
         }
     }
 
-    fn commit(&mut self, id: String, say: &mut Texts) {
+    fn commit(&mut self, id: String, say: &mut OutboundQueue) {
         let previous = self.previous.replace(id.clone());
         self.say(say, "input_audio_buffer.committed", json!({"previous_item_id": previous, "item_id": id}));
         let content = json!([{"type": "input_audio", "transcript": null}]);
@@ -186,7 +186,7 @@ impl Items {
         self.waiting.push_back(id);
     }
 
-    fn complete(&mut self, text: &str, seconds: f64, say: &mut Texts) {
+    fn complete(&mut self, text: &str, seconds: f64, say: &mut OutboundQueue) {
         let Some(id) = self.waiting.front().cloned() else { return };
         self.delta(&id, text, say);
         self.waiting.pop_front();
@@ -196,7 +196,7 @@ impl Items {
         self.say(say, kind, json!({"item_id": id, "content_index": 0, "transcript": text, "usage": usage}));
     }
 
-    fn delta(&mut self, id: &str, text: &str, say: &mut Texts) {
+    fn delta(&mut self, id: &str, text: &str, say: &mut OutboundQueue) {
         // What was told cannot be taken back: a text that goes another way is told when it stands.
         let Some(delta) = text.strip_prefix(self.told.as_str()).filter(|delta| !delta.is_empty()) else { return };
         let kind = "conversation.item.input_audio_transcription.delta";
@@ -205,7 +205,7 @@ impl Items {
         self.say(say, kind, fields);
     }
 
-    fn fail(&mut self, id: &str, say: &mut Texts) {
+    fn fail(&mut self, id: &str, say: &mut OutboundQueue) {
         let message = self.mute.as_deref().unwrap_or("No transcript was made of this item");
         let error = json!({"type": "server_error", "code": "no_transcript", "message": message, "param": null});
         let kind = "conversation.item.input_audio_transcription.failed";

@@ -1,13 +1,13 @@
 //! The door of OpenAI's realtime protocol, for transcription: the same streams in other words.
 
-mod dialect;
 mod items;
+mod protocol;
 mod update;
 
 use crate::{
     Gateway,
     handshake::{Shaken, Terms, offers, shake},
-    session::Fault,
+    session::SessionFault,
     stream::is_word,
 };
 use actix_web::{
@@ -16,7 +16,7 @@ use actix_web::{
 };
 use dalston_actix::{Decided, Problem};
 use dalston_auth::rights;
-use dialect::Realtime;
+use protocol::Realtime;
 use serde::Deserialize;
 use update::Names;
 
@@ -57,12 +57,12 @@ pub(crate) async fn open(
         Ok(Asked { model, .. }) if is_word(&model) => (Some(model), None),
         _ => (None, Some("intent or model is not well-formed")),
     };
-    let dialect = Realtime::new(names, model);
+    let protocol = Realtime::new(names, model);
     let config = match fault {
-        Some(message) => Err(Fault::new("invalid_parameters", message, false)),
-        None => Ok(dialect.config()),
+        Some(message) => Err(SessionFault::new("invalid_parameters", message, false)),
+        None => Ok(protocol.config()),
     };
-    opened.begin(&gateway, config, dialect).await
+    opened.begin(&gateway, config, protocol).await
 }
 
 /// Whether a client says that it speaks the beta.

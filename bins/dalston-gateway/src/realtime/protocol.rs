@@ -4,7 +4,7 @@ use super::{
     items::{Events, Items},
     update::{FORMAT, Names, Unserved, Wanted},
 };
-use crate::session::{Dialect, Fault, Heard, Texts, Wish};
+use crate::session::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytestring::ByteString;
 use dalston_service::Stream;
@@ -47,7 +47,13 @@ impl Realtime {
     }
 
     /// Answers an update with an event of this kind, in these names.
-    fn update(&mut self, event: &Value, (kind, names): (&str, Names), has_heard: bool, say: &mut Texts) -> Wish {
+    fn update(
+        &mut self,
+        event: &Value,
+        (kind, names): (&str, Names),
+        has_heard: bool,
+        say: &mut OutboundQueue,
+    ) -> ClientAction {
         let before = self.config();
         let wanted = match self.wanted.updated(&event["session"]) {
             Ok(wanted) => wanted,
@@ -64,25 +70,25 @@ impl Realtime {
         let session = self.wanted.session(names, &self.session);
         self.items.say(say, kind, json!({"session": session}));
         if after == before {
-            Wish::Nothing
+            ClientAction::Nothing
         } else if has_heard {
             let config = json!({"type": "config", "language": after.language, "model": after.model});
-            Wish::Pass(ClientFrame::Control(ByteString::from(config.to_string())))
+            ClientAction::Pass(ClientFrame::Control(ByteString::from(config.to_string())))
         } else {
-            Wish::Replace(after)
+            ClientAction::Replace(after)
         }
     }
 
-    fn append(&mut self, event: &Value, say: &mut Texts) -> Wish {
+    fn append(&mut self, event: &Value, say: &mut OutboundQueue) -> ClientAction {
         let audio = event["audio"].as_str().and_then(|text| STANDARD.decode(text).ok());
         let Some(audio) = audio else {
             return self.refuse(event, "invalid_value", "audio", "The audio must be a text of base64", say);
         };
         self.since += audio.len() as u64;
-        if audio.is_empty() { Wish::Nothing } else { Wish::Pass(ClientFrame::Audio(audio.into())) }
+        if audio.is_empty() { ClientAction::Nothing } else { ClientAction::Pass(ClientFrame::Audio(audio.into())) }
     }
 
-    fn commit(&mut self, event: &Value, say: &mut Texts) -> Wish {
+    fn commit(&mut self, event: &Value, say: &mut OutboundQueue) -> ClientAction {
         if self.config().millis(self.since) < LEAST {
             let message = "The buffer has less than 100 ms of audio";
             return self.refuse(event, "input_audio_buffer_commit_empty", "", message, say);
@@ -93,7 +99,14 @@ impl Realtime {
     }
 
     /// Refuses an event: never with what was sent, but for the event's own id.
-    fn refuse(&mut self, event: &Value, code: &str, param: &str, message: &str, say: &mut Texts) -> Wish {
+    fn refuse(
+        &mut self,
+        event: &Value,
+        code: &str,
+        param: &str,
+        message: &str,
+        say: &mut OutboundQueue,
+    ) -> ClientAction {
         let plain =
             |id: &&str| id.len() <= 512 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         let error = json!({
@@ -104,12 +117,12 @@ impl Realtime {
             "event_id": event["event_id"].as_str().filter(plain),
         });
         self.items.say(say, "error", json!({"error": error}));
-        Wish::Nothing
+        ClientAction::Nothing
     }
 }
 
-impl Dialect for Realtime {
-    fn begin(&mut self, stream: &Stream, say: &mut Texts) {
+impl WireProtocol for Realtime {
+    fn begin(&mut self, stream: &Stream, say: &mut OutboundQueue) {
         self.session = stream.id.to_string();
         self.items = Items::new(self.names, Events::new(&self.session));
         let session = self.wanted.session(self.names, &self.session);
@@ -120,8 +133,8 @@ impl Dialect for Realtime {
         self.items.say(say, kind, json!({"session": session}));
     }
 
-    fn hear(&mut self, message: Heard, has_heard: bool, say: &mut Texts) -> Wish {
-        let Heard::Text(text) = message else {
+    fn hear(&mut self, message: ClientMessage, has_heard: bool, say: &mut OutboundQueue) -> ClientAction {
+        let ClientMessage::Text(text) = message else {
             return self.refuse(&Value::Null, "invalid_event", "", "An event is a text of JSON", say);
         };
         let event: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -149,7 +162,7 @@ impl Dialect for Realtime {
         }
     }
 
-    fn tell(&mut self, said: WorkerEvent, say: &mut Texts) {
+    fn tell(&mut self, said: WorkerEvent, say: &mut OutboundQueue) {
         let message: Value = serde_json::from_str(&said.text).unwrap_or_default();
         let text = message["text"].as_str().unwrap_or_default();
         match said.kind {
@@ -180,16 +193,16 @@ impl Dialect for Realtime {
         }
     }
 
-    fn fault(&mut self, fault: &Fault, say: &mut Texts) {
-        let Fault { code, message, recoverable } = fault;
+    fn fault(&mut self, fault: &SessionFault, say: &mut OutboundQueue) {
+        let SessionFault { code, message, recoverable } = fault;
         let kind = if recoverable.unwrap_or(true) { "server_error" } else { "invalid_request_error" };
         let error = json!({"type": kind, "code": code, "message": message, "param": null, "event_id": null});
         self.items.say(say, "error", json!({"error": error}));
     }
 }
 
-fn control(kind: &str) -> Wish {
-    Wish::Pass(ClientFrame::Control(ByteString::from(json!({"type": kind}).to_string())))
+fn control(kind: &str) -> ClientAction {
+    ClientAction::Pass(ClientFrame::Control(ByteString::from(json!({"type": kind}).to_string())))
 }
 
 /// Milliseconds of a time in seconds.
