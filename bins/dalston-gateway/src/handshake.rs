@@ -4,8 +4,8 @@ use crate::{
     Gateway,
     fault::{not_an_upgrade, problem, upgrade_required},
     messages::Messages,
-    outbox::Outbox,
-    session::{OutboundQueue, SessionFault, WireProtocol, carry, close},
+    outbox::{OutboundFrame, Outbox},
+    session::{OutboundQueue, SessionFault, WireProtocol, close, run},
 };
 use actix_http::ws::{CloseCode, hash_key};
 use actix_web::{
@@ -106,7 +106,8 @@ impl Opened {
         };
         let (fault, code, reason) = match (config, started) {
             (Ok(_), Ok(Some(stream))) => {
-                rt::spawn(carry(outbox, messages, stream, protocol, gateway.stream_idle));
+                let clock = gateway.runtime.clock.clone();
+                rt::spawn(run(outbox, messages, stream, protocol, gateway.stream_idle, clock));
                 return Ok(response);
             }
             (Ok(_), Ok(None)) => {
@@ -120,13 +121,13 @@ impl Opened {
                 (Some(fault), CloseCode::Policy, reason)
             }
         };
-        let (mut outbox, mut say) = (outbox, OutboundQueue::new());
+        let (mut outbox, mut outbound) = (outbox, OutboundQueue::new());
         if let Some(fault) = fault {
-            protocol.fault(&fault, &mut say);
+            protocol.fault(&fault, &mut outbound);
         }
-        for text in say {
+        for text in outbound {
             // There is room on a socket that has just begun, and a client that is gone is noticed by nobody.
-            let _ = outbox.text(text).await;
+            let _ = outbox.send(OutboundFrame::Text(text)).await;
         }
         close(outbox, code, &reason).await;
         Ok(response)

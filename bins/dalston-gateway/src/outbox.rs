@@ -25,8 +25,18 @@ const PONG: u8 = 10;
 /// Where a session puts what it says.
 pub(crate) struct Outbox {
     to: Sender<Bytes>,
-    /// Of the frame that is being put: whoever is told to end in the middle of it puts the rest before the close.
+    /// Pieces that are not written yet: a session that is stopped in the middle of a frame writes them before the close.
     rest: VecDeque<Bytes>,
+}
+
+/// A frame for the client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OutboundFrame {
+    Text(ByteString),
+    /// Asks whether the client lives.
+    Ping,
+    /// Answers a ping with its payload.
+    Pong(Bytes),
 }
 
 /// The client is gone.
@@ -41,19 +51,30 @@ impl Outbox {
         (Self { to, rest: VecDeque::new() }, body)
     }
 
-    /// Says a text.
-    pub(crate) async fn text(&mut self, text: ByteString) -> Result<(), Gone> {
-        self.put(TEXT, text.into_bytes()).await
+    /// Writes a frame.
+    pub(crate) async fn send(&mut self, frame: OutboundFrame) -> Result<(), Gone> {
+        self.push(frame);
+        self.flush().await
     }
 
-    /// Asks whether the client lives.
-    pub(crate) async fn ping(&mut self) -> Result<(), Gone> {
-        self.put(PING, Bytes::new()).await
+    /// Adds a frame behind what is not written yet. [`Outbox::flush`] writes it.
+    pub(crate) fn push(&mut self, frame: OutboundFrame) {
+        match frame {
+            OutboundFrame::Text(text) => self.put(TEXT, text.into_bytes()),
+            OutboundFrame::Ping => self.put(PING, Bytes::new()),
+            OutboundFrame::Pong(payload) => self.put(PONG, payload),
+        }
     }
 
-    /// Answers a ping.
-    pub(crate) async fn pong(&mut self, payload: Bytes) -> Result<(), Gone> {
-        self.put(PONG, payload).await
+    /// Writes what is not written yet. Cancelled, it loses nothing.
+    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
+        while !self.rest.is_empty() {
+            let place = self.to.reserve().await.map_err(|_| Gone)?;
+            if let Some(piece) = self.rest.pop_front() {
+                place.send(piece);
+            }
+        }
+        Ok(())
     }
 
     /// Says that it is over, and why. Nothing may be said behind it.
@@ -63,18 +84,12 @@ impl Outbox {
             payload.put_u16(code.into());
             payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(REASON)]);
         }
-        self.put(CLOSE, payload.freeze()).await
+        self.put(CLOSE, payload.freeze());
+        self.flush().await
     }
 
-    async fn put(&mut self, opcode: u8, payload: Bytes) -> Result<(), Gone> {
+    fn put(&mut self, opcode: u8, payload: Bytes) {
         self.rest.extend(frame(opcode, payload));
-        while !self.rest.is_empty() {
-            let place = self.to.reserve().await.map_err(|_| Gone)?;
-            if let Some(piece) = self.rest.pop_front() {
-                place.send(piece);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -136,7 +151,7 @@ mod tests {
     async fn what_nobody_takes_waits_in_few_pieces_and_is_said_before_the_close() {
         let (mut outbox, body) = Outbox::new();
         let long = ByteString::from("x".repeat(100 * PIECE));
-        assert!(outbox.text(long).now_or_never().is_none(), "it waits for the client");
+        assert!(outbox.send(OutboundFrame::Text(long)).now_or_never().is_none(), "it waits for the client");
         let closing = outbox.close(Some((CloseCode::Normal, "over")));
         let (closed, said) = tokio::join!(closing, body.map(Result::unwrap).collect::<Vec<Bytes>>());
         assert_eq!(closed, Ok(()));
@@ -149,7 +164,7 @@ mod tests {
     async fn who_has_gone_is_noticed() {
         let (mut outbox, body) = Outbox::new();
         drop(body);
-        assert_eq!(outbox.ping().await, Err(Gone));
+        assert_eq!(outbox.send(OutboundFrame::Ping).await, Err(Gone));
     }
 
     #[tokio::test]

@@ -12,8 +12,8 @@ use actix_web::{
 use bytestring::ByteString;
 use dalston_actix::{Decided, Problem};
 use dalston_auth::rights;
-use dalston_service::Stream;
 use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent};
+use dalston_work::SessionId;
 use serde_json::{Value, json};
 
 /// A frame has at most so many bytes (WS-05).
@@ -76,8 +76,8 @@ pub(crate) fn is_word(text: &str) -> bool {
 struct Native;
 
 impl WireProtocol for Native {
-    fn begin(&mut self, stream: &Stream, say: &mut OutboundQueue) {
-        push(say, &json!({"type": "session.begin", "session_id": stream.id.to_string(), "config": stream.config}));
+    fn begin(&mut self, session: SessionId, config: &StreamConfig, say: &mut OutboundQueue) {
+        push(say, &json!({"type": "session.begin", "session_id": session.to_string(), "config": config}));
     }
 
     fn hear(&mut self, message: ClientMessage, _: bool, say: &mut OutboundQueue) -> ClientAction {

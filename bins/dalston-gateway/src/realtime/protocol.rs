@@ -7,8 +7,8 @@ use super::{
 use crate::session::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytestring::ByteString;
-use dalston_service::Stream;
 use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent, WorkerEventKind};
+use dalston_work::SessionId;
 use serde_json::{Value, json};
 
 /// Milliseconds of audio that a commit needs at least, as with OpenAI.
@@ -122,8 +122,8 @@ impl Realtime {
 }
 
 impl WireProtocol for Realtime {
-    fn begin(&mut self, stream: &Stream, say: &mut OutboundQueue) {
-        self.session = stream.id.to_string();
+    fn begin(&mut self, session: SessionId, _: &StreamConfig, say: &mut OutboundQueue) {
+        self.session = session.to_string();
         self.items = Items::new(self.names, Events::new(&self.session));
         let session = self.wanted.session(self.names, &self.session);
         let kind = match self.names {

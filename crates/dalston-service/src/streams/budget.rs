@@ -69,10 +69,6 @@ impl Budget {
         Ok(())
     }
 
-    pub(super) const fn has_heard(&self) -> bool {
-        self.bytes > 0
-    }
-
     /// Whose audio it is, and by how much it differs from what was reserved.
     pub(super) fn settlement(&self) -> (Account, i64) {
         let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);

@@ -66,11 +66,6 @@ impl Stream {
         self.budget.take(bytes).await
     }
 
-    /// Whether any audio was counted.
-    pub const fn has_heard(&self) -> bool {
-        self.budget.has_heard()
-    }
-
     /// Puts another stream in its place, for the same caller and no longer. `false`: no worker has room, and it is over.
     pub async fn replace(&mut self, config: &StreamConfig) -> ServiceResult<bool> {
         let ends_at = self.streams.open().get(&self.id).and_then(|open| open.ends_at);

@@ -1,0 +1,163 @@
+//! A session: frames pass both ways until the client, the worker, the key or the gateway ends it. [`state`] decides what is
+//! next; here is the loop that does it.
+
+mod state;
+mod wire_protocol;
+
+pub(crate) use wire_protocol::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol};
+
+use crate::{
+    alive::{Alive, Due},
+    messages::{Message, Messages},
+    outbox::{Gone, OutboundFrame, Outbox},
+};
+use actix_http::ws::CloseCode;
+use actix_web::web::Payload;
+use dalston_model::SharedClock;
+use dalston_service::{Ending, Stream};
+use dalston_stream::{ClientFrame, WorkerEventKind};
+use state::{ClosingSession, Interest, SessionAction, SessionEnd, SessionEvent, SessionState, WorkerInput};
+use std::time::Duration;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+/// Longest time that a client may take to accept a frame, and a worker to send its last events to nobody.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The sockets and the timers of a session.
+struct SessionTask {
+    outbox: Outbox,
+    messages: Messages<Payload>,
+    stream: Stream,
+    alive: Alive,
+}
+
+/// Runs a session to its end. `idle` is the longest time without a message of the client.
+pub(crate) async fn run(
+    outbox: Outbox,
+    messages: Messages<Payload>,
+    stream: Stream,
+    protocol: impl WireProtocol,
+    idle: Duration,
+    clock: SharedClock,
+) {
+    let mut state = SessionState::new(protocol, stream.id, &stream.config);
+    let mut task = SessionTask { outbox, messages, stream, alive: Alive::new(idle) };
+    let mut event = SessionEvent::Done;
+    loop {
+        event = match state.on(event, clock.monotonic()) {
+            SessionAction::Wait(interest) => task.wait(interest).await,
+            SessionAction::Send(frame) => task.send(frame).await,
+            // This is the only sender, and there was room.
+            SessionAction::Pass(frame) => match task.stream.worker.to.try_send(frame) {
+                Ok(()) => SessionEvent::Done,
+                Err(_) => SessionEvent::WorkerClosed,
+            },
+            SessionAction::ReserveAudio(bytes) => SessionEvent::AudioReserved(task.stream.afford(bytes).await),
+            SessionAction::ReplaceWorker(config) => SessionEvent::WorkerReplaced(task.stream.replace(&config).await),
+            SessionAction::Close => break,
+        };
+    }
+    task.close(state.into_closing()).await;
+}
+
+impl SessionTask {
+    async fn wait(&mut self, Interest { client, worker_room, limit }: Interest) -> SessionEvent {
+        let Self { messages, stream, alive, .. } = self;
+        tokio::select! {
+            biased;
+            stopped = stop_signal(&mut stream.ending) => stopped,
+            room = stream.worker.to.reserve(), if worker_room => match room {
+                Ok(_) => SessionEvent::WorkerReady,
+                Err(_) => SessionEvent::WorkerClosed,
+            },
+            // Before the client: an event makes room at the worker, and is where a client that takes nothing is noticed.
+            event = stream.worker.from.recv() => event.map_or(SessionEvent::WorkerGone, SessionEvent::Worker),
+            message = messages.next(), if client => match message {
+                Some(Ok(message)) => {
+                    alive.heard(matches!(message, Message::Text(_) | Message::Binary(_)));
+                    SessionEvent::Client(message)
+                }
+                Some(Err(broken)) => SessionEvent::ClientBroken(broken),
+                None => SessionEvent::Gone,
+            },
+            () = sleep(limit.unwrap_or_default()), if limit.is_some() => SessionEvent::DeadlineReached,
+            due = alive.due(client) => match due {
+                Due::Idle => SessionEvent::ClientIdle,
+                Due::Ping if alive.asks(client) => SessionEvent::KeepaliveDue,
+                Due::Ping => SessionEvent::Gone,
+            },
+        }
+    }
+
+    /// Writes a frame to the client. A signal to stop does not wait for a client that does not read.
+    async fn send(&mut self, frame: OutboundFrame) -> SessionEvent {
+        self.outbox.push(frame);
+        tokio::select! {
+            biased;
+            stopped = stop_signal(&mut self.stream.ending) => stopped,
+            written = timeout(PATIENCE, self.outbox.flush()) => match written {
+                Ok(Ok(())) => SessionEvent::Done,
+                _ => SessionEvent::Gone,
+            },
+        }
+    }
+
+    /// Closes the connection, whether the client takes the close or not. Meanwhile the worker sends its last events to
+    /// nobody; then its slot is freed.
+    async fn close(self, closing: ClosingSession) {
+        let Self { mut outbox, mut stream, .. } = self;
+        let ClosingSession { end, mut outbound, worker, pending } = closing;
+        stream.leave();
+        let closing_client = async move {
+            let SessionEnd::Closed(code, reason) = end else {
+                let _ = timeout(PATIENCE, outbox.close(None)).await;
+                return;
+            };
+            let flushing = async {
+                while let Some(text) = outbound.pop_front() {
+                    outbox.send(OutboundFrame::Text(text)).await?;
+                }
+                Ok::<_, Gone>(())
+            };
+            // A client that does not take it may still take the close.
+            let _ = timeout(PATIENCE, flushing).await;
+            close(outbox, code, &reason).await;
+        };
+        let finishing_worker = async move {
+            if worker == WorkerInput::Open {
+                let _ = timeout(PATIENCE, drain_worker(&mut stream, pending)).await;
+            }
+            stream.finish().await;
+        };
+        tokio::join!(closing_client, finishing_worker);
+    }
+}
+
+/// Asks the worker to end, and discards its events until the last.
+async fn drain_worker(stream: &mut Stream, pending: Option<ClientFrame>) {
+    let worker = &mut stream.worker;
+    let asking = async {
+        // A second request to end changes nothing.
+        for frame in pending.into_iter().chain([ClientFrame::end()]) {
+            if worker.to.send(frame).await.is_err() {
+                return;
+            }
+        }
+    };
+    let discarding = async { while worker.from.recv().await.is_some_and(|it| it.kind != WorkerEventKind::End) {} };
+    tokio::join!(asking, discarding);
+}
+
+/// Waits until the service ends the session, or no longer knows it.
+async fn stop_signal(ending: &mut watch::Receiver<Option<Ending>>) -> SessionEvent {
+    let changed = ending.changed().await;
+    ending.borrow_and_update().filter(|_| changed.is_ok()).map_or(SessionEvent::Gone, SessionEvent::StopSignal)
+}
+
+/// Closes a connection with a code.
+pub(crate) async fn close(outbox: Outbox, code: CloseCode, reason: &str) {
+    let _ = timeout(PATIENCE, outbox.close(Some((code, reason)))).await;
+}
