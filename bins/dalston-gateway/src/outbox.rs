@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_frame_that_is_stopped_before_its_first_piece_is_written_before_the_close() {
+        let (mut outbox, body) = Outbox::new();
+        outbox.push(OutboundFrame::Text("last".into()));
+        outbox.close(None).await.unwrap();
+        let said = body.map(Result::unwrap).collect::<Vec<Bytes>>().await.concat();
+        assert_eq!(said, b"\x81\x04last\x88\x00");
+    }
+
+    #[tokio::test]
     async fn who_has_gone_is_noticed() {
         let (mut outbox, body) = Outbox::new();
         drop(body);

@@ -153,14 +153,14 @@ impl<P: WireProtocol> SessionState<P> {
             return SessionAction::Close;
         }
         match event {
-            SessionEvent::Done => {}
             SessionEvent::StopSignal(ending) => self.stop(ending, now),
             SessionEvent::Client(message) if self.reads_client() => {
                 if let Some(action) = self.client(message) {
                     return action;
                 }
             }
-            SessionEvent::Client(_) => {}
+            // The client waits: nobody asked for its message.
+            SessionEvent::Client(_) | SessionEvent::Done => {}
             SessionEvent::ClientBroken(broken) => self.close(violated(broken)),
             SessionEvent::ClientIdle => {
                 self.drain(SessionEnd::closed(CloseCode::Normal, "The client said nothing for too long"), now);
@@ -175,8 +175,8 @@ impl<P: WireProtocol> SessionState<P> {
             SessionEvent::WorkerClosed => self.worker = WorkerInput::Closed,
             SessionEvent::Worker(event) => self.worker_event(event),
             SessionEvent::WorkerGone => self.worker_gone(),
-            SessionEvent::AudioReserved(reserved) => self.audio_reserved(reserved, now),
-            SessionEvent::WorkerReplaced(replaced) => self.worker_replaced(replaced),
+            SessionEvent::AudioReserved(reserved) => self.audio_reserved(&reserved, now),
+            SessionEvent::WorkerReplaced(replaced) => self.worker_replaced(&replaced),
             SessionEvent::DeadlineReached => self.ended(),
         }
         self.next(now)
@@ -260,7 +260,7 @@ impl<P: WireProtocol> SessionState<P> {
     }
 
     /// Passes the audio on if the quota has room for it. Else the audio before it comes to its end.
-    fn audio_reserved(&mut self, reserved: ServiceResult<()>, now: Duration) {
+    fn audio_reserved(&mut self, reserved: &ServiceResult<()>, now: Duration) {
         match reserved {
             Ok(()) => self.has_audio |= matches!(&self.pending, Some(ClientFrame::Audio(audio)) if !audio.is_empty()),
             Err(ServiceError::Excess { excess, .. }) => {
@@ -276,7 +276,7 @@ impl<P: WireProtocol> SessionState<P> {
         }
     }
 
-    fn worker_replaced(&mut self, replaced: ServiceResult<bool>) {
+    fn worker_replaced(&mut self, replaced: &ServiceResult<bool>) {
         let end = match replaced {
             Ok(true) => return,
             Ok(false) => {

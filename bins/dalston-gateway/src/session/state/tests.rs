@@ -47,7 +47,7 @@ fn config() -> StreamConfig {
 }
 
 /// A session and the time.
-struct Session {
+struct Scenario {
     state: SessionState<Plain>,
     now: Duration,
 }
@@ -71,7 +71,7 @@ const TIME_UP: SessionEnd = SessionEnd::closed(CloseCode::Normal, "The session's
 const LOST: SessionEnd = SessionEnd::closed(CloseCode::Error, "The worker is gone");
 const ENDED: SessionEnd = SessionEnd::closed(CloseCode::Normal, "Session ended");
 
-impl Session {
+impl Scenario {
     /// An open session that has greeted its client.
     fn open() -> Self {
         let session = SessionId::new(Timestamp::from_secs(1), &SeededEntropy::new(1)).unwrap();
@@ -152,7 +152,7 @@ fn exceeded() -> SessionEnd {
 
 #[test]
 fn nothing_is_read_from_the_client_while_a_frame_waits_for_the_worker() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.audio(b"abc"), SessionAction::ReserveAudio(3));
     assert_eq!(session.on(SessionEvent::AudioReserved(Ok(()))), wait(false, true, None));
     assert_eq!(session.audio(b"x"), wait(false, true, None), "nobody asked for it");
@@ -165,7 +165,7 @@ fn nothing_is_read_from_the_client_while_a_frame_waits_for_the_worker() {
 
 #[test]
 fn nothing_is_read_at_all_while_a_text_waits_for_the_client() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.control("ask"), text("audio: false"));
     assert_eq!(session.on(SessionEvent::Done), text("that is all"), "one after the other, and no wait between");
     assert_eq!(session.on(SessionEvent::Done), WAIT);
@@ -173,7 +173,7 @@ fn nothing_is_read_at_all_while_a_text_waits_for_the_client() {
 
 #[test]
 fn only_audio_takes_of_the_quota() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.control("flush"), wait(false, true, None));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::Control("flush".into())));
     assert_eq!(session.on(SessionEvent::Done), WAIT);
@@ -183,7 +183,7 @@ fn only_audio_takes_of_the_quota() {
 #[test]
 fn the_protocol_knows_whether_audio_was_accepted() {
     for (bytes, answer) in [(&b"abc"[..], "audio: true"), (b"", "audio: false")] {
-        let mut session = Session::open();
+        let mut session = Scenario::open();
         assert_eq!(session.audio(bytes), SessionAction::ReserveAudio(bytes.len()));
         session.on(SessionEvent::AudioReserved(Ok(())));
         session.on(SessionEvent::WorkerReady);
@@ -194,7 +194,7 @@ fn the_protocol_knows_whether_audio_was_accepted() {
 
 #[test]
 fn audio_over_the_quota_is_dropped_and_the_audio_before_it_drains() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     session.audio(b"abc");
     assert_eq!(session.on(SessionEvent::AudioReserved(Err(excess()))), text("fault limit_exceeded"));
     assert_eq!(session.on(SessionEvent::Done), wait(false, true, Some(DRAIN)));
@@ -208,7 +208,7 @@ fn audio_over_the_quota_is_dropped_and_the_audio_before_it_drains() {
 
 #[test]
 fn audio_that_cannot_be_reserved_closes_the_session() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     session.audio(b"abc");
     assert_eq!(session.on(SessionEvent::AudioReserved(Err(ServiceError::Internal))), SessionAction::Close);
     let ClosingSession { end, worker, pending, .. } = session.state.into_closing();
@@ -218,7 +218,7 @@ fn audio_that_cannot_be_reserved_closes_the_session() {
 
 #[test]
 fn a_draining_session_passes_what_waits_then_asks_the_worker_to_end_once() {
-    let mut session = Session::at(At::Blocked);
+    let mut session = Scenario::at(At::Blocked);
     assert_eq!(session.on(SessionEvent::StopSignal(Ending::TimeUp)), wait(false, true, Some(DRAIN)));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::Control("flush".into())));
     assert_eq!(session.on(SessionEvent::Done), wait(false, true, Some(DRAIN)));
@@ -229,7 +229,7 @@ fn a_draining_session_passes_what_waits_then_asks_the_worker_to_end_once() {
 
 #[test]
 fn nothing_moves_the_deadline_of_a_draining_session() {
-    let mut session = Session::at(At::Asked);
+    let mut session = Scenario::at(At::Asked);
     for seconds in (1..10).rev() {
         session.now += Duration::from_secs(1);
         assert_eq!(session.on(event(WorkerEventKind::Partial)), text("transcript.partial"));
@@ -247,7 +247,7 @@ fn nothing_moves_the_deadline_of_a_draining_session() {
 #[test]
 fn the_deadline_closes_a_draining_session() {
     for phase in [At::Draining, At::Asked] {
-        let end = Session::at(phase).closed_by(SessionEvent::DeadlineReached);
+        let end = Scenario::at(phase).closed_by(SessionEvent::DeadlineReached);
         assert_eq!(end, (TIME_UP, vec![], true), "{phase:?}");
     }
 }
@@ -256,7 +256,7 @@ fn the_deadline_closes_a_draining_session() {
 fn a_worker_may_end_first() {
     for phase in PHASES {
         let end = if matches!(phase, At::Draining | At::Asked) { TIME_UP } else { ENDED };
-        let closed = Session::at(phase).closed_by(event(WorkerEventKind::End));
+        let closed = Scenario::at(phase).closed_by(event(WorkerEventKind::End));
         assert_eq!(closed, (end, vec!["session.end".into()], false), "{phase:?}: it is asked nothing any more");
     }
 }
@@ -268,21 +268,21 @@ fn a_worker_that_is_gone_is_an_error_unless_the_session_drains() {
             At::Draining | At::Asked => (TIME_UP, vec![]),
             At::Open | At::Blocked | At::HalfClosed => (LOST, vec!["fault worker_lost".into()]),
         };
-        assert_eq!(Session::at(phase).closed_by(SessionEvent::WorkerGone), (end, texts, false), "{phase:?}");
+        assert_eq!(Scenario::at(phase).closed_by(SessionEvent::WorkerGone), (end, texts, false), "{phase:?}");
     }
 }
 
 #[test]
 fn what_a_worker_sent_before_it_closed_is_still_read() {
     for phase in PHASES {
-        let mut session = Session::at(phase);
+        let mut session = Scenario::at(phase);
         let limit = matches!(phase, At::Draining | At::Asked).then_some(DRAIN);
         let waits = wait(false, false, limit);
         assert_eq!(session.on(SessionEvent::WorkerClosed), waits, "{phase:?}: nothing is passed, nothing read");
         assert_eq!(session.on(event(WorkerEventKind::Final)), text("transcript.final"));
         assert_eq!(session.on(SessionEvent::Done), waits);
     }
-    let mut session = Session::at(At::HalfClosed);
+    let mut session = Scenario::at(At::HalfClosed);
     assert_eq!(session.on(SessionEvent::StopSignal(Ending::TimeUp)), wait(false, false, Some(DRAIN)), "it drains, too");
     assert_eq!(session.closed_by(SessionEvent::DeadlineReached), (TIME_UP, vec![], false));
 }
@@ -290,13 +290,13 @@ fn what_a_worker_sent_before_it_closed_is_still_read() {
 #[test]
 fn a_client_may_go_away_in_any_phase() {
     for phase in PHASES {
-        let (end, texts, asks) = Session::at(phase).closed_by(SessionEvent::Gone);
+        let (end, texts, asks) = Scenario::at(phase).closed_by(SessionEvent::Gone);
         assert_eq!((end, texts), (SessionEnd::Gone, vec![]), "{phase:?}");
         assert_eq!(asks, phase != At::HalfClosed, "{phase:?}: the worker ends in good order");
     }
     let close = SessionEvent::Client(Message::Close);
-    assert_eq!(Session::open().closed_by(close), (SessionEnd::Gone, vec![], true));
-    let mut session = Session::at(At::Blocked);
+    assert_eq!(Scenario::open().closed_by(close), (SessionEnd::Gone, vec![], true));
+    let mut session = Scenario::at(At::Blocked);
     session.on(SessionEvent::Gone);
     assert_eq!(session.state.into_closing().pending, Some(ClientFrame::Control("flush".into())), "nothing is lost");
 }
@@ -308,7 +308,7 @@ fn a_client_that_breaks_the_protocol_reads_how() {
         (Broken::TooLarge("Frame too large"), SessionEnd::closed(CloseCode::Size, "Frame too large")),
         (Broken::NotUtf8, SessionEnd::closed(CloseCode::Invalid, "Not UTF-8")),
     ] {
-        assert_eq!(Session::open().closed_by(SessionEvent::ClientBroken(broken)), (end, vec![], true));
+        assert_eq!(Scenario::open().closed_by(SessionEvent::ClientBroken(broken)), (end, vec![], true));
     }
 }
 
@@ -326,7 +326,7 @@ fn a_stop_signal_closes_any_phase_at_once() {
             ),
         ] {
             let asks = phase != At::HalfClosed;
-            let by = Session::at(phase).closed_by(SessionEvent::StopSignal(ending));
+            let by = Scenario::at(phase).closed_by(SessionEvent::StopSignal(ending));
             assert_eq!(by, (end, texts, asks), "{phase:?} {ending:?}");
         }
     }
@@ -334,7 +334,7 @@ fn a_stop_signal_closes_any_phase_at_once() {
 
 #[test]
 fn a_key_that_ends_during_a_write_stops_it_and_the_texts_behind_it_precede_the_close() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.control("ask"), text("audio: false"));
     let (end, texts, _) = session.closed_by(SessionEvent::StopSignal(Ending::KeyEnded));
     assert_eq!(end, SessionEnd::closed(CloseCode::Other(4001), "Invalid API key"));
@@ -343,7 +343,7 @@ fn a_key_that_ends_during_a_write_stops_it_and_the_texts_behind_it_precede_the_c
 
 #[test]
 fn a_session_whose_time_is_up_during_a_write_goes_on_writing() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.control("ask"), text("audio: false"));
     assert_eq!(session.on(SessionEvent::StopSignal(Ending::TimeUp)), text("that is all"));
     session.now += DRAIN;
@@ -353,7 +353,7 @@ fn a_session_whose_time_is_up_during_a_write_goes_on_writing() {
 
 #[test]
 fn an_idle_client_drains_the_session() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.on(SessionEvent::ClientIdle), wait(false, true, Some(DRAIN)));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::end()));
     let idle = SessionEnd::closed(CloseCode::Normal, "The client said nothing for too long");
@@ -362,7 +362,7 @@ fn an_idle_client_drains_the_session() {
 
 #[test]
 fn a_replaced_worker_changes_nothing_else() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.control("replace"), SessionAction::ReplaceWorker(config()));
     assert_eq!(session.on(SessionEvent::WorkerReplaced(Ok(true))), WAIT);
     assert_eq!(session.audio(b"abc"), SessionAction::ReserveAudio(3));
@@ -377,7 +377,7 @@ fn a_worker_that_is_not_replaced_closes_the_session() {
         (Err(excess()), exceeded(), vec![]),
         (Err(ServiceError::Unavailable), internal, vec![]),
     ] {
-        let mut session = Session::open();
+        let mut session = Scenario::open();
         session.control("replace");
         let closed = session.closed_by(SessionEvent::WorkerReplaced(replaced));
         assert_eq!(closed, (end, texts, false), "there is no worker to ask");
@@ -387,13 +387,13 @@ fn a_worker_that_is_not_replaced_closes_the_session() {
 #[test]
 fn pings_pass_both_ways_and_change_no_phase() {
     for phase in PHASES {
-        let mut session = Session::at(phase);
+        let mut session = Scenario::at(phase);
         let limit = matches!(phase, At::Draining | At::Asked).then_some(DRAIN);
         let waits = wait(phase == At::Open, matches!(phase, At::Blocked | At::Draining), limit);
         assert_eq!(session.on(SessionEvent::KeepaliveDue), SessionAction::Send(OutboundFrame::Ping), "{phase:?}");
         assert_eq!(session.on(SessionEvent::Done), waits, "{phase:?}");
     }
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     let payload = Bytes::from_static(b"p");
     let pong = SessionAction::Send(OutboundFrame::Pong(payload.clone()));
     assert_eq!(session.on(SessionEvent::Client(Message::Ping(payload))), pong);
@@ -403,7 +403,7 @@ fn pings_pass_both_ways_and_change_no_phase() {
 
 #[test]
 fn a_closing_session_keeps_its_end() {
-    let mut session = Session::open();
+    let mut session = Scenario::open();
     assert_eq!(session.on(SessionEvent::StopSignal(Ending::KeyEnded)), SessionAction::Close);
     for late in [
         SessionEvent::Done,
