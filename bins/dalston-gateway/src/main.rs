@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
 use dalston_gateway::{BoundAddress, Gateway, Limits, serve};
-use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, Shown, init_logging, unknown_settings};
+use dalston_runtime::{Runtime, SETTINGS, Seams, SettingRow, Settings, Shown, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
     env,
@@ -71,7 +71,7 @@ async fn run() -> Result<()> {
 }
 
 /// The flag of a setting. One that is false unless it is set is a switch: its name alone means true.
-fn flag(setting: &Setting) -> Arg {
+fn flag(setting: &SettingRow) -> Arg {
     let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
     let help = format!("{} [{}]{default}", setting.meaning, setting.variable());
     let flag = Arg::new(setting.variable()).long(setting.flag()).help(help).value_name("VALUE");
@@ -79,7 +79,7 @@ fn flag(setting: &Setting) -> Arg {
 }
 
 /// The flag of the file of a secret.
-fn file_flag(setting: &Setting) -> Option<Arg> {
+fn file_flag(setting: &SettingRow) -> Option<Arg> {
     let variable = setting.file_variable(setting.variable())?;
     let help = format!("a file that holds --{} [{variable}]", setting.flag());
     Some(Arg::new(variable).long(format!("{}-file", setting.flag())).help(help).value_name("PATH"))

@@ -96,9 +96,9 @@ mod tests {
 
     /// What was written.
     #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
+    struct LogPage(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Page {
+    impl Write for LogPage {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_one_line_of_the_log_without_keys() {
-        let (page, key) = (Page::default(), format!("dk_{}", "aB3".repeat(16)));
+        let (page, key) = (LogPage::default(), format!("dk_{}", "aB3".repeat(16)));
         let (writer, mut mask) = (page.clone(), Mask::default());
         mask.hide("the-operators-key");
         let writer = Masked { inner: move || writer.clone(), mask: Arc::new(mask) };
