@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
 use dalston_gateway::{BoundAddress, Gateway, Limits, serve};
-use dalston_runtime::{Runtime, SETTINGS, Seams, SettingRow, Settings, Shown, init_logging, unknown_settings};
+use dalston_runtime::{Overrides, Runtime, SETTINGS, SettingRow, Settings, Shown, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
     env,
@@ -52,8 +52,8 @@ async fn run() -> Result<()> {
         move || format!("DALSTON_LISTEN {address}")
     };
     let bound = BoundAddress::bind(settings.listen).with_context(named)?;
-    let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
-    let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
+    let overrides = Overrides { decoder: Some(DecoderProgram::this()?), ..Overrides::default() };
+    let runtime = Arc::new(Runtime::start(&mut settings, overrides).await?);
     runtime.services.jobs.check_bucket().await.context("DALSTON_AUDIO_STORE cannot be used")?;
     let (mut terminal, address) = (stdout(), bound.address()?);
     let url = settings.url(address);

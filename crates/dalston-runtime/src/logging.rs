@@ -92,22 +92,7 @@ impl<W: Write> Write for MaskedWriter<'_, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
-
-    /// What was written.
-    #[derive(Clone, Default)]
-    struct LogPage(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for LogPage {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::log_page::LogPage;
 
     #[test]
     fn a_filter_is_of_levels_and_of_targets_with_a_level() {
@@ -145,7 +130,7 @@ mod tests {
             panic::set_hook(before);
             assert!(ended.is_err());
         });
-        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let text = page.text();
         assert_eq!(text.lines().count(), 1, "{text}");
         for part in ["ERROR", "a panic", "logging.rs", "one line\\nand dk_***"] {
             assert!(text.contains(part), "{part} in {text}");
