@@ -124,8 +124,8 @@ mod tests {
         let held = Arc::new(());
         let holds = held.clone();
         tasks.spawn(Stage::Work, "stubborn", |_| async move {
-            let _holds = holds;
             pending::<()>().await;
+            drop(holds);
         });
         tasks.spawn(Stage::Work, "meek", |stopping| reports("meek", stopping, say.clone()));
         tasks.spawn(Stage::Usage, "usage", |stopping| reports("usage", stopping, say.clone()));
