@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DueDelivery, EventKind, InsertWebhook, RotateWebhook, Webhook, WebhookId,
+    Attempted, Delivery, DeliveryId, DueDelivery, Event, EventKind, InsertWebhook, RotateWebhook, Webhook, WebhookId,
     WebhookPatch, WebhookSecret, WebhookStore,
 };
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -201,6 +201,15 @@ impl WebhookStore for SqliteStore {
             feed::record(&mut change, entry).await?;
             change.commit().await?;
             Ok(true)
+        })
+        .await
+    }
+
+    async fn publish_event(&self, event: &Event) -> StoreResult<()> {
+        self.call(async {
+            let mut change = self.change().await?;
+            outbox::tell(&mut change, event).await?;
+            change.commit().await
         })
         .await
     }
