@@ -82,8 +82,7 @@ impl Telegram {
     /// A client for this bot. Fails where no TLS can be set up. Asks nobody yet.
     pub fn new(parts: TelegramParts) -> Result<Self, reqwest::Error> {
         let TelegramParts { token, api_url, webhook, clock, timing } = parts;
-        // A second call finds the first provider in place.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        dalston_tls::install_provider();
         // The URL holds the token: it goes to this server and nowhere else. No proxy of the environment, which is read
         // in `main` only; no redirect, and no word to its target where one came from.
         let http = Client::builder().no_proxy().referer(false).redirect(redirect::Policy::none()).build()?;
