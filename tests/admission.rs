@@ -53,7 +53,7 @@ async fn a_request_costs_one_read_and_one_write_and_the_record_stays_as_it_is() 
     }
     assert_eq!(records(&mut connection).await, records_before);
 
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     assert_eq!(records(&mut connection).await, records_before, "nor when usage is written");
 }
 

@@ -61,7 +61,7 @@ async fn help_and_status_look_like_this_to_each_caller_at_each_door() {
     app.clock.advance(std::time::Duration::from_secs(40 * 86_400 + 3 * 3_600));
     admin.post("/auth/keys", json!({"name": "soon over", "expires_in_seconds": 86_400})).await.expect(201);
     key.get("/auth/keys").await.expect(403);
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     for name in ["help", "status"] {
         let path = format!("/{name}");
         let answers = [

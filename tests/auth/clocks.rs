@@ -38,7 +38,7 @@ impl Node {
             let step = time.min(Duration::from_secs(10));
             self.own.advance(step);
             self.store.advance(step);
-            self.app.runtime.tick().await;
+            self.app.runtime.run_upkeep_once().await;
             time -= step;
         }
     }

@@ -19,7 +19,7 @@ async fn a_revoked_key_is_dead_at_once_and_for_ever() {
     assert_eq!(answer.json, json!({"status": "revoked"}));
     key.get("/auth/me").await.expect(401);
     // What counts usage does not bring it back.
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     app.clock.advance(Duration::from_secs(86_400));
     key.get("/auth/me").await.expect(401);
     let revoked = admin.get(&path(&key)).await.expect(200);

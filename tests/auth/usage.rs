@@ -90,7 +90,7 @@ async fn the_last_use_is_shown_of_the_key_too() {
     let key = app.key("jobs:read").await;
     app.clock.advance(Duration::from_millis(1_500));
     key.get("/auth/me").await.expect(200);
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     let shown = admin.get(&format!("/auth/keys/{}", key.id.unwrap())).await.expect(200);
     assert_eq!(shown.json["last_used_at"], "2026-01-01T00:00:01.5Z");
 }

@@ -11,7 +11,7 @@ use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
 use dalston_gateway::{Gateway, Limits, Pace, listen};
 use dalston_model::{Clock, Door, KeyScopes, ManualClock, OsEntropy, TenantId, Timestamp};
-use dalston_runtime::{Opened, Runtime, Seams, Settings, Tempo};
+use dalston_runtime::{OpenedStores, Overrides, Runtime, Settings, Timing};
 
 use dalston_store::FeedStore;
 use dalston_stream::{OwnWorker, Vad};
@@ -42,7 +42,7 @@ pub struct Start {
     fixture: Option<Fixture>,
     clock: Option<Arc<ManualClock>>,
     registry: Arc<Registry>,
-    tempo: Tempo,
+    timing: Timing,
     patience: Duration,
     poll: Option<Duration>,
     delivers: Option<Duration>,
@@ -88,7 +88,7 @@ impl Default for Start {
             fixture: None,
             clock: None,
             registry: Arc::new(Registry::new()),
-            tempo: Tempo { call: PATIENCE, ..Tempo::default() },
+            timing: Timing { call: PATIENCE, ..Timing::default() },
             patience: PATIENCE,
             poll: None,
             delivers: None,
@@ -162,8 +162,8 @@ impl Start {
 
     /// With a bot that waits for so long.
     #[must_use]
-    pub fn tempo(self, tempo: Tempo) -> Self {
-        Self { tempo, ..self }
+    pub fn timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
     }
 
     /// With this patience for the language model.
@@ -230,10 +230,10 @@ impl Start {
             (None, None) => ManualClock::new(Timestamp::from_secs(1_767_225_600)),
         };
         let opened = match &self.fixture {
-            Some(fixture) => Opened { store: fixture.store.clone(), limits: fixture.limits.clone() },
-            None => Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None },
+            Some(fixture) => OpenedStores { store: fixture.store.clone(), limits: fixture.limits.clone() },
+            None => OpenedStores { store: Arc::new(MemoryStore::new(clock.clone())), limits: None },
         };
-        let seams = Seams {
+        let overrides = Overrides {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
@@ -241,9 +241,9 @@ impl Start {
             decoder: Some(self.decoder.unwrap_or_else(|| DecoderProgram::at(program("dalston-gateway")))),
             engine: self.engine,
             registry: self.registry,
-            tempo: self.tempo,
+            timing: self.timing,
         };
-        let runtime = Arc::new(Runtime::assemble(&mut settings, seams, opened).await.unwrap());
+        let runtime = Arc::new(Runtime::assemble(&mut settings, overrides, opened).await.unwrap());
         let mut gateway = Gateway::new(runtime.clone(), &settings);
         gateway.pace = self.pace;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -301,7 +301,7 @@ impl App {
         while !time.is_zero() {
             let step = time.min(Duration::from_secs(10));
             self.clock.advance(step);
-            self.runtime.tick().await;
+            self.runtime.run_upkeep_once().await;
             time -= step;
         }
     }

@@ -412,7 +412,7 @@ async fn a_session_that_no_worker_can_change_to_is_settled_once() {
     socket.until("error").await;
     assert_eq!(socket.closed().await.0, 1013);
     eventually("it is over", async || app.runtime.services.streams.count(&tenant) == 0).await;
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     let metered = store.metered(&Subject::Tenant(tenant.clone()), day).await.unwrap();
     assert_eq!(metered[0].streams_ms, 20_000, "what was reserved for it is given back once");
 }

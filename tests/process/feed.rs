@@ -48,7 +48,7 @@ impl Nodes {
     async fn key(&self) -> Revoked {
         let here = self.here.key("jobs:read").await;
         let there = self.there.with(here.secret.as_ref().unwrap());
-        self.there.runtime.tick().await;
+        self.there.runtime.run_upkeep_once().await;
         let key = Revoked { path: format!("/auth/keys/{}", here.id.unwrap()), here, there };
         let before = self.there.runtime.gate.memory().hits;
         for _ in 0..3 {
@@ -76,7 +76,7 @@ impl Nodes {
     async fn asks(&self, fault: Fault) -> JoinHandle<()> {
         self.feed.fails(fault);
         let runtime = self.there.runtime.clone();
-        let asking = tokio::spawn(async move { runtime.tick().await });
+        let asking = tokio::spawn(async move { runtime.run_upkeep_once().await });
         self.feed.is_held().await;
         asking
     }
@@ -99,7 +99,7 @@ async fn hears(nodes: &Nodes) {
 
 async fn without_wake_ups_a_revoked_key_is_refused_at_the_next_beat(nodes: Nodes) {
     let (runtime, (end, ending)) = (nodes.there.runtime.clone(), watch::channel(()));
-    let listening = tokio::spawn(async move { runtime.listen(ending).await });
+    let listening = tokio::spawn(async move { runtime.follow_changes(ending).await });
     hears(&nodes).await;
     nodes.feed.fails(Fault::Cut);
     hears(&nodes).await;
@@ -110,7 +110,7 @@ async fn without_wake_ups_a_revoked_key_is_refused_at_the_next_beat(nodes: Nodes
 async fn a_node_that_cannot_even_begin_to_listen_goes_by_the_beat(nodes: Nodes) {
     nodes.feed.fails(Fault::Cut);
     let (runtime, (end, ending)) = (nodes.there.runtime.clone(), watch::channel(()));
-    let listening = tokio::spawn(async move { runtime.listen(ending).await });
+    let listening = tokio::spawn(async move { runtime.follow_changes(ending).await });
     hears(&nodes).await;
     drop(end);
     listening.await.unwrap();
@@ -162,7 +162,7 @@ async fn an_old_primary_vouches_for_no_longer_than_its_address_was_seen(nodes: N
         nodes.feed.fails(Fault::Old);
         nodes.here.clock.advance(doubt);
         nodes.feed.was_seen(doubt);
-        nodes.there.runtime.tick().await;
+        nodes.there.runtime.run_upkeep_once().await;
         nodes.here.clock.advance(BOUND - doubt);
         nodes.knows(&key).await;
     }
@@ -174,7 +174,7 @@ async fn a_key_that_the_store_says_is_dead_is_not_shown_as_live(nodes: Nodes) {
     for is_revoked in [true, false] {
         let here = nodes.here.key("jobs:read").await;
         let there = nodes.there.with(here.secret.as_ref().unwrap());
-        nodes.there.runtime.tick().await;
+        nodes.there.runtime.run_upkeep_once().await;
         there.get(JOBS).await.expect(200);
         let asking = nodes.asks(Fault::Frozen).await;
         let path = format!("/auth/keys/{}", here.id.unwrap());
@@ -198,7 +198,7 @@ async fn what_is_told_twice_is_known_once(nodes: Nodes) {
         let key = nodes.key().await;
         nodes.revoke(&key).await;
         for _ in 0..3 {
-            nodes.there.runtime.tick().await;
+            nodes.there.runtime.run_upkeep_once().await;
         }
         nodes.knows(&key).await;
     }

@@ -1,7 +1,7 @@
 //! The first admin key, when its making is cut short: whatever happens, somebody can read it.
 
 use dalston_model::{ManualClock, Timestamp};
-use dalston_runtime::{Opened, Runtime, Seams, Settings, Shown};
+use dalston_runtime::{OpenedStores, Overrides, Runtime, Settings, Shown};
 use dalston_store::KeyStorage;
 use dalston_store::NoteStore as _;
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
@@ -126,9 +126,9 @@ async fn parts(folder: &Path) -> (Settings, Runtime) {
     let data = folder.to_str().unwrap().to_owned();
     let mut settings = Settings::read(&|variable| (variable == "DALSTON_DATA_DIR").then(|| data.clone())).unwrap();
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-    let opened = Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None };
-    let seams = Seams { clock, ..Seams::default() };
-    let runtime = Runtime::assemble(&mut settings, seams, opened).await.unwrap();
+    let opened = OpenedStores { store: Arc::new(MemoryStore::new(clock.clone())), limits: None };
+    let overrides = Overrides { clock, ..Overrides::default() };
+    let runtime = Runtime::assemble(&mut settings, overrides, opened).await.unwrap();
     (settings, runtime)
 }
 

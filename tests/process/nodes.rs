@@ -62,7 +62,7 @@ async fn a_revoked_key_is_refused_at_once_and_elsewhere_as_soon_as_it_is_heard_o
     }
     nodes.admin.delete(&format!("/auth/keys/{}", key.id.unwrap())).await.expect(200);
     assert_eq!(key.get("/auth/me").await.problem(), "invalid_credential", "REV-02");
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     for _ in 0..3 {
         assert_eq!(elsewhere.get("/auth/me").await.problem(), "invalid_credential", "REV-02");
     }
@@ -75,10 +75,10 @@ async fn a_new_key_is_known_everywhere_at_once_and_what_it_may_no_more_as_soon_a
     let path = format!("/auth/keys/{}", made["id"].as_str().unwrap());
     elsewhere.get("/v1/audio/transcriptions").await.expect(200);
     nodes.admin.patch(&path, json!({"scopes": ["realtime"]})).await.expect(200);
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     assert_eq!(elsewhere.get("/v1/audio/transcriptions").await.problem(), "insufficient_scope");
     nodes.admin.patch(&path, json!({"enabled": false})).await.expect(200);
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     assert_eq!(elsewhere.get("/auth/me").await.problem(), "invalid_credential");
     nodes.admin.patch(&path, json!({"enabled": true})).await.expect(200);
     elsewhere.get("/auth/me").await.expect(200);
@@ -88,7 +88,7 @@ async fn an_open_stream_ends_when_its_key_is_revoked_elsewhere(nodes: Nodes) {
     let (_, mut socket, path) = nodes.streaming().await;
     let (_, mut other, _) = nodes.streaming().await;
     nodes.admin.delete(&path).await.expect(200);
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     assert_eq!(socket.closed().await, (4001, "Invalid API key".to_owned()), "REV-03");
     carries(&mut other).await;
 }
@@ -96,14 +96,14 @@ async fn an_open_stream_ends_when_its_key_is_revoked_elsewhere(nodes: Nodes) {
 async fn an_open_stream_ends_when_its_key_is_disabled_elsewhere(nodes: Nodes) {
     let (_, mut socket, path) = nodes.streaming().await;
     nodes.admin.patch(&path, json!({"enabled": false})).await.expect(200);
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     assert_eq!(socket.closed().await.0, 4001, "REV-03");
 }
 
 async fn an_open_stream_ends_when_its_key_loses_the_scope_elsewhere(nodes: Nodes) {
     let (_, mut socket, path) = nodes.streaming().await;
     nodes.admin.patch(&path, json!({"scopes": ["jobs:read"]})).await.expect(200);
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     assert_eq!(socket.closed().await, (4003, "Missing 'realtime' scope".to_owned()), "REV-03");
 }
 
@@ -112,7 +112,7 @@ async fn an_open_stream_ends_when_its_key_expires(nodes: Nodes) {
     let (_, mut unended, _) = nodes.streaming().await;
     let ends = nodes.here.clock.now().plus(Duration::from_secs(90));
     nodes.admin.patch(&path, json!({"expires_at": ends})).await.expect(200);
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     nodes.there.pass(Duration::from_secs(89)).await;
     carries(&mut socket).await;
     nodes.there.pass(Duration::from_secs(1)).await;
@@ -123,7 +123,7 @@ async fn an_open_stream_ends_when_its_key_expires(nodes: Nodes) {
 async fn a_rotation_leaves_streams_open(nodes: Nodes) {
     let (key, mut socket, path) = nodes.streaming().await;
     let rotated = nodes.admin.post(&format!("{path}/rotate"), json!({"overlap_seconds": 0})).await.expect(200);
-    nodes.there.runtime.tick().await;
+    nodes.there.runtime.run_upkeep_once().await;
     carries(&mut socket).await;
     assert_eq!(nodes.elsewhere(&key).get("/auth/me").await.code(), 401, "KEY-07");
     nodes.there.with(rotated.json["key"].as_str().unwrap()).get("/auth/me").await.expect(200);

@@ -40,7 +40,7 @@ async fn api_keys_stored_as_sha256_hashes_in_redis() {
     assert!(redis.sismember::<_, _, bool>("dalston:apikeys:tenant:default", id).await.unwrap());
 
     app.with(&secret).get("/auth/me").await.expect(200);
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     let names: Vec<String> = redis.keys("*").await.unwrap();
     assert!(names.len() > 5);
     for name in names {

@@ -1,6 +1,6 @@
 //! The menu of commands.
 
-use super::{ADMIN, DEPUTY, chat, node, tempo};
+use super::{ADMIN, DEPUTY, chat, node, timing};
 use dalston_auth::Need;
 use dalston_model::{Scope, ScopeSet};
 use kit::{
@@ -41,7 +41,7 @@ async fn everybody_has_the_menu_of_what_they_may_use() {
 #[tokio::test]
 async fn an_administrator_who_never_spoke_to_the_bot_stops_nobody() {
     let api = BotApi::start();
-    let app = node(&api, stores::memory().await, tempo()).await;
+    let app = node(&api, stores::memory().await, timing()).await;
     // The default one is set, the first administrator has no chat yet.
     api.fail("setMyCommands", Fails::Not);
     api.fail("setMyCommands", Fails::With(400));

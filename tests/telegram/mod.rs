@@ -12,7 +12,7 @@ mod restart;
 mod secrets;
 mod webhook;
 
-use dalston_runtime::Tempo;
+use dalston_runtime::Timing;
 use dalston_work::contract::Fixture;
 use kit::{
     app::{App, Start},
@@ -30,14 +30,14 @@ const DEPUTY: i64 = 1_002;
 const GUEST: i64 = 2_002;
 
 /// Nothing is waited for that can be waited for shortly.
-fn tempo() -> Tempo {
+fn timing() -> Timing {
     let short = Duration::from_millis(5);
-    Tempo { standby: short, retry: short, longest_retry: short, hopeless: short, call: PATIENCE, ..Tempo::default() }
+    Timing { standby: short, retry: short, longest_retry: short, hopeless: short, call: PATIENCE, ..Timing::default() }
 }
 
 /// A gateway with the bot on this store.
-async fn node(api: &BotApi, fixture: Fixture, tempo: Tempo) -> App {
-    let start = Start::default().set("DALSTON_ADMIN_IDS", &format!("{ADMIN},{DEPUTY}")).tempo(tempo);
+async fn node(api: &BotApi, fixture: Fixture, timing: Timing) -> App {
+    let start = Start::default().set("DALSTON_ADMIN_IDS", &format!("{ADMIN},{DEPUTY}")).timing(timing);
     api.configure(start).on(fixture).start().await
 }
 
@@ -69,12 +69,12 @@ impl Hearing {
 
 /// A node with a bot that is heard and hears.
 async fn chat() -> (BotApi, App, Hearing) {
-    chat_with(tempo()).await
+    chat_with(timing()).await
 }
 
-async fn chat_with(tempo: Tempo) -> (BotApi, App, Hearing) {
+async fn chat_with(timing: Timing) -> (BotApi, App, Hearing) {
     let api = BotApi::start();
-    let app = node(&api, stores::memory().await, tempo).await;
+    let app = node(&api, stores::memory().await, timing).await;
     let hearing = Hearing::of(&app);
     (api, app, hearing)
 }

@@ -1,6 +1,6 @@
 //! A language model in the chat: what it proposes comes with buttons, in messages of our own.
 
-use super::{ADMIN, Hearing, tempo};
+use super::{ADMIN, Hearing, timing};
 use kit::{
     app::Start,
     bot_api::BotApi,
@@ -11,7 +11,7 @@ use serde_json::json;
 #[tokio::test]
 async fn what_a_model_proposes_has_buttons_and_what_ran_is_said() {
     let (api, model) = (BotApi::start(), ModelServer::start());
-    let start = Start::default().set("DALSTON_ADMIN_IDS", &ADMIN.to_string()).tempo(tempo());
+    let start = Start::default().set("DALSTON_ADMIN_IDS", &ADMIN.to_string()).timing(timing());
     let start = start.set("DALSTON_LLM_URL", &model.url).set("DALSTON_LLM_MODEL", MODEL);
     let app = api.configure(start.set("DALSTON_LLM_API_KEY", KEY)).start().await;
     let _hearing = Hearing::of(&app);

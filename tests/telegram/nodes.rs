@@ -1,7 +1,7 @@
 //! Several nodes, one of which polls.
 
-use super::{ADMIN, GUEST, Hearing, node, tempo};
-use dalston_runtime::Tempo;
+use super::{ADMIN, GUEST, Hearing, node, timing};
+use dalston_runtime::Timing;
 use kit::{
     app::App,
     bot_api::{BotApi, Fails},
@@ -23,7 +23,7 @@ async fn one_node_polls_and_another_does_when_it_stops() {
     let api = BotApi::start();
     let fixture = stores::memory().await;
     let other = stores::shared(&fixture);
-    let (first, second) = (node(&api, fixture, tempo()).await, node(&api, other, tempo()).await);
+    let (first, second) = (node(&api, fixture, timing()).await, node(&api, other, timing()).await);
     let hearing = Hearing::of(&first);
     api.idle().await;
     let waiting = Hearing::of(&second);
@@ -52,7 +52,7 @@ async fn a_node_that_lost_the_right_to_poll_drops_what_it_is_at() {
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
     let lease = Duration::from_millis(30);
-    let app = node(&api, fixture, Tempo { lease, ..tempo() }).await;
+    let app = node(&api, fixture, Timing { lease, ..timing() }).await;
     let _hearing = Hearing::of(&app);
     api.idle().await;
     api.fail("sendMessage", Fails::Hangs);
@@ -76,7 +76,7 @@ async fn a_node_with_old_updates_in_its_hands_answers_none_that_another_did() {
     let api = BotApi::start();
     let fixture = stores::memory().await;
     let store = fixture.store.clone();
-    let app = node(&api, fixture, tempo()).await;
+    let app = node(&api, fixture, timing()).await;
     api.fail("sendMessage", Fails::Busy(1));
     let updates: Vec<i64> = (0..5).map(|_| api.say(GUEST, "/whoami")).collect();
     let _hearing = Hearing::of(&app);

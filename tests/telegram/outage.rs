@@ -1,7 +1,7 @@
 //! The chat is busy, away, or does not know the bot.
 
-use super::{ADMIN, GUEST, Hearing, chat, chat_with, node, tempo};
-use dalston_runtime::Tempo;
+use super::{ADMIN, GUEST, Hearing, chat, chat_with, node, timing};
+use dalston_runtime::Timing;
 use kit::{
     bot_api::{BotApi, Fails, TOKEN},
     servers::Redis,
@@ -38,7 +38,7 @@ async fn an_answer_that_nobody_takes_holds_nobody_up() {
 
 #[tokio::test]
 async fn a_call_that_hangs_is_given_up() {
-    let (api, _app, _hearing) = chat_with(Tempo { call: Duration::from_secs(1), ..tempo() }).await;
+    let (api, _app, _hearing) = chat_with(Timing { call: Duration::from_secs(1), ..timing() }).await;
     api.idle().await;
     api.fail("sendMessage", Fails::Hangs);
     api.say(GUEST, "/whoami");
@@ -48,7 +48,7 @@ async fn a_call_that_hangs_is_given_up() {
 #[tokio::test]
 async fn polling_goes_on_after_every_kind_of_failure() {
     let api = BotApi::start();
-    let app = node(&api, stores::memory().await, tempo()).await;
+    let app = node(&api, stores::memory().await, timing()).await;
     for method in ["getMe", "deleteWebhook", "setMyCommands", "getUpdates"] {
         for fails in [Fails::With(500), Fails::Busy(0), Fails::With(401), Fails::With(409), Fails::With(503)] {
             api.fail(method, fails);
@@ -69,7 +69,7 @@ async fn polling_goes_on_after_every_kind_of_failure() {
 #[tokio::test]
 async fn the_report_says_how_the_chat_is() {
     let api = BotApi::start();
-    let app = node(&api, stores::memory().await, tempo()).await;
+    let app = node(&api, stores::memory().await, timing()).await;
     let status = async || app.master().get("/status").await.expect(200).json;
     let before = status().await;
     assert_eq!(before["components"]["telegram"], serde_json::Value::Null, "nobody has asked yet");
@@ -86,7 +86,7 @@ async fn the_report_says_how_the_chat_is() {
     assert_eq!(chat["last_update_at"], "2026-01-01T00:00:00Z");
     hearing.stop().await;
     // A token that the chat does not know any more.
-    let stubborn = Tempo { hopeless: Duration::from_secs(3_600), ..tempo() };
+    let stubborn = Timing { hopeless: Duration::from_secs(3_600), ..timing() };
     let other = node(&api, stores::memory().await, stubborn).await;
     api.fail("getMe", Fails::With(401));
     let _hearing = Hearing::of(&other);
@@ -104,7 +104,7 @@ async fn the_report_says_how_the_chat_is() {
 async fn with_the_store_away_updates_wait_until_it_is_back() {
     let api = BotApi::start();
     let mut server = Redis::start(&[]);
-    let app = node(&api, stores::redis_at(server.url()).await, tempo()).await;
+    let app = node(&api, stores::redis_at(server.url()).await, timing()).await;
     let _hearing = Hearing::of(&app);
     api.say(GUEST, "/whoami");
     api.told(GUEST).await;

@@ -1,6 +1,6 @@
 //! A node that ends in the middle: no update is lost, no effect comes twice.
 
-use super::{ADMIN, DEPUTY, GUEST, Hearing, node, secret, tempo};
+use super::{ADMIN, DEPUTY, GUEST, Hearing, node, secret, timing};
 use kit::{
     app::App,
     bot_api::{BotApi, Fails},
@@ -18,7 +18,7 @@ async fn what_was_answered_before_a_restart_is_not_answered_again() {
     let api = BotApi::start();
     let fixture = stores::memory().await;
     let other = stores::shared(&fixture);
-    let mut first = node(&api, fixture, tempo()).await;
+    let mut first = node(&api, fixture, timing()).await;
     let hearing = Hearing::of(&first);
     api.say(ADMIN, "/keys_create one");
     api.say(GUEST, "/whoami");
@@ -26,7 +26,7 @@ async fn what_was_answered_before_a_restart_is_not_answered_again() {
     hearing.stop().await;
     first.stop();
     api.say(GUEST, "/status");
-    let next = node(&api, other, tempo()).await;
+    let next = node(&api, other, timing()).await;
     let _hearing = Hearing::of(&next);
     api.next("sendMessage", |call| call.body["chat_id"] == GUEST && call.text().contains("healthy")).await;
     api.idle().await;
@@ -39,7 +39,7 @@ async fn an_update_that_a_crash_cut_off_is_answered_and_its_command_runs_once() 
     let api = BotApi::start();
     let fixture = stores::memory().await;
     let other = stores::shared(&fixture);
-    let mut crashed = node(&api, fixture, tempo()).await;
+    let mut crashed = node(&api, fixture, timing()).await;
     let hearing = Hearing::of(&crashed);
     api.idle().await;
     // The command is done, its answer hangs; the next update waits behind it.
@@ -50,7 +50,7 @@ async fn an_update_that_a_crash_cut_off_is_answered_and_its_command_runs_once() 
     hearing.kill().await;
     crashed.stop();
 
-    let next = node(&api, other, tempo()).await;
+    let next = node(&api, other, timing()).await;
     let _hearing = Hearing::of(&next);
     // Nobody gave the right to poll back: it lapses.
     next.clock.advance(Duration::from_secs(60));
@@ -67,7 +67,7 @@ async fn a_nudge_that_a_crash_cut_off_is_not_sent_twice() {
     let api = BotApi::start();
     let fixture = stores::memory().await;
     let other = stores::shared(&fixture);
-    let mut crashed = node(&api, fixture, tempo()).await;
+    let mut crashed = node(&api, fixture, timing()).await;
     let hearing = Hearing::of(&crashed);
     api.idle().await;
     api.say(ADMIN, "/nudge message=hello");
@@ -78,7 +78,7 @@ async fn a_nudge_that_a_crash_cut_off_is_not_sent_twice() {
     api.next("sendMessage", |call| call.status.is_none()).await;
     hearing.kill().await;
     crashed.stop();
-    let next = node(&api, other, tempo()).await;
+    let next = node(&api, other, timing()).await;
     let _hearing = Hearing::of(&next);
     next.clock.advance(Duration::from_secs(60));
     api.idle().await;
@@ -90,7 +90,7 @@ async fn a_nudge_that_a_crash_cut_off_is_not_sent_twice() {
 #[tokio::test]
 async fn an_update_under_way_is_finished_before_the_node_stops() {
     let api = BotApi::start();
-    let app = node(&api, stores::memory().await, tempo()).await;
+    let app = node(&api, stores::memory().await, timing()).await;
     let hearing = Hearing::of(&app);
     api.idle().await;
     api.fail("sendMessage", Fails::Busy(1));

@@ -1,7 +1,7 @@
 //! Secrets: in a message of their own, and not for long.
 
-use super::{ADMIN, Hearing, chat, chat_with, node, secret, tempo};
-use dalston_runtime::Tempo;
+use super::{ADMIN, Hearing, chat, chat_with, node, secret, timing};
+use dalston_runtime::Timing;
 use kit::{
     bot_api::{BotApi, Fails},
     stores,
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[tokio::test]
 async fn a_secret_comes_in_a_message_of_its_own_that_is_deleted() {
-    let (api, app, _hearing) = chat_with(Tempo { secret: Duration::ZERO, ..tempo() }).await;
+    let (api, app, _hearing) = chat_with(Timing { secret: Duration::ZERO, ..timing() }).await;
     api.say(ADMIN, "/keys_create name=made scopes=jobs:read");
     let answer = api.told(ADMIN).await;
     let handed = api.told(ADMIN).await;
@@ -61,7 +61,7 @@ async fn a_secret_that_a_crash_left_in_the_chat_is_deleted_by_the_next_start() {
     let api = BotApi::start();
     let fixture = stores::memory().await;
     let other = stores::shared(&fixture);
-    let mut crashed = node(&api, fixture, tempo()).await;
+    let mut crashed = node(&api, fixture, timing()).await;
     let hearing = Hearing::of(&crashed);
     api.say(ADMIN, "/keys_create made");
     api.told(ADMIN).await;
@@ -70,7 +70,7 @@ async fn a_secret_that_a_crash_left_in_the_chat_is_deleted_by_the_next_start() {
     api.idle().await;
     hearing.kill().await;
     crashed.stop();
-    let next = node(&api, other, tempo()).await;
+    let next = node(&api, other, timing()).await;
     next.runtime.recover().await;
     assert_eq!(api.calls("deleteMessage").len(), 0, "its minute is not over");
     next.clock.advance(Duration::from_secs(60));
@@ -101,7 +101,7 @@ async fn a_secret_that_may_have_arrived_is_not_sent_again() {
 
 #[tokio::test]
 async fn rotation_hands_over_the_new_secret_after_it_is_confirmed() {
-    let (api, app, _hearing) = chat_with(Tempo { secret: Duration::ZERO, ..tempo() }).await;
+    let (api, app, _hearing) = chat_with(Timing { secret: Duration::ZERO, ..timing() }).await;
     let key = app.key("jobs:read").await;
     api.say(ADMIN, &format!("/keys_rotate {}", key.id.unwrap()));
     let mut answer = api.told(ADMIN).await;

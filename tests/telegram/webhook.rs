@@ -1,6 +1,6 @@
 //! Updates by webhook.
 
-use super::{ADMIN, GUEST, Hearing, secret, tempo};
+use super::{ADMIN, GUEST, Hearing, secret, timing};
 use dalston_auth::SecretText;
 use dalston_work::contract::Fixture;
 use kit::{
@@ -18,7 +18,7 @@ const SECRET: &str = "x-telegram-bot-api-secret-token";
 
 async fn node(api: &BotApi, fixture: Fixture) -> App {
     let start = Start::default().set("DALSTON_ADMIN_IDS", &ADMIN.to_string()).set("TELEGRAM_UPDATES", "webhook");
-    let start = start.set("DALSTON_PUBLIC_URL", "https://dalston.example.com").tempo(tempo());
+    let start = start.set("DALSTON_PUBLIC_URL", "https://dalston.example.com").timing(timing());
     api.configure(start).on(fixture).start().await
 }
 

@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
 use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
 use dalston_model::{Name, TenantId};
-use dalston_runtime::{SERVER, SETTINGS, Setting};
+use dalston_runtime::{SERVER, SETTINGS, SettingRow};
 use std::{
     env,
     io::{self, IsTerminal},
@@ -91,9 +91,9 @@ impl Given {
     }
 
     /// What is given for a setting of the command line's own, by a flag, a variable or a file.
-    pub(crate) fn given(&self, setting: &Setting) -> Result<Option<String>, Fault> {
-        let given = setting.given(&|name| self.setting(name)).map_err(Fault::usage)?;
-        Ok(given.map(|given| given.text))
+    pub(crate) fn given(&self, setting: &SettingRow) -> Result<Option<String>, Fault> {
+        let value = setting.value(&|name| self.setting(name)).map_err(Fault::usage)?;
+        Ok(value.map(|value| value.text))
     }
 
     /// A text option, wherever on the line it stands.

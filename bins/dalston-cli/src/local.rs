@@ -8,7 +8,7 @@ use crate::{
 use dalston_auth::{Caller, PepperError, Refusal};
 use dalston_command::{Arguments, Registry, Row};
 use dalston_model::Principal;
-use dalston_runtime::{Log, Runtime, Seams, Settings, StoreUrl, init_logging};
+use dalston_runtime::{Log, Overrides, Runtime, Settings, StoreUrl, init_logging};
 use dalston_service::IssuedSecret;
 use std::path::Path;
 
@@ -38,7 +38,7 @@ impl Local {
             _ => {}
         }
         let tenant = given.tenant()?;
-        let runtime = Runtime::start(&mut settings, Seams::default()).await;
+        let runtime = Runtime::start(&mut settings, Overrides::default()).await;
         let runtime = runtime.map_err(|error| match error.downcast_ref::<PepperError>() {
             Some(PepperError::Other { .. }) => Fault::usage(error.to_string()),
             _ => Fault::unreachable(format!("{error:#}")),

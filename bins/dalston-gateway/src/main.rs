@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
 use dalston_gateway::{BoundAddress, Gateway, Limits, serve};
-use dalston_runtime::{Runtime, SETTINGS, Seams, Setting, Settings, Shown, init_logging, unknown_settings};
+use dalston_runtime::{Overrides, Runtime, SETTINGS, SettingRow, Settings, Shown, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
     env,
@@ -52,8 +52,8 @@ async fn run() -> Result<()> {
         move || format!("DALSTON_LISTEN {address}")
     };
     let bound = BoundAddress::bind(settings.listen).with_context(named)?;
-    let seams = Seams { decoder: Some(DecoderProgram::this()?), ..Seams::default() };
-    let runtime = Arc::new(Runtime::start(&mut settings, seams).await?);
+    let overrides = Overrides { decoder: Some(DecoderProgram::this()?), ..Overrides::default() };
+    let runtime = Arc::new(Runtime::start(&mut settings, overrides).await?);
     runtime.services.jobs.check_bucket().await.context("DALSTON_AUDIO_STORE cannot be used")?;
     let (mut terminal, address) = (stdout(), bound.address()?);
     let url = settings.url(address);
@@ -71,7 +71,7 @@ async fn run() -> Result<()> {
 }
 
 /// The flag of a setting. One that is false unless it is set is a switch: its name alone means true.
-fn flag(setting: &Setting) -> Arg {
+fn flag(setting: &SettingRow) -> Arg {
     let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
     let help = format!("{} [{}]{default}", setting.meaning, setting.variable());
     let flag = Arg::new(setting.variable()).long(setting.flag()).help(help).value_name("VALUE");
@@ -79,7 +79,7 @@ fn flag(setting: &Setting) -> Arg {
 }
 
 /// The flag of the file of a secret.
-fn file_flag(setting: &Setting) -> Option<Arg> {
+fn file_flag(setting: &SettingRow) -> Option<Arg> {
     let variable = setting.file_variable(setting.variable())?;
     let help = format!("a file that holds --{} [{variable}]", setting.flag());
     Some(Arg::new(variable).long(format!("{}-file", setting.flag())).help(help).value_name("PATH"))

@@ -11,4 +11,4 @@ mod telegram;
 pub use dialogue::{Dialogue, Reply, Said};
 pub use model::Model;
 pub use question::Question;
-pub use telegram::{Bot, BotParts, Taken, Telegram, TelegramParts, Tempo, markup, webhook_secret};
+pub use telegram::{Bot, BotParts, Taken, Telegram, TelegramParts, Timing, markup, webhook_secret};

@@ -51,8 +51,7 @@ impl Endpoint {
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err(EndpointError::Password);
         }
-        // A second call finds the first provider in place.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        dalston_tls::install_provider();
         let http = Client::builder().timeout(timeout).redirect(Policy::none()).build();
         Ok(Self { http: http.map_err(|_| EndpointError::Http)?, url: url.trim_end_matches('/').to_owned(), longest })
     }

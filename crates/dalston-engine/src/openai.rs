@@ -65,8 +65,7 @@ enum Shape {
 impl OpenAi {
     /// The server at this base URL. `model` is asked for unless the client names one that the server has.
     pub fn new(url: &str, model: Option<&str>, key: Option<&str>) -> io::Result<Self> {
-        // A second call finds the first provider in place.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        dalston_tls::install_provider();
         // No proxy of the environment, which is read in `main` only; no redirect, which would carry the audio elsewhere.
         let redirects = redirect::Policy::none();
         let client = Client::builder().no_proxy().connect_timeout(CONNECT).redirect(redirects).build();

@@ -1,6 +1,10 @@
 //! The settings of clients: what they may hold, and how long they are waited for.
 
-use crate::reader::Reader;
+use crate::{
+    SettingsError,
+    settings_reader::SettingsReader,
+    settings_table::{CONNECTIONS, CONNECTIONS_PER_ADDRESS, DRAIN, KEEP_ALIVE, STREAM_IDLE},
+};
 use std::{num::NonZeroUsize, time::Duration};
 
 /// What clients may hold, and how long they are waited for.
@@ -18,27 +22,14 @@ pub struct Clients {
     pub drain: Option<Duration>,
 }
 
-impl Reader<'_> {
-    /// What clients may hold; `None` when something is wrong with it, which is noted.
-    pub(crate) fn clients(&mut self) -> Option<Clients> {
-        let number = "must be a number from 1 on";
-        let connections = self.read("DALSTON_CONNECTIONS", number, |text| text.parse().ok());
-        let connections_per_address = self.read("DALSTON_CONNECTIONS_PER_ADDRESS", number, |text| text.parse().ok());
-        let idle = "must be seconds from 1 to 86400";
-        let stream_idle = self.read("DALSTON_STREAM_IDLE_SECONDS", idle, seconds(1, 86_400));
-        let keep_alive = self.read("DALSTON_KEEP_ALIVE", "must be seconds from 1 to 3600", seconds(1, 3_600));
-        let drain = self.given("DALSTON_DRAIN_SECONDS", "must be seconds from 0 to 3600", seconds(0, 3_600));
-        Some(Clients {
-            connections: connections?,
-            connections_per_address: connections_per_address?,
-            stream_idle: stream_idle?,
-            keep_alive: keep_alive?,
-            drain,
+impl Clients {
+    pub(crate) fn read(reader: &mut SettingsReader<'_>) -> Result<Self, SettingsError> {
+        Ok(Self {
+            connections: reader.read(&CONNECTIONS)?,
+            connections_per_address: reader.read(&CONNECTIONS_PER_ADDRESS)?,
+            stream_idle: reader.read(&STREAM_IDLE)?,
+            keep_alive: reader.read(&KEEP_ALIVE)?,
+            drain: reader.given(&DRAIN),
         })
     }
-}
-
-/// Reads whole seconds within these bounds.
-fn seconds(least: u64, most: u64) -> impl Fn(&str) -> Option<Duration> {
-    move |text| text.parse().ok().filter(|seconds| (least..=most).contains(seconds)).map(Duration::from_secs)
 }

@@ -92,22 +92,7 @@ impl<W: Write> Write for MaskedWriter<'_, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
-
-    /// What was written.
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::log_page::LogPage;
 
     #[test]
     fn a_filter_is_of_levels_and_of_targets_with_a_level() {
@@ -133,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_one_line_of_the_log_without_keys() {
-        let (page, key) = (Page::default(), format!("dk_{}", "aB3".repeat(16)));
+        let (page, key) = (LogPage::default(), format!("dk_{}", "aB3".repeat(16)));
         let (writer, mut mask) = (page.clone(), Mask::default());
         mask.hide("the-operators-key");
         let writer = Masked { inner: move || writer.clone(), mask: Arc::new(mask) };
@@ -145,7 +130,7 @@ mod tests {
             panic::set_hook(before);
             assert!(ended.is_err());
         });
-        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let text = page.text();
         assert_eq!(text.lines().count(), 1, "{text}");
         for part in ["ERROR", "a panic", "logging.rs", "one line\\nand dk_***"] {
             assert!(text.contains(part), "{part} in {text}");

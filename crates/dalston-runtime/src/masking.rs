@@ -1,15 +1,14 @@
 //! The secrets of the settings, as the mask of logs, chats and language models knows them.
 
-use crate::{SETTINGS, reader::Reader};
+use crate::{SETTINGS, settings_reader::SettingsReader, settings_table::BOT_TOKEN};
 use dalston_auth::{Mask, SecretText};
 use dalston_chat::webhook_secret;
 
-impl Reader<'_> {
+impl SettingsReader<'_> {
     /// Masks every secret of the settings. The mask keeps digests only.
     pub(crate) fn mask(&self) -> Mask {
         let mut mask = Mask::default();
-        for setting in SETTINGS.iter().filter(|setting| setting.secret) {
-            let Some(text) = self.value(setting.variable()) else { continue };
+        for text in SETTINGS.iter().filter(|row| row.secret).filter_map(|row| self.text(row)) {
             for secret in text.split(',').map(str::trim).chain([text.trim()]) {
                 match secret.split_once("://") {
                     Some((_, rest)) => parts(rest).for_each(|part| mask.hide(part)),
@@ -17,8 +16,8 @@ impl Reader<'_> {
                 }
             }
         }
-        if let Some(token) = self.value("TELEGRAM_BOT_TOKEN") {
-            mask.hide(&webhook_secret(&SecretText::new(token)));
+        if let Some(token) = self.text(&BOT_TOKEN.row) {
+            mask.hide(&webhook_secret(&SecretText::new(token.to_owned())));
         }
         mask
     }
@@ -53,7 +52,7 @@ mod tests {
             let found = secrets.iter().find(|(name, _)| *name == variable);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let mask = Reader::new(&lookup).mask();
+        let mask = SettingsReader::new(&lookup).mask();
         for setting in SETTINGS.iter().filter(|setting| setting.secret) {
             let (name, value) = secrets.iter().find(|(name, _)| *name == setting.variable()).expect("a case for each");
             let out = mask.text(value).into_owned();
@@ -67,6 +66,6 @@ mod tests {
         let told = mask.text(&webhook_secret(&SecretText::new("123456:s3cret-of-the-bot".to_owned()))).into_owned();
         assert!(told.bytes().all(|byte| byte == b'*'), "{told}");
         let weak = |_: &str| Some("postgres://postgres:postgres@h/d".to_owned());
-        assert_eq!(Reader::new(&weak).mask().text("store=postgres"), "store=postgres");
+        assert_eq!(SettingsReader::new(&weak).mask().text("store=postgres"), "store=postgres");
     }
 }

@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const CONNECTIONS: u8 = 16;
 
 /// An open engine.
-pub struct Opened {
+pub struct OpenedStores {
     /// The store.
     pub store: SharedWorkStorage,
     /// Its counter of requests, where it has one that nodes share.
@@ -25,20 +25,20 @@ pub struct Opened {
 
 /// Opens the engine of a URL and brings its schema up to date. `clock` is the node's, which embedded engines go by;
 /// servers go by their own.
-pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> Result<Opened> {
+pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> Result<OpenedStores> {
     match url {
-        StoreUrl::Memory => Ok(Opened { store: Arc::new(MemoryStore::new(clock.clone())), limits: None }),
+        StoreUrl::Memory => Ok(OpenedStores { store: Arc::new(MemoryStore::new(clock.clone())), limits: None }),
         StoreUrl::Sqlite(path) => {
             let options = SqliteOptions { path: path.clone(), deadline: DEADLINE };
             let store = SqliteStore::open_with_work(&options, clock.clone()).await;
             let store = store.with_context(|| format!("the database {} cannot be opened", path.display()))?;
-            Ok(Opened { store: Arc::new(store), limits: None })
+            Ok(OpenedStores { store: Arc::new(store), limits: None })
         }
         StoreUrl::Postgres(url) => {
             let options = PostgresOptions { url: url.to_string(), deadline: DEADLINE, connections: CONNECTIONS.into() };
             let store = PostgresStore::connect_with_work(&options, None).await;
             let store = Arc::new(store.context("the Postgres store cannot be opened")?);
-            Ok(Opened { store: store.clone(), limits: Some(store) })
+            Ok(OpenedStores { store: store.clone(), limits: Some(store) })
         }
         StoreUrl::Redis(url) => {
             let options = RedisOptions {
@@ -56,7 +56,7 @@ pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> 
                 anyhow!("the Redis store of DALSTON_STORE or DALSTON_RATE_STORE cannot be opened: {error}{accept}")
             });
             let store = Arc::new(store?);
-            Ok(Opened { store: store.clone(), limits: Some(store) })
+            Ok(OpenedStores { store: store.clone(), limits: Some(store) })
         }
     }
 }

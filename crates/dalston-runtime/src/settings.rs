@@ -1,15 +1,12 @@
-//! The settings in force: read from the table's names, all problems at once.
+//! The settings in force: read by the constants of the table, all problems at once.
 
-use crate::{
-    Clients, StoreUrl, Workload, logging,
-    reader::{Reader, base_url},
-};
+use crate::{Clients, StoreUrl, Workload, settings_reader::SettingsReader, settings_table as table};
 use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
 use dalston_limit::Outage;
 use dalston_model::KnownScopes;
 use ipnet::IpNet;
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
@@ -17,9 +14,12 @@ use std::{
 };
 use thiserror::Error;
 
+/// A language model that does not answer in this time is given up.
+const LLM_PATIENCE: Duration = Duration::from_mins(1);
+
 /// The value of a variable, where a flag counts before the first variable of its setting. The environment is read in
 /// `main` and nowhere else.
-pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub type VariableLookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// The settings in force.
 pub struct Settings {
@@ -119,7 +119,7 @@ pub enum KeysInQuery {
 }
 
 impl KeysInQuery {
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "stream" => Some(Self::Stream),
             "all" => Some(Self::All),
@@ -136,107 +136,75 @@ pub struct SettingsError(pub Vec<String>);
 
 impl Settings {
     /// Reads all settings; all problems at once.
-    pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(lookup);
-        let data_dir = reader.path("DALSTON_DATA_DIR");
-        let default_store = StoreUrl::Sqlite(data_dir.join("dalston.db"));
-        let counter = "must be a URL: postgres://… or redis://…";
-        let listen = reader.read("DALSTON_LISTEN", "must be an address and a port: 127.0.0.1:8000", |text| {
-            text.to_socket_addrs().ok()?.next()
-        });
-        let store = reader.value("DALSTON_STORE").map_or(Ok(default_store), |url| StoreUrl::parse(&url));
-        let store = store.map_err(|wanted| reader.refuse("DALSTON_STORE", wanted)).ok();
-        let rate_store = reader.given("DALSTON_RATE_STORE", counter, |text| {
-            StoreUrl::parse(text).ok().filter(|url| matches!(url, StoreUrl::Postgres(_) | StoreUrl::Redis(_)))
-        });
-        let leases = reader.choice("DALSTON_RATE_MODE", "must be leased or shared", &["leased", "shared"]) == "leased";
-        let outages = [Outage::Share, Outage::Strict];
-        let rate_outage = reader.read("DALSTON_RATE_OUTAGE", "must be share or strict", |text| {
-            outages.into_iter().find(|outage| text.eq_ignore_ascii_case(outage.as_str()))
-        });
-        let nodes = reader.given("DALSTON_NODES", "must be a number from 1 on", |text| text.parse().ok());
-        let memory = reader.memory();
-        let (scopes, masters) = (reader.scopes(), reader.masters());
-        let max_upload_bytes = reader.read("DALSTON_MAX_UPLOAD_BYTES", "must be a number of bytes from 1 on", |text| {
-            text.parse().ok().filter(|bytes| *bytes > 0)
-        });
-        let query_keys = reader.read("DALSTON_QUERY_KEYS", "must be stream, all or off", KeysInQuery::parse);
-        let (allowed_origins, allowed_hosts, trusted_proxies) = reader.neighbours();
-        let failures = "must be a number from 1 to 1000000";
-        let auth_failures_per_minute = reader.read("DALSTON_AUTH_FAILURES_PER_MINUTE", failures, |text| {
-            text.parse().ok().filter(|number: &NonZeroU32| number.get() <= 1_000_000)
-        });
-        let booleans = &["true", "false"];
-        let allow_volatile = reader.choice("DALSTON_ALLOW_VOLATILE", "must be true or false", booleans) == "true";
-        let log_json = reader.choice("DALSTON_LOG_FORMAT", "must be text or json", &["text", "json"]) == "json";
-        let log = reader.read("DALSTON_LOG", "must be levels or target=level, comma-separated: info,dalston_auth=debug (error, warn, info, debug, trace, off)", |text| {
-            logging::is_filter(text).then(|| text.to_owned())
-        });
-        let ids = "must be chat ids with commas between: 64-bit integers";
-        let administrators = Administrators::new(reader.list("DALSTON_ADMIN_IDS", ids, |text| text.parse().ok()));
-        let public_url = reader.given("DALSTON_PUBLIC_URL", "must be a URL: https://dalston.example.com", base_url);
-        let telegram = reader.telegram(public_url.is_some());
-        let llm = reader.llm();
-        let (workload, clients) = (reader.workload(), reader.clients());
-        let warnings = reader.warnings();
-        let (pepper, shown) = (reader.value("DALSTON_PEPPER").map(Pepper::new), reader.shown());
-        let mask = Arc::new(reader.mask());
-        match (
-            listen,
-            store,
-            rate_outage,
-            memory,
-            workload,
-            clients,
-            max_upload_bytes,
-            query_keys,
-            auth_failures_per_minute,
-            log,
-        ) {
-            (
-                Some(listen),
-                Some(store),
-                Some(rate_outage),
-                Some(memory),
-                Some(workload),
-                Some(clients),
-                Some(max_upload_bytes),
-                Some(query_keys),
-                Some(auth_failures_per_minute),
-                Some(log),
-            ) if reader.wrong.is_empty() => Ok(Self {
-                listen,
-                store,
-                rate_store,
-                leases,
-                rate_outage,
-                nodes,
-                memory,
-                data_dir,
-                scopes,
-                masters,
-                pepper,
-                administrators,
-                telegram,
-                public_url,
-                llm,
-                workload,
-                clients,
-                max_upload_bytes,
-                query_keys,
-                allowed_origins,
-                allowed_hosts,
-                trusted_proxies,
-                auth_failures_per_minute,
-                allow_volatile,
-                mask,
-                log,
-                log_json,
-                shown,
-                warnings,
-            }),
-            _ => Err(SettingsError(reader.wrong)),
+    pub fn read(lookup: &VariableLookup<'_>) -> Result<Self, SettingsError> {
+        let mut reader = SettingsReader::new(lookup);
+        let settings = Self::all(&mut reader)?;
+        reader.finish(settings)
+    }
+
+    fn all(reader: &mut SettingsReader<'_>) -> Result<Self, SettingsError> {
+        let data_dir = reader.read(&table::DATA_DIR)?;
+        let embedded = StoreUrl::Sqlite(data_dir.join("dalston.db"));
+        let public_url = reader.given(&table::PUBLIC_URL);
+        Ok(Self {
+            listen: reader.read(&table::LISTEN)?,
+            store: reader.given(&table::STORE).unwrap_or(embedded),
+            rate_store: reader.given(&table::RATE_STORE),
+            leases: reader.read(&table::RATE_IS_LEASED)?,
+            rate_outage: reader.read(&table::RATE_OUTAGE)?,
+            nodes: reader.given(&table::NODES),
+            memory: Memory {
+                keys: reader.read(&table::CACHED_KEYS)?,
+                freshness: reader.read(&table::FRESHNESS)?,
+                stale: reader.read(&table::STALE)?,
+            },
+            data_dir,
+            scopes: reader.read(&table::SCOPES)?,
+            masters: reader.given(&table::MASTER_KEY).unwrap_or_default(),
+            pepper: reader.given(&table::PEPPER),
+            administrators: Administrators::new(reader.read(&table::ADMIN_IDS)?),
+            telegram: TelegramSettings::read(reader, public_url.is_some())?,
+            public_url,
+            llm: LlmSettings::read(reader),
+            workload: Workload::read(reader)?,
+            clients: Clients::read(reader)?,
+            max_upload_bytes: reader.read(&table::MAX_UPLOAD_BYTES)?,
+            query_keys: reader.read(&table::QUERY_KEYS)?,
+            allowed_origins: reader.read(&table::ALLOWED_ORIGINS)?,
+            allowed_hosts: reader.read(&table::ALLOWED_HOSTS)?,
+            trusted_proxies: reader.read(&table::TRUSTED_PROXIES)?,
+            auth_failures_per_minute: reader.read(&table::AUTH_FAILURES_PER_MINUTE)?,
+            allow_volatile: reader.read(&table::ALLOW_VOLATILE)?,
+            mask: Arc::new(reader.mask()),
+            log: reader.read(&table::LOG)?,
+            log_json: reader.read(&table::LOG_IS_JSON)?,
+            shown: reader.shown(),
+            warnings: reader.warnings(),
+        })
+    }
+}
+
+impl TelegramSettings {
+    /// `None`: there is no bot.
+    fn read(reader: &mut SettingsReader<'_>, has_public_url: bool) -> Result<Option<Self>, SettingsError> {
+        let (api_url, webhook) = (reader.read(&table::BOT_API_URL)?, reader.read(&table::BOT_HAS_WEBHOOK)?);
+        let Some(token) = reader.given(&table::BOT_TOKEN) else { return Ok(None) };
+        if webhook && !has_public_url {
+            reader.refuse(&table::BOT_HAS_WEBHOOK, "is webhook: DALSTON_PUBLIC_URL must say where");
         }
+        Ok(Some(Self { token, api_url, webhook }))
+    }
+}
+
+impl LlmSettings {
+    /// `None`: there is no language model.
+    fn read(reader: &mut SettingsReader<'_>) -> Option<Self> {
+        let (key, model) = (reader.given(&table::LLM_API_KEY), reader.given(&table::LLM_MODEL));
+        let url = reader.given(&table::LLM_URL)?;
+        if model.is_none() {
+            reader.refuse(&table::LLM_MODEL, "must name the model to ask at DALSTON_LLM_URL");
+        }
+        Some(Self { url, model: model?, key, patience: LLM_PATIENCE })
     }
 }
 
@@ -253,30 +221,10 @@ impl Settings {
     }
 }
 
-impl Reader<'_> {
-    /// The origins and the host names that are answered, and the networks of proxies that are believed.
-    fn neighbours(&mut self) -> (Vec<String>, Vec<String>, Vec<IpNet>) {
-        let origins = "must be origins: https://app.example.com";
-        let allowed_origins = self.list("DALSTON_ALLOWED_ORIGINS", origins, |text| {
-            let plain = text.starts_with("http://") || text.starts_with("https://");
-            (plain && text.matches('/').count() == 2).then(|| text.to_ascii_lowercase())
-        });
-        let hosts = "must be host names without a port, or *. and one for all names below it: *.example.com";
-        let allowed_hosts = self.list("DALSTON_ALLOWED_HOSTS", hosts, |text| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-            let name = text.strip_prefix("*.").unwrap_or(text);
-            (!name.is_empty() && name.bytes().all(plain)).then(|| text.to_ascii_lowercase())
-        });
-        let trusted_proxies = self.list("DALSTON_TRUSTED_PROXIES", "must be CIDRs: 10.0.0.0/8", |text| {
-            text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-        });
-        (allowed_origins, allowed_hosts, trusted_proxies)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{SETTINGS, SettingRow};
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::read(&|variable| {
@@ -359,6 +307,34 @@ mod tests {
         assert!(!text.contains(secret));
         // What nobody set is nobody's mistake.
         assert!(!text.contains("DALSTON_STORE") && !text.contains("DALSTON_MASTER_KEY"), "{text}");
+    }
+
+    #[test]
+    fn each_setting_is_read_and_what_is_wrong_with_it_is_said_once() {
+        let any_text = [
+            "DALSTON_DATA_DIR",
+            "DALSTON_PEPPER",
+            "DALSTON_LLM_MODEL",
+            "DALSTON_LLM_API_KEY",
+            "DALSTON_ENGINE_MODEL",
+            "DALSTON_ENGINE_API_KEY",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
+        let SettingsError(mut wrong) = Settings::read(&|variable| {
+            SETTINGS.iter().any(|row| row.variable() == variable).then(|| "hunter2?".to_owned())
+        })
+        .map(|_| ())
+        .unwrap_err();
+        let mut expected: Vec<_> =
+            SETTINGS.iter().map(SettingRow::variable).filter(|it| !any_text.contains(it)).collect();
+        wrong.sort();
+        expected.sort_unstable();
+        let named: Vec<_> = wrong.iter().map(|line| line.split_once(' ').unwrap().0).collect();
+        assert_eq!(named, expected);
+        let told = wrong.iter().filter(|line| line.contains("hunter"));
+        assert!(told.eq(wrong.iter().filter(|line| line.starts_with("DALSTON_SCOPES"))), "{wrong:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The settings of the service behind the gate: engines, jobs, streams, webhooks.
 
-use crate::reader::{Reader, base_url};
+use crate::{SettingsError, settings_reader::SettingsReader, settings_table as table};
 use dalston_auth::SecretText;
 use dalston_service::FixedWorker;
 use ipnet::IpNet;
@@ -82,101 +82,61 @@ pub struct BucketSettings {
     pub secret_key: SecretText,
 }
 
-impl Reader<'_> {
-    /// The workload; `None` when something is wrong with it, which is noted.
-    pub(crate) fn workload(&mut self) -> Option<Workload> {
-        let count = "must be a number";
-        let number = |text: &str| text.parse::<u32>().ok();
-        let engine = self.engine();
-        let patience = self.read("DALSTON_ENGINE_SECONDS", "must be seconds from 1 to 86400", |text| {
-            text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds)).map(Duration::from_secs)
-        });
-        let max_audio_seconds = self.read("DALSTON_MAX_AUDIO_SECONDS", "must be seconds from 1 to 4000000", |text| {
-            number(text).filter(|seconds| (1..=4_000_000).contains(seconds))
-        });
-        let jobs_per_node = self.read("DALSTON_JOBS_PER_NODE", "must be a number from 0 to 1000", |text| {
-            number(text).filter(|jobs| *jobs <= 1_000)
-        });
-        let jobs_per_tenant = self.read("DALSTON_JOBS_PER_TENANT", "must be a number from 1 on", |text| {
-            number(text).filter(|jobs| *jobs > 0)
-        });
-        let attempts = self.read("DALSTON_JOB_ATTEMPTS", "must be a number from 1 on", |text| text.parse().ok());
-        let retention_days = self.given("DALSTON_JOB_RETENTION_DAYS", "must be days from 1 to 36500", |text| {
-            number(text).filter(|days| (1..=36_500).contains(days))
-        });
-        let bucket = self.bucket();
-        let workers = self.list("DALSTON_WORKERS", "must be URLs: ws://host:port/session#4", |text| {
-            let (url, capacity) = text.split_once('#').unwrap_or((text, "1"));
-            FixedWorker::new(url, capacity.parse().ok().filter(|capacity| *capacity > 0)?)
-        });
-        let own_streams = self.read("DALSTON_OWN_STREAMS", count, number);
-        let webhook_networks =
-            self.list("DALSTON_WEBHOOK_NETWORKS", "must be CIDRs: 127.0.0.0/8", |text| text.parse().ok());
-        Some(Workload {
-            engine: engine?,
-            patience: patience?,
-            max_audio_seconds: max_audio_seconds?,
-            jobs_per_node: jobs_per_node?,
-            jobs_per_tenant: jobs_per_tenant?,
-            attempts: attempts?,
-            retention_days,
-            bucket,
-            workers,
-            own_streams: own_streams?,
-            webhook_networks,
+impl Workload {
+    pub(crate) fn read(reader: &mut SettingsReader<'_>) -> Result<Self, SettingsError> {
+        Ok(Self {
+            engine: EngineSettings::read(reader),
+            patience: reader.read(&table::ENGINE_PATIENCE)?,
+            max_audio_seconds: reader.read(&table::MAX_AUDIO_SECONDS)?,
+            jobs_per_node: reader.read(&table::JOBS_PER_NODE)?,
+            jobs_per_tenant: reader.read(&table::JOBS_PER_TENANT)?,
+            attempts: reader.read(&table::JOB_ATTEMPTS)?,
+            retention_days: reader.given(&table::JOB_RETENTION_DAYS),
+            bucket: BucketSettings::read(reader)?,
+            workers: reader.read(&table::WORKERS)?,
+            own_streams: reader.read(&table::OWN_STREAMS)?,
+            webhook_networks: reader.read(&table::WEBHOOK_NETWORKS)?,
             webhook_patience: WEBHOOK_PATIENCE,
             poll: POLL,
         })
     }
+}
 
-    fn engine(&mut self) -> Option<EngineSettings> {
-        let url = self.given("DALSTON_ENGINE_URL", "must be a URL: http://localhost:8080/v1", base_url);
-        let key = self.given("DALSTON_ENGINE_API_KEY", "must be of visible ASCII characters", |text| {
-            text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| SecretText::new(text.to_owned()))
-        });
-        let command = self.given("DALSTON_ENGINE_COMMAND", "must be a program and its arguments, with {audio}", words);
-        let memory = self.given("DALSTON_ENGINE_MEMORY_BYTES", "must be a number of bytes from 1 on", |text| {
-            text.parse().ok().filter(|bytes| *bytes > 0)
-        });
-        match (url, command) {
-            (Some(url), None) => Some(EngineSettings::OpenAi { url, model: self.value("DALSTON_ENGINE_MODEL"), key }),
-            (None, Some(words)) => Some(EngineSettings::Command { words, memory, environment: self.environment() }),
-            (None, None) => Some(EngineSettings::Vad),
-            (Some(_), Some(_)) => {
-                self.refuse(
-                    "DALSTON_ENGINE_COMMAND",
-                    "must not be set beside DALSTON_ENGINE_URL: one of them transcribes",
-                );
-                None
-            }
+impl EngineSettings {
+    fn read(reader: &mut SettingsReader<'_>) -> Self {
+        let (url, model) = (reader.given(&table::ENGINE_URL), reader.given(&table::ENGINE_MODEL));
+        let key = reader.given(&table::ENGINE_API_KEY);
+        let (words, memory) = (reader.given(&table::ENGINE_COMMAND), reader.given(&table::ENGINE_MEMORY_BYTES));
+        if url.is_some() && words.is_some() {
+            let wrong = "must not be set beside DALSTON_ENGINE_URL: one of them transcribes";
+            reader.refuse(&table::ENGINE_COMMAND, wrong);
         }
-    }
-
-    /// What a command is given of this program's environment: nothing that is a setting.
-    fn environment(&self) -> Vec<(String, String)> {
-        ["PATH", "HOME", "LANG"].into_iter().filter_map(|name| Some((name.to_owned(), self.raw(name)?))).collect()
-    }
-
-    fn bucket(&mut self) -> Option<BucketSettings> {
-        let endpoint = self.given("AWS_ENDPOINT_URL_S3", "must be a URL: http://localhost:9000", base_url);
-        let region = self.text("AWS_REGION");
-        let (bucket, prefix) = self.given("DALSTON_AUDIO_STORE", "must be s3://bucket/prefix", |text| {
-            let (bucket, prefix) = text.strip_prefix("s3://")?.split_once('/').unwrap_or((&text[5..], ""));
-            (!bucket.is_empty()).then(|| (bucket.to_owned(), prefix.trim_matches('/').to_owned()))
-        })?;
-        let access_key = self.value("AWS_ACCESS_KEY_ID");
-        let secret_key = self.value("AWS_SECRET_ACCESS_KEY").map(SecretText::new);
-        let (Some(access_key), Some(secret_key)) = (access_key, secret_key) else {
-            self.refuse("DALSTON_AUDIO_STORE", "wants AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-            return None;
-        };
-        Some(BucketSettings { bucket, prefix, endpoint, region, access_key, secret_key })
+        match (url, words) {
+            (Some(url), _) => Self::OpenAi { url, model, key },
+            (None, Some(words)) => Self::Command { words, memory, environment: environment(reader) },
+            (None, None) => Self::Vad,
+        }
     }
 }
 
-/// The words of a command line: at spaces, but for those within quotes.
-fn words(text: &str) -> Option<Vec<String>> {
-    let words = dalston_command::split(text)?;
-    let has_audio = words.iter().skip(1).any(|word| word.contains("{audio}"));
-    has_audio.then_some(words)
+/// The environment of a command: of this program's, nothing that is a setting.
+fn environment(reader: &SettingsReader<'_>) -> Vec<(String, String)> {
+    ["PATH", "HOME", "LANG"].into_iter().filter_map(|name| Some((name.to_owned(), reader.raw(name)?))).collect()
+}
+
+impl BucketSettings {
+    fn read(reader: &mut SettingsReader<'_>) -> Result<Option<Self>, SettingsError> {
+        let (endpoint, region) = (reader.given(&table::S3_ENDPOINT), reader.read(&table::S3_REGION)?);
+        let (access_key, secret_key) = (reader.given(&table::S3_ACCESS_KEY), reader.given(&table::S3_SECRET_KEY));
+        Ok(match (reader.given(&table::AUDIO_STORE), access_key, secret_key) {
+            (Some((bucket, prefix)), Some(access_key), Some(secret_key)) => {
+                Some(Self { bucket, prefix, endpoint, region, access_key, secret_key })
+            }
+            (Some(_), ..) => {
+                reader.refuse(&table::AUDIO_STORE, "wants AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+                None
+            }
+            (None, ..) => None,
+        })
+    }
 }

@@ -55,7 +55,7 @@ pub use report::{
 pub use secret::{IssuedSecret, Secret};
 pub use services::{Services, ServicesParts};
 pub use shares::{Crowd, Place, Shares};
-pub use status::{Settings, Status};
+pub use status::{ShownSettings, Status};
 pub use streams::{Ending, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;
 pub use tickets::{TicketAsk, Tickets};

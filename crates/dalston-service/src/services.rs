@@ -2,7 +2,7 @@
 
 use crate::{
     Audits, Blobs, Claims, Crowd, Deliveries, Dispatcher, Jobs, Meters, Nudges, OwnKeys, Proposals, RouterParts,
-    Settings, Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board,
+    ShownSettings, Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board,
     dispatch::DispatcherParts, revocation::Revocation, status::StatusParts,
 };
 use dalston_auth::{ChangeFeed, Gate, Keys, Mask, Observation};
@@ -39,7 +39,7 @@ pub struct ServicesParts {
     /// The node's chance.
     pub entropy: SharedEntropy,
     /// The settings in force, without secrets.
-    pub settings: Settings,
+    pub settings: ShownSettings,
     /// The ways to speak to people.
     pub voice: Voice,
     /// The feed of changes that the node follows.

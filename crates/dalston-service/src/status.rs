@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The settings in force, by variable, without any secret.
-pub type Settings = Map<String, Value>;
+pub type ShownSettings = Map<String, Value>;
 
 /// What the report is made from.
 pub(crate) struct StatusParts {
@@ -26,7 +26,7 @@ pub(crate) struct StatusParts {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) clock: SharedClock,
-    pub(crate) settings: Settings,
+    pub(crate) settings: ShownSettings,
     pub(crate) voice: Voice,
     pub(crate) commit: Option<String>,
     pub(crate) feed: Arc<ChangeFeed>,
@@ -41,7 +41,7 @@ pub struct Status {
     blobs: Arc<Blobs>,
     clock: SharedClock,
     started_at: Timestamp,
-    settings: Settings,
+    settings: ShownSettings,
     voice: Voice,
     commit: Option<String>,
     feed: Arc<ChangeFeed>,

@@ -48,8 +48,7 @@ pub enum LinkError {
 /// Connects to the worker at `url` for a session. The link lives in a task of its own, on the runtime of the caller.
 pub async fn connect(url: &str, session: SessionId, config: &StreamConfig) -> Result<WorkerLink, LinkError> {
     if url.starts_with("wss:") {
-        // Whoever was first is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        dalston_tls::install_provider();
     }
     let limits = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)

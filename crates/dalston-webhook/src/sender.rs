@@ -42,8 +42,7 @@ impl Sender {
     /// To public addresses, and to these networks. A delivery is given up when it is not answered within `patience`. Fails
     /// where no TLS can be set up.
     pub fn new(networks: Networks, patience: Duration) -> Result<Self, reqwest::Error> {
-        // A second call finds the first provider in place.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        dalston_tls::install_provider();
         let encrypted = client(&networks, Networks::admit, patience)?;
         let plain = client(&networks, Networks::hold, patience)?;
         Ok(Self { networks, encrypted, plain })

@@ -75,7 +75,7 @@ async fn a_key_revoked_on_one_gateway_is_dead_on_the_other(fixture: Fixture) {
     one.master().delete(&format!("/auth/keys/{}", client.id.unwrap())).await.expect(200);
     client.get("/auth/me").await.expect(401);
     // The other node may answer from memory until it hears of it: within a second (REV-02).
-    two.runtime.tick().await;
+    two.runtime.run_upkeep_once().await;
     same.get("/auth/me").await.expect(401);
     assert_eq!(one.master().get("/auth/keys").await.expect(200).ids().len(), 0, "REV-04");
 }

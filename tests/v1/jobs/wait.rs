@@ -48,7 +48,7 @@ async fn a_wait_ends_with_its_time_or_with_the_gateway() {
         let client = client.clone();
         async move { client.get(&path).await }
     });
-    app.runtime.wind_down();
+    app.runtime.begin_shutdown();
     assert_ne!(waits.await.unwrap().expect(200).json["status"], "completed");
 }
 

@@ -149,7 +149,7 @@ async fn a_store_that_is_away_refuses_the_handshake_as_an_outage() {
     assert_eq!(refused.code, 503);
     assert!(refused.headers.contains_key("retry-after"));
     // Whoever is in stays in: an outage is no revocation.
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     open.play(&[0; 10]).await;
     assert_eq!(open.hear().await["text"], "10");
 }

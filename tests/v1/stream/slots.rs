@@ -190,7 +190,7 @@ async fn one_of_several_tenants_has_half_of_a_shared_worker_over_all_nodes() {
     let greedy = here.key("realtime").await.secret.unwrap();
     let modest = here.key_of("modest", "realtime", |ask| ask).await.secret.unwrap();
     // What the other node hears by the record of changes.
-    there.runtime.tick().await;
+    there.runtime.run_upkeep_once().await;
     let (one, two) = tokio::join!(grab(&here, &greedy, 4), grab(&there, &greedy, 4));
     assert_eq!(one.len() + two.len(), 2);
     assert_eq!(grab(&there, &modest, 4).await.len(), 2);
@@ -226,7 +226,7 @@ async fn slots_are_shared_by_all_nodes_and_those_of_a_dead_gateway_lapse() {
     assert_eq!(loads(&store).await, [("w".to_owned(), 1)], "F-20");
     let another = Socket::begun(here.address, secret).await;
     // It was only cut off: what it still serves has no slot, and ends.
-    there.runtime.tick().await;
+    there.runtime.run_upkeep_once().await;
     assert_eq!(orphan.hear().await["code"], "session_lost");
     assert_eq!(orphan.closed().await.0, 1013);
     assert_eq!(loads(&store).await, [("w".to_owned(), 2)], "D21 a late release frees nobody else's slot");
@@ -236,7 +236,7 @@ async fn slots_are_shared_by_all_nodes_and_those_of_a_dead_gateway_lapse() {
 
 async fn app_ticks(app: &App) {
     app.clock.advance(Duration::from_secs(11));
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
 }
 
 #[tokio::test]

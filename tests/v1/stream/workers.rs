@@ -119,7 +119,7 @@ async fn a_client_whose_key_is_revoked_reads_4001_and_its_worker_hears_the_end()
 async fn workers_of_the_settings_serve_every_tenant() {
     let worker = WorkerServer::start(Manners::Good).await;
     let app = Start::default().set("DALSTON_WORKERS", &format!("{}#2", worker.url)).start().await;
-    app.runtime.tick().await;
+    app.runtime.run_upkeep_once().await;
     let client = app.key_of("acme", "realtime,worker", |ask| ask).await;
     let listed = client.get("/v1/workers").await.expect(200).json;
     assert_eq!((&listed[0]["tenant_id"], &listed[0]["capacity"]), (&json!(null), &json!(2)));

@@ -51,8 +51,7 @@ impl Model {
         patience: Duration,
         mask: Arc<Mask>,
     ) -> Result<Self, reqwest::Error> {
-        // A second call finds the first provider in place.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        dalston_tls::install_provider();
         // A redirect would carry what was said to another server. Each request has a connection of its own: a server may
         // close one that is idle at the moment when it would be used again, and a model takes far longer than a connection.
         let client = Client::builder().timeout(patience).redirect(redirect::Policy::none()).pool_max_idle_per_host(0);

@@ -1,7 +1,7 @@
 //! The bot: hears what a user does, has the dialogue answer it.
 
 use super::{
-    Tempo,
+    Timing,
     client::Telegram,
     erasures::Erasures,
     reply::warning,
@@ -36,7 +36,7 @@ pub struct BotParts {
     /// The node's chance.
     pub entropy: SharedEntropy,
     /// How long it waits.
-    pub tempo: Tempo,
+    pub timing: Timing,
 }
 
 /// The bot.
@@ -49,7 +49,7 @@ pub struct Bot {
     pub(crate) webhook: Option<String>,
     clock: SharedClock,
     entropy: SharedEntropy,
-    pub(crate) tempo: Tempo,
+    pub(crate) timing: Timing,
     pub(crate) erasures: Arc<Erasures>,
     throttle: GuestThrottle,
 }
@@ -57,10 +57,22 @@ pub struct Bot {
 impl Bot {
     /// Of these parts. Does nothing yet.
     pub fn new(parts: BotParts) -> Self {
-        let BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo } = parts;
-        let erasures = Erasures::new(telegram.clone(), store.clone(), clock.clone(), tempo.secret);
+        let BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, timing } = parts;
+        let erasures = Erasures::new(telegram.clone(), store.clone(), clock.clone(), timing.secret);
         let throttle = GuestThrottle::default();
-        Self { telegram, dialogue, services, store, administrators, webhook, clock, entropy, tempo, erasures, throttle }
+        Self {
+            telegram,
+            dialogue,
+            services,
+            store,
+            administrators,
+            webhook,
+            clock,
+            entropy,
+            timing,
+            erasures,
+            throttle,
+        }
     }
 
     /// Deletes the messages with secrets that are due. What a crash left is found here.

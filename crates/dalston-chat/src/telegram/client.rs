@@ -1,6 +1,6 @@
 //! The Bot API: the few methods that are used, over one HTTP client.
 
-use super::{Tempo, fault::Fault};
+use super::{Timing, fault::Fault};
 use dalston_auth::SecretText;
 use dalston_model::SharedClock;
 use dalston_service::ChatState;
@@ -35,7 +35,7 @@ pub struct TelegramParts {
     /// The node's clock.
     pub clock: SharedClock,
     /// How long it waits.
-    pub tempo: Tempo,
+    pub timing: Timing,
 }
 
 /// The chat.
@@ -44,7 +44,7 @@ pub struct Telegram {
     api_url: String,
     token: SecretText,
     clock: SharedClock,
-    tempo: Tempo,
+    timing: Timing,
     state: Mutex<ChatState>,
 }
 
@@ -81,9 +81,8 @@ struct Parameters {
 impl Telegram {
     /// A client for this bot. Fails where no TLS can be set up. Asks nobody yet.
     pub fn new(parts: TelegramParts) -> Result<Self, reqwest::Error> {
-        let TelegramParts { token, api_url, webhook, clock, tempo } = parts;
-        // A second call finds the first provider in place.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let TelegramParts { token, api_url, webhook, clock, timing } = parts;
+        dalston_tls::install_provider();
         // The URL holds the token: it goes to this server and nowhere else. No proxy of the environment, which is read
         // in `main` only; no redirect, and no word to its target where one came from.
         let http = Client::builder().no_proxy().referer(false).redirect(redirect::Policy::none()).build()?;
@@ -94,7 +93,7 @@ impl Telegram {
             reachable: None,
             last_update_at: None,
         };
-        Ok(Self { http, api_url, token, clock, tempo, state: Mutex::new(state) })
+        Ok(Self { http, api_url, token, clock, timing, state: Mutex::new(state) })
     }
 
     /// The number of the bot, which is no secret: what stands before the colon of its token.
@@ -109,18 +108,18 @@ impl Telegram {
 
     /// Asks for the bot's own name, and keeps it.
     pub(crate) async fn get_me(&self) -> Result<(), Fault> {
-        let me: Value = self.call("getMe", &json!({}), self.tempo.call).await?;
+        let me: Value = self.call("getMe", &json!({}), self.timing.call).await?;
         self.state().bot = me["username"].as_str().map(str::to_owned);
         Ok(())
     }
 
     /// Waits for updates from `offset` on, which confirms all before it.
     pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, Fault> {
-        let mut body = json!({"timeout": self.tempo.poll.as_secs(), "limit": UPDATES, "allowed_updates": HEARD});
+        let mut body = json!({"timeout": self.timing.poll.as_secs(), "limit": UPDATES, "allowed_updates": HEARD});
         if let Some(offset) = offset {
             body["offset"] = offset.into();
         }
-        self.call("getUpdates", &body, self.tempo.poll + self.tempo.call).await
+        self.call("getUpdates", &body, self.timing.poll + self.timing.call).await
     }
 
     /// Sends a message, once: a chat that is busy for a short while is waited for, one that does not answer may have
@@ -136,7 +135,7 @@ impl Telegram {
         }
         let mut waits = 0;
         loop {
-            match self.call::<Value>("sendMessage", &body, self.tempo.call).await {
+            match self.call::<Value>("sendMessage", &body, self.timing.call).await {
                 Ok(sent) => return Ok(sent["message_id"].as_i64().unwrap_or_default()),
                 Err(Fault::Busy(time)) if waits < WAITS && time <= PATIENCE => {
                     waits += 1;
@@ -183,7 +182,7 @@ impl Telegram {
     }
 
     async fn done(&self, method: &str, body: Value) -> Result<(), Fault> {
-        self.call::<Value>(method, &body, self.tempo.call).await.map(|_| ())
+        self.call::<Value>(method, &body, self.timing.call).await.map(|_| ())
     }
 
     /// Calls a method, and notes whether the chat can be reached.

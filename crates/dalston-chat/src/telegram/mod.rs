@@ -13,13 +13,13 @@ mod messenger;
 mod parts;
 mod poller;
 mod reply;
-mod tempo;
 mod throttle;
+mod timing;
 mod update;
 mod webhook;
 
 pub use bot::{Bot, BotParts};
 pub use client::{Telegram, TelegramParts};
 pub use markup::markup;
-pub use tempo::Tempo;
+pub use timing::Timing;
 pub use webhook::{Taken, webhook_secret};

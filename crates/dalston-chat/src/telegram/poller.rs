@@ -111,7 +111,7 @@ impl Poller<'_> {
 
     /// Answers updates, until the node stops: the one under way has a while to finish.
     async fn answer(&mut self, updates: Vec<Update>, ending: &mut watch::Receiver<()>) -> Result<(), Trouble> {
-        let finish = self.bot.tempo.finish;
+        let finish = self.bot.timing.finish;
         for update in updates {
             if ending.has_changed().is_err() {
                 break;
@@ -151,7 +151,7 @@ impl Poller<'_> {
         loop {
             tokio::select! {
                 () = &mut answering => return Ok(()),
-                () = sleep(self.bot.tempo.lease / 3) => if matches!(self.hold().await, Ok(false)) {
+                () = sleep(self.bot.timing.lease / 3) => if matches!(self.hold().await, Ok(false)) {
                     return Err(Trouble::Standby);
                 },
             }
@@ -178,7 +178,7 @@ impl Poller<'_> {
 
     /// Takes or renews the right to poll. Tells whether this node has it.
     async fn hold(&self) -> Result<bool, StoreError> {
-        let (store, name, ttl) = (&self.bot.store, self.name("poller"), self.bot.tempo.lease);
+        let (store, name, ttl) = (&self.bot.store, self.name("poller"), self.bot.timing.lease);
         // Its own, nobody's, or given back.
         for held in [Some(self.holder.as_str()), None, Some("")] {
             if store.put_note(&name, held, &self.holder, ttl).await? {
@@ -194,7 +194,7 @@ impl Poller<'_> {
             return;
         }
         self.bot.telegram.polls(false);
-        let given = self.bot.store.put_note(&self.name("poller"), Some(&self.holder), "", self.bot.tempo.lease).await;
+        let given = self.bot.store.put_note(&self.name("poller"), Some(&self.holder), "", self.bot.timing.lease).await;
         if let Err(error) = given {
             tracing::warn!(%error, "the right to poll lapses by itself");
         }
@@ -206,11 +206,11 @@ impl Poller<'_> {
 
     /// How long to wait before the next try. Says once in a row what is wrong.
     fn wait(&mut self, trouble: &Trouble) -> Duration {
-        let tempo = self.bot.tempo;
+        let timing = self.bot.timing;
         if matches!(trouble, Trouble::Standby) {
             self.bot.telegram.polls(false);
             self.failures = 0;
-            return tempo.standby;
+            return timing.standby;
         }
         self.failures = self.failures.saturating_add(1);
         let is_first = self.failures == 1;
@@ -219,9 +219,9 @@ impl Poller<'_> {
                 if is_first {
                     tracing::error!("the chat does not know TELEGRAM_BOT_TOKEN");
                 }
-                return tempo.hopeless;
+                return timing.hopeless;
             }
-            Trouble::Chat(Fault::Busy(time)) => return (*time).max(tempo.retry),
+            Trouble::Chat(Fault::Busy(time)) => return (*time).max(timing.retry),
             Trouble::Chat(Fault::Refused { code, said }) => {
                 // Another poller, or a webhook that somebody set: the chat is told anew.
                 self.is_greeted = false;
@@ -231,6 +231,6 @@ impl Poller<'_> {
             Trouble::Store(error) if is_first => tracing::warn!(%error, "no updates"),
             Trouble::Standby | Trouble::Chat(_) | Trouble::Store(_) => {}
         }
-        tempo.after(self.failures, self.bot.chance())
+        timing.after(self.failures, self.bot.chance())
     }
 }

@@ -57,7 +57,7 @@ impl Bot {
         loop {
             match self.telegram.send_message(message).await {
                 Err(Fault::Unreachable(_)) if tries < TRIES => {
-                    sleep(self.tempo.after(tries, self.chance())).await;
+                    sleep(self.timing.after(tries, self.chance())).await;
                     tries += 1;
                 }
                 sent => return sent,

@@ -86,8 +86,7 @@ pub(super) struct Listed {
 impl Bucket {
     /// The bucket of these settings. Asks nobody yet.
     pub fn open(parts: BucketParts) -> io::Result<Self> {
-        // An error means that it was done before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        dalston_tls::install_provider();
         let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled();
         let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRYING, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::new()

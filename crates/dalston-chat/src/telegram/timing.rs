@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long the bot waits, for whatever it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tempo {
+pub struct Timing {
     /// A call is answered within this time.
     pub call: Duration,
     /// The chat holds a poll open for so long while nothing happens.
@@ -25,7 +25,7 @@ pub struct Tempo {
     pub finish: Duration,
 }
 
-impl Default for Tempo {
+impl Default for Timing {
     fn default() -> Self {
         Self {
             call: Duration::from_secs(10),
@@ -42,7 +42,7 @@ impl Default for Tempo {
     }
 }
 
-impl Tempo {
+impl Timing {
     /// How long to wait after so many failures in a row: twice as long each time, of which chance (0 to 255) takes up
     /// to a half, so that nodes do not ask in step.
     pub(crate) fn after(&self, failures: u32, chance: u8) -> Duration {
@@ -58,11 +58,11 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_are_waited_for_longer_and_longer_up_to_an_end() {
-        let tempo = Tempo::default();
-        let waits: Vec<u128> = (1..=8).map(|failures| tempo.after(failures, 0).as_millis()).collect();
+        let timing = Timing::default();
+        let waits: Vec<u128> = (1..=8).map(|failures| timing.after(failures, 0).as_millis()).collect();
         assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
-        assert_eq!(tempo.after(u32::MAX, 0), tempo.longest_retry);
-        let half = tempo.after(3, 255);
+        assert_eq!(timing.after(u32::MAX, 0), timing.longest_retry);
+        let half = timing.after(3, 255);
         assert!(half > Duration::from_secs(1) && half < Duration::from_millis(1_010), "{half:?}");
     }
 }

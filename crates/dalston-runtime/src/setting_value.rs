@@ -1,6 +1,6 @@
-//! What is given for a setting: the one place that reads it, trims it, and refuses what no setting holds.
+//! The value of a setting: the one place that reads it, trims it, and refuses what no setting holds.
 
-use crate::{Lookup, Setting};
+use crate::{SettingRow, VariableLookup};
 use dalston_model::is_invisible;
 use std::{fs::File, io::Read};
 
@@ -10,9 +10,9 @@ const LONGEST: u64 = 64 * 1_024;
 const QUOTES: [(char, char); 7] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('„', '“'), ('‘', '’'), ('«', '»')];
 
-/// What is given for a setting.
+/// The value that is given for a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct SettingValue {
     /// The variable that holds it, or that names the file which does.
     pub variable: String,
     /// The text, without white space around it. Never empty.
@@ -21,10 +21,10 @@ pub struct Given {
     pub was_trimmed: bool,
 }
 
-impl Setting {
+impl SettingRow {
     /// What is given under the first variable of the setting that is set; a secret may lie in a file, which the variable
     /// with `_FILE` at its end names. The error says what is wrong with which variable, and nothing of the text.
-    pub fn given(&self, lookup: &Lookup<'_>) -> Result<Option<Given>, String> {
+    pub fn value(&self, lookup: &VariableLookup<'_>) -> Result<Option<SettingValue>, String> {
         for variable in self.variables {
             let twin = self.file_variable(variable);
             let path = twin.as_ref().and_then(|twin| lookup(twin));
@@ -33,7 +33,7 @@ impl Setting {
                 (Some(text), None) => self.plain(variable, &text).map(Some),
                 (None, Some((twin, path))) => {
                     let text = content(&self.plain(&twin, &path)?.text).map_err(|wrong| format!("{twin} {wrong}"))?;
-                    self.plain(&twin, &text).map(|given| Some(Given { was_trimmed: false, ..given }))
+                    self.plain(&twin, &text).map(|given| Some(SettingValue { was_trimmed: false, ..given }))
                 }
                 (Some(_), Some((twin, _))) => Err(format!("{twin} must not be set beside {variable}")),
             };
@@ -41,7 +41,7 @@ impl Setting {
         Ok(None)
     }
 
-    fn plain(&self, variable: &str, given: &str) -> Result<Given, String> {
+    fn plain(&self, variable: &str, given: &str) -> Result<SettingValue, String> {
         let text = given.trim();
         let is_quoted = QUOTES.iter().any(|(open, close)| {
             text.strip_prefix(*open).is_some_and(|rest| rest.ends_with(*close)) && !self.takes_quotes
@@ -56,7 +56,7 @@ impl Setting {
             "must be without the quotes around it"
         } else {
             let (variable, was_trimmed) = (variable.to_owned(), text.len() < given.len());
-            return Ok(Given { variable, text: text.to_owned(), was_trimmed });
+            return Ok(SettingValue { variable, text: text.to_owned(), was_trimmed });
         };
         Err(format!("{variable} {wrong}"))
     }
@@ -80,9 +80,9 @@ mod tests {
     use crate::SETTINGS;
     use std::fs;
 
-    fn given(pairs: &[(&str, &str)], variable: &str) -> Result<Option<Given>, String> {
+    fn given(pairs: &[(&str, &str)], variable: &str) -> Result<Option<SettingValue>, String> {
         let setting = SETTINGS.iter().find(|setting| setting.variable() == variable).unwrap();
-        setting.given(&|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()))
+        setting.value(&|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()))
     }
 
     fn text(pairs: &[(&str, &str)], variable: &str) -> Result<Option<String>, String> {
