@@ -72,7 +72,7 @@ pub(crate) async fn received(
 ) -> Result<Form, Problem> {
     let jobs = &gateway.runtime.services.jobs;
     jobs.room(permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
-    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
+    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace, gateway.runtime.clock.clone()));
     let parts = Multipart::new(request.headers(), Box::pin(body));
     Form::read(parts, dialect, request, permit, gateway, digest).await
 }
