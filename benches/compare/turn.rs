@@ -4,7 +4,9 @@ use crate::{
     burden::Burden,
     figures::Figures,
     load::Load,
-    peer::{Ground, PATH, Peer},
+    ground::Ground,
+    peer::Peer,
+    standing::PATH,
     settings::Settings,
 };
 use anyhow::{Context, Result};

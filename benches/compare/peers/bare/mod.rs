@@ -1,7 +1,8 @@
 //! What actix-web can do at most: a handler that answers the same bytes and asks nothing.
 
 use crate::{
-    peer::{Ground, Standing},
+    ground::Ground,
+    standing::Standing,
     server::Launch,
 };
 use anyhow::Result;

@@ -1,7 +1,8 @@
 //! Better Auth's plugin for API keys, on Node.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
+    standing::{Refusal, Standing},
     server::{Launch, Server},
     store,
 };

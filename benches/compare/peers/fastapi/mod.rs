@@ -1,7 +1,8 @@
 //! The seed's design where it comes from: `FastAPI` and `redis.asyncio`, under uvicorn with one worker.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
+    standing::{Refusal, Standing},
     sample::Sample,
     server::{Launch, Server},
     store,

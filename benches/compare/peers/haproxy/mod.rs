@@ -1,7 +1,8 @@
 //! `HAProxy`: keys and scopes in maps, the limit by a stick table, an answer from its configuration.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
+    standing::{Refusal, Standing},
     server::Launch,
 };
 use anyhow::Result;

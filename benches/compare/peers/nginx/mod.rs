@@ -1,7 +1,8 @@
 //! nginx: keys and scopes in a map, the limit by `limit_req`, an answer from its configuration.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
+    standing::{Refusal, Standing},
     server::Launch,
 };
 use anyhow::Result;

@@ -1,7 +1,8 @@
 //! The seed, word for word in Rust: for each request a record is read, written back, and a counter counted, in Redis.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
+    standing::{Refusal, Standing},
     peers::fastapi,
     server::Launch,
     store,
