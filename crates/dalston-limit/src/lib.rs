@@ -56,6 +56,7 @@
 
 mod alone;
 mod breaker;
+mod header_buf;
 mod lease;
 mod leases;
 mod limiter;
@@ -68,10 +69,9 @@ mod simulation;
 mod standing;
 mod verdict;
 mod window;
-mod written;
 
+pub use header_buf::HeaderBuf;
 pub use limiter::{Limiter, Mode, Outage, Rates, Shared, Uncounted};
 pub use local::LocalLimiter;
 pub use verdict::Verdict;
 pub use window::Window;
-pub use written::Written;
