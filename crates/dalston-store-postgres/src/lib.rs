@@ -18,6 +18,7 @@ mod migrations;
 mod moment;
 mod notes;
 mod page;
+mod record;
 mod row;
 mod tenants;
 mod usage;
