@@ -16,6 +16,7 @@ mod reply;
 mod tempo;
 mod throttle;
 mod update;
+mod warning;
 mod webhook;
 
 pub use bot::{Bot, BotParts};
