@@ -64,6 +64,7 @@ mod local;
 mod nodes;
 mod purse;
 mod shards;
+mod shared;
 #[cfg(test)]
 mod simulation;
 mod standing;
@@ -71,7 +72,8 @@ mod verdict;
 mod window;
 
 pub use header_buf::HeaderBuf;
-pub use limiter::{Limiter, Mode, Outage, Rates, Shared, Uncounted};
+pub use limiter::Limiter;
 pub use local::LocalLimiter;
+pub use shared::{Mode, Outage, Rates, Shared, Uncounted};
 pub use verdict::Verdict;
 pub use window::Window;
