@@ -1,6 +1,6 @@
 //! The headers of a rate limit (draft-ietf-httpapi-ratelimit-headers).
 
-use dalston_limit::{Verdict, HeaderBuf};
+use dalston_limit::{HeaderBuf, Verdict};
 
 /// Their names, in lower case: the policy, and what is left of it.
 pub const RATE_LIMIT: [&str; 2] = ["ratelimit-policy", "ratelimit"];
