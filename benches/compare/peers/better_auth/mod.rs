@@ -2,8 +2,8 @@
 
 use crate::{
     ground::Ground,
-    standing::{Refusal, Standing},
     server::{Launch, Server},
+    standing::{Refusal, Standing},
     store,
 };
 use anyhow::{Context, Result};

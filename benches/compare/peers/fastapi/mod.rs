@@ -2,9 +2,9 @@
 
 use crate::{
     ground::Ground,
-    standing::{Refusal, Standing},
     sample::Sample,
     server::{Launch, Server},
+    standing::{Refusal, Standing},
     store,
 };
 use anyhow::{Result, ensure};

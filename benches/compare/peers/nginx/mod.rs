@@ -2,8 +2,8 @@
 
 use crate::{
     ground::Ground,
-    standing::{Refusal, Standing},
     server::Launch,
+    standing::{Refusal, Standing},
 };
 use anyhow::Result;
 use std::fmt::Write;

@@ -2,9 +2,9 @@
 
 use crate::{
     ground::Ground,
-    standing::{Refusal, Standing},
     peers::fastapi,
     server::Launch,
+    standing::{Refusal, Standing},
     store,
 };
 use anyhow::Result;
