@@ -7,30 +7,39 @@ use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 use zeroize::Zeroizing;
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventKind {
+/// Declares the kinds of events, and the list of them.
+macro_rules! event_kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// What happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum EventKind {
+            $($(#[$doc])* $name),+
+        }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+        }
+    };
+}
+
+event_kinds! {
     /// A job is done.
-    Completed,
+    Completed = "transcription.completed",
     /// A job ended with an error.
-    Failed,
+    Failed = "transcription.failed",
     /// A job was ended by a caller.
-    Cancelled,
+    Cancelled = "transcription.cancelled",
 }
 
 impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Completed, Self::Failed, Self::Cancelled];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "transcription.completed",
-            Self::Failed => "transcription.failed",
-            Self::Cancelled => "transcription.cancelled",
-        }
-    }
-
     /// The kind for a job that ended so; `None` when it has not ended.
     pub const fn of(status: JobStatus) -> Option<Self> {
         match status {
@@ -52,12 +61,13 @@ impl FromStr for EventKind {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(IdError)
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or(IdError)
     }
 }
 
-/// An event of a tenant. Engines put it into the outbox of every webhook that hears it, in the transaction of the
-/// change that it tells of.
+/// An event of a tenant, for the outbox of every webhook that listens to its kind. The end of a job puts its event
+/// there in its own transaction; any other event is given to
+/// [`WebhookStore::publish_event`](crate::WebhookStore::publish_event) by whoever makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// What happened.

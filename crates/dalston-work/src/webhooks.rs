@@ -1,6 +1,6 @@
 //! Webhooks and their outbox.
 
-use crate::{Delivery, DeliveryId, Webhook, WebhookId, WebhookPatch, WebhookSecret};
+use crate::{Delivery, DeliveryId, Event, Webhook, WebhookId, WebhookPatch, WebhookSecret};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
@@ -65,8 +65,9 @@ pub struct Attempted {
 
 /// The steps on webhooks.
 ///
-/// The outbox is filled by whatever ends a job, in its transaction: for every webhook of the tenant that hears the
-/// event ([`Webhook::hears`]) a [`Delivery::new`], unless it is there already.
+/// An event enters the outbox once: for every webhook of its tenant that listens to it ([`Webhook::hears`]) a
+/// [`Delivery::new`], unless that delivery is there already. Whatever ends a job puts the event of that end there in
+/// the same transaction.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
     /// Inserts the webhook with its secret.
@@ -105,6 +106,10 @@ pub trait WebhookStore: Send + Sync {
 
     /// Deletes the webhook with its secrets and its deliveries.
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool>;
+
+    /// Puts the event into the outbox of its tenant's webhooks. The same event (its kind and subject) published again,
+    /// by this node or another, adds no delivery: whoever does not know whether a call succeeded repeats it.
+    async fn publish_event(&self, event: &Event) -> StoreResult<()>;
 
     /// Takes up to `limit` deliveries that are due, oldest due first, of webhooks that are enabled: counts the attempt and
     /// puts the next one off by `ttl`, so that another node takes it when this one dies. Those of a disabled webhook

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DueDelivery, InsertWebhook, RotateWebhook, Webhook, WebhookId, WebhookPatch,
-    WebhookSecret, WebhookStore,
+    Attempted, Delivery, DeliveryId, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook, WebhookId,
+    WebhookPatch, WebhookSecret, WebhookStore,
 };
 use sqlx::PgConnection;
 use std::time::Duration;
@@ -186,6 +186,16 @@ impl WebhookStore for PostgresStore {
                 change.commit(entry).await?;
             }
             Ok(known)
+        })
+        .await
+    }
+
+    async fn publish_event(&self, event: &Event) -> StoreResult<()> {
+        self.call(async {
+            let mut lease = self.lease().await?;
+            let mut change = lease.begin().await?;
+            outbox::put(&mut change, event).await?;
+            change.commit().await
         })
         .await
     }

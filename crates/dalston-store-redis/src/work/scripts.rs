@@ -9,8 +9,8 @@ crate::scripts::scripts! {
     keys: count_jobs, read_retention, set_quota, set_retention;
     work: beat_jobs, change_webhook, delete_job, delete_webhook, expired_jobs, file_jobs, finish_delivery, insert_job,
         insert_webhook, lapsed_jobs, lease_jobs, list_deliveries, list_jobs, list_webhooks, move_job, orphaned_jobs,
-        read_delivery, read_job, read_webhook, reserve_audio, retry_delivery, rotate_webhook, settle_audio,
-        sweep_deliveries, take_deliveries;
+        publish_event, read_delivery, read_job, read_webhook, reserve_audio, retry_delivery, rotate_webhook,
+        settle_audio, sweep_deliveries, take_deliveries;
     slots: close_session, count_sessions, list_workers, open_session, put_worker, remove_worker, renew_sessions;
 }
 

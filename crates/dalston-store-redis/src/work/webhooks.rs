@@ -2,6 +2,7 @@
 
 use super::{
     delivery::{AttemptArgument, DeliveryRow},
+    job::EventArgument,
     scripts::{self, SCRIPTS},
     webhook::{self, ChangeArgument, InsertArgument},
 };
@@ -10,8 +11,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreError, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DeliveryStatus, DueDelivery, InsertWebhook, RotateWebhook, Webhook, WebhookId,
-    WebhookPatch, WebhookSecret, WebhookStore,
+    Attempted, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook,
+    WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
 };
 use std::time::Duration;
 
@@ -93,6 +94,10 @@ impl WebhookStore for RedisStore {
         let mut script = SCRIPTS.delete_webhook.arg(tenant.as_str());
         script.arg(id.to_string()).arg(argument(&AuditArgument::new(entry)?)?);
         Ok(self.link.call().run::<u8>(&script).await? == 1)
+    }
+
+    async fn publish_event(&self, event: &Event) -> StoreResult<()> {
+        self.link.call().run(&SCRIPTS.publish_event.arg(argument(&EventArgument::new(event.clone()))?)).await
     }
 
     async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {

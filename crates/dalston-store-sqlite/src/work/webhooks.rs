@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DueDelivery, InsertWebhook, RotateWebhook, Webhook, WebhookId, WebhookPatch,
-    WebhookSecret, WebhookStore,
+    Attempted, Delivery, DeliveryId, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook, WebhookId,
+    WebhookPatch, WebhookSecret, WebhookStore,
 };
 use std::time::Duration;
 
@@ -141,6 +141,15 @@ impl WebhookStore for SqliteStore {
             feed::record(&mut change, entry).await?;
             change.commit().await?;
             Ok(true)
+        })
+        .await
+    }
+
+    async fn publish_event(&self, event: &Event) -> StoreResult<()> {
+        self.call(async {
+            let mut change = self.change().await?;
+            outbox::tell(&mut change, event).await?;
+            change.commit().await
         })
         .await
     }

@@ -9,14 +9,54 @@ use super::{
         work::{ALMOST, MICRO, MINUTE},
     },
 };
-use crate::{Attempted, Delivery, DeliveryStatus, DueDelivery, Webhook};
-use dalston_model::{Cursor, Start};
+use crate::{Attempted, Delivery, DeliveryStatus, DueDelivery, Event, EventKind, Webhook};
+use dalston_model::{Cursor, Start, TenantId};
 use std::time::Duration;
 
 async fn only(hand: &Hand, webhook: &Webhook) -> Delivery {
     let mut all = hand.deliveries(webhook).await;
     assert_eq!(all.len(), 1);
     all.remove(0)
+}
+
+pub async fn a_published_event_reaches_whoever_listens_once(fixture: &Fixture) {
+    let hand = Hand::of(fixture);
+    let listening = [hand.webhook(&[]).await, hand.webhook(&[EventKind::Failed]).await];
+    let other = hand.webhook(&[EventKind::Completed]).await;
+    let off = hand.webhook(&[]).await;
+    hand.switch(&off, false).await;
+    // Of no job: a subject and a body of any kind.
+    let event = |tenant: &str, subject: &str| Event {
+        kind: EventKind::Failed,
+        tenant: tenant.parse::<TenantId>().unwrap(),
+        at: hand.now(),
+        subject: subject.to_owned(),
+        body: r#"{"data":{"it's":"\u0000🎉"}}"#.to_owned(),
+    };
+    let seq = hand.seq().await;
+    let told = event("default", "key 1");
+    for _ in 0..2 {
+        hand.store.publish_event(&told).await.unwrap();
+        hand.store.publish_event(&event("nobody", "key 1")).await.unwrap();
+        for webhook in &listening {
+            assert_eq!(only(&hand, webhook).await, Delivery::new(&told, webhook.id));
+        }
+        for webhook in [&other, &off] {
+            assert_eq!(hand.deliveries(webhook).await, []);
+        }
+    }
+    // It is due; once it was sent, the same event adds nothing.
+    for due in hand.take().await {
+        hand.note(&hand.arrived(&due), &due.webhook).await;
+    }
+    hand.store.publish_event(&told).await.unwrap();
+    assert_eq!(hand.take().await, []);
+    // Nodes that publish the same at once.
+    let next = event("default", "key 2");
+    let publish = || async { hand.store.publish_event(&next).await.unwrap() };
+    tokio::join!(publish(), publish(), publish());
+    assert_eq!(hand.take().await.len(), listening.len());
+    assert_eq!(hand.seq().await, seq, "no change to record");
 }
 
 pub async fn a_delivery_is_taken_for_a_while(fixture: &Fixture) {

@@ -150,6 +150,7 @@ macro_rules! contract {
                     a_deleted_webhook_is_gone_with_its_deliveries,
                 }
                 deliveries {
+                    a_published_event_reaches_whoever_listens_once,
                     a_delivery_is_taken_for_a_while,
                     the_oldest_due_is_taken_first,
                     deliveries_of_a_disabled_webhook_stay,

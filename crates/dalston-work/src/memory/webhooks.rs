@@ -107,6 +107,11 @@ impl WebhookStore for MemoryStore {
         Ok(true)
     }
 
+    async fn publish_event(&self, event: &Event) -> StoreResult<()> {
+        State::of(self).tell(event);
+        Ok(())
+    }
+
     async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
         let now = self.time();
         let mut state = State::of(self);

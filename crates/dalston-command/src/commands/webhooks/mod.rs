@@ -23,7 +23,7 @@ impl JsonSchema for Events {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names = EventKind::ALL.map(EventKind::as_str);
+        let names: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
         json_schema!({"type": "array", "items": {"type": "string", "enum": names}, "uniqueItems": true})
     }
 }
@@ -32,7 +32,8 @@ impl JsonSchema for Events {
 pub(crate) fn events(names: &[String]) -> ServiceResult<Vec<EventKind>> {
     let parsed: Result<Vec<EventKind>, _> = names.iter().map(|name| name.parse()).collect();
     let mut events = parsed.map_err(|_| {
-        let known = EventKind::ALL.map(EventKind::as_str).join(", ");
+        let known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let known = known.join(", ");
         ServiceError::invalid("events", format!("must be among {known}; none named: all of them"))
     })?;
     events.sort();
