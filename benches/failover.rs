@@ -7,6 +7,7 @@
 //! seconds, or that accepts a key later than the freshness bound after the revocation was answered, fails the run.
 
 use anyhow::{Result, ensure};
+use dalston_model::{Clock, SystemClock};
 use kit::{
     client::Client,
     line::Line,
@@ -15,10 +16,7 @@ use kit::{
 };
 use serde_json::json;
 use std::{env, time::Duration};
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep},
-};
+use tokio::{task::JoinSet, time::sleep};
 
 const ROUNDS: usize = 10;
 /// Of the claim.
@@ -75,7 +73,7 @@ async fn redis(rounds: usize) -> Result<Vec<Round>> {
         old.is_copied().await;
         new.leads().await;
         line.leads_to(&new.host());
-        let moved = Instant::now();
+        let moved = SystemClock.monotonic();
         old.ask(&["REPLICAOF", "127.0.0.1", new.host().rsplit(':').next().unwrap_or_default()]).await;
         measured.push(nodes.round(moved, key).await?);
         old.follows(&new).await;
@@ -100,7 +98,7 @@ async fn postgres(rounds: usize) -> Result<Vec<Round>> {
         primary.kill();
         standby.promote().await;
         line.leads_to(&standby.host());
-        let moved = Instant::now();
+        let moved = SystemClock.monotonic();
         primary = standby;
         measured.push(nodes.round(moved, key).await?);
     }
@@ -138,21 +136,24 @@ impl Nodes {
         (secret, path)
     }
 
-    async fn round(&self, moved: Instant, (secret, path): (String, String)) -> Result<Round> {
+    async fn round(&self, moved: Duration, (secret, path): (String, String)) -> Result<Round> {
         let there = self.there.with(self.admin.secret.as_deref().unwrap_or_default());
         for admin in [&self.admin, &there] {
             while admin.post("/auth/keys", json!({"name": "Again", "scopes": ["jobs:read"]})).await.code() != 201 {
-                ensure!(moved.elapsed() < WRITES_WITHIN, "no key could be made within {WRITES_WITHIN:?}");
+                ensure!(
+                    SystemClock.monotonic() - moved < WRITES_WITHIN,
+                    "no key could be made within {WRITES_WITHIN:?}"
+                );
                 sleep(STEP).await;
             }
         }
-        let writes = moved.elapsed();
+        let writes = SystemClock.monotonic() - moved;
         ensure!(writes < WRITES_WITHIN, "keys could be made after {writes:?} only");
         self.admin.delete(&path).await.expect(200);
-        let (revoked, key) = (Instant::now(), self.there.with(&secret));
+        let (revoked, key) = (SystemClock.monotonic(), self.there.with(&secret));
         let mut late = Duration::ZERO;
         loop {
-            let sent = revoked.elapsed();
+            let sent = SystemClock.monotonic() - revoked;
             match key.get("/auth/me").await.code() {
                 401 => break,
                 200 => late = sent,

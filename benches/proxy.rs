@@ -3,6 +3,7 @@
 //!
 //! `cargo build --release --bin dalston-gateway && cargo bench -p dalston-benches --bench proxy`
 
+use dalston_model::{Clock, SystemClock};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use std::{
@@ -19,7 +20,7 @@ use std::{
 };
 use tokio::{
     net::TcpStream,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config, client_async_with_config,
@@ -67,7 +68,7 @@ async fn measure() -> Outcome<()> {
     let gateway = Gateway::start(worker).await?;
 
     let before = gateway.cpu()?;
-    let began = Instant::now();
+    let began = SystemClock.monotonic();
     let mut pouring = Vec::new();
     for _ in 0..FEW {
         pouring.push(tokio::spawn(pour(open(gateway.address).await?, FRAMES / FEW)));
@@ -76,7 +77,7 @@ async fn measure() -> Outcome<()> {
         task.await??;
     }
     arrived(&heard, FRAMES).await?;
-    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), began.elapsed());
+    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), (SystemClock.monotonic() - began));
     print(&format!(
         "a frame: {:.1} µs of the gateway's processor time, {:.0} frames a second over {FEW} streams",
         cpu.as_secs_f64() * 1e6 / f64::from(FRAMES),
@@ -88,15 +89,15 @@ async fn measure() -> Outcome<()> {
         streams.push(open(gateway.address).await?);
     }
     print(&format!("{STREAMS} streams are open: {} MiB resident", gateway.resident()? / 1024));
-    let (before, began) = (gateway.cpu()?, Instant::now());
+    let (before, began) = (gateway.cpu()?, SystemClock.monotonic());
     heard.frames.store(0, Ordering::Relaxed);
     let talking: Vec<_> = streams.into_iter().enumerate().map(|(n, it)| tokio::spawn(talk(it, n))).collect();
     let mut most = 0;
-    while began.elapsed() < Duration::from_secs(SECONDS.into()) {
+    while (SystemClock.monotonic() - began) < Duration::from_secs(SECONDS.into()) {
         sleep(Duration::from_millis(500)).await;
         most = most.max(gateway.resident()?);
     }
-    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), began.elapsed());
+    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), (SystemClock.monotonic() - began));
     let frames = u32::try_from(heard.frames.load(Ordering::Relaxed))?;
     print(&format!(
         "{STREAMS} streams at {FRAMES_PER_SECOND} frames a second: {:.0} frames a second arrived, {:.2} cores, {} MiB \
@@ -150,10 +151,10 @@ async fn talk(mut socket: WebSocketStream<TcpStream>, number: usize) -> Outcome<
         socket.send(Message::binary(vec![0; FRAME])).await?;
         // The worker answers a flush: once in a second it is asked.
         if frame % FRAMES_PER_SECOND == FRAMES_PER_SECOND - 1 {
-            let asked = Instant::now();
+            let asked = SystemClock.monotonic();
             socket.send(Message::text(r#"{"type":"flush"}"#)).await?;
             while !socket.next().await.ok_or("the gateway has closed")??.is_text() {}
-            slowest = slowest.max(asked.elapsed());
+            slowest = slowest.max(SystemClock.monotonic() - asked);
         }
     }
     Ok(slowest)

@@ -5,6 +5,8 @@
 mod burden;
 mod cores;
 mod figures;
+mod gateway_server;
+mod ground;
 mod http;
 mod load;
 mod peer;
@@ -14,6 +16,7 @@ mod report;
 mod sample;
 mod server;
 mod settings;
+mod standing;
 mod store;
 mod turn;
 
@@ -21,7 +24,8 @@ use anyhow::{Context, Result};
 use cores::Cores;
 use dalston_model::{Clock, SystemClock};
 use figures::{Pair, Row};
-use peer::{BARE, Ground, PEERS, Peer};
+use ground::Ground;
+use peer::{BARE, PEERS, Peer};
 use report::Report;
 use sample::Sample;
 use settings::Settings;

@@ -2,8 +2,8 @@
 
 use crate::{
     cores::Cores,
+    gateway_server::serve,
     http::{Answer, ask},
-    peers::gateway,
 };
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(crate) struct Sample {
 impl Sample {
     /// From a gateway that is started for it. No later server but those that are told knows its keys.
     pub(crate) fn take(programs: &Path, cores: Cores) -> Result<Self> {
-        let (server, keys) = gateway::serve(programs, cores, None)?;
+        let (server, keys) = serve(programs, cores, None)?;
         let mut answer = ask(server.address, "GET /auth/me", &keys.live, None)?;
         ensure!(answer.status == 200, "{}: {}", answer.status, answer.body);
         answer.headers.retain(|(name, _)| !OWN.contains(&name.as_str()));

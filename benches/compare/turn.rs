@@ -1,11 +1,7 @@
 //! One server's turn: started anew, checked, warmed up, measured, stopped.
 
 use crate::{
-    burden::Burden,
-    figures::Figures,
-    load::Load,
-    peer::{Ground, PATH, Peer},
-    settings::Settings,
+    burden::Burden, figures::Figures, ground::Ground, load::Load, peer::Peer, settings::Settings, standing::PATH,
 };
 use anyhow::{Context, Result};
 use std::time::Duration;

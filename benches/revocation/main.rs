@@ -26,13 +26,13 @@ mod store;
 
 use anyhow::{Context, Result};
 use cores::Cores;
+use dalston_model::{Clock, SystemClock};
 use lags::Lags;
 use load::{Asked, Load};
 use nodes::{Nodes, STORES};
 use relay::Fault;
 use round::Rounds;
 use std::{env, time::Duration};
-use tokio::time::Instant;
 
 /// Of the claim.
 const ROUNDS: usize = 10_000;
@@ -73,9 +73,9 @@ fn measure(store: &str, rounds: usize, cores: Cores) -> Result<()> {
         }
         let here = Load::start(nodes.here.address, round.limited(LIMIT)?)?;
         let there = Load::start(nodes.there.address, round.limited(LIMIT)?)?;
-        let began = Instant::now();
+        let began = SystemClock.monotonic();
         let lags = round.run(rounds.div_ceil(share), fault)?;
-        let took = began.elapsed();
+        let took = SystemClock.monotonic() - began;
         let asked = [here.stop()?, there.stop()?];
         say(&format!("{store}, {told}: {}; {}", Lags::new(lags), under(&asked, took)));
     }

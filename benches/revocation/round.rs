@@ -6,8 +6,8 @@ use crate::{
     relay::Fault,
 };
 use anyhow::{Result, ensure};
+use dalston_model::{Clock, SystemClock};
 use std::{iter::zip, thread::sleep, time::Duration};
-use tokio::time::Instant;
 
 /// `DALSTON_FRESHNESS`, where nothing else is set.
 const BOUND: Duration = Duration::from_secs(1);
@@ -63,11 +63,11 @@ impl<'nodes> Rounds<'nodes> {
         }
         self.fails(fault);
         self.nodes.revoke(&mut self.here, key)?;
-        let revoked = Instant::now();
+        let revoked = SystemClock.monotonic();
         self.here.send(ME, &key.secret, "")?;
         let mut lag = Duration::ZERO;
         loop {
-            let sent = revoked.elapsed();
+            let sent = SystemClock.monotonic() - revoked;
             if self.there.ask(ME, &key.secret, "")?.status != 200 {
                 break;
             }

@@ -2,16 +2,17 @@
 
 use super::{Desk, Kept};
 use dalston_engine::{Engine, EngineError, OpenAi};
+use dalston_model::{Clock, ManualClock, SystemClock, Timestamp};
 use kit::{
     engine_server::{Answers, EngineServer, KEY, MODELS, TEXT},
     wav,
 };
 use serde_json::json;
-use std::net::TcpListener;
+use std::{net::TcpListener, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 fn engine(server: &EngineServer, model: Option<&str>) -> OpenAi {
-    OpenAi::new(&server.url, model, Some(KEY)).unwrap()
+    OpenAi::new(&server.url, model, Some(KEY), Arc::new(SystemClock)).unwrap()
 }
 
 #[tokio::test]
@@ -119,6 +120,20 @@ async fn a_model_of_the_client_is_asked_for_where_the_server_has_it() {
 }
 
 #[tokio::test]
+async fn the_list_of_models_is_cached_for_a_minute() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    const MOMENT: Duration = Duration::from_micros(1);
+    let server = EngineServer::start();
+    let clock = ManualClock::new(Timestamp::from_secs(0));
+    let engine = OpenAi::new(&server.url, None, Some(KEY), clock.clone()).unwrap();
+    for (passes, lists) in [(Duration::ZERO, 1), (MINUTE - MOMENT, 1), (MOMENT, 2), (MINUTE - MOMENT, 2), (MINUTE, 3)] {
+        clock.advance(passes);
+        assert_eq!(engine.models().await, MODELS);
+        assert_eq!(server.lists(), lists, "after {:?}", clock.monotonic());
+    }
+}
+
+#[tokio::test]
 async fn what_may_pass_is_tried_again_and_what_will_not_is_refused_without_a_word_of_the_server() {
     let server = EngineServer::start();
     let desk = Desk::new(&wav::tone(1));
@@ -148,7 +163,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_refused_without_a_wor
         assert!(matches!(summary, Err(EngineError::Rejected(..))), "{body}: {summary:?}");
     }
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away = OpenAi::new(&format!("http://{nobody}/v1"), None, None).unwrap();
+    let away = OpenAi::new(&format!("http://{nobody}/v1"), None, None, Arc::new(SystemClock)).unwrap();
     let (summary, _) = desk.transcribe(&away, &desk.work()).await;
     assert!(matches!(summary, Err(EngineError::Unavailable(_))), "{summary:?}");
     assert!(away.models().await.is_empty());

@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
     net::TcpListener,
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread::{self, JoinHandle},
 };
 use tokio::sync::watch;
@@ -67,6 +71,7 @@ struct Desk {
     heard: watch::Sender<Vec<Heard>>,
     released: watch::Sender<bool>,
     knows_verbose: watch::Sender<bool>,
+    lists: AtomicUsize,
 }
 
 impl Heard {
@@ -84,6 +89,7 @@ impl EngineServer {
             heard: watch::Sender::new(Vec::new()),
             released: watch::Sender::new(false),
             knows_verbose: watch::Sender::new(true),
+            lists: AtomicUsize::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -119,6 +125,11 @@ impl EngineServer {
     /// How it answers the next requests, one after another; then as usual.
     pub fn answers(&self, answers: impl IntoIterator<Item = Answers>) {
         self.desk.script.lock().unwrap().extend(answers);
+    }
+
+    /// How often it was asked for its models.
+    pub fn lists(&self) -> usize {
+        self.desk.lists.load(Ordering::Relaxed)
     }
 
     /// Lets those go on who wait.
@@ -157,7 +168,8 @@ impl Drop for EngineServer {
     }
 }
 
-async fn models() -> HttpResponse {
+async fn models(desk: Data<Desk>) -> HttpResponse {
+    desk.lists.fetch_add(1, Ordering::Relaxed);
     let models: Vec<Value> = MODELS.iter().map(|id| json!({"id": id, "object": "model", "created": 1})).collect();
     HttpResponse::Ok().json(json!({"object": "list", "data": models}))
 }

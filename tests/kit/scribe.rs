@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use dalston_engine::{Engine, EngineError, Segment, Sink, Stop, Summary, Word, Work};
+use dalston_model::{Clock, SystemClock};
 use std::{
     collections::VecDeque,
     fs,
@@ -9,8 +10,9 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 
 /// What the engine does with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub struct Scribe {
     turns: Mutex<VecDeque<Turn>>,
     always: Turn,
     heard: Mutex<Vec<Work>>,
-    asked: Mutex<Vec<Instant>>,
+    asked: Mutex<Vec<Duration>>,
     stopped: AtomicUsize,
     go_on: Semaphore,
 }
@@ -59,8 +61,8 @@ impl Scribe {
         self.heards().clone()
     }
 
-    /// When it was asked, in order.
-    pub fn asked(&self) -> Vec<Instant> {
+    /// When it was asked, in order, by the monotonic clock of the machine.
+    pub fn asked(&self) -> Vec<Duration> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -99,7 +101,7 @@ impl Engine for Scribe {
     }
 
     async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(SystemClock.monotonic());
         assert!(fs::metadata(&work.audio)?.len() > 44, "there is no audio");
         self.heards().push(work.clone());
         let turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(self.always);

@@ -1,6 +1,6 @@
 //! `create-admin-key`: the box of seed M11.
 
-use crate::{args::Given, deliver, door::Door, draw::Style, fault::Fault, show};
+use crate::{args::Given, deliver, door::Door, fault::Fault, show, style::Style};
 use dalston_command::{Arguments, Registry, shown};
 use dalston_model::Name;
 use dalston_runtime::admin_box;

@@ -1,6 +1,6 @@
 //! The command line: its tree is the registry's, its flags are the settings'.
 
-use crate::{draw::Style, fault::Fault, terminal::Terminal};
+use crate::{fault::Fault, style::Style, terminal::Terminal};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
 use dalston_command::{Arguments, Parameter, Registry, Row, coerce};

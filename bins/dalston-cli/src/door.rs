@@ -1,18 +1,8 @@
 //! The two ways in: the store itself, or a running gateway.
 
-use crate::{args::Given, fault::Fault, local::Local, remote::Remote};
-use dalston_command::{AnyAnswer, Arguments, Registry, Row};
+use crate::{args::Given, drawn::Drawn, fault::Fault, local::Local, remote::Remote};
+use dalston_command::{Arguments, Registry, Row};
 use dalston_runtime::API_KEY;
-
-/// An answer, whichever way it came.
-pub(crate) struct Drawn {
-    /// The answer of the command, without the secret.
-    pub(crate) answer: AnyAnswer,
-    /// The secret that was made, by its name.
-    pub(crate) secret: Option<(&'static str, String)>,
-    /// The cursor of the next page.
-    pub(crate) next: Option<String>,
-}
 
 /// A way in.
 pub(crate) enum Door {

@@ -1,23 +1,10 @@
 //! Answers on a terminal, in a pipe, as JSON, or as little as possible.
 
-use crate::{door::Drawn, terminal::Terminal};
+use crate::{drawn::Drawn, style::Style, terminal::Terminal};
 use dalston_command::{Row, fields, shown, shown_json, text};
 use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
 use std::io::{self, Write};
-
-/// How to draw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// For a person: tables, and colour if it is wanted.
-    Terminal(Terminal),
-    /// For a pipe: tabs between columns.
-    Plain,
-    /// The JSON of the command.
-    Json,
-    /// The secret alone, or ids.
-    Quiet,
-}
 
 /// Draws the answer of a command.
 pub(crate) fn answer(row: &Row, drawn: &Drawn, style: Style, out: &mut impl Write) -> io::Result<()> {

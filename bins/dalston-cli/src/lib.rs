@@ -4,19 +4,17 @@ mod admin_key;
 mod args;
 mod door;
 mod draw;
+mod drawn;
 mod fault;
 mod local;
 mod remote;
+mod style;
 mod terminal;
 
 pub use args::tree;
 pub use terminal::Terminal;
 
-use crate::{
-    args::Given,
-    door::{Door, Drawn},
-    fault::Fault,
-};
+use crate::{args::Given, door::Door, drawn::Drawn, fault::Fault};
 use dalston_command::{Effect, Registry, Row, shown};
 use dalston_runtime::unknown_settings;
 use std::{

@@ -2,7 +2,7 @@
 
 use crate::{
     args::Given,
-    door::Drawn,
+    drawn::Drawn,
     fault::{self, Fault},
 };
 use dalston_auth::{Caller, PepperError, Refusal};

@@ -1,6 +1,6 @@
 //! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
 
-use crate::{door::Drawn, fault::Fault};
+use crate::{drawn::Drawn, fault::Fault};
 use dalston_client::{Call, Client, ClientError, EndpointError};
 use dalston_command::{Arguments, Method, Registry, Row, shown};
 use dalston_model::TenantId;

@@ -1,7 +1,7 @@
 //! Whether a client of a stream still lives, and still has something to say.
 
-use std::time::Duration;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+use std::{pin::Pin, time::Duration};
+use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
 /// A client is asked so often whether it still lives, and may be silent twice (WS-06).
 const PING: Duration = Duration::from_secs(20);
@@ -19,9 +19,9 @@ pub(crate) enum Due {
 pub(crate) struct Alive {
     pings: Interval,
     silent: u8,
-    /// How long it may say nothing, and until when.
+    /// How long it may say nothing, and when that is over.
     idle: Duration,
-    until: Instant,
+    end: Pin<Box<Sleep>>,
 }
 
 impl Alive {
@@ -29,17 +29,17 @@ impl Alive {
         let mut pings = interval(PING);
         // Those that were missed while a write had to wait do not count against the client.
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { pings, silent: 0, idle, until: Instant::now() + idle }
+        Self { pings, silent: 0, idle, end: Box::pin(sleep(idle)) }
     }
 
     /// Waits until something is due. While nobody listens to the client, its silence does not count.
     pub(crate) async fn due(&mut self, listens: bool) -> Due {
         if !listens {
-            self.until = Instant::now() + self.idle;
+            self.end.set(sleep(self.idle));
         }
         tokio::select! {
             _ = self.pings.tick() => Due::Ping,
-            () = sleep_until(self.until), if listens => Due::Idle,
+            () = self.end.as_mut(), if listens => Due::Idle,
         }
     }
 
@@ -47,7 +47,7 @@ impl Alive {
     pub(crate) fn heard(&mut self, says: bool) {
         self.silent = 0;
         if says {
-            self.until = Instant::now() + self.idle;
+            self.end.set(sleep(self.idle));
         }
     }
 
@@ -55,5 +55,35 @@ impl Alive {
     pub(crate) fn asks(&mut self, listens: bool) -> bool {
         self.silent += u8::from(listens);
         self.silent <= SILENT_PINGS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_is_asked_twice_and_whoever_answers_is_asked_again() {
+        let mut alive = Alive::new(Duration::from_hours(1));
+        for _ in 0..3 {
+            assert!(alive.asks(true) && alive.asks(true));
+            alive.heard(false);
+        }
+        assert!(alive.asks(true) && alive.asks(true));
+        assert!(alive.asks(false) && alive.asks(false), "nobody listens");
+        assert!(!alive.asks(true));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_is_idle_and_one_that_nobody_hears_is_not() {
+        let mut alive = Alive::new(Duration::from_millis(1));
+        assert!(matches!(alive.due(false).await, Due::Ping), "the first one is due at once");
+        assert!(matches!(alive.due(true).await, Due::Idle));
+        assert!(matches!(alive.due(true).await, Due::Idle), "it has still said nothing");
+        (alive.idle, alive.pings) = (Duration::from_hours(1), interval(Duration::from_millis(1)));
+        alive.heard(true);
+        for _ in 0..5 {
+            assert!(matches!(alive.due(true).await, Due::Ping), "it has said something");
+        }
     }
 }

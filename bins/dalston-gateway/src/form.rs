@@ -1,8 +1,8 @@
 //! The form of an upload: ours, or OpenAI's as its clients and those of like servers send it. In both an empty field is an
 //! absent one. In OpenAI's, lists come in several spellings, and fields that are not known are passed over and named.
 
-use crate::{Gateway, fault::problem, fields, openai, upload::unread};
-use actix_multipart::{Field, Multipart};
+use crate::{Gateway, body, fault::problem, fields, openai};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpRequest;
 use dalston_actix::Problem;
 use dalston_auth::{FieldError, Permit, rights};
@@ -304,4 +304,12 @@ async fn pass_over(field: &mut Field) -> Result<(), Problem> {
         chunk.map_err(unread)?;
     }
     Ok(())
+}
+
+/// Why a form could not be read on.
+pub(crate) fn unread(error: MultipartError) -> Problem {
+    match error {
+        MultipartError::Payload(error) => body::unread(&error),
+        _ => Problem::malformed("The form is not well-formed, or ends too soon"),
+    }
 }

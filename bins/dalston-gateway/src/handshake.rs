@@ -80,7 +80,8 @@ pub(crate) async fn shake(
     }
     match decided {
         Ok(permit) => {
-            let messages = Messages::new(payload, terms.frame_bytes, gateway.pace.frames);
+            let messages =
+                Messages::new(payload, terms.frame_bytes, gateway.pace.frames, gateway.runtime.clock.clone());
             Ok(Shaken::Open(Box::new(Opened { response, outbox, messages, permit })))
         }
         Err(denied) => {

@@ -4,9 +4,10 @@ use crate::frames::{self, Broken, Frame, Kind};
 use actix_web::{error::PayloadError, web::Bytes};
 use bytes::BytesMut;
 use bytestring::ByteString;
+use dalston_model::SharedClock;
 use futures_util::{Stream, StreamExt};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 /// A message has at most so many bytes.
 const BYTES: usize = 1024 * 1024;
@@ -33,9 +34,10 @@ pub(crate) struct Messages<S> {
     held: BytesMut,
     /// The message that comes in several frames.
     begun: Option<Begun>,
+    clock: SharedClock,
     second: Duration,
-    /// When the second is over, and the frames that may be taken until then.
-    until: Instant,
+    /// When the second is over by the monotonic clock, and the frames that may be taken until then.
+    until: Duration,
     left: u32,
 }
 
@@ -46,18 +48,18 @@ struct Begun {
 }
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
-    /// The messages in these bytes, of frames that carry at most so many bytes. `second` is the span in which 1,000 frames
-    /// are taken.
-    pub(crate) fn new(bytes: S, frame_bytes: usize, second: Duration) -> Self {
-        let (held, until) = (BytesMut::new(), Instant::now() + second);
-        Self { bytes, frame_bytes, held, begun: None, second, until, left: PER_SECOND }
+    /// The messages in these bytes, of frames that carry at most so many bytes. `second` is the span of `clock`
+    /// in which 1,000 frames are taken.
+    pub(crate) fn new(bytes: S, frame_bytes: usize, second: Duration, clock: SharedClock) -> Self {
+        let (held, until) = (BytesMut::new(), clock.monotonic() + second);
+        Self { bytes, frame_bytes, held, begun: None, clock, second, until, left: PER_SECOND }
     }
 
     /// The next message; `None`: the client is gone. Nothing is lost when it is not waited for to the end.
     pub(crate) async fn next(&mut self) -> Option<Result<Message, Broken>> {
         loop {
             if self.left == 0 {
-                sleep_until(self.until).await;
+                sleep(self.until.saturating_sub(self.clock.monotonic())).await;
             }
             match frames::take(&mut self.held, self.frame_bytes) {
                 Ok(Some(frame)) => {
@@ -79,7 +81,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
 
     /// Counts a frame. A second begins with its first one.
     fn count(&mut self) {
-        let now = Instant::now();
+        let now = self.clock.monotonic();
         if self.left == 0 || now >= self.until {
             (self.until, self.left) = (now + self.second, PER_SECOND);
         }
@@ -136,7 +138,9 @@ fn closed(payload: &[u8]) -> Result<(), Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dalston_model::{ManualClock, SystemClock, Timestamp};
     use futures_util::{FutureExt, stream};
+    use std::sync::Arc;
 
     const TEXT: u8 = 1;
     const BINARY: u8 = 2;
@@ -154,14 +158,15 @@ mod tests {
     fn messages(
         bytes: &[u8],
         second: Duration,
+        clock: SharedClock,
     ) -> Messages<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<>> {
         let pieces: Vec<_> = bytes.chunks(30_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-        Messages::new(stream::iter(pieces).chain(stream::pending()), 60_000, second)
+        Messages::new(stream::iter(pieces).chain(stream::pending()), 60_000, second, clock)
     }
 
     /// The first message, or what is wrong.
     async fn first(bytes: Vec<u8>) -> Result<Message, Broken> {
-        messages(&bytes, Duration::ZERO).next().await.unwrap()
+        messages(&bytes, Duration::ZERO, Arc::new(SystemClock)).next().await.unwrap()
     }
 
     fn fragments(number: usize, content: &[u8]) -> Vec<u8> {
@@ -183,7 +188,7 @@ mod tests {
         // Frames of control in between are none of the message.
         let pings = frame(FINAL | PING, b"p").repeat(500);
         let mixed = [frame(TEXT, b"a"), pings, frame(0, b"").repeat(400), frame(FINAL, b"b")].concat();
-        let mut mixed = messages(&mixed, Duration::ZERO);
+        let mut mixed = messages(&mixed, Duration::ZERO, Arc::new(SystemClock));
         for _ in 0..500 {
             assert_eq!(mixed.next().await, Some(Ok(Message::Ping(Bytes::from_static(b"p")))));
         }
@@ -202,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn a_thousand_frames_a_second_are_taken_and_the_others_wait() {
         for flood in [frame(FINAL | PING, b""), frame(FINAL | BINARY, b""), frame(FINAL | TEXT, b"x")] {
-            let mut messages = messages(&flood.repeat(5_000), Duration::from_hours(1));
+            let mut messages = messages(&flood.repeat(5_000), Duration::from_hours(1), Arc::new(SystemClock));
             for _ in 0..1_000 {
                 assert!(messages.next().now_or_never().is_some(), "WS-06");
             }
@@ -212,10 +217,24 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_is_taken_in_the_seconds_after() {
-        let mut messages = messages(&frame(FINAL | PING, b"").repeat(5_000), Duration::from_millis(1));
+        let mut messages =
+            messages(&frame(FINAL | PING, b"").repeat(5_000), Duration::from_millis(1), Arc::new(SystemClock));
         for _ in 0..5_000 {
             assert!(messages.next().await.unwrap().is_ok(), "it is no error");
         }
+    }
+
+    #[tokio::test]
+    async fn a_second_of_the_clock_begins_with_its_first_frame() {
+        const SECOND: Duration = Duration::from_hours(1);
+        let clock = ManualClock::new(Timestamp::from_secs(0));
+        let mut messages = messages(&frame(FINAL | PING, b"").repeat(5_000), SECOND, clock.clone());
+        let mut take = |frames| (0..frames).take_while(|_| messages.next().now_or_never().is_some()).count();
+        assert_eq!(take(999), 999);
+        clock.advance(SECOND);
+        assert_eq!(take(999), 999, "one was left, and the second was over");
+        clock.advance(SECOND / 2);
+        assert_eq!(take(2_000), 1, "it is not over");
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use crate::{
     paced::paced,
     repeat,
 };
-use actix_multipart::{Multipart, MultipartError};
+use actix_multipart::Multipart;
 use actix_web::{
     HttpRequest, HttpResponse,
     error::PayloadError,
@@ -72,7 +72,7 @@ pub(crate) async fn received(
 ) -> Result<Form, Problem> {
     let jobs = &gateway.runtime.services.jobs;
     jobs.room(permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
-    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace));
+    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace, gateway.runtime.clock.clone()));
     let parts = Multipart::new(request.headers(), Box::pin(body));
     Form::read(parts, dialect, request, permit, gateway, digest).await
 }
@@ -120,14 +120,6 @@ where
         left = left.checked_sub(piece.len() as u64).ok_or(PayloadError::Overflow)?;
         Ok(piece)
     })
-}
-
-/// Why a form could not be read on.
-pub(crate) fn unread(error: MultipartError) -> Problem {
-    match error {
-        MultipartError::Payload(error) => body::unread(&error),
-        _ => Problem::malformed("The form is not well-formed, or ends too soon"),
-    }
 }
 
 /// What tells one upload from another: the file and the fields.

@@ -5,6 +5,7 @@
 
 mod cors;
 mod envelope;
+mod enveloped;
 mod extract;
 mod guard;
 mod guarded;

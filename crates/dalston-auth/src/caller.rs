@@ -1,8 +1,8 @@
 //! Who is asking, whichever door they came through.
 
-use crate::{Holder, Need, Refusal, scheme};
+use crate::{Holder, Need, Refusal, scheme, standing::Standing};
 use dalston_limit::Verdict;
-use dalston_model::{Actor, Door, KeyId, Principal, PrincipalKind, RateLimit, Scope, ScopeSet, Source, TenantId};
+use dalston_model::{Actor, Door, Principal, Scope, ScopeSet, Source, TenantId};
 use std::{sync::Arc, time::Duration};
 
 /// An authenticated caller: a principal at work, in a tenant, through a door. Only a [`Gate`](crate::Gate) makes one.
@@ -14,66 +14,6 @@ pub struct Caller {
     source: Source,
     room: Option<Verdict>,
     session_limit: Option<Duration>,
-}
-
-/// What a credential scheme has authenticated: a principal, in the form that costs least. Each request of a key shares
-/// what the cache holds of it.
-#[derive(Debug, Clone)]
-pub(crate) enum Standing {
-    /// A live key.
-    Key(Arc<Holder>),
-    /// A live key that a ticket stood for.
-    Ticket(Arc<Holder>),
-    /// Any other principal.
-    Other(Arc<Principal>),
-}
-
-impl Standing {
-    /// The key's entry in the cache, if the principal acts as a key.
-    pub(crate) const fn holder(&self) -> Option<&Arc<Holder>> {
-        match self {
-            Self::Key(holder) | Self::Ticket(holder) => Some(holder),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// The key whose minute the request counts in, and how much that has.
-    pub(crate) fn limit(&self) -> Option<(KeyId, RateLimit)> {
-        let holder = self.holder()?;
-        Some((holder.id, holder.rate_limit?))
-    }
-
-    fn kind(&self) -> PrincipalKind {
-        match self {
-            Self::Key(_) => PrincipalKind::KEY,
-            Self::Ticket(_) => scheme::ticket::KIND,
-            Self::Other(principal) => principal.kind,
-        }
-    }
-
-    fn actor(&self) -> Actor {
-        match self {
-            Self::Key(holder) | Self::Ticket(holder) => Actor::Key(holder.id),
-            Self::Other(principal) => principal.actor,
-        }
-    }
-
-    pub(crate) fn scopes(&self) -> ScopeSet {
-        match self {
-            Self::Key(holder) | Self::Ticket(holder) => holder.scopes,
-            Self::Other(principal) => principal.scopes,
-        }
-    }
-
-    /// The tenant that the principal works in by itself: its own, `default` for one with `platform`.
-    fn tenant(&self) -> &TenantId {
-        match self {
-            // Not cloned: what all keys of a tenant share is not touched by each request.
-            Self::Key(holder) | Self::Ticket(holder) if !holder.scopes.grants(Scope::Platform) => &holder.tenant,
-            Self::Key(_) | Self::Ticket(_) => TenantId::first(),
-            Self::Other(principal) => &principal.tenant,
-        }
-    }
 }
 
 impl Caller {

@@ -38,6 +38,7 @@ mod refusal;
 mod repeat;
 mod scheme;
 mod secret;
+mod standing;
 mod store_clock;
 mod striped;
 mod tally;

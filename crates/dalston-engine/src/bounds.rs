@@ -1,6 +1,6 @@
 //! What no honest header asks for. It is refused before a decoder sets memory aside for it.
 
-use crate::{endian::big_endian, opus::Opus, packets::aac_core, vorbis};
+use crate::{CHANNELS, endian::big_endian, opus::Opus, packets::aac_core, vorbis};
 use symphonia::core::{
     audio::Channels,
     codecs::audio::{
@@ -13,8 +13,6 @@ use symphonia::core::{
     errors::{Error, Result},
 };
 
-/// Channels of a file.
-pub(crate) const CHANNELS: usize = 64;
 /// Frames of a packet: FLAC has the longest, of 65,535.
 const FRAMES: u64 = 65_536;
 /// Samples of a packet: frames of all its channels.

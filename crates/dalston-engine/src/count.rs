@@ -1,9 +1,9 @@
 //! How much audio a file holds: that of its longest track, where all of its bytes are accounted for.
 
 use crate::{
+    about::{About, Ending},
     edges::Edges,
     length::Tally,
-    probe::{About, Ending},
 };
 use std::io;
 use symphonia::core::{codecs::CodecParameters, errors::Error, formats::FormatReader, packet::Packet};

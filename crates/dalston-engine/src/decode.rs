@@ -1,9 +1,10 @@
 //! Audio files, decoded packet by packet: memory does not grow with their length.
 
 use crate::{
+    about::About,
     bounds::decoder,
     edges::Edges,
-    probe::{About, Bounded, claimed, open, voice},
+    probe::{Bounded, claimed, open, voice},
     trim::{Piece, Trim},
 };
 use serde::{Deserialize, Serialize};

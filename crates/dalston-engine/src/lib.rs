@@ -1,5 +1,6 @@
 //! How audio becomes text: engines for jobs, the built-in voice activity detection, transcripts and their formats.
 
+mod about;
 mod adts;
 mod answer;
 mod bounds;
@@ -50,3 +51,6 @@ pub use speech::{SpeechEvent, SpeechFinder};
 pub use subtitle::{Format, Layout, render};
 pub use transcript::{Segment, Summary, Word};
 pub use vad::Vad;
+
+/// Channels of a file at most.
+const CHANNELS: usize = 64;

@@ -8,6 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use dalston_model::SharedClock;
 use futures_util::{Stream, stream::unfold};
 use reqwest::{
     Body, Client, Response, StatusCode,
@@ -20,7 +21,7 @@ use std::{fs::File, io, path::Path, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
     sync::Mutex,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 /// A server that is away is known to be by then.
@@ -50,7 +51,9 @@ pub struct OpenAi {
     url: String,
     model: Option<String>,
     key: Option<HeaderValue>,
-    listed: Mutex<Option<(Instant, Vec<String>)>>,
+    clock: SharedClock,
+    /// When the models were listed, by the monotonic clock.
+    listed: Mutex<Option<(Duration, Vec<String>)>>,
 }
 
 /// How the server is to answer.
@@ -63,8 +66,9 @@ enum Shape {
 }
 
 impl OpenAi {
-    /// The server at this base URL. `model` is asked for unless the client names one that the server has.
-    pub fn new(url: &str, model: Option<&str>, key: Option<&str>) -> io::Result<Self> {
+    /// The server at this base URL. `model` is asked for unless the client names one that the server has. The
+    /// list of those is kept for a minute of `clock`.
+    pub fn new(url: &str, model: Option<&str>, key: Option<&str>, clock: SharedClock) -> io::Result<Self> {
         dalston_tls::install_provider();
         // No proxy of the environment, which is read in `main` only; no redirect, which would carry the audio elsewhere.
         let redirects = redirect::Policy::none();
@@ -79,6 +83,7 @@ impl OpenAi {
             url: url.trim_end_matches('/').to_owned(),
             model: model.map(str::to_owned),
             key,
+            clock,
             listed: Mutex::default(),
         })
     }
@@ -160,7 +165,7 @@ impl Engine for OpenAi {
     async fn models(&self) -> Vec<String> {
         let mut listed = self.listed.lock().await;
         if let Some((at, models)) = &*listed
-            && at.elapsed() < FRESH
+            && self.clock.monotonic().saturating_sub(*at) < FRESH
         {
             return models.clone();
         }
@@ -168,7 +173,7 @@ impl Engine for OpenAi {
             tracing::debug!(%error, "the engine lists no models");
             Vec::new()
         });
-        *listed = Some((Instant::now(), models.clone()));
+        *listed = Some((self.clock.monotonic(), models.clone()));
         models
     }
 

@@ -1,6 +1,6 @@
 //! Opus (RFC 6716) behind the demuxers of symphonia, which has no decoder of it.
 
-use crate::{SPEECH_RATE, bounds::CHANNELS};
+use crate::{CHANNELS, SPEECH_RATE};
 use ropus::OpusMSDecoder;
 use symphonia::core::{
     audio::{AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef},

@@ -4,8 +4,16 @@ use crate::codec::{matroska, title, unread};
 use crate::cut::{Reach, reach};
 use crate::mp4::{Movie, movie};
 use crate::{
-    adts::has_one_rate, bounds::decoder, correction::Correction, count::Count, edges::Edit, format::Format, iff,
-    matroska::default_track, wav,
+    about::{About, Ending},
+    adts::has_one_rate,
+    bounds::decoder,
+    correction::Correction,
+    count::Count,
+    edges::Edit,
+    format::Format,
+    iff,
+    matroska::default_track,
+    wav,
 };
 use dalston_work::Audio;
 use serde::{Deserialize, Serialize};
@@ -203,31 +211,6 @@ fn name<'a>(demuxer: &'a str, head: &[u8]) -> &'a str {
         "matroska" => matroska(head),
         other => other,
     }
-}
-
-/// How a file ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Whole,
-    /// Before it says that it does.
-    CutOff,
-    /// With something that may be audio to other programs.
-    Followed,
-}
-
-/// What is known of a file before a demuxer has it.
-pub(crate) struct About {
-    /// In bytes, without the tags in front.
-    pub(crate) length: u64,
-    pub(crate) ending: Ending,
-    /// Whether the sample rate stays the same.
-    pub(crate) is_even: bool,
-    /// Whether its samples are big-endian, whatever the demuxer says.
-    pub(crate) is_big_endian: bool,
-    /// What an MP4 presents of its tracks.
-    pub(crate) edits: Vec<Edit>,
-    /// The default track of a Matroska file.
-    track: Option<u32>,
 }
 
 /// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.

@@ -56,6 +56,7 @@
 
 mod alone;
 mod breaker;
+mod header_buf;
 mod lease;
 mod leases;
 mod limiter;
@@ -63,15 +64,16 @@ mod local;
 mod nodes;
 mod purse;
 mod shards;
+mod shared;
 #[cfg(test)]
 mod simulation;
 mod standing;
 mod verdict;
 mod window;
-mod written;
 
-pub use limiter::{Limiter, Mode, Outage, Rates, Shared, Uncounted};
+pub use header_buf::HeaderBuf;
+pub use limiter::Limiter;
 pub use local::LocalLimiter;
+pub use shared::{Mode, Outage, Rates, Shared, Uncounted};
 pub use verdict::Verdict;
 pub use window::Window;
-pub use written::Written;

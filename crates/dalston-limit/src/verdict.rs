@@ -1,6 +1,6 @@
 //! What the limiter says of a request, and how it reads in headers.
 
-use crate::Written;
+use crate::HeaderBuf;
 use dalston_model::RateLimit;
 use dalston_store::Taken;
 use std::time::Duration;
@@ -30,8 +30,8 @@ impl Verdict {
     }
 
     /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
-    pub fn policy(&self) -> Written {
-        Written::default()
+    pub fn policy(&self) -> HeaderBuf {
+        HeaderBuf::default()
             .text("\"key\";q=")
             .number(self.limit.get().into())
             .text(";w=")
@@ -39,8 +39,8 @@ impl Verdict {
     }
 
     /// The value of `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
-    pub fn state(&self) -> Written {
-        Written::default().text("\"key\";r=").number(self.remaining.into()).text(";t=").number(self.resets_in)
+    pub fn state(&self) -> HeaderBuf {
+        HeaderBuf::default().text("\"key\";r=").number(self.remaining.into()).text(";t=").number(self.resets_in)
     }
 }
 

@@ -101,6 +101,11 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 }
 
 /// Tells the time.
+///
+/// The one rule for time: only a clock asks the machine. A moment that no other machine sees is a [`Duration`] of
+/// [`Clock::monotonic`], and so is a deadline; how long ago, or how long until then, is the difference of two of them.
+/// Waiting is `tokio::time::sleep` or `timeout` with such a difference, never until an `Instant`: tokio's timers are the
+/// only waiters. So a [`ManualClock`] decides what is late, and no test has to wait for it.
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;

@@ -1,6 +1,6 @@
 //! The scopes of a key, by name.
 
-use crate::{Scope, ScopeSet};
+use crate::{OwnScope, Scope, ScopeSet};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 
@@ -95,6 +95,15 @@ impl KeyScopes {
     /// Whether they let a key manage keys: no scope that is not built in does.
     pub const fn manages(&self) -> bool {
         self.built_in.grants(Scope::Admin)
+    }
+}
+
+impl ScopeSet {
+    /// The first scope of a key that goes beyond a holder of this set, if there is one: nobody gives, or takes over, what
+    /// they do not have. A name that nobody knows may be named again, and `admin` includes it then: so it does now.
+    pub fn first_beyond(self, key: &KeyScopes) -> Option<Scope> {
+        let own = key.own().map(|name| OwnScope::find(name).map_or(Scope::Admin, Scope::Own));
+        key.built_in().iter().chain(own).find(|scope| !self.grants(*scope))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a caller may do: scopes as bits.
 
-use crate::{KeyScopes, OwnScope, Scope};
+use crate::{OwnScope, Scope};
 use std::fmt;
 
 /// The scopes of a caller: those of its key that somebody knows, or those of whoever needs no key. 128 bits, read without
@@ -28,13 +28,6 @@ impl ScopeSet {
     /// Whether a holder of this set may do what `scope` allows.
     pub const fn grants(self, scope: Scope) -> bool {
         self.bits() & scope.granted_by() != 0
-    }
-
-    /// The first scope of a key that goes beyond a holder of this set, if there is one: nobody gives, or takes over, what
-    /// they do not have. A name that nobody knows may be named again, and `admin` includes it then: so it does now.
-    pub fn first_beyond(self, key: &KeyScopes) -> Option<Scope> {
-        let own = key.own().map(|name| OwnScope::find(name).map_or(Scope::Admin, Scope::Own));
-        key.built_in().iter().chain(own).find(|scope| !self.grants(*scope))
     }
 
     /// The set with one more scope.

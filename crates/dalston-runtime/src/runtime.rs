@@ -121,7 +121,7 @@ impl Runtime {
         let decoders = Arc::new(Decoders::new(decoder, settings.workload.patience));
         let engine = match engine {
             Some(engine) => engine,
-            None => work::engine(settings, &decoders)?,
+            None => work::engine(settings, &decoders, &clock)?,
         };
         let telegram = telegram(settings, &clock, timing)?;
         let administrators = settings.administrators.clone();

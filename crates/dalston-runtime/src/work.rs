@@ -3,6 +3,7 @@
 use crate::{BucketSettings, EngineSettings, Settings};
 use anyhow::{Context, Result};
 use dalston_engine::{Command, Decoders, Engine, OpenAi, Vad};
+use dalston_model::SharedClock;
 use dalston_service::{Blobs, Bucket, BucketParts, Terms};
 use std::sync::Arc;
 
@@ -35,13 +36,13 @@ pub(crate) fn terms(settings: &Settings) -> Terms {
 }
 
 /// Whoever transcribes jobs.
-pub(crate) fn engine(settings: &Settings, decoders: &Arc<Decoders>) -> Result<Arc<dyn Engine>> {
+pub(crate) fn engine(settings: &Settings, decoders: &Arc<Decoders>, clock: &SharedClock) -> Result<Arc<dyn Engine>> {
     match &settings.workload.engine {
         EngineSettings::Vad => Ok(Arc::new(Vad::new(decoders.clone()))),
         EngineSettings::OpenAi { url, model, key } => {
             let key = key.as_ref().map(|key| key.expose().to_owned());
-            let engine = OpenAi::new(url, model.as_deref(), key.as_deref()).context("no HTTP client for the engine")?;
-            Ok(Arc::new(engine))
+            let engine = OpenAi::new(url, model.as_deref(), key.as_deref(), clock.clone());
+            Ok(Arc::new(engine.context("no HTTP client for the engine")?))
         }
         EngineSettings::Command { words, memory, environment } => {
             Ok(Arc::new(Command::new(words.clone(), *memory, environment.clone())))

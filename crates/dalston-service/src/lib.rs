@@ -44,7 +44,7 @@ pub use dispatch::{Dispatcher, DispatcherReport, Terms};
 pub use error::{ServiceError, ServiceResult};
 pub use jobs::{Cancelled, Jobs, SeesJobs, Upload};
 pub use meters::{Meter, Meters};
-pub use nudges::{Nudge, Nudged, Nudges, Wording};
+pub use nudges::{Nudge, Nudges, Wording};
 pub use openai::Shape;
 pub use process::Process;
 pub use proposals::{Confirmed, Proposal, Proposals};
@@ -62,7 +62,7 @@ pub use tickets::{TicketAsk, Tickets};
 pub use transcript::{JobResult, Pieces, Transcript, streamed};
 pub use views::{
     AudioDay, AudioSeconds, AudioView, AuditView, CallerView, DeliveryView, JobResultView, JobView, KeyUsageView,
-    KeyView, NudgeResult, NudgeView, PartyView, QuotaView, RefusedView, ResultSummary, RotatedKeyView,
+    KeyView, NudgeResult, NudgeView, Nudged, PartyView, QuotaView, RefusedView, ResultSummary, RotatedKeyView,
     RotatedWebhookView, SegmentView, SentView, StatusView, TenantUsageView, TenantView, TicketView, UsageDay,
     VerifiedView, WebhookView, WordView, WorkerView,
 };

@@ -1,6 +1,6 @@
 //! Nudges: messages to the administrators.
 
-use crate::{NudgeResult, SentView, ServiceError, ServiceResult, Undelivered, Voice, token};
+use crate::{NudgeResult, Nudged, SentView, ServiceError, ServiceResult, Undelivered, Voice, token};
 use dalston_auth::{AuthError, Mask, Permit, Repeat, rights};
 use dalston_model::{KeyDigest, SharedClock, Target};
 use dalston_work::{SharedWorkStorage, WorkAction};
@@ -38,15 +38,6 @@ pub struct Nudge {
     pub wording: Wording,
     /// To this administrator; `None`: to all.
     pub user: Option<i64>,
-}
-
-/// What came of a nudge that reached somebody.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Nudged {
-    /// Whom it reached.
-    pub result: NudgeResult,
-    /// Whether it did not reach everybody.
-    pub partial: bool,
 }
 
 /// A nudge that may be repeated, in the store.

@@ -1,8 +1,8 @@
 //! A page of audit records, by the index that leads to the fewest of them.
 
 use crate::{
-    feed::behind,
     moment::Moment,
+    record::behind,
     row::{self, audit_columns},
 };
 use dalston_model::{Action, Actor};

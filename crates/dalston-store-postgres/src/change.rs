@@ -1,6 +1,6 @@
 //! A change: a transaction with the number of the change and its audit record.
 
-use crate::lease::Lease;
+use crate::{lease::Lease, record};
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, KeyAction, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
@@ -32,10 +32,10 @@ impl<'c> Change<'c> {
 
     /// Writes the audit record, linked to the one before, and commits.
     pub(crate) async fn commit(mut self, entry: &AuditEntry) -> sqlx::Result<()> {
-        let mut record = AuditRecord::new(self.seq.cast_unsigned(), entry);
-        let previous = crate::feed::last_link(self.conn()).await?.unwrap_or(AuditHash::START);
-        record.hash = Some(record.link(previous));
-        crate::feed::insert(self.conn(), &record).await?;
+        let mut written = AuditRecord::new(self.seq.cast_unsigned(), entry);
+        let previous = record::last_link(self.conn()).await?.unwrap_or(AuditHash::START);
+        written.hash = Some(written.link(previous));
+        record::insert(self.conn(), &written).await?;
         self.transaction.commit().await
     }
 
@@ -49,9 +49,9 @@ impl<'c> Change<'c> {
             target: Target::tenant(&TenantId::default()),
             detail: Value::Null,
         };
-        let record = AuditRecord::new(self.seq.cast_unsigned(), &entry);
+        let written = AuditRecord::new(self.seq.cast_unsigned(), &entry);
         let mut within = self.transaction.begin().await?;
-        crate::feed::insert(&mut within, &record).await?;
+        record::insert(&mut within, &written).await?;
         within.rollback().await
     }
 

@@ -1,6 +1,7 @@
 //! Opening connections: how a session is set up, and what it must prove.
 
 use crate::error::{self, NoPrimary};
+use dalston_model::SharedClock;
 use dalston_store::Epochs;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use sqlx::{
@@ -13,11 +14,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    runtime::Handle,
-    sync::Mutex,
-    time::{Instant, timeout},
-};
+use tokio::{runtime::Handle, sync::Mutex, time::timeout};
 
 /// A connection that was idle for longer proves itself before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
@@ -74,8 +71,8 @@ impl Wire {
 }
 
 impl Dialer {
-    /// To the server of `url`. The caller's runtime is the one in which connections live.
-    pub(crate) fn new(url: &str, deadline: Duration) -> sqlx::Result<Self> {
+    /// To the server of `url`. The caller's runtime is the one in which connections live; `clock` measures spans.
+    pub(crate) fn new(url: &str, deadline: Duration, clock: SharedClock) -> sqlx::Result<Self> {
         let options = PgConnectOptions::from_str(url)?;
         let named = options.get_application_name().is_some();
         let server = if named { options } else { options.application_name("dalston") };
@@ -95,7 +92,7 @@ impl Dialer {
             // A parameter that poolers do not know; no number is read as text.
             server: server.extra_float_digits(None),
             home: Handle::current(),
-            epochs: Arc::default(),
+            epochs: Arc::new(Epochs::new(clock)),
             deadline,
             setup: (settings("SET") + isolation + PROOF).into(),
             begin: ("BEGIN ISOLATION LEVEL READ COMMITTED; ".to_owned() + &settings("SET LOCAL")).into(),
@@ -112,7 +109,7 @@ impl Dialer {
     }
 
     async fn reach(&self) -> sqlx::Result<Wire> {
-        let (epoch, began) = (self.epochs.present(), Instant::now());
+        let (epoch, began) = (self.epochs.present(), self.epochs.now());
         let (server, setup) = (self.server.clone(), self.setup.clone());
         let open = async move {
             let mut conn = server.connect().await?;

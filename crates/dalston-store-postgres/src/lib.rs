@@ -18,6 +18,7 @@ mod migrations;
 mod moment;
 mod notes;
 mod page;
+mod record;
 mod row;
 mod tenants;
 mod usage;
@@ -27,7 +28,7 @@ mod work;
 
 use async_trait::async_trait;
 use change::Change;
-use dalston_model::SharedClock;
+use dalston_model::{SharedClock, SystemClock};
 use dalston_store::{KeyStorage, PoolFigures, StoreError, StoreResult};
 use dial::Dialer;
 use lease::Lease;
@@ -87,7 +88,8 @@ impl PostgresStore {
     }
 
     async fn prepare(options: &PostgresOptions, clock: Option<SharedClock>, sets: &[Set]) -> StoreResult<Self> {
-        let dialer = Dialer::new(&options.url, options.deadline).map_err(error::store)?;
+        let spans = clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
+        let dialer = Dialer::new(&options.url, options.deadline, spans).map_err(error::store)?;
         let link = Link::new(dialer, options.connections)?;
         if !link.has_whole_sessions().await? {
             return Err(StoreError::unavailable(

@@ -9,10 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout},
-};
+use tokio::{task::JoinSet, time::timeout};
 
 /// So often at least it is looked whether the address leads to another server by now.
 const LOOK_OUT: Duration = Duration::from_secs(1);
@@ -22,7 +19,8 @@ const IDLE: Duration = Duration::from_mins(10);
 /// The pool, and what is known of the server.
 pub(crate) struct Link {
     pool: Pool<Dialer>,
-    looked: Mutex<Instant>,
+    /// When the address was last looked at, by the clock of the epochs.
+    looked: Mutex<Duration>,
 }
 
 impl Link {
@@ -30,7 +28,8 @@ impl Link {
     pub(crate) fn new(dialer: Dialer, connections: u32) -> StoreResult<Self> {
         let size = usize::try_from(connections.max(1)).unwrap_or(usize::MAX);
         let pool = Pool::builder(dialer).max_size(size).build().map_err(StoreError::unavailable)?;
-        Ok(Self { pool, looked: Mutex::new(Instant::now()) })
+        let looked = Mutex::new(pool.manager().epochs.now());
+        Ok(Self { pool, looked })
     }
 
     /// How connections are opened.
@@ -87,10 +86,11 @@ impl Link {
     /// answering as a primary cannot be told from the right one on the connections that lead to it.
     fn look_out(&self, every: Duration) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.elapsed() < every {
+        let now = self.dialer().epochs.now();
+        if now.saturating_sub(*looked) < every {
             return;
         }
-        *looked = Instant::now();
+        *looked = now;
         self.pool.retain(|_, metrics| metrics.last_used() < IDLE);
         let pool = self.pool.clone();
         self.dialer().home.spawn(async move {

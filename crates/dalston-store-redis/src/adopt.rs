@@ -2,9 +2,10 @@
 
 use crate::{
     RedisStore,
+    argument::argument,
     call::Call,
     page,
-    row::{KeyArgument, KnownKey, Row, Standing, argument},
+    row::{KeyArgument, KnownKey, Row, Standing},
     scripts::{self, SCRIPTS},
 };
 use dalston_model::{Cursor, KeyId, Page, PageRequest, TenantId, Timestamp};

@@ -1,6 +1,6 @@
 //! Audit records as the streams keep them, and a page of them.
 
-use crate::{RedisStore, call::Call, row::argument, scripts::SCRIPTS};
+use crate::{RedisStore, argument::argument, call::Call, scripts::SCRIPTS};
 use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, StoreError, StoreResult};
 use serde::Serialize;

@@ -13,10 +13,7 @@ use std::{
     sync::{Mutex as SyncMutex, PoisonError},
     time::Duration,
 };
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::Mutex, time::timeout};
 
 /// So often at least it is looked whether the address leads to another server by now.
 const LOOK_OUT: Duration = Duration::from_millis(500);
@@ -29,13 +26,15 @@ const READY: &str = "dalston:ready";
 pub(crate) struct Link {
     pub(crate) pool: Pool<Dialer>,
     pub(crate) line: Mutex<Option<Wire>>,
-    looked: SyncMutex<Instant>,
+    /// When the address was last looked at, by the clock of the epochs.
+    looked: SyncMutex<Duration>,
 }
 
 /// One call of a trait's method: its round trips have one deadline together.
 pub(crate) struct Call<'a> {
     link: &'a Link,
-    ends: Instant,
+    /// By the clock of the epochs.
+    ends: Duration,
 }
 
 /// A connection for one question.
@@ -65,13 +64,14 @@ impl Deref for Lent {
 impl Link {
     /// Without any connection yet.
     pub(crate) fn new(pool: Pool<Dialer>) -> Self {
-        Self { pool, line: Mutex::new(None), looked: SyncMutex::new(Instant::now()) }
+        let looked = SyncMutex::new(pool.manager().epochs.now());
+        Self { pool, line: Mutex::new(None), looked }
     }
 
     /// Begins a call.
     pub(crate) fn call(&self) -> Call<'_> {
-        self.look_out(LOOK_OUT);
-        Call { link: self, ends: Instant::now() + self.dialer().deadline }
+        let now = self.look_out(LOOK_OUT);
+        Call { link: self, ends: now + self.dialer().deadline }
     }
 
     /// Gives out no more connections. What is under way keeps its own.
@@ -93,14 +93,16 @@ impl Link {
     }
 
     /// Opens a connection from time to time, beside all others and without waiting for it: an old server that goes on
-    /// answering as a primary cannot be told from the right one on the connections that lead to it.
-    fn look_out(&self, every: Duration) {
+    /// answering as a primary cannot be told from the right one on the connections that lead to it. Returns the time now.
+    fn look_out(&self, every: Duration) -> Duration {
+        let now = self.dialer().epochs.now();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.elapsed() >= every {
-            *looked = Instant::now();
+        if now.saturating_sub(*looked) >= every {
+            *looked = now;
             let pool = self.pool.clone();
             self.dialer().home.spawn(async move { pool.manager().dial(None).await.is_ok() });
         }
+        now
     }
 
     /// Uses no connection of the epoch any more.
@@ -208,14 +210,15 @@ impl Call<'_> {
 
     /// The one place where a deadline is kept.
     async fn bounded<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        let epoch = self.link.dialer().epochs.present();
-        let Ok(result) = timeout_at(self.ends, work).await else {
+        let epochs = &self.link.dialer().epochs;
+        let epoch = epochs.present();
+        let Ok(result) = timeout(self.ends.saturating_sub(epochs.now()), work).await else {
             // A connection whose peer vanished never says so: none of them is asked again.
             self.link.leave(epoch);
             return Err(StoreError::Unavailable(format!("no answer within {:?}", self.link.dialer().deadline)));
         };
         if matches!(result, Err(StoreError::Unavailable(_))) {
-            self.link.dialer().epochs.ails();
+            epochs.ails();
         }
         result
     }

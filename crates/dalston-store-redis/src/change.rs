@@ -2,8 +2,9 @@
 
 use crate::{
     RedisStore,
+    argument::argument,
     call::Call,
-    row::{KeyArgument, KnownKey, argument},
+    row::{KeyArgument, KnownKey},
     scripts::{self, ClaimArgument, EVEN_FULL, SCRIPTS},
 };
 use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId, Timestamp};

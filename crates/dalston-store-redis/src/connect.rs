@@ -7,7 +7,7 @@ use crate::{
     error,
     scripts::{self, SCRIPTS},
 };
-use dalston_model::{SharedClock, TenantId};
+use dalston_model::{SharedClock, SystemClock, TenantId};
 use dalston_store::{Epochs, StoreError, StoreResult};
 use deadpool::managed::Pool;
 use redis::{InfoDict, IntoConnectionInfo};
@@ -89,7 +89,8 @@ impl RedisStore {
     }
 
     async fn reach(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
-        let link = link(options).map_err(|error| error::connecting(&error))?;
+        let spans = clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
+        let link = link(options, spans).map_err(|error| error::connecting(&error))?;
         let store = Self {
             link,
             clock,
@@ -106,9 +107,10 @@ impl RedisStore {
     }
 }
 
-fn link(options: &RedisOptions) -> redis::RedisResult<Link> {
+fn link(options: &RedisOptions, clock: SharedClock) -> redis::RedisResult<Link> {
     let server = options.url.as_str().into_connection_info()?;
-    let dialer = Dialer { server, home: Handle::current(), epochs: Epochs::default(), deadline: options.deadline };
+    let epochs = Epochs::new(clock);
+    let dialer = Dialer { server, home: Handle::current(), epochs, deadline: options.deadline };
     let pool = Pool::builder(dialer).max_size(options.connections.max(1)).build();
     Ok(Link::new(pool.map_err(|_| (redis::ErrorKind::InvalidClientConfig, "the pool cannot be built"))?))
 }

@@ -7,10 +7,7 @@ use redis::{
     AsyncConnectionConfig, Cmd, ConnectionInfo, InfoDict, RedisError, RedisResult, aio::MultiplexedConnection,
 };
 use std::time::Duration;
-use tokio::{
-    runtime::Handle,
-    time::{Instant, timeout},
-};
+use tokio::{runtime::Handle, time::timeout};
 
 /// A key that never is. To delete it writes nothing, not even to the append-only file; a server that takes no writes
 /// refuses it all the same: a replica, and a master that has lost the replicas that `min-replicas-to-write` asks for.
@@ -43,7 +40,7 @@ impl Dialer {
     }
 
     async fn reach(&self, patience: Option<Duration>) -> RedisResult<Wire> {
-        let (epoch, deadline, began) = (self.epochs.present(), self.deadline, Instant::now());
+        let (epoch, deadline, began) = (self.epochs.present(), self.deadline, self.epochs.now());
         let settings = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(patience);
         let server = deadpool_redis::Manager::new_with_config(self.server.clone(), settings)?;
         let open = async move {

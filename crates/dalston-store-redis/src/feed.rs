@@ -2,8 +2,9 @@
 
 use crate::{
     RedisStore,
+    argument::argument,
     audit::{self, AuditArgument},
-    row::{Row, argument},
+    row::Row,
     scripts::{AUDIT, CHANGES, EVEN_FULL, SCRIPTS},
     wakes::Listener,
 };

@@ -5,8 +5,9 @@
 
 use crate::{
     RedisStore,
+    argument::argument,
     call::Call,
-    row::{FileArgument, Row, argument},
+    row::{FileArgument, Row},
     scripts::{self, SCRIPTS},
 };
 use dalston_model::{PageRequest, TenantId, Timestamp};

@@ -41,6 +41,7 @@
 //! keys in others, so a cluster is no place for this store.
 
 mod adopt;
+mod argument;
 mod audit;
 mod call;
 mod change;

@@ -3,7 +3,7 @@
 use crate::audit::AuditArgument;
 use crate::record::{KeyRecord, Seen};
 use dalston_model::{AuditEntry, Key, TenantId, Timestamp};
-use dalston_store::{StoreError, StoreResult, UsedKey};
+use dalston_store::{StoreResult, UsedKey};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
 
@@ -205,9 +205,4 @@ fn end(key: &Key) -> String {
 fn admin_until(key: &Key) -> Option<String> {
     let live = key.enabled && key.revoked_at.is_none() && key.scopes.manages();
     live.then(|| end(key))
-}
-
-/// What a script decodes.
-pub(crate) fn argument(value: &impl Serialize) -> StoreResult<String> {
-    serde_json::to_string(value).map_err(StoreError::corrupt)
 }

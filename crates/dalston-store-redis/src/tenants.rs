@@ -2,9 +2,9 @@
 
 use crate::{
     RedisStore,
+    argument::argument,
     audit::AuditArgument,
     page,
-    row::argument,
     scripts::{self, SCRIPTS, TENANTS},
 };
 use async_trait::async_trait;

@@ -2,7 +2,7 @@
 
 use crate::{
     RedisStore,
-    row::argument,
+    argument::argument,
     scripts::{self, ENDED, SCRIPTS},
 };
 use async_trait::async_trait;

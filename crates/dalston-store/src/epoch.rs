@@ -1,5 +1,6 @@
 //! Which connections to a server may still be used.
 
+use dalston_model::SharedClock;
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -7,14 +8,14 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 
 /// The epochs of one store's connections, for engines that reach a server over the network. A connection belongs to the
 /// epoch in which it was begun. An epoch ends with any sign that its connections may not lead to the primary: the
 /// server takes no writes, it stops, it does not answer, or the address leads to another server by now. No connection
 /// is used after its epoch.
-#[derive(Debug, Default)]
 pub struct Epochs {
+    clock: SharedClock,
     present: watch::Sender<u64>,
     server: Mutex<Option<Server>>,
     ailing: AtomicBool,
@@ -24,11 +25,21 @@ pub struct Epochs {
 #[derive(Debug)]
 struct Server {
     identity: String,
-    /// When that connection was begun.
-    seen: Instant,
+    /// When that connection was begun, by [`dalston_model::Clock::monotonic`].
+    seen: Duration,
 }
 
 impl Epochs {
+    /// The first epoch. `clock` measures how long ago the address was looked at.
+    pub fn new(clock: SharedClock) -> Self {
+        Self { clock, present: watch::Sender::default(), server: Mutex::default(), ailing: AtomicBool::default() }
+    }
+
+    /// The time by the clock of these epochs.
+    pub fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
     /// The epoch of a connection that is begun now. Read it before the connection is begun.
     pub fn present(&self) -> u64 {
         *self.present.borrow()
@@ -51,10 +62,10 @@ impl Epochs {
         let _ = self.present.subscribe().wait_for(|present| *present != epoch).await;
     }
 
-    /// A new connection of this epoch, begun at `seen`, leads to the server of this identity, which no other server has
+    /// A new connection of this epoch, begun at `seen` of [`Epochs::now`], leads to the server of this identity, which no other server has
     /// and which changes when it restarts. Gives the epoch of that connection: a new one when the last connection led elsewhere. When it
     /// is not the present one, another connection has found out meanwhile, and this one is too old.
-    pub fn leads_to(&self, server: &str, epoch: u64, seen: Instant) -> u64 {
+    pub fn leads_to(&self, server: &str, epoch: u64, seen: Duration) -> u64 {
         let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if self.present() != epoch {
             return epoch;
@@ -73,7 +84,7 @@ impl Epochs {
     /// this says.
     pub fn doubt(&self) -> Duration {
         let known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().map(|server| server.seen.elapsed()).unwrap_or_default()
+        known.as_ref().map(|server| self.now().saturating_sub(server.seen)).unwrap_or_default()
     }
 
     /// A call failed: whether the server still takes writes is not known.
@@ -95,10 +106,17 @@ impl Epochs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dalston_model::{ManualClock, Timestamp};
+    use std::sync::Arc;
+
+    fn epochs() -> (Epochs, Arc<ManualClock>) {
+        let clock = ManualClock::new(Timestamp::from_secs(0));
+        (Epochs::new(clock.clone()), clock)
+    }
 
     #[test]
     fn a_sign_of_an_older_connection_ends_nothing() {
-        let epochs = Epochs::default();
+        let (epochs, _) = epochs();
         let first = epochs.present();
         epochs.end(first);
         let second = epochs.present();
@@ -109,7 +127,7 @@ mod tests {
 
     #[test]
     fn another_server_behind_the_address_ends_the_epoch_and_begins_one() {
-        let (epochs, now) = (Epochs::default(), Instant::now());
+        let (epochs, now) = (epochs().0, Duration::ZERO);
         let first = epochs.present();
         for _ in 0..2 {
             assert_eq!(epochs.leads_to("one", first, now), first);
@@ -127,25 +145,28 @@ mod tests {
     #[test]
     fn the_address_is_in_doubt_for_as_long_as_it_was_not_looked_at() {
         const HOUR: Duration = Duration::from_hours(1);
-        let (epochs, now) = (Epochs::default(), Instant::now());
-        let ago = |hours: u32| now.checked_sub(HOUR * hours).unwrap();
+        let (epochs, clock) = epochs();
         assert_eq!(epochs.doubt(), Duration::ZERO, "nobody has said anything");
         let first = epochs.present();
-        epochs.leads_to("one", first, ago(3));
-        assert!(epochs.doubt() >= 3 * HOUR, "it may have moved since the connection was begun");
-        epochs.leads_to("one", first, ago(1));
-        epochs.leads_to("one", first, ago(2));
-        assert!((HOUR..2 * HOUR).contains(&epochs.doubt()), "one that comes late takes nothing back");
+        let [early, middle, late] = [0, 1, 2].map(|hours| HOUR * hours);
+        clock.advance(late + HOUR);
+        epochs.leads_to("one", first, early);
+        assert_eq!(epochs.doubt(), 3 * HOUR, "it may have moved since the connection was begun");
+        epochs.leads_to("one", first, late);
+        epochs.leads_to("one", first, middle);
+        assert_eq!(epochs.doubt(), HOUR, "one that comes late takes nothing back");
         epochs.end(first);
-        assert_eq!(epochs.leads_to("two", first, now), first, "it is too old to say anything");
-        assert!(epochs.doubt() >= HOUR);
-        epochs.leads_to("two", epochs.present(), now);
-        assert!(epochs.doubt() < HOUR);
+        assert_eq!(epochs.leads_to("two", first, epochs.now()), first, "it is too old to say anything");
+        assert_eq!(epochs.doubt(), HOUR);
+        epochs.leads_to("two", epochs.present(), epochs.now());
+        assert_eq!(epochs.doubt(), Duration::ZERO);
+        clock.advance(HOUR);
+        assert_eq!(epochs.doubt(), HOUR);
     }
 
     #[tokio::test]
     async fn who_waits_for_the_end_of_an_epoch_hears_of_it() {
-        let epochs = Epochs::default();
+        let (epochs, _) = epochs();
         let epoch = epochs.present();
         assert!(!epochs.is_ailing());
         tokio::join!(epochs.ended(epoch), async { epochs.end(epoch) });

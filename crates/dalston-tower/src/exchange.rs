@@ -1,6 +1,12 @@
 //! A request under way, and what the context writes on its answer and into the log.
 
-use crate::{Problem, context::Context, names::REQUEST_ID, route::Route};
+use crate::{
+    Problem,
+    context::Context,
+    names::REQUEST_ID,
+    request_state::{self, RequestState},
+    route::Route,
+};
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use dalston_auth::http::{self, RequestInfo};
 use dalston_model::Timestamp;
@@ -18,10 +24,20 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new<B>(context: Arc<Context>, request: &Request<B>, began: Timestamp, info: RequestInfo) -> Self {
+    /// Reads a request that begins.
+    pub(crate) fn begin<B>(context: &Arc<Context>, request: &mut Request<B>) -> Self {
+        let began = context.clock.now();
+        let peer = (context.peer)(request.extensions());
+        if peer.is_none() {
+            context.without_address.call_once(|| {
+                tracing::warn!("requests come without the address of their peer: failed attempts are not throttled");
+            });
+        }
+        let info = request_state::read(request.headers(), peer, &context.proxies, began, &context.entropy);
+        request.extensions_mut().insert(RequestState { info, decision: None });
         let may_close = request.version() <= Version::HTTP_11 && has_body(request.headers());
         let (method, route) = (request.method().clone(), Route::of(request.extensions()));
-        Self { context, began, info, method, route, may_close }
+        Self { context: context.clone(), began, info, method, route, may_close }
     }
 
     /// The answer of the inner service, a refusal in its one shape.

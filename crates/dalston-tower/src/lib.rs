@@ -49,9 +49,11 @@
 //! `String`; [`Permitted::of`] and its siblings then take the place of the extractors.
 
 mod context;
+mod context_layer;
 mod exchange;
 mod extract;
 mod guard;
+mod guard_layer;
 mod guarded;
 mod names;
 mod peer;
@@ -61,10 +63,10 @@ mod route;
 #[cfg(test)]
 mod tests;
 
-pub use context::{ContextFuture, ContextLayer, ContextService};
+pub use context_layer::{ContextFuture, ContextLayer, ContextService};
 pub use dalston_auth::http::{QueryKeys, RequestInfo, TrustedProxies};
 pub use extract::{Admitted, Decided, Permitted, RequestContext};
-pub use guard::{GuardLayer, Needs};
+pub use guard_layer::{GuardLayer, Needs};
 pub use guarded::{GuardFuture, GuardService};
 pub use problem::Problem;
 pub use request_state::request_info;

@@ -1,8 +1,6 @@
 //! The ids of work.
 
-use crate::Event;
 use dalston_model::id_type;
-use sha2::{Digest, Sha256};
 
 id_type! {
     /// A transcription job: `job_` and 32 hex digits.
@@ -19,17 +17,6 @@ id_type! {
 id_type! {
     /// The delivery of an event to a webhook: `msg_` and 32 hex digits.
     DeliveryId, "msg_", simple
-}
-
-impl DeliveryId {
-    /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a
-    /// SHA-256).
-    pub fn of(event: &Event, webhook: WebhookId) -> Self {
-        let digest: [u8; 32] = Sha256::digest(format!("{} {} {webhook}", event.kind, event.subject)).into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        Self::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
-    }
 }
 
 #[cfg(test)]

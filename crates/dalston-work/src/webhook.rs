@@ -3,6 +3,7 @@
 use crate::{DeliveryId, Job, JobStatus, WebhookId};
 use dalston_model::{Actor, Description, IdError, TenantId, Timestamp};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 use zeroize::Zeroizing;
 
@@ -98,6 +99,17 @@ impl Event {
             },
         });
         Some(Self { kind, tenant: job.tenant.clone(), at, subject: job.id.to_string(), body: body.to_string() })
+    }
+}
+
+impl DeliveryId {
+    /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a
+    /// SHA-256).
+    pub fn of(event: &Event, webhook: WebhookId) -> Self {
+        let digest: [u8; 32] = Sha256::digest(format!("{} {} {webhook}", event.kind, event.subject)).into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 }
 

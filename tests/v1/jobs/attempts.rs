@@ -60,24 +60,30 @@ async fn a_job_is_tried_again_after_a_while_and_then_no_more() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_away_is_left_alone_for_a_while_that_grows() {
+async fn no_job_is_tried_while_the_circuit_breaker_of_the_engine_is_open() {
+    const MOMENT: Duration = Duration::from_micros(1);
     let start = Start::default().set("DALSTON_JOBS_PER_NODE", "1");
-    let (_app, scribe, client) = working_with(start, &[Turn::IsAway, Turn::IsAway, Turn::Writes(1)]).await;
-    // Each attempt is at another job: none of them waits for its own time.
+    let (app, scribe, client) = working_with(start, &[Turn::IsAway, Turn::IsAway, Turn::Writes(1)]).await;
     let mut jobs = Vec::new();
     for _ in 0..4 {
         jobs.push(upload(&client).await);
     }
-    eventually("all were tried", async || scribe.count() == 4).await;
-    let asked = scribe.asked();
-    let pauses: Vec<Duration> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(pauses[0] >= Duration::from_secs(1), "{pauses:?}");
-    assert!(pauses[1] >= Duration::from_secs(2), "{pauses:?}");
-    let mut pending = 0;
-    for job in &jobs {
-        pending += u32::from(client.get(job).await.expect(200).json["status"] == "pending");
+    for (tried, seconds) in [(1, 1), (2, 2)] {
+        // Each attempt is at another job: none of them waits for its own time.
+        let job = &jobs[tried - 1];
+        let has_failed = async || client.get(job).await.expect(200).json["error"] == "The engine is not available";
+        eventually("the attempt fails", has_failed).await;
+        app.clock.advance(Duration::from_secs(seconds) - MOMENT);
+        for _ in 0..20 {
+            client.get("/auth/me").await.expect(200);
+        }
+        assert_eq!(scribe.count(), tried, "it is open");
+        app.clock.advance(MOMENT);
     }
-    assert_eq!(pending, 2, "they failed at nothing, and wait");
+    for job in &jobs {
+        assert_eq!(ended(&client, job).await.json["status"], "completed");
+    }
+    assert_eq!(scribe.count(), 6);
 }
 
 #[tokio::test]

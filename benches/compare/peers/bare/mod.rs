@@ -1,9 +1,6 @@
 //! What actix-web can do at most: a handler that answers the same bytes and asks nothing.
 
-use crate::{
-    peer::{Ground, Standing},
-    server::Launch,
-};
+use crate::{ground::Ground, server::Launch, standing::Standing};
 use anyhow::Result;
 
 /// Starts `program.rs`.

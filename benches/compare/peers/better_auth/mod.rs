@@ -1,8 +1,9 @@
 //! Better Auth's plugin for API keys, on Node.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
     server::{Launch, Server},
+    standing::{Refusal, Standing},
     store,
 };
 use anyhow::{Context, Result};

@@ -1,9 +1,10 @@
 //! The seed's design where it comes from: `FastAPI` and `redis.asyncio`, under uvicorn with one worker.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
     sample::Sample,
     server::{Launch, Server},
+    standing::{Refusal, Standing},
     store,
 };
 use anyhow::{Result, ensure};

@@ -1,8 +1,9 @@
 //! `HAProxy`: keys and scopes in maps, the limit by a stick table, an answer from its configuration.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
     server::Launch,
+    standing::{Refusal, Standing},
 };
 use anyhow::Result;
 use std::fmt::Write;

@@ -1,8 +1,9 @@
 //! nginx: keys and scopes in a map, the limit by `limit_req`, an answer from its configuration.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
     server::Launch,
+    standing::{Refusal, Standing},
 };
 use anyhow::Result;
 use std::fmt::Write;

@@ -1,9 +1,10 @@
 //! The seed, word for word in Rust: for each request a record is read, written back, and a counter counted, in Redis.
 
 use crate::{
-    peer::{Ground, Refusal, Standing},
+    ground::Ground,
     peers::fastapi,
     server::Launch,
+    standing::{Refusal, Standing},
     store,
 };
 use anyhow::Result;

@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    time::{Instant, Sleep, sleep_until},
+    time::{Sleep, sleep},
 };
 
 /// Bytes that are thrown away at once.
@@ -24,36 +24,39 @@ const MOST: usize = 256 * 1024 * 1024;
 /// Measures how long a client still sends.
 pub(super) struct Lingering {
     silence: Duration,
-    /// When it is over, whatever still comes.
-    end: Instant,
-    /// The same while the gateway stops.
-    soon: Instant,
     thrown: usize,
     /// When it is over unless something comes.
     quiet: Pin<Box<Sleep>>,
+    /// When it is over, whatever still comes.
+    end: Pin<Box<Sleep>>,
+    /// The same while the gateway stops.
+    soon: Pin<Box<Sleep>>,
 }
 
 impl Lingering {
     pub(super) fn new(limits: &Limits) -> Self {
-        let now = Instant::now();
-        let (silence, end, soon) = (limits.disconnect, now + limits.linger, now + limits.disconnect);
-        Self { silence, end, soon, thrown: 0, quiet: Box::pin(sleep_until(end.min(soon))) }
+        let [quiet, end, soon] =
+            [limits.disconnect, limits.linger, limits.disconnect].map(|time| Box::pin(sleep(time)));
+        Self { silence: limits.disconnect, thrown: 0, quiet, end, soon }
     }
 
     /// Throws away what comes: ready once nothing more comes, or too much, or for too long.
     pub(super) fn poll(&mut self, stream: &mut TcpStream, stops: bool, context: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [MaybeUninit::uninit(); PIECE];
         loop {
+            let end = if stops { &mut self.soon } else { &mut self.end };
+            if end.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
             let mut read = ReadBuf::uninit(&mut bytes);
             let Poll::Ready(result) = Pin::new(&mut *stream).poll_read(context, &mut read) else {
                 return self.quiet.as_mut().poll(context);
             };
-            let (now, end) = (Instant::now(), if stops { self.soon } else { self.end });
             self.thrown += read.filled().len();
-            if result.is_err() || read.filled().is_empty() || self.thrown > MOST || now >= end {
+            if result.is_err() || read.filled().is_empty() || self.thrown > MOST {
                 return Poll::Ready(());
             }
-            self.quiet.as_mut().reset(end.min(now + self.silence));
+            self.quiet.set(sleep(self.silence));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 /// A client that takes so many bytes has time again. Whoever takes one byte now and then does not.
 const PROGRESS: usize = 64 * 1024;
@@ -34,13 +34,13 @@ impl Patience {
         self.end.get_or_insert_with(|| Box::pin(sleep(self.time))).as_mut().poll(context)
     }
 
-    /// The client has taken so many bytes.
+    /// The client has taken so many bytes. What waits still is to be polled again: a new time may have begun.
     pub(super) fn took(&mut self, bytes: usize) {
         let Some(end) = &mut self.end else { return };
         self.taken += bytes;
         if self.taken >= PROGRESS {
             self.taken = 0;
-            end.as_mut().reset(Instant::now() + self.time);
+            end.set(sleep(self.time));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Users of the chat, whose ids the chat itself vouches for: they present no credential.
 
 use super::{Authentication, CredentialScheme};
-use crate::{Administrators, Attempt, Credential, Refusal, caller::Standing};
+use crate::{Administrators, Attempt, Credential, Refusal, standing::Standing};
 use dalston_model::{Actor, Principal, PrincipalKind, ScopeSet, TenantId};
 use futures_util::{
     FutureExt as _,

@@ -2,8 +2,8 @@
 
 use super::{Authentication, CredentialScheme, Proof};
 use crate::{
-    Attempt, Credential, Digester, KeyFormat, Refusal, caller::Standing, credential::Place, directory::Directory,
-    live_keys::LiveKeys, pepper::PepperNote,
+    Attempt, Credential, Digester, KeyFormat, Refusal, credential::Place, directory::Directory, live_keys::LiveKeys,
+    pepper::PepperNote, standing::Standing,
 };
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};

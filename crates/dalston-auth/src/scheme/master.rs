@@ -1,7 +1,7 @@
 //! The master key: the operator's own secret, taken as a bearer token only.
 
 use super::{Authentication, CredentialScheme, Proof};
-use crate::{Attempt, Credential, MasterKeys, Refusal, caller::Standing, credential::Place};
+use crate::{Attempt, Credential, MasterKeys, Refusal, credential::Place, standing::Standing};
 use dalston_model::{
     Actor, AuditEntry, KeyAction, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
 };

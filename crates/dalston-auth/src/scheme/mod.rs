@@ -7,7 +7,7 @@ pub(crate) mod master;
 pub(crate) mod process;
 pub(crate) mod ticket;
 
-use crate::{Attempt, Credential, Refusal, caller::Standing};
+use crate::{Attempt, Credential, Refusal, standing::Standing};
 use dalston_model::{Principal, PrincipalKind, TenantId};
 use futures_util::future::BoxFuture;
 use std::time::Duration;

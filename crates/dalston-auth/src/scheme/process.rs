@@ -2,7 +2,7 @@
 //! credential: whoever runs the program has the store.
 
 use super::{Authentication, CredentialScheme};
-use crate::{Attempt, Credential, Refusal, caller::Standing};
+use crate::{Attempt, Credential, Refusal, standing::Standing};
 use dalston_model::{Actor, Principal, PrincipalKind, TenantId};
 use futures_util::{
     FutureExt as _,

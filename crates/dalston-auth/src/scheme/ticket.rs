@@ -1,13 +1,15 @@
 //! Tickets: one-use credentials of browsers, which stand for a key at one route.
 
 use super::{Authentication, CredentialScheme, Proof, TicketTerms};
-use crate::{Attempt, Credential, Digester, Refusal, Ticket, caller::Standing, credential::Place, live_keys::LiveKeys};
+use crate::{
+    Attempt, Credential, Digester, Refusal, Ticket,
+    credential::Place,
+    live_keys::LiveKeys,
+    standing::{Standing, TICKET},
+};
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::time::Duration;
-
-/// The kind of a principal that came with a ticket.
-pub(crate) const KIND: PrincipalKind = PrincipalKind::new("ticket");
 
 /// Authenticates tickets. Each is used up by the first attempt, whatever comes of it.
 pub(crate) struct TicketScheme {
@@ -52,7 +54,7 @@ impl CredentialScheme for TicketScheme {
     }
 
     fn vouches_for(&self, kind: PrincipalKind) -> bool {
-        kind == KIND
+        kind == TICKET
     }
 
     fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {

@@ -4,9 +4,9 @@ use super::{
     Timing,
     client::Telegram,
     erasures::Erasures,
-    reply::warning,
     throttle::GuestThrottle,
     update::{Heard, Press, Update},
+    warning::warning,
 };
 use crate::{Dialogue, Said};
 use dalston_auth::{Administrators, Caller};

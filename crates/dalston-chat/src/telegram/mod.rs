@@ -16,6 +16,7 @@ mod reply;
 mod throttle;
 mod timing;
 mod update;
+mod warning;
 mod webhook;
 
 pub use bot::{Bot, BotParts};

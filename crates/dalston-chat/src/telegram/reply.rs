@@ -1,6 +1,6 @@
 //! What a user is told, as messages.
 
-use super::{bot::Bot, client::Outgoing, fault::Fault, markup::markup};
+use super::{bot::Bot, client::Outgoing, fault::Fault, markup::markup, warning::warning};
 use crate::Reply;
 use dalston_command::{Block, Drawing, Span, Tone};
 use dalston_service::{Proposal, Secret, ServiceError};
@@ -86,11 +86,6 @@ impl Bot {
 fn buttons(proposal: &Proposal) -> Value {
     let button = |text: &str, word: &str| json!({"text": text, "callback_data": format!("{word}:{}", proposal.token)});
     json!({"inline_keyboard": [[button("✅ Confirm", "confirm"), button("✖️ Cancel", "cancel")]]})
-}
-
-/// A line that is worth a look.
-pub(crate) fn warning(text: &str) -> Drawing {
-    Drawing { blocks: vec![Block::Line(vec![Span::new(Tone::Warning, text)])] }
 }
 
 /// A refusal: its text, its code, the fields that it names.

@@ -165,8 +165,8 @@ impl Dispatcher {
             () = told(&mut stop) => last(&mut task).await,
         };
         match &ended {
-            Ok(Err(EngineError::Unavailable(_))) => self.absence.noticed(),
-            Ok(Ok(_) | Err(EngineError::Rejected(..))) => self.absence.ended(),
+            Ok(Err(EngineError::Unavailable(_))) => self.breaker.record_failure(),
+            Ok(Ok(_) | Err(EngineError::Rejected(..))) => self.breaker.record_success(),
             // A panic may be of this audio alone.
             // Nor is a death: whether it is the engine's or the audio's is not known.
             Ok(Err(EngineError::Stopped | EngineError::Died(..) | EngineError::Io(_))) | Err(_) => {}

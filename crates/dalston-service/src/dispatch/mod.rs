@@ -3,8 +3,8 @@
 //! A job is this node's for as long as its lease is kept by heartbeats. Whoever finishes under a lease that does not
 //! count any more changes nothing, so a job ends once, however many nodes worked on it.
 
-mod absence;
 mod attempt;
+mod circuit_breaker;
 mod draft;
 mod length;
 mod tidy;
@@ -13,7 +13,7 @@ use crate::{
     Blobs, Crowd, Deliveries, Upload,
     board::{Board, Why},
 };
-use absence::Absence;
+use circuit_breaker::CircuitBreaker;
 use dalston_engine::{Decoders, Engine, EngineOption};
 use dalston_model::{SharedClock, SharedEntropy, TenantId, Timestamp};
 use dalston_work::{Beat, Lease, LeaseJobs, SharedWorkStorage};
@@ -120,7 +120,7 @@ pub struct Dispatcher {
     clock: SharedClock,
     entropy: SharedEntropy,
     terms: Terms,
-    absence: Absence,
+    breaker: CircuitBreaker,
     /// Held by all attempts, and by one alone that something died of before.
     turns: RwLock<()>,
     /// When the queue was asked, and whether it answered.
@@ -130,7 +130,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
         let DispatcherParts { store, blobs, board, crowd, deliveries, decoders, engine, clock, entropy, terms } = parts;
-        let (absence, turns, asked) = (Absence::default(), RwLock::default(), Mutex::default());
+        let (breaker, turns, asked) = (CircuitBreaker::new(clock.clone()), RwLock::default(), Mutex::default());
         Arc::new(Self {
             store,
             blobs,
@@ -142,7 +142,7 @@ impl Dispatcher {
             clock,
             entropy,
             terms,
-            absence,
+            breaker,
             turns,
             asked,
         })
@@ -219,7 +219,7 @@ impl Dispatcher {
     /// Begins as many attempts as there is room for. A tenant that has its share of this node gets no more of it.
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
         let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
-        let mut room = self.terms.per_node.saturating_sub(busy).min(self.absence.most());
+        let mut room = self.terms.per_node.saturating_sub(busy).min(self.breaker.allowed_concurrency());
         // A job that is to run alone, or runs so, leaves others to other nodes.
         while room > 0 && self.turns.try_read().is_ok() {
             let (limit, but) = self.terms.next(&self.crowd, self.board.tenants(), room);

@@ -1,6 +1,14 @@
-use crate::Nudged;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// What came of a nudge that reached somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nudged {
+    /// Whom it reached.
+    pub result: NudgeResult,
+    /// Whether it did not reach everybody.
+    pub partial: bool,
+}
 
 /// What came of a nudge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,7 +4,7 @@ use super::{
     meter::{AccountArgument, AmountArgument},
     scripts::ClaimArgument,
 };
-use crate::{audit::AuditArgument, row::argument};
+use crate::{argument::argument, audit::AuditArgument};
 use dalston_model::{FileName, Metadata, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use dalston_work::{Audio, Event, Job, JobOptions, JobStatus};

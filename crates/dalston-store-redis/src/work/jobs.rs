@@ -6,7 +6,7 @@ use super::{
     moving::Move,
     scripts::{self, ClaimArgument, SCRIPTS},
 };
-use crate::{RedisStore, audit::AuditArgument, call::Call, page, row::argument};
+use crate::{RedisStore, argument::argument, audit::AuditArgument, call::Call, page};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Claim, StoreResult};

@@ -5,7 +5,7 @@ use super::{
     meter::AccountArgument,
     scripts::SCRIPTS,
 };
-use crate::{RedisStore, audit::AuditArgument, call::Call, row::argument};
+use crate::{RedisStore, argument::argument, audit::AuditArgument, call::Call};
 use dalston_model::{AuditEntry, Timestamp};
 use dalston_store::StoreResult;
 use dalston_work::{Event, Job, Outcome, ended_entry, ended_event};

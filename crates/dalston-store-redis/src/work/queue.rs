@@ -4,7 +4,7 @@ use super::{
     job::{JobRow, QueuedJob},
     scripts::SCRIPTS,
 };
-use crate::{RedisStore, row::argument};
+use crate::{RedisStore, argument::argument};
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult};

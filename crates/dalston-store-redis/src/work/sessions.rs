@@ -4,7 +4,7 @@ use super::{
     excess,
     scripts::{self, SCRIPTS},
 };
-use crate::{RedisStore, audit::AuditArgument, row::argument};
+use crate::{RedisStore, argument::argument, audit::AuditArgument};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult};

@@ -1,6 +1,6 @@
 //! A webhook as the scripts read and write it.
 
-use crate::{audit::AuditArgument, row::argument};
+use crate::{argument::argument, audit::AuditArgument};
 use dalston_model::{Actor, AuditEntry, Description, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use dalston_work::{EventKind, Webhook, WebhookSecret};

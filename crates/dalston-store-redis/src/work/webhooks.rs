@@ -6,7 +6,7 @@ use super::{
     scripts::{self, SCRIPTS},
     webhook::{self, ChangeArgument, InsertArgument},
 };
-use crate::{RedisStore, audit::AuditArgument, page, row::argument};
+use crate::{RedisStore, argument::argument, audit::AuditArgument, page};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreError, StoreResult};

@@ -12,6 +12,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod webhook_row;
 mod webhooks;
 
 /// A text, for a column that may be empty.

@@ -1,6 +1,6 @@
 //! The outbox of the webhooks: filled by whatever ends a job, emptied an attempt at a time.
 
-use super::webhooks::{self, webhook_columns};
+use super::webhook_row::{self, webhook_columns};
 use crate::{page::page, row};
 use dalston_model::Timestamp;
 use dalston_work::{Attempted, Delivery, DeliveryStatus, DueDelivery, Event, WebhookId, WebhookSecret};
@@ -95,7 +95,7 @@ pub(crate) fn delivery(row: &SqliteRow) -> sqlx::Result<Delivery> {
 
 /// Puts the event into the outbox of every webhook that hears it.
 pub(crate) async fn tell(change: &mut SqliteConnection, event: &Event) -> sqlx::Result<()> {
-    let webhooks = sqlx::query(HEARING).bind(event.tenant.as_str()).try_map(|row| webhooks::webhook(&row));
+    let webhooks = sqlx::query(HEARING).bind(event.tenant.as_str()).try_map(|row| webhook_row::webhook(&row));
     for webhook in webhooks.fetch_all(&mut *change).await?.iter().filter(|webhook| webhook.hears(event.kind)) {
         let delivery = Delivery::new(event, webhook.id);
         sqlx::query(PUT)
@@ -147,7 +147,7 @@ pub(crate) async fn take(
         let webhook = sqlx::query(SECRETS).bind(now.as_micros()).bind(&webhook).try_map(|row: SqliteRow| {
             let secrets: [Option<String>; 2] = [row.try_get("secret")?, row.try_get("old_secret")?];
             let secrets = secrets.into_iter().flatten().map(WebhookSecret::new).collect();
-            Ok((webhooks::webhook(&row)?, secrets))
+            Ok((webhook_row::webhook(&row)?, secrets))
         });
         let (webhook, secrets) = webhook.fetch_one(&mut *change).await?;
         taken.push(DueDelivery { delivery, webhook, secrets });
@@ -182,7 +182,7 @@ pub(crate) async fn finish(change: &mut SqliteConnection, attempted: &Attempted,
     let under_way = sqlx::query(UNDER_WAY).bind(attempted.delivery.to_string()).bind(attempted.attempt);
     let under_way = under_way.try_map(|row| delivery(&row)).fetch_optional(&mut *change).await?;
     let Some(Delivery { webhook, .. }) = under_way else { return Ok(false) };
-    let Some(mut webhook) = webhooks::find(change, &attempted.tenant, webhook).await? else { return Ok(false) };
+    let Some(mut webhook) = webhook_row::find(change, &attempted.tenant, webhook).await? else { return Ok(false) };
     let (status, next_at) = match (&attempted.error, attempted.next_at) {
         (None, _) => (DeliveryStatus::Delivered, None),
         (Some(_), None) => (DeliveryStatus::Failed, None),
@@ -211,6 +211,6 @@ pub(crate) async fn finish(change: &mut SqliteConnection, attempted: &Attempted,
         webhook.enabled = false;
         webhook.disabled_at = Some(now);
     }
-    webhooks::write(change, &webhook).await?;
+    webhook_row::write(change, &webhook).await?;
     Ok(dead)
 }

@@ -1,6 +1,9 @@
 //! The steps on webhooks.
 
-use super::outbox;
+use super::{
+    outbox,
+    webhook_row::{FIND, events, find, webhook, webhook_columns, write},
+};
 use crate::{
     SqliteStore, feed,
     page::{self, page},
@@ -10,33 +13,18 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DueDelivery, Event, EventKind, InsertWebhook, RotateWebhook, Webhook, WebhookId,
+    Attempted, Delivery, DeliveryId, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook, WebhookId,
     WebhookPatch, WebhookSecret, WebhookStore,
 };
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use std::time::Duration;
-
-/// The columns that [`webhook`] reads.
-macro_rules! webhook_columns {
-    () => {
-        "id, tenant_id, url, description, events, enabled, disabled_at, created_at, created_by, last_success_at, \
-         exhausted"
-    };
-}
-pub(crate) use webhook_columns;
 
 const INSERT: &str =
     concat!("INSERT INTO webhooks (", webhook_columns!(), ", secret) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 pub(crate) const COUNT: &str = "SELECT count(*) FROM webhooks WHERE tenant_id = ?";
 
-pub(crate) const FIND: &str = concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE id = ? AND tenant_id = ?");
-
 pub(crate) const LIST: &str =
     concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE tenant_id = ? AND ", page!());
-
-pub(crate) const PATCH: &str = "UPDATE webhooks SET url = ?, description = ?, events = ?, enabled = ?, \
-     disabled_at = ?, exhausted = ? WHERE id = ?";
 
 pub(crate) const OVERLAPPING_UNTIL: &str = "SELECT old_ends_at FROM webhooks WHERE id = ?";
 
@@ -44,54 +32,6 @@ pub(crate) const OVERLAPPING_UNTIL: &str = "SELECT old_ends_at FROM webhooks WHE
 pub(crate) const ROTATE: &str = "UPDATE webhooks SET old_secret = secret, old_ends_at = ?, secret = ? WHERE id = ?";
 
 pub(crate) const DELETE: &str = "DELETE FROM webhooks WHERE id = ?";
-
-/// The webhook in a row.
-pub(crate) fn webhook(row: &SqliteRow) -> sqlx::Result<Webhook> {
-    let events = row.try_get::<&str, _>("events")?.split(',').filter(|name| !name.is_empty());
-    let events: Result<Vec<EventKind>, _> = events.map(str::parse).collect();
-    Ok(Webhook {
-        id: row::parsed(row, "id")?,
-        tenant: row::parsed(row, "tenant_id")?,
-        url: row.try_get("url")?,
-        description: row::parsed_if_any(row, "description")?,
-        events: events.map_err(|why| crate::error::undecodable("events", why))?,
-        enabled: row.try_get("enabled")?,
-        disabled_at: row::time_if_any(row, "disabled_at")?,
-        created_at: row::time(row, "created_at")?,
-        created_by: row::parsed_if_any(row, "created_by")?,
-        last_success_at: row::time_if_any(row, "last_success_at")?,
-        exhausted: row.try_get("exhausted")?,
-    })
-}
-
-fn events(webhook: &Webhook) -> String {
-    webhook.events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(",")
-}
-
-/// The webhook of this id in this tenant.
-pub(crate) async fn find(
-    change: &mut SqliteConnection,
-    tenant: &TenantId,
-    id: WebhookId,
-) -> sqlx::Result<Option<Webhook>> {
-    let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str());
-    find.try_map(|row| webhook(&row)).fetch_optional(change).await
-}
-
-/// Writes all that may change in a webhook but its last success.
-pub(crate) async fn write(change: &mut SqliteConnection, webhook: &Webhook) -> sqlx::Result<()> {
-    sqlx::query(PATCH)
-        .bind(webhook.url.clone())
-        .bind(super::text(webhook.description.as_ref()))
-        .bind(events(webhook))
-        .bind(webhook.enabled)
-        .bind(row::micros(webhook.disabled_at))
-        .bind(webhook.exhausted)
-        .bind(webhook.id.to_string())
-        .execute(change)
-        .await?;
-    Ok(())
-}
 
 #[async_trait]
 impl WebhookStore for SqliteStore {

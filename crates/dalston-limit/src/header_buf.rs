@@ -5,18 +5,18 @@ const LONGEST: usize = 64;
 
 /// The value of a header, in ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
+pub struct HeaderBuf {
     bytes: [u8; LONGEST],
     length: usize,
 }
 
-impl Default for Written {
+impl Default for HeaderBuf {
     fn default() -> Self {
         Self { bytes: [0; LONGEST], length: 0 }
     }
 }
 
-impl Written {
+impl HeaderBuf {
     /// The bytes of the text.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn the_greatest_numbers_fit() {
-        let written = Written::default().text("\"key\";q=").number(u64::MAX).text(";w=").number(u64::MAX);
+        let written = HeaderBuf::default().text("\"key\";q=").number(u64::MAX).text(";w=").number(u64::MAX);
         assert_eq!(written.as_bytes(), format!("\"key\";q={0};w={0}", u64::MAX).as_bytes());
     }
 }

@@ -1,0 +1,153 @@
+//! The circuit breaker of the engine: while the engine is unavailable no job is tried on it, so that the jobs that wait
+//! do not use up their attempts.
+
+use dalston_model::SharedClock;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// How long the breaker is open after the first failure. Each further failure doubles it, up to [`LONGEST`].
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// Closed while the engine answers, open for a while after it was unavailable, then half-open until it answers.
+pub(super) struct CircuitBreaker {
+    clock: SharedClock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Failures in a row.
+    failures: u32,
+    /// Until when it is open, by the monotonic clock; `None`: it is closed.
+    open_until: Option<Duration>,
+}
+
+impl CircuitBreaker {
+    /// A closed breaker.
+    pub(super) fn new(clock: SharedClock) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
+    /// The engine was unavailable: opens the breaker, each time for longer. While it is open a failure changes nothing:
+    /// attempts that ran at the same time find the same outage.
+    pub(super) fn record_failure(&self) {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        if state.open_until.is_some_and(|until| now < until) {
+            return;
+        }
+        let open_for = FIRST.saturating_mul(1_u32.checked_shl(state.failures).unwrap_or(u32::MAX)).min(LONGEST);
+        state.failures = state.failures.saturating_add(1);
+        state.open_until = Some(now + open_for);
+        drop(state);
+        tracing::warn!(seconds = open_for.as_secs(), "the engine is unavailable: the circuit breaker opens");
+    }
+
+    /// The engine answered: closes the breaker.
+    pub(super) fn record_success(&self) {
+        *self.state() = State::default();
+    }
+
+    /// How many jobs may begin now: none while it is open, one while it is half-open, any number while it is closed.
+    pub(super) fn allowed_concurrency(&self) -> u32 {
+        match self.state().open_until {
+            None => u32::MAX,
+            Some(until) if self.clock.monotonic() < until => 0,
+            Some(_) => 1,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dalston_model::{Clock, ManualClock, Timestamp};
+    use std::sync::Arc;
+
+    const MOMENT: Duration = Duration::from_micros(1);
+
+    fn breaker() -> (CircuitBreaker, Arc<ManualClock>) {
+        let clock = ManualClock::new(Timestamp::from_secs(0));
+        (CircuitBreaker::new(clock.clone()), clock)
+    }
+
+    /// Waits until it is half-open: for how long it was open.
+    fn open_for(breaker: &CircuitBreaker, clock: &ManualClock) -> Duration {
+        let began = clock.monotonic();
+        while breaker.allowed_concurrency() == 0 {
+            clock.advance(Duration::from_millis(500));
+        }
+        clock.monotonic() - began
+    }
+
+    #[test]
+    fn it_opens_with_a_failure_and_is_half_open_once_its_time_has_passed() {
+        let (breaker, clock) = breaker();
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(breaker.allowed_concurrency(), u32::MAX);
+        breaker.record_failure();
+        assert_eq!(breaker.allowed_concurrency(), 0);
+        clock.advance(FIRST - MOMENT);
+        assert_eq!(breaker.allowed_concurrency(), 0);
+        clock.advance(MOMENT);
+        assert_eq!(breaker.allowed_concurrency(), 1);
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(breaker.allowed_concurrency(), 1, "time alone does not close it");
+    }
+
+    #[test]
+    fn it_closes_with_a_success_and_forgets_the_failures() {
+        let (breaker, clock) = breaker();
+        for _ in 0..3 {
+            breaker.record_failure();
+            open_for(&breaker, &clock);
+        }
+        breaker.record_success();
+        assert_eq!(breaker.allowed_concurrency(), u32::MAX);
+        breaker.record_failure();
+        assert_eq!(open_for(&breaker, &clock), FIRST);
+        breaker.record_failure();
+        breaker.record_success();
+        assert_eq!(breaker.allowed_concurrency(), u32::MAX, "an attempt that began before it opened may succeed");
+    }
+
+    #[test]
+    fn each_further_failure_opens_it_for_twice_as_long_up_to_a_minute() {
+        let (breaker, clock) = breaker();
+        let seconds = [1, 2, 4, 8, 16, 32, 60, 60];
+        for seconds in seconds.into_iter().chain([60; 32]) {
+            breaker.record_failure();
+            assert_eq!(open_for(&breaker, &clock), Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn failures_at_the_same_time_count_as_one() {
+        let (breaker, clock) = breaker();
+        for _ in 0..5 {
+            breaker.record_failure();
+        }
+        clock.advance(FIRST - MOMENT);
+        breaker.record_failure();
+        assert_eq!(open_for(&breaker, &clock), Duration::from_millis(500), "it is open no longer for that");
+        breaker.record_failure();
+        assert_eq!(open_for(&breaker, &clock), 2 * FIRST);
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_neither_opens_nor_closes_it() {
+        let (breaker, clock) = breaker();
+        breaker.record_failure();
+        clock.set(Timestamp::from_secs(-86_400));
+        assert_eq!(breaker.allowed_concurrency(), 0);
+        clock.advance(FIRST);
+        assert_eq!(breaker.allowed_concurrency(), 1);
+    }
+}
