@@ -28,7 +28,6 @@ mod repeat;
 mod routes;
 mod serve;
 mod server;
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "until its spans are those of a clock")]
 mod session;
 mod stream;
 mod telegram;

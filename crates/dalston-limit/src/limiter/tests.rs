@@ -1,10 +1,10 @@
 //! One node and another, with a counter that can be switched off.
 
 use super::*;
-use crate::breaker::REST;
+use crate::{Outage, Rates, breaker::REST};
 use async_trait::async_trait;
-use dalston_model::{Clock as _, ManualClock, SeededEntropy, Timestamp};
-use dalston_store::{Alone, Granted, LeaseRequest, MemoryCounter, Place, StoreError, StoreResult, Taken};
+use dalston_model::{Clock as _, ManualClock, NodeId, SeededEntropy, Timestamp};
+use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, MemoryCounter, Place, StoreError, StoreResult, Taken};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 struct Counter {
