@@ -7,7 +7,7 @@
 mod keys;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dalston_auth::{Digester, Entry, Gate, KeyFormat, Need, PlainKey};
+use dalston_auth::{Digester, GateStep, Gate, KeyFormat, Requirement, PlainKey};
 use dalston_limit::Limiter;
 use dalston_model::{Clock, KeyDigest, KeyId, OsEntropy, RateLimit, Scope, SystemClock, Timestamp};
 use keys::attempt;
@@ -47,7 +47,7 @@ impl Fixture {
         let (gate, secrets) = tokio.block_on(async {
             let (gate, secrets) = keys::gate(clock, keys, limit).await;
             for secret in &secrets {
-                gate.enter(attempt(secret), Need::Caller).await.expect("a live key");
+                gate.authenticate(attempt(secret), Requirement::Caller).await.expect("a live key");
             }
             (gate, secrets)
         });
@@ -60,7 +60,7 @@ impl Fixture {
 
     fn admit(&self, index: usize) -> bool {
         let secret = &self.secrets[index % self.secrets.len()];
-        matches!(self.gate.try_enter(&attempt(secret), Need::Scope(Scope::JobsRead)), Entry::Decided(Ok(_)))
+        matches!(self.gate.try_authenticate_cached(&attempt(secret), Requirement::Scope(Scope::JobsRead)), GateStep::Decided(Ok(_)))
     }
 }
 

@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dalston_command::{Arguments, Registry};
 use dalston_model::SystemClock;
 use dalston_runtime::{OpenedStores, Overrides, Runtime, Settings};
-use dalston_work::MemoryStore;
+use dalston_work::MemoryWorkStore;
 use serde_json::json;
 use std::{hint::black_box, sync::Arc};
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ fn dispatch(bench: &mut Criterion) {
     let data = folder.path().display().to_string();
     let mut settings =
         Settings::read(&|name| (name == "DALSTON_DATA_DIR").then(|| data.clone())).expect("the defaults");
-    let opened = OpenedStores { store: Arc::new(MemoryStore::new(Arc::new(SystemClock))), limits: None };
+    let opened = OpenedStores { store: Arc::new(MemoryWorkStore::new(Arc::new(SystemClock))), limits: None };
     let runtime = tokio.block_on(Runtime::assemble(&mut settings, Overrides::default(), opened)).expect("a gateway");
     let operator = runtime.gate.operator("a bench");
     let (registry, services) = (&runtime.registry, &runtime.services);

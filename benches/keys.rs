@@ -1,15 +1,15 @@
 //! A gate over a store in memory, and keys for it: what several benches begin with.
 
 use dalston_auth::{
-    Administrators, Asked, Attempt, Gate, GateParts, GateStorage, KeyFormat, MasterKeys, Memory, PlainKey, Product,
+    Administrators, RequestedRoute, AuthRequest, Gate, GateConfig, GateStorage, KeyFormat, MasterKeys, KeyCacheConfig, PlainKey, Product,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
     Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
     RateLimit, SharedClock, Source, Target, TenantId,
 };
-use dalston_store::{KeyStore, NewKey, SharedKeyStorage};
-use dalston_work::MemoryStore;
+use dalston_store::{KeyStore, KeyToInsert, SharedKeyStorage};
+use dalston_work::MemoryWorkStore;
 use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -19,8 +19,8 @@ pub(crate) async fn gate(
     count: usize,
     rate_limit: Option<RateLimit>,
 ) -> (Arc<Gate>, Vec<PlainKey>) {
-    let store = Arc::new(MemoryStore::new(clock.clone()));
-    let gate = Gate::new(GateParts {
+    let store = Arc::new(MemoryWorkStore::new(clock.clone()));
+    let gate = Gate::new(GateConfig {
         storage: GateStorage::from(store.clone() as SharedKeyStorage),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
@@ -31,7 +31,7 @@ pub(crate) async fn gate(
         administrators: Administrators::default(),
         failures_per_minute: NonZeroU32::MIN,
         node: NodeId::new(clock.now(), &OsEntropy).expect("chance"),
-        memory: Memory { freshness: Duration::from_hours(1_000_000), ..Memory::default() },
+        memory: KeyCacheConfig { freshness: Duration::from_hours(1_000_000), ..KeyCacheConfig::default() },
         clock: clock.clone(),
     });
     let mut secrets = Vec::with_capacity(count);
@@ -39,20 +39,20 @@ pub(crate) async fn gate(
         let secret = gate.format().mint(&OsEntropy).expect("chance");
         let key = key(&secret, rate_limit, &*clock);
         let entry = entry(&key, &*clock);
-        let new = NewKey { digest: gate.digester().digest(&secret), key };
+        let new = KeyToInsert { digest: gate.digester().digest(&secret), key };
         store.insert_key(&new, None, &entry).await.expect("a store in memory");
         secrets.push(secret);
     }
-    gate.follower(store).poll().await.expect("a store in memory");
+    gate.feed_consumer(store).poll().await.expect("a store in memory");
     (gate, secrets)
 }
 
 /// A request with the secret.
-pub(crate) fn attempt(secret: &PlainKey) -> Attempt<'_> {
-    Attempt {
-        asked: Asked { method: "GET", route: "/auth/me" },
+pub(crate) fn attempt(secret: &PlainKey) -> AuthRequest<'_> {
+    AuthRequest {
+        asked: RequestedRoute { method: "GET", route: "/auth/me" },
         request_id: "0123456789abcdef0123456789abcdef".parse().ok(),
-        ..Attempt::with_key(secret.expose(), Some([192, 0, 2, 1].into()))
+        ..AuthRequest::with_key(secret.expose(), Some([192, 0, 2, 1].into()))
     }
 }
 

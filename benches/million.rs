@@ -6,7 +6,7 @@
 #[path = "keys.rs"]
 mod keys;
 
-use dalston_auth::Need;
+use dalston_auth::Requirement;
 use dalston_model::{Clock, SystemClock};
 use std::{
     fs,
@@ -63,7 +63,7 @@ fn bytes_for_each() -> u64 {
         let before = resident();
         for secret in &secrets {
             // Usage is not written: this store keeps it in the memory that is measured.
-            gate.enter(keys::attempt(secret), Need::Caller).await.expect("a live key");
+            gate.authenticate(keys::attempt(secret), Requirement::Caller).await.expect("a live key");
         }
         let kept = gate.memory().keys as u64;
         resident().saturating_sub(before) / kept.max(1)

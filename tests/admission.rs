@@ -1,6 +1,6 @@
 //! What admitting a request costs the store: one read and at most one write, none of them of the key's record.
 
-use dalston_auth::CreateKey;
+use dalston_auth::NewKey;
 use dalston_model::RateLimit;
 use kit::{app::Start, servers::Redis, stores};
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ async fn a_request_costs_one_read_and_one_write_and_the_record_stays_as_it_is() 
     let server = Redis::start(&[]);
     let each = Start::default().set("DALSTON_RATE_MODE", "shared");
     let app = each.on(stores::redis_at(server.url()).await).start().await;
-    let limited = |ask| CreateKey { rate_limit: RateLimit::new(10_000).ok(), ..ask };
+    let limited = |ask| NewKey { rate_limit: RateLimit::new(10_000).ok(), ..ask };
     let key = app.key_of("default", "jobs:read", limited).await;
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -62,7 +62,7 @@ async fn most_requests_of_a_key_that_is_used_much_need_no_count_in_the_store() {
     const REQUESTS: u64 = 400;
     let server = Redis::start(&[]);
     let app = Start::default().on(stores::redis_at(server.url()).await).start().await;
-    let limited = |ask| CreateKey { rate_limit: RateLimit::new(10_000).ok(), ..ask };
+    let limited = |ask| NewKey { rate_limit: RateLimit::new(10_000).ok(), ..ask };
     let key = app.key_of("default", "jobs:read", limited).await;
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();

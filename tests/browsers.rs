@@ -2,7 +2,7 @@
 
 mod chromium;
 
-use dalston_auth::CreateKey;
+use dalston_auth::NewKey;
 use dalston_gateway::routes;
 use kit::{
     app::{App, Start},
@@ -64,7 +64,7 @@ async fn the_preflight_of_a_listed_origin_is_answered_on_every_route_without_a_k
 async fn every_answer_to_a_listed_origin_can_be_read_by_its_page() {
     let app = gateway().await;
     // Two are spent on each of the first two routes.
-    let limited = |ask| CreateKey { rate_limit: Some(4.try_into().unwrap()), ..ask };
+    let limited = |ask| NewKey { rate_limit: Some(4.try_into().unwrap()), ..ask };
     let key = app.key_of("default", "jobs:read", limited).await;
     for (client, path, code) in [
         (&key, "/auth/me", 200),

@@ -1,7 +1,7 @@
 //! `GET /help`, and a command of one's own.
 
-use dalston_auth::{Need, rights};
-use dalston_command::{Answer, Command, Context, Effect, HttpRoute, Method, Output, Registry};
+use dalston_auth::{Requirement, rights};
+use dalston_command::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, CommandOutput, Registry};
 use dalston_gateway::routes;
 use dalston_model::{Clock, KeyScopes};
 use dalston_service::ServiceResult;
@@ -32,7 +32,7 @@ struct Greeting {
     text: String,
 }
 
-impl Output for Greeting {}
+impl CommandOutput for Greeting {}
 
 impl Command for Greet {
     type Right = rights::Realtime;
@@ -44,9 +44,9 @@ impl Command for Greet {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/people/{whom}/greeting");
     const EXAMPLE: &'static str = "Ada";
 
-    async fn run(self, _: Context<'_, Self::Right>) -> ServiceResult<Answer<Greeting>> {
+    async fn run(self, _: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Greeting>> {
         let text = format!("Hello, {}! ", self.whom).repeat(self.times.unwrap_or(1) as usize);
-        Ok(Answer::new(Greeting { text }))
+        Ok(CommandAnswer::new(Greeting { text }))
     }
 }
 
@@ -113,8 +113,8 @@ async fn what_is_in_the_help_is_served_and_what_is_not_is_refused() {
         // The route of the chat's updates is for the chat.
         for route in routes(&app.runtime.registry).into_iter().filter(|it| it.pattern != "/telegram") {
             let may = route.need.is_none_or(|need| match need {
-                Need::Caller => true,
-                Need::Scope(scope) => scopes.parse::<KeyScopes>().unwrap().built_in().grants(scope),
+                Requirement::Caller => true,
+                Requirement::Scope(scope) => scopes.parse::<KeyScopes>().unwrap().built_in().grants(scope),
             });
             assert_eq!(told.contains(&(route.method.as_str(), route.pattern)), may, "{scopes} {}", route.pattern);
         }

@@ -1,6 +1,6 @@
 //! The rules of the house, and the README's tables: equal to the code.
 
-use dalston_auth::Need;
+use dalston_auth::Requirement;
 use dalston_command::{DATA_ROUTES, Registry};
 use dalston_model::Scope;
 use dalston_runtime::SETTINGS;
@@ -49,10 +49,10 @@ fn code_lines(text: &str) -> usize {
     product.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
-fn need(need: Need) -> String {
+fn need(need: Requirement) -> String {
     match need {
-        Need::Caller => "any caller".to_owned(),
-        Need::Scope(scope) => format!("`{scope}`"),
+        Requirement::Caller => "any caller".to_owned(),
+        Requirement::Scope(scope) => format!("`{scope}`"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod checkpoint;
 
-use dalston_auth::{CreateKey, Ends, Minted};
+use dalston_auth::{NewKey, KeyExpiry, MintedKey};
 use dalston_model::KeyScopes;
 use dalston_runtime::admin_box;
 
@@ -21,13 +21,13 @@ const JOBS: &str = "/v1/audio/transcriptions";
 const STREAM: &str = "/v1/audio/transcriptions/stream";
 
 /// `create-admin-key --name "My Admin Key"`, as the local operator.
-async fn create_admin(app: &App) -> Minted {
-    let ask = CreateKey {
+async fn create_admin(app: &App) -> MintedKey {
+    let ask = NewKey {
         name: "My Admin Key".parse().unwrap(),
         description: None,
         scopes: KeyScopes::ADMIN,
         rate_limit: None,
-        ends: Ends::Never,
+        ends: KeyExpiry::Never,
         metadata: dalston_model::Metadata::default(),
         tenant: None,
     };

@@ -2,13 +2,13 @@
 
 use dalston_chat::markup;
 use dalston_cli::Terminal;
-use dalston_command::{Drawing, Row};
+use dalston_command::{Document, CommandSpec};
 use dalston_model::{Clock, Timestamp};
 use kit::app::{App, Start};
 use serde_json::{Value, json};
 
 /// How a door shows an answer. A door more is a line more.
-type Shows = fn(&Row, &Value, Timestamp) -> String;
+type Shows = fn(&CommandSpec, &Value, Timestamp) -> String;
 const DOORS: &[(&str, Shows)] = &[
     ("json", |_, data, _| format!("{data:#}")),
     ("text", |row, data, now| drawing(row, data, now).plain()),
@@ -29,7 +29,7 @@ const VOLATILE: [(&str, &str); 5] = [
 ];
 
 /// The answer of this JSON for people.
-fn drawing(row: &Row, data: &Value, now: Timestamp) -> Drawing {
+fn drawing(row: &CommandSpec, data: &Value, now: Timestamp) -> Document {
     row.read(data.clone()).unwrap().render(now)
 }
 
@@ -52,7 +52,7 @@ async fn to_guest(app: &App, name: &str) -> Value {
 #[tokio::test]
 async fn help_and_status_look_like_this_to_each_caller_at_each_door() {
     let app = Start::default().start().await;
-    let limited = |mut ask: dalston_auth::CreateKey| {
+    let limited = |mut ask: dalston_auth::NewKey| {
         ask.rate_limit = Some(60.try_into().unwrap());
         ask
     };

@@ -8,10 +8,10 @@ mod obedience;
 mod outage;
 
 use callers::{dead_keys, right, wrong};
-use dalston_auth::Need;
-use dalston_gateway::{Route, routes};
+use dalston_auth::Requirement;
+use dalston_gateway::{RouteRow, routes};
 use dalston_model::Scope;
-use dalston_work::{SharedWorkStorage, contract::Fixture};
+use dalston_work::{SharedWorkStorage, contract::WorkFixture};
 use example::{Example, Things};
 use kit::{
     app::{App, Start},
@@ -30,17 +30,17 @@ async fn gateway() -> (App, SharedWorkStorage) {
     let api = BotApi::start();
     let start = api.configure(start).set("DALSTON_ADMIN_IDS", "1").set("TELEGRAM_UPDATES", "webhook");
     let start = start.set("DALSTON_PUBLIC_URL", "https://dalston.example.com");
-    let fixture = Fixture { keep: Box::new((fixture.keep, api)), ..fixture };
+    let fixture = WorkFixture { keep: Box::new((fixture.keep, api)), ..fixture };
     (start.on(fixture).start().await, store)
 }
 
 /// The routes that ask who is calling, with what they need.
-fn guarded(app: &App) -> Vec<(Route, Need)> {
+fn guarded(app: &App) -> Vec<(RouteRow, Requirement)> {
     let all = routes(&app.runtime.registry);
     all.into_iter().filter_map(|route| route.need.map(|need| (route, need))).collect()
 }
 
-fn name(route: &Route) -> String {
+fn name(route: &RouteRow) -> String {
     format!("{} {}", route.method.as_str(), route.pattern)
 }
 
@@ -76,7 +76,7 @@ async fn a_caller_without_a_live_key_is_refused_on_every_route_and_leaves_no_tra
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
     let dead = dead_keys(&app).await;
-    let before = store.mark().await.unwrap().seq;
+    let before = store.checkpoint().await.unwrap().seq;
     for (route, _) in guarded(&app) {
         let example = Example::of(&route);
         let none = example.send(&app.anon(), &things).await;
@@ -92,7 +92,7 @@ async fn a_caller_without_a_live_key_is_refused_on_every_route_and_leaves_no_tra
             assert_eq!(first.get_or_insert_with(|| answer.bare()), &answer.bare(), "AUTH-06 {what}");
         }
     }
-    assert_eq!(store.mark().await.unwrap().seq, before, "AUTHZ-03 a refused request leaves no trace");
+    assert_eq!(store.checkpoint().await.unwrap().seq, before, "AUTHZ-03 a refused request leaves no trace");
 }
 
 #[tokio::test]
@@ -100,14 +100,14 @@ async fn a_key_without_the_scope_is_refused_on_every_route_and_leaves_no_trace()
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
     for (route, need) in guarded(&app) {
-        let Need::Scope(scope) = need else { continue };
+        let Requirement::Scope(scope) = need else { continue };
         let client = app.key(&wrong(scope)).await;
-        let before = store.mark().await.unwrap().seq;
+        let before = store.checkpoint().await.unwrap().seq;
         let answer = Example::of(&route).send(&client, &things).await;
         let challenge = format!(r#"Bearer realm="dalston", error="insufficient_scope", scope="{scope}""#);
         assert_refused(&answer, 403, "insufficient_scope", &challenge, &name(&route));
         assert_eq!(answer.json["detail"], format!("Missing required scope: {scope}"));
-        assert_eq!(store.mark().await.unwrap().seq, before, "AUTHZ-03 {}", name(&route));
+        assert_eq!(store.checkpoint().await.unwrap().seq, before, "AUTHZ-03 {}", name(&route));
     }
 }
 
@@ -116,20 +116,20 @@ async fn another_tenants_thing_is_byte_for_byte_an_unknown_one() {
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
     // Nothing is another's to the platform.
-    let bound = |(route, need): &(Route, Need)| {
+    let bound = |(route, need): &(RouteRow, Requirement)| {
         // Whoever registers a worker names it.
         let is_named = name(route) == "PUT /v1/workers/{worker_id}";
-        route.pattern.contains('{') && !is_named && *need != Need::Scope(Scope::Platform)
+        route.pattern.contains('{') && !is_named && *need != Requirement::Scope(Scope::Platform)
     };
     for (route, need) in guarded(&app).into_iter().filter(bound) {
         let stranger = app.key_of("other", &right(need), |ask| ask).await;
-        let before = store.mark().await.unwrap().seq;
+        let before = store.checkpoint().await.unwrap().seq;
         let example = Example::of(&route);
         let theirs = example.send(&stranger, &things).await.expect(404);
         let nobodys = example.send(&stranger, &Things::unknown()).await.expect(404);
         assert_eq!(theirs.bare(), nobodys.bare(), "TEN-01 {}", name(&route));
         assert_eq!(theirs.problem(), "not_found");
-        assert_eq!(store.mark().await.unwrap().seq, before, "{}", name(&route));
+        assert_eq!(store.checkpoint().await.unwrap().seq, before, "{}", name(&route));
     }
 }
 
@@ -140,14 +140,14 @@ async fn a_key_without_room_in_its_minute_is_refused_on_every_route_and_leaves_n
     for (route, need) in guarded(&app) {
         let client = limited(&app, &right(need)).await;
         client.get("/auth/me").await.expect(200);
-        let before = store.mark().await.unwrap().seq;
+        let before = store.checkpoint().await.unwrap().seq;
         let answer = Example::of(&route).send(&client, &things).await;
         assert_refused(&answer, 429, "rate_limited", "", &name(&route));
         assert_eq!(answer.json["detail"], "Rate limit exceeded (1/min)");
         assert_eq!(answer.header("ratelimit-policy"), r#""key";q=1;w=60"#);
         assert!(answer.header("ratelimit").starts_with(r#""key";r=0;t="#), "RATE-01 {}", name(&route));
         assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0, "{}", name(&route));
-        assert_eq!(store.mark().await.unwrap().seq, before, "{}", name(&route));
+        assert_eq!(store.checkpoint().await.unwrap().seq, before, "{}", name(&route));
     }
 }
 

@@ -1,8 +1,8 @@
 //! `/auth/claims/{token}`: a secret that waits, once, for five minutes.
 
 use dalston_model::{Target, TenantId};
-use dalston_service::Secret;
-use dalston_work::{SharedWorkStorage, contract::Fixture};
+use dalston_service::NewSecret;
+use dalston_work::{SharedWorkStorage, contract::WorkFixture};
 use futures_util::future::join_all;
 use kit::{
     app::{App, Start},
@@ -22,7 +22,7 @@ async fn waiting(app: &App) -> (Client, String) {
     let key = app.key("jobs:read").await;
     let secret = dalston_auth::KeyFormat::default().parse(key.secret.as_ref().unwrap()).unwrap();
     let claims = &app.runtime.services.claims;
-    let token = claims.offer(&TenantId::default(), &Target::key(key.id.unwrap()), &Secret::Key(secret)).await.unwrap();
+    let token = claims.offer(&TenantId::default(), &Target::key(key.id.unwrap()), &NewSecret::Key(secret)).await.unwrap();
     log::guard(&token);
     (key, format!("/auth/claims/{token}"))
 }
@@ -63,7 +63,7 @@ async fn the_secret_is_given_once() {
 async fn the_page_opens_nothing_however_often_it_is_looked_at() {
     let (app, store) = gateway().await;
     let (key, path) = waiting(&app).await;
-    let before = store.mark().await.unwrap().seq;
+    let before = store.checkpoint().await.unwrap().seq;
     for _ in 0..3 {
         let page = app.anon().get(&path).await.expect(200);
         assert!(
@@ -71,7 +71,7 @@ async fn the_page_opens_nothing_however_often_it_is_looked_at() {
         );
         Answer::of(app.anon().request(Method::HEAD, &path)).await.expect(200);
     }
-    assert_eq!(store.mark().await.unwrap().seq, before);
+    assert_eq!(store.checkpoint().await.unwrap().seq, before);
     open(&app, &path).await.expect(200);
 }
 
@@ -104,7 +104,7 @@ async fn both_pages_load_nothing_run_nothing_and_stay_nowhere() {
 #[tokio::test]
 async fn of_many_who_ask_at_once_one_gets_it_on_whichever_node() {
     let fixture = stores::memory().await;
-    let other = Fixture {
+    let other = WorkFixture {
         store: fixture.store.clone(),
         limits: fixture.limits.clone(),
         clock: fixture.clock.clone(),

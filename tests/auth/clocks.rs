@@ -2,7 +2,7 @@
 
 use dalston_auth::Caller;
 use dalston_model::{Clock, ManualClock};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -24,7 +24,7 @@ struct Node {
 }
 
 impl Node {
-    async fn start(fixture: Fixture, is_slow: bool) -> Self {
+    async fn start(fixture: WorkFixture, is_slow: bool) -> Self {
         let store = fixture.clock.clone();
         let now = if is_slow { store.now().back(HOUR) } else { store.now().plus(HOUR) };
         let own = ManualClock::new(now);

@@ -1,38 +1,38 @@
 //! The library without a gateway: keys of a service of one's own, on one node and on two.
 
-use dalston_auth::{Attempt, Auth, CreateKey, Minted, Need, Product, Refusal};
+use dalston_auth::{AuthRequest, Auth, NewKey, MintedKey, Requirement, Product, RejectionReason};
 use dalston_model::{OsEntropy, Scope};
 use dalston_store::Overlap;
-use dalston_work::{SharedWorkStorage, contract::Fixture};
+use dalston_work::{SharedWorkStorage, contract::WorkFixture};
 use kit::{log, patience::eventually, stores};
 use std::sync::Arc;
 
 /// A node on the store, by its clock.
-fn node(fixture: &Fixture) -> Auth {
+fn node(fixture: &WorkFixture) -> Auth {
     let builder =
         Auth::builder(fixture.store.clone()).product(Product::named("notes").unwrap()).key_prefix("notes_").unwrap();
     builder.world(fixture.clock.clone(), Arc::new(OsEntropy)).build().unwrap()
 }
 
-async fn made(node: &Auth) -> Minted {
-    let ask = CreateKey::named("ci".parse().unwrap(), "jobs:read".parse().unwrap());
+async fn made(node: &Auth) -> MintedKey {
+    let ask = NewKey::named("ci".parse().unwrap(), "jobs:read".parse().unwrap());
     let made = node.keys().create(&node.operator("a test"), ask, None).await.unwrap();
     log::guard(made.secret.expose());
     made
 }
 
 /// Why the secret is refused, if it is.
-async fn refusal(node: &Auth, secret: &str) -> Option<Refusal> {
-    let entered = node.gate().enter(Attempt::with_key(secret, None), Need::Scope(Scope::JobsRead)).await;
+async fn refusal(node: &Auth, secret: &str) -> Option<RejectionReason> {
+    let entered = node.gate().authenticate(AuthRequest::with_key(secret, None), Requirement::Scope(Scope::JobsRead)).await;
     entered.err().map(|denied| denied.refusal)
 }
 
-async fn count(store: &SharedWorkStorage, made: &Minted) -> u64 {
+async fn count(store: &SharedWorkStorage, made: &MintedKey) -> u64 {
     let key = &made.key.key;
     store.usage(&key.tenant, key.id, dalston_model::Day::from_number(0)).await.unwrap().unwrap().usage_count
 }
 
-async fn a_service_creates_rotates_revokes_and_lists_keys(fixture: Fixture) {
+async fn a_service_creates_rotates_revokes_and_lists_keys(fixture: WorkFixture) {
     let node = node(&fixture);
     let background = node.spawn();
     let first = made(&node).await;
@@ -40,20 +40,20 @@ async fn a_service_creates_rotates_revokes_and_lists_keys(fixture: Fixture) {
 
     let rotated = node.keys().rotate(&node.operator("a test"), first.key.key.id, Overlap::none(), None).await.unwrap();
     log::guard(rotated.secret.expose());
-    assert_eq!(refusal(&node, first.secret.expose()).await, Some(Refusal::InvalidCredential));
+    assert_eq!(refusal(&node, first.secret.expose()).await, Some(RejectionReason::InvalidCredential));
     assert_eq!(refusal(&node, rotated.secret.expose()).await, None);
 
     let listed = node.keys().list(&node.operator("a test"), &Default::default(), false).await.unwrap();
     assert_eq!(listed.items.len(), 1);
     node.keys().revoke(&node.operator("a test"), first.key.key.id).await.unwrap();
-    assert_eq!(refusal(&node, rotated.secret.expose()).await, Some(Refusal::InvalidCredential));
+    assert_eq!(refusal(&node, rotated.secret.expose()).await, Some(RejectionReason::InvalidCredential));
     assert!(node.keys().list(&node.operator("a test"), &Default::default(), false).await.unwrap().items.is_empty());
 
     background.stop().await;
     assert_eq!(count(&fixture.store, &first).await, 2, "what was counted is written at the stop");
 }
 
-async fn what_one_node_revokes_the_other_refuses(fixture: Fixture) {
+async fn what_one_node_revokes_the_other_refuses(fixture: WorkFixture) {
     let (here, there) = (node(&fixture), node(&fixture));
     let (mut background, mut there_too) = (here.spawn(), there.spawn());
     background.ready().await;
@@ -62,7 +62,7 @@ async fn what_one_node_revokes_the_other_refuses(fixture: Fixture) {
     let secret = made.secret.expose();
     assert_eq!(refusal(&there, secret).await, None);
     here.keys().revoke(&here.operator("a test"), made.key.key.id).await.unwrap();
-    assert_eq!(refusal(&here, secret).await, Some(Refusal::InvalidCredential));
+    assert_eq!(refusal(&here, secret).await, Some(RejectionReason::InvalidCredential));
     eventually("the other node has followed", async || refusal(&there, secret).await.is_some()).await;
     background.stop().await;
     there_too.stop().await;

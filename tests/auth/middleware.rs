@@ -3,13 +3,13 @@
 use actix_web::{App, HttpResponse, HttpServer, web};
 use axum::{Router, routing};
 use dalston_auth::{
-    Admission, Auth, CreateKey, Denied, MasterKeys, Need, Permit, Product, Right,
+    Admission, Auth, NewKey, Rejection, MasterKeys, Requirement, Permit, Product, Right,
     http::{QueryKeys, TrustedProxies},
     rights::{Authenticated, JobsRead, JobsWrite, Platform, Realtime},
 };
 use dalston_model::{Door, ErrorCode, OsEntropy, RateLimit, SeededEntropy};
 use dalston_tower::{ContextLayer, GuardLayer};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use http::Method;
 use kit::{
     app::MASTER,
@@ -21,7 +21,7 @@ use kit::{
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 /// A gate on this store, whose keys and secrets are those of its twin.
-fn auth(fixture: &Fixture) -> Auth {
+fn auth(fixture: &WorkFixture) -> Auth {
     let builder = Auth::builder(fixture.store.clone()).product(Product::named("notes").unwrap());
     let builder = builder.key_prefix("notes_").unwrap().failures_per_minute(NonZeroU32::new(6).unwrap());
     let masters = MasterKeys::parse(MASTER, &dalston_auth::KeyFormat::new("notes_").unwrap()).unwrap();
@@ -30,7 +30,7 @@ fn auth(fixture: &Fixture) -> Auth {
 
 async fn key(auth: &Auth, scopes: &str, rate_limit: Option<u32>) -> String {
     let rate_limit = rate_limit.map(|limit| RateLimit::new(limit).unwrap());
-    let ask = CreateKey { rate_limit, ..CreateKey::named("ci".parse().unwrap(), scopes.parse().unwrap()) };
+    let ask = NewKey { rate_limit, ..NewKey::named("ci".parse().unwrap(), scopes.parse().unwrap()) };
     let secret = auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap().secret.expose().to_owned();
     log::guard(&secret);
     secret
@@ -47,7 +47,7 @@ fn tenant<R: Right>(permit: &Permit<R>) -> String {
     format!("a note of {}\n", permit.tenant())
 }
 
-fn decided(decided: &Result<Permit<Realtime>, Denied>) -> String {
+fn decided(decided: &Result<Permit<Realtime>, Rejection>) -> String {
     decided.as_ref().map_or_else(|denied| format!("{:?}", denied.refusal.code()), tenant)
 }
 
@@ -55,8 +55,8 @@ fn admitted(admission: &Admission) -> String {
     admission.caller().source().address.unwrap().to_string()
 }
 
-fn on_actix(auth: &Auth, fixture: &Fixture) -> String {
-    use dalston_actix::{Admitted, Decided, Envelope, Guard, Permitted, Problem, request_info};
+fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
+    use dalston_actix::{RequireAdmission, AuthOutcome, ContextMiddleware, Guard, RequirePermit, Problem, request_info};
     let gate = auth.gate().clone();
     let (clock, product) = (fixture.clock.clone(), gate.product().clone());
     let app = move || {
@@ -67,26 +67,26 @@ fn on_actix(auth: &Auth, fixture: &Fixture) -> String {
             (actix_web::http::Method::DELETE, None),
         ];
         let notes = web::resource("/notes")
-            .get(async |Permitted(permit): Permitted<JobsRead>| tenant(&permit))
-            .head(async |Permitted(permit): Permitted<JobsRead>| tenant(&permit))
-            .post(async |Permitted(permit): Permitted<JobsWrite>| tenant(&permit))
+            .get(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit))
+            .head(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit))
+            .post(async |RequirePermit(permit): RequirePermit<JobsWrite>| tenant(&permit))
             .delete(async || "nobody asked")
             .wrap(Guard::of_methods(gate.clone(), needs).route("/notes"));
         let stream = guard(Realtime::need()).door(Door::Stream).route("/live");
         App::new()
             .service(notes)
-            .service(web::resource("/live").get(async |Decided(it): Decided<Realtime>| decided(&it)).wrap(stream))
+            .service(web::resource("/live").get(async |AuthOutcome(it): AuthOutcome<Realtime>| decided(&it)).wrap(stream))
             .service(
                 web::resource("/query")
-                    .get(async |Admitted(it): Admitted| admitted(&it))
-                    .wrap(guard(Need::Caller).query_keys(QueryKeys::All)),
+                    .get(async |RequireAdmission(it): RequireAdmission| admitted(&it))
+                    .wrap(guard(Requirement::Caller).query_keys(QueryKeys::All)),
             )
             .service(
                 web::resource("/narrow")
-                    .get(async |Permitted(permit): Permitted<Platform>| tenant(&permit))
+                    .get(async |RequirePermit(permit): RequirePermit<Platform>| tenant(&permit))
                     .wrap(guard(Authenticated::need())),
             )
-            .service(web::resource("/open").get(async |Permitted(permit): Permitted<JobsRead>| tenant(&permit)))
+            .service(web::resource("/open").get(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit)))
             .service(web::resource("/panic").get(async || -> HttpResponse { panic!("it fails") }))
             .service(
                 web::resource("/conflict").get(async || Err::<&str, _>(Problem::new(ErrorCode::Conflict, REFUSED))),
@@ -102,7 +102,7 @@ fn on_actix(auth: &Auth, fixture: &Fixture) -> String {
                 let info = request_info(&request);
                 format!("{} {}", info.id.as_str(), info.address.unwrap())
             }))
-            .wrap(Envelope::new(proxies(), clock.clone(), Arc::new(OsEntropy)).product(product.clone()))
+            .wrap(ContextMiddleware::new(proxies(), clock.clone(), Arc::new(OsEntropy)).product(product.clone()))
     };
     let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", server.addrs()[0]);
@@ -110,27 +110,27 @@ fn on_actix(auth: &Auth, fixture: &Fixture) -> String {
     url
 }
 
-async fn on_axum(auth: &Auth, fixture: &Fixture) -> String {
-    use dalston_tower::{Admitted, Decided, Permitted, Problem, RequestContext};
+async fn on_axum(auth: &Auth, fixture: &WorkFixture) -> String {
+    use dalston_tower::{RequireAdmission, AuthOutcome, RequirePermit, Problem, RequestContext};
     let guard = |need| GuardLayer::new(auth.gate().clone(), need);
     let needs =
         vec![(Method::GET, Some(JobsRead::need())), (Method::POST, Some(JobsWrite::need())), (Method::DELETE, None)];
-    let notes = routing::get(async |Permitted(permit): Permitted<JobsRead>| tenant(&permit))
-        .post(async |Permitted(permit): Permitted<JobsWrite>| tenant(&permit))
+    let notes = routing::get(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit))
+        .post(async |RequirePermit(permit): RequirePermit<JobsWrite>| tenant(&permit))
         .delete(async || "nobody asked")
         .layer(GuardLayer::of_methods(auth.gate().clone(), needs).route("/notes"));
-    let live = routing::get(async |Decided(it): Decided<Realtime>| decided(&it))
+    let live = routing::get(async |AuthOutcome(it): AuthOutcome<Realtime>| decided(&it))
         .layer(guard(Realtime::need()).door(Door::Stream).route("/live"));
-    let query = routing::get(async |Admitted(it): Admitted| admitted(&it))
-        .layer(guard(Need::Caller).query_keys(QueryKeys::All));
-    let narrow = routing::get(async |Permitted(permit): Permitted<Platform>| tenant(&permit))
+    let query = routing::get(async |RequireAdmission(it): RequireAdmission| admitted(&it))
+        .layer(guard(Requirement::Caller).query_keys(QueryKeys::All));
+    let narrow = routing::get(async |RequirePermit(permit): RequirePermit<Platform>| tenant(&permit))
         .layer(guard(Authenticated::need()));
     let app: Router = Router::new()
         .route("/notes", notes)
         .route("/live", live)
         .route("/query", query)
         .route("/narrow", narrow)
-        .route("/open", routing::get(async |Permitted(permit): Permitted<JobsRead>| tenant(&permit)))
+        .route("/open", routing::get(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit)))
         .route("/panic", routing::get(async || -> String { panic!("it fails") }))
         .route("/conflict", routing::get(async || Err::<(), _>(Problem::new(ErrorCode::Conflict, REFUSED))))
         .route(
@@ -158,12 +158,12 @@ async fn on_axum(auth: &Auth, fixture: &Fixture) -> String {
 
 /// One who asks both servers, which are twins in all that they know.
 struct Twins {
-    nodes: [(Fixture, Auth); 2],
+    nodes: [(WorkFixture, Auth); 2],
     clients: [Client; 2],
 }
 
 impl Twins {
-    async fn on(fixtures: [Fixture; 2]) -> Self {
+    async fn on(fixtures: [WorkFixture; 2]) -> Self {
         let nodes = fixtures.map(|fixture| {
             let auth = auth(&fixture);
             (fixture, auth)

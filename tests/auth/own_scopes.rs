@@ -5,9 +5,9 @@ use actix_web::{
     test::{TestRequest, call_service, init_service},
     web,
 };
-use dalston_actix::{Envelope, Guard, Permitted};
-use dalston_auth::{Auth, CreateKey, Permit, Right, right};
-use dalston_work::contract::Fixture;
+use dalston_actix::{ContextMiddleware, Guard, RequirePermit};
+use dalston_auth::{Auth, NewKey, Permit, Right, right};
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -112,10 +112,10 @@ async fn a_service_guards_by_scopes_of_its_own() {
     let fixture = stores::memory().await;
     let auth = Auth::builder(fixture.store.clone()).scopes(["notes:read", "notes:write"]).build().unwrap();
     let guard = || Guard::new(auth.gate().clone(), NotesRead::need());
-    let read = async |Permitted(permit): Permitted<NotesRead>| permit.tenant().to_string();
-    let write = async |_: Permitted<NotesWrite>| "written";
+    let read = async |RequirePermit(permit): RequirePermit<NotesRead>| permit.tenant().to_string();
+    let write = async |_: RequirePermit<NotesWrite>| "written";
     let notes = web::resource("/notes").route(web::get().to(read)).route(web::put().to(write)).wrap(guard());
-    let app = init_service(Service::new().service(notes).wrap(Envelope::default())).await;
+    let app = init_service(Service::new().service(notes).wrap(ContextMiddleware::default())).await;
     for (scopes, reads, writes) in [
         ("notes:read", 200, 403),
         ("notes:write", 403, 403),
@@ -124,7 +124,7 @@ async fn a_service_guards_by_scopes_of_its_own() {
         ("platform", 200, 200),
         ("jobs:read,worker,metrics", 403, 403),
     ] {
-        let ask = CreateKey::named("n".parse().unwrap(), scopes.parse().unwrap());
+        let ask = NewKey::named("n".parse().unwrap(), scopes.parse().unwrap());
         let made = auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap();
         log::guard(made.secret.expose());
         for (request, status, lacking) in
@@ -142,14 +142,14 @@ async fn a_service_guards_by_scopes_of_its_own() {
 }
 
 /// A gateway that names these scopes, on the same store as another before it.
-async fn later(fixture: &Fixture, names: Option<&str>) -> App {
-    let Fixture { store, limits, clock, .. } = fixture;
+async fn later(fixture: &WorkFixture, names: Option<&str>) -> App {
+    let WorkFixture { store, limits, clock, .. } = fixture;
     let (store, limits, clock) = (store.clone(), limits.clone(), clock.clone());
-    let start = Start::default().on(Fixture { store, limits, clock, again: None, keep: Box::new(()) });
+    let start = Start::default().on(WorkFixture { store, limits, clock, again: None, keep: Box::new(()) });
     names.into_iter().fold(start, |start, names| start.set("DALSTON_SCOPES", names)).start().await
 }
 
-async fn a_scope_that_is_named_no_more_stays_and_grants_nothing(fixture: Fixture) {
+async fn a_scope_that_is_named_no_more_stays_and_grants_nothing(fixture: WorkFixture) {
     let before = later(&fixture, Some("notes:read,notes:write")).await;
     let key = before.key("notes:read,jobs:read,notes:write").await;
     drop(before);
@@ -211,7 +211,7 @@ async fn a_key_with_unknown_scopes_alone_is_a_key_without_rights() {
     let key = app.key("notes:read").await;
     // As somebody wrote it who knew them all.
     let patch = dalston_model::KeyPatch { scopes: Some(many.join(",").parse().unwrap()), ..Default::default() };
-    let guard = dalston_store::Guard { at: app.clock_now(), within: None, keep_admin: false };
+    let guard = dalston_store::UpdatePrecondition { at: app.clock_now(), within: None, keep_admin: false };
     let entry = app.permit::<dalston_auth::rights::Admin>("default").entry(
         app.clock_now(),
         dalston_model::KeyAction::KEY_UPDATED,

@@ -5,22 +5,22 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body_json},
     web,
 };
-use dalston_actix::{Envelope, Guard, Permitted};
+use dalston_actix::{ContextMiddleware, Guard, RequirePermit};
 use dalston_auth::{
-    Administrators, Gate, GateParts, GateStorage, KeyFormat, Mask, MasterKeys, Memory, Need, PlainKey, Product, rights,
+    Administrators, Gate, GateConfig, GateStorage, KeyFormat, Mask, MasterKeys, KeyCacheConfig, Requirement, PlainKey, Product, rights,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
     Clock, Door, Key, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy, Scope, Tenant, TenantId,
 };
-use dalston_store::{NewKey, SharedKeyStorage};
+use dalston_store::{KeyToInsert, SharedKeyStorage};
 use dalston_work::SharedWorkStorage;
 use kit::stores;
 use serde_json::{Value, json};
 use std::{num::NonZeroU32, sync::Arc};
 
 fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>, format: &KeyFormat) -> Arc<Gate> {
-    Gate::new(GateParts {
+    Gate::new(GateConfig {
         storage: GateStorage::from(store as SharedKeyStorage),
         limiter: Limiter::new(clock.clone(), None),
         format: format.clone(),
@@ -30,7 +30,7 @@ fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>, format: &KeyFormat) -> 
         masters: MasterKeys::default(),
         administrators: Administrators::default(),
         failures_per_minute: NonZeroU32::MAX,
-        memory: Memory::default(),
+        memory: KeyCacheConfig::default(),
         node: NodeId::new(clock.now(), &OsEntropy).unwrap(),
         clock,
     })
@@ -57,7 +57,7 @@ async fn key(store: &SharedWorkStorage, gate: &Gate, scopes: KeyScopes) -> Plain
     let operator = gate.operator("a test").permit::<rights::Admin>().unwrap();
     let target = dalston_model::Target::key(key.id);
     let entry = operator.entry(gate.now(), dalston_model::KeyAction::KEY_CREATED, target, json!({}));
-    let new = NewKey { digest: gate.digester().digest(&secret), key };
+    let new = KeyToInsert { digest: gate.digester().digest(&secret), key };
     store.insert_key(&new, None, &entry).await.unwrap();
     secret
 }
@@ -67,15 +67,15 @@ async fn clients_read_the_names_of_the_product_alone() {
     let fixture = stores::memory().await;
     let format = KeyFormat::new("notes_").unwrap();
     let (store, gate) = (fixture.store.clone(), gate(fixture.store.clone(), fixture.clock.clone(), &format));
-    let whose = async |Permitted(permit): Permitted<rights::JobsRead>| {
+    let whose = async |RequirePermit(permit): RequirePermit<rights::JobsRead>| {
         HttpResponse::Ok().body(permit.tenant().as_str().to_owned())
     };
-    let guard = Guard::new(gate.clone(), Need::Scope(Scope::JobsRead));
+    let guard = Guard::new(gate.clone(), Requirement::Scope(Scope::JobsRead));
     let notes = web::resource("/notes").route(web::get().to(whose)).wrap(guard);
     let live = web::resource("/live")
         .route(web::get().to(whose))
-        .wrap(Guard::new(gate.clone(), Need::Scope(Scope::JobsRead)).door(Door::Stream).route("/live"));
-    let envelope = Envelope::default().product(gate.product().clone());
+        .wrap(Guard::new(gate.clone(), Requirement::Scope(Scope::JobsRead)).door(Door::Stream).route("/live"));
+    let envelope = ContextMiddleware::default().product(gate.product().clone());
     let app = init_service(App::new().service(notes).service(live).wrap(envelope)).await;
 
     let reader = key(&store, &gate, KeyScopes::DEFAULT).await;

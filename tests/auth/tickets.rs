@@ -1,9 +1,9 @@
 //! `POST /auth/tickets`: credentials that open one stream, once.
 
-use dalston_auth::{CreateKey, Ends};
+use dalston_auth::{NewKey, KeyExpiry};
 use dalston_model::RateLimit;
 
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, MASTER, Start},
     client::Client,
@@ -105,7 +105,7 @@ async fn a_ticket_is_dead_with_its_key_and_loses_the_scope_with_it() {
     let path = |client: &Client| format!("/auth/keys/{}", client.id.unwrap());
     let (revoked, disabled, demoted) =
         (app.key("realtime").await, app.key("realtime").await, app.key("realtime").await);
-    let in_ten = |ask| CreateKey { ends: Ends::In(Duration::from_secs(10)), ..ask };
+    let in_ten = |ask| NewKey { ends: KeyExpiry::In(Duration::from_secs(10)), ..ask };
     let expired = app.key_of("default", "realtime", in_ten).await;
     let mut tickets = Vec::new();
     for key in [&revoked, &disabled, &expired, &demoted] {
@@ -168,7 +168,7 @@ async fn a_ticket_beside_another_credential_is_ambiguous_and_is_taken_at_no_othe
 async fn tickets_count_as_requests_of_their_key_and_bad_ones_as_failed_attempts() {
     let start = Start::default().worker(Echo).set("DALSTON_AUTH_FAILURES_PER_MINUTE", "2");
     let app = start.start().await;
-    let twice = |ask| CreateKey { rate_limit: RateLimit::new(2).ok(), ..ask };
+    let twice = |ask| NewKey { rate_limit: RateLimit::new(2).ok(), ..ask };
     let key = app.key_of("default", "realtime", twice).await;
     let (first, second) = (ticket(&key, for_stream()).await, ticket(&key, for_stream()).await);
     for ticket in [first, second] {
@@ -205,7 +205,7 @@ async fn what_is_asked_of_a_ticket_is_checked_and_only_keys_have_them() {
     assert_eq!(app.runtime.services.streams.count(&"acme".parse().unwrap()), 1, "it works where it was made");
 }
 
-async fn a_ticket_is_redeemed_once_whichever_nodes_are_asked(fixture: Fixture) {
+async fn a_ticket_is_redeemed_once_whichever_nodes_are_asked(fixture: WorkFixture) {
     let other = stores::shared(&fixture);
     let here = Start::default().worker(Echo).on(fixture).start().await;
     let there = Start::default().worker(Echo).on(other).start().await;

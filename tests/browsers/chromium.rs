@@ -1,7 +1,7 @@
 //! Pages in a real Chromium.
 
-use dalston_auth::CreateKey;
-use dalston_stream::Vad;
+use dalston_auth::NewKey;
+use dalston_stream::VadWorker;
 use kit::{
     app::{App, Start},
     engine_server::{EngineServer, KEY, TEXT},
@@ -31,7 +31,7 @@ async fn done(what: Value) -> Value {
 
 /// A gateway whose one origin is that of a page, under the first of its names.
 async fn gateway(engine: &EngineServer, page: &Page) -> App {
-    let start = Start::default().worker(Vad).working().set("DALSTON_ENGINE_URL", &engine.url);
+    let start = Start::default().worker(VadWorker).working().set("DALSTON_ENGINE_URL", &engine.url);
     let start = start.set("DALSTON_ENGINE_API_KEY", KEY);
     start.set("DALSTON_ALLOWED_ORIGINS", &format!("http://localhost:{}", page.port)).start().await
 }
@@ -40,7 +40,7 @@ async fn gateway(engine: &EngineServer, page: &Page) -> App {
 async fn a_page_of_a_listed_origin_uses_every_door_and_one_of_another_origin_none() {
     let (engine, page) = (EngineServer::start(), Page::serve().await);
     let app = gateway(&engine, &page).await;
-    let limited = |ask| CreateKey { rate_limit: Some(1_000.try_into().unwrap()), ..ask };
+    let limited = |ask| NewKey { rate_limit: Some(1_000.try_into().unwrap()), ..ask };
     let key = app.key_of("default", "admin", limited).await;
     let pages = ["localhost", "127.0.0.1"].map(|name| format!("http://{name}:{}/", page.port));
     let given = json!({

@@ -1,8 +1,8 @@
 //! The model as a writer of nudges.
 
 use dalston_auth::SecretText;
-use dalston_chat::Model;
-use dalston_service::{ServiceError, Writer};
+use dalston_chat::LanguageModel;
+use dalston_service::{ServiceError, MessageComposer};
 use kit::{
     app::App,
     model_server::{KEY, MODEL, ModelServer, Says},
@@ -10,9 +10,9 @@ use kit::{
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-fn writer(server: &ModelServer) -> Model {
+fn writer(server: &ModelServer) -> LanguageModel {
     let key = SecretText::new(KEY.to_owned());
-    Model::new(&server.url, MODEL.to_owned(), Some(key), Duration::from_secs(60), Arc::default()).unwrap()
+    LanguageModel::new(&server.url, MODEL.to_owned(), Some(key), Duration::from_secs(60), Arc::default()).unwrap()
 }
 
 #[tokio::test]

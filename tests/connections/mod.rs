@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// A gateway that waits so long for clients to take their answers.
 fn patient(write: Duration) -> Start {
-    Start::default().limits(|limits| dalston_gateway::Limits { write, linger: write, ..limits })
+    Start::default().limits(|limits| dalston_gateway::ServerLimits { write, linger: write, ..limits })
 }
 
 /// A request on a connection that goes on.

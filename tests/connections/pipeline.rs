@@ -1,7 +1,7 @@
 //! Requests that come before the answers of those before them: one is served after the other.
 
 use super::{get, request};
-use dalston_gateway::Limits;
+use dalston_gateway::ServerLimits;
 use kit::{
     app::{App, Start},
     patience::{eventually, patiently},
@@ -98,7 +98,7 @@ async fn what_is_behind_a_request_that_waits_is_answered_after_it() {
 async fn a_client_that_goes_while_its_request_waits_frees_its_place() {
     let scribe = Scribe::new(&[Turn::Holds]);
     let app =
-        Start::default().engine(scribe.clone()).limits(|limits| Limits { connections: 4, ..limits }).start().await;
+        Start::default().engine(scribe.clone()).limits(|limits| ServerLimits { connections: 4, ..limits }).start().await;
     let client = app.key("jobs:read,jobs:write").await;
     let made = client.upload(wav::tone(1), "a.wav").await.expect(201);
     let job = format!("/v1/audio/transcriptions/{}?wait=60", made.json["id"].as_str().unwrap());

@@ -1,13 +1,13 @@
 //! Places for connections: for one address, and in all.
 
-use dalston_gateway::Limits;
+use dalston_gateway::ServerLimits;
 use kit::{
     app::{App, Start},
     process::eventually,
     raw::Raw,
 };
 
-async fn gateway(change: impl FnOnce(Limits) -> Limits) -> App {
+async fn gateway(change: impl FnOnce(ServerLimits) -> ServerLimits) -> App {
     Start::default().limits(change).start().await
 }
 
@@ -33,7 +33,7 @@ async fn held(app: &App, number: usize) -> Vec<Raw> {
 
 #[tokio::test]
 async fn an_address_has_so_many_connections() {
-    let app = gateway(|limits| Limits { per_address: 3, proxies: Vec::new(), ..limits }).await;
+    let app = gateway(|limits| ServerLimits { per_address: 3, proxies: Vec::new(), ..limits }).await;
     let mut kept = held(&app, 3).await;
     for _ in 0..3 {
         assert_eq!(code(&app).await, 503, "DOS-06");
@@ -48,7 +48,7 @@ async fn an_address_has_so_many_connections() {
 
 #[tokio::test]
 async fn a_proxy_is_counted_with_all_only() {
-    let app = gateway(|limits| Limits { per_address: 3, connections: 5, ..limits }).await;
+    let app = gateway(|limits| ServerLimits { per_address: 3, connections: 5, ..limits }).await;
     let kept = held(&app, 5).await;
     assert_eq!(code(&app).await, 503, "DOS-06");
     drop(kept);

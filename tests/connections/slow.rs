@@ -1,7 +1,7 @@
 //! Requests that do not come to their end: the connection ends, whichever request it is.
 
 use super::get;
-use dalston_gateway::Limits;
+use dalston_gateway::ServerLimits;
 use kit::{
     app::{App, Start},
     raw::Raw,
@@ -14,7 +14,7 @@ use std::time::Duration;
 const HEAD: Duration = Duration::from_secs(1);
 
 fn hasty() -> Start {
-    Start::default().limits(|limits| Limits { head: HEAD, ..limits })
+    Start::default().limits(|limits| ServerLimits { head: HEAD, ..limits })
 }
 
 /// A connection on which a request was answered.

@@ -1,7 +1,7 @@
 //! Answers that nobody takes: the connection ends, whatever they are of.
 
 use super::{get, patient, request};
-use dalston_gateway::Limits;
+use dalston_gateway::ServerLimits;
 use kit::{
     app::App,
     client::Answer,
@@ -85,7 +85,7 @@ async fn a_long_answer_that_nobody_takes_ends_the_connection() {
 #[tokio::test]
 async fn events_that_nobody_takes_end_the_connection() {
     let scribe = Scribe::new(&[Turn::Holds]);
-    let start = patient(WRITE).limits(|limits| Limits { write: WRITE, send_buffer: 1, ..limits });
+    let start = patient(WRITE).limits(|limits| ServerLimits { write: WRITE, send_buffer: 1, ..limits });
     let app = start.engine(scribe.clone()).start().await;
     let client = app.key("jobs:read,jobs:write").await;
     // The kernel has room for one of its events and no more.

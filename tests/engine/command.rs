@@ -1,20 +1,20 @@
 //! A command as the engine.
 
 use super::{Desk, Kept};
-use dalston_engine::{Command, Engine, EngineError};
+use dalston_engine::{EngineCommand, Engine, EngineError};
 use kit::{engine_server::transcript, process::eventually, wav};
 use serde_json::json;
 use std::{fs, path::Path};
 use tokio::sync::watch;
 
-fn command(words: &[&str], memory: Option<u64>) -> Command {
+fn command(words: &[&str], memory: Option<u64>) -> EngineCommand {
     let environment = [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/"), ("DALSTON_MASTER_KEY", "secret")];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Command::new(words.iter().map(|word| (*word).to_owned()).collect(), memory, environment.into())
+    EngineCommand::new(words.iter().map(|word| (*word).to_owned()).collect(), memory, environment.into())
 }
 
 /// A shell script, which only a test would do.
-fn script(script: &str) -> Command {
+fn script(script: &str) -> EngineCommand {
     command(&["sh", "-c", script, "sh", "{audio}", "{output}", "{language}", "{model}", "{prompt}", "{task}"], None)
 }
 

@@ -8,7 +8,7 @@ mod subtitle;
 mod vad;
 
 use dalston_engine::{
-    DecoderProgram, Decoders, Engine, EngineError, Most, Segment, Sink, Summary, TOO_LONG, Vad, Work,
+    DecoderProgram, Decoders, Engine, EngineError, AudioBound, Segment, Sink, Summary, TOO_LONG, Vad, TranscriptionTask,
 };
 use dalston_work::{Audio, JobOptions};
 use kit::program::program;
@@ -82,13 +82,13 @@ impl Desk {
         self.home.path()
     }
 
-    fn work(&self) -> Work {
-        Work {
+    fn work(&self) -> TranscriptionTask {
+        TranscriptionTask {
             audio: self.path().join("audio"),
             desk: self.path().join("desk"),
             filename: None,
             about: self.about.clone(),
-            most: Most { seconds: 86_400.0, exceeded: TOO_LONG },
+            most: AudioBound { seconds: 86_400.0, exceeded: TOO_LONG },
             model: None,
             language: None,
             options: JobOptions::default(),
@@ -96,7 +96,7 @@ impl Desk {
     }
 
     /// What an engine makes of it, and that it leaves nothing behind.
-    async fn transcribe(&self, engine: &dyn Engine, work: &Work) -> (Result<Summary, EngineError>, Kept) {
+    async fn transcribe(&self, engine: &dyn Engine, work: &TranscriptionTask) -> (Result<Summary, EngineError>, Kept) {
         let mut kept = Kept::default();
         let (_go, stop) = watch::channel(false);
         let summary = engine.transcribe(work, &mut kept, stop).await;

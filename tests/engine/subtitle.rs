@@ -1,6 +1,6 @@
 //! Transcripts as subtitles: read back by a parser that somebody else wrote, the times are the same to the millisecond.
 
-use dalston_engine::{Format, Layout, Segment, render};
+use dalston_engine::{SubtitleFormat, Layout, Segment, render};
 use proptest::prelude::*;
 use std::{num::NonZeroUsize, time::Duration};
 use subtp::{
@@ -8,7 +8,7 @@ use subtp::{
     vtt::{VttBlock, WebVtt},
 };
 
-fn write(format: Format, layout: Layout, segments: &[Segment]) -> String {
+fn write(format: SubtitleFormat, layout: Layout, segments: &[Segment]) -> String {
     let pieces = render(format, layout, segments.iter().cloned().map(Ok));
     let bytes: Vec<u8> = pieces.flat_map(|piece| piece.unwrap()).collect();
     String::from_utf8(bytes).unwrap()
@@ -73,9 +73,9 @@ proptest! {
         let spoken: Vec<&Segment> = segments.iter().filter(|segment| !segment.text.trim().is_empty()).collect();
         let layout = layout(line_length, lines);
         let whole: String = spoken.iter().flat_map(|one| one.text.split_whitespace()).collect();
-        for (format, arrow) in [(Format::Vtt, "-->"), (Format::Srt, "→")] {
+        for (format, arrow) in [(SubtitleFormat::Vtt, "-->"), (SubtitleFormat::Srt, "→")] {
             let text = write(format, layout, &segments);
-            let subtitles = if format == Format::Vtt { vtt(&text) } else { srt(&text) };
+            let subtitles = if format == SubtitleFormat::Vtt { vtt(&text) } else { srt(&text) };
             let starts: Vec<u128> = subtitles.iter().map(|one| one.0).collect();
             let ends: Vec<u128> = subtitles.iter().map(|one| one.1).collect();
             for segment in &spoken {
@@ -89,7 +89,7 @@ proptest! {
             // A cut may fall into an arrow.
             prop_assert_eq!(got.replace(arrow, "-->"), whole.clone());
         }
-        let text = write(Format::Txt, layout, &segments);
+        let text = write(SubtitleFormat::Txt, layout, &segments);
         prop_assert_eq!(text.split_whitespace().collect::<String>(), whole);
     }
 }
@@ -105,20 +105,20 @@ fn subtitles_are_as_players_want_them() {
     let srt = "1\n00:00:00,000 --> 00:00:01,235\na & b → <c>\n\n2\n01:00:00,000 --> 01:00:01,000\n\
         one two three four five six seven eight\nnine ten eleven twelve thirteen\n\n\
         3\n1000:00:00,000 --> 1000:00:01,000\nlate\n";
-    assert_eq!(write(Format::Srt, Format::Srt.layout(), &segments), srt);
+    assert_eq!(write(SubtitleFormat::Srt, SubtitleFormat::Srt.layout(), &segments), srt);
     let vtt = "WEBVTT\n\n00:00:00.000 --> 00:00:01.235\na &amp; b --&gt; &lt;c&gt;\n\n\
         01:00:00.000 --> 01:00:01.000\none two three four five six seven eight\nnine ten eleven twelve thirteen\n\n\
         1000:00:00.000 --> 1000:00:01.000\nlate\n";
-    assert_eq!(write(Format::Vtt, Format::Vtt.layout(), &segments), vtt);
+    assert_eq!(write(SubtitleFormat::Vtt, SubtitleFormat::Vtt.layout(), &segments), vtt);
     let text = "a & b --> <c> one two three four five six seven eight nine ten eleven twelve\nthirteen late\n";
-    assert_eq!(write(Format::Txt, Format::Txt.layout(), &segments), text);
-    assert_eq!(write(Format::Srt, Format::Srt.layout(), &segments[1..2]), "");
+    assert_eq!(write(SubtitleFormat::Txt, SubtitleFormat::Txt.layout(), &segments), text);
+    assert_eq!(write(SubtitleFormat::Srt, SubtitleFormat::Srt.layout(), &segments[1..2]), "");
 }
 
 #[test]
 fn what_is_too_long_for_a_subtitle_is_several_that_share_its_time() {
     let text = "aaaa bbbb cccc dddd";
-    let shared = srt(&write(Format::Srt, layout(10, 1), &[segment(10.0, 12.0, text)]));
+    let shared = srt(&write(SubtitleFormat::Srt, layout(10, 1), &[segment(10.0, 12.0, text)]));
     let lines = |line: &str| vec![line.to_owned()];
     assert_eq!(shared, [(10_000, 11_000, lines("aaaa bbbb")), (11_000, 12_000, lines("cccc dddd"))]);
 }

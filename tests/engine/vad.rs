@@ -1,7 +1,7 @@
 //! The built-in voice activity detection.
 
 use super::{Desk, Kept, vad};
-use dalston_engine::{DAY_IS_OVER, Engine, EngineError, Most};
+use dalston_engine::{DAY_IS_OVER, Engine, EngineError, AudioBound};
 use kit::wav;
 use tokio::sync::watch;
 
@@ -39,7 +39,7 @@ async fn silence_has_no_segments() {
 async fn it_stops_where_there_is_more_audio_than_it_may_take() {
     let desk = Desk::new(&wav::tone(4));
     let mut work = desk.work();
-    work.most = Most { seconds: 3.0, exceeded: DAY_IS_OVER };
+    work.most = AudioBound { seconds: 3.0, exceeded: DAY_IS_OVER };
     let (stopped, _) = desk.transcribe(&vad(), &work).await;
     assert!(matches!(stopped, Err(EngineError::Rejected(DAY_IS_OVER, _))), "{stopped:?}");
     work.most.seconds = 4.0;

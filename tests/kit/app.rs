@@ -6,16 +6,16 @@ use actix_web::{
     rt::{System, spawn},
     web::Data,
 };
-use dalston_auth::{Attempt, Caller, CreateKey, Ends, Need, Permit, Right};
+use dalston_auth::{AuthRequest, Caller, NewKey, KeyExpiry, Requirement, Permit, Right};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
-use dalston_gateway::{Gateway, Limits, Pace, listen};
+use dalston_gateway::{Gateway, ServerLimits, Pace, listen};
 use dalston_model::{Clock, Door, KeyScopes, ManualClock, OsEntropy, TenantId, Timestamp};
 use dalston_runtime::{OpenedStores, Overrides, Runtime, Settings, Timing};
 
 use dalston_store::FeedStore;
-use dalston_stream::{OwnWorker, Vad};
-use dalston_work::{MemoryStore, contract::Fixture};
+use dalston_stream::{BuiltinWorker, VadWorker};
+use dalston_work::{MemoryWorkStore, contract::WorkFixture};
 use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},
@@ -32,14 +32,14 @@ pub const MASTER: &str = "master-key-of-the-tests-0123456789abcdef";
 pub struct Start {
     settings: Vec<(&'static str, String)>,
     unset: Vec<&'static str>,
-    worker: Option<Arc<dyn OwnWorker>>,
+    worker: Option<Arc<dyn BuiltinWorker>>,
     feed: Option<Arc<Feed>>,
     engine: Option<Arc<dyn Engine>>,
     decoder: Option<DecoderProgram>,
     works: bool,
     pace: Pace,
-    limits: Limits,
-    fixture: Option<Fixture>,
+    limits: ServerLimits,
+    fixture: Option<WorkFixture>,
     clock: Option<Arc<ManualClock>>,
     registry: Arc<Registry>,
     timing: Timing,
@@ -63,7 +63,7 @@ pub struct App {
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
     ending: Option<watch::Sender<()>>,
-    _keep: Option<Fixture>,
+    _keep: Option<WorkFixture>,
 }
 
 impl Default for Start {
@@ -77,13 +77,13 @@ impl Default for Start {
             decoder: None,
             works: false,
             pace: Pace { window: PATIENCE, grace: PATIENCE, json: PATIENCE, ..Pace::default() },
-            limits: Limits {
+            limits: ServerLimits {
                 head: PATIENCE,
                 idle: PATIENCE,
                 linger: PATIENCE,
                 finish: Duration::from_secs(1),
                 workers: Some(1),
-                ..Limits::default()
+                ..ServerLimits::default()
             },
             fixture: None,
             clock: None,
@@ -114,7 +114,7 @@ impl Start {
 
     /// With a worker for streams in the place of the built-in one. Without any the built-in one has no room.
     #[must_use]
-    pub fn worker(self, worker: impl OwnWorker + 'static) -> Self {
+    pub fn worker(self, worker: impl BuiltinWorker + 'static) -> Self {
         Self { worker: Some(Arc::new(worker)), ..self }
     }
 
@@ -150,7 +150,7 @@ impl Start {
 
     /// With other limits of the server.
     #[must_use]
-    pub fn limits(self, change: impl FnOnce(Limits) -> Limits) -> Self {
+    pub fn limits(self, change: impl FnOnce(ServerLimits) -> ServerLimits) -> Self {
         Self { limits: change(self.limits), ..self }
     }
 
@@ -192,7 +192,7 @@ impl Start {
 
     /// On this store, with its clock and its counter.
     #[must_use]
-    pub fn on(self, fixture: Fixture) -> Self {
+    pub fn on(self, fixture: WorkFixture) -> Self {
         Self { fixture: Some(fixture), ..self }
     }
 
@@ -231,12 +231,12 @@ impl Start {
         };
         let opened = match &self.fixture {
             Some(fixture) => OpenedStores { store: fixture.store.clone(), limits: fixture.limits.clone() },
-            None => OpenedStores { store: Arc::new(MemoryStore::new(clock.clone())), limits: None },
+            None => OpenedStores { store: Arc::new(MemoryWorkStore::new(clock.clone())), limits: None },
         };
         let overrides = Overrides {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
-            worker: self.worker.unwrap_or_else(|| Arc::new(Vad)),
+            worker: self.worker.unwrap_or_else(|| Arc::new(VadWorker)),
             feed: self.feed.map(|feed| feed as Arc<dyn FeedStore>),
             decoder: Some(self.decoder.unwrap_or_else(|| DecoderProgram::at(program("dalston-gateway")))),
             engine: self.engine,
@@ -335,8 +335,8 @@ impl App {
     /// The caller that a client's key makes it, at a door without HTTP.
     pub async fn caller(&self, client: &Client) -> Caller {
         let secret = client.secret.as_ref().unwrap();
-        let attempt = Attempt { door: Door::Cli, ..Attempt::with_key(secret, None) };
-        self.runtime.gate.enter(attempt, Need::Caller).await.unwrap().caller().clone()
+        let attempt = AuthRequest { door: Door::Cli, ..AuthRequest::with_key(secret, None) };
+        self.runtime.gate.authenticate(attempt, Requirement::Caller).await.unwrap().caller().clone()
     }
 
     /// The holder of a new key with these scopes, in tenant `default`.
@@ -345,15 +345,15 @@ impl App {
     }
 
     /// The holder of a new key of a tenant, which is made if need be; `shape` may change what is asked for.
-    pub async fn key_of(&self, tenant: &str, scopes: &str, shape: impl FnOnce(CreateKey) -> CreateKey) -> Client {
+    pub async fn key_of(&self, tenant: &str, scopes: &str, shape: impl FnOnce(NewKey) -> NewKey) -> Client {
         let services = &self.runtime.services;
         services.tenants.ensure(&self.permit(tenant), tenant.parse().unwrap()).await.unwrap();
-        let ask = CreateKey {
+        let ask = NewKey {
             name: format!("{tenant} {scopes}").parse().unwrap(),
             description: None,
             scopes: scopes.parse::<KeyScopes>().unwrap(),
             rate_limit: None,
-            ends: Ends::Never,
+            ends: KeyExpiry::Never,
             metadata: dalston_model::Metadata::default(),
             tenant: None,
         };

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, Mark, StoreResult, Wakes};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, Checkpoint, StoreResult, ChangeNotifier};
 use dalston_work::SharedWorkStorage;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -33,12 +33,12 @@ pub struct Feed {
     fault: Sender<Fault>,
     held: Sender<bool>,
     doubt: Mutex<Duration>,
-    last: Mutex<Mark>,
+    last: Mutex<Checkpoint>,
 }
 
 /// Wake-ups, as long as there are any.
 struct Cut {
-    wakes: Box<dyn Wakes>,
+    wakes: Box<dyn ChangeNotifier>,
     fault: Receiver<Fault>,
 }
 
@@ -50,7 +50,7 @@ impl Feed {
             fault: Sender::new(Fault::None),
             held: Sender::new(false),
             doubt: Mutex::default(),
-            last: Mutex::new(Mark::START),
+            last: Mutex::new(Checkpoint::START),
         })
     }
 
@@ -79,11 +79,11 @@ impl Feed {
 
 #[async_trait]
 impl FeedStore for Feed {
-    async fn mark(&self) -> StoreResult<Mark> {
-        self.store.mark().await
+    async fn checkpoint(&self) -> StoreResult<Checkpoint> {
+        self.store.checkpoint().await
     }
 
-    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
+    async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult> {
         let before = std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), *after);
         let fault = *self.fault.borrow();
         match fault {
@@ -97,7 +97,7 @@ impl FeedStore for Feed {
                 self.hold(fault).await;
                 heard
             }
-            Fault::Old => Ok(Heard::Changes { changes: Vec::new(), mark: *after }),
+            Fault::Old => Ok(ChangesResult::Changes { changes: Vec::new(), mark: *after }),
             Fault::Doubled => self.store.key_changes(&before, limit).await,
         }
     }
@@ -110,10 +110,10 @@ impl FeedStore for Feed {
         self.store.now().await
     }
 
-    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+    async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>> {
         let mut fault = self.fault.subscribe();
         let _ = fault.wait_for(|fault| *fault != Fault::Cut).await;
-        Ok(Box::new(Cut { wakes: self.store.wakes().await?, fault }))
+        Ok(Box::new(Cut { wakes: self.store.notifier().await?, fault }))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
@@ -130,7 +130,7 @@ impl FeedStore for Feed {
 }
 
 #[async_trait]
-impl Wakes for Cut {
+impl ChangeNotifier for Cut {
     async fn next(&mut self) -> StoreResult<()> {
         let woken = self.wakes.next().await;
         let _ = self.fault.wait_for(|fault| matches!(fault, Fault::None | Fault::Doubled)).await;

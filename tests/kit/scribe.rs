@@ -1,7 +1,7 @@
 //! An engine that does what the test says, turn by turn.
 
 use async_trait::async_trait;
-use dalston_engine::{Engine, EngineError, Segment, Sink, Stop, Summary, Word, Work};
+use dalston_engine::{Engine, EngineError, Segment, Sink, StopFlag, Summary, Word, TranscriptionTask};
 use dalston_model::{Clock, SystemClock};
 use std::{
     collections::VecDeque,
@@ -37,7 +37,7 @@ pub enum Turn {
 pub struct Scribe {
     turns: Mutex<VecDeque<Turn>>,
     always: Turn,
-    heard: Mutex<Vec<Work>>,
+    heard: Mutex<Vec<TranscriptionTask>>,
     asked: Mutex<Vec<Duration>>,
     stopped: AtomicUsize,
     go_on: Semaphore,
@@ -57,7 +57,7 @@ impl Scribe {
     }
 
     /// What it was asked to do so far, in order.
-    pub fn heard(&self) -> Vec<Work> {
+    pub fn heard(&self) -> Vec<TranscriptionTask> {
         self.heards().clone()
     }
 
@@ -81,7 +81,7 @@ impl Scribe {
         self.go_on.add_permits(attempts);
     }
 
-    fn heards(&self) -> MutexGuard<'_, Vec<Work>> {
+    fn heards(&self) -> MutexGuard<'_, Vec<TranscriptionTask>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -100,7 +100,7 @@ impl Engine for Scribe {
         vec!["scribe-1".to_owned()]
     }
 
-    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
+    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(SystemClock.monotonic());
         assert!(fs::metadata(&work.audio)?.len() > 44, "there is no audio");
         self.heards().push(work.clone());

@@ -1,6 +1,6 @@
 //! Workers of streams that hear and answer, so that a stream can be open.
 
-use dalston_stream::{ClientFrame, OwnWorker, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
+use dalston_stream::{ClientFrame, BuiltinWorker, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
 use dalston_work::SessionId;
 use serde_json::json;
 use std::sync::{
@@ -11,7 +11,7 @@ use std::sync::{
 /// Always has room; answers each frame of audio with its length, and `end` with `session.end`.
 pub struct Echo;
 
-impl OwnWorker for Echo {
+impl BuiltinWorker for Echo {
     fn serve(&self, session: SessionId, _: &StreamConfig) -> WorkerLink {
         let (link, WorkerEnd { mut heard, say }) = WorkerLink::pair();
         tokio::spawn(async move {
@@ -41,7 +41,7 @@ pub struct Flood {
     pub said: Arc<AtomicU64>,
 }
 
-impl OwnWorker for Flood {
+impl BuiltinWorker for Flood {
     fn serve(&self, _: SessionId, _: &StreamConfig) -> WorkerLink {
         let (link, WorkerEnd { heard, say }) = WorkerLink::pair();
         let said = self.said.clone();

@@ -66,7 +66,7 @@ async fn a_notification_or_an_answer_is_taken_and_runs_nothing() {
     let store = fixture.store.clone();
     let app = Start::default().on(fixture).start().await;
     let admin = app.key("admin").await;
-    let before = store.mark().await.unwrap().seq;
+    let before = store.checkpoint().await.unwrap().seq;
     for message in [
         json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
         json!({"jsonrpc": "2.0", "method": "no/such"}),
@@ -77,7 +77,7 @@ async fn a_notification_or_an_answer_is_taken_and_runs_nothing() {
         let answer = admin.post("/mcp", message.clone()).await;
         assert_eq!((answer.code(), answer.text.as_str()), (202, ""), "MCP-04 {message}");
     }
-    assert_eq!(store.mark().await.unwrap().seq, before, "MCP-07 a notification never runs a tool");
+    assert_eq!(store.checkpoint().await.unwrap().seq, before, "MCP-07 a notification never runs a tool");
 }
 
 #[tokio::test]

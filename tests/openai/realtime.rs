@@ -2,8 +2,8 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_model::{Day, TenantId};
-use dalston_stream::{ClientFrame, OwnWorker, StreamConfig, Vad, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
-use dalston_work::{Account, Amount, Metered, SessionId, Subject};
+use dalston_stream::{ClientFrame, BuiltinWorker, StreamConfig, VadWorker, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
+use dalston_work::{UsageAccount, AudioAmount, UsageSource, SessionId, QuotaOwner};
 use kit::{
     app::{App, Start},
     log,
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Default)]
 pub(super) struct Scribe(Arc<Mutex<Vec<String>>>);
 
-impl OwnWorker for Scribe {
+impl BuiltinWorker for Scribe {
     fn serve(&self, _: SessionId, config: &StreamConfig) -> WorkerLink {
         let StreamConfig { language, model, encoding, sample_rate } = config;
         self.0.lock().unwrap().push(format!("{language} {model} {} {sample_rate}", encoding.as_str()));
@@ -66,7 +66,7 @@ async fn begun(app: &App, query: &str, headers: &[(&str, &str)]) -> (Value, Sock
     (socket.hear().await, socket)
 }
 
-async fn open(worker: impl OwnWorker + 'static) -> (App, Socket) {
+async fn open(worker: impl BuiltinWorker + 'static) -> (App, Socket) {
     let app = Start::default().worker(worker).start().await;
     let (created, socket) = begun(&app, "", &[]).await;
     assert_eq!(created["type"], "session.created");
@@ -288,7 +288,7 @@ async fn a_session_is_updated_in_either_names_and_before_audio_the_format_too() 
 
 #[tokio::test]
 async fn the_built_in_worker_finds_speech_and_says_that_no_transcript_comes() {
-    let (_app, mut socket) = open(Vad).await;
+    let (_app, mut socket) = open(VadWorker).await;
     let (wav, times) = wav::spoken();
     // 22,050 samples a second, taken for 24,000: a little faster and higher.
     for piece in wav[44..].chunks(9_600) {
@@ -400,8 +400,8 @@ async fn a_session_that_no_worker_can_change_to_is_settled_once() {
     let about = json!({"url": worker.url, "capacity": 4, "models": ["fast"]});
     client.put("/v1/workers/only", about).await.expect(200);
     let (tenant, day) = (TenantId::default(), Day::of(app.clock_now()));
-    let account = Account { tenant: tenant.clone(), key: client.id, day, of: Metered::Streams };
-    store.reserve_audio(&account, Amount::Whole(20_000)).await.unwrap();
+    let account = UsageAccount { tenant: tenant.clone(), key: client.id, day, of: UsageSource::Streams };
+    store.reserve_audio(&account, AudioAmount::Whole(20_000)).await.unwrap();
 
     let bearer = format!("Bearer {}", client.secret.as_ref().unwrap());
     let mut socket = Socket::at(app.address, REALTIME, &[("authorization", &bearer)]).await.unwrap();
@@ -413,6 +413,6 @@ async fn a_session_that_no_worker_can_change_to_is_settled_once() {
     assert_eq!(socket.closed().await.0, 1013);
     eventually("it is over", async || app.runtime.services.streams.count(&tenant) == 0).await;
     app.runtime.run_upkeep_once().await;
-    let metered = store.metered(&Subject::Tenant(tenant.clone()), day).await.unwrap();
+    let metered = store.metered(&QuotaOwner::Tenant(tenant.clone()), day).await.unwrap();
     assert_eq!(metered[0].streams_ms, 20_000, "what was reserved for it is given back once");
 }

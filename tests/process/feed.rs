@@ -1,7 +1,7 @@
 //! A node that hears badly of what others change: an answer from memory is never older than the bound, whatever is lost,
 //! late, or told twice.
 
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -35,8 +35,8 @@ struct Revoked {
 }
 
 impl Nodes {
-    async fn start(fixture: Fixture) -> Self {
-        let other = Fixture { store: fixture.other_node().await, ..stores::shared(&fixture) };
+    async fn start(fixture: WorkFixture) -> Self {
+        let other = WorkFixture { store: fixture.other_node().await, ..stores::shared(&fixture) };
         let feed = Feed::new(other.store.clone());
         let there = Start::default().feed(feed.clone()).on(other).start().await;
         let here = Start::default().on(fixture).start().await;

@@ -3,9 +3,9 @@
 use dalston_model::{ManualClock, Timestamp};
 use dalston_runtime::{OpenedStores, Overrides, Runtime, Settings, Shown};
 use dalston_store::KeyStorage;
-use dalston_store::NoteStore as _;
+use dalston_store::KvStore as _;
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
-use dalston_work::MemoryStore;
+use dalston_work::MemoryWorkStore;
 use kit::{
     log,
     patience::PATIENCE,
@@ -74,7 +74,7 @@ async fn locked(launch: &Launch) -> SqliteConnection {
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     let store = SqliteStore::open_with_work(&options, clock).await.unwrap();
     // What an earlier start wrote before it came to the key.
-    store.put_note("pepper", None, "none", Duration::from_hours(24 * 366 * 100)).await.unwrap();
+    store.put_entry("pepper", None, "none", Duration::from_hours(24 * 366 * 100)).await.unwrap();
     store.close().await;
     let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
@@ -126,7 +126,7 @@ async fn parts(folder: &Path) -> (Settings, Runtime) {
     let data = folder.to_str().unwrap().to_owned();
     let mut settings = Settings::read(&|variable| (variable == "DALSTON_DATA_DIR").then(|| data.clone())).unwrap();
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-    let opened = OpenedStores { store: Arc::new(MemoryStore::new(clock.clone())), limits: None };
+    let opened = OpenedStores { store: Arc::new(MemoryWorkStore::new(clock.clone())), limits: None };
     let overrides = Overrides { clock, ..Overrides::default() };
     let runtime = Runtime::assemble(&mut settings, overrides, opened).await.unwrap();
     (settings, runtime)

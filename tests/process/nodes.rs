@@ -1,8 +1,8 @@
 //! Two gateways on one store: what one is told, the other knows.
 
-use dalston_auth::CreateKey;
+use dalston_auth::NewKey;
 use dalston_model::{Clock, RateLimit};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -21,8 +21,8 @@ struct Nodes {
 }
 
 impl Nodes {
-    async fn start(fixture: Fixture) -> Self {
-        let other = Fixture {
+    async fn start(fixture: WorkFixture) -> Self {
+        let other = WorkFixture {
             store: fixture.store.clone(),
             limits: fixture.limits.clone(),
             clock: fixture.clock.clone(),
@@ -137,7 +137,7 @@ async fn a_job_of_one_node_is_listed_on_the_other(nodes: Nodes) {
 }
 
 async fn a_limit_holds_over_all_nodes(nodes: Nodes) {
-    let limit = |ask| CreateKey { rate_limit: RateLimit::new(6).ok(), ..ask };
+    let limit = |ask| NewKey { rate_limit: RateLimit::new(6).ok(), ..ask };
     let here = nodes.here.key_of("default", "realtime", limit).await;
     let there = nodes.elsewhere(&here);
     let mut admitted = 0;

@@ -1,7 +1,7 @@
 //! Minutes that a server counted while its clock was ahead: they hold nobody for longer than a window.
 
 use dalston_model::{Clock, KeyId, NodeId, OsEntropy, RateLimit, SystemClock};
-use dalston_store::{Alone, LimitStore};
+use dalston_store::{LocalAdmissions, LimitStore};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::servers::{postgres_url, redis_url};
@@ -29,7 +29,7 @@ async fn use_up(limits: &dyn LimitStore) -> KeyId {
     for _ in 1..LIMIT {
         assert!(limits.take(key, limit).await.unwrap().admitted);
     }
-    let alone = Alone { second: 1, age: 0, units: 1 };
+    let alone = LocalAdmissions { second: 1, age: 0, units: 1 };
     limits.report(key, NodeId::new(now, &OsEntropy).unwrap(), &[alone]).await.unwrap();
     key
 }

@@ -3,11 +3,11 @@
 
 use dalston_auth::{Digester, KeyFormat};
 use dalston_model::{AuditHash, AuditRecord, Day, KeyState, ManualClock, PageRequest, Timestamp};
-use dalston_store::{Heard, Mark};
+use dalston_store::{ChangesResult, Checkpoint};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
-use dalston_work::{JobStatus, LeaseJobs, QuotaKind, SharedWorkStorage, Subject, WorkStorage};
+use dalston_work::{JobStatus, JobLeaseRequest, QuotaKind, SharedWorkStorage, QuotaOwner, WorkStorage};
 use kit::{
     patience::PATIENCE,
     servers::{postgres_url, redis_url},
@@ -69,11 +69,11 @@ async fn goes_on(store: &dyn WorkStorage, known: &Known) {
     assert!(usage.usage_count >= 4, "{usage:?}");
     assert_eq!(store.tenants(&PageRequest::default()).await.unwrap().items.len(), 2);
     assert_eq!(store.retention(&[acme.clone(), default.clone()]).await, Ok(vec![Some(7), None]));
-    let quota = store.quota(&Subject::Key(default.clone(), full.id)).await.unwrap();
+    let quota = store.quota(&QuotaOwner::Key(default.clone(), full.id)).await.unwrap();
     assert_eq!(quota.limits().collect::<Vec<_>>(), [(QuotaKind::Seconds, 3600), (QuotaKind::Jobs, 5)]);
-    let quota = store.quota(&Subject::Tenant(acme.clone())).await.unwrap();
+    let quota = store.quota(&QuotaOwner::Tenant(acme.clone())).await.unwrap();
     assert_eq!(quota.limits().collect::<Vec<_>>(), [(QuotaKind::Seconds, 7200), (QuotaKind::Streams, 9)]);
-    assert!(!store.metered(&Subject::Tenant(default.clone()), Day::from_number(0)).await.unwrap().is_empty());
+    assert!(!store.metered(&QuotaOwner::Tenant(default.clone()), Day::from_number(0)).await.unwrap().is_empty());
 
     let job = store.job(&default, known.parsed("/job")).await.unwrap().unwrap();
     assert_eq!(
@@ -93,7 +93,7 @@ async fn goes_on(store: &dyn WorkStorage, known: &Known) {
         previous = record.link(previous);
     }
     assert!(records.len() > 20);
-    let Heard::Changes { changes, mark } = store.key_changes(&Mark::START, 1_000).await.unwrap() else { panic!() };
+    let ChangesResult::Changes { changes, mark } = store.key_changes(&Checkpoint::START, 1_000).await.unwrap() else { panic!() };
     assert_eq!((changes.len(), mark.link), (8, Some(previous)));
 
     // And what is done from now on stands behind it.
@@ -111,14 +111,14 @@ async fn goes_on(store: &dyn WorkStorage, known: &Known) {
         completed_at: None,
         ..job
     };
-    assert_eq!(store.insert_job(&again, None, &entry).await, Ok(dalston_work::InsertJob::Inserted));
-    let ask = LeaseJobs { limit: 9, per_tenant: 9, but: Vec::new(), ttl: Duration::from_mins(1) };
+    assert_eq!(store.insert_job(&again, None, &entry).await, Ok(dalston_work::InsertJobOutcome::Inserted));
+    let ask = JobLeaseRequest { limit: 9, per_tenant: 9, but: Vec::new(), ttl: Duration::from_mins(1) };
     assert_eq!(store.lease_jobs(&ask).await.unwrap().len(), 1);
     let patch = dalston_model::KeyPatch { enabled: Some(false), ..dalston_model::KeyPatch::default() };
-    let guard = dalston_store::Guard { at: now, within: None, keep_admin: true };
+    let guard = dalston_store::UpdatePrecondition { at: now, within: None, keep_admin: true };
     let changed = store.update_key(&default, full.id, &patch, &guard, &entry).await.unwrap();
     assert!(
-        matches!(changed, dalston_store::ChangeKey::Changed(used) if !used.key.enabled && used.last_used_at.is_some())
+        matches!(changed, dalston_store::UpdateKeyOutcome::Changed(used) if !used.key.enabled && used.last_used_at.is_some())
     );
     let last: Vec<AuditRecord> = store.audit_after(records.last().unwrap().seq, 10).await.unwrap();
     assert_eq!(last[0].hash, Some(last[0].link(previous)));

@@ -5,7 +5,7 @@ use dalston_model::{
     Action, Actor, AuditEntry, Clock, Door, KeyAction, KeyId, PageRequest, RateLimit, Source, SystemClock, Target,
     Tenant, TenantId,
 };
-use dalston_store::{FeedStore, Guard, Heard, KeyStorage, LimitStore, Mark, RevokeKey, StoreError};
+use dalston_store::{FeedStore, UpdatePrecondition, ChangesResult, KeyStorage, LimitStore, Checkpoint, RevokeKeyOutcome, StoreError};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use dalston_work::WorkStorage;
@@ -44,10 +44,10 @@ async fn write(store: &dyn WorkStorage, id: &str) -> Result<bool, StoreError> {
 }
 
 async fn revoke(store: &dyn WorkStorage, id: KeyId) {
-    let guard = Guard { at: SystemClock.now(), within: None, keep_admin: false };
+    let guard = UpdatePrecondition { at: SystemClock.now(), within: None, keep_admin: false };
     let entry = entry(KeyAction::KEY_REVOKED, Target::key(id));
     let done = store.revoke_key(&TenantId::default(), id, &guard, &entry).await;
-    assert_eq!(done, Ok(RevokeKey::Revoked));
+    assert_eq!(done, Ok(RevokeKeyOutcome::Revoked));
 }
 
 /// Whether the store says that the key lives.
@@ -56,9 +56,9 @@ async fn is_live(store: &dyn WorkStorage, id: KeyId) -> Result<bool, StoreError>
 }
 
 /// The store uses all of its connections: the pool's, the shared line, and one that listens.
-async fn busy(store: &dyn WorkStorage) -> Mark {
+async fn busy(store: &dyn WorkStorage) -> Checkpoint {
     let page = PageRequest::default();
-    let (one, two, three) = tokio::join!(store.mark(), store.mark(), store.tenants(&page));
+    let (one, two, three) = tokio::join!(store.checkpoint(), store.checkpoint(), store.tenants(&page));
     assert_eq!(one, two);
     three.unwrap();
     one.unwrap()
@@ -69,10 +69,10 @@ fn is_outage<T>(answer: &Result<T, StoreError>) -> bool {
 }
 
 /// What changed after the mark, as soon as the store hears of the key.
-async fn hears(store: &dyn WorkStorage, mark: Mark, id: KeyId) {
+async fn hears(store: &dyn WorkStorage, mark: Checkpoint, id: KeyId) {
     eventually("the store hears of the key", async || match store.key_changes(&mark, 100).await {
-        Ok(Heard::Changes { changes, .. }) => changes.iter().any(|change| change.key.id == id),
-        Ok(Heard::Diverged(_)) => panic!("it is the same record"),
+        Ok(ChangesResult::Changes { changes, .. }) => changes.iter().any(|change| change.key.id == id),
+        Ok(ChangesResult::Diverged(_)) => panic!("it is the same record"),
         Err(StoreError::Unavailable(_)) => false,
         Err(error) => panic!("{error}"),
     })
@@ -90,7 +90,7 @@ async fn a_demoted_redis_takes_no_call_away_from_the_new_one() {
         assert_eq!(write(&store, &format!("before-{round}")).await, Ok(true));
         assert!(store.take(key, RateLimit::new(60).unwrap()).await.unwrap().admitted);
         busy(&store).await;
-        let mut wakes = store.wakes().await.unwrap();
+        let mut wakes = store.notifier().await.unwrap();
         let (old, new) = from;
         new.leads().await;
         line.leads_to(&new.host());
@@ -120,7 +120,7 @@ async fn a_demoted_redis_that_hears_nothing_more_says_nothing_about_keys() {
     // The address still leads to the old one: an outage, and neither an answer nor a judgement.
     assert!(is_outage(&store.key_changes(&mark, 100).await));
     assert!(is_outage(&is_live(&store, id).await));
-    assert!(is_outage(&store.mark().await));
+    assert!(is_outage(&store.checkpoint().await));
     assert!(is_outage(&store.probe().await));
     line.leads_to(&two.host());
     assert_eq!(is_live(&store, id).await, Ok(false));
@@ -153,7 +153,7 @@ async fn is_in_doubt_while_the_address_leads_nowhere(store: &dyn WorkStorage, li
     line.leads_to(&nowhere.local_addr().unwrap().to_string());
     let often = Duration::from_millis(10);
     let grows = async || {
-        assert!(matches!(store.key_changes(&mark, 100).await, Ok(Heard::Changes { .. })), "it answers as before");
+        assert!(matches!(store.key_changes(&mark, 100).await, Ok(ChangesResult::Changes { .. })), "it answers as before");
         store.doubt(often) > 50 * often
     };
     eventually("it was not seen for longer and longer", grows).await;
@@ -228,7 +228,7 @@ async fn a_postgres_that_stays_a_primary_is_left_when_the_address_moves() {
     let store = postgres(&line.url(&url)).await;
     let id = change(&store).await;
     let mark = busy(&store).await;
-    let mut wakes = store.wakes().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     eventually("the standby has it", async || {
         let database = url.rsplit_once('/').unwrap().1;
         two.count(database, "SELECT count(*) FROM keys").await == 1

@@ -2,7 +2,7 @@
 
 use super::wakes::change;
 use dalston_model::TenantId;
-use dalston_store::{FeedStore, KeyStorage, NoteStore, StoreError, TenantStore};
+use dalston_store::{FeedStore, KeyStorage, KvStore, StoreError, TenantStore};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::servers::{PgBouncer, Postgres};
 use std::time::Duration;
@@ -60,11 +60,11 @@ async fn a_pooler_that_keeps_sessions_whole_takes_nothing_away() {
     let nodes = nodes.join_all().await;
     check(&server, &url).await;
     let (one, two) = (&nodes[0], &nodes[1]);
-    let mut wakes = two.wakes().await.unwrap();
+    let mut wakes = two.notifier().await.unwrap();
     change(one).await;
     assert_eq!(timeout(DEADLINE, wakes.next()).await.unwrap(), Ok(()));
     // One statement, without a transaction around it.
-    assert_eq!(one.put_note("note", None, "text", DEADLINE).await, Ok(true));
+    assert_eq!(one.put_entry("note", None, "text", DEADLINE).await, Ok(true));
     assert!(two.tenant(&TenantId::default()).await.unwrap().is_some());
     assert_eq!(one.probe().await, Ok(()));
 }
@@ -75,7 +75,7 @@ async fn settings_hold_without_a_pooler_too() {
     let store = connect(&url).await.unwrap();
     check(&server, &url).await;
     change(&store).await;
-    assert_eq!(store.put_note("note", None, "text", DEADLINE).await, Ok(true));
+    assert_eq!(store.put_entry("note", None, "text", DEADLINE).await, Ok(true));
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@
 use dalston_model::{
     Actor, Clock, Cursor, Day, KeyAction, PageLimit, PageRequest, Start, SystemClock, TenantId, Timestamp,
 };
-use dalston_store::{AuditQuery, FeedStore, KeyStore, Mark, TenantStore};
+use dalston_store::{AuditQuery, FeedStore, KeyStore, Checkpoint, TenantStore};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use dalston_work::{JobStatus, JobStore, LeaseJobs, MeterStore, QueueStore, SessionStore, Subject, WebhookStore};
+use dalston_work::{JobStatus, JobStore, JobLeaseRequest, MeterStore, QueueStore, SessionStore, QuotaOwner, WebhookStore};
 use kit::{patience::PATIENCE, servers::postgres_url};
 use sqlx::{Connection, PgConnection};
 use std::{
@@ -117,7 +117,7 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
     // The first call of each lot takes what there is.
     let now = SystemClock.now();
     for limit in [1, 2] {
-        let ask = LeaseJobs { limit, per_tenant: 1_000, but: Vec::new(), ttl: Duration::from_secs(9) };
+        let ask = JobLeaseRequest { limit, per_tenant: 1_000, but: Vec::new(), ttl: Duration::from_secs(9) };
         assert_eq!(store.lease_jobs(&ask).await.unwrap().len(), usize::try_from(limit).unwrap());
         expect_of("jobs", "jobs_pending");
         store.reclaim_jobs(3, "it", now, limit).await.unwrap();
@@ -135,11 +135,11 @@ async fn lists_use_their_indexes(plan_cache_mode: &str) {
         expect_of("deliveries", "deliveries_ended");
         store.session_count(&tenant).await.unwrap();
         expect_of("sessions", "sessions_of_tenant");
-        store.metered(&Subject::Tenant(tenant.clone()), Day::of(now)).await.unwrap();
+        store.metered(&QuotaOwner::Tenant(tenant.clone()), Day::of(now)).await.unwrap();
         expect_of("meter", "meter_pkey");
     }
     for (table, index) in [("keys", "keys_changed_key"), ("audit", "audit_pkey")] {
-        store.key_changes(&Mark { seq: 5_500, link: None }, 100).await.unwrap();
+        store.key_changes(&Checkpoint { seq: 5_500, link: None }, 100).await.unwrap();
         expect_of(table, index);
     }
     store.audit_after(5_500, 100).await.unwrap();

@@ -2,7 +2,7 @@
 
 use dalston_model::{ManualClock, Timestamp};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -21,7 +21,7 @@ async fn start() -> (App, Client, PgConnection) {
     let (url, clock) = (postgres_url().await, ManualClock::new(Timestamp::from_secs(1_767_225_600)));
     let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 4 };
     let store = Arc::new(PostgresStore::connect_with_work(&options, Some(clock.clone())).await.unwrap());
-    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
+    let fixture = WorkFixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let admin = app.key("admin").await;
     let mut server = PgConnection::connect(&url).await.unwrap();

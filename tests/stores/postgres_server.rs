@@ -5,7 +5,7 @@ use dalston_model::{
     Target, Tenant, TenantId,
 };
 use dalston_store::{
-    AuditQuery, FeedStore, KeyLookup, KeyStorage, LimitStore, NoteStore, PoolFigures, StoreError, TenantStore,
+    AuditQuery, FeedStore, KeyLookup, KeyStorage, LimitStore, KvStore, PoolStats, StoreError, TenantStore,
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::{
@@ -69,7 +69,7 @@ async fn several_nodes_start_at_once_on_an_empty_database() {
     let tenants = nodes.join_all().await;
     assert!(tenants.iter().all(|tenant| *tenant == tenants[0]));
     assert!(change(&store(&url).await, "acme").await.unwrap());
-    assert_eq!(store(&url).await.mark().await.unwrap().seq, 1, "another start changes nothing");
+    assert_eq!(store(&url).await.checkpoint().await.unwrap().seq, 1, "another start changes nothing");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_restarted_server_is_found_again_with_all_that_was_acknowledged() {
         assert_eq!(read(&store).await, Ok(()));
         assert_eq!(change(&store, tenant).await, Ok(false), "it is there");
     }
-    assert_eq!(store.mark().await.unwrap().seq, 3);
+    assert_eq!(store.checkpoint().await.unwrap().seq, 3);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_change_that_cannot_begin_ends_in_time_and_leaves_nothing() {
     assert!(is_outage(change(&store, "acme").await));
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(change(&store, "acme").await, Ok(true));
-    assert_eq!(store.mark().await.unwrap().seq, 1);
+    assert_eq!(store.checkpoint().await.unwrap().seq, 1);
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn lapsed_notes_do_not_pile_up() {
     let url = postgres_url().await;
     let store = store(&url).await;
     for number in 0..20 {
-        assert!(store.put_note(&number.to_string(), None, "text", Duration::ZERO).await.unwrap());
+        assert!(store.put_entry(&number.to_string(), None, "text", Duration::ZERO).await.unwrap());
     }
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM notes").fetch_one(&mut connection).await.unwrap();
@@ -256,6 +256,6 @@ async fn lapsed_notes_do_not_pile_up() {
 #[tokio::test]
 async fn the_pool_counts_its_connections() {
     let store = store(&postgres_url().await).await;
-    let PoolFigures { open, idle, max } = store.pool().unwrap();
+    let PoolStats { open, idle, max } = store.pool().unwrap();
     assert!(idle <= open && open <= max && max == 4 && open > 0, "{open} {idle} {max}");
 }

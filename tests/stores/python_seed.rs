@@ -6,8 +6,8 @@ use dalston_model::{
     Timestamp, UsageStep,
 };
 use dalston_store::{
-    ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, Overlap,
-    RevokeKey, RotateKey, Rotation, TenantStore, UsageStore,
+    UpdateKeyOutcome, FeedStore, UpdatePrecondition, ChangesResult, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, Overlap,
+    RevokeKeyOutcome, RotateKeyOutcome, Rotation, TenantStore, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{patience::PATIENCE, servers::redis_url};
@@ -86,8 +86,8 @@ impl Ours {
         AuditEntry { time: self.clock.now(), tenant, source, action, target, detail: json!({}) }
     }
 
-    fn guard(&self) -> Guard {
-        Guard { at: self.clock.now(), within: None, keep_admin: false }
+    fn guard(&self) -> UpdatePrecondition {
+        UpdatePrecondition { at: self.clock.now(), within: None, keep_admin: false }
     }
 
     /// What the key behind a secret is; `None` when there is none, or the secret itself has ended.
@@ -107,16 +107,16 @@ impl Ours {
         page.items.iter().map(|used| used.key.id.to_string()).collect()
     }
 
-    async fn revoke(&self, id: KeyId, guard: &Guard) -> RevokeKey {
+    async fn revoke(&self, id: KeyId, guard: &UpdatePrecondition) -> RevokeKeyOutcome {
         self.store.revoke_key(&self.tenant, id, guard, &self.entry(KeyAction::KEY_REVOKED, id)).await.unwrap()
     }
 
-    pub(super) async fn update(&self, id: KeyId, patch: &KeyPatch) -> ChangeKey {
+    pub(super) async fn update(&self, id: KeyId, patch: &KeyPatch) -> UpdateKeyOutcome {
         let entry = self.entry(KeyAction::KEY_UPDATED, id);
         self.store.update_key(&self.tenant, id, patch, &self.guard(), &entry).await.unwrap()
     }
 
-    pub(super) async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKey {
+    pub(super) async fn rotate(&self, id: KeyId, secret: &str, overlap: Duration) -> RotateKeyOutcome {
         let overlap = Overlap { length: overlap, end_running: false };
         let rotation = Rotation { digest: digest(secret), prefix: secret.chars().take(10).collect(), overlap };
         let entry = self.entry(KeyAction::KEY_ROTATED, id);
@@ -124,7 +124,7 @@ impl Ours {
     }
 
     /// A key with everything that the Python gateway does not know.
-    fn new_key(&self, secret: &str) -> NewKey {
+    fn new_key(&self, secret: &str) -> KeyToInsert {
         let metadata = json!({"list": [], "large": u64::MAX}).as_object().unwrap().clone();
         let key = Key {
             id: KeyId::new(self.clock.now(), &OsEntropy).unwrap(),
@@ -141,13 +141,13 @@ impl Ours {
             revoked_at: None,
             metadata: Metadata::new(metadata).unwrap(),
         };
-        NewKey { key, digest: digest(secret) }
+        KeyToInsert { key, digest: digest(secret) }
     }
 
     async fn insert(&self, secret: &str) -> Key {
         let new = self.new_key(secret);
         let entry = self.entry(KeyAction::KEY_CREATED, new.key.id);
-        assert_eq!(self.store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
+        assert_eq!(self.store.insert_key(&new, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
         new.key
     }
 }
@@ -199,13 +199,13 @@ async fn a_key_of_the_python_gateway_is_changed_rotated_and_revoked_here() {
     let (mut python, ours) = both().await;
     let (old, id) = python.create("x", &["jobs:read"]).await;
     let patch = KeyPatch { name: Some("renamed".parse().unwrap()), ..KeyPatch::default() };
-    assert!(matches!(ours.update(id, &patch).await, ChangeKey::Changed(_)));
+    assert!(matches!(ours.update(id, &patch).await, UpdateKeyOutcome::Changed(_)));
     assert_eq!(python.call(json!(["validate", old])).await["name"], "renamed");
     let new = secret("n");
-    assert!(matches!(ours.rotate(id, &new, Duration::ZERO).await, RotateKey::Rotated { .. }));
+    assert!(matches!(ours.rotate(id, &new, Duration::ZERO).await, RotateKeyOutcome::Rotated { .. }));
     assert!(!python.accepts(&old).await && python.accepts(&new).await);
     assert_eq!((ours.state(&old).await, ours.state(&new).await), (None, Some(KeyState::Active)));
-    assert_eq!(ours.revoke(id, &ours.guard()).await, RevokeKey::Revoked);
+    assert_eq!(ours.revoke(id, &ours.guard()).await, RevokeKeyOutcome::Revoked);
     assert!(!python.accepts(&new).await && python.listed().await.is_empty());
 }
 
@@ -229,22 +229,22 @@ async fn a_key_of_ours_is_accepted_by_the_python_gateway_and_loses_nothing_there
 #[tokio::test]
 async fn what_the_python_gateway_does_is_seen_at_once_and_heard_when_we_look_at_the_key() {
     let (mut python, ours) = both().await;
-    let mut wakes = ours.store.wakes().await.unwrap();
-    let mark = ours.store.mark().await.unwrap();
+    let mut wakes = ours.store.notifier().await.unwrap();
+    let mark = ours.store.checkpoint().await.unwrap();
     let (secret, id) = python.create("x", &["jobs:read"]).await;
     assert_eq!(ours.state(&secret).await, Some(KeyState::Active));
-    assert_eq!(ours.store.mark().await, Ok(mark), "it does not number its changes");
+    assert_eq!(ours.store.checkpoint().await, Ok(mark), "it does not number its changes");
     ours.get(id).await.unwrap();
     wakes.next().await.unwrap();
-    let taken_over = ours.store.mark().await.unwrap();
+    let taken_over = ours.store.checkpoint().await.unwrap();
     assert_eq!(taken_over.seq, mark.seq + 1);
     assert_eq!(python.call(json!(["revoke", id.to_string()])).await, true);
     assert!(matches!(ours.state(&secret).await, Some(KeyState::Revoked { .. })));
-    assert_eq!(ours.store.mark().await, Ok(taken_over));
+    assert_eq!(ours.store.checkpoint().await, Ok(taken_over));
     ours.get(id).await.unwrap();
     wakes.next().await.unwrap();
     let heard = ours.store.key_changes(&taken_over, 10).await.unwrap();
-    let Heard::Changes { changes, .. } = heard else { panic!("{heard:?}") };
+    let ChangesResult::Changes { changes, .. } = heard else { panic!("{heard:?}") };
     assert_eq!(changes.len(), 1);
     assert!(changes[0].key.id == id && changes[0].key.revoked_at.is_some());
 }
@@ -259,9 +259,9 @@ async fn a_key_that_the_python_gateway_revokes_is_revoked_here() {
     assert!(ours.listed(false).await.is_empty());
     assert_eq!(ours.listed(true).await, [key.id.to_string()]);
     let at = ours.get(key.id).await.unwrap().revoked_at.unwrap();
-    assert_eq!(ours.revoke(key.id, &ours.guard()).await, RevokeKey::AlreadyRevoked(at));
+    assert_eq!(ours.revoke(key.id, &ours.guard()).await, RevokeKeyOutcome::AlreadyRevoked(at));
     let patch = KeyPatch { enabled: Some(true), ..KeyPatch::default() };
-    assert_eq!(ours.update(key.id, &patch).await, ChangeKey::Refused(Objection::Revoked));
+    assert_eq!(ours.update(key.id, &patch).await, UpdateKeyOutcome::Refused(PolicyViolation::Revoked));
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn a_revocation_whose_time_cannot_be_read_is_one() {
     python.call(json!(["raw", "SET", view(&secret), once])).await;
     assert!(matches!(ours.state(&secret).await, Some(KeyState::Revoked { .. })));
     assert!(ours.listed(false).await.is_empty());
-    assert_eq!(ours.revoke(key.id, &ours.guard()).await, RevokeKey::AlreadyRevoked(key.created_at));
+    assert_eq!(ours.revoke(key.id, &ours.guard()).await, RevokeKeyOutcome::AlreadyRevoked(key.created_at));
 }
 
 #[tokio::test]
@@ -283,12 +283,12 @@ async fn a_validate_of_the_python_gateway_does_not_revive_a_key_for_us() {
     let (mine, own) = (secret("m"), ours.insert(&secret("m")).await.id);
     for (secret, id) in [(theirs, id), (mine, own)] {
         assert_eq!(python.call(json!(["begin_validate", secret])).await, true);
-        assert_eq!(ours.revoke(id, &ours.guard()).await, RevokeKey::Revoked);
+        assert_eq!(ours.revoke(id, &ours.guard()).await, RevokeKeyOutcome::Revoked);
         assert!(!python.call(json!(["finish_validate", secret])).await.is_null(), "it read before we wrote");
         assert!(python.view(&secret).await.as_str().unwrap().contains(r#""revoked_at":null"#));
         assert!(matches!(ours.state(&secret).await, Some(KeyState::Revoked { .. })));
         assert!(!ours.listed(false).await.contains(&id.to_string()));
-        assert_eq!(ours.revoke(id, &ours.guard()).await, RevokeKey::AlreadyRevoked(ours.clock.now()));
+        assert_eq!(ours.revoke(id, &ours.guard()).await, RevokeKeyOutcome::AlreadyRevoked(ours.clock.now()));
     }
     // Nor does it take back a revocation of its own, once we have seen it.
     let secret = secret("s");
@@ -305,7 +305,7 @@ async fn an_overlapping_secret_ends_for_the_python_gateway_too() {
     let (mut python, ours) = both().await;
     let (old, new) = (secret("a"), secret("b"));
     let key = ours.insert(&old).await;
-    assert!(matches!(ours.rotate(key.id, &new, HOUR / 2).await, RotateKey::Rotated { .. }));
+    assert!(matches!(ours.rotate(key.id, &new, HOUR / 2).await, RotateKeyOutcome::Rotated { .. }));
     let left = json!(["raw", "PTTL", view(&old)]);
     assert!(python.call(left.clone()).await.as_i64().unwrap() > 0);
     // Its use there writes the JSON back without an end.
@@ -330,7 +330,7 @@ async fn a_revocation_takes_the_overlapping_secret_too() {
         let key = ours.insert(old).await;
         ours.rotate(key.id, new, HOUR / 2).await;
         if by_us {
-            assert_eq!(ours.revoke(key.id, &ours.guard()).await, RevokeKey::Revoked);
+            assert_eq!(ours.revoke(key.id, &ours.guard()).await, RevokeKeyOutcome::Revoked);
         } else {
             assert_eq!(python.call(json!(["revoke", key.id.to_string()])).await, true);
         }
@@ -367,7 +367,7 @@ async fn an_odd_key_of_the_python_gateway_stands_in_nobodys_way() {
         assert_eq!(ours.listed(true).await, [late_id.to_string(), id.to_string()]);
     }
     assert_eq!(ours.get(odd_id).await, None);
-    assert_eq!(ours.revoke(odd_id, &ours.guard()).await, RevokeKey::Unknown);
+    assert_eq!(ours.revoke(odd_id, &ours.guard()).await, RevokeKeyOutcome::Unknown);
 }
 
 #[tokio::test]
@@ -377,17 +377,17 @@ async fn keys_of_the_python_gateway_count() {
     let first = ours.new_key(&secret("f"));
     let entry = ours.entry(KeyAction::KEY_CREATED, first.key.id);
     assert_eq!(ours.store.insert_first_key(&first, &entry).await, Ok(false), "there is one");
-    let guard = Guard { keep_admin: true, ..ours.guard() };
+    let guard = UpdatePrecondition { keep_admin: true, ..ours.guard() };
     let mut mine = ours.new_key(&secret("m"));
     mine.key.scopes = KeyScopes::ADMIN;
-    assert_eq!(ours.store.insert_key(&mine, None, &entry).await, Ok(InsertKey::Inserted));
+    assert_eq!(ours.store.insert_key(&mine, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
     let revoke = async |id| ours.revoke(id, &guard).await;
-    assert_eq!(revoke(mine.key.id).await, RevokeKey::Revoked, "theirs is left, though we never saw it");
-    assert_eq!(revoke(theirs).await, RevokeKey::Refused(Objection::LastAdmin));
+    assert_eq!(revoke(mine.key.id).await, RevokeKeyOutcome::Revoked, "theirs is left, though we never saw it");
+    assert_eq!(revoke(theirs).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
     let (_, other) = python.create("other", &["admin"]).await;
     assert_eq!(ours.listed(false).await.len(), 2);
     python.call(json!(["revoke", other.to_string()])).await;
-    assert_eq!(revoke(theirs).await, RevokeKey::Refused(Objection::LastAdmin), "it is revoked there");
+    assert_eq!(revoke(theirs).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin), "it is revoked there");
 }
 
 #[tokio::test]
@@ -398,8 +398,8 @@ async fn keys_of_the_python_gateway_are_in_the_figures() {
     assert!(python.accepts(&used).await);
     python.call(json!(["revoke", revoked.to_string()])).await;
     ours.insert(&secret("f")).await;
-    let figures = ours.store.key_figures(&ours.tenant, ours.clock.now()).await.unwrap();
-    let expected = KeyFigures { active: 2, revoked: 1, expiring: 1, unused: 0, used_last_hour: 1, used_last_day: 1 };
+    let figures = ours.store.key_stats(&ours.tenant, ours.clock.now()).await.unwrap();
+    let expected = KeyStats { active: 2, revoked: 1, expiring: 1, unused: 0, used_last_hour: 1, used_last_day: 1 };
     assert_eq!(figures, expected);
 }
 
@@ -412,7 +412,7 @@ async fn a_tenant_of_the_python_gateway_is_one_here() {
     let mut new = ours.new_key(&secret("t"));
     new.key.tenant = acme.clone();
     let entry = ours.entry(KeyAction::KEY_CREATED, new.key.id);
-    assert_eq!(ours.store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
+    assert_eq!(ours.store.insert_key(&new, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
     let page = ours.store.keys(&acme, &PageRequest::default(), false).await.unwrap();
     assert_eq!(page.items.len(), 2);
     assert!(page.items.iter().any(|used| made["id"] == json!(used.key.id.to_string())));

@@ -2,7 +2,7 @@
 
 use dalston_model::{ManualClock, OsEntropy, Timestamp};
 use dalston_store_redis::{RedisOptions, RedisStore};
-use dalston_work::{JobId, LeaseJobs, QueueStore};
+use dalston_work::{JobId, JobLeaseRequest, QueueStore};
 use kit::{patience::PATIENCE, servers::redis_url};
 use redis::aio::MultiplexedConnection;
 use std::{collections::HashSet, time::Duration};
@@ -40,7 +40,7 @@ async fn jobs_of_an_earlier_version_are_leased_and_expire() {
     let waiting = write(&mut connection, "default", "pending", 1_203).await;
     let ended = write(&mut connection, "default", "cancelled", 3).await;
     let (one, two) = (store(&url).await, store(&url).await);
-    let ask = LeaseJobs { limit: 1_000, per_tenant: 2_000, but: Vec::new(), ttl: DAY };
+    let ask = JobLeaseRequest { limit: 1_000, per_tenant: 2_000, but: Vec::new(), ttl: DAY };
     let (first, second) = tokio::join!(one.lease_jobs(&ask), two.lease_jobs(&ask));
     let leased = [first.unwrap(), second.unwrap()].concat();
     assert_eq!((leased.len(), leased.iter().map(|it| it.job.id).collect()), (1_203, waiting));

@@ -2,10 +2,10 @@
 
 use dalston_model::{
     Actor, AuditEntry, AuditHash, AuditRecord, Day, Door, Key, KeyAction, KeyDigest, KeyId, KeyScopes, ManualClock,
-    Metadata, NodeId, OsEntropy, Refused, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
+    Metadata, NodeId, OsEntropy, RefusedRequests, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use dalston_store::{
-    AuditQuery, FeedStore, InsertKey, KeyFigures, KeyStorage, KeyStore, NewKey, NoteStore, PoolFigures, UsageStore,
+    AuditQuery, FeedStore, InsertKeyOutcome, KeyStats, KeyStorage, KeyStore, KeyToInsert, KvStore, PoolStats, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{patience::PATIENCE, servers::redis_url};
@@ -134,20 +134,20 @@ async fn keys_of_an_earlier_version_are_filed_when_they_are_counted() {
             revoked_at: None,
             metadata: Metadata::default(),
         };
-        let new = NewKey { key, digest: KeyDigest::new([number; 32]) };
-        assert_eq!(store.insert_key(&new, None, &entry()).await, Ok(InsertKey::Inserted));
+        let new = KeyToInsert { key, digest: KeyDigest::new([number; 32]) };
+        assert_eq!(store.insert_key(&new, None, &entry()).await, Ok(InsertKeyOutcome::Inserted));
         ids.push(id);
     }
     let delta = |key| UsageDelta {
         key,
         day: Day::of(NOW),
         admitted: 1,
-        refused: Refused::default(),
+        refused: RefusedRequests::default(),
         last_used: Some((NOW, None)),
     };
     store.add_usage(step(), &[delta(ids[0])]).await.unwrap();
-    let expected = KeyFigures { active: 2, expiring: 1, used_last_hour: 1, used_last_day: 1, ..KeyFigures::default() };
-    assert_eq!(store.key_figures(&tenant, NOW).await, Ok(expected));
+    let expected = KeyStats { active: 2, expiring: 1, used_last_hour: 1, used_last_day: 1, ..KeyStats::default() };
+    assert_eq!(store.key_stats(&tenant, NOW).await, Ok(expected));
     for index in ["open", "idle", "used"] {
         assert_eq!(ask::<u8>(&mut connection, &["DEL", &format!("dalston:keys:{index}:default")]).await, 1);
     }
@@ -155,25 +155,25 @@ async fn keys_of_an_earlier_version_are_filed_when_they_are_counted() {
         assert_eq!(ask::<u8>(&mut connection, &["HDEL", &format!("dalston:keys:{id}"), "tenant"]).await, 1);
     }
     store.add_usage(step(), &[delta(ids[1])]).await.unwrap();
-    let expected = KeyFigures { used_last_hour: 2, used_last_day: 2, ..expected };
-    assert_eq!(store.key_figures(&tenant, NOW).await, Ok(expected));
+    let expected = KeyStats { used_last_hour: 2, used_last_day: 2, ..expected };
+    assert_eq!(store.key_stats(&tenant, NOW).await, Ok(expected));
     store.add_usage(step(), &[delta(ids[2])]).await.unwrap();
-    let expected = KeyFigures { used_last_hour: 3, used_last_day: 3, ..expected };
-    assert_eq!(store.key_figures(&tenant, NOW).await, Ok(expected));
+    let expected = KeyStats { used_last_hour: 3, used_last_day: 3, ..expected };
+    assert_eq!(store.key_stats(&tenant, NOW).await, Ok(expected));
 }
 
 #[tokio::test]
 async fn a_note_that_lapsed_is_gone_from_the_server() {
     let (store, mut connection) = both().await;
-    assert!(store.put_note("name", None, "text", Duration::from_hours(1)).await.unwrap());
+    assert!(store.put_entry("name", None, "text", Duration::from_hours(1)).await.unwrap());
     let left: i64 = ask(&mut connection, &["PTTL", "dalston:notes:name"]).await;
     assert!((1..=3_600_000).contains(&left), "{left}");
-    assert!(store.put_note("at once", None, "text", Duration::ZERO).await.unwrap());
+    assert!(store.put_entry("at once", None, "text", Duration::ZERO).await.unwrap());
     assert_eq!(ask::<u8>(&mut connection, &["EXISTS", "dalston:notes:at once"]).await, 0);
 }
 
 #[tokio::test]
 async fn the_pool_counts_its_connections() {
     let (store, _connection) = both().await;
-    assert_eq!(store.pool(), Some(PoolFigures { open: 1, idle: 1, max: 4 }));
+    assert_eq!(store.pool(), Some(PoolStats { open: 1, idle: 1, max: 4 }));
 }

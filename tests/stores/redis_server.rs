@@ -6,7 +6,7 @@ use dalston_model::{
     Timestamp,
 };
 use dalston_store::{
-    ChangeKey, FeedStore, Guard, KeyLookup, KeyStorage, KeyStore, LimitStore, Mark, RevokeKey, StoreError, StoreResult,
+    UpdateKeyOutcome, FeedStore, UpdatePrecondition, KeyLookup, KeyStorage, KeyStore, LimitStore, Checkpoint, RevokeKeyOutcome, StoreError, StoreResult,
     TenantStore,
 };
 use dalston_store_redis::{ConnectError, PERMISSIONS, RedisOptions, RedisStore};
@@ -161,7 +161,7 @@ async fn a_full_server_takes_no_more_but_answers() {
     set(&server, "maxmemory", "1").await;
     assert!(is_outage(&store.insert_tenant(&tenant, &entry).await));
     assert_eq!(store.tenant(&tenant.id).await, Ok(None));
-    assert_eq!((store.find_key(&KeyDigest::new([1; 32])).await, store.mark().await), (Ok(None), Ok(Mark::START)));
+    assert_eq!((store.find_key(&KeyDigest::new([1; 32])).await, store.checkpoint().await), (Ok(None), Ok(Checkpoint::START)));
     assert!(is_outage(&store.probe().await), "a write failed");
     set(&server, "maxmemory", "0").await;
     assert_eq!(store.probe().await, Ok(()), "and would not any more");
@@ -199,7 +199,7 @@ async fn a_full_server_still_takes_rights_away() {
     let (revoked, disabled, kept) = (change(&store).await, change(&store).await, change(&store).await);
     set(&server, "maxmemory", "1").await;
     let tenant: TenantId = "default".parse().expect("a tenant");
-    let guard = Guard { at: Timestamp::from_secs(1_767_225_600), within: None, keep_admin: false };
+    let guard = UpdatePrecondition { at: Timestamp::from_secs(1_767_225_600), within: None, keep_admin: false };
     let (_, entry) = self::tenant(&tenant);
     let patch = |enabled, name: Option<&str>| KeyPatch {
         enabled,
@@ -207,9 +207,9 @@ async fn a_full_server_still_takes_rights_away() {
         ..KeyPatch::default()
     };
     assert!(store.record(&entry).await.is_ok(), "the use of the master key");
-    assert_eq!(store.revoke_key(&tenant, revoked, &guard, &entry).await, Ok(RevokeKey::Revoked));
+    assert_eq!(store.revoke_key(&tenant, revoked, &guard, &entry).await, Ok(RevokeKeyOutcome::Revoked));
     let done = store.update_key(&tenant, disabled, &patch(Some(false), None), &guard, &entry).await;
-    assert!(matches!(done, Ok(ChangeKey::Changed(_))), "{done:?}");
+    assert!(matches!(done, Ok(UpdateKeyOutcome::Changed(_))), "{done:?}");
     for patch in [patch(Some(true), None), patch(None, Some("new")), patch(Some(false), Some("new"))] {
         let key = if patch.enabled == Some(true) { disabled } else { kept };
         assert!(is_outage(&store.update_key(&tenant, key, &patch, &guard, &entry).await), "{patch:?}");

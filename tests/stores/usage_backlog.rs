@@ -1,17 +1,17 @@
 //! Usage that waits because a store took none: written in steps, counted once, with changes of others between.
 
 use dalston_auth::{
-    Administrators, Attempt, Digester, Gate, GateParts, GateStorage, KeyFormat, MasterKeys, Memory, Need, PlainKey,
-    Product, Refusal,
+    Administrators, AuthRequest, Digester, Gate, GateConfig, GateStorage, KeyFormat, MasterKeys, KeyCacheConfig, Requirement, PlainKey,
+    Product, RejectionReason,
 };
 use dalston_limit::Limiter;
 use dalston_model::{
     Actor, AuditEntry, Clock, Day, Door, Key, KeyAction, KeyId, KeyScopes, KnownScopes, Metadata, NodeId, OsEntropy,
     Scope, Source, Target, TenantId,
 };
-use dalston_store::{InsertKey, NewKey, SharedKeyStorage};
+use dalston_store::{InsertKeyOutcome, KeyToInsert, SharedKeyStorage};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
-use dalston_work::{SharedWorkStorage, contract::Fixture};
+use dalston_work::{SharedWorkStorage, contract::WorkFixture};
 use kit::stores;
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -28,7 +28,7 @@ struct Counted {
     secret: PlainKey,
 }
 
-fn new_key(clock: &dyn Clock) -> (NewKey, PlainKey) {
+fn new_key(clock: &dyn Clock) -> (KeyToInsert, PlainKey) {
     let id = KeyId::new(clock.now(), &OsEntropy).unwrap();
     let key = Key {
         id,
@@ -46,7 +46,7 @@ fn new_key(clock: &dyn Clock) -> (NewKey, PlainKey) {
         metadata: Metadata::default(),
     };
     let secret = KeyFormat::default().mint(&OsEntropy).unwrap();
-    (NewKey { key, digest: Digester::new(None).digest(&secret) }, secret)
+    (KeyToInsert { key, digest: Digester::new(None).digest(&secret) }, secret)
 }
 
 fn entry(clock: &dyn Clock, id: KeyId) -> AuditEntry {
@@ -62,13 +62,13 @@ fn entry(clock: &dyn Clock, id: KeyId) -> AuditEntry {
 }
 
 /// So many keys, in the store.
-async fn keys(fixture: &Fixture, count: usize) -> Vec<Counted> {
+async fn keys(fixture: &WorkFixture, count: usize) -> Vec<Counted> {
     let mut inserting = JoinSet::new();
     for _ in 0..count {
         let (store, clock) = (fixture.store.clone(), fixture.clock.clone());
         inserting.spawn(async move {
             let (new, secret) = new_key(&*clock);
-            assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKey::Inserted));
+            assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKeyOutcome::Inserted));
             Counted { key: new.key, secret }
         });
     }
@@ -77,7 +77,7 @@ async fn keys(fixture: &Fixture, count: usize) -> Vec<Counted> {
 
 /// A node that counts for this store, and follows its changes.
 async fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>) -> Arc<Gate> {
-    let gate = Gate::new(GateParts {
+    let gate = Gate::new(GateConfig {
         storage: GateStorage::from(store.clone() as SharedKeyStorage),
         limiter: Limiter::new(clock.clone(), None),
         format: KeyFormat::default(),
@@ -87,20 +87,20 @@ async fn gate(store: SharedWorkStorage, clock: Arc<dyn Clock>) -> Arc<Gate> {
         masters: MasterKeys::default(),
         administrators: Administrators::default(),
         failures_per_minute: NonZeroU32::MIN,
-        memory: Memory::default(),
+        memory: KeyCacheConfig::default(),
         node: NodeId::new(clock.now(), &OsEntropy).unwrap(),
         clock,
     });
-    gate.follower(store).poll().await.unwrap();
+    gate.feed_consumer(store).poll().await.unwrap();
     gate
 }
 
 /// Counts a refusal of each key.
 async fn count(gate: &Arc<Gate>, keys: &[Counted]) {
     for Counted { secret, .. } in keys {
-        let attempt = Attempt::with_key(secret.expose(), None);
-        let denied = gate.enter(attempt, Need::Scope(Scope::Admin)).await.unwrap_err();
-        assert_eq!(denied.refusal, Refusal::InsufficientScope(Scope::Admin));
+        let attempt = AuthRequest::with_key(secret.expose(), None);
+        let denied = gate.authenticate(attempt, Requirement::Scope(Scope::Admin)).await.unwrap_err();
+        assert_eq!(denied.refusal, RejectionReason::InsufficientScope(Scope::Admin));
     }
     gate.gather_usage();
 }
@@ -110,7 +110,7 @@ async fn counted(store: &SharedWorkStorage, Counted { key, .. }: &Counted) -> u6
     usage.refused.insufficient_scope
 }
 
-async fn what_is_cut_off_at_any_moment_is_counted_once(fixture: Fixture) {
+async fn what_is_cut_off_at_any_moment_is_counted_once(fixture: WorkFixture) {
     const KEYS: usize = 600;
     let keys = keys(&fixture, KEYS).await;
     let node = || gate(fixture.store.clone(), fixture.clock.clone());
@@ -152,7 +152,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
     let clock = stores::memory().await.clock;
     let options = SqliteOptions { path: path.clone(), deadline: Duration::from_secs(60) };
     let store: SharedWorkStorage = Arc::new(SqliteStore::open_with_work(&options, clock.clone()).await.unwrap());
-    let (new, secrets): (Vec<NewKey>, Vec<PlainKey>) = (0..KEYS).map(|_| new_key(&*clock)).unzip();
+    let (new, secrets): (Vec<KeyToInsert>, Vec<PlainKey>) = (0..KEYS).map(|_| new_key(&*clock)).unzip();
     let ids: Vec<String> = new.iter().map(|new| new.key.id.to_string()).collect();
     let digests: Vec<[String; 2]> = new.iter().map(|new| [new.key.id.to_string(), new.digest.to_hex()]).collect();
     let keys: Vec<Counted> =
@@ -188,7 +188,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
     while node.write_usage().await.unwrap() {
         steps += 1;
         let (new, _) = new_key(&*clock);
-        assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKey::Inserted));
+        assert_eq!(store.insert_key(&new, None, &entry(&*clock, new.key.id)).await, Ok(InsertKeyOutcome::Inserted));
         // Another process gets its turn too.
         sqlx::query("UPDATE tenants SET name = NULL").execute(&mut other).await.unwrap();
         changes += 1;

@@ -4,7 +4,7 @@ use dalston_model::{
     Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyDigest, KeyId, KeyScopes, Metadata, OsEntropy, Source,
     SystemClock, Target, TenantId,
 };
-use dalston_store::{FeedStore, Heard, InsertKey, KeyStore, Mark, NewKey, StoreError, StoreResult, Wakes};
+use dalston_store::{FeedStore, ChangesResult, InsertKeyOutcome, KeyStore, Checkpoint, KeyToInsert, StoreError, StoreResult, ChangeNotifier};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{
@@ -52,8 +52,8 @@ pub(super) async fn change(store: &(impl KeyStore + ?Sized)) -> KeyId {
         target: Target::key(id),
         detail: serde_json::json!({}),
     };
-    let new = NewKey { key, digest: digest(id) };
-    assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
+    let new = KeyToInsert { key, digest: digest(id) };
+    assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
     id
 }
 
@@ -65,12 +65,12 @@ pub(super) fn digest(id: KeyId) -> KeyDigest {
 }
 
 /// How the wait ends.
-async fn end(wakes: &mut Box<dyn Wakes>) -> StoreResult<()> {
+async fn end(wakes: &mut Box<dyn ChangeNotifier>) -> StoreResult<()> {
     patiently(wakes.next()).await
 }
 
 /// It fails, whatever it hears before: as an outage, not as something odd in the store.
-async fn fails(wakes: &mut Box<dyn Wakes>) {
+async fn fails(wakes: &mut Box<dyn ChangeNotifier>) {
     loop {
         match end(wakes).await {
             Ok(()) => {}
@@ -84,12 +84,12 @@ async fn fails(wakes: &mut Box<dyn Wakes>) {
 async fn hears_again(store: &(impl FeedStore + KeyStore)) {
     // Finds out that other connections have ended too, which ends what was opened before.
     change(store).await;
-    let mark = store.mark().await.unwrap();
-    let mut wakes = store.wakes().await.unwrap();
+    let mark = store.checkpoint().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     let id = change(store).await;
     assert_eq!(end(&mut wakes).await, Ok(()));
     let heard = store.key_changes(&mark, 10).await.unwrap();
-    let Heard::Changes { changes, .. } = heard else { panic!("{heard:?}") };
+    let ChangesResult::Changes { changes, .. } = heard else { panic!("{heard:?}") };
     assert_eq!(changes.iter().map(|change| change.key.id).collect::<Vec<_>>(), [id]);
 }
 
@@ -97,7 +97,7 @@ async fn hears_again(store: &(impl FeedStore + KeyStore)) {
 async fn a_connection_that_postgres_ends_is_an_error_and_no_silence() {
     let url = postgres_url().await;
     let store = postgres(&url).await;
-    let mut wakes = store.wakes().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     let mut other = PgConnection::connect(&url).await.unwrap();
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE datname = current_database() AND query LIKE 'LISTEN%'";
@@ -112,7 +112,7 @@ async fn a_connection_to_postgres_that_falls_silent_is_an_error_and_no_silence()
     let (host, database) = url.split_once('@').unwrap().1.split_once('/').unwrap();
     let line = Line::to(host).await;
     let store = postgres(&format!("postgres://postgres@127.0.0.1:{}/{database}", line.port)).await;
-    let mut wakes = store.wakes().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     line.silence();
     fails(&mut wakes).await;
     // Its pool is silent as well; another node's is not.
@@ -124,7 +124,7 @@ async fn a_change_by_whatever_program_wakes_who_listens_to_postgres() {
     let url = postgres_url().await;
     let store = postgres(&url).await;
     change(&store).await;
-    let mut wakes = store.wakes().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     let mut other = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("UPDATE keys SET revoked_at = now(), changed = changed + 1").execute(&mut other).await.unwrap();
     assert_eq!(end(&mut wakes).await, Ok(()));
@@ -134,7 +134,7 @@ async fn a_change_by_whatever_program_wakes_who_listens_to_postgres() {
 async fn a_connection_that_redis_ends_is_an_error_and_no_silence() {
     let server = Redis::start(&[]);
     let store = redis(server.url()).await;
-    let mut wakes = store.wakes().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     let client = redis::Client::open(server.url()).unwrap();
     let mut other = client.get_multiplexed_async_connection().await.unwrap();
     let kill =
@@ -148,7 +148,7 @@ async fn a_connection_that_redis_ends_is_an_error_and_no_silence() {
 async fn a_redis_that_falls_silent_is_an_error_and_no_silence() {
     let server = Redis::start(&[]);
     let store = redis(server.url()).await;
-    let mut wakes = store.wakes().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     server.pause();
     fails(&mut wakes).await;
     server.resume();
@@ -159,13 +159,13 @@ async fn a_redis_that_falls_silent_is_an_error_and_no_silence() {
 async fn what_redis_keeps_for_who_listens_stays_short() {
     let url = redis_url();
     let store = redis(url.clone()).await;
-    let mut wakes = store.wakes().await.unwrap();
+    let mut wakes = store.notifier().await.unwrap();
     for _ in 0..40 {
         change(&store).await;
     }
     assert_eq!(end(&mut wakes).await, Ok(()));
     let mut other = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
     assert_eq!(redis::cmd("XLEN").arg("dalston:wakes").query_async::<u32>(&mut other).await.unwrap(), 16);
-    let Heard::Changes { changes, .. } = store.key_changes(&Mark::START, 100).await.unwrap() else { panic!() };
+    let ChangesResult::Changes { changes, .. } = store.key_changes(&Checkpoint::START, 100).await.unwrap() else { panic!() };
     assert_eq!(changes.len(), 40, "what changed is asked of the record");
 }

@@ -1,16 +1,16 @@
 //! Who calls: keys of every state, and keys with every scope but the right one.
 
-use dalston_auth::{Ends, KeyFormat, Need};
+use dalston_auth::{KeyExpiry, KeyFormat, Requirement};
 use dalston_model::{OsEntropy, Scope, ScopeSet};
 use kit::{app::App, client::Client};
 use serde_json::json;
 use std::time::Duration;
 
 /// The scope that a route needs, and no other.
-pub(super) fn right(need: Need) -> String {
+pub(super) fn right(need: Requirement) -> String {
     match need {
-        Need::Caller => Scope::Webhooks.to_string(),
-        Need::Scope(scope) => scope.to_string(),
+        Requirement::Caller => Scope::Webhooks.to_string(),
+        Requirement::Scope(scope) => scope.to_string(),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn dead_keys(app: &App) -> Vec<(&'static str, Client)> {
     master.patch(&path(&disabled), json!({"enabled": false})).await.expect(200);
     let expired = app
         .key_of("default", "platform", |mut ask| {
-            ask.ends = Ends::In(Duration::from_secs(60));
+            ask.ends = KeyExpiry::In(Duration::from_secs(60));
             ask
         })
         .await;

@@ -5,7 +5,7 @@ use super::{
     example::{Example, Things},
     gateway, name,
 };
-use dalston_auth::{Caller, Need, Refusal};
+use dalston_auth::{Caller, Requirement, RejectionReason};
 use dalston_gateway::routes;
 use dalston_model::Clock;
 use dalston_service::{IssuedSecret, ServiceError};
@@ -31,13 +31,13 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
         assert_eq!(route.need, Some(row.need), "{}", name(&route));
         let things = Things::new(&app).await;
         let arguments = Example::of(&route).arguments(&things);
-        if let Need::Scope(scope) = row.need {
+        if let Requirement::Scope(scope) = row.need {
             let caller = caller(&app, &wrong(scope)).await;
-            let before = store.mark().await.unwrap().seq;
+            let before = store.checkpoint().await.unwrap().seq;
             let refused = runtime.registry.invoke(&runtime.services, &caller, command, arguments.clone(), None).await;
-            let refusal = ServiceError::Refused(Refusal::InsufficientScope(scope));
+            let refusal = ServiceError::Refused(RejectionReason::InsufficientScope(scope));
             assert_eq!(refused.err(), Some(refusal), "{command}");
-            assert_eq!(store.mark().await.unwrap().seq, before, "AUTHZ-03 {command}");
+            assert_eq!(store.checkpoint().await.unwrap().seq, before, "AUTHZ-03 {command}");
         }
         let caller = caller(&app, &right(row.need)).await;
         let answer = runtime.registry.invoke(&runtime.services, &caller, command, arguments, None).await.unwrap();

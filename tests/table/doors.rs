@@ -4,7 +4,7 @@ mod chat;
 mod keys;
 
 use super::example::{Example, Things, forget_webhooks};
-use dalston_command::Row;
+use dalston_command::CommandSpec;
 use dalston_gateway::routes;
 use kit::app::App;
 use proptest::{sample::select, strategy::Strategy};
@@ -86,7 +86,7 @@ fn settled(data: Value) -> Value {
 
 /// The arguments of a command in this shape, about things that are made for the purpose. `None` where the command
 /// takes none that could have it.
-async fn arguments(app: &App, row: &Row, shape: Shape) -> Option<Map<String, Value>> {
+async fn arguments(app: &App, row: &CommandSpec, shape: Shape) -> Option<Map<String, Value>> {
     let route = routes(&app.runtime.registry).into_iter().find(|it| it.command() == Some(row.name)).unwrap();
     let things = match row.parameter("webhook_id") {
         _ if shape == Shape::AboutNothing => Things::unknown(),

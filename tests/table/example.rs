@@ -2,7 +2,7 @@
 
 use dalston_auth::SecretText;
 use dalston_chat::webhook_secret;
-use dalston_gateway::Route;
+use dalston_gateway::RouteRow;
 use dalston_model::{PageLimit, PageRequest, Start};
 use dalston_service::CreateWebhook;
 use dalston_work::{EventKind, WebhookPatch};
@@ -94,7 +94,7 @@ impl Things {
 
 impl Example {
     /// The example of a route.
-    pub(super) fn of(route: &Route) -> Self {
+    pub(super) fn of(route: &RouteRow) -> Self {
         let (body, status) = match (route.method.as_str(), route.pattern) {
             (
                 "GET",

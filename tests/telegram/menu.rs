@@ -1,7 +1,7 @@
 //! The menu of commands.
 
 use super::{ADMIN, DEPUTY, chat, node, timing};
-use dalston_auth::Need;
+use dalston_auth::Requirement;
 use dalston_model::{Scope, ScopeSet};
 use kit::{
     bot_api::{BotApi, Fails},
@@ -12,14 +12,14 @@ use serde_json::json;
 #[tokio::test]
 async fn everybody_has_the_menu_of_what_they_may_use() {
     let (api, app, _hearing) = chat().await;
-    let menu = |may: &dyn Fn(Need) -> bool| {
+    let menu = |may: &dyn Fn(Requirement) -> bool| {
         let rows = app.runtime.registry.rows().iter().filter(|row| may(row.need));
         rows.map(|row| row.name.replace('.', "_")).collect::<Vec<_>>()
     };
-    let guests = menu(&|need| need == Need::Caller);
+    let guests = menu(&|need| need == Requirement::Caller);
     let admins = menu(&|need| match need {
-        Need::Caller => true,
-        Need::Scope(scope) => ScopeSet::ADMIN.grants(scope),
+        Requirement::Caller => true,
+        Requirement::Scope(scope) => ScopeSet::ADMIN.grants(scope),
     });
     assert!(admins.contains(&"keys_create".to_owned()) && !ScopeSet::ADMIN.grants(Scope::Platform));
     for (scope, names) in [

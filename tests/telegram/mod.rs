@@ -13,7 +13,7 @@ mod secrets;
 mod webhook;
 
 use dalston_runtime::Timing;
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     bot_api::BotApi,
@@ -36,7 +36,7 @@ fn timing() -> Timing {
 }
 
 /// A gateway with the bot on this store.
-async fn node(api: &BotApi, fixture: Fixture, timing: Timing) -> App {
+async fn node(api: &BotApi, fixture: WorkFixture, timing: Timing) -> App {
     let start = Start::default().set("DALSTON_ADMIN_IDS", &format!("{ADMIN},{DEPUTY}")).timing(timing);
     api.configure(start).on(fixture).start().await
 }

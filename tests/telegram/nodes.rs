@@ -60,12 +60,12 @@ async fn a_node_that_lost_the_right_to_poll_drops_what_it_is_at() {
     api.next("sendMessage", |call| call.status.is_none()).await;
     // As if it had been away so long that another took it.
     let (name, ttl) = (format!("{NOTES}:poller"), Duration::from_secs(60));
-    let holder = store.note(&name).await.unwrap().unwrap();
-    assert!(store.put_note(&name, Some(&holder), "another", ttl).await.unwrap());
+    let holder = store.get_entry(&name).await.unwrap().unwrap();
+    assert!(store.put_entry(&name, Some(&holder), "another", ttl).await.unwrap());
     eventually("it stands by", async || !polls(&app).await).await;
     assert!(api.standing(GUEST).is_empty());
     // Which gives it back without having answered.
-    assert!(store.put_note(&name, Some("another"), "", ttl).await.unwrap());
+    assert!(store.put_entry(&name, Some("another"), "", ttl).await.unwrap());
     api.told(GUEST).await;
     api.idle().await;
     assert_eq!(api.standing(GUEST).len(), 1);
@@ -83,10 +83,10 @@ async fn a_node_with_old_updates_in_its_hands_answers_none_that_another_did() {
     // It has all of them, and is at the first.
     api.next("sendMessage", |call| call.status == Some(429)).await;
     let name = format!("{NOTES}:done");
-    let begun = store.note(&name).await.unwrap().unwrap();
+    let begun = store.get_entry(&name).await.unwrap().unwrap();
     assert!(begun.starts_with(&format!("{} ", updates[0] - 1)), "{begun}");
     let another = (updates[3]).to_string();
-    assert!(store.put_note(&name, Some(&begun), &another, Duration::from_secs(60)).await.unwrap());
+    assert!(store.put_entry(&name, Some(&begun), &another, Duration::from_secs(60)).await.unwrap());
     api.told(GUEST).await;
     api.told(GUEST).await;
     api.idle().await;

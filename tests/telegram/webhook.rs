@@ -2,7 +2,7 @@
 
 use super::{ADMIN, GUEST, Hearing, secret, timing};
 use dalston_auth::SecretText;
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     bot_api::{BotApi, Fails, TOKEN, message},
@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 
 const SECRET: &str = "x-telegram-bot-api-secret-token";
 
-async fn node(api: &BotApi, fixture: Fixture) -> App {
+async fn node(api: &BotApi, fixture: WorkFixture) -> App {
     let start = Start::default().set("DALSTON_ADMIN_IDS", &ADMIN.to_string()).set("TELEGRAM_UPDATES", "webhook");
     let start = start.set("DALSTON_PUBLIC_URL", "https://dalston.example.com").timing(timing());
     api.configure(start).on(fixture).start().await
 }
 
 /// A node, and the secret that it told the chat.
-async fn hooked(api: &BotApi, fixture: Fixture) -> (App, String) {
+async fn hooked(api: &BotApi, fixture: WorkFixture) -> (App, String) {
     let app = node(api, fixture).await;
     Hearing::of(&app).task.await.unwrap();
     let set = api.next("setWebhook", |_| true).await;

@@ -3,7 +3,7 @@
 use dalston_model::{AuditHash, AuditRecord, KeyAction, ManualClock, Timestamp};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, MASTER, Start},
     client::{Answer, Client},
@@ -149,7 +149,7 @@ async fn who_verifies_the_log_learns_of_the_own_tenants_records_only() {
     let options = SqliteOptions { path: data.path().join("audit.db"), deadline: Duration::from_secs(10) };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     let store = Arc::new(SqliteStore::open_with_work(&options, clock.clone()).await.unwrap());
-    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
+    let fixture = WorkFixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let (ours, theirs) = (app.key("admin").await, app.key_of("acme", "admin", |ask| ask).await);
     let verify =
@@ -185,7 +185,7 @@ async fn two_tenants_verify_the_log_at_once_and_no_tenant_twice() {
     let (url, clock) = (postgres_url().await, ManualClock::new(Timestamp::from_secs(1_767_225_600)));
     let options = PostgresOptions { url: url.clone(), deadline: PATIENCE, connections: 8 };
     let store = Arc::new(PostgresStore::connect_with_work(&options, Some(clock.clone())).await.unwrap());
-    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
+    let fixture = WorkFixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let (one, again) = (app.key_of("one", "admin", |ask| ask).await, app.key_of("one", "admin", |ask| ask).await);
     let (two, three) = (app.key_of("two", "admin", |ask| ask).await, app.key_of("three", "admin", |ask| ask).await);
@@ -278,7 +278,7 @@ async fn a_record_that_lost_its_link_is_noticed_at_the_beginning_of_the_log_too(
     let options = SqliteOptions { path: data.path().join("audit.db"), deadline: PATIENCE };
     let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
     let store = Arc::new(SqliteStore::open_with_work(&options, clock.clone()).await.unwrap());
-    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
+    let fixture = WorkFixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().on(fixture).start().await;
     let admin = app.key("admin").await;
     let verify = async |query: &str| admin.get(&format!("/v1/audit/verify{query}")).await.expect(200).json;

@@ -1,6 +1,6 @@
 //! `create-admin-key`: the box of seed M11.
 
-use crate::{args::Given, deliver, door::Door, fault::Fault, show, style::Style};
+use crate::{args::ParsedArgs, deliver, backend::Backend, cli_error::CliError, show, style::OutputStyle};
 use dalston_command::{Arguments, Registry, shown};
 use dalston_model::Name;
 use dalston_runtime::admin_box;
@@ -9,16 +9,16 @@ use serde_json::json;
 /// Makes an admin key of this name and scope, and its tenant if need be.
 pub(crate) async fn create(
     registry: &Registry,
-    door: &Door,
+    door: &Backend,
     (name, scope): (Name, &str),
-    given: &Given,
-) -> Result<(), Fault> {
-    let row = registry.row("keys.create").ok_or_else(|| Fault::failed("there is no keys.create"))?;
+    given: &ParsedArgs,
+) -> Result<(), CliError> {
+    let row = registry.row("keys.create").ok_or_else(|| CliError::failed("there is no keys.create"))?;
     door.ensure_tenant(registry).await?;
     let arguments = Arguments::from_iter([("name".to_owned(), json!(name)), ("scopes".to_owned(), json!([scope]))]);
     let answer = door.invoke(registry, row, arguments).await?;
     match (given.style(), &answer.secret) {
-        (Style::Terminal(_) | Style::Plain, Some((_, secret))) => {
+        (OutputStyle::Terminal(_) | OutputStyle::Plain, Some((_, secret))) => {
             let id = answer.answer.id.as_deref().unwrap_or_default();
             let drawn = admin_box(&shown(id), &name.to_string(), scope, secret, door.url());
             deliver(registry, row, &answer, given, drawn.as_bytes())

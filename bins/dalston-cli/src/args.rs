@@ -1,9 +1,9 @@
 //! The command line: its tree is the registry's, its flags are the settings'.
 
-use crate::{fault::Fault, style::Style, terminal::Terminal};
+use crate::{cli_error::CliError, style::OutputStyle, terminal::Terminal};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
-use dalston_command::{Arguments, Parameter, Registry, Row, coerce};
+use dalston_command::{Arguments, Parameter, Registry, CommandSpec, coerce};
 use dalston_model::{Name, TenantId};
 use dalston_runtime::{SERVER, SETTINGS, SettingRow};
 use std::{
@@ -16,9 +16,9 @@ const COMPLETIONS: &str = "completions";
 const HELP: &str = "help";
 
 /// What was typed.
-pub(crate) struct Given(ArgMatches);
+pub(crate) struct ParsedArgs(ArgMatches);
 
-impl Given {
+impl ParsedArgs {
     /// Reads the command line of the process.
     pub(crate) fn read(registry: &Registry) -> Result<Self, clap::Error> {
         let tree = || tree(registry).term_width(Terminal::help_width());
@@ -39,9 +39,9 @@ impl Given {
     }
 
     /// The command and its arguments.
-    pub(crate) fn command<'a>(&self, registry: &'a Registry) -> Result<(&'a Row, Arguments), Fault> {
+    pub(crate) fn command<'a>(&self, registry: &'a Registry) -> Result<(&'a CommandSpec, Arguments), CliError> {
         let (words, matches) = self.innermost();
-        let row = registry.row(&words.join(".")).ok_or_else(|| Fault::usage("no such command"))?;
+        let row = registry.row(&words.join(".")).ok_or_else(|| CliError::usage("no such command"))?;
         let given = row.parameters.iter().filter_map(|parameter| {
             let text = typed(matches, parameter)?;
             Some((parameter.name.clone(), coerce(&parameter.schema, &text)))
@@ -60,39 +60,39 @@ impl Given {
     }
 
     /// The name and the scope of the admin key, if one is to be made.
-    pub(crate) fn admin_key(&self) -> Result<Option<(Name, &'static str)>, Fault> {
+    pub(crate) fn admin_key(&self) -> Result<Option<(Name, &'static str)>, CliError> {
         let Some(matches) = self.0.subcommand_matches(CREATE_ADMIN_KEY) else { return Ok(None) };
         let name = matches.get_one::<String>("name").map_or("", String::as_str);
-        let name = name.parse().map_err(|error| Fault::usage(format!("--name {error}")))?;
+        let name = name.parse().map_err(|error| CliError::usage(format!("--name {error}")))?;
         Ok(Some((name, if matches.get_flag("platform") { "platform" } else { "admin" })))
     }
 
     /// The tenant to work in, if one is named.
-    pub(crate) fn tenant(&self) -> Result<Option<TenantId>, Fault> {
-        let wrong = |_| Fault::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -");
+    pub(crate) fn tenant(&self) -> Result<Option<TenantId>, CliError> {
+        let wrong = |_| CliError::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -");
         self.option("tenant").map(|text| text.parse().map_err(wrong)).transpose()
     }
 
     /// The options that lead to the same place again: the server and the tenant that the command line names.
-    pub(crate) fn place(&self) -> Result<String, Fault> {
+    pub(crate) fn place(&self) -> Result<String, CliError> {
         let server = self.option(SERVER.variable()).map(|server| format!(" --server {server}"));
         let tenant = self.tenant()?.map(|tenant| format!(" --tenant {tenant}"));
         Ok([server, tenant].into_iter().flatten().collect())
     }
 
     /// The gateway to work on, if one is named; a store that is named on the line counts before a variable.
-    pub(crate) fn server(&self) -> Result<Option<String>, Fault> {
+    pub(crate) fn server(&self) -> Result<Option<String>, CliError> {
         let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());
         match self.option(SERVER.variable()) {
-            Some(_) if named => Err(Fault::usage("--server names a gateway, --store and --redis-url a store: which?")),
+            Some(_) if named => Err(CliError::usage("--server names a gateway, --store and --redis-url a store: which?")),
             None if named => Ok(None),
             _ => self.given(&SERVER),
         }
     }
 
     /// What is given for a setting of the command line's own, by a flag, a variable or a file.
-    pub(crate) fn given(&self, setting: &SettingRow) -> Result<Option<String>, Fault> {
-        let value = setting.value(&|name| self.setting(name)).map_err(Fault::usage)?;
+    pub(crate) fn given(&self, setting: &SettingRow) -> Result<Option<String>, CliError> {
+        let value = setting.value(&|name| self.setting(name)).map_err(CliError::usage)?;
         Ok(value.map(|value| value.text))
     }
 
@@ -114,12 +114,12 @@ impl Given {
     }
 
     /// How answers are drawn.
-    pub(crate) fn style(&self) -> Style {
+    pub(crate) fn style(&self) -> OutputStyle {
         match (self.flag("json"), self.flag("quiet"), io::stdout().is_terminal()) {
-            (true, _, _) => Style::Json,
-            (_, true, _) => Style::Quiet,
-            (_, _, true) => Style::Terminal(Terminal::here(variable("NO_COLOR").is_none_or(|value| value.is_empty()))),
-            _ => Style::Plain,
+            (true, _, _) => OutputStyle::Json,
+            (_, true, _) => OutputStyle::Quiet,
+            (_, _, true) => OutputStyle::Terminal(Terminal::here(variable("NO_COLOR").is_none_or(|value| value.is_empty()))),
+            _ => OutputStyle::Plain,
         }
     }
 
@@ -199,7 +199,7 @@ fn replace(root: Command, group: Command) -> Command {
 }
 
 /// The command of a row: an option for each parameter; the one that is required may stand alone.
-fn command(row: &Row, word: &'static str) -> Command {
+fn command(row: &CommandSpec, word: &'static str) -> Command {
     let options = row.parameters.iter().map(|parameter| {
         Arg::new(parameter.name.clone())
             .long(parameter.name.replace('_', "-"))
@@ -222,7 +222,7 @@ fn command(row: &Row, word: &'static str) -> Command {
 }
 
 /// The example of a row, its arguments as options.
-fn example(row: &Row) -> String {
+fn example(row: &CommandSpec) -> String {
     let options = row.parameters.iter().fold(row.example.to_owned(), |text, parameter| {
         text.replace(&format!("{}=", parameter.name), &format!("--{} ", parameter.name.replace('_', "-")))
     });

@@ -3,7 +3,7 @@
 use dalston_command::AnyAnswer;
 
 /// An answer, whichever way it came.
-pub(crate) struct Drawn {
+pub(crate) struct RenderedAnswer {
     /// The answer of the command, without the secret.
     pub(crate) answer: AnyAnswer,
     /// The secret that was made, by its name.

@@ -2,10 +2,10 @@
 
 mod admin_key;
 mod args;
-mod door;
-mod draw;
+mod backend;
+mod render;
 mod drawn;
-mod fault;
+mod cli_error;
 mod local;
 mod remote;
 mod style;
@@ -14,8 +14,8 @@ mod terminal;
 pub use args::tree;
 pub use terminal::Terminal;
 
-use crate::{args::Given, door::Door, drawn::Drawn, fault::Fault};
-use dalston_command::{Effect, Registry, Row, shown};
+use crate::{args::ParsedArgs, backend::Backend, drawn::RenderedAnswer, cli_error::CliError};
+use dalston_command::{Effect, Registry, CommandSpec, shown};
 use dalston_runtime::unknown_settings;
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -24,7 +24,7 @@ use std::{
 
 /// Reads the command line of the process, does what it says, and tells how it went.
 pub async fn main(registry: &Registry) -> ExitCode {
-    let given = match Given::read(registry) {
+    let given = match ParsedArgs::read(registry) {
         Ok(given) => given,
         Err(error) => {
             // Help and version come this way too, and are no errors.
@@ -43,7 +43,7 @@ pub async fn main(registry: &Registry) -> ExitCode {
     }
 }
 
-async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
+async fn run(registry: &Registry, given: &ParsedArgs) -> Result<(), CliError> {
     if let Some(shell) = given.completions() {
         return match write(&args::completions(registry, shell)) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -51,7 +51,7 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
         };
     }
     for warning in &unknown_settings(args::variables()) {
-        fault::warn(warning);
+        cli_error::warn(warning);
     }
     // First of all: a name that is refused leaves neither a store nor a tenant behind.
     let admin_key = given.admin_key()?;
@@ -59,7 +59,7 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
         let (row, _) = given.command(registry)?;
         return show(registry, row, &local::help(registry, given)?, given);
     }
-    let door = Door::open(given).await?;
+    let door = Backend::open(given).await?;
     let done = async {
         if let Some(asked) = admin_key {
             return admin_key::create(registry, &door, asked, given).await;
@@ -69,7 +69,7 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
         let answer = door.invoke(registry, row, arguments).await?;
         show(registry, row, &answer, given)?;
         // The answer is drawn all the same: it says what is not well.
-        if answer.answer.is_success { Ok(()) } else { Err(Fault::failed(format!("{}: not all is well", row.name))) }
+        if answer.answer.is_success { Ok(()) } else { Err(CliError::failed(format!("{}: not all is well", row.name))) }
     }
     .await;
     door.close().await;
@@ -77,9 +77,9 @@ async fn run(registry: &Registry, given: &Given) -> Result<(), Fault> {
 }
 
 /// Draws an answer to standard output.
-fn show(registry: &Registry, row: &Row, answer: &Drawn, given: &Given) -> Result<(), Fault> {
+fn show(registry: &Registry, row: &CommandSpec, answer: &RenderedAnswer, given: &ParsedArgs) -> Result<(), CliError> {
     let mut out = Vec::new();
-    draw::answer(row, answer, given.style(), &mut out)?;
+    render::answer(row, answer, given.style(), &mut out)?;
     deliver(registry, row, answer, given, &out)?;
     // Whoever reads standard output by program has not read all of the list either.
     if let Some(cursor) = &answer.next {
@@ -89,10 +89,10 @@ fn show(registry: &Registry, row: &Row, answer: &Drawn, given: &Given) -> Result
 }
 
 /// Writes what was drawn of an answer. A secret that nobody read is lost, and whose it was must be known then.
-fn deliver(registry: &Registry, row: &Row, answer: &Drawn, given: &Given, out: &[u8]) -> Result<(), Fault> {
+fn deliver(registry: &Registry, row: &CommandSpec, answer: &RenderedAnswer, given: &ParsedArgs, out: &[u8]) -> Result<(), CliError> {
     match (write(out), &answer.secret) {
         (Err(error), Some(_)) => {
-            Err(Fault::unread(registry, row, answer.answer.id.as_deref(), &given.place()?, &error))
+            Err(CliError::unread(registry, row, answer.answer.id.as_deref(), &given.place()?, &error))
         }
         (Err(error), None) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         // Whoever reads may have read enough.
@@ -108,15 +108,15 @@ fn write(out: &[u8]) -> io::Result<()> {
 }
 
 /// Asks before what cannot be undone.
-fn confirmed(row: &Row, given: &Given) -> Result<(), Fault> {
+fn confirmed(row: &CommandSpec, given: &ParsedArgs) -> Result<(), CliError> {
     if row.effect != Effect::Irreversible || given.says_yes() {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        return Err(Fault::usage(format!("{} cannot be undone: say --yes", row.name)));
+        return Err(CliError::usage(format!("{} cannot be undone: say --yes", row.name)));
     }
     write!(io::stderr(), "{} cannot be undone. Go on? [y/N] ", row.name)?;
     let mut said = String::new();
     io::stdin().lock().read_line(&mut said)?;
-    if matches!(said.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Fault::failed("nothing was done")) }
+    if matches!(said.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(CliError::failed("nothing was done")) }
 }

@@ -1,47 +1,47 @@
 //! The store itself, as the local operator: whoever can read the store needs no key.
 
 use crate::{
-    args::Given,
-    drawn::Drawn,
-    fault::{self, Fault},
+    args::ParsedArgs,
+    drawn::RenderedAnswer,
+    cli_error::{self, CliError},
 };
-use dalston_auth::{Caller, PepperError, Refusal};
-use dalston_command::{Arguments, Registry, Row};
+use dalston_auth::{Caller, PepperError, RejectionReason};
+use dalston_command::{Arguments, Registry, CommandSpec};
 use dalston_model::Principal;
 use dalston_runtime::{Log, Overrides, Runtime, Settings, StoreUrl, init_logging};
 use dalston_service::IssuedSecret;
 use std::path::Path;
 
 /// An open store, and who works on it.
-pub(crate) struct Local {
+pub(crate) struct LocalBackend {
     runtime: Runtime,
     caller: Caller,
     url: String,
     _log: Log,
 }
 
-impl Local {
+impl LocalBackend {
     /// Opens the store of the settings.
-    pub(crate) async fn open(given: &Given) -> Result<Self, Fault> {
+    pub(crate) async fn open(given: &ParsedArgs) -> Result<Self, CliError> {
         let mut settings =
-            Settings::read(&|variable| given.setting(variable)).map_err(|error| Fault::usage(error.to_string()))?;
+            Settings::read(&|variable| given.setting(variable)).map_err(|error| CliError::usage(error.to_string()))?;
         // The log is for what goes wrong: a person reads the answer.
         let level = if given.setting("DALSTON_LOG").is_some() { &settings.log } else { "error" };
         let log = init_logging(level, settings.log_json, settings.mask.clone())
-            .map_err(|error| Fault::usage(format!("{error:#}")))?;
-        settings.warnings.iter().for_each(|warning| fault::warn(warning));
+            .map_err(|error| CliError::usage(format!("{error:#}")))?;
+        settings.warnings.iter().for_each(|warning| cli_error::warn(warning));
         match &settings.store {
             StoreUrl::Sqlite(path) => there_is_one(path, given)?,
             StoreUrl::Memory if given.is_create_admin_key() => {
-                return Err(Fault::usage("memory:// ends with this command, and no gateway would know the key"));
+                return Err(CliError::usage("memory:// ends with this command, and no gateway would know the key"));
             }
             _ => {}
         }
         let tenant = given.tenant()?;
         let runtime = Runtime::start(&mut settings, Overrides::default()).await;
         let runtime = runtime.map_err(|error| match error.downcast_ref::<PepperError>() {
-            Some(PepperError::Other { .. }) => Fault::usage(error.to_string()),
-            _ => Fault::unreachable(format!("{error:#}")),
+            Some(PepperError::Other { .. }) => CliError::usage(error.to_string()),
+            _ => CliError::unreachable(format!("{error:#}")),
         })?;
         let operator = runtime.gate.operator("the command line on the store");
         let caller = match tenant {
@@ -57,18 +57,18 @@ impl Local {
     }
 
     /// Runs a command, in a tenant that there is.
-    pub(crate) async fn invoke(&self, registry: &Registry, row: &Row, arguments: Arguments) -> Result<Drawn, Fault> {
+    pub(crate) async fn invoke(&self, registry: &Registry, row: &CommandSpec, arguments: Arguments) -> Result<RenderedAnswer, CliError> {
         let services = &self.runtime.services;
         services.tenants.check(self.caller.tenant()).await?;
         let answer = registry.invoke(services, &self.caller, row.name, arguments, None).await?;
         let secret =
             answer.secret.as_ref().map(|IssuedSecret { secret, .. }| (secret.name(), secret.expose().to_owned()));
         let next = answer.next.as_ref().map(ToString::to_string);
-        Ok(Drawn { answer, secret, next })
+        Ok(RenderedAnswer { answer, secret, next })
     }
 
     /// Makes the tenant unless it is there.
-    pub(crate) async fn ensure_tenant(&self) -> Result<(), Fault> {
+    pub(crate) async fn ensure_tenant(&self) -> Result<(), CliError> {
         let permit = self.caller.permit().map_err(refused)?;
         Ok(self.runtime.services.tenants.ensure(&permit, permit.tenant().clone()).await?)
     }
@@ -80,21 +80,21 @@ impl Local {
 }
 
 /// What `help` answers here. It needs no store.
-pub(crate) fn help(registry: &Registry, given: &Given) -> Result<Drawn, Fault> {
+pub(crate) fn help(registry: &Registry, given: &ParsedArgs) -> Result<RenderedAnswer, CliError> {
     let operator = Principal::operator(given.tenant()?.unwrap_or_default());
-    Ok(Drawn { answer: registry.help(&operator)?, secret: None, next: None })
+    Ok(RenderedAnswer { answer: registry.help(&operator)?, secret: None, next: None })
 }
 
-fn refused(refusal: Refusal) -> Fault {
-    Fault::new(refusal.code(), refusal.detail())
+fn refused(refusal: RejectionReason) -> CliError {
+    CliError::new(refusal.code(), refusal.detail())
 }
 
 /// Opening a database makes it. Typed in the wrong folder, a command would answer from an empty one.
-fn there_is_one(path: &Path, given: &Given) -> Result<(), Fault> {
+fn there_is_one(path: &Path, given: &ParsedArgs) -> Result<(), CliError> {
     // What cannot be told is left to the opening.
     if given.is_create_admin_key() || path.try_exists().unwrap_or(true) {
         return Ok(());
     }
     let (path, ways) = (path.display(), "name another with --store or --data-dir, or make it with create-admin-key");
-    Err(Fault::unreachable(format!("there is no store at {path}: {ways}")))
+    Err(CliError::unreachable(format!("there is no store at {path}: {ways}")))
 }

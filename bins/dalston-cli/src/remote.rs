@@ -1,46 +1,46 @@
 //! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
 
-use crate::{drawn::Drawn, fault::Fault};
+use crate::{drawn::RenderedAnswer, cli_error::CliError};
 use dalston_client::{Call, Client, ClientError, EndpointError};
-use dalston_command::{Arguments, Method, Registry, Row, shown};
+use dalston_command::{Arguments, Method, Registry, CommandSpec, shown};
 use dalston_model::TenantId;
-use dalston_service::Secret;
+use dalston_service::NewSecret;
 use serde_json::Value;
 
 /// A gateway, and the key for it.
-pub(crate) struct Remote {
+pub(crate) struct RemoteBackend {
     client: Client,
     tenant: Option<TenantId>,
 }
 
-impl Remote {
+impl RemoteBackend {
     /// Its URL, without a slash at the end.
     pub(crate) fn url(&self) -> &str {
         self.client.url()
     }
 
     /// The gateway at `url`.
-    pub(crate) fn new(url: &str, key: Option<String>, tenant: Option<TenantId>) -> Result<Self, Fault> {
-        let key = key.ok_or_else(|| Fault::usage("--server needs a key in DALSTON_API_KEY"))?;
+    pub(crate) fn new(url: &str, key: Option<String>, tenant: Option<TenantId>) -> Result<Self, CliError> {
+        let key = key.ok_or_else(|| CliError::usage("--server needs a key in DALSTON_API_KEY"))?;
         let client = Client::new(url, &key).map_err(|error| match error {
             EndpointError::Secret => {
-                Fault::usage("DALSTON_API_KEY must hold visible ASCII characters only: no space, no end of line")
+                CliError::usage("DALSTON_API_KEY must hold visible ASCII characters only: no space, no end of line")
             }
-            EndpointError::Url | EndpointError::Password => Fault::usage(format!("--server (DALSTON_SERVER) {error}")),
-            _ => Fault::failed(error.to_string()),
+            EndpointError::Url | EndpointError::Password => CliError::usage(format!("--server (DALSTON_SERVER) {error}")),
+            _ => CliError::failed(error.to_string()),
         })?;
         Ok(Self { client, tenant })
     }
 
     /// Runs a command by its route.
-    pub(crate) async fn invoke(&self, row: &Row, arguments: Arguments) -> Result<Drawn, Fault> {
+    pub(crate) async fn invoke(&self, row: &CommandSpec, arguments: Arguments) -> Result<RenderedAnswer, CliError> {
         self.ask(row, arguments, self.tenant.clone()).await
     }
 
     /// Makes the tenant that was named, unless it is there.
-    pub(crate) async fn ensure_tenant(&self, registry: &Registry) -> Result<(), Fault> {
+    pub(crate) async fn ensure_tenant(&self, registry: &Registry) -> Result<(), CliError> {
         let Some(tenant) = &self.tenant else { return Ok(()) };
-        let row = registry.row("tenants.create").ok_or_else(|| Fault::failed("there is no tenants.create"))?;
+        let row = registry.row("tenants.create").ok_or_else(|| CliError::failed("there is no tenants.create"))?;
         let arguments = Arguments::from_iter([("id".to_owned(), tenant.as_str().into())]);
         // Not in the tenant that is not there yet.
         match self.ask(row, arguments, None).await {
@@ -49,29 +49,29 @@ impl Remote {
         }
     }
 
-    async fn ask(&self, row: &Row, arguments: Arguments, tenant: Option<TenantId>) -> Result<Drawn, Fault> {
+    async fn ask(&self, row: &CommandSpec, arguments: Arguments, tenant: Option<TenantId>) -> Result<RenderedAnswer, CliError> {
         let call = Call::new(method(row.route.method), row.route.pattern).with_all(arguments);
         let reply = self.client.clone().in_tenant(tenant).call::<Value>(call).await;
         let mut reply = reply.map_err(|error| self.fault(error))?;
         // No answer has more than one of them.
         let data = &mut reply.output;
-        let secret = Secret::NAMES
+        let secret = NewSecret::NAMES
             .into_iter()
             .find_map(|name| data.as_object_mut()?.shift_remove(name)?.as_str().map(|text| (name, text.to_owned())));
         let answer = row
             .read(reply.output)
-            .map_err(|error| Fault::failed(format!("{error}. Is the gateway of another version?")))?;
-        Ok(Drawn { answer, secret, next: reply.next })
+            .map_err(|error| CliError::failed(format!("{error}. Is the gateway of another version?")))?;
+        Ok(RenderedAnswer { answer, secret, next: reply.next })
     }
 
-    fn fault(&self, error: ClientError) -> Fault {
+    fn fault(&self, error: ClientError) -> CliError {
         match error {
-            ClientError::Refused(problem) => Fault::new(problem.code, shown(&problem.to_string())),
-            ClientError::MissingArgument(_) => Fault::usage(error.to_string()),
+            ClientError::Refused(problem) => CliError::new(problem.code, shown(&problem.to_string())),
+            ClientError::MissingArgument(_) => CliError::usage(error.to_string()),
             ClientError::Unreachable(cause) => {
-                Fault::unreachable(format!("the gateway at {} cannot be reached: {cause}", self.url()))
+                CliError::unreachable(format!("the gateway at {} cannot be reached: {cause}", self.url()))
             }
-            _ => Fault::failed(error.to_string()),
+            _ => CliError::failed(error.to_string()),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::terminal::Terminal;
 
 /// How to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub(crate) enum OutputStyle {
     /// For a person: tables, and colour if it is wanted.
     Terminal(Terminal),
     /// For a pipe: tabs between columns.

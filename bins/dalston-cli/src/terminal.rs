@@ -3,7 +3,7 @@
 use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets::UTF8_HORIZONTAL_ONLY,
 };
-use dalston_command::{Block, Drawing, Line, Span, Tone};
+use dalston_command::{Block, Document, TextLine, Span, Style};
 
 /// A terminal as a drawing sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Terminal {
     }
 
     /// The drawing as text for this terminal.
-    pub fn draw(self, drawing: &Drawing) -> String {
+    pub fn draw(self, drawing: &Document) -> String {
         let mut out = String::new();
         for block in &drawing.blocks {
             match block {
@@ -51,8 +51,8 @@ impl Terminal {
     }
 
     /// A line from this column on, those that it is broken into from `indent` on.
-    fn line(self, line: &Line, column: usize, indent: usize, out: &mut String) {
-        let mut pen = Pen { out, terminal: self, column, indent, tone: Tone::Plain };
+    fn line(self, line: &TextLine, column: usize, indent: usize, out: &mut String) {
+        let mut pen = Pen { out, terminal: self, column, indent, tone: Style::Plain };
         for span in line {
             for word in span.text.split_inclusive(' ') {
                 pen.word(span.tone, word);
@@ -62,23 +62,23 @@ impl Terminal {
     }
 
     /// Names in one column, values in another.
-    fn fields(self, fields: &[(String, Line)], out: &mut String) {
+    fn fields(self, fields: &[(String, TextLine)], out: &mut String) {
         let widest = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 2;
         for (name, value) in fields {
             let padded = format!("  {name:widest$}");
-            let mut line = vec![Span::new(Tone::Faint, &padded)];
+            let mut line = vec![Span::new(Style::Faint, &padded)];
             line.extend(value.iter().cloned());
             self.line(&line, 0, widest + 2, out);
         }
     }
 
     /// A table, where no word of it has to be broken for that; else its rows one below the other.
-    fn table(self, head: &[String], rows: &[Vec<Line>], out: &mut String) {
+    fn table(self, head: &[String], rows: &[Vec<TextLine>], out: &mut String) {
         let least = least(head, rows);
         // A separator stands between columns, and none behind the last.
         let all: usize = least.iter().map(|column| usize::from(*column) + 1).sum();
         if rows.is_empty() {
-            self.line(&vec![Span::new(Tone::Faint, "(none)")], 0, 0, out);
+            self.line(&vec![Span::new(Style::Faint, "(none)")], 0, 0, out);
         } else if all <= usize::from(self.width) + 1 {
             self.grid(head, rows, &least, out);
         } else {
@@ -87,20 +87,20 @@ impl Terminal {
     }
 
     /// Each row as its fields, with a blank line between rows.
-    fn records(self, head: &[String], rows: &[Vec<Line>], out: &mut String) {
+    fn records(self, head: &[String], rows: &[Vec<TextLine>], out: &mut String) {
         for (index, row) in rows.iter().enumerate() {
             if index > 0 {
                 out.push('\n');
             }
-            let fields: Vec<(String, Line)> = head.iter().cloned().zip(row.iter().cloned()).collect();
+            let fields: Vec<(String, TextLine)> = head.iter().cloned().zip(row.iter().cloned()).collect();
             self.fields(&fields, out);
         }
     }
 
-    fn grid(self, head: &[String], rows: &[Vec<Line>], least: &[u16], out: &mut String) {
+    fn grid(self, head: &[String], rows: &[Vec<TextLine>], least: &[u16], out: &mut String) {
         let mut table = Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(self.width).set_header(head.iter().map(|name| self.cell(&vec![Span::new(Tone::Strong, name)])));
+        table.set_width(self.width).set_header(head.iter().map(|name| self.cell(&vec![Span::new(Style::Strong, name)])));
         for row in rows {
             table.add_row(row.iter().map(|line| self.cell(line)));
         }
@@ -117,17 +117,17 @@ impl Terminal {
     }
 
     /// A cell has one tone: the first in it that means something.
-    fn cell(self, line: &Line) -> Cell {
+    fn cell(self, line: &TextLine) -> Cell {
         let cell = Cell::new(line.iter().map(|span| span.text.as_str()).collect::<String>());
         match tone(line) {
             _ if !self.colour => cell,
-            Tone::Plain => cell,
-            Tone::Strong => cell.add_attribute(Attribute::Bold),
-            Tone::Faint => cell.add_attribute(Attribute::Dim),
-            Tone::Good => cell.fg(Color::DarkGreen),
-            Tone::Warning => cell.fg(Color::DarkYellow),
-            Tone::Bad => cell.fg(Color::DarkRed),
-            Tone::Code => cell.fg(Color::DarkCyan),
+            Style::Plain => cell,
+            Style::Strong => cell.add_attribute(Attribute::Bold),
+            Style::Faint => cell.add_attribute(Attribute::Dim),
+            Style::Good => cell.fg(Color::DarkGreen),
+            Style::Warning => cell.fg(Color::DarkYellow),
+            Style::Bad => cell.fg(Color::DarkRed),
+            Style::Code => cell.fg(Color::DarkCyan),
         }
     }
 }
@@ -136,7 +136,7 @@ impl Terminal {
 const PADDING: u16 = 2;
 
 /// The columns of the terminal that each column of a table needs, so that none of its words is broken.
-fn least(head: &[String], rows: &[Vec<Line>]) -> Vec<u16> {
+fn least(head: &[String], rows: &[Vec<TextLine>]) -> Vec<u16> {
     let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join("\n");
     let mut table = Table::new();
     table.set_header(head.iter().map(|name| words(name.clone())));
@@ -146,20 +146,20 @@ fn least(head: &[String], rows: &[Vec<Line>]) -> Vec<u16> {
     table.column_max_content_widths().into_iter().map(|width| width.saturating_add(PADDING)).collect()
 }
 
-fn tone(line: &Line) -> Tone {
-    line.iter().map(|span| span.tone).find(|tone| *tone != Tone::Plain).unwrap_or(Tone::Plain)
+fn tone(line: &TextLine) -> Style {
+    line.iter().map(|span| span.tone).find(|tone| *tone != Style::Plain).unwrap_or(Style::Plain)
 }
 
 /// The order for a tone: ECMA-48, "select graphic rendition".
-const fn order(tone: Tone) -> &'static str {
+const fn order(tone: Style) -> &'static str {
     match tone {
-        Tone::Plain => "",
-        Tone::Strong => "\u{1b}[1m",
-        Tone::Faint => "\u{1b}[2m",
-        Tone::Good => "\u{1b}[32m",
-        Tone::Warning => "\u{1b}[33m",
-        Tone::Bad => "\u{1b}[31m",
-        Tone::Code => "\u{1b}[36m",
+        Style::Plain => "",
+        Style::Strong => "\u{1b}[1m",
+        Style::Faint => "\u{1b}[2m",
+        Style::Good => "\u{1b}[32m",
+        Style::Warning => "\u{1b}[33m",
+        Style::Bad => "\u{1b}[31m",
+        Style::Code => "\u{1b}[36m",
     }
 }
 
@@ -169,11 +169,11 @@ struct Pen<'a> {
     terminal: Terminal,
     column: usize,
     indent: usize,
-    tone: Tone,
+    tone: Style,
 }
 
 impl Pen<'_> {
-    fn word(&mut self, tone: Tone, word: &str) {
+    fn word(&mut self, tone: Style, word: &str) {
         // One column is kept free: a comma may follow.
         let is_full = self.column + word.trim_end().chars().count() >= usize::from(self.terminal.width);
         if is_full && self.column > self.indent && self.out.ends_with(' ') {
@@ -186,9 +186,9 @@ impl Pen<'_> {
         self.column += word.chars().count();
     }
 
-    fn turn(&mut self, tone: Tone) {
+    fn turn(&mut self, tone: Style) {
         if self.terminal.colour && tone != self.tone {
-            if self.tone != Tone::Plain {
+            if self.tone != Style::Plain {
                 self.out.push_str("\u{1b}[0m");
             }
             self.out.push_str(order(tone));
@@ -199,7 +199,7 @@ impl Pen<'_> {
     fn end(&mut self) {
         let written = self.out.trim_end_matches(' ').len();
         self.out.truncate(written);
-        self.turn(Tone::Plain);
+        self.turn(Style::Plain);
         self.out.push('\n');
     }
 }
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_long_line_is_broken_between_words_and_keeps_its_indent() {
-        let line = vec![Span::plain("  "), Span::new(Tone::Strong, "one two three four five-and-twenty-six 7")];
-        let drawing = Drawing { blocks: vec![Block::Line(line)] };
+        let line = vec![Span::plain("  "), Span::new(Style::Strong, "one two three four five-and-twenty-six 7")];
+        let drawing = Document { blocks: vec![Block::Line(line)] };
         assert_eq!(NARROW.draw(&drawing), "  one two three four\n  five-and-twenty-six\n  7\n");
         let coloured = Terminal { colour: true, ..NARROW }.draw(&drawing);
         assert!(coloured.starts_with("  \u{1b}[1mone two three four\u{1b}[0m\n  \u{1b}[1mfive"), "{coloured:?}");
@@ -224,18 +224,18 @@ mod tests {
     fn fields_stand_in_two_columns() {
         let field = |name: &str, text: &str| (name.to_owned(), vec![Span::plain(text)]);
         let fields = Block::Fields(vec![field("a", "one two three four"), field("long", "five")]);
-        let drawn = NARROW.draw(&Drawing { blocks: vec![fields] });
+        let drawn = NARROW.draw(&Document { blocks: vec![fields] });
         assert_eq!(drawn, "  a     one two three\n        four\n  long  five\n");
     }
 
     const ID: &str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
     /// A table of one row, with a long text in its last column.
-    fn keys() -> Drawing {
+    fn keys() -> Document {
         let row =
             [ID, "dk_0123456", "Read only", "jobs:read, jobs:write", "never", "some words that are too long for it"];
-        let row = row.map(|text| vec![Span::new(if text == ID { Tone::Code } else { Tone::Plain }, text)]);
-        Drawing::table(&["id", "prefix", "name", "scopes", "last used", "text"], vec![row.to_vec()])
+        let row = row.map(|text| vec![Span::new(if text == ID { Style::Code } else { Style::Plain }, text)]);
+        Document::table(&["id", "prefix", "name", "scopes", "last used", "text"], vec![row.to_vec()])
     }
 
     #[test]
@@ -256,13 +256,13 @@ mod tests {
 
     #[test]
     fn rows_that_do_not_fit_stand_one_below_the_other() {
-        let row = |id: &str| vec![vec![Span::new(Tone::Code, id)], vec![Span::plain("jobs:read")]];
-        let table = Drawing::table(&["id", "scopes"], vec![row("0123456789abcdef"), row("fedcba9876543210")]);
+        let row = |id: &str| vec![vec![Span::new(Style::Code, id)], vec![Span::plain("jobs:read")]];
+        let table = Document::table(&["id", "scopes"], vec![row("0123456789abcdef"), row("fedcba9876543210")]);
         let drawn = NARROW.draw(&table);
         assert_eq!(
             drawn,
             "  id      0123456789abcdef\n  scopes  jobs:read\n\n  id      fedcba9876543210\n  scopes  jobs:read\n"
         );
-        assert_eq!(NARROW.draw(&Drawing::table(&["id"], Vec::new())), "(none)\n");
+        assert_eq!(NARROW.draw(&Document::table(&["id"], Vec::new())), "(none)\n");
     }
 }

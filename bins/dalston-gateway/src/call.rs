@@ -5,11 +5,11 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use dalston_actix::{Permitted, Problem};
+use dalston_actix::{RequirePermit, Problem};
 use dalston_auth::{FieldError, rights};
-use dalston_chat::{Reply, Said};
+use dalston_chat::{DialogueReply, CallerMessage};
 use dalston_command::{Arguments, unknown_field};
-use dalston_service::{Proposal, Secret, ServiceError, ServiceResult, detached};
+use dalston_service::{Proposal, NewSecret, ServiceError, ServiceResult, detached};
 use serde_json::{Value, json};
 
 /// The longest message in characters.
@@ -22,7 +22,7 @@ const FIELDS: [&str; 4] = ["command", "arguments", "message", "confirm"];
 pub(crate) async fn answer(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted<rights::Authenticated>,
+    RequirePermit(permit): RequirePermit<rights::Authenticated>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let said = said(body::read(&request, payload, gateway.pace).await?).map_err(problem)?;
@@ -34,7 +34,7 @@ pub(crate) async fn answer(
 }
 
 /// What the body says: one thing, and nothing that is not known. Null is as good as left out.
-fn said(mut body: Arguments) -> ServiceResult<Said> {
+fn said(mut body: Arguments) -> ServiceResult<CallerMessage> {
     let unknown: Vec<FieldError> =
         body.keys().filter(|name| !FIELDS.contains(&name.as_str())).map(|name| unknown_field(name)).collect();
     if !unknown.is_empty() {
@@ -50,13 +50,13 @@ fn said(mut body: Arguments) -> ServiceResult<Said> {
     }
     let Value::String(text) = value else { return Err(ServiceError::invalid(name, "must be of type string")) };
     let said = match name {
-        "command" if !text.starts_with('/') => return Ok(Said::Command(text, object(arguments)?)),
-        "command" => Said::Line(text),
+        "command" if !text.starts_with('/') => return Ok(CallerMessage::Command(text, object(arguments)?)),
+        "command" => CallerMessage::Line(text),
         "message" if text.chars().count() > LONGEST || text.trim().is_empty() => {
             return Err(ServiceError::invalid(name, "must be a text of 1 to 4096 characters"));
         }
-        "message" => Said::Message(text),
-        _ => Said::Confirm(text),
+        "message" => CallerMessage::Message(text),
+        _ => CallerMessage::Confirm(text),
     };
     match arguments {
         Some(_) => Err(ServiceError::invalid("arguments", "belong to a command by its name")),
@@ -73,14 +73,14 @@ fn object(arguments: Option<Value>) -> ServiceResult<Arguments> {
 }
 
 /// The reply. Secrets stand beside the text and the data, never in them.
-fn drawn(reply: &Reply) -> Value {
+fn drawn(reply: &DialogueReply) -> Value {
     let mut drawn = json!({
         "success": true,
         "response": reply.plain(),
         "data": reply.data,
         "command_handled": reply.command,
     });
-    for name in Secret::NAMES {
+    for name in NewSecret::NAMES {
         let made = reply.secrets.iter().filter(|secret| secret.name() == name);
         let made: Vec<Value> = made.map(|secret| secret.expose().into()).collect();
         match made.as_slice() {

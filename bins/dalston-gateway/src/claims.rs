@@ -1,15 +1,15 @@
 //! Claim links: a page that opens nothing, for previews look at links; and the secret, once, for whoever asks for it.
 
-use crate::{Gateway, fault::problem, server::Turn};
+use crate::{Gateway, fault::problem, server::ConnectionTurn};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{self, HeaderName, HeaderValue},
     web::{Data, Path},
 };
 use dalston_actix::{Problem, RequestInfo, request_info};
-use dalston_auth::{Denied, Refusal, http::FORWARDED_PROTO};
+use dalston_auth::{Rejection, RejectionReason, http::FORWARDED_PROTO};
 use dalston_model::{Actor, Door, Source};
-use dalston_service::{Claimed, ServiceError, detached};
+use dalston_service::{ClaimedSecret, ServiceError, detached};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -48,7 +48,7 @@ pub(crate) async fn open(
     let source = Source { actor: Actor::Gateway, door: Door::Http, address, request_id: Some(id) };
     let (at_work, token) = (gateway.clone(), token.into_inner());
     let opening = async move { at_work.runtime.services.claims.open(&token, source).await };
-    let Claimed { name, secret } = detached(opening).await.map_err(|error| refused(&gateway, address, error))?;
+    let ClaimedSecret { name, secret } = detached(opening).await.map_err(|error| refused(&gateway, address, error))?;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(if accept.contains("text/html") {
         let secret = escaped(secret.expose());
@@ -64,7 +64,7 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
         let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let host = request.uri().authority().map(ToString::to_string).or(header);
         // A client of HTTP/1.0 names no host: the address that it reached is one.
-        let reached = || request.conn_data::<Turn>()?.local_addr().map(|address| address.to_string());
+        let reached = || request.conn_data::<ConnectionTurn>()?.local_addr().map(|address| address.to_string());
         let peer = request.peer_addr().map(|peer| peer.ip());
         let forwarded = request.headers().get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
         format!("{}://{}", gateway.proxies.scheme(peer, forwarded), host.or_else(reached).unwrap_or_default())
@@ -77,7 +77,7 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
 fn refused(gateway: &Gateway, address: Option<IpAddr>, error: ServiceError) -> Problem {
     let problem = match error {
         ServiceError::NotFound(_) => match gateway.runtime.gate.failed(address) {
-            refusal @ Refusal::TooManyFailures { .. } => Denied::from(refusal).into(),
+            refusal @ RejectionReason::TooManyFailures { .. } => Rejection::from(refusal).into(),
             _ => problem(error),
         },
         error => problem(error),

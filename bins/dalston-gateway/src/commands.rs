@@ -9,9 +9,9 @@ use actix_web::{
     },
     web::{Data, Payload, Query},
 };
-use dalston_actix::{Admitted, AtHand, Problem};
-use dalston_auth::{FieldError, Repeat};
-use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, Row, coerce};
+use dalston_actix::{RequireAdmission, CachedResponse, Problem};
+use dalston_auth::{FieldError, IdempotentRequest};
+use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, CommandSpec, coerce};
 use dalston_model::Cursor;
 use dalston_service::{IssuedSecret, ServiceError, detached};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// The answer of the command, where it is kept ready and the request says no more.
-pub(crate) fn at_hand(row: Arc<Row>, gateway: &Data<Gateway>) -> AtHand {
+pub(crate) fn at_hand(row: Arc<CommandSpec>, gateway: &Data<Gateway>) -> CachedResponse {
     let runtime = gateway.runtime.clone();
     Arc::new(move |request, admission| {
         // A query may hold arguments.
@@ -36,10 +36,10 @@ pub(crate) fn at_hand(row: Arc<Row>, gateway: &Data<Gateway>) -> AtHand {
 
 /// Runs the command.
 pub(crate) async fn invoke(
-    row: Arc<Row>,
+    row: Arc<CommandSpec>,
     request: HttpRequest,
     payload: Payload,
-    Admitted(admission): Admitted,
+    RequireAdmission(admission): RequireAdmission,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let mut arguments = match row.route.method {
@@ -54,7 +54,7 @@ pub(crate) async fn invoke(
     };
     in_path(&row, &request, &mut arguments)?;
     let repeat = match row.route.method {
-        Method::Post => repeat::key(&request)?.map(|key| Repeat::of(key, &arguments)),
+        Method::Post => repeat::key(&request)?.map(|key| IdempotentRequest::of(key, &arguments)),
         _ => None,
     };
     let (at_work, command) = (gateway.clone(), row.clone());
@@ -68,7 +68,7 @@ pub(crate) async fn invoke(
 }
 
 /// The arguments of the query. Once each; a key there is no argument.
-fn in_query(row: &Row, request: &HttpRequest) -> Result<Arguments, Problem> {
+fn in_query(row: &CommandSpec, request: &HttpRequest) -> Result<Arguments, Problem> {
     let mut arguments = Arguments::new();
     if request.query_string().is_empty() {
         return Ok(arguments);
@@ -92,7 +92,7 @@ fn none_of(arguments: Arguments) -> Result<(), Problem> {
 }
 
 /// The arguments of the path, which stand nowhere else.
-fn in_path(row: &Row, request: &HttpRequest, arguments: &mut Arguments) -> Result<(), Problem> {
+fn in_path(row: &CommandSpec, request: &HttpRequest, arguments: &mut Arguments) -> Result<(), Problem> {
     for (name, value) in request.match_info().iter() {
         if arguments.insert(name.to_owned(), value.into()).is_some() {
             let twice = format!("must not be given beside the path: {}", row.route.pattern);
@@ -103,7 +103,7 @@ fn in_path(row: &Row, request: &HttpRequest, arguments: &mut Arguments) -> Resul
 }
 
 /// The answer, with the secret once where there is one.
-fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: AnyAnswer) -> Result<HttpResponse, Problem> {
+fn respond(registry: &Registry, row: &CommandSpec, request: &HttpRequest, answer: AnyAnswer) -> Result<HttpResponse, Problem> {
     let mut data = answer.data;
     let mut response = match answer.partial {
         true => HttpResponse::MultiStatus(),
@@ -123,8 +123,8 @@ fn respond(registry: &Registry, row: &Row, request: &HttpRequest, answer: AnyAns
 }
 
 /// Where a made thing is: behind its route, if there is one that shows it.
-fn location(registry: &Registry, row: &Row) -> Option<&'static str> {
-    let shows = |other: &&Arc<Row>| {
+fn location(registry: &Registry, row: &CommandSpec) -> Option<&'static str> {
+    let shows = |other: &&Arc<CommandSpec>| {
         let behind = other.route.pattern.strip_prefix(row.route.pattern);
         other.route.method == Method::Get && behind.is_some_and(|rest| rest.starts_with("/{") && rest.ends_with('}'))
     };

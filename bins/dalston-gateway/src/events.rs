@@ -9,9 +9,9 @@ use actix_web::{
     http::header::ContentType,
     web::{Bytes, Data, Path},
 };
-use dalston_actix::{Permitted, Problem};
-use dalston_auth::{Permit, Refusal, rights};
-use dalston_service::{JobView, ServiceError, Watch};
+use dalston_actix::{RequirePermit, Problem};
+use dalston_auth::{Permit, RejectionReason, rights};
+use dalston_service::{JobView, ServiceError, JobSubscription};
 use dalston_work::JobId;
 use futures_util::{Stream, stream::unfold};
 use serde_json::json;
@@ -24,7 +24,7 @@ const SILENT: u32 = 15;
 pub(crate) async fn follow(
     request: HttpRequest,
     job: Path<String>,
-    Permitted(permit): Permitted<rights::JobsRead>,
+    RequirePermit(permit): RequirePermit<rights::JobsRead>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     body::none(&request)?;
@@ -32,7 +32,7 @@ pub(crate) async fn follow(
     let id: JobId = job.parse().map_err(|_| problem(ServiceError::NotFound("Job")))?;
     jobs.get(&permit, id).await.map_err(problem)?;
     let watch = jobs.seat(&permit).ok_or_else(crowded)?.watch(id);
-    let follower = Follower { gateway, permit, id, watch, told: None, silent: 0, is_over: false };
+    let follower = JobFollower { gateway, permit, id, watch, told: None, silent: 0, is_over: false };
     // Proxies that buffer answers would keep the events to themselves.
     Ok(HttpResponse::Ok()
         .insert_header(ContentType("text/event-stream".parse().map_err(|_| problem(ServiceError::Internal))?))
@@ -41,11 +41,11 @@ pub(crate) async fn follow(
 }
 
 /// Somebody who follows a job.
-struct Follower {
+struct JobFollower {
     gateway: Data<Gateway>,
     permit: Permit<rights::JobsRead>,
     id: JobId,
-    watch: Watch,
+    watch: JobSubscription,
     /// The job as it was told last.
     told: Option<Box<JobView>>,
     silent: u32,
@@ -53,7 +53,7 @@ struct Follower {
 }
 
 /// What is seen of the job at one look.
-enum Seen {
+enum JobSnapshot {
     /// It is not as it was told.
     Changed(Box<JobView>),
     /// Nothing new; also when the store cannot be asked, which is no end.
@@ -62,18 +62,18 @@ enum Seen {
     Over,
 }
 
-fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn events(follower: JobFollower) -> impl Stream<Item = Result<Bytes, Infallible>> {
     unfold(follower, |mut follower| async move {
         while !follower.is_over && !follower.watch.is_over() {
             match follower.look().await {
-                Seen::Over => break,
-                Seen::Changed(job) => {
+                JobSnapshot::Over => break,
+                JobSnapshot::Changed(job) => {
                     follower.silent = 0;
                     let event = format!("event: job\ndata: {}\n\n", json!(job));
                     follower.told = Some(job);
                     return Some((Ok(Bytes::from(event)), follower));
                 }
-                Seen::Same => follower.watch.next().await,
+                JobSnapshot::Same => follower.watch.next().await,
             }
             follower.silent += 1;
             if follower.silent >= SILENT {
@@ -85,24 +85,24 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, Infallible>> {
     })
 }
 
-impl Follower {
-    async fn look(&mut self) -> Seen {
+impl JobFollower {
+    async fn look(&mut self) -> JobSnapshot {
         let services = &self.gateway.runtime.services;
         // The request was admitted long ago: its caller is revalidated each time.
         let caller = services.gate.revalidate(self.permit.caller()).await;
         let job = match caller.and_then(|caller| caller.permit::<rights::JobsRead>()) {
             Ok(permit) => services.jobs.get(&permit, self.id).await,
-            Err(Refusal::Unavailable) => return Seen::Same,
-            Err(_) => return Seen::Over,
+            Err(RejectionReason::Unavailable) => return JobSnapshot::Same,
+            Err(_) => return JobSnapshot::Over,
         };
         match job {
             Ok(job) => {
                 self.is_over = job.status.is_ended();
                 let view = Box::new(JobView::from(&job));
-                if self.told.as_ref() == Some(&view) { Seen::Same } else { Seen::Changed(view) }
+                if self.told.as_ref() == Some(&view) { JobSnapshot::Same } else { JobSnapshot::Changed(view) }
             }
-            Err(ServiceError::Unavailable) => Seen::Same,
-            Err(_) => Seen::Over,
+            Err(ServiceError::Unavailable) => JobSnapshot::Same,
+            Err(_) => JobSnapshot::Over,
         }
     }
 }

@@ -6,11 +6,11 @@ use actix_web::{
     http::header::{Charset, ContentDisposition, ContentType, DispositionParam, DispositionType, ExtendedValue},
     web::{Bytes, Data, Path, Query},
 };
-use dalston_actix::{Permitted, Problem};
+use dalston_actix::{RequirePermit, Problem};
 use dalston_auth::rights;
 use dalston_command::unknown_field;
-use dalston_engine::{Format, Layout};
-use dalston_service::{Pieces, ServiceError, Transcript, streamed};
+use dalston_engine::{SubtitleFormat, Layout};
+use dalston_service::{RenderedPieces, ServiceError, Transcript, streamed};
 use dalston_work::JobId;
 use serde_json::{Value, json};
 use std::{iter, num::NonZeroUsize, ops::RangeInclusive};
@@ -25,16 +25,16 @@ enum Export {
     /// The result as JSON.
     Json,
     /// A text.
-    Text(Format),
+    Text(SubtitleFormat),
 }
 
 impl Export {
     fn parse(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Self::Json),
-            "srt" => Some(Self::Text(Format::Srt)),
-            "vtt" => Some(Self::Text(Format::Vtt)),
-            "txt" => Some(Self::Text(Format::Txt)),
+            "srt" => Some(Self::Text(SubtitleFormat::Srt)),
+            "vtt" => Some(Self::Text(SubtitleFormat::Vtt)),
+            "txt" => Some(Self::Text(SubtitleFormat::Txt)),
             _ => None,
         }
     }
@@ -42,13 +42,13 @@ impl Export {
     const fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
-            Self::Text(Format::Srt) => "application/x-subrip; charset=utf-8",
-            Self::Text(Format::Vtt) => "text/vtt; charset=utf-8",
-            Self::Text(Format::Txt) => "text/plain; charset=utf-8",
+            Self::Text(SubtitleFormat::Srt) => "application/x-subrip; charset=utf-8",
+            Self::Text(SubtitleFormat::Vtt) => "text/vtt; charset=utf-8",
+            Self::Text(SubtitleFormat::Txt) => "text/plain; charset=utf-8",
         }
     }
 
-    fn pieces(self, transcript: Transcript, query: &str) -> Result<Pieces, Problem> {
+    fn pieces(self, transcript: Transcript, query: &str) -> Result<RenderedPieces, Problem> {
         let wanted = wanted(query)?;
         let pieces = match self {
             Self::Json if wanted != (None, None) => {
@@ -74,7 +74,7 @@ impl Export {
 pub(crate) async fn download(
     request: HttpRequest,
     path: Path<(String, String)>,
-    Permitted(permit): Permitted<rights::JobsRead>,
+    RequirePermit(permit): RequirePermit<rights::JobsRead>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     body::none(&request)?;
@@ -149,6 +149,6 @@ pub(crate) fn spliced(
     }
     let [before, after] = text;
     let said = |text: String| iter::once(Ok(Bytes::from(text)));
-    let pieces: Pieces = Box::new(said(before).chain(result).chain(said(after + "}")));
+    let pieces: RenderedPieces = Box::new(said(before).chain(result).chain(said(after + "}")));
     Ok(response.content_type(ContentType::json()).streaming(Box::pin(streamed(pieces))))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use dalston_actix::Problem;
-use dalston_auth::Denied;
+use dalston_auth::Rejection;
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 pub(crate) fn problem(error: ServiceError) -> Problem {
     let (code, detail) = (error.code(), detail(&error));
     match error {
-        ServiceError::Refused(refusal) => Denied::from(refusal).into(),
+        ServiceError::Refused(refusal) => Rejection::from(refusal).into(),
         ServiceError::Malformed(detail) => Problem::malformed(detail),
         ServiceError::Invalid(errors) => Problem::new(code, detail).with_errors(json!(errors)),
         ServiceError::Excess { retry_after, .. } => {

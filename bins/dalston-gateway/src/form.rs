@@ -8,7 +8,7 @@ use dalston_actix::Problem;
 use dalston_auth::{FieldError, Permit, rights};
 use dalston_command::shown_name;
 use dalston_model::ErrorCode;
-use dalston_service::{ServiceError, Shape, Staged, Upload};
+use dalston_service::{ServiceError, TranscriptShape, StagedUpload, Upload};
 use futures_util::StreamExt;
 
 /// Parts of a form at most: lists have a part for each of their elements.
@@ -20,7 +20,7 @@ const TEXT_BYTES: usize = 4096;
 
 /// Whose form it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum FormDialect {
     /// Ours; with a `response_format` also OpenAI's, for a transcription.
     Own,
     /// OpenAI's, for a transcription.
@@ -31,18 +31,18 @@ pub(crate) enum Dialect {
 
 /// What a form asks for.
 pub(crate) struct Form {
-    pub(crate) staged: Staged,
+    pub(crate) staged: StagedUpload,
     pub(crate) upload: Upload,
     /// The shape of the transcript, as OpenAI gives it. `None`: the answer is the job.
-    pub(crate) shape: Option<Shape>,
+    pub(crate) shape: Option<TranscriptShape>,
     /// Names of the fields that were passed over.
     pub(crate) ignored: Vec<String>,
 }
 
 /// A form as far as it was read.
 #[derive(Default)]
-struct Reading {
-    staged: Option<Staged>,
+struct PartialForm {
+    staged: Option<StagedUpload>,
     upload: Upload,
     seen: Vec<String>,
     ignored: Vec<String>,
@@ -64,7 +64,7 @@ const WITHOUT_EFFECT: [&str; 6] =
 
 /// What becomes of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum FieldFate {
     /// It is read.
     Taken,
     /// It is read over, as its client expects.
@@ -73,14 +73,14 @@ enum Fate {
     Unknown,
 }
 
-impl Dialect {
-    fn fate(self, name: &str) -> Fate {
+impl FormDialect {
+    fn fate(self, name: &str) -> FieldFate {
         match name {
-            "model" | "prompt" | "temperature" | "response_format" => Fate::Taken,
-            "language" | "timestamp_granularities" | "stream" if self != Self::Translation => Fate::Taken,
-            "timestamps" | "metadata" if self == Self::Own => Fate::Taken,
-            _ if WITHOUT_EFFECT.contains(&name) && self != Self::Translation => Fate::Idle,
-            _ => Fate::Unknown,
+            "model" | "prompt" | "temperature" | "response_format" => FieldFate::Taken,
+            "language" | "timestamp_granularities" | "stream" if self != Self::Translation => FieldFate::Taken,
+            "timestamps" | "metadata" if self == Self::Own => FieldFate::Taken,
+            _ if WITHOUT_EFFECT.contains(&name) && self != Self::Translation => FieldFate::Idle,
+            _ => FieldFate::Unknown,
         }
     }
 }
@@ -89,13 +89,13 @@ impl Form {
     /// Reads a form part by part. `digest` asks for the SHA-256 of the file.
     pub(crate) async fn read(
         mut parts: Multipart,
-        dialect: Dialect,
+        dialect: FormDialect,
         request: &HttpRequest,
         permit: &Permit<rights::JobsWrite>,
         gateway: &Gateway,
         digest: bool,
     ) -> Result<Self, Problem> {
-        let (mut form, mut count) = (Reading::default(), 0);
+        let (mut form, mut count) = (PartialForm::default(), 0);
         while let Some(field) = parts.next().await {
             let mut field = field.map_err(unread)?;
             count += 1;
@@ -120,9 +120,9 @@ impl Form {
                 form.note_foreign(name, fate);
             }
             match fate {
-                Fate::Taken => form.take(name, dialect, &mut field).await?,
-                Fate::Idle => pass_over(&mut field).await?,
-                Fate::Unknown => {
+                FieldFate::Taken => form.take(name, dialect, &mut field).await?,
+                FieldFate::Idle => pass_over(&mut field).await?,
+                FieldFate::Unknown => {
                     pass_over(&mut field).await?;
                     form.ignore(name);
                 }
@@ -137,10 +137,10 @@ impl Form {
 
 /// Whether our own form has such a field, or it is the one that makes the form OpenAI's.
 fn is_own(name: &str) -> bool {
-    Dialect::Own.fate(name) == Fate::Taken && !matches!(name, "timestamp_granularities" | "stream")
+    FormDialect::Own.fate(name) == FieldFate::Taken && !matches!(name, "timestamp_granularities" | "stream")
 }
 
-impl Reading {
+impl PartialForm {
     async fn take_file(
         &mut self,
         field: &mut Field,
@@ -159,10 +159,10 @@ impl Reading {
     }
 
     /// Takes a field that is known.
-    async fn take(&mut self, name: &str, dialect: Dialect, field: &mut Field) -> Result<(), Problem> {
-        let text = if name == "prompt" && dialect != Dialect::Own { end(field).await? } else { text(field).await? };
+    async fn take(&mut self, name: &str, dialect: FormDialect, field: &mut Field) -> Result<(), Problem> {
+        let text = if name == "prompt" && dialect != FormDialect::Own { end(field).await? } else { text(field).await? };
         // A client that has no null to put into a form is told by its makers to send the word.
-        let is_null = dialect != Dialect::Own && name != "prompt" && text.trim() == "null";
+        let is_null = dialect != FormDialect::Own && name != "prompt" && text.trim() == "null";
         if text.trim().is_empty() || is_null {
             return Ok(());
         }
@@ -202,47 +202,47 @@ impl Reading {
     }
 
     /// Keeps the first field that our own form does not have: whether it is ours is known at the end.
-    fn note_foreign(&mut self, name: &str, fate: Fate) {
+    fn note_foreign(&mut self, name: &str, fate: FieldFate) {
         let detail = match fate {
-            Fate::Unknown => "is not a field of this form",
+            FieldFate::Unknown => "is not a field of this form",
             _ => "is a field of OpenAI's form: give response_format too, or use /openai/v1",
         };
         self.foreign.get_or_insert_with(|| FieldError::new(shown(name), detail));
     }
 
-    fn finish(mut self, dialect: Dialect) -> Result<Form, Problem> {
+    fn finish(mut self, dialect: FormDialect) -> Result<Form, Problem> {
         let shape = match (&self.format, dialect) {
-            (None, Dialect::Own) => {
+            (None, FormDialect::Own) => {
                 if let Some(foreign) = self.foreign.take() {
                     return Err(problem(ServiceError::Invalid(vec![foreign])));
                 }
                 None
             }
-            _ => Some(self.shape(dialect == Dialect::Translation)?),
+            _ => Some(self.shape(dialect == FormDialect::Translation)?),
         };
         let Self { staged, mut upload, ignored, words, .. } = self;
         upload.options.words |= words;
-        upload.options.translate = dialect == Dialect::Translation;
+        upload.options.translate = dialect == FormDialect::Translation;
         let staged = staged.ok_or_else(|| problem(ServiceError::invalid("file", "is required")))?;
         Ok(Form { staged, upload, shape, ignored })
     }
 
     /// The shape that OpenAI's form asks for.
-    fn shape(&self, translated: bool) -> Result<Shape, Problem> {
+    fn shape(&self, translated: bool) -> Result<TranscriptShape, Problem> {
         let words = self.words || self.upload.options.words;
         Ok(match self.format.as_deref().unwrap_or("json") {
-            "verbose_json" => Shape::Verbose { segments: self.segments || !words, words, translated },
+            "verbose_json" => TranscriptShape::Verbose { segments: self.segments || !words, words, translated },
             // As OpenAI does: times of segments are left out, those of words are refused.
             "json" | "text" | "srt" | "vtt" if self.words => {
                 let wanted = "word wants the response_format verbose_json";
                 return Err(problem(ServiceError::invalid("timestamp_granularities[]", wanted)));
             }
             // Of the other formats a stream is not offered, and the wish without effect.
-            "json" | "text" if self.stream => Shape::Events,
-            "json" => Shape::Json,
-            "text" => Shape::Text,
-            "srt" => Shape::Srt,
-            "vtt" => Shape::Vtt,
+            "json" | "text" if self.stream => TranscriptShape::Events,
+            "json" => TranscriptShape::Json,
+            "text" => TranscriptShape::Text,
+            "srt" => TranscriptShape::Srt,
+            "vtt" => TranscriptShape::Vtt,
             _ => {
                 let wanted = "must be json, text, srt, verbose_json or vtt: engines tell no speakers";
                 return Err(problem(ServiceError::invalid("response_format", wanted)));

@@ -11,8 +11,8 @@ const CONTROL_BYTES: u64 = 125;
 
 /// A frame of a client.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    pub(crate) kind: Kind,
+pub(crate) struct WsFrame {
+    pub(crate) kind: WsFrameKind,
     /// Whether its message ends with it.
     pub(crate) is_final: bool,
     pub(crate) payload: Bytes,
@@ -20,7 +20,7 @@ pub(crate) struct Frame {
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum WsFrameKind {
     More,
     Text,
     Binary,
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 
 /// What is wrong with what a client sends (§7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Broken {
+pub(crate) enum ProtocolViolation {
     /// It breaks the protocol.
     Protocol,
     /// Something is larger than it may be.
@@ -41,8 +41,8 @@ pub(crate) enum Broken {
 }
 
 /// The head of a frame.
-struct Head {
-    kind: Kind,
+struct WsFrameHeader {
+    kind: WsFrameKind,
     is_final: bool,
     mask: [u8; 4],
     /// Bytes of the head.
@@ -52,8 +52,8 @@ struct Head {
 }
 
 /// Takes the next frame off the bytes. `None`: it is not all there. `most`: the bytes that a frame may carry.
-pub(crate) fn take(bytes: &mut BytesMut, most: usize) -> Result<Option<Frame>, Broken> {
-    let Some(Head { kind, is_final, mask, size, length }) = head(bytes, most)? else { return Ok(None) };
+pub(crate) fn take(bytes: &mut BytesMut, most: usize) -> Result<Option<WsFrame>, ProtocolViolation> {
+    let Some(WsFrameHeader { kind, is_final, mask, size, length }) = head(bytes, most)? else { return Ok(None) };
     if bytes.len() < size + length {
         return Ok(None);
     }
@@ -64,28 +64,28 @@ pub(crate) fn take(bytes: &mut BytesMut, most: usize) -> Result<Option<Frame>, B
             *byte ^= key;
         }
     }
-    Ok(Some(Frame { kind, is_final, payload: payload.freeze() }))
+    Ok(Some(WsFrame { kind, is_final, payload: payload.freeze() }))
 }
 
-fn head(bytes: &[u8], most: usize) -> Result<Option<Head>, Broken> {
+fn head(bytes: &[u8], most: usize) -> Result<Option<WsFrameHeader>, ProtocolViolation> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     let is_final = first & FINAL != 0;
     let kind = match first & !FINAL & !RESERVED {
-        0 => Kind::More,
-        1 => Kind::Text,
-        2 => Kind::Binary,
-        8 => Kind::Close,
-        9 => Kind::Ping,
-        10 => Kind::Pong,
-        _ => return Err(Broken::Protocol),
+        0 => WsFrameKind::More,
+        1 => WsFrameKind::Text,
+        2 => WsFrameKind::Binary,
+        8 => WsFrameKind::Close,
+        9 => WsFrameKind::Ping,
+        10 => WsFrameKind::Pong,
+        _ => return Err(ProtocolViolation::Protocol),
     };
-    let is_control = matches!(kind, Kind::Close | Kind::Ping | Kind::Pong);
+    let is_control = matches!(kind, WsFrameKind::Close | WsFrameKind::Ping | WsFrameKind::Pong);
     if first & RESERVED != 0 || (is_control && !is_final) {
-        return Err(Broken::Protocol);
+        return Err(ProtocolViolation::Protocol);
     }
     let Some(&second) = bytes.get(1) else { return Ok(None) };
     if second & MASKED == 0 {
-        return Err(Broken::Protocol);
+        return Err(ProtocolViolation::Protocol);
     }
     let (length, mask_at) = match second & !MASKED {
         126 => (bytes.get(2..4), 4),
@@ -100,12 +100,12 @@ fn head(bytes: &[u8], most: usize) -> Result<Option<Head>, Broken> {
         _ => (length & u64::from(!MASKED), 0),
     };
     if length < least || (is_control && length > CONTROL_BYTES) {
-        return Err(Broken::Protocol);
+        return Err(ProtocolViolation::Protocol);
     }
     let length = usize::try_from(length).ok().filter(|length| *length <= most);
-    let length = length.ok_or(Broken::TooLarge("Frame too large"))?;
+    let length = length.ok_or(ProtocolViolation::TooLarge("Frame too large"))?;
     let Some(&[one, two, three, four]) = bytes.get(mask_at..mask_at + 4) else { return Ok(None) };
-    Ok(Some(Head { kind, is_final, mask: [one, two, three, four], size: mask_at + 4, length }))
+    Ok(Some(WsFrameHeader { kind, is_final, mask: [one, two, three, four], size: mask_at + 4, length }))
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     const MOST: usize = 70_000;
 
     /// The lengths of the frames in these bytes, and how it ends; the same whole and byte by byte.
-    fn lengths(bytes: &[u8]) -> (Vec<usize>, Result<(), Broken>) {
+    fn lengths(bytes: &[u8]) -> (Vec<usize>, Result<(), ProtocolViolation>) {
         let read = [bytes.len().max(1), 1].map(|size| {
             let (mut held, mut lengths) = (BytesMut::new(), Vec::new());
             for piece in bytes.chunks(size) {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_frame_over_the_limit_is_refused_by_its_head() {
-        let too_large = Err(Broken::TooLarge("Frame too large"));
+        let too_large = Err(ProtocolViolation::TooLarge("Frame too large"));
         assert_eq!(lengths(&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x71]).1, too_large, "WS-05");
         assert_eq!(lengths(&[0x82, 0xff, 255, 255, 255, 255, 255, 255, 255, 255]).1, too_large);
         let second = [frame(0x82, &[0x85], 5), vec![0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0]].concat();
@@ -171,7 +171,7 @@ mod tests {
             (vec![0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff], "65,535 in eight bytes"),
             (vec![0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 5], "5 in eight bytes"),
         ] {
-            assert_eq!(lengths(&bytes), (vec![], Err(Broken::Protocol)), "WS-04 {why}");
+            assert_eq!(lengths(&bytes), (vec![], Err(ProtocolViolation::Protocol)), "WS-04 {why}");
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
     fn the_mask_is_taken_off() {
         let mut bytes = BytesMut::from(&[0x81, 0x85, 1, 2, 3, 4, b'h' ^ 1, b'e' ^ 2, b'l' ^ 3, b'l' ^ 4, b'o' ^ 1][..]);
         let payload = Bytes::from_static(b"hello");
-        assert_eq!(take(&mut bytes, MOST), Ok(Some(Frame { kind: Kind::Text, is_final: true, payload })));
+        assert_eq!(take(&mut bytes, MOST), Ok(Some(WsFrame { kind: WsFrameKind::Text, is_final: true, payload })));
         assert!(bytes.is_empty());
     }
 }

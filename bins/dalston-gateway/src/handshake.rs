@@ -3,8 +3,8 @@
 use crate::{
     Gateway,
     fault::{not_an_upgrade, problem, upgrade_required},
-    messages::Messages,
-    outbox::{OutboundFrame, Outbox},
+    messages::SocketMessages,
+    outbox::{OutboundFrame, SocketOutbox},
     session::{OutboundQueue, SessionFault, WireProtocol, close, run},
 };
 use actix_http::ws::{CloseCode, hash_key};
@@ -20,13 +20,13 @@ use actix_web::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_actix::Problem;
-use dalston_auth::{Denied, Permit, Refusal, rights};
+use dalston_auth::{Rejection, Permit, RejectionReason, rights};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use dalston_stream::StreamConfig;
 
 /// What a wire protocol asks of the handshake.
-pub(crate) struct Terms {
+pub(crate) struct HandshakeOptions {
     /// A frame has at most so many bytes.
     pub(crate) frame_bytes: usize,
     /// The subprotocol that is agreed to where the client offers it.
@@ -34,18 +34,18 @@ pub(crate) struct Terms {
 }
 
 /// What came of a handshake.
-pub(crate) enum Shaken {
+pub(crate) enum HandshakeOutcome {
     /// The client was admitted.
-    Open(Box<Opened>),
+    Open(Box<AcceptedSocket>),
     /// It was not, and reads why when the socket closes.
     Closed(HttpResponse),
 }
 
 /// A socket whose client was admitted.
-pub(crate) struct Opened {
+pub(crate) struct AcceptedSocket {
     response: HttpResponse,
-    outbox: Outbox,
-    messages: Messages<Payload>,
+    outbox: SocketOutbox,
+    messages: SocketMessages<Payload>,
     permit: Permit<rights::Realtime>,
 }
 
@@ -53,10 +53,10 @@ pub(crate) struct Opened {
 pub(crate) async fn shake(
     request: &HttpRequest,
     payload: Payload,
-    decided: Result<Permit<rights::Realtime>, Denied>,
+    decided: Result<Permit<rights::Realtime>, Rejection>,
     gateway: &Gateway,
-    terms: &Terms,
-) -> Result<Shaken, Problem> {
+    terms: &HandshakeOptions,
+) -> Result<HandshakeOutcome, Problem> {
     if !gateway.origins.allow(request) {
         return Err(Problem::new(
             ErrorCode::OriginNotAllowed,
@@ -70,7 +70,7 @@ pub(crate) async fn shake(
             return Err(problem);
         }
     };
-    let (outbox, body) = Outbox::new();
+    let (outbox, body) = SocketOutbox::new();
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS)
         .upgrade("websocket")
         .insert_header((header::SEC_WEBSOCKET_ACCEPT, &hash_key(key)[..]))
@@ -81,18 +81,18 @@ pub(crate) async fn shake(
     match decided {
         Ok(permit) => {
             let messages =
-                Messages::new(payload, terms.frame_bytes, gateway.pace.frames, gateway.runtime.clock.clone());
-            Ok(Shaken::Open(Box::new(Opened { response, outbox, messages, permit })))
+                SocketMessages::new(payload, terms.frame_bytes, gateway.pace.frames, gateway.runtime.clock.clone());
+            Ok(HandshakeOutcome::Open(Box::new(AcceptedSocket { response, outbox, messages, permit })))
         }
         Err(denied) => {
             let (code, reason) = refused(denied)?;
             close(outbox, code, reason).await;
-            Ok(Shaken::Closed(response))
+            Ok(HandshakeOutcome::Closed(response))
         }
     }
 }
 
-impl Opened {
+impl AcceptedSocket {
     /// Begins a session of this wire protocol, if a worker has room for it; what is not `Ok` is told as it is.
     pub(crate) async fn begin(
         self,
@@ -171,15 +171,15 @@ pub(crate) fn offers(request: &HttpRequest, protocol: &str) -> bool {
 }
 
 /// The close code of a refusal.
-fn refused(denied: Denied) -> Result<(CloseCode, &'static str), Problem> {
+fn refused(denied: Rejection) -> Result<(CloseCode, &'static str), Problem> {
     match denied.refusal {
-        Refusal::MissingCredential(_) | Refusal::InvalidCredential | Refusal::AmbiguousCredential => {
+        RejectionReason::MissingCredential(_) | RejectionReason::InvalidCredential | RejectionReason::AmbiguousCredential => {
             Ok((CloseCode::Other(4001), "Invalid API key"))
         }
-        Refusal::InsufficientScope(_) => Ok((CloseCode::Other(4003), "Missing 'realtime' scope")),
-        Refusal::RateLimited(_) | Refusal::TooManyFailures { .. } => {
+        RejectionReason::InsufficientScope(_) => Ok((CloseCode::Other(4003), "Missing 'realtime' scope")),
+        RejectionReason::RateLimited(_) | RejectionReason::TooManyFailures { .. } => {
             Ok((CloseCode::Other(4029), "Rate limit exceeded"))
         }
-        Refusal::UnknownTenant | Refusal::Unavailable | Refusal::Uncounted => Err(denied.into()),
+        RejectionReason::UnknownTenant | RejectionReason::Unavailable | RejectionReason::Uncounted => Err(denied.into()),
     }
 }

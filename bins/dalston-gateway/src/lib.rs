@@ -1,6 +1,6 @@
 //! The gateway: an app factory, and how it is served.
 
-mod alive;
+mod keepalive;
 mod body;
 mod bound_address;
 mod call;
@@ -13,7 +13,7 @@ mod fields;
 mod form;
 mod frames;
 mod handshake;
-mod head;
+mod request_limits;
 mod health;
 mod hosts;
 mod mcp;
@@ -22,7 +22,7 @@ mod note;
 mod openai;
 mod origins;
 mod outbox;
-mod paced;
+mod min_throughput;
 mod realtime;
 mod repeat;
 mod routes;
@@ -35,9 +35,9 @@ mod upload;
 
 pub use body::Pace;
 pub use bound_address::BoundAddress;
-pub use routes::{Route, Serves, app, routes};
+pub use routes::{RouteRow, RouteHandler, app, routes};
 pub use serve::serve;
-pub use server::{Limits, listen};
+pub use server::{ServerLimits, listen};
 
 use crate::{hosts::Hosts, origins::Origins};
 use dalston_actix::{QueryKeys, TrustedProxies};

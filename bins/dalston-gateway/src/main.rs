@@ -4,7 +4,7 @@ use actix_web::rt::System;
 use anyhow::{Context, Result};
 use clap::{Arg, Command};
 use dalston_engine::{DecoderProgram, decode_if_asked};
-use dalston_gateway::{BoundAddress, Gateway, Limits, serve};
+use dalston_gateway::{BoundAddress, Gateway, ServerLimits, serve};
 use dalston_runtime::{Overrides, Runtime, SETTINGS, SettingRow, Settings, Shown, init_logging, unknown_settings};
 use std::{
     collections::HashMap,
@@ -62,7 +62,7 @@ async fn run() -> Result<()> {
     let listener = bound.open().with_context(named)?;
     tracing::info!(%address, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
-    let limits = Limits::new(&settings, files(), stderr().is_terminal());
+    let limits = ServerLimits::new(&settings, files(), stderr().is_terminal());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let signalled = async || {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }

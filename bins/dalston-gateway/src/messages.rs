@@ -1,6 +1,6 @@
 //! The messages of a WebSocket client: whole, not too large, and no more a second than can be meant.
 
-use crate::frames::{self, Broken, Frame, Kind};
+use crate::frames::{self, ProtocolViolation, WsFrame, WsFrameKind};
 use actix_web::{error::PayloadError, web::Bytes};
 use bytes::BytesMut;
 use bytestring::ByteString;
@@ -18,7 +18,7 @@ const PER_SECOND: u32 = 1_000;
 
 /// What a client sends.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Message {
+pub(crate) enum SocketMessage {
     Text(ByteString),
     Binary(Bytes),
     Ping(Bytes),
@@ -27,7 +27,7 @@ pub(crate) enum Message {
 }
 
 /// The messages of a client.
-pub(crate) struct Messages<S> {
+pub(crate) struct SocketMessages<S> {
     bytes: S,
     frame_bytes: usize,
     /// What has come and was not read yet.
@@ -42,12 +42,12 @@ pub(crate) struct Messages<S> {
 }
 
 struct Begun {
-    kind: Kind,
+    kind: WsFrameKind,
     frames: usize,
     content: BytesMut,
 }
 
-impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
     /// The messages in these bytes, of frames that carry at most so many bytes. `second` is the span of `clock`
     /// in which 1,000 frames are taken.
     pub(crate) fn new(bytes: S, frame_bytes: usize, second: Duration, clock: SharedClock) -> Self {
@@ -56,7 +56,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
     }
 
     /// The next message; `None`: the client is gone. Nothing is lost when it is not waited for to the end.
-    pub(crate) async fn next(&mut self) -> Option<Result<Message, Broken>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<SocketMessage, ProtocolViolation>> {
         loop {
             if self.left == 0 {
                 sleep(self.until.saturating_sub(self.clock.monotonic())).await;
@@ -89,23 +89,23 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
     }
 
     /// The message that the frame ends, if it does.
-    fn read(&mut self, Frame { kind, is_final, payload }: Frame) -> Result<Option<Message>, Broken> {
+    fn read(&mut self, WsFrame { kind, is_final, payload }: WsFrame) -> Result<Option<SocketMessage>, ProtocolViolation> {
         match kind {
-            Kind::Ping => return Ok(Some(Message::Ping(payload))),
-            Kind::Pong => return Ok(Some(Message::Pong)),
-            Kind::Close => return closed(&payload).map(|()| Some(Message::Close)),
-            Kind::Text | Kind::Binary if self.begun.is_some() => return Err(Broken::Protocol),
-            Kind::Text | Kind::Binary if is_final => return whole(kind, payload).map(Some),
-            Kind::Text | Kind::Binary => self.begun = Some(Begun { kind, frames: 0, content: BytesMut::new() }),
-            Kind::More => {}
+            WsFrameKind::Ping => return Ok(Some(SocketMessage::Ping(payload))),
+            WsFrameKind::Pong => return Ok(Some(SocketMessage::Pong)),
+            WsFrameKind::Close => return closed(&payload).map(|()| Some(SocketMessage::Close)),
+            WsFrameKind::Text | WsFrameKind::Binary if self.begun.is_some() => return Err(ProtocolViolation::Protocol),
+            WsFrameKind::Text | WsFrameKind::Binary if is_final => return whole(kind, payload).map(Some),
+            WsFrameKind::Text | WsFrameKind::Binary => self.begun = Some(Begun { kind, frames: 0, content: BytesMut::new() }),
+            WsFrameKind::More => {}
         }
-        let begun = self.begun.as_mut().ok_or(Broken::Protocol)?;
+        let begun = self.begun.as_mut().ok_or(ProtocolViolation::Protocol)?;
         begun.frames += 1;
         if begun.frames > FRAMES {
-            return Err(Broken::TooLarge("Message of too many frames"));
+            return Err(ProtocolViolation::TooLarge("Message of too many frames"));
         }
         if begun.content.len() + payload.len() > BYTES {
-            return Err(Broken::TooLarge("Message too large"));
+            return Err(ProtocolViolation::TooLarge("Message too large"));
         }
         // Copied: a frame of one byte would keep all that was read with it.
         begun.content.extend_from_slice(&payload);
@@ -116,22 +116,22 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Messages<S> {
     }
 }
 
-fn whole(kind: Kind, content: Bytes) -> Result<Message, Broken> {
+fn whole(kind: WsFrameKind, content: Bytes) -> Result<SocketMessage, ProtocolViolation> {
     match kind {
-        Kind::Text => ByteString::try_from(content).map(Message::Text).map_err(|_| Broken::NotUtf8),
-        _ => Ok(Message::Binary(content)),
+        WsFrameKind::Text => ByteString::try_from(content).map(SocketMessage::Text).map_err(|_| ProtocolViolation::NotUtf8),
+        _ => Ok(SocketMessage::Binary(content)),
     }
 }
 
 /// What a client may close with: nothing, or a code that means something and a reason (§5.5.1, §7.4).
-fn closed(payload: &[u8]) -> Result<(), Broken> {
+fn closed(payload: &[u8]) -> Result<(), ProtocolViolation> {
     let Some((code, reason)) = payload.split_first_chunk() else {
-        return if payload.is_empty() { Ok(()) } else { Err(Broken::Protocol) };
+        return if payload.is_empty() { Ok(()) } else { Err(ProtocolViolation::Protocol) };
     };
     match u16::from_be_bytes(*code) {
         1000..=1003 | 1007..=1014 | 3000..=4999 if str::from_utf8(reason).is_ok() => Ok(()),
-        1000..=1003 | 1007..=1014 | 3000..=4999 => Err(Broken::NotUtf8),
-        _ => Err(Broken::Protocol),
+        1000..=1003 | 1007..=1014 | 3000..=4999 => Err(ProtocolViolation::NotUtf8),
+        _ => Err(ProtocolViolation::Protocol),
     }
 }
 
@@ -159,13 +159,13 @@ mod tests {
         bytes: &[u8],
         second: Duration,
         clock: SharedClock,
-    ) -> Messages<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<>> {
+    ) -> SocketMessages<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<>> {
         let pieces: Vec<_> = bytes.chunks(30_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-        Messages::new(stream::iter(pieces).chain(stream::pending()), 60_000, second, clock)
+        SocketMessages::new(stream::iter(pieces).chain(stream::pending()), 60_000, second, clock)
     }
 
     /// The first message, or what is wrong.
-    async fn first(bytes: Vec<u8>) -> Result<Message, Broken> {
+    async fn first(bytes: Vec<u8>) -> Result<SocketMessage, ProtocolViolation> {
         messages(&bytes, Duration::ZERO, Arc::new(SystemClock)).next().await.unwrap()
     }
 
@@ -180,9 +180,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_has_a_thousand_frames_at_most() {
-        assert_eq!(first(fragments(1_000, b"x")).await, Ok(Message::Binary(vec![b'x'; 1_000].into())));
-        assert_eq!(first(fragments(1_000, b"")).await, Ok(Message::Binary(Bytes::new())), "empty ones too");
-        let too_many = Err(Broken::TooLarge("Message of too many frames"));
+        assert_eq!(first(fragments(1_000, b"x")).await, Ok(SocketMessage::Binary(vec![b'x'; 1_000].into())));
+        assert_eq!(first(fragments(1_000, b"")).await, Ok(SocketMessage::Binary(Bytes::new())), "empty ones too");
+        let too_many = Err(ProtocolViolation::TooLarge("Message of too many frames"));
         assert_eq!(first(fragments(1_001, b"x")).await, too_many, "WS-05");
         assert_eq!(first(fragments(1_001, b"")).await, too_many);
         // Frames of control in between are none of the message.
@@ -190,18 +190,18 @@ mod tests {
         let mixed = [frame(TEXT, b"a"), pings, frame(0, b"").repeat(400), frame(FINAL, b"b")].concat();
         let mut mixed = messages(&mixed, Duration::ZERO, Arc::new(SystemClock));
         for _ in 0..500 {
-            assert_eq!(mixed.next().await, Some(Ok(Message::Ping(Bytes::from_static(b"p")))));
+            assert_eq!(mixed.next().await, Some(Ok(SocketMessage::Ping(Bytes::from_static(b"p")))));
         }
-        assert_eq!(mixed.next().await, Some(Ok(Message::Text("ab".into()))));
+        assert_eq!(mixed.next().await, Some(Ok(SocketMessage::Text("ab".into()))));
     }
 
     #[tokio::test]
     async fn a_message_has_a_mebibyte_at_most() {
         let piece = vec![0; 1024 * 1024 / 32];
-        assert_eq!(first(fragments(32, &piece)).await, Ok(Message::Binary(vec![0; 1024 * 1024].into())));
+        assert_eq!(first(fragments(32, &piece)).await, Ok(SocketMessage::Binary(vec![0; 1024 * 1024].into())));
         let mut over = frame(BINARY, b"x");
         (0..32).for_each(|_| over.extend(frame(0, &piece)));
-        assert_eq!(first(over).await, Err(Broken::TooLarge("Message too large")), "WS-05");
+        assert_eq!(first(over).await, Err(ProtocolViolation::TooLarge("Message too large")), "WS-05");
     }
 
     #[tokio::test]
@@ -239,10 +239,10 @@ mod tests {
 
     #[tokio::test]
     async fn closes_must_mean_something() {
-        assert_eq!(first(frame(0x88, b"")).await, Ok(Message::Close));
-        assert_eq!(first(frame(0x88, &[3, 232, b'x'])).await, Ok(Message::Close));
-        assert_eq!(first(frame(0x88, b"x")).await, Err(Broken::Protocol));
-        assert_eq!(first(frame(0x88, &[3, 237])).await, Err(Broken::Protocol));
-        assert_eq!(first(frame(0x88, &[3, 232, 0xff])).await, Err(Broken::NotUtf8));
+        assert_eq!(first(frame(0x88, b"")).await, Ok(SocketMessage::Close));
+        assert_eq!(first(frame(0x88, &[3, 232, b'x'])).await, Ok(SocketMessage::Close));
+        assert_eq!(first(frame(0x88, b"x")).await, Err(ProtocolViolation::Protocol));
+        assert_eq!(first(frame(0x88, &[3, 237])).await, Err(ProtocolViolation::Protocol));
+        assert_eq!(first(frame(0x88, &[3, 232, 0xff])).await, Err(ProtocolViolation::NotUtf8));
     }
 }

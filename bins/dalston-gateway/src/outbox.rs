@@ -23,7 +23,7 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 
 /// Where a session puts what it says.
-pub(crate) struct Outbox {
+pub(crate) struct SocketOutbox {
     to: Sender<Bytes>,
     /// Pieces that are not written yet: a session that is stopped in the middle of a frame writes them before the close.
     rest: VecDeque<Bytes>,
@@ -41,9 +41,9 @@ pub(crate) enum OutboundFrame {
 
 /// The client is gone.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Gone;
+pub(crate) struct ClientGone;
 
-impl Outbox {
+impl SocketOutbox {
     /// An outbox, and the body of the answer that it fills.
     pub(crate) fn new() -> (Self, impl Stream<Item = Result<Bytes, Infallible>>) {
         let (to, mut from): (_, Receiver<Bytes>) = channel(PIECES);
@@ -52,7 +52,7 @@ impl Outbox {
     }
 
     /// Writes a frame.
-    pub(crate) async fn send(&mut self, frame: OutboundFrame) -> Result<(), Gone> {
+    pub(crate) async fn send(&mut self, frame: OutboundFrame) -> Result<(), ClientGone> {
         self.push(frame);
         self.flush().await
     }
@@ -67,9 +67,9 @@ impl Outbox {
     }
 
     /// Writes what is not written yet. Cancelled, it loses nothing.
-    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
+    pub(crate) async fn flush(&mut self) -> Result<(), ClientGone> {
         while !self.rest.is_empty() {
-            let place = self.to.reserve().await.map_err(|_| Gone)?;
+            let place = self.to.reserve().await.map_err(|_| ClientGone)?;
             if let Some(piece) = self.rest.pop_front() {
                 place.send(piece);
             }
@@ -78,7 +78,7 @@ impl Outbox {
     }
 
     /// Says that it is over, and why. Nothing may be said behind it.
-    pub(crate) async fn close(mut self, why: Option<(CloseCode, &str)>) -> Result<(), Gone> {
+    pub(crate) async fn close(mut self, why: Option<(CloseCode, &str)>) -> Result<(), ClientGone> {
         let mut payload = BytesMut::new();
         if let Some((code, reason)) = why {
             payload.put_u16(code.into());
@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_takes_waits_in_few_pieces_and_is_said_before_the_close() {
-        let (mut outbox, body) = Outbox::new();
+        let (mut outbox, body) = SocketOutbox::new();
         let long = ByteString::from("x".repeat(100 * PIECE));
         assert!(outbox.send(OutboundFrame::Text(long)).now_or_never().is_none(), "it waits for the client");
         let closing = outbox.close(Some((CloseCode::Normal, "over")));
@@ -162,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_that_is_stopped_before_its_first_piece_is_written_before_the_close() {
-        let (mut outbox, body) = Outbox::new();
+        let (mut outbox, body) = SocketOutbox::new();
         outbox.push(OutboundFrame::Text("last".into()));
         outbox.close(None).await.unwrap();
         let said = body.map(Result::unwrap).collect::<Vec<Bytes>>().await.concat();
@@ -171,14 +171,14 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_gone_is_noticed() {
-        let (mut outbox, body) = Outbox::new();
+        let (mut outbox, body) = SocketOutbox::new();
         drop(body);
-        assert_eq!(outbox.send(OutboundFrame::Ping).await, Err(Gone));
+        assert_eq!(outbox.send(OutboundFrame::Ping).await, Err(ClientGone));
     }
 
     #[tokio::test]
     async fn a_long_reason_is_cut_between_characters() {
-        let (outbox, body) = Outbox::new();
+        let (outbox, body) = SocketOutbox::new();
         outbox.close(Some((CloseCode::Normal, &"ü".repeat(100)))).await.unwrap();
         let said = body.map(Result::unwrap).collect::<Vec<Bytes>>().await.concat();
         assert_eq!(said[..2], [0x88, 2 + 122]);

@@ -1,7 +1,7 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
 use crate::{
-    Gateway, call, claims, commands, events, export, head, health, mcp, openai, realtime, stream, telegram, upload,
+    Gateway, call, claims, commands, events, export, request_limits, health, mcp, openai, realtime, stream, telegram, upload,
 };
 use actix_web::{
     App, Error, HttpRequest,
@@ -11,48 +11,48 @@ use actix_web::{
     http::{Method as HttpMethod, header},
     web::{self, Data},
 };
-use dalston_actix::{Cors, Envelope, Guard, Problem};
-use dalston_auth::Need;
-use dalston_command::{DATA_ROUTES, Handler, Method, Registry, Row};
+use dalston_actix::{Cors, ContextMiddleware, Guard, Problem};
+use dalston_auth::Requirement;
+use dalston_command::{DATA_ROUTES, Handler, Method, Registry, CommandSpec};
 use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 
 /// What serves a route.
 #[derive(Clone)]
-pub enum Serves {
+pub enum RouteHandler {
     /// A command.
-    Command(Arc<Row>),
+    Command(Arc<CommandSpec>),
     /// A handler.
     Data(Handler),
 }
 
 /// A row of the table.
 #[derive(Clone)]
-pub struct Route {
+pub struct RouteRow {
     /// The method.
     pub method: Method,
     /// The pattern.
     pub pattern: &'static str,
     /// What it needs; `None` asks nobody.
-    pub need: Option<Need>,
+    pub need: Option<Requirement>,
     /// What serves it.
-    pub serves: Serves,
+    pub serves: RouteHandler,
 }
 
-impl Route {
+impl RouteRow {
     /// The name of the command that serves it, if one does.
     pub fn command(&self) -> Option<&'static str> {
         match &self.serves {
-            Serves::Command(row) => Some(row.name),
-            Serves::Data(_) => None,
+            RouteHandler::Command(row) => Some(row.name),
+            RouteHandler::Data(_) => None,
         }
     }
 
     /// The handler that serves it, if it is no command.
     pub const fn handler(&self) -> Option<Handler> {
         match &self.serves {
-            Serves::Command(_) => None,
-            Serves::Data(handler) => Some(*handler),
+            RouteHandler::Command(_) => None,
+            RouteHandler::Data(handler) => Some(*handler),
         }
     }
 }
@@ -61,20 +61,20 @@ impl Route {
 const WELL_KNOWN: [&str; 2] = ["/.well-known/{name:.*}", "/{resource:.*}/.well-known/{name:.*}"];
 
 /// All routes: those of the commands, and the data plane.
-pub fn routes(registry: &Registry) -> Vec<Route> {
-    let commands = registry.rows().iter().map(|row| Route {
+pub fn routes(registry: &Registry) -> Vec<RouteRow> {
+    let commands = registry.rows().iter().map(|row| RouteRow {
         method: row.route.method,
         pattern: row.route.pattern,
         need: Some(row.need),
-        serves: Serves::Command(row.clone()),
+        serves: RouteHandler::Command(row.clone()),
     });
-    let data = DATA_ROUTES.iter().map(|route| Route {
+    let data = DATA_ROUTES.iter().map(|route| RouteRow {
         method: route.method,
         pattern: route.pattern,
         need: route.need,
-        serves: Serves::Data(route.handler),
+        serves: RouteHandler::Data(route.handler),
     });
-    let mut routes: Vec<Route> = commands.chain(data).collect();
+    let mut routes: Vec<RouteRow> = commands.chain(data).collect();
     // A pattern with a parameter would swallow a literal one beside it.
     routes.sort_by_key(|route| (route.pattern.contains('{'), route.pattern));
     routes
@@ -100,7 +100,7 @@ pub fn app(
     let mut app = App::new().app_data(gateway.clone());
     let rows = || table.chunk_by(|one, other| one.pattern == other.pattern);
     // Whether the process lives shows nothing, and who asks knows no name: a container's own probe, a balancer.
-    let is_probe = |route: &&Route| matches!(route.handler(), Some(Handler::Health | Handler::Ready));
+    let is_probe = |route: &&RouteRow| matches!(route.handler(), Some(Handler::Health | Handler::Ready));
     let probes: Vec<&str> = table.iter().filter(is_probe).map(|route| route.pattern).collect();
     let listed = gateway.origins.listed();
     let cors = (!listed.is_empty()).then(|| Cors::new(listed.to_vec(), rows().map(|rows| (path(rows), methods(rows)))));
@@ -110,27 +110,27 @@ pub fn app(
     // Clients look there for metadata when a key was refused, without any: 404 tells them that there is none.
     app = app.service(web::resource(WELL_KNOWN).to(no_route));
     app.default_service(
-        web::to(no_route).wrap(Guard::new(runtime.gate.clone(), Need::Caller).query_keys(gateway.query_keys)),
+        web::to(no_route).wrap(Guard::new(runtime.gate.clone(), Requirement::Caller).query_keys(gateway.query_keys)),
     )
     .wrap(
-        Envelope::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
+        ContextMiddleware::new(gateway.proxies.clone(), runtime.clock.clone(), runtime.entropy.clone())
             .product(runtime.gate.product().clone())
             .check(Arc::new(move |request| {
-                let host = head::check(request)?;
+                let host = request_limits::check(request)?;
                 gateway.hosts.check(request, host, &probes)
             }))
-            .redraw(openai::shape)
+            .map_errors(openai::shape)
             .cors(cors),
     )
 }
 
 /// The pattern of these rows, as the router reads it: the name of a model may hold slashes.
-fn path(rows: &[Route]) -> String {
+fn path(rows: &[RouteRow]) -> String {
     rows.first().map_or("", |row| row.pattern).replace("{model}", "{model:.+}")
 }
 
 /// The methods of a pattern, as headers name them.
-fn methods(rows: &[Route]) -> String {
+fn methods(rows: &[RouteRow]) -> String {
     let names = rows.iter().map(|row| row.method);
     let head = names.clone().any(|method| method == Method::Get).then_some("HEAD");
     names.map(Method::as_str).chain(head).collect::<Vec<_>>().join(", ")
@@ -140,7 +140,7 @@ fn methods(rows: &[Route]) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "the app that is returned would borrow from a reference")]
 fn resource(
     gateway: Data<Gateway>,
-    rows: Vec<Route>,
+    rows: Vec<RouteRow>,
 ) -> actix_web::Resource<
     impl ServiceFactory<
         ServiceRequest,
@@ -156,15 +156,15 @@ fn resource(
         .route(rows.first().map_or("", |row| row.pattern))
         .door(door(&rows));
     let guard = rows.iter().filter(|row| row.method == Method::Get).fold(guard, |guard, row| match &row.serves {
-        Serves::Command(row) => guard.at_hand(commands::at_hand(row.clone(), &gateway)),
-        Serves::Data(_) => guard,
+        RouteHandler::Command(row) => guard.cached_response(commands::at_hand(row.clone(), &gateway)),
+        RouteHandler::Data(_) => guard,
     });
     let allowed = methods(&rows);
     let mut resource = web::resource(path(&rows));
     for row in rows {
         resource = resource.route(match row.serves {
-            Serves::Command(row) => command(row),
-            Serves::Data(handler) => data(row.method, handler),
+            RouteHandler::Command(row) => command(row),
+            RouteHandler::Data(handler) => data(row.method, handler),
         });
     }
     resource
@@ -176,8 +176,8 @@ fn resource(
 }
 
 /// The door that a resource is.
-fn door(rows: &[Route]) -> Door {
-    let Some(handler) = rows.first().and_then(Route::handler) else { return Door::Http };
+fn door(rows: &[RouteRow]) -> Door {
+    let Some(handler) = rows.first().and_then(RouteRow::handler) else { return Door::Http };
     match handler {
         Handler::Stream | Handler::Realtime => Door::Stream,
         Handler::Call => Door::Call,
@@ -197,7 +197,7 @@ fn door(rows: &[Route]) -> Door {
     }
 }
 
-fn command(row: Arc<Row>) -> actix_web::Route {
+fn command(row: Arc<CommandSpec>) -> actix_web::Route {
     let method = row.route.method;
     of(method).to(move |request, payload, admitted, gateway| {
         commands::invoke(row.clone(), request, payload, admitted, gateway)

@@ -1,6 +1,6 @@
 //! The server: routes behind limits of time and number, background tasks, and an end in good order.
 
-use crate::{Gateway, Limits, bound_address, listen};
+use crate::{Gateway, ServerLimits, bound_address, listen};
 use actix_web::{rt, web::Data};
 use std::{io, net::TcpListener, sync::Arc};
 use tokio::time::{sleep, timeout};
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
-    limits: &Limits,
+    limits: &ServerLimits,
     mut signal: impl AsyncFnMut(),
 ) -> io::Result<()> {
     let runtime = gateway.runtime.clone();

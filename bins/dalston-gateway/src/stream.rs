@@ -2,7 +2,7 @@
 
 use crate::{
     Gateway,
-    handshake::{Shaken, Terms, shake},
+    handshake::{HandshakeOutcome, HandshakeOptions, shake},
     session::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol},
 };
 use actix_web::{
@@ -10,14 +10,14 @@ use actix_web::{
     web::{Data, Payload, Query},
 };
 use bytestring::ByteString;
-use dalston_actix::{Decided, Problem};
+use dalston_actix::{AuthOutcome, Problem};
 use dalston_auth::rights;
 use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent};
 use dalston_work::SessionId;
 use serde_json::{Value, json};
 
 /// A frame has at most so many bytes (WS-05).
-const TERMS: Terms = Terms { frame_bytes: 64 * 1024, protocol: "dalston" };
+const TERMS: HandshakeOptions = HandshakeOptions { frame_bytes: 64 * 1024, protocol: "dalston" };
 
 /// What each parameter must be.
 const QUERY: &str = "The query is not well-formed";
@@ -30,12 +30,12 @@ const SAMPLE_RATE: &str = "sample_rate must be a multiple of 25 from 8000 to 480
 pub(crate) async fn open(
     request: HttpRequest,
     payload: Payload,
-    Decided(decided): Decided<rights::Realtime>,
+    AuthOutcome(decided): AuthOutcome<rights::Realtime>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     match shake(&request, payload, decided, &gateway, &TERMS).await? {
-        Shaken::Open(opened) => opened.begin(&gateway, config(&request), Native).await,
-        Shaken::Closed(response) => Ok(response),
+        HandshakeOutcome::Open(opened) => opened.begin(&gateway, config(&request), Native).await,
+        HandshakeOutcome::Closed(response) => Ok(response),
     }
 }
 

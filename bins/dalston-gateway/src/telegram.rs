@@ -6,8 +6,8 @@ use actix_web::{
     web::{Data, Payload},
 };
 use dalston_actix::{Problem, request_info};
-use dalston_auth::Denied;
-use dalston_chat::Taken;
+use dalston_auth::Rejection;
+use dalston_chat::UpdateOutcome;
 use dalston_service::ServiceError;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub(crate) async fn take(
     let is_from_chat = secrets.next().is_some_and(|secret| bot.is_from_chat(secret.as_bytes()));
     if !is_from_chat || secrets.next().is_some() {
         let address = request_info(&request).address;
-        return Err(Denied::from(gateway.runtime.gate.failed(address)).into());
+        return Err(Rejection::from(gateway.runtime.gate.failed(address)).into());
     }
     body::plain(&request)?;
     let body = body::bytes(payload, gateway.pace, UPDATE).await?;
@@ -35,9 +35,9 @@ pub(crate) async fn take(
     // A task of its own: an update that is begun is answered, also when the connection ends before.
     let taking = rt::spawn(async move { bot.take(update).await });
     match taking.await {
-        Ok(Ok(Taken::Done)) => Ok(HttpResponse::Ok().json(json!({}))),
-        Ok(Ok(Taken::UnderWay)) => Err(problem(ServiceError::Unavailable)),
-        Ok(Ok(Taken::Unread)) => Err(unread()),
+        Ok(Ok(UpdateOutcome::Done)) => Ok(HttpResponse::Ok().json(json!({}))),
+        Ok(Ok(UpdateOutcome::UnderWay)) => Err(problem(ServiceError::Unavailable)),
+        Ok(Ok(UpdateOutcome::Unread)) => Err(unread()),
         Ok(Err(error)) => Err(problem(error.into())),
         Err(_) => Err(problem(ServiceError::Internal)),
     }

@@ -4,9 +4,9 @@ use crate::{
     Gateway, body,
     export::spliced,
     fault::{crowded, problem},
-    form::{Dialect, Form},
+    form::{FormDialect, Form},
     openai,
-    paced::paced,
+    min_throughput::paced,
     repeat,
 };
 use actix_multipart::Multipart;
@@ -16,10 +16,10 @@ use actix_web::{
     http::header::{self, HeaderName},
     web::{Bytes, Data, Payload, Query},
 };
-use dalston_actix::{Permitted, Problem};
-use dalston_auth::{Permit, Repeat, rights};
+use dalston_actix::{RequirePermit, Problem};
+use dalston_auth::{Permit, IdempotentRequest, rights};
 use dalston_model::ErrorCode;
-use dalston_service::{JobResult, JobView, ServiceError, Staged, Upload};
+use dalston_service::{JobResult, JobView, ServiceError, StagedUpload, Upload};
 use futures_util::{Stream, StreamExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -36,14 +36,14 @@ pub(crate) const IGNORED: HeaderName = HeaderName::from_static("x-dalston-ignore
 pub(crate) async fn create(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted<rights::JobsWrite>,
+    RequirePermit(permit): RequirePermit<rights::JobsWrite>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
     let patience = patience(&request)?;
     let key = repeat::key(&request)?;
-    let form = received(&request, payload, Dialect::Own, &permit, &gateway, key.is_some()).await?;
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&form.staged, &form.upload) });
+    let form = received(&request, payload, FormDialect::Own, &permit, &gateway, key.is_some()).await?;
+    let repeat = key.map(|key| IdempotentRequest { key, fingerprint: fingerprint(&form.staged, &form.upload) });
     if let Some(shape) = form.shape {
         let seat = jobs.seat(&permit).ok_or_else(crowded)?;
         return openai::deliver(&gateway, permit, seat, form, shape, repeat).await;
@@ -65,7 +65,7 @@ pub(crate) async fn create(
 pub(crate) async fn received(
     request: &HttpRequest,
     payload: Payload,
-    dialect: Dialect,
+    dialect: FormDialect,
     permit: &Permit<rights::JobsWrite>,
     gateway: &Gateway,
     digest: bool,
@@ -123,7 +123,7 @@ where
 }
 
 /// What tells one upload from another: the file and the fields.
-fn fingerprint(staged: &Staged, upload: &Upload) -> [u8; 32] {
+fn fingerprint(staged: &StagedUpload, upload: &Upload) -> [u8; 32] {
     let Upload { filename: _, content_type: _, model, language, options, metadata } = upload;
     Sha256::new()
         .chain_update(staged.digest().unwrap_or_default())

@@ -19,9 +19,9 @@ const EXPOSED: &str = "X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, L
 
 /// The origins that are allowed, and the methods of each route.
 #[derive(Clone)]
-pub struct Cors(Arc<Parts>);
+pub struct Cors(Arc<CorsParts>);
 
-struct Parts {
+struct CorsParts {
     origins: Vec<String>,
     routes: Vec<(ResourceDef, String)>,
 }
@@ -30,7 +30,7 @@ impl Cors {
     /// These origins, exactly (`https://app.example.com`); and of each route its pattern and its methods (`GET, HEAD`).
     pub fn new(origins: Vec<String>, routes: impl IntoIterator<Item = (String, String)>) -> Self {
         let routes = routes.into_iter().map(|(pattern, methods)| (ResourceDef::new(pattern), methods)).collect();
-        Self(Arc::new(Parts { origins, routes }))
+        Self(Arc::new(CorsParts { origins, routes }))
     }
 
     /// The origin of the request, if it is allowed. Two are none.

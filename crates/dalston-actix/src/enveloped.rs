@@ -1,16 +1,16 @@
 //! An enveloped service: each request read, each answer finished.
 
 use crate::{
-    Envelope, Problem,
-    letter::Letter,
-    visit::{self, Visit},
+    ContextMiddleware, Problem,
+    exchange::Exchange,
+    request_state::{self, RequestState},
 };
 use actix_web::{
     Error, HttpMessage,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
 };
-use dalston_model::Stretched;
+use dalston_model::ExpandedEntropy;
 use futures_util::{FutureExt, future::CatchUnwind};
 use pin_project_lite::pin_project;
 use std::{
@@ -21,83 +21,83 @@ use std::{
     task::{Context, Poll, ready as poll_ready},
 };
 
-impl<S, B> Transform<S, ServiceRequest> for Envelope
+impl<S, B> Transform<S, ServiceRequest> for ContextMiddleware
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Transform = EnvelopeService<S>;
+    type Transform = ContextService<S>;
     type InitError = ();
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
         // A generator for each worker: the system is not asked for each request.
-        let entropy = Stretched::new(self.entropy.clone());
-        ready(Ok(EnvelopeService { envelope: Rc::new(self.clone()), entropy, service }))
+        let entropy = ExpandedEntropy::new(self.entropy.clone());
+        ready(Ok(ContextService { envelope: Rc::new(self.clone()), entropy, service }))
     }
 }
 
 /// An enveloped service of one worker.
-pub struct EnvelopeService<S> {
-    envelope: Rc<Envelope>,
-    entropy: Stretched,
+pub struct ContextService<S> {
+    envelope: Rc<ContextMiddleware>,
+    entropy: ExpandedEntropy,
     service: S,
 }
 
-impl<S, B> Service<ServiceRequest> for EnvelopeService<S>
+impl<S, B> Service<ServiceRequest> for ContextService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = Enveloped<S::Future, B>;
+    type Future = ContextFuture<S::Future, B>;
 
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let began = self.envelope.clock.now();
-        let info = visit::read(request.request(), &self.envelope.proxies, began, &self.entropy);
-        request.extensions_mut().insert(Visit { info, decision: None });
-        let letter = Letter::begun(&self.envelope, &mut request, began, info);
+        let info = request_state::read(request.request(), &self.envelope.proxies, began, &self.entropy);
+        request.extensions_mut().insert(RequestState { info, decision: None });
+        let letter = Exchange::begun(&self.envelope, &mut request, began, info);
         let passed = self.envelope.check.as_ref().map_or(Ok(()), |check| check(request.request()));
         let answer = match passed.map(|()| letter.preflight(&request)) {
-            Ok(Some(preflight)) => Answer::Here { answer: Some(Ok(letter.allowed(request.into_response(preflight)))) },
+            Ok(Some(preflight)) => ContextBody::Here { answer: Some(Ok(letter.allowed(request.into_response(preflight)))) },
             // No clone of the request may live while it is routed, so a fault is answered without one.
             Ok(None) => match catch_unwind(AssertUnwindSafe(|| self.service.call(request))) {
-                Ok(made) => Answer::Made { made: AssertUnwindSafe(made).catch_unwind(), letter: Some(letter) },
-                Err(_) => Answer::Here { answer: Some(Err(letter.panicked())) },
+                Ok(made) => ContextBody::Made { made: AssertUnwindSafe(made).catch_unwind(), letter: Some(letter) },
+                Err(_) => ContextBody::Here { answer: Some(Err(letter.panicked())) },
             },
             Err(problem) => {
                 let refused = request.into_response(problem.respond(&info.id, &self.envelope.product));
-                Answer::Here { answer: Some(Ok(letter.refused(refused))) }
+                ContextBody::Here { answer: Some(Ok(letter.refused(refused))) }
             }
         };
-        Enveloped { answer }
+        ContextFuture { answer }
     }
 }
 
 pin_project! {
     /// The answer of an enveloped service.
-    pub struct Enveloped<F, B> {
+    pub struct ContextFuture<F, B> {
         #[pin]
-        answer: Answer<F, B>,
+        answer: ContextBody<F, B>,
     }
 }
 
 pin_project! {
     #[project = At]
-    enum Answer<F, B> {
+    enum ContextBody<F, B> {
         /// It stands.
         Here { answer: Option<Result<ServiceResponse<EitherBody<B>>, Error>> },
         /// It is being made.
-        Made { #[pin] made: CatchUnwind<AssertUnwindSafe<F>>, letter: Option<Letter> },
+        Made { #[pin] made: CatchUnwind<AssertUnwindSafe<F>>, letter: Option<Exchange> },
     }
 }
 
-impl<F, B> Future for Enveloped<F, B>
+impl<F, B> Future for ContextFuture<F, B>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody + 'static,

@@ -1,35 +1,35 @@
 //! What a guarded handler takes.
 
-use crate::{Problem, visit::Visit};
+use crate::{Problem, request_state::RequestState};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
-use dalston_auth::{Admission, Denied, Permit, Right};
+use dalston_auth::{Admission, Rejection, Permit, Right};
 use dalston_model::ErrorCode;
 use std::future::{Ready, ready};
 
 /// The proof that the caller may do what the handler does. A right other than the guard's is checked here, and its refusal
 /// not counted with those of the key.
 #[derive(Debug, Clone)]
-pub struct Permitted<R: Right>(pub Permit<R>);
+pub struct RequirePermit<R: Right>(pub Permit<R>);
 
 /// How the gate decided, for a route that delivers refusals in its own way ([`Door::Stream`](dalston_model::Door::Stream)).
 #[derive(Debug, Clone)]
-pub struct Decided<R: Right>(pub Result<Permit<R>, Denied>);
+pub struct AuthOutcome<R: Right>(pub Result<Permit<R>, Rejection>);
 
 /// The admission itself, for a route whose right is data: a row of a table of commands.
 #[derive(Debug, Clone)]
-pub struct Admitted(pub Admission);
+pub struct RequireAdmission(pub Admission);
 
-impl<R: Right> FromRequest for Permitted<R> {
+impl<R: Right> FromRequest for RequirePermit<R> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let permit = |decision: &Result<Admission, Denied>| Ok(Self(permit(decision)?));
+        let permit = |decision: &Result<Admission, Rejection>| Ok(Self(permit(decision)?));
         ready(decision(request, permit))
     }
 }
 
-impl<R: Right> FromRequest for Decided<R> {
+impl<R: Right> FromRequest for AuthOutcome<R> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -38,7 +38,7 @@ impl<R: Right> FromRequest for Decided<R> {
     }
 }
 
-impl FromRequest for Admitted {
+impl FromRequest for RequireAdmission {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -47,17 +47,17 @@ impl FromRequest for Admitted {
     }
 }
 
-fn permit<R: Right>(decision: &Result<Admission, Denied>) -> Result<Permit<R>, Denied> {
+fn permit<R: Right>(decision: &Result<Admission, Rejection>) -> Result<Permit<R>, Rejection> {
     Ok(decision.as_ref().map_err(|denied| *denied)?.permit()?)
 }
 
 /// What the guard has decided. A handler without a guard is a fault of ours, never an open door.
 fn decision<T>(
     request: &HttpRequest,
-    take: impl FnOnce(&Result<Admission, Denied>) -> Result<T, Problem>,
+    take: impl FnOnce(&Result<Admission, Rejection>) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let extensions = request.extensions();
-    let decision = extensions.get::<Visit>().and_then(|visit| visit.decision.as_ref()).ok_or_else(|| {
+    let decision = extensions.get::<RequestState>().and_then(|visit| visit.decision.as_ref()).ok_or_else(|| {
         tracing::error!("a handler that needs a permit stands behind no guard");
         Problem::new(ErrorCode::Internal, "Internal error")
     })?;

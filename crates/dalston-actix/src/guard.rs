@@ -6,34 +6,34 @@ use actix_web::{
     http::{Method, header::HeaderValue},
 };
 use dalston_auth::{
-    Admission, Entry, Gate, Need, Refusal,
+    Admission, GateStep, Gate, Requirement, RejectionReason,
     http::{GuardPolicy, QueryKeys, RequestInfo, is_handshake},
 };
 use dalston_model::Door;
 use std::sync::Arc;
 
 /// What each method of a resource needs; `None` asks nobody.
-pub type Needs = Vec<(Method, Option<Need>)>;
+pub type MethodRequirements = Vec<(Method, Option<Requirement>)>;
 
 /// The answer to an admitted request without a body, where there is one at hand: then nothing behind the guard is asked.
-pub type AtHand = Arc<dyn Fn(&HttpRequest, &Admission) -> Option<HttpResponse> + Send + Sync>;
+pub type CachedResponse = Arc<dyn Fn(&HttpRequest, &Admission) -> Option<HttpResponse> + Send + Sync>;
 
 /// Lets requests through to what it wraps, with an `Admission` in them, or answers for it.
 #[derive(Clone)]
 pub struct Guard {
     policy: GuardPolicy<Method>,
-    at_hand: Option<AtHand>,
+    at_hand: Option<CachedResponse>,
 }
 
 impl Guard {
     /// The same need for every method.
-    pub fn new(gate: Arc<Gate>, need: Need) -> Self {
-        Self { policy: GuardPolicy::new(gate, Needs::new(), need), at_hand: None }
+    pub fn new(gate: Arc<Gate>, need: Requirement) -> Self {
+        Self { policy: GuardPolicy::new(gate, MethodRequirements::new(), need), at_hand: None }
     }
 
     /// A need for each method; of methods that are not listed, any caller.
-    pub fn of_methods(gate: Arc<Gate>, needs: Needs) -> Self {
-        Self { policy: GuardPolicy::new(gate, needs, Need::Caller), at_hand: None }
+    pub fn of_methods(gate: Arc<Gate>, needs: MethodRequirements) -> Self {
+        Self { policy: GuardPolicy::new(gate, needs, Requirement::Caller), at_hand: None }
     }
 
     /// Where a key in the query is taken.
@@ -57,7 +57,7 @@ impl Guard {
 
     /// Where answers may be at hand.
     #[must_use]
-    pub fn at_hand(self, at_hand: AtHand) -> Self {
+    pub fn cached_response(self, at_hand: CachedResponse) -> Self {
         Self { at_hand: Some(at_hand), ..self }
     }
 
@@ -67,14 +67,14 @@ impl Guard {
     }
 
     /// What the method needs.
-    pub(crate) fn need(&self, method: &Method) -> Option<Need> {
+    pub(crate) fn need(&self, method: &Method) -> Option<Requirement> {
         self.policy.need(method)
     }
 
     /// Asks the gate.
-    pub(crate) fn enter(&self, request: &HttpRequest, info: &RequestInfo, need: Need) -> Entry {
+    pub(crate) fn enter(&self, request: &HttpRequest, info: &RequestInfo, need: Requirement) -> GateStep {
         let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        self.policy.enter(request.method(), request.query_string(), headers, info, need)
+        self.policy.authenticate(request.method(), request.query_string(), headers, info, need)
     }
 
     /// The answer that is at hand, if there is one.
@@ -85,7 +85,7 @@ impl Guard {
     }
 
     /// Whether the guard answers for a refusal itself.
-    pub(crate) fn answers(&self, request: &HttpRequest, refusal: Refusal) -> bool {
+    pub(crate) fn answers(&self, request: &HttpRequest, refusal: RejectionReason) -> bool {
         let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
         self.policy.answers(refusal, || is_handshake(request.method().as_str(), header))
     }

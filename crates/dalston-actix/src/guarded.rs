@@ -1,14 +1,14 @@
 //! A guarded service: what the guard decides, and what comes of it.
 
-use crate::{Guard, Problem, RequestInfo, names::RATE_LIMIT, request_info, visit::Visit};
+use crate::{Guard, Problem, RequestInfo, names::RATE_LIMIT, request_info, request_state::RequestState};
 use actix_web::{
     Error,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::header,
 };
-use dalston_auth::{Admission, Denied, Entry, http::rate_limit};
-use dalston_limit::Verdict;
+use dalston_auth::{Admission, Rejection, GateStep, http::rate_limit};
+use dalston_limit::RateLimitDecision;
 use pin_project_lite::pin_project;
 use std::{
     future::{Future, Ready, ready},
@@ -29,15 +29,15 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(GuardService(Rc::new(Post { guard: self.clone(), service }))))
+        ready(Ok(GuardService(Rc::new(GuardInner { guard: self.clone(), service }))))
     }
 }
 
 /// A guarded service of one worker.
-pub struct GuardService<S>(Rc<Post<S>>);
+pub struct GuardService<S>(Rc<GuardInner<S>>);
 
 /// The guard, and what stands behind it.
-struct Post<S> {
+struct GuardInner<S> {
     guard: Guard,
     service: S,
 }
@@ -49,7 +49,7 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = Guarded<S::Future, B>;
+    type Future = GuardFuture<S::Future, B>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.0.service.poll_ready(context)
@@ -57,14 +57,14 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let Some(need) = self.0.guard.need(request.method()) else {
-            return Guarded::passed(self.0.service.call(request), None);
+            return GuardFuture::passed(self.0.service.call(request), None);
         };
         let info = request_info(request.request());
         match self.0.guard.enter(request.request(), &info, need) {
-            Entry::Decided(decision) => self.0.decided(request, info, decision),
-            Entry::Lookup(lookup) => {
+            GateStep::Decided(decision) => self.0.decided(request, info, decision),
+            GateStep::Lookup(lookup) => {
                 let post = Rc::clone(&self.0);
-                Guarded::asked(async move {
+                GuardFuture::asked(async move {
                     let decision = lookup.run().await;
                     post.decided(request, info, decision).await
                 })
@@ -73,7 +73,7 @@ where
     }
 }
 
-impl<S, B> Post<S>
+impl<S, B> GuardInner<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
@@ -83,72 +83,72 @@ where
         &self,
         request: ServiceRequest,
         info: RequestInfo,
-        decision: Result<Admission, Denied>,
-    ) -> Guarded<S::Future, B> {
+        decision: Result<Admission, Rejection>,
+    ) -> GuardFuture<S::Future, B> {
         let room = match &decision {
             Err(denied) if self.guard.answers(request.request(), denied.refusal) => {
                 let mut response = Problem::from(*denied).respond(&info.id, self.guard.gate().product());
-                mark(response.headers_mut(), None);
-                return Guarded::answered(request.into_response(response).map_into_right_body());
+                apply_headers(response.headers_mut(), None);
+                return GuardFuture::answered(request.into_response(response).map_into_right_body());
             }
             Err(_) => None,
             Ok(admission) => {
                 let room = admission.caller().room().copied();
                 if let Some(mut response) = self.guard.answer(&request, admission) {
-                    mark(response.headers_mut(), room.as_ref());
-                    return Guarded::answered(request.into_response(response).map_into_right_body());
+                    apply_headers(response.headers_mut(), room.as_ref());
+                    return GuardFuture::answered(request.into_response(response).map_into_right_body());
                 }
                 room
             }
         };
-        Visit::decided(request.request(), info, decision);
-        Guarded::passed(self.service.call(request), Some(Marks { room }))
+        RequestState::decided(request.request(), info, decision);
+        GuardFuture::passed(self.service.call(request), Some(ResponseHeaders { room }))
     }
 }
 
 pin_project! {
     /// The answer of a guarded service. What is decided at once takes no box.
-    pub struct Guarded<F, B> {
+    pub struct GuardFuture<F, B> {
         #[pin]
-        stage: Stage<F, B>,
+        stage: GuardStage<F, B>,
     }
 }
 
 /// What an answer behind the gate is marked with.
-struct Marks {
+struct ResponseHeaders {
     /// How much of the minute is left, for a limited key.
-    room: Option<Verdict>,
+    room: Option<RateLimitDecision>,
 }
 
-type Asking<B> = Pin<Box<dyn Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>>>>;
+type PendingLookup<B> = Pin<Box<dyn Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>>>>;
 
 pin_project! {
     #[project = At]
-    enum Stage<F, B> {
+    enum GuardStage<F, B> {
         /// The guard has answered.
         Answered { response: Option<ServiceResponse<EitherBody<B>>> },
         /// The store is being asked.
-        Asked { asking: Asking<B> },
+        Asked { asking: PendingLookup<B> },
         /// The request went on: with marks for its answer, unless nobody was asked.
-        Passed { #[pin] answer: F, marks: Option<Marks> },
+        Passed { #[pin] answer: F, marks: Option<ResponseHeaders> },
     }
 }
 
-impl<F, B> Guarded<F, B> {
+impl<F, B> GuardFuture<F, B> {
     fn answered(response: ServiceResponse<EitherBody<B>>) -> Self {
-        Self { stage: Stage::Answered { response: Some(response) } }
+        Self { stage: GuardStage::Answered { response: Some(response) } }
     }
 
     fn asked(asking: impl Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>> + 'static) -> Self {
-        Self { stage: Stage::Asked { asking: Box::pin(asking) } }
+        Self { stage: GuardStage::Asked { asking: Box::pin(asking) } }
     }
 
-    const fn passed(answer: F, marks: Option<Marks>) -> Self {
-        Self { stage: Stage::Passed { answer, marks } }
+    const fn passed(answer: F, marks: Option<ResponseHeaders>) -> Self {
+        Self { stage: GuardStage::Passed { answer, marks } }
     }
 }
 
-impl<F, B> Future for Guarded<F, B>
+impl<F, B> Future for GuardFuture<F, B>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody,
@@ -162,8 +162,8 @@ where
             At::Asked { asking } => asking.as_mut().poll(context),
             At::Passed { answer, marks } => {
                 let mut response = poll_ready!(answer.poll(context))?;
-                if let Some(Marks { room }) = marks {
-                    mark(response.headers_mut(), room.as_ref());
+                if let Some(ResponseHeaders { room }) = marks {
+                    apply_headers(response.headers_mut(), room.as_ref());
                 }
                 Poll::Ready(Ok(response.map_into_left_body()))
             }
@@ -172,7 +172,7 @@ where
 }
 
 /// What every answer behind the gate carries.
-fn mark(headers: &mut header::HeaderMap, room: Option<&Verdict>) {
+fn apply_headers(headers: &mut header::HeaderMap, room: Option<&RateLimitDecision>) {
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {
         if let Ok(value) = header::HeaderValue::from_bytes(value.as_bytes()) {

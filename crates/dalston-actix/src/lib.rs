@@ -4,21 +4,21 @@
 //! [`Permitted<R>`](Permitted) of the right that it needs.
 
 mod cors;
-mod envelope;
+mod context;
 mod enveloped;
 mod extract;
 mod guard;
 mod guarded;
-mod letter;
+mod exchange;
 mod names;
 mod problem;
-mod unread;
-mod visit;
+mod unconsumed_body;
+mod request_state;
 
 pub use cors::Cors;
 pub use dalston_auth::http::{QueryKeys, RequestInfo, TrustedProxies};
-pub use envelope::{Check, Envelope, Redraw};
-pub use extract::{Admitted, Decided, Permitted};
-pub use guard::{AtHand, Guard, Needs};
+pub use context::{RequestCheck, ContextMiddleware, ErrorMapper};
+pub use extract::{RequireAdmission, AuthOutcome, RequirePermit};
+pub use guard::{CachedResponse, Guard, MethodRequirements};
 pub use problem::Problem;
-pub use visit::request_info;
+pub use request_state::request_info;

@@ -8,7 +8,7 @@ use actix_web::{
     },
 };
 use dalston_auth::{
-    Denied, Product,
+    Rejection, Product,
     http::{self, ProblemAnswer},
 };
 use dalston_model::{ErrorCode, RequestId};
@@ -17,17 +17,17 @@ use std::{borrow::Cow, fmt};
 
 /// A refusal or a fault, which a handler may return as its error.
 #[derive(Debug, Clone)]
-pub struct Problem(http::Problem);
+pub struct Problem(http::ProblemDetails);
 
 impl Problem {
     /// The problem of a code, with what the client reads.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(http::Problem::new(code, detail))
+        Self(http::ProblemDetails::new(code, detail))
     }
 
     /// A request that is not well-formed: 400.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(http::Problem::malformed(detail))
+        Self(http::ProblemDetails::malformed(detail))
     }
 
     /// With the fields that are not acceptable.
@@ -50,7 +50,7 @@ impl Problem {
 
     /// What a bare status of the framework means.
     pub(crate) fn of_status(status: StatusCode) -> Self {
-        Self(http::Problem::of_status(status.as_u16()))
+        Self(http::ProblemDetails::of_status(status.as_u16()))
     }
 
     /// The response, which names the request, in the names of the product.
@@ -70,8 +70,8 @@ fn response(answer: ProblemAnswer) -> HttpResponse {
     response.body(answer.body)
 }
 
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
+impl From<Rejection> for Problem {
+    fn from(denied: Rejection) -> Self {
         Self(denied.into())
     }
 }

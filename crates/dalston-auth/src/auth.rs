@@ -1,7 +1,7 @@
 //! The library in one piece: what a service embeds.
 
 use crate::{
-    Administrators, ChangeFeed, Gate, GateParts, GateStorage, KeyFormat, KeyFormatError, Keys, MasterKeys, Memory,
+    Administrators, ChangeFeed, Gate, GateConfig, GateStorage, KeyFormat, KeyFormatError, Keys, MasterKeys, KeyCacheConfig,
     Pepper, PepperError, Permit, Product, Right, UsageWriter,
 };
 use dalston_limit::Limiter;
@@ -82,7 +82,7 @@ pub struct AuthBuilder<S = SharedKeyStorage> {
     pepper: Option<Pepper>,
     masters: MasterKeys,
     administrators: Administrators,
-    memory: Memory,
+    memory: KeyCacheConfig,
     failures_per_minute: NonZeroU32,
     node: Option<NodeId>,
     clock: SharedClock,
@@ -223,7 +223,7 @@ impl<S> AuthBuilder<S> {
             pepper: None,
             masters: MasterKeys::default(),
             administrators: Administrators::default(),
-            memory: Memory::default(),
+            memory: KeyCacheConfig::default(),
             failures_per_minute: FAILURES_PER_MINUTE,
             node: None,
             clock: Arc::new(SystemClock),
@@ -264,7 +264,7 @@ impl<S> AuthBuilder<S> {
     }
 
     /// How keys are cached.
-    pub fn memory(self, memory: Memory) -> Self {
+    pub fn memory(self, memory: KeyCacheConfig) -> Self {
         Self { memory, ..self }
     }
 
@@ -290,7 +290,7 @@ impl<S> AuthBuilder<S> {
 
     fn gate(self, storage: GateStorage) -> Result<(Arc<Gate>, Limiter), BuildError> {
         let limiter = self.limiter.unwrap_or_else(|| Limiter::new(self.clock.clone(), None));
-        let gate = Gate::new(GateParts {
+        let gate = Gate::new(GateConfig {
             storage,
             limiter: limiter.clone(),
             format: self.format,

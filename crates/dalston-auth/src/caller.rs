@@ -1,18 +1,18 @@
 //! Who is asking, whichever door they came through.
 
-use crate::{Holder, Need, Refusal, scheme, standing::Standing};
-use dalston_limit::Verdict;
+use crate::{CachedKey, Requirement, RejectionReason, scheme, standing::Identity};
+use dalston_limit::RateLimitDecision;
 use dalston_model::{Actor, Door, Principal, Scope, ScopeSet, Source, TenantId};
 use std::{sync::Arc, time::Duration};
 
 /// An authenticated caller: a principal at work, in a tenant, through a door. Only a [`Gate`](crate::Gate) makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    standing: Standing,
+    standing: Identity,
     /// Where the caller works, if not where the principal belongs.
     elsewhere: Option<TenantId>,
     source: Source,
-    room: Option<Verdict>,
+    room: Option<RateLimitDecision>,
     session_limit: Option<Duration>,
 }
 
@@ -22,13 +22,13 @@ impl Caller {
         clippy::needless_pass_by_value,
         reason = "the caller takes its source over, and only its actor is another"
     )]
-    pub(crate) fn new(standing: Standing, source: Source) -> Self {
+    pub(crate) fn new(standing: Identity, source: Source) -> Self {
         let source = Source { actor: standing.actor(), ..source };
         Self { standing, elsewhere: None, source, room: None, session_limit: None }
     }
 
     /// The same caller, with what the limiter said of this request.
-    pub(crate) fn with_room(self, room: Option<Verdict>) -> Self {
+    pub(crate) fn with_room(self, room: Option<RateLimitDecision>) -> Self {
         Self { room, ..self }
     }
 
@@ -44,41 +44,41 @@ impl Caller {
     }
 
     /// The same caller in another tenant: for `platform` only.
-    pub fn in_tenant(self, tenant: TenantId) -> Result<Self, Refusal> {
-        self.authorize(Need::Scope(Scope::Platform))?;
+    pub fn in_tenant(self, tenant: TenantId) -> Result<Self, RejectionReason> {
+        self.authorize(Requirement::Scope(Scope::Platform))?;
         Ok(Self { elsewhere: Some(tenant), ..self })
     }
 
     /// The same caller, in the tenant that a ticket names.
-    pub(crate) fn placed(self, tenant: TenantId) -> Result<Self, Refusal> {
+    pub(crate) fn placed(self, tenant: TenantId) -> Result<Self, RejectionReason> {
         if *self.tenant() == tenant { Ok(self) } else { self.in_tenant(tenant) }
     }
 
     /// The same caller, whose principal is now this. One that worked elsewhere does so only as long as it may.
-    pub(crate) fn renewed(&self, standing: Standing) -> Result<Self, Refusal> {
+    pub(crate) fn renewed(&self, standing: Identity) -> Result<Self, RejectionReason> {
         let renewed = Self::new(standing, self.source.clone());
         let renewed = renewed.with_room(self.room).with_session_limit(self.session_limit);
         renewed.placed(self.tenant().clone())
     }
 
     /// Fails with [`Refusal::InsufficientScope`] unless the caller meets the need.
-    pub fn authorize(&self, need: Need) -> Result<(), Refusal> {
+    pub fn authorize(&self, need: Requirement) -> Result<(), RejectionReason> {
         match need {
-            Need::Scope(scope) if !need.is_met_by(self.scopes()) => Err(Refusal::InsufficientScope(scope)),
-            Need::Scope(_) | Need::Caller => Ok(()),
+            Requirement::Scope(scope) if !need.is_met_by(self.scopes()) => Err(RejectionReason::InsufficientScope(scope)),
+            Requirement::Scope(_) | Requirement::Caller => Ok(()),
         }
     }
 
     /// Whether the caller meets the need.
-    pub fn may(&self, need: Need) -> bool {
+    pub fn may(&self, need: Requirement) -> bool {
         need.is_met_by(self.scopes())
     }
 
     /// The principal, as it was when the caller was authenticated.
     pub fn principal(&self) -> Principal {
         match &self.standing {
-            Standing::Other(principal) => Principal::clone(principal),
-            Standing::Key(holder) | Standing::Ticket(holder) => Principal {
+            Identity::Other(principal) => Principal::clone(principal),
+            Identity::Key(holder) | Identity::Ticket(holder) => Principal {
                 kind: self.standing.kind(),
                 actor: Actor::Key(holder.id),
                 tenant: holder.tenant.clone(),
@@ -89,7 +89,7 @@ impl Caller {
     }
 
     /// What the cache holds of the key, when the caller acts as one.
-    pub const fn holder(&self) -> Option<&Arc<Holder>> {
+    pub const fn cached_key(&self) -> Option<&Arc<CachedKey>> {
         self.standing.holder()
     }
 
@@ -109,7 +109,7 @@ impl Caller {
     }
 
     /// How much of the minute is left, for a limited key.
-    pub const fn room(&self) -> Option<&Verdict> {
+    pub const fn room(&self) -> Option<&RateLimitDecision> {
         self.room.as_ref()
     }
 

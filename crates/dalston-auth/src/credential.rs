@@ -1,13 +1,13 @@
 //! The one credential of a request, chosen from all the places where one may be.
 
-use crate::{KeyPrefix, Refusal};
+use crate::{KeyPrefix, RejectionReason};
 
 /// The scheme of a key, in any case.
 const BEARER: &[u8] = b"bearer";
 
 /// Where a request carries a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum CredentialLocation {
     /// The header `Authorization`.
     Authorization,
     /// The header `X-API-Key` or its alias.
@@ -28,7 +28,7 @@ pub(crate) enum Place {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credential<'a> {
     /// Where it came.
-    pub(crate) place: Place,
+    pub(crate) place: CredentialLocation,
     /// The secret, of visible ASCII characters; not checked yet.
     pub(crate) token: &'a [u8],
 }
@@ -36,16 +36,16 @@ pub struct Credential<'a> {
 /// All that a request carries in the places where credentials may be: of several the first is kept, and that there are
 /// more.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Candidates<'a> {
-    first: Option<(Place, &'a [u8])>,
+pub(crate) struct CandidateCredentials<'a> {
+    first: Option<(CredentialLocation, &'a [u8])>,
     are_several: bool,
 }
 
-impl<'a> Candidates<'a> {
+impl<'a> CandidateCredentials<'a> {
     /// Adds the value of a header or of a decoded parameter. `Authorization` with another scheme is somebody else's, as
     /// of a proxy that asks for a password: it is passed over.
-    pub(crate) fn add(&mut self, place: Place, value: &'a [u8]) {
-        if place == Place::Authorization && !is_bearer(value) {
+    pub(crate) fn add(&mut self, place: CredentialLocation, value: &'a [u8]) {
+        if place == CredentialLocation::Authorization && !is_bearer(value) {
             return;
         }
         self.are_several |= self.first.is_some();
@@ -54,19 +54,19 @@ impl<'a> Candidates<'a> {
 
     /// The credential among them. More than one is ambiguous, even twice the same and even where one is not taken; one
     /// that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03). `prefix` is how a missing one should begin.
-    pub(crate) fn choose(self, prefix: KeyPrefix) -> Result<Credential<'a>, Refusal> {
-        let (place, value) = self.first.ok_or(Refusal::MissingCredential(prefix))?;
+    pub(crate) fn choose(self, prefix: KeyPrefix) -> Result<Credential<'a>, RejectionReason> {
+        let (place, value) = self.first.ok_or(RejectionReason::MissingCredential(prefix))?;
         if self.are_several {
-            return Err(Refusal::AmbiguousCredential);
+            return Err(RejectionReason::AmbiguousCredential);
         }
         let token = match place {
-            Place::Authorization => token(value),
-            Place::Query { taken: false } => return Err(Refusal::MissingCredential(prefix)),
-            Place::ApiKey | Place::Query { taken: true } | Place::Ticket | Place::Protocol => value,
+            CredentialLocation::Authorization => token(value),
+            CredentialLocation::Query { taken: false } => return Err(RejectionReason::MissingCredential(prefix)),
+            CredentialLocation::ApiKey | CredentialLocation::Query { taken: true } | CredentialLocation::Ticket | CredentialLocation::Protocol => value,
         };
         // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
         if token.is_empty() || !token.iter().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
-            return Err(Refusal::AmbiguousCredential);
+            return Err(RejectionReason::AmbiguousCredential);
         }
         Ok(Credential { place, token })
     }
@@ -89,8 +89,8 @@ fn token(value: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn choose(candidates: &[(Place, &'static str)]) -> Result<(&'static str, Place), Refusal> {
-        let mut all = Candidates::default();
+    fn choose(candidates: &[(CredentialLocation, &'static str)]) -> Result<(&'static str, CredentialLocation), RejectionReason> {
+        let mut all = CandidateCredentials::default();
         for (place, value) in candidates {
             all.add(*place, value.as_bytes());
         }
@@ -98,22 +98,22 @@ mod tests {
         Ok((std::str::from_utf8(chosen.token).unwrap(), chosen.place))
     }
 
-    const TAKEN: Place = Place::Query { taken: true };
-    const NOT_TAKEN: Place = Place::Query { taken: false };
+    const TAKEN: CredentialLocation = CredentialLocation::Query { taken: true };
+    const NOT_TAKEN: CredentialLocation = CredentialLocation::Query { taken: false };
 
     #[test]
     fn one_credential_is_chosen_wherever_it_is_taken() {
-        assert_eq!(choose(&[(Place::Authorization, "Bearer t")]), Ok(("t", Place::Authorization)));
-        assert_eq!(choose(&[(Place::Authorization, "bEARER   t")]), Ok(("t", Place::Authorization)));
-        for place in [Place::ApiKey, TAKEN, Place::Ticket, Place::Protocol] {
+        assert_eq!(choose(&[(CredentialLocation::Authorization, "Bearer t")]), Ok(("t", CredentialLocation::Authorization)));
+        assert_eq!(choose(&[(CredentialLocation::Authorization, "bEARER   t")]), Ok(("t", CredentialLocation::Authorization)));
+        for place in [CredentialLocation::ApiKey, TAKEN, CredentialLocation::Ticket, CredentialLocation::Protocol] {
             assert_eq!(choose(&[(place, "t")]), Ok(("t", place)));
         }
     }
 
     #[test]
     fn no_credential_is_missing() {
-        for none in [&[][..], &[(NOT_TAKEN, "t")], &[(Place::Authorization, "Basic dTpw")]] {
-            assert_eq!(choose(none), Err(Refusal::MissingCredential(KeyPrefix::default())));
+        for none in [&[][..], &[(NOT_TAKEN, "t")], &[(CredentialLocation::Authorization, "Basic dTpw")]] {
+            assert_eq!(choose(none), Err(RejectionReason::MissingCredential(KeyPrefix::default())));
         }
     }
 
@@ -122,33 +122,33 @@ mod tests {
         for scheme in
             ["Basic dTpw", "Digest username=\"u\"", "Negotiate YII", "", "dk_x", "Basic", "Bearerx t", "Beare"]
         {
-            for (place, value) in [(Place::ApiKey, "t"), (TAKEN, "t"), (Place::Authorization, "Bearer t")] {
-                let other = (Place::Authorization, scheme);
+            for (place, value) in [(CredentialLocation::ApiKey, "t"), (TAKEN, "t"), (CredentialLocation::Authorization, "Bearer t")] {
+                let other = (CredentialLocation::Authorization, scheme);
                 for both in [[other, (place, value)], [(place, value), other]] {
                     assert_eq!(choose(&both), Ok(("t", place)), "{scheme:?} {place:?}");
                 }
             }
-            let missing = Refusal::MissingCredential(KeyPrefix::default());
-            assert_eq!(choose(&[(Place::Authorization, scheme)]), Err(missing), "{scheme:?}");
-            let three = [(Place::Authorization, scheme), (Place::ApiKey, "t"), (Place::ApiKey, "t")];
-            assert_eq!(choose(&three), Err(Refusal::AmbiguousCredential), "{scheme:?}");
+            let missing = RejectionReason::MissingCredential(KeyPrefix::default());
+            assert_eq!(choose(&[(CredentialLocation::Authorization, scheme)]), Err(missing), "{scheme:?}");
+            let three = [(CredentialLocation::Authorization, scheme), (CredentialLocation::ApiKey, "t"), (CredentialLocation::ApiKey, "t")];
+            assert_eq!(choose(&three), Err(RejectionReason::AmbiguousCredential), "{scheme:?}");
         }
     }
 
     #[test]
     fn two_credentials_are_ambiguous_even_twice_the_same() {
-        for second in [Place::Authorization, Place::ApiKey, TAKEN, NOT_TAKEN, Place::Ticket, Place::Protocol] {
-            let again = if second == Place::Authorization { "Bearer t" } else { "t" };
-            let two = [(Place::Authorization, "Bearer t"), (second, again)];
-            assert_eq!(choose(&two), Err(Refusal::AmbiguousCredential), "AUTH-03 {second:?}");
+        for second in [CredentialLocation::Authorization, CredentialLocation::ApiKey, TAKEN, NOT_TAKEN, CredentialLocation::Ticket, CredentialLocation::Protocol] {
+            let again = if second == CredentialLocation::Authorization { "Bearer t" } else { "t" };
+            let two = [(CredentialLocation::Authorization, "Bearer t"), (second, again)];
+            assert_eq!(choose(&two), Err(RejectionReason::AmbiguousCredential), "AUTH-03 {second:?}");
         }
     }
 
     #[test]
     fn a_malformed_header_is_ambiguous() {
         for wrong in ["Bearer", "Bearer ", "Bearer a b", "Bearer a\tb", "Bearer é", "Bearer a,b c"] {
-            assert_eq!(choose(&[(Place::Authorization, wrong)]), Err(Refusal::AmbiguousCredential), "{wrong:?}");
+            assert_eq!(choose(&[(CredentialLocation::Authorization, wrong)]), Err(RejectionReason::AmbiguousCredential), "{wrong:?}");
         }
-        assert_eq!(choose(&[(Place::ApiKey, "")]), Err(Refusal::AmbiguousCredential));
+        assert_eq!(choose(&[(CredentialLocation::ApiKey, "")]), Err(RejectionReason::AmbiguousCredential));
     }
 }

@@ -1,6 +1,6 @@
 //! What a use case says when it does not do what it was asked.
 
-use crate::{PepperError, Refusal};
+use crate::{PepperError, RejectionReason};
 use dalston_model::{EntropyError, ErrorCode, Timestamp};
 use dalston_store::StoreError;
 use std::borrow::Cow;
@@ -27,7 +27,7 @@ impl FieldError {
 pub enum AuthError {
     /// The caller may not.
     #[error("{}", .0.detail())]
-    Refused(Refusal),
+    Refused(RejectionReason),
     /// No such thing in the caller's tenant. Another tenant's thing is the same answer.
     #[error("{0} not found")]
     NotFound(&'static str),
@@ -77,8 +77,8 @@ impl AuthError {
     }
 }
 
-impl From<Refusal> for AuthError {
-    fn from(refusal: Refusal) -> Self {
+impl From<RejectionReason> for AuthError {
+    fn from(refusal: RejectionReason) -> Self {
         Self::Refused(refusal)
     }
 }

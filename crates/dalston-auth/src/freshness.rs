@@ -21,9 +21,9 @@ const NEVER: u64 = 0;
 
 /// A moment of the node's monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(u64);
+pub(crate) struct MonotonicNanos(u64);
 
-impl Moment {
+impl MonotonicNanos {
     /// The one before all others.
     #[cfg(test)]
     pub(crate) const FIRST: Self = Self(0);
@@ -46,15 +46,15 @@ impl Moment {
 
 /// How many changes this node had heard of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Generation(u64);
+pub(crate) struct CacheEpoch(u64);
 
 /// When a read of the store began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reading {
+pub(crate) struct ReadStamp {
     /// By the node's monotonic clock.
-    pub(crate) at: Moment,
+    pub(crate) at: MonotonicNanos,
     /// Changes heard by then.
-    pub(crate) generation: Generation,
+    pub(crate) generation: CacheEpoch,
     /// The number of the last of them in the record.
     pub(crate) mark: u64,
 }
@@ -84,9 +84,9 @@ impl Freshness {
     }
 
     /// The beginning of a read at `now`: made before the store is asked.
-    pub(crate) fn begin(&self, now: Moment) -> Reading {
+    pub(crate) fn begin(&self, now: MonotonicNanos) -> ReadStamp {
         let mark = self.mark.load(Ordering::SeqCst);
-        Reading { at: now, generation: Generation(self.generation.load(Ordering::SeqCst)), mark }
+        ReadStamp { at: now, generation: CacheEpoch(self.generation.load(Ordering::SeqCst)), mark }
     }
 
     /// A change of the key was heard, or was made here and is committed.
@@ -107,13 +107,13 @@ impl Freshness {
     }
 
     /// All changes up to `began` were heard.
-    pub(crate) fn heard(&self, began: Moment) {
+    pub(crate) fn heard(&self, began: MonotonicNanos) {
         // One more than the time, which may be zero: that is for never.
         self.heard.fetch_max(began.0.saturating_add(1), Ordering::SeqCst);
     }
 
     /// Whether an answer about the key, read then, still holds as far as this node has heard.
-    pub(crate) fn holds(&self, read: Generation, key: KeyId) -> bool {
+    pub(crate) fn holds(&self, read: CacheEpoch, key: KeyId) -> bool {
         let changed = self.group(key).load(Ordering::Acquire).max(self.flushed.load(Ordering::Acquire));
         changed <= read.0
     }
@@ -124,17 +124,17 @@ impl Freshness {
     }
 
     /// Whether nothing at all was heard since.
-    pub(crate) fn is_last(&self, read: Generation) -> bool {
+    pub(crate) fn is_last(&self, read: CacheEpoch) -> bool {
         self.generation.load(Ordering::Acquire) == read.0
     }
 
     /// Whether the record was heard within the bound, times `times`.
-    pub(crate) fn is_fresh(&self, now: Moment, times: u32) -> bool {
+    pub(crate) fn is_fresh(&self, now: MonotonicNanos, times: u32) -> bool {
         self.age(now).is_some_and(|age| age < self.bound.saturating_mul(times))
     }
 
     /// How long ago the last successful look at the record began.
-    pub(crate) fn age(&self, now: Moment) -> Option<Duration> {
+    pub(crate) fn age(&self, now: MonotonicNanos) -> Option<Duration> {
         let heard = self.heard.load(Ordering::Acquire);
         (heard != NEVER).then(|| Duration::from_nanos(now.0.saturating_add(1).saturating_sub(heard)))
     }
@@ -157,8 +157,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn at(since: Duration) -> Moment {
-        Moment::of(since)
+    fn at(since: Duration) -> MonotonicNanos {
+        MonotonicNanos::of(since)
     }
 
     #[test]
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn it_is_fresh_for_the_bound_after_the_record_was_heard() {
         let freshness = Freshness::new(SECOND);
-        assert!(!freshness.is_fresh(Moment::FIRST, 1), "nothing was ever heard");
-        freshness.heard(Moment::FIRST);
+        assert!(!freshness.is_fresh(MonotonicNanos::FIRST, 1), "nothing was ever heard");
+        freshness.heard(MonotonicNanos::FIRST);
         let almost = SECOND.checked_sub(Duration::from_nanos(1)).unwrap();
         assert!(freshness.is_fresh(at(almost), 1));
         assert!(!freshness.is_fresh(at(SECOND), 1) && freshness.is_fresh(at(SECOND), 2));

@@ -4,24 +4,24 @@
 pub use storage::GateStorage;
 
 use crate::{
-    Administrators, Admission, Attempt, AuthError, Caller, Denied, Digester, FailureThrottle, Follower, Holder,
-    InQuery, KeyFormat, MasterKeys, Memory, MemoryFigures, Need, Pepper, PepperError, Places, Presented, Product,
-    Refusal,
-    directory::Directory,
+    Administrators, Admission, AuthRequest, AuthError, Caller, Rejection, Digester, FailureThrottle, ChangeFeedConsumer, CachedKey,
+    QueryCredentials, KeyFormat, MasterKeys, KeyCacheConfig, KeyCacheStats, Requirement, Pepper, PepperError, CredentialLocations, PresentedCredentials, Product,
+    RejectionReason,
+    key_cache::KeyCache,
     live_keys::LiveKeys,
-    lookup::{Entry, Lookup, Pending},
+    lookup::{GateStep, Lookup, Pending},
     observers::Observers,
     pepper::PepperNote,
     scheme::{
-        Authentication, CredentialScheme, Proof, chat::ChatScheme, key::KeyScheme, master::MasterScheme,
+        Authentication, CredentialScheme, Authenticated, chat::ChatScheme, key::KeyScheme, master::MasterScheme,
         process::ProcessScheme, ticket::TicketScheme,
     },
-    standing::Standing,
+    standing::Identity,
     store_clock::StoreClock,
-    striped::Striped,
+    sharded_counter::ShardedCounter,
     usage::UsageBuffer,
 };
-use dalston_limit::{Limiter, Mode, Uncounted, Verdict};
+use dalston_limit::{Limiter, LimiterMode, CounterUnavailable, RateLimitDecision};
 use dalston_model::{
     Clock as _, ErrorCode, KeyId, KnownScopes, Metadata, NodeId, Scope, SharedClock, Source, Timestamp,
 };
@@ -29,7 +29,7 @@ use dalston_store::{FeedStore, KeyStore, StoreResult};
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 /// What a gate is made of.
-pub struct GateParts {
+pub struct GateConfig {
     /// Where the keys are.
     pub storage: GateStorage,
     /// How much in a minute.
@@ -49,7 +49,7 @@ pub struct GateParts {
     /// Failed attempts a minute from one address.
     pub failures_per_minute: NonZeroU32,
     /// How live keys are kept in memory.
-    pub memory: Memory,
+    pub memory: KeyCacheConfig,
     /// This run of the node, as it counts usage: another one at each start.
     pub node: NodeId,
     /// The node's clock.
@@ -70,11 +70,11 @@ pub struct Gate {
     /// In the order in which they are asked: the most frequent first.
     schemes: Vec<Arc<dyn CredentialScheme>>,
     chat: Arc<ChatScheme>,
-    directory: Arc<Directory>,
+    directory: Arc<KeyCache>,
     observers: Arc<Observers>,
     failures: FailureThrottle,
     usage: UsageBuffer,
-    totals: [Striped; 2],
+    totals: [ShardedCounter; 2],
     clock: SharedClock,
     /// Ends are checked against this one.
     store_clock: Arc<StoreClock>,
@@ -82,7 +82,7 @@ pub struct Gate {
 
 /// Requests that this node decided about since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Totals {
+pub struct GateTotals {
     /// All of them.
     pub total: u64,
     /// Those that were refused.
@@ -94,12 +94,12 @@ struct StoreMustBeAsked;
 
 impl Gate {
     /// A gate of these parts.
-    pub fn new(parts: GateParts) -> Arc<Self> {
-        let GateParts { storage, limiter, format, product, masters, memory, clock, .. } = parts;
+    pub fn new(parts: GateConfig) -> Arc<Self> {
+        let GateConfig { storage, limiter, format, product, masters, memory, clock, .. } = parts;
         let digester = Digester::new(parts.pepper.as_ref());
         let pepper = Arc::new(PepperNote::new(storage.notes.clone(), &digester));
         let scopes = Arc::new(parts.scopes);
-        let directory = Directory::new(storage.keys.clone(), clock.clone(), scopes.clone(), memory);
+        let directory = KeyCache::new(storage.keys.clone(), clock.clone(), scopes.clone(), memory);
         let store_clock = Arc::new(StoreClock::new(clock.clone()));
         let chat = Arc::new(ChatScheme { administrators: parts.administrators });
         let keys = LiveKeys {
@@ -146,47 +146,47 @@ impl Gate {
     pub fn presented<'a, 'h: 'a>(
         &self,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
-        query: &'a InQuery,
-        places: Places,
-    ) -> Presented<'a> {
-        Presented::read(headers, query, places, &self.product, self.format.prefix())
+        query: &'a QueryCredentials,
+        places: CredentialLocations,
+    ) -> PresentedCredentials<'a> {
+        PresentedCredentials::read(headers, query, places, &self.product, self.format.prefix())
     }
 
     /// Admits the request and authorizes it for what it needs, or refuses it, where that needs no store to be asked: the
     /// key is in memory, and so is the room in its minute. Counted once, however it ends.
-    pub fn try_enter(self: &Arc<Self>, attempt: &Attempt<'_>, need: Need) -> Entry {
+    pub fn try_authenticate_cached(self: &Arc<Self>, attempt: &AuthRequest<'_>, need: Requirement) -> GateStep {
         let at = self.clock.monotonic();
-        let pending = match self.authenticate(attempt, at) {
+        let pending = match self.authenticate_credential(attempt, at) {
             Ok(Authentication::Known(proof)) => {
                 // Whether a tenant is there is for the store to say.
                 if attempt.tenant.is_none()
                     && let Ok(verdict) = self.try_take(&proof.standing, at)
                 {
                     let caller = self.limited(proof.standing, verdict, attempt.source());
-                    return Entry::Decided(self.counted(caller.and_then(|caller| self.authorize(caller, need))));
+                    return GateStep::Decided(self.counted(caller.and_then(|caller| self.authorize(caller, need))));
                 }
                 Pending::Room(proof)
             }
             Ok(Authentication::Lookup(proof)) => Pending::Proof(proof),
             Ok(Authentication::Unrecognised | Authentication::Failed) => {
-                return Entry::Decided(self.counted(Err(self.failed(attempt.address).into())));
+                return GateStep::Decided(self.counted(Err(self.failed(attempt.address).into())));
             }
-            Err(refusal) => return Entry::Decided(self.counted(Err(refusal.into()))),
+            Err(refusal) => return GateStep::Decided(self.counted(Err(refusal.into()))),
         };
         let (source, tenant) = (attempt.source(), attempt.tenant.map(str::to_owned));
-        Entry::Lookup(Lookup { gate: Arc::clone(self), pending, source, tenant, need })
+        GateStep::Lookup(Lookup { gate: Arc::clone(self), pending, source, tenant, need })
     }
 
     /// The same, asking the store where it must be.
-    pub async fn enter(self: &Arc<Self>, attempt: Attempt<'_>, need: Need) -> Result<Admission, Denied> {
-        match self.try_enter(&attempt, need) {
-            Entry::Decided(decision) => decision,
-            Entry::Lookup(lookup) => lookup.run().await,
+    pub async fn authenticate(self: &Arc<Self>, attempt: AuthRequest<'_>, need: Requirement) -> Result<Admission, Rejection> {
+        match self.try_authenticate_cached(&attempt, need) {
+            GateStep::Decided(decision) => decision,
+            GateStep::Lookup(lookup) => lookup.run().await,
         }
     }
 
     /// What the scheme says that recognises the credential.
-    fn authenticate(&self, attempt: &Attempt<'_>, at: Duration) -> Result<Authentication, Refusal> {
+    fn authenticate_credential(&self, attempt: &AuthRequest<'_>, at: Duration) -> Result<Authentication, RejectionReason> {
         let credential = attempt.credential?;
         for scheme in &self.schemes {
             match scheme.authenticate(&credential, attempt, at) {
@@ -203,16 +203,16 @@ impl Gate {
         pending: Pending,
         source: Source,
         tenant: Option<&str>,
-        need: Need,
-    ) -> Result<Admission, Denied> {
+        need: Requirement,
+    ) -> Result<Admission, Rejection> {
         let found = match pending {
             Pending::Room(proof) => Some(proof),
             Pending::Proof(proof) => proof.await?,
         };
-        let Some(Proof { standing, ticket }) = found else { return Err(self.failed(source.address).into()) };
+        let Some(Authenticated { standing, ticket }) = found else { return Err(self.failed(source.address).into()) };
         let verdict = self.take(&standing).await?;
         let caller = self.limited(standing, verdict, source)?;
-        let holder = caller.holder().cloned();
+        let holder = caller.cached_key().cloned();
         let placed = match (ticket, tenant) {
             (Some(terms), _) => caller.with_session_limit(terms.session_limit).placed(terms.tenant),
             (None, Some(tenant)) => self.in_tenant(caller, tenant).await,
@@ -225,7 +225,7 @@ impl Gate {
     }
 
     /// Counts a request, however it ended: once.
-    pub(crate) fn counted(&self, decision: Result<Admission, Denied>) -> Result<Admission, Denied> {
+    pub(crate) fn counted(&self, decision: Result<Admission, Rejection>) -> Result<Admission, Rejection> {
         let [total, refused] = &self.totals;
         total.add_one();
         if let Err(denied) = &decision {
@@ -237,7 +237,7 @@ impl Gate {
 
     /// Takes a unit of the key's minute, if it has a limit and the store need not be asked. One unit is taken for each
     /// request, here or in [`Gate::take`].
-    fn try_take(&self, standing: &Standing, at: Duration) -> Result<Option<Verdict>, StoreMustBeAsked> {
+    fn try_take(&self, standing: &Identity, at: Duration) -> Result<Option<RateLimitDecision>, StoreMustBeAsked> {
         match standing.limit() {
             None => Ok(None),
             Some((key, limit)) => self.limiter.try_take(key, limit, at).map(Some).ok_or(StoreMustBeAsked),
@@ -245,56 +245,56 @@ impl Gate {
     }
 
     /// The same, asking the store where it must be.
-    async fn take(&self, standing: &Standing) -> Result<Option<Verdict>, Refusal> {
+    async fn take(&self, standing: &Identity) -> Result<Option<RateLimitDecision>, RejectionReason> {
         match standing.limit() {
             None => Ok(None),
-            Some((key, limit)) => self.limiter.take(key, limit).await.map(Some).map_err(|Uncounted| Refusal::Uncounted),
+            Some((key, limit)) => self.limiter.take(key, limit).await.map(Some).map_err(|CounterUnavailable| RejectionReason::Uncounted),
         }
     }
 
     /// The caller, unless the limiter has refused the request.
-    fn limited(&self, standing: Standing, verdict: Option<Verdict>, source: Source) -> Result<Caller, Denied> {
+    fn limited(&self, standing: Identity, verdict: Option<RateLimitDecision>, source: Source) -> Result<Caller, Rejection> {
         if let Some(verdict) = verdict
             && !verdict.admitted
         {
             if let Some(holder) = standing.holder() {
                 self.usage.rate_limited(holder, self.clock.now());
             }
-            return Err(Refusal::RateLimited(verdict).into());
+            return Err(RejectionReason::RateLimited(verdict).into());
         }
         Ok(Caller::new(standing, source).with_room(verdict))
     }
 
     /// Authorizes the caller, and counts the request with the uses of its key.
-    fn authorize(&self, caller: Caller, need: Need) -> Result<Admission, Denied> {
+    fn authorize(&self, caller: Caller, need: Requirement) -> Result<Admission, Rejection> {
         if let Err(refusal) = caller.authorize(need) {
-            return Err(self.refused(caller.holder(), refusal, caller.room().copied()));
+            return Err(self.refused(caller.cached_key(), refusal, caller.room().copied()));
         }
-        if let Some(holder) = caller.holder() {
+        if let Some(holder) = caller.cached_key() {
             self.usage.admitted(holder, self.clock.now(), caller.source().address);
         }
         Ok(Admission::new(caller, need))
     }
 
     /// A refusal of an authenticated request, counted with those of its key where the caller may not do what it asked.
-    fn refused(&self, holder: Option<&Arc<Holder>>, refusal: Refusal, verdict: Option<Verdict>) -> Denied {
+    fn refused(&self, holder: Option<&Arc<CachedKey>>, refusal: RejectionReason, verdict: Option<RateLimitDecision>) -> Rejection {
         if let Some(holder) = holder.filter(|_| refusal.code() == ErrorCode::InsufficientScope) {
             self.usage.insufficient_scope(holder, self.clock.now());
         }
-        Denied { refusal, verdict }
+        Rejection { refusal, verdict }
     }
 
     /// The caller in the tenant that it names. Whether it may name one is decided before whether there is one, which
     /// costs platform callers a read.
-    async fn in_tenant(&self, caller: Caller, tenant: &str) -> Result<Caller, Refusal> {
-        caller.authorize(Need::Scope(Scope::Platform))?;
-        let caller = caller.in_tenant(tenant.parse().map_err(|_| Refusal::UnknownTenant)?)?;
+    async fn in_tenant(&self, caller: Caller, tenant: &str) -> Result<Caller, RejectionReason> {
+        caller.authorize(Requirement::Scope(Scope::Platform))?;
+        let caller = caller.in_tenant(tenant.parse().map_err(|_| RejectionReason::UnknownTenant)?)?;
         match self.storage.tenants.tenant(caller.tenant()).await {
             Ok(Some(_)) => Ok(caller),
-            Ok(None) => Err(Refusal::UnknownTenant),
+            Ok(None) => Err(RejectionReason::UnknownTenant),
             Err(error) => {
                 tracing::error!(%error, "a tenant could not be looked up");
-                Err(Refusal::Unavailable)
+                Err(RejectionReason::Unavailable)
             }
         }
     }
@@ -306,32 +306,32 @@ impl Gate {
 
     /// A command that was refused behind the door: counted with the refusals of the caller's key.
     pub fn refused_behind(&self, caller: &Caller) {
-        if let Some(holder) = caller.holder() {
+        if let Some(holder) = caller.cached_key() {
             self.usage.insufficient_scope(holder, self.clock.now());
         }
     }
 
     /// A failed attempt: the same answer whatever failed, until the address has none left.
-    pub fn failed(&self, address: Option<IpAddr>) -> Refusal {
-        let Some(address) = address else { return Refusal::InvalidCredential };
+    pub fn failed(&self, address: Option<IpAddr>) -> RejectionReason {
+        let Some(address) = address else { return RejectionReason::InvalidCredential };
         match self.failures.charge(address, self.clock.monotonic()) {
-            Ok(()) => Refusal::InvalidCredential,
+            Ok(()) => RejectionReason::InvalidCredential,
             Err(wait) => {
                 let retry_after = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Refusal::TooManyFailures { retry_after: retry_after.max(1) }
+                RejectionReason::TooManyFailures { retry_after: retry_after.max(1) }
             }
         }
     }
 
     /// Whoever tells this gate of the changes that others make, out of the record of its store. One is enough; without
     /// any, each request asks the store.
-    pub fn follower(&self, feed: Arc<dyn FeedStore>) -> Follower {
+    pub fn feed_consumer(&self, feed: Arc<dyn FeedStore>) -> ChangeFeedConsumer {
         let (directory, observers) = (self.directory.clone(), self.observers.clone());
-        Follower::new(feed, directory, observers, self.scopes.clone(), self.store_clock.clone())
+        ChangeFeedConsumer::new(feed, directory, observers, self.scopes.clone(), self.store_clock.clone())
     }
 
     /// What is kept in memory, and how it serves.
-    pub fn memory(&self) -> MemoryFigures {
+    pub fn memory(&self) -> KeyCacheStats {
         self.directory.figures()
     }
 
@@ -405,7 +405,7 @@ impl Gate {
     }
 
     /// How the limiter decides at the moment.
-    pub fn limiter_mode(&self) -> Mode {
+    pub fn limiter_mode(&self) -> LimiterMode {
         self.limiter.mode()
     }
 
@@ -415,9 +415,9 @@ impl Gate {
     }
 
     /// Requests decided since the start.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> GateTotals {
         let [total, refused] = &self.totals;
-        Totals { total: total.sum(), refused: refused.sum() }
+        GateTotals { total: total.sum(), refused: refused.sum() }
     }
 
     /// The clock that ends are checked against: it tells the store's time, as this node reckons it since it was followed

@@ -1,13 +1,13 @@
 //! Keys: create, list, get, update, rotate, revoke, usage.
 
-use crate::{AuthError, Gate, Holder, Permit, PlainKey, Refusal, Repeat, rights};
+use crate::{AuthError, Gate, CachedKey, Permit, PlainKey, RejectionReason, IdempotentRequest, rights};
 use dalston_model::{
     Day, Description, Key, KeyAction, KeyId, KeyPatch, KeyScopes, KeyState, KnownScopes, Metadata, Name, Page,
     PageRequest, RateLimit, Scope, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
-    ChangeKey, Guard, InsertKey, NewKey, Objection, Overlap, Repeated, RevokeKey, RotateKey, Rotation,
-    SharedKeyStorage, UsedKey,
+    UpdateKeyOutcome, UpdatePrecondition, InsertKeyOutcome, KeyToInsert, PolicyViolation, Overlap, AlreadyProcessed, RevokeKeyOutcome, RotateKeyOutcome, Rotation,
+    SharedKeyStorage, KeyWithUse,
 };
 use serde_json::json;
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ const DAYS_SHOWN: i32 = 30;
 
 /// When a new key ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ends {
+pub enum KeyExpiry {
     /// Never.
     Never,
     /// At this moment.
@@ -31,7 +31,7 @@ pub enum Ends {
 
 /// The key that is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CreateKey {
+pub struct NewKey {
     /// What people call it.
     pub name: Name,
     /// What it is for.
@@ -41,26 +41,26 @@ pub struct CreateKey {
     /// Requests per minute.
     pub rate_limit: Option<RateLimit>,
     /// When it ends.
-    pub ends: Ends,
+    pub ends: KeyExpiry,
     /// The client's own object.
     pub metadata: Metadata,
     /// Its tenant, if not the caller's.
     pub tenant: Option<TenantId>,
 }
 
-impl CreateKey {
+impl NewKey {
     /// A key of this name and these scopes in the caller's tenant, without a limit and an end.
     pub fn named(name: Name, scopes: KeyScopes) -> Self {
         let (description, rate_limit, tenant) = (None, None, None);
-        Self { name, description, scopes, rate_limit, ends: Ends::Never, metadata: Metadata::default(), tenant }
+        Self { name, description, scopes, rate_limit, ends: KeyExpiry::Never, metadata: Metadata::default(), tenant }
     }
 }
 
 /// A key and its secret, which nobody will see again.
 #[derive(Debug)]
-pub struct Minted {
+pub struct MintedKey {
     /// The key.
-    pub key: UsedKey,
+    pub key: KeyWithUse,
     /// The secret.
     pub secret: PlainKey,
 }
@@ -69,7 +69,7 @@ pub struct Minted {
 #[derive(Debug)]
 pub struct RotatedKey {
     /// The key.
-    pub key: UsedKey,
+    pub key: KeyWithUse,
     /// The secret.
     pub secret: PlainKey,
     /// When the secret before ends.
@@ -103,16 +103,16 @@ impl Keys {
     fn grantable(&self, permit: &Permit<rights::Admin>, scopes: &KeyScopes) -> Result<(), AuthError> {
         self.check_scopes(scopes)?;
         let beyond = permit.scopes().first_beyond(scopes);
-        beyond.map_or(Ok(()), |scope| Err(Refusal::InsufficientScope(scope).into()))
+        beyond.map_or(Ok(()), |scope| Err(RejectionReason::InsufficientScope(scope).into()))
     }
 
     /// Makes a key, never wider than the caller.
     pub async fn create(
         &self,
         permit: &Permit<rights::Admin>,
-        ask: CreateKey,
-        repeat: Option<&Repeat>,
-    ) -> Result<Minted, AuthError> {
+        ask: NewKey,
+        repeat: Option<&IdempotentRequest>,
+    ) -> Result<MintedKey, AuthError> {
         let now = self.gate.now();
         let tenant = tenant_of(permit, ask.tenant.clone())?;
         self.grantable(permit, &ask.scopes)?;
@@ -127,9 +127,9 @@ impl Keys {
         // Whatever came of it: an outage says nothing about that.
         self.gate.changed(new.key.id);
         match inserted? {
-            InsertKey::Inserted => Ok(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }),
-            InsertKey::UnknownTenant => Err(AuthError::NotFound("Tenant")),
-            InsertKey::Repeated(repeated) => Err(made_before(&repeated)),
+            InsertKeyOutcome::Inserted => Ok(MintedKey { key: KeyWithUse { key: new.key, last_used_at: None }, secret }),
+            InsertKeyOutcome::UnknownTenant => Err(AuthError::NotFound("Tenant")),
+            InsertKeyOutcome::Repeated(repeated) => Err(made_before(&repeated)),
         }
     }
 
@@ -140,30 +140,30 @@ impl Keys {
         &self,
         permit: &Permit<rights::Admin>,
         minted: impl FnOnce(&PlainKey) -> Result<(), E>,
-    ) -> Result<Option<Minted>, E> {
+    ) -> Result<Option<MintedKey>, E> {
         let now = self.gate.now();
         let name = "Admin".parse().map_err(|_| AuthError::Internal)?;
-        let ask = CreateKey::named(name, KeyScopes::ADMIN);
+        let ask = NewKey::named(name, KeyScopes::ADMIN);
         self.gate.claim_pepper(&*self.store).await.map_err(AuthError::from)?;
         let (new, secret) = self.mint(permit, &TenantId::default(), ask, now)?;
         minted(&secret)?;
         let detail = json!({"name": new.key.name, "scopes": new.key.scopes, "first": true});
         let entry = permit.entry(now, KeyAction::KEY_CREATED, Target::key(new.key.id), detail);
         let inserted = self.store.insert_first_key(&new, &entry).await.map_err(AuthError::from)?;
-        Ok(inserted.then_some(Minted { key: UsedKey { key: new.key, last_used_at: None }, secret }))
+        Ok(inserted.then_some(MintedKey { key: KeyWithUse { key: new.key, last_used_at: None }, secret }))
     }
 
     fn mint(
         &self,
         permit: &Permit<rights::Admin>,
         tenant: &TenantId,
-        ask: CreateKey,
+        ask: NewKey,
         now: Timestamp,
-    ) -> Result<(NewKey, PlainKey), AuthError> {
+    ) -> Result<(KeyToInsert, PlainKey), AuthError> {
         let expires_at = match ask.ends {
-            Ends::Never => None,
-            Ends::At(at) => Some(future(at, now)?),
-            Ends::In(duration) => Some(future(now.plus(duration), now)?),
+            KeyExpiry::Never => None,
+            KeyExpiry::At(at) => Some(future(at, now)?),
+            KeyExpiry::In(duration) => Some(future(now.plus(duration), now)?),
         };
         let secret = self.gate.format().mint(&*self.entropy)?;
         let key = Key {
@@ -181,7 +181,7 @@ impl Keys {
             revoked_at: None,
             metadata: ask.metadata,
         };
-        Ok((NewKey { digest: self.gate.digester().digest(&secret), key }, secret))
+        Ok((KeyToInsert { digest: self.gate.digester().digest(&secret), key }, secret))
     }
 
     /// A page of the tenant's keys, without the revoked ones unless told.
@@ -190,21 +190,21 @@ impl Keys {
         permit: &Permit<rights::Admin>,
         page: &PageRequest,
         revoked: bool,
-    ) -> Result<Page<UsedKey>, AuthError> {
+    ) -> Result<Page<KeyWithUse>, AuthError> {
         Ok(self.store.keys(permit.tenant(), page, revoked).await?)
     }
 
     /// The key of this id.
-    pub async fn get(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<UsedKey, AuthError> {
+    pub async fn get(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<KeyWithUse, AuthError> {
         self.store.key(permit.tenant(), id).await?.ok_or(AuthError::NotFound(NOUN))
     }
 
     /// The caller's own key, in its own tenant. Refused where the store says that it is live no more: another node may
     /// have revoked it since this one last read the record of changes.
-    pub async fn own(&self, holder: &Holder) -> Result<UsedKey, AuthError> {
+    pub async fn own(&self, holder: &CachedKey) -> Result<KeyWithUse, AuthError> {
         let found = self.store.key(&holder.tenant, holder.id).await?;
         let live = found.filter(|used| used.key.state(self.gate.now()) == KeyState::Active);
-        live.ok_or(AuthError::Refused(Refusal::InvalidCredential))
+        live.ok_or(AuthError::Refused(RejectionReason::InvalidCredential))
     }
 
     /// Changes fields of a key that does not go beyond the caller, to values that do not either. The caller's own key
@@ -214,7 +214,7 @@ impl Keys {
         permit: &Permit<rights::Admin>,
         id: KeyId,
         patch: &KeyPatch,
-    ) -> Result<UsedKey, AuthError> {
+    ) -> Result<KeyWithUse, AuthError> {
         let now = self.gate.now();
         if patch.fields().is_empty() {
             return Err(AuthError::invalid("body", "must change at least one field"));
@@ -249,7 +249,7 @@ impl Keys {
         permit: &Permit<rights::Admin>,
         id: KeyId,
         overlap: Overlap,
-        repeat: Option<&Repeat>,
+        repeat: Option<&IdempotentRequest>,
     ) -> Result<RotatedKey, AuthError> {
         let now = self.gate.now();
         self.gate.claim_pepper(&*self.store).await?;
@@ -263,13 +263,13 @@ impl Keys {
         let outcome = self.store.rotate_key(tenant, id, &rotation, &guard, claim.as_ref(), &entry).await;
         self.gate.changed(id);
         match outcome? {
-            RotateKey::Rotated { used, previous_expires_at } => {
+            RotateKeyOutcome::Rotated { used, previous_expires_at } => {
                 Ok(RotatedKey { key: *used, secret, previous_expires_at })
             }
-            RotateKey::Unknown => Err(AuthError::NotFound(NOUN)),
-            RotateKey::Refused(objection) => Err(refused(objection)),
-            RotateKey::Overlapping(until) => Err(AuthError::overlapping(until)),
-            RotateKey::Repeated(repeated) => Err(made_before(&repeated)),
+            RotateKeyOutcome::Unknown => Err(AuthError::NotFound(NOUN)),
+            RotateKeyOutcome::Refused(objection) => Err(refused(objection)),
+            RotateKeyOutcome::Overlapping(until) => Err(AuthError::overlapping(until)),
+            RotateKeyOutcome::Repeated(repeated) => Err(made_before(&repeated)),
         }
     }
 
@@ -282,17 +282,17 @@ impl Keys {
             return Err(own_key());
         }
         let guard =
-            Guard { within: Some(permit.scopes().with(Scope::Worker).with(Scope::Metrics)), ..guard(permit, now) };
+            UpdatePrecondition { within: Some(permit.scopes().with(Scope::Worker).with(Scope::Metrics)), ..guard(permit, now) };
         let entry = permit.entry(now, KeyAction::KEY_REVOKED, Target::key(id), json!({}));
         let outcome = self.store.revoke_key(permit.tenant(), id, &guard, &entry).await;
         self.gate.changed(id);
         match outcome? {
-            RevokeKey::Revoked | RevokeKey::AlreadyRevoked(_) => {
+            RevokeKeyOutcome::Revoked | RevokeKeyOutcome::AlreadyRevoked(_) => {
                 self.gate.key_revoked(permit.tenant(), id);
                 Ok(())
             }
-            RevokeKey::Unknown => Err(AuthError::NotFound(NOUN)),
-            RevokeKey::Refused(objection) => Err(refused(objection)),
+            RevokeKeyOutcome::Unknown => Err(AuthError::NotFound(NOUN)),
+            RevokeKeyOutcome::Refused(objection) => Err(refused(objection)),
         }
     }
 
@@ -305,11 +305,11 @@ impl Keys {
 }
 
 /// The key that was changed, or why it was not.
-fn changed(changed: ChangeKey) -> Result<UsedKey, AuthError> {
+fn changed(changed: UpdateKeyOutcome) -> Result<KeyWithUse, AuthError> {
     match changed {
-        ChangeKey::Changed(used) => Ok(*used),
-        ChangeKey::Unknown => Err(AuthError::NotFound(NOUN)),
-        ChangeKey::Refused(objection) => Err(refused(objection)),
+        UpdateKeyOutcome::Changed(used) => Ok(*used),
+        UpdateKeyOutcome::Unknown => Err(AuthError::NotFound(NOUN)),
+        UpdateKeyOutcome::Refused(objection) => Err(refused(objection)),
     }
 }
 
@@ -324,9 +324,9 @@ fn tenant_of(permit: &Permit<rights::Admin>, asked: Option<TenantId>) -> Result<
     }
 }
 
-fn guard(permit: &Permit<rights::Admin>, at: Timestamp) -> Guard {
+fn guard(permit: &Permit<rights::Admin>, at: Timestamp) -> UpdatePrecondition {
     let scopes = permit.scopes();
-    Guard { at, within: Some(scopes), keep_admin: !scopes.grants(Scope::Platform) }
+    UpdatePrecondition { at, within: Some(scopes), keep_admin: !scopes.grants(Scope::Platform) }
 }
 
 fn future(at: Timestamp, now: Timestamp) -> Result<Timestamp, AuthError> {
@@ -337,11 +337,11 @@ fn future(at: Timestamp, now: Timestamp) -> Result<Timestamp, AuthError> {
     }
 }
 
-fn refused(objection: Objection) -> AuthError {
+fn refused(objection: PolicyViolation) -> AuthError {
     match objection {
-        Objection::Revoked => AuthError::Conflict("The API key is revoked".into()),
-        Objection::Wider(scope) => Refusal::InsufficientScope(scope).into(),
-        Objection::LastAdmin => AuthError::Conflict("The tenant's last live admin key stays as it is".into()),
+        PolicyViolation::Revoked => AuthError::Conflict("The API key is revoked".into()),
+        PolicyViolation::Wider(scope) => RejectionReason::InsufficientScope(scope).into(),
+        PolicyViolation::LastAdmin => AuthError::Conflict("The tenant's last live admin key stays as it is".into()),
     }
 }
 
@@ -349,7 +349,7 @@ fn own_key() -> AuthError {
     AuthError::Conflict("A key cannot lock itself out: use another admin key".into())
 }
 
-fn made_before(repeated: &Repeated) -> AuthError {
+fn made_before(repeated: &AlreadyProcessed) -> AuthError {
     if repeated.same_payload {
         let target = &repeated.target;
         AuthError::Conflict(Cow::Owned(format!(

@@ -1,6 +1,6 @@
 //! Keys by their ids, and whether they are live now.
 
-use crate::{GateStorage, Holder, Refusal, directory::Directory, store_clock::StoreClock};
+use crate::{GateStorage, CachedKey, RejectionReason, key_cache::KeyCache, store_clock::StoreClock};
 use dalston_model::{Clock as _, KeyId, KeyState, Principal, SharedClock, TenantId, Timestamp};
 use dalston_store::StoreResult;
 use std::{sync::Arc, time::Duration};
@@ -12,17 +12,17 @@ const STORE_TIME: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct LiveKeys {
     pub(crate) storage: GateStorage,
-    pub(crate) directory: Arc<Directory>,
+    pub(crate) directory: Arc<KeyCache>,
     pub(crate) store_clock: Arc<StoreClock>,
     pub(crate) clock: SharedClock,
 }
 
 impl LiveKeys {
     /// The key, if it is live by the store's time. Fails with [`Refusal::Unavailable`] when the store cannot be asked.
-    pub(crate) async fn find(&self, tenant: &TenantId, id: KeyId) -> Result<Option<Arc<Holder>>, Refusal> {
+    pub(crate) async fn find(&self, tenant: &TenantId, id: KeyId) -> Result<Option<Arc<CachedKey>>, RejectionReason> {
         let unavailable = |error| {
             tracing::error!(%error, "a key could not be looked up");
-            Refusal::Unavailable
+            RejectionReason::Unavailable
         };
         let found = self.storage.keys.key(tenant, id).await.map_err(unavailable)?;
         let now = self.now().await.map_err(unavailable)?;
@@ -31,9 +31,9 @@ impl LiveKeys {
     }
 
     /// The key that a principal acts as, as it is now. Fails with [`Refusal::InvalidCredential`] once it is live no more.
-    pub(crate) async fn revalidate(&self, principal: &Principal) -> Result<Arc<Holder>, Refusal> {
-        let id = principal.actor.key().ok_or(Refusal::InvalidCredential)?;
-        self.find(&principal.tenant, id).await?.ok_or(Refusal::InvalidCredential)
+    pub(crate) async fn revalidate(&self, principal: &Principal) -> Result<Arc<CachedKey>, RejectionReason> {
+        let id = principal.actor.key().ok_or(RejectionReason::InvalidCredential)?;
+        self.find(&principal.tenant, id).await?.ok_or(RejectionReason::InvalidCredential)
     }
 
     /// The store's time: by the last look at it, or by one more when that was long ago.

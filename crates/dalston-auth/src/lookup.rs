@@ -1,14 +1,14 @@
 //! A request for which the store must be asked.
 
-use crate::{Admission, Denied, Gate, Need, Refusal, scheme::Proof};
+use crate::{Admission, Rejection, Gate, Requirement, RejectionReason, scheme::Authenticated};
 use dalston_model::Source;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
 /// What became of a request at the gate.
-pub enum Entry {
+pub enum GateStep {
     /// It is decided.
-    Decided(Result<Admission, Denied>),
+    Decided(Result<Admission, Rejection>),
     /// The store must be asked.
     Lookup(Lookup),
 }
@@ -21,20 +21,20 @@ pub struct Lookup {
     pub(crate) source: Source,
     /// The tenant that it names.
     pub(crate) tenant: Option<String>,
-    pub(crate) need: Need,
+    pub(crate) need: Requirement,
 }
 
 /// What the store is asked for.
 pub(crate) enum Pending {
     /// Who it is, and all the rest.
-    Proof(BoxFuture<'static, Result<Option<Proof>, Refusal>>),
+    Proof(BoxFuture<'static, Result<Option<Authenticated>, RejectionReason>>),
     /// Who it is is known: whether there is room in its minute, or the tenant that it names.
-    Room(Proof),
+    Room(Authenticated),
 }
 
 impl Lookup {
     /// Asks the store, and decides.
-    pub async fn run(self) -> Result<Admission, Denied> {
+    pub async fn run(self) -> Result<Admission, Rejection> {
         let Self { gate, pending, source, tenant, need } = self;
         let decision = gate.look_up(pending, source, tenant.as_deref(), need).await;
         gate.counted(decision)

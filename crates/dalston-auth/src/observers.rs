@@ -39,21 +39,21 @@ pub trait PrincipalObserver: Send + Sync {
 /// The observer is told of changes for as long as this is kept.
 #[must_use = "nobody is told of anything once this is dropped"]
 pub struct Observation {
-    _registered: Arc<Registered>,
+    _registered: Arc<RegisteredObserver>,
 }
 
 /// An observer as a gate knows it: others may keep it for longer.
-struct Registered(Arc<dyn PrincipalObserver>);
+struct RegisteredObserver(Arc<dyn PrincipalObserver>);
 
 /// The observers of a gate. It keeps none alive.
 #[derive(Default)]
-pub(crate) struct Observers(RwLock<Vec<Weak<Registered>>>);
+pub(crate) struct Observers(RwLock<Vec<Weak<RegisteredObserver>>>);
 
 impl Observers {
     pub(crate) fn add(&self, observer: Arc<dyn PrincipalObserver>) -> Observation {
         let mut observers = self.0.write().unwrap_or_else(PoisonError::into_inner);
         observers.retain(|observer| observer.strong_count() > 0);
-        let registered = Arc::new(Registered(observer));
+        let registered = Arc::new(RegisteredObserver(observer));
         observers.push(Arc::downgrade(&registered));
         Observation { _registered: registered }
     }

@@ -2,7 +2,7 @@
 //! refusing every key.
 
 use crate::Digester;
-use dalston_store::{KeyStore, NoteStore, StoreError};
+use dalston_store::{KeyStore, KvStore, StoreError};
 use std::{
     sync::{
         Arc,
@@ -37,7 +37,7 @@ const IS_WANTED: &str = "DALSTON_PEPPER must be what it was when they were made"
 
 /// What a node knows of the pepper of its store.
 pub(crate) struct PepperNote {
-    notes: Arc<dyn NoteStore>,
+    notes: Arc<dyn KvStore>,
     mark: String,
     /// The store has our mark.
     is_known: AtomicBool,
@@ -47,13 +47,13 @@ pub(crate) struct PepperNote {
 
 impl PepperNote {
     /// For the store. `digester` has the pepper in force.
-    pub(crate) fn new(notes: Arc<dyn NoteStore>, digester: &Digester) -> Self {
+    pub(crate) fn new(notes: Arc<dyn KvStore>, digester: &Digester) -> Self {
         Self { notes, mark: digester.mark(), is_known: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
     }
 
     /// Fails if the store remembers another pepper. One that remembers none tells nothing.
     pub(crate) async fn check(&self) -> Result<(), PepperError> {
-        match self.notes.note(NOTE).await? {
+        match self.notes.get_entry(NOTE).await? {
             Some(mark) => self.compare(&mark),
             None => Ok(()),
         }
@@ -65,7 +65,7 @@ impl PepperNote {
         if self.is_known.load(Ordering::Acquire) {
             return Ok(());
         }
-        match self.notes.note(NOTE).await? {
+        match self.notes.get_entry(NOTE).await? {
             Some(mark) => self.compare(&mark),
             None if keys.has_keys().await? => Ok(()),
             None => self.put().await,
@@ -86,7 +86,7 @@ impl PepperNote {
     }
 
     async fn put(&self) -> Result<(), PepperError> {
-        if self.notes.put_note(NOTE, None, &self.mark, KEPT).await? {
+        if self.notes.put_entry(NOTE, None, &self.mark, KEPT).await? {
             self.is_known.store(true, Ordering::Release);
             return Ok(());
         }
@@ -115,7 +115,7 @@ mod tests {
         Actor, AuditEntry, Clock as _, Door, Key, KeyAction, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy,
         Source, Target, TenantId, Timestamp,
     };
-    use dalston_store::{MemoryStore, NewKey};
+    use dalston_store::{MemoryStore, KeyToInsert};
     use serde_json::json;
     use std::{
         pin::pin,
@@ -168,7 +168,7 @@ mod tests {
             target: Target::key(key.id),
             detail: json!({}),
         };
-        let new = NewKey { digest: Digester::new(None).digest(&secret), key };
+        let new = KeyToInsert { digest: Digester::new(None).digest(&secret), key };
         assert!(now(store.insert_first_key(&new, &entry)).unwrap());
     }
 
@@ -203,7 +203,7 @@ mod tests {
         for node in [&wrong, &right] {
             assert_eq!((now(node.check()), now(node.claim(&*store)), now(node.learn())), (Ok(()), Ok(()), Ok(())));
         }
-        assert_eq!(now(store.note(NOTE)), Ok(None), "nobody knows");
+        assert_eq!(now(store.get_entry(NOTE)), Ok(None), "nobody knows");
         right.proven();
         assert_eq!(now(right.learn()), Ok(()));
         assert!(matches!(now(wrong.check()), Err(PepperError::Other { .. })));
@@ -216,7 +216,7 @@ mod tests {
     fn neither_the_note_nor_the_error_shows_the_pepper() {
         let (store, _) = store();
         now(node(&store, Some("hunter2")).claim(&*store)).unwrap();
-        let note = now(store.note(NOTE)).unwrap().unwrap();
+        let note = now(store.get_entry(NOTE)).unwrap().unwrap();
         let error = now(node(&store, Some("hunter3")).check()).unwrap_err().to_string();
         assert!(!note.contains("hunter") && !error.contains("hunter"), "{note} {error}");
         assert!(error.contains("DALSTON_PEPPER"), "{error}");

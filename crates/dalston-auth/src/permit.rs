@@ -1,6 +1,6 @@
 //! The proof that a caller may do a thing.
 
-use crate::{Caller, Need, Refusal, Right};
+use crate::{Caller, Requirement, RejectionReason, Right};
 use dalston_model::{Action, Actor, AuditEntry, ScopeSet, Target, TenantId, Timestamp};
 use serde_json::Value;
 use std::{fmt, marker::PhantomData};
@@ -60,7 +60,7 @@ impl<R: Right> fmt::Debug for Permit<R> {
 
 impl Caller {
     /// Authorizes the caller for `R`. Fails with [`Refusal::InsufficientScope`].
-    pub fn permit<R: Right>(&self) -> Result<Permit<R>, Refusal> {
+    pub fn permit<R: Right>(&self) -> Result<Permit<R>, RejectionReason> {
         self.authorize(R::need())?;
         Ok(Permit { caller: self.clone(), right: PhantomData })
     }
@@ -71,12 +71,12 @@ impl Caller {
 #[derive(Debug, Clone)]
 pub struct Admission {
     caller: Caller,
-    need: Need,
+    need: Requirement,
 }
 
 impl Admission {
     /// Of a caller that was authorized for what `need` asks.
-    pub(crate) const fn new(caller: Caller, need: Need) -> Self {
+    pub(crate) const fn new(caller: Caller, need: Requirement) -> Self {
         Self { caller, need }
     }
 
@@ -87,7 +87,7 @@ impl Admission {
 
     /// The permit for `R`. What the gate has authorized is not checked again; another right is. Fails with
     /// [`Refusal::InsufficientScope`].
-    pub fn permit<R: Right>(&self) -> Result<Permit<R>, Refusal> {
+    pub fn permit<R: Right>(&self) -> Result<Permit<R>, RejectionReason> {
         if self.need != R::need() {
             self.caller.authorize(R::need())?;
         }
@@ -98,6 +98,6 @@ impl Admission {
 /// A caller that was authenticated, and authorized for nothing besides.
 impl From<Caller> for Admission {
     fn from(caller: Caller) -> Self {
-        Self { caller, need: Need::Caller }
+        Self { caller, need: Requirement::Caller }
     }
 }

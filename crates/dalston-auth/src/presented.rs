@@ -2,13 +2,13 @@
 //! its head in one pass, by whatever server holds it.
 
 use crate::{
-    Credential, KeyPrefix, Product, Refusal,
-    credential::{Candidates, Place},
+    Credential, KeyPrefix, Product, RejectionReason,
+    credential::{CandidateCredentials, CredentialLocation},
 };
 
 /// Which places of a route take a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Places {
+pub struct CredentialLocations {
     /// Whether a key in the query is taken.
     pub query: bool,
     /// Whether it opens a stream: tickets are taken, and what a browser presents among the subprotocols.
@@ -17,12 +17,12 @@ pub struct Places {
 
 /// The credentials of a query, decoded.
 #[derive(Default)]
-pub struct InQuery {
+pub struct QueryCredentials {
     keys: Vec<String>,
     tickets: Vec<String>,
 }
 
-impl InQuery {
+impl QueryCredentials {
     /// Every `api_key` and every `ticket` of a query, as a client sent it.
     pub fn of(query: &str) -> Self {
         let mut found = Self::default();
@@ -41,33 +41,33 @@ impl InQuery {
 }
 
 /// What a request presents.
-pub struct Presented<'a> {
+pub struct PresentedCredentials<'a> {
     /// The one credential, or why there is none.
-    pub credential: Result<Credential<'a>, Refusal>,
+    pub credential: Result<Credential<'a>, RejectionReason>,
     /// The tenant that a platform caller names in the header for it. Two are none, as is one of other characters: no tenant has an empty name.
     pub tenant: Option<&'a str>,
     /// The `Origin`, at the door of streams: tickets are bound to one.
     pub origin: Option<&'a str>,
 }
 
-impl<'a> Presented<'a> {
+impl<'a> PresentedCredentials<'a> {
     /// Reads the headers, whose names may be in any case, and the query. `product` names the header of the tenant and the
     /// subprotocol of a ticket; `prefix` is how a missing credential should begin.
     pub(crate) fn read<'h: 'a>(
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
-        query: &'a InQuery,
-        places: Places,
+        query: &'a QueryCredentials,
+        places: CredentialLocations,
         product: &Product,
         prefix: KeyPrefix,
     ) -> Self {
-        let mut candidates = Candidates::default();
+        let mut candidates = CandidateCredentials::default();
         let (mut tenant, mut origin): (_, Option<Option<_>>) = (None, None);
         for (name, value) in headers {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
             if is("authorization") {
-                candidates.add(Place::Authorization, value);
+                candidates.add(CredentialLocation::Authorization, value);
             } else if is("x-api-key") || is("xi-api-key") {
-                candidates.add(Place::ApiKey, value);
+                candidates.add(CredentialLocation::ApiKey, value);
             } else if is(product.tenant_header()) {
                 tenant = Some(text(value).filter(|_| tenant.is_none()).unwrap_or_default());
             } else if places.stream && is("origin") {
@@ -79,11 +79,11 @@ impl<'a> Presented<'a> {
             }
         }
         for key in &query.keys {
-            candidates.add(Place::Query { taken: places.query }, key.as_bytes());
+            candidates.add(CredentialLocation::Query { taken: places.query }, key.as_bytes());
         }
         if places.stream {
             for ticket in &query.tickets {
-                candidates.add(Place::Ticket, ticket.as_bytes());
+                candidates.add(CredentialLocation::Ticket, ticket.as_bytes());
             }
         }
         Self { credential: candidates.choose(prefix), tenant, origin: origin.flatten() }
@@ -91,10 +91,10 @@ impl<'a> Presented<'a> {
 }
 
 /// What a browser presents among the subprotocols, where alone it can put something into the head of a WebSocket.
-fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (Place, &'a [u8])> {
+fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (CredentialLocation, &'a [u8])> {
     text(value).unwrap_or_default().split(',').map(str::trim).filter_map(|protocol| {
-        let ticket = protocol.strip_prefix(product.ticket_protocol()).map(|value| (Place::Ticket, value));
-        let secret = || protocol.strip_prefix("openai-insecure-api-key.").map(|value| (Place::Protocol, value));
+        let ticket = protocol.strip_prefix(product.ticket_protocol()).map(|value| (CredentialLocation::Ticket, value));
+        let secret = || protocol.strip_prefix("openai-insecure-api-key.").map(|value| (CredentialLocation::Protocol, value));
         ticket.or_else(secret).map(|(place, value)| (place, value.as_bytes()))
     })
 }
@@ -109,59 +109,59 @@ pub(crate) fn text(value: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const STREAM: Places = Places { query: true, stream: true };
+    const STREAM: CredentialLocations = CredentialLocations { query: true, stream: true };
 
-    fn chosen(headers: &[(&str, &str)], query: &str, places: Places) -> Result<(String, Place), Refusal> {
-        let query = InQuery::of(query);
+    fn chosen(headers: &[(&str, &str)], query: &str, places: CredentialLocations) -> Result<(String, CredentialLocation), RejectionReason> {
+        let query = QueryCredentials::of(query);
         let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
         let credential =
-            Presented::read(headers, &query, places, &Product::default(), KeyPrefix::default()).credential?;
+            PresentedCredentials::read(headers, &query, places, &Product::default(), KeyPrefix::default()).credential?;
         Ok((String::from_utf8(credential.token.to_vec()).unwrap(), credential.place))
     }
 
     #[test]
     fn every_key_in_a_query_is_seen() {
-        let found = InQuery::of("a=1&api_key=x&api%5Fkey=y&API_KEY=z&ticket=t");
+        let found = QueryCredentials::of("a=1&api_key=x&api%5Fkey=y&API_KEY=z&ticket=t");
         assert_eq!((found.keys, found.tickets), (vec!["x".to_owned(), "y".to_owned()], vec!["t".to_owned()]));
-        assert!(InQuery::of("").keys.is_empty());
+        assert!(QueryCredentials::of("").keys.is_empty());
     }
 
     #[test]
     fn tickets_are_seen_at_the_door_of_streams_only() {
         let of = |protocol: &str, query: &str, stream| {
-            chosen(&[("sec-websocket-protocol", protocol)], query, Places { query: true, stream })
+            chosen(&[("sec-websocket-protocol", protocol)], query, CredentialLocations { query: true, stream })
         };
-        assert_eq!(of("dalston, dalston.ticket.dt_1", "", true), Ok(("dt_1".to_owned(), Place::Ticket)));
-        assert_eq!(of("realtime,openai-insecure-api-key.dk_1", "", true), Ok(("dk_1".to_owned(), Place::Protocol)));
-        assert_eq!(of("realtime, openai-insecure-api-key.dt_1", "", true), Ok(("dt_1".to_owned(), Place::Protocol)));
-        assert_eq!(of("dalston", "ticket=dt_1", true), Ok(("dt_1".to_owned(), Place::Ticket)));
-        assert_eq!(of("dalston.ticket.a, dalston.ticket.a", "", true), Err(Refusal::AmbiguousCredential));
-        assert_eq!(of("dalston.ticket.a", "ticket=a", true), Err(Refusal::AmbiguousCredential));
-        assert_eq!(of("dalston.ticket.a", "api_key=a", true), Err(Refusal::AmbiguousCredential));
-        let missing = Refusal::MissingCredential(KeyPrefix::default());
+        assert_eq!(of("dalston, dalston.ticket.dt_1", "", true), Ok(("dt_1".to_owned(), CredentialLocation::Ticket)));
+        assert_eq!(of("realtime,openai-insecure-api-key.dk_1", "", true), Ok(("dk_1".to_owned(), CredentialLocation::Protocol)));
+        assert_eq!(of("realtime, openai-insecure-api-key.dt_1", "", true), Ok(("dt_1".to_owned(), CredentialLocation::Protocol)));
+        assert_eq!(of("dalston", "ticket=dt_1", true), Ok(("dt_1".to_owned(), CredentialLocation::Ticket)));
+        assert_eq!(of("dalston.ticket.a, dalston.ticket.a", "", true), Err(RejectionReason::AmbiguousCredential));
+        assert_eq!(of("dalston.ticket.a", "ticket=a", true), Err(RejectionReason::AmbiguousCredential));
+        assert_eq!(of("dalston.ticket.a", "api_key=a", true), Err(RejectionReason::AmbiguousCredential));
+        let missing = RejectionReason::MissingCredential(KeyPrefix::default());
         assert_eq!(of("dalston.ticket.a", "ticket=a", false), Err(missing));
     }
 
     #[test]
     fn credentials_of_all_places_are_counted_together() {
         let (key, bearer) = (("x-api-key", "t"), ("authorization", "Bearer t"));
-        assert_eq!(chosen(&[key], "", Places::default()), Ok(("t".to_owned(), Place::ApiKey)));
-        assert_eq!(chosen(&[("xi-api-key", "t")], "", STREAM), Ok(("t".to_owned(), Place::ApiKey)));
-        assert_eq!(chosen(&[("Authorization", "Bearer t")], "", STREAM), Ok(("t".to_owned(), Place::Authorization)));
+        assert_eq!(chosen(&[key], "", CredentialLocations::default()), Ok(("t".to_owned(), CredentialLocation::ApiKey)));
+        assert_eq!(chosen(&[("xi-api-key", "t")], "", STREAM), Ok(("t".to_owned(), CredentialLocation::ApiKey)));
+        assert_eq!(chosen(&[("Authorization", "Bearer t")], "", STREAM), Ok(("t".to_owned(), CredentialLocation::Authorization)));
         for two in [[key, bearer], [key, ("xi-api-key", "t")], [bearer, ("authorization", "bearer t")]] {
-            assert_eq!(chosen(&two, "", Places::default()), Err(Refusal::AmbiguousCredential), "{two:?}");
+            assert_eq!(chosen(&two, "", CredentialLocations::default()), Err(RejectionReason::AmbiguousCredential), "{two:?}");
         }
         for one in [key, bearer] {
-            assert_eq!(chosen(&[one], "api_key=t", Places::default()), Err(Refusal::AmbiguousCredential), "{one:?}");
+            assert_eq!(chosen(&[one], "api_key=t", CredentialLocations::default()), Err(RejectionReason::AmbiguousCredential), "{one:?}");
         }
     }
 
     #[test]
     fn two_tenants_are_none() {
-        let (query, product) = (InQuery::default(), Product::named("notes").unwrap());
+        let (query, product) = (QueryCredentials::default(), Product::named("notes").unwrap());
         let named = |name: &'static str, values: &[&[u8]]| {
             let headers = values.iter().map(|value| (name, *value));
-            let presented = Presented::read(headers, &query, STREAM, &product, KeyPrefix::default());
+            let presented = PresentedCredentials::read(headers, &query, STREAM, &product, KeyPrefix::default());
             presented.tenant.map(str::to_owned)
         };
         let tenant = |values: &[&[u8]]| named("x-notes-tenant", values);

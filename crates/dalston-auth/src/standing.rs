@@ -1,6 +1,6 @@
 //! What a credential scheme has authenticated.
 
-use crate::Holder;
+use crate::CachedKey;
 use dalston_model::{Actor, KeyId, Principal, PrincipalKind, RateLimit, Scope, ScopeSet, TenantId};
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ pub(crate) const TICKET: PrincipalKind = PrincipalKind::new("ticket");
 /// What a credential scheme has authenticated: a principal, in the form that costs least. Each request of a key shares
 /// what the cache holds of it.
 #[derive(Debug, Clone)]
-pub(crate) enum Standing {
+pub(crate) enum Identity {
     /// A live key.
-    Key(Arc<Holder>),
+    Key(Arc<CachedKey>),
     /// A live key that a ticket stood for.
-    Ticket(Arc<Holder>),
+    Ticket(Arc<CachedKey>),
     /// Any other principal.
     Other(Arc<Principal>),
 }
 
-impl Standing {
+impl Identity {
     /// The key's entry in the cache, if the principal acts as a key.
-    pub(crate) const fn holder(&self) -> Option<&Arc<Holder>> {
+    pub(crate) const fn holder(&self) -> Option<&Arc<CachedKey>> {
         match self {
             Self::Key(holder) | Self::Ticket(holder) => Some(holder),
             Self::Other(_) => None,

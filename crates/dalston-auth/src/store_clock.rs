@@ -13,12 +13,12 @@ const AHEAD: i64 = 250_000;
 /// the first look it is the node's own.
 pub(crate) struct StoreClock {
     node: SharedClock,
-    seen: Mutex<Option<Seen>>,
+    seen: Mutex<Option<ClockReading>>,
 }
 
 /// What was learnt. An offset is the store's time less the node's monotonic one, in microseconds.
 #[derive(Clone, Copy)]
-struct Seen {
+struct ClockReading {
     /// When the last look began.
     at: Duration,
     offset: i64,
@@ -41,11 +41,11 @@ impl StoreClock {
     pub(crate) fn learn(&self, began: Duration, now: Timestamp) -> bool {
         let (most, least) = (between(now, began), between(now, self.node.monotonic()));
         let mut seen = self.seen();
-        let before = seen.unwrap_or(Seen { at: began, offset: most, kept: most });
+        let before = seen.unwrap_or(ClockReading { at: began, offset: most, kept: most });
         let offset = if least > before.offset { most } else { most.min(before.offset) };
         let kept = before.kept.min(offset);
         let is_ahead = least > kept.saturating_add(AHEAD);
-        *seen = Some(Seen { at: began, offset, kept: if is_ahead { offset } else { kept } });
+        *seen = Some(ClockReading { at: began, offset, kept: if is_ahead { offset } else { kept } });
         is_ahead
     }
 
@@ -54,7 +54,7 @@ impl StoreClock {
         self.seen().is_some_and(|seen| self.node.monotonic().saturating_sub(seen.at) < age)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+    fn seen(&self) -> MutexGuard<'_, Option<ClockReading>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,8 @@
 //! What this node counted and has not yet given to the store.
 
 use crate::{
-    Holder,
-    tally::{Count, Taken},
+    CachedKey,
+    usage_counters::{UsageKind, DrainedUsage},
 };
 use dalston_model::{Day, KeyId, NodeId, Timestamp, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
@@ -22,14 +22,14 @@ const MOST_DAYS: usize = 7;
 /// What is counted lies with the holders of the keys, one set each, however many requests. From there it is gathered, and
 /// written in steps.
 pub(crate) struct UsageBuffer {
-    counted: Mutex<Vec<Arc<Holder>>>,
+    counted: Mutex<Vec<Arc<CachedKey>>>,
     /// What no step has written yet, in the order of the keys: that is the one in which stores lock them.
     waiting: Mutex<BTreeMap<(KeyId, Day), UsageDelta>>,
-    writer: tokio::sync::Mutex<Writer>,
+    writer: tokio::sync::Mutex<UsageStepWriter>,
 }
 
 /// Writes one step after another. A step is numbered, and none follows before it is known what came of it.
-struct Writer {
+struct UsageStepWriter {
     node: NodeId,
     number: u64,
     /// The counts of the step with that number, for as long as it is not known whether the store has them.
@@ -44,24 +44,24 @@ struct Writer {
 impl UsageBuffer {
     /// Nothing is counted yet. `node` names this run.
     pub(crate) fn new(node: NodeId) -> Self {
-        let writer = Writer { node, number: 0, sent: Vec::new(), most: MOST, last: None };
+        let writer = UsageStepWriter { node, number: 0, sent: Vec::new(), most: MOST, last: None };
         Self { counted: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
     }
 
     /// Counts an admitted request.
-    pub(crate) fn admitted(&self, holder: &Arc<Holder>, at: Timestamp, from: Option<IpAddr>) {
+    pub(crate) fn admitted(&self, holder: &Arc<CachedKey>, at: Timestamp, from: Option<IpAddr>) {
         holder.tally.used(at, from);
-        self.count(holder, Count::Admitted, at);
+        self.count(holder, UsageKind::Admitted, at);
     }
 
     /// Counts a request that found no room in its minute.
-    pub(crate) fn rate_limited(&self, holder: &Arc<Holder>, at: Timestamp) {
-        self.count(holder, Count::RateLimited, at);
+    pub(crate) fn rate_limited(&self, holder: &Arc<CachedKey>, at: Timestamp) {
+        self.count(holder, UsageKind::RateLimited, at);
     }
 
     /// Counts a request whose key does not hold the scope.
-    pub(crate) fn insufficient_scope(&self, holder: &Arc<Holder>, at: Timestamp) {
-        self.count(holder, Count::InsufficientScope, at);
+    pub(crate) fn insufficient_scope(&self, holder: &Arc<CachedKey>, at: Timestamp) {
+        self.count(holder, UsageKind::InsufficientScope, at);
     }
 
     /// Makes what was counted until now ready to be written.
@@ -96,7 +96,7 @@ impl UsageBuffer {
     }
 
     /// The counts of the next step.
-    fn next(&self, writer: &mut Writer) -> Vec<UsageDelta> {
+    fn next(&self, writer: &mut UsageStepWriter) -> Vec<UsageDelta> {
         let mut waiting = lock(&self.waiting);
         let behind = writer.last.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = waiting.range((behind, Bound::Unbounded)).map(|(place, _)| *place);
@@ -106,7 +106,7 @@ impl UsageBuffer {
         places.iter().filter_map(|place| waiting.remove(place)).collect()
     }
 
-    fn count(&self, holder: &Arc<Holder>, what: Count, at: Timestamp) {
+    fn count(&self, holder: &Arc<CachedKey>, what: UsageKind, at: Timestamp) {
         let day = Day::of(at);
         while holder.tally.count(what, day).is_err() {
             self.keep(holder.id, holder.tally.take(day));
@@ -116,7 +116,7 @@ impl UsageBuffer {
         }
     }
 
-    fn keep(&self, key: KeyId, taken: Taken) {
+    fn keep(&self, key: KeyId, taken: DrainedUsage) {
         if let Some(delta) = taken.delta(key) {
             self.add(delta);
         }
@@ -144,7 +144,7 @@ impl UsageBuffer {
     }
 }
 
-impl Writer {
+impl UsageStepWriter {
     /// Finds out what came of the last step, where its answer was lost: the same number without counts tells whether the
     /// store took it, and makes it void where it did not. Then its counts wait again.
     async fn settle(&mut self, buffer: &UsageBuffer, store: &dyn UsageStore) -> StoreResult<()> {
@@ -189,9 +189,9 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::freshness::{Freshness, Moment};
+    use crate::freshness::{Freshness, MonotonicNanos};
     use async_trait::async_trait;
-    use dalston_model::{KeyScopes, Refused, SeededEntropy, TenantId, Usage};
+    use dalston_model::{KeyScopes, RefusedRequests, SeededEntropy, TenantId, Usage};
     use dalston_store::StoreError;
     use std::{
         future::pending,
@@ -284,12 +284,12 @@ mod tests {
         }
     }
 
-    fn holders(count: usize) -> Vec<Arc<Holder>> {
+    fn holders(count: usize) -> Vec<Arc<CachedKey>> {
         let entropy = SeededEntropy::new(1);
         (0..count).map(|_| holder(KeyId::new(NOW, &entropy).unwrap())).collect()
     }
 
-    fn holder(id: KeyId) -> Arc<Holder> {
+    fn holder(id: KeyId) -> Arc<CachedKey> {
         let freshness = Freshness::new(Duration::from_secs(1));
         let entropy = SeededEntropy::new(1);
         let secret = crate::KeyFormat::default().mint(&entropy).unwrap();
@@ -308,8 +308,8 @@ mod tests {
             revoked_at: None,
             metadata: dalston_model::Metadata::default(),
         };
-        let began = freshness.begin(Moment::FIRST);
-        Arc::new(Holder::of(&key, key.scopes.built_in(), key.tenant.clone(), began.generation, Moment::FIRST))
+        let began = freshness.begin(MonotonicNanos::FIRST);
+        Arc::new(CachedKey::of(&key, key.scopes.built_in(), key.tenant.clone(), began.generation, MonotonicNanos::FIRST))
     }
 
     #[test]
@@ -430,7 +430,7 @@ mod tests {
         for delta in lock(&buffer.waiting).values() {
             days[usize::from(delta.day == Day::of(midnight))].push((delta.admitted, delta.refused, delta.last_used));
         }
-        let refused = |rate_limited, insufficient_scope| Refused { rate_limited, insufficient_scope };
+        let refused = |rate_limited, insufficient_scope| RefusedRequests { rate_limited, insufficient_scope };
         assert_eq!(days[1], [(1, refused(0, 1), Some((midnight, None)))]);
         assert_eq!((days[0].len(), days[0][0].0, days[0][0].1), (1, 1, refused(1, 0)));
     }

@@ -2,18 +2,18 @@
 
 use crate::{
     Question,
-    model::{Conversations, Model},
+    model::{Conversations, LanguageModel},
 };
-use dalston_auth::{Caller, Repeat};
-use dalston_command::{Arguments, Drawing, Effect, Registry, Row};
+use dalston_auth::{Caller, IdempotentRequest};
+use dalston_command::{Arguments, Document, Effect, Registry, CommandSpec};
 use dalston_model::{Cursor, SharedClock};
-use dalston_service::{Confirmed, Secret, ServiceError, ServiceResult, Services};
+use dalston_service::{Confirmed, NewSecret, ServiceError, ServiceResult, Services};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// What a caller says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said {
+pub enum CallerMessage {
     /// A command by its name, with its arguments.
     Command(String, Arguments),
     /// A command as it is typed: `/keys_list limit=5`.
@@ -26,15 +26,15 @@ pub enum Said {
 
 /// What a caller is told.
 #[derive(Debug, Default)]
-pub struct Reply {
+pub struct DialogueReply {
     /// For people.
-    pub drawing: Drawing,
+    pub drawing: Document,
     /// The JSON of the command; null where none ran.
     pub data: Value,
     /// The command that ran or is proposed.
     pub command: Option<String>,
     /// The secrets that were made: beside the text, never in it.
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<NewSecret>,
     /// Where the next page begins.
     pub next: Option<Cursor>,
     /// Whether only a part of what was asked for was done.
@@ -45,11 +45,11 @@ pub struct Reply {
     pub ran: Option<Vec<&'static str>>,
 }
 
-impl Reply {
+impl DialogueReply {
     /// All of it as text: the answer, then what waits for the caller's confirmation.
     pub fn plain(&self) -> String {
         let drawings = std::iter::once(&self.drawing).chain(self.questions.iter().map(|question| &question.drawing));
-        let texts = drawings.map(Drawing::plain).filter(|text| !text.is_empty());
+        let texts = drawings.map(Document::plain).filter(|text| !text.is_empty());
         texts.collect::<Vec<_>>().join("\n\n")
     }
 }
@@ -68,7 +68,7 @@ impl Dialogue {
         services: Arc<Services>,
         registry: Arc<Registry>,
         clock: SharedClock,
-        model: Option<Arc<Model>>,
+        model: Option<Arc<LanguageModel>>,
     ) -> Self {
         let conversations = model.map(|model| Conversations::new(model, services.crowd.clone()));
         Self { services, registry, clock, conversations }
@@ -81,22 +81,22 @@ impl Dialogue {
 
     /// Answers what the caller says. A command that cannot be undone is proposed, and runs once it is confirmed.
     /// `repeat` is the client's `Idempotency-Key`, if it sent one.
-    pub async fn answer(&self, caller: &Caller, said: Said, repeat: Option<String>) -> ServiceResult<Reply> {
+    pub async fn answer(&self, caller: &Caller, said: CallerMessage, repeat: Option<String>) -> ServiceResult<DialogueReply> {
         match said {
-            Said::Command(name, arguments) => {
+            CallerMessage::Command(name, arguments) => {
                 let row = self.registry.row(&name).ok_or(ServiceError::NotFound("Command"))?;
                 self.command(caller, row, arguments, repeat).await
             }
-            Said::Line(line) => {
+            CallerMessage::Line(line) => {
                 let (row, arguments) = self.registry.read_line(&line)?;
                 self.command(caller, row, arguments, repeat).await
             }
-            Said::Confirm(token) => {
+            CallerMessage::Confirm(token) => {
                 let Confirmed { caller, command, arguments } = self.services.proposals.take(caller, &token).await?;
                 let row = self.registry.row(&command).ok_or(ServiceError::NotFound("Command"))?;
                 self.run(&caller, row, arguments, repeat).await
             }
-            Said::Message(text) => match &self.conversations {
+            CallerMessage::Message(text) => match &self.conversations {
                 Some(conversations) => conversations.answer(self, caller, text).await,
                 None => Err(ServiceError::Unconfigured("No language model is configured")),
             },
@@ -107,19 +107,19 @@ impl Dialogue {
     async fn command(
         &self,
         caller: &Caller,
-        row: &Row,
+        row: &CommandSpec,
         arguments: Arguments,
         repeat: Option<String>,
-    ) -> ServiceResult<Reply> {
+    ) -> ServiceResult<DialogueReply> {
         if row.effect != Effect::Irreversible {
             return self.run(caller, row, arguments, repeat).await;
         }
         let question = self.propose(caller, row, arguments).await?;
-        Ok(Reply { command: Some(row.name.to_owned()), questions: vec![question], ..Reply::default() })
+        Ok(DialogueReply { command: Some(row.name.to_owned()), questions: vec![question], ..DialogueReply::default() })
     }
 
     /// Lets a command wait until the caller confirms it. One that the caller may not run is refused now.
-    pub(crate) async fn propose(&self, caller: &Caller, row: &Row, arguments: Arguments) -> ServiceResult<Question> {
+    pub(crate) async fn propose(&self, caller: &Caller, row: &CommandSpec, arguments: Arguments) -> ServiceResult<Question> {
         self.registry.check(&self.services, caller, row, arguments.clone())?;
         let proposal = self.services.proposals.propose(caller, row.name, arguments).await?;
         Ok(Question::new(row, caller.source().door, proposal, &self.services.mask))
@@ -128,20 +128,20 @@ impl Dialogue {
     async fn run(
         &self,
         caller: &Caller,
-        row: &Row,
+        row: &CommandSpec,
         arguments: Arguments,
         repeat: Option<String>,
-    ) -> ServiceResult<Reply> {
-        let repeat = repeat.map(|key| Repeat::of(key, &arguments));
+    ) -> ServiceResult<DialogueReply> {
+        let repeat = repeat.map(|key| IdempotentRequest::of(key, &arguments));
         let answer = self.registry.invoke(&self.services, caller, row.name, arguments, repeat).await?;
-        Ok(Reply {
+        Ok(DialogueReply {
             drawing: answer.render(self.clock.now()),
             data: answer.data,
             command: Some(row.name.to_owned()),
             secrets: answer.secret.map(|issued| issued.secret).into_iter().collect(),
             next: answer.next,
             partial: answer.partial,
-            ..Reply::default()
+            ..DialogueReply::default()
         })
     }
 }

@@ -8,7 +8,7 @@ mod model;
 mod question;
 mod telegram;
 
-pub use dialogue::{Dialogue, Reply, Said};
-pub use model::Model;
+pub use dialogue::{Dialogue, DialogueReply, CallerMessage};
+pub use model::LanguageModel;
 pub use question::Question;
-pub use telegram::{Bot, BotParts, Taken, Telegram, TelegramParts, Timing, markup, webhook_secret};
+pub use telegram::{Bot, BotParts, UpdateOutcome, Telegram, TelegramParts, Timing, markup, webhook_secret};

@@ -1,7 +1,7 @@
 //! What a caller is asked before a command runs.
 
 use dalston_auth::Mask;
-use dalston_command::{Block, Drawing, Effect, Row, Span, Tone, exact};
+use dalston_command::{Block, Document, Effect, CommandSpec, Span, Style, exact};
 use dalston_model::Door;
 use dalston_service::Proposal;
 
@@ -11,24 +11,24 @@ pub struct Question {
     /// What waits, and what confirms it.
     pub proposal: Proposal,
     /// What the caller is shown: the command, and its arguments exactly as they would run.
-    pub drawing: Drawing,
+    pub drawing: Document,
 }
 
 impl Question {
     /// About this proposal of a command of `row`, which came through `door`. What is masked is not shown here either.
-    pub(crate) fn new(row: &Row, door: Door, proposal: Proposal, mask: &Mask) -> Self {
+    pub(crate) fn new(row: &CommandSpec, door: Door, proposal: Proposal, mask: &Mask) -> Self {
         let mut asked = Vec::new();
         if door == Door::Llm {
             asked.push(Span::plain("The language model proposes: "));
         }
-        asked.push(Span::new(Tone::Strong, row.name));
+        asked.push(Span::new(Style::Strong, row.name));
         asked.push(Span::plain(match row.effect {
             Effect::Irreversible => " cannot be undone. It runs once you confirm it.",
             Effect::Read | Effect::Write => " runs once you confirm it.",
         }));
-        let value = |value| vec![Span::new(Tone::Code, &mask.text(&exact(value)))];
+        let value = |value| vec![Span::new(Style::Code, &mask.text(&exact(value)))];
         let arguments = proposal.arguments.iter().map(|(name, argument)| (name.clone(), value(argument))).collect();
-        let drawing = Drawing::default().with(Block::Line(asked)).with(Block::Fields(arguments));
+        let drawing = Document::default().with(Block::Line(asked)).with(Block::Fields(arguments));
         Self { proposal, drawing }
     }
 }

@@ -1,6 +1,6 @@
 //! The transport: where a gateway is, and how much is taken of what it answers.
 
-use crate::{ClientError, ProblemDetails};
+use crate::{ClientError, ReceivedProblem};
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode, Url,
     header::{self, HeaderMap, HeaderValue},
@@ -78,7 +78,7 @@ impl Endpoint {
         if status.is_success() {
             return Ok(Success { headers, body });
         }
-        let problem = ProblemDetails::read(status.as_u16(), retry_after(&headers), &body);
+        let problem = ReceivedProblem::read(status.as_u16(), retry_after(&headers), &body);
         Err(problem.map_or(ClientError::Foreign(status), ClientError::Refused))
     }
 

@@ -1,6 +1,6 @@
 //! Why a call gave no output.
 
-use crate::ProblemDetails;
+use crate::ReceivedProblem;
 use dalston_model::ErrorCode;
 use reqwest::StatusCode;
 use thiserror::Error;
@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum ClientError {
     /// The gateway refuses, or says that it has a fault or an outage of its own: see its code.
     #[error("the gateway answered {} {}", .0.status, .0.code)]
-    Refused(ProblemDetails),
+    Refused(ReceivedProblem),
     /// No answer, or no whole one within the timeout: the cause.
     #[error("{0}")]
     Unreachable(String),

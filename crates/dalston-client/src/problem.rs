@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 /// A refusal or a fault of a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ProblemDetails {
+pub struct ReceivedProblem {
     /// The status.
     pub status: u16,
     /// The stable code.
@@ -33,7 +33,7 @@ pub struct FieldProblem {
 
 /// A problem on the wire. Other members are passed over.
 #[derive(Deserialize)]
-struct Wire {
+struct WireProblem {
     code: String,
     #[serde(default)]
     detail: String,
@@ -42,16 +42,16 @@ struct Wire {
     request_id: Option<String>,
 }
 
-impl ProblemDetails {
+impl ReceivedProblem {
     /// Reads the body of a refusal. `None`: it is not one of a gateway's.
     pub(crate) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Option<Self> {
-        let Wire { code, detail, errors, request_id } = serde_json::from_slice(body).ok()?;
+        let WireProblem { code, detail, errors, request_id } = serde_json::from_slice(body).ok()?;
         Some(Self { status, code: code.parse().ok()?, detail, errors, request_id, retry_after })
     }
 }
 
 /// The fields in a line, else the detail.
-impl fmt::Display for ProblemDetails {
+impl fmt::Display for ReceivedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.errors.is_empty() {
             return f.write_str(&self.detail);

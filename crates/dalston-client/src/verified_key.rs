@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 /// A key that the gateway accepted. A clone is another name for the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedKey(Arc<Parts>);
+pub struct VerifiedKey(Arc<VerifiedKeyParts>);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Parts {
+struct VerifiedKeyParts {
     id: KeyId,
     name: String,
     tenant: TenantId,
@@ -19,7 +19,7 @@ struct Parts {
 
 /// The answer on the wire. Other members are passed over; these must be there, but for the end of a key without one.
 #[derive(Deserialize)]
-struct Wire {
+struct WireKey {
     id: Option<String>,
     name: String,
     tenant_id: String,
@@ -29,7 +29,7 @@ struct Wire {
 }
 
 /// What an answer says.
-pub(crate) enum Answered {
+pub(crate) enum VerifyAnswer {
     /// A key.
     Key(VerifiedKey),
     /// A caller without a key: the operator's own secret.
@@ -38,11 +38,11 @@ pub(crate) enum Answered {
 
 impl VerifiedKey {
     /// Reads an answer. `None`: it is not one of a gateway's.
-    pub(crate) fn read(body: &[u8]) -> Option<Answered> {
-        let Wire { id, name, tenant_id, scopes, expires_at } = serde_json::from_slice(body).ok()?;
-        let Some(id) = id else { return Some(Answered::Keyless) };
-        let parts = Parts { id: id.parse().ok()?, name, tenant: tenant_id.parse().ok()?, scopes, expires_at };
-        Some(Answered::Key(Self(Arc::new(parts))))
+    pub(crate) fn read(body: &[u8]) -> Option<VerifyAnswer> {
+        let WireKey { id, name, tenant_id, scopes, expires_at } = serde_json::from_slice(body).ok()?;
+        let Some(id) = id else { return Some(VerifyAnswer::Keyless) };
+        let parts = VerifiedKeyParts { id: id.parse().ok()?, name, tenant: tenant_id.parse().ok()?, scopes, expires_at };
+        Some(VerifyAnswer::Key(Self(Arc::new(parts))))
     }
 
     /// Its id.

@@ -3,9 +3,9 @@
 use crate::{
     ClientError, EndpointError, VerifiedKey,
     endpoint::{Endpoint, bearer},
-    flights::Flights,
-    verified_key::Answered,
-    verify_cache::{Digest, Refused, VerifyCache},
+    shared_requests::SharedRequests,
+    verified_key::VerifyAnswer,
+    verify_cache::{Digest, RefusedSecret, VerifyCache},
 };
 use dalston_model::{EntropyError, ErrorCode, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -39,18 +39,18 @@ const LONGEST_ANSWER: usize = 64 << 10;
 /// Each request to the gateway counts in the key's rate limit there, and each refused one as a failed attempt of the address
 /// of *this* service; a request that the cache answers does neither. The operator's master key is no key: it is refused.
 #[derive(Clone)]
-pub struct Verifier(Arc<Parts>);
+pub struct Verifier(Arc<VerifierParts>);
 
-struct Parts {
+struct VerifierParts {
     endpoint: Endpoint,
     cache: VerifyCache,
-    flights: Flights<Digest, Verified>,
+    flights: SharedRequests<Digest, VerificationResult>,
     accepted_for: Duration,
     refused_for: Duration,
     clock: SharedClock,
 }
 
-type Verified = Result<VerifiedKey, VerifyError>;
+type VerificationResult = Result<VerifiedKey, VerifyError>;
 
 /// Why a secret was not accepted.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Verifier {
         }
         let digest = parts.cache.digest(secret);
         match parts.cache.get(&digest, parts.clock.monotonic()) {
-            Some(known) => known.map_err(|Refused| VerifyError::Refused),
+            Some(known) => known.map_err(|RefusedSecret| VerifyError::Refused),
             None => parts.flights.join(digest, || parts.clone().ask(digest, secret)).await,
         }
     }
@@ -126,9 +126,9 @@ impl Verifier {
     }
 }
 
-impl Parts {
+impl VerifierParts {
     /// Asks the gateway, and remembers what it says of the secret.
-    fn ask(self: Arc<Self>, digest: Digest, secret: &str) -> BoxFuture<'static, Verified> {
+    fn ask(self: Arc<Self>, digest: Digest, secret: &str) -> BoxFuture<'static, VerificationResult> {
         let Ok(credential) = bearer(secret) else { return async { Err(VerifyError::Refused) }.boxed() };
         async move {
             // From before it is asked: so long at most an acceptance is old.
@@ -136,8 +136,8 @@ impl Parts {
             let request = self.endpoint.request(Method::GET, ROUTE, credential);
             let verified = match self.endpoint.send(request).await {
                 Ok(success) => match VerifiedKey::read(&success.body) {
-                    Some(Answered::Key(key)) => Ok(key),
-                    Some(Answered::Keyless) => Err(VerifyError::Refused),
+                    Some(VerifyAnswer::Key(key)) => Ok(key),
+                    Some(VerifyAnswer::Keyless) => Err(VerifyError::Refused),
                     None => Err(VerifyError::Unavailable(ClientError::Foreign(StatusCode::OK))),
                 },
                 Err(error) => Err(refusal(error)),
@@ -203,8 +203,8 @@ impl VerifierBuilder {
     pub fn build(self) -> Result<Verifier, VerifierError> {
         let Self { url, accepted_for, refused_for, entries, timeout, clock, entropy } = self;
         let endpoint = Endpoint::new(&url, timeout, LONGEST_ANSWER)?;
-        let (cache, flights) = (VerifyCache::new(entries, &entropy)?, Flights::new());
-        Ok(Verifier(Arc::new(Parts { endpoint, cache, flights, accepted_for, refused_for, clock })))
+        let (cache, flights) = (VerifyCache::new(entries, &entropy)?, SharedRequests::new());
+        Ok(Verifier(Arc::new(VerifierParts { endpoint, cache, flights, accepted_for, refused_for, clock })))
     }
 }
 

@@ -14,13 +14,13 @@ pub(crate) type Digest = [u8; 32];
 /// random displaces no key that is in use.
 pub(crate) struct VerifyCache {
     mac: Hmac<Sha256>,
-    accepted: Cache<Digest, Accepted>,
+    accepted: Cache<Digest, AcceptedKey>,
     refused: Cache<Digest, Duration>,
 }
 
 /// A key that was accepted.
 #[derive(Clone)]
-struct Accepted {
+struct AcceptedKey {
     key: VerifiedKey,
     /// By the monotonic clock.
     until: Duration,
@@ -41,19 +41,19 @@ impl VerifyCache {
     }
 
     /// What is known of a secret at this time of the monotonic clock: accepted, or refused.
-    pub(crate) fn get(&self, digest: &Digest, at: Duration) -> Option<Result<VerifiedKey, Refused>> {
-        if let Some(Accepted { key, until }) = self.accepted.get(digest)
+    pub(crate) fn get(&self, digest: &Digest, at: Duration) -> Option<Result<VerifiedKey, RefusedSecret>> {
+        if let Some(AcceptedKey { key, until }) = self.accepted.get(digest)
             && at < until
         {
             return Some(Ok(key));
         }
-        self.refused.get(digest).filter(|until| at < *until).map(|_| Err(Refused))
+        self.refused.get(digest).filter(|until| at < *until).map(|_| Err(RefusedSecret))
     }
 
     /// Remembers that a secret is accepted until then.
     pub(crate) fn accept(&self, digest: Digest, key: VerifiedKey, until: Duration) {
         self.refused.remove(&digest);
-        self.accepted.insert(digest, Accepted { key, until });
+        self.accepted.insert(digest, AcceptedKey { key, until });
     }
 
     /// Remembers that a secret is refused until then.
@@ -69,4 +69,4 @@ impl VerifyCache {
 }
 
 /// A secret that is refused.
-pub(crate) struct Refused;
+pub(crate) struct RefusedSecret;

@@ -1,6 +1,6 @@
 //! What a command answers: its output, and beside it what does not belong there.
 
-use crate::{Command, Drawing, Output};
+use crate::{Command, Document, CommandOutput};
 use dalston_model::{Cursor, Page, Timestamp};
 use dalston_service::{IssuedSecret, ServiceError, ServiceResult, Transcript};
 use serde::Serialize;
@@ -13,7 +13,7 @@ const MOST: usize = 1 << 20;
 
 /// An answer. A secret is never part of the output: each door hands it over in its own way, or not at all.
 #[derive(Debug)]
-pub struct Answer<T> {
+pub struct CommandAnswer<T> {
     /// What every door gives, as JSON.
     pub output: T,
     /// The secret that was made: of a key, or of a webhook.
@@ -27,14 +27,14 @@ pub struct Answer<T> {
     pub long: Option<Transcript>,
 }
 
-impl<T> Answer<T> {
+impl<T> CommandAnswer<T> {
     /// Output and nothing else.
     pub const fn new(output: T) -> Self {
         Self { output, secret: None, next: None, partial: false, long: None }
     }
 }
 
-impl<V: Serialize> Answer<Vec<V>> {
+impl<V: Serialize> CommandAnswer<Vec<V>> {
     /// A page of a list, each item by its view, as [`Answer::list_as`] bounds it.
     pub fn list<T>(page: Page<T>, place: impl Fn(&T) -> Cursor) -> Self
     where
@@ -81,18 +81,18 @@ pub struct AnyAnswer {
     pub ids: Vec<String>,
     /// Whether it says that all is well: a program that ran the command learns that by the exit code.
     pub is_success: bool,
-    render: Box<dyn Fn(Timestamp) -> Drawing + Send + Sync>,
+    render: Box<dyn Fn(Timestamp) -> Document + Send + Sync>,
 }
 
 impl AnyAnswer {
     /// The answer for people, at the time `now`.
-    pub fn render(&self, now: Timestamp) -> Drawing {
+    pub fn render(&self, now: Timestamp) -> Document {
         (self.render)(now)
     }
 
     /// The answer of a command that ran here.
-    pub(crate) fn of<C: Command>(answer: Answer<C::Output>) -> ServiceResult<Self> {
-        let Answer { output, secret, next, partial, long } = answer;
+    pub(crate) fn of<C: Command>(answer: CommandAnswer<C::Output>) -> ServiceResult<Self> {
+        let CommandAnswer { output, secret, next, partial, long } = answer;
         let data = serde_json::to_value(&output).map_err(|_| ServiceError::Internal)?;
         Ok(Self { secret, next, partial, long, ..Self::read::<C>(data, output) })
     }
@@ -158,7 +158,7 @@ mod tests {
             (&[half, half - 10, 10], 3),
         ] {
             let next = sizes.last().map(place);
-            let answer = Answer::<Vec<Text>>::list(Page { items: sizes.to_vec(), next }, place);
+            let answer = CommandAnswer::<Vec<Text>>::list(Page { items: sizes.to_vec(), next }, place);
             assert_eq!(answer.output.len(), taken, "{sizes:?}");
             assert_eq!(answer.next.map(|next| next.id), Some(sizes[taken - 1].to_string()), "{sizes:?}");
         }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_last_page_that_is_whole_is_the_last() {
-        let answer = Answer::<Vec<Text>>::list(Page { items: vec![3, 4], next: None }, place);
+        let answer = CommandAnswer::<Vec<Text>>::list(Page { items: vec![3, 4], next: None }, place);
         assert_eq!((answer.output, answer.next), (vec![Text("a".into()), Text("aa".into())], None));
     }
 }

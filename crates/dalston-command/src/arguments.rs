@@ -1,6 +1,6 @@
 //! Arguments: from bytes or texts to the type of a command, with errors that name the field and never its value.
 
-use crate::Row;
+use crate::CommandSpec;
 use dalston_auth::{FieldError, MasterKeys};
 use dalston_service::{ServiceError, ServiceResult};
 use serde::{
@@ -73,7 +73,7 @@ fn meant(schema: &Value, value: Value) -> Value {
 }
 
 /// The arguments as the type of the command: all unknown and missing names at once, else the first value that is wrong.
-pub(crate) fn parse<T: DeserializeOwned>(row: &Row, arguments: Arguments) -> ServiceResult<T> {
+pub(crate) fn parse<T: DeserializeOwned>(row: &CommandSpec, arguments: Arguments) -> ServiceResult<T> {
     let unknown = arguments.keys().filter(|name| row.parameter(name).is_none());
     let unknown = unknown.map(|name| unknown_field(name));
     let missing = row.parameters.iter().filter(|it| it.required && !arguments.contains_key(it.name.as_str()));

@@ -1,8 +1,8 @@
 //! What a command is: a type with a few constants, and the row of the table that it becomes.
 
-use crate::{Answer, AnyAnswer, Arguments, Drawing, Output, Registry, arguments::parse, schema};
+use crate::{CommandAnswer, AnyAnswer, Arguments, Document, CommandOutput, Registry, arguments::parse, schema};
 use bytes::Bytes;
-use dalston_auth::{Admission, Caller, Need, Permit, Repeat, Right};
+use dalston_auth::{Admission, Caller, Requirement, Permit, IdempotentRequest, Right};
 use dalston_model::{KnownScopes, Timestamp};
 use dalston_service::{ServiceResult, Services};
 use schemars::JsonSchema;
@@ -85,7 +85,7 @@ impl HttpRoute {
 }
 
 /// What a running command has at hand.
-pub struct Context<'a, R: Right> {
+pub struct CommandContext<'a, R: Right> {
     /// The table itself.
     pub registry: &'a Registry,
     /// The use cases.
@@ -93,23 +93,23 @@ pub struct Context<'a, R: Right> {
     /// The proof that the caller may run it.
     pub permit: Permit<R>,
     /// The client's `Idempotency-Key`, if it sent one.
-    pub repeat: Option<Repeat>,
+    pub repeat: Option<IdempotentRequest>,
 }
 
 /// A call of a command, as a door makes it: whether the caller may make it is not checked yet.
-pub(crate) struct Call<'a> {
+pub(crate) struct CommandCall<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) services: &'a Services,
     pub(crate) admission: Admission,
-    pub(crate) repeat: Option<Repeat>,
+    pub(crate) repeat: Option<IdempotentRequest>,
 }
 
-impl<'a> Call<'a> {
+impl<'a> CommandCall<'a> {
     /// What the command has at hand, once the caller is authorized. A refusal is counted with those of the caller's key.
-    fn context<R: Right>(self) -> ServiceResult<Context<'a, R>> {
+    fn context<R: Right>(self) -> ServiceResult<CommandContext<'a, R>> {
         let Self { registry, services, admission, repeat } = self;
         let permit = admission.permit().inspect_err(|_| services.gate.refused_behind(admission.caller()))?;
-        Ok(Context { registry, services, permit, repeat })
+        Ok(CommandContext { registry, services, permit, repeat })
     }
 }
 
@@ -119,7 +119,7 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     type Right: Right;
 
     /// What it puts out.
-    type Output: Output;
+    type Output: CommandOutput;
 
     /// Its name: `noun.verb`, or a verb.
     const NAME: &'static str;
@@ -138,9 +138,9 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     const IS_TEXT: bool = false;
 
     /// Renders its output for people, at the time `now`.
-    fn render(output: &Self::Output, now: Timestamp) -> Drawing {
+    fn render(output: &Self::Output, now: Timestamp) -> Document {
         let _ = now;
-        Drawing::of_output(output, Self::COLUMNS)
+        Document::of_output(output, Self::COLUMNS)
     }
 
     /// Whether its output says that all is well: a program that ran it learns that by the exit code.
@@ -162,8 +162,8 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     }
 
     /// Runs it.
-    fn run(self, context: Context<'_, Self::Right>)
-    -> impl Future<Output = ServiceResult<Answer<Self::Output>>> + Send;
+    fn run(self, context: CommandContext<'_, Self::Right>)
+    -> impl Future<Output = ServiceResult<CommandAnswer<Self::Output>>> + Send;
 }
 
 /// A parameter of a command.
@@ -179,10 +179,10 @@ pub struct Parameter {
     pub schema: Value,
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = ServiceResult<AnyAnswer>> + Send + 'a>>;
+type RunningCommand<'a> = Pin<Box<dyn Future<Output = ServiceResult<AnyAnswer>> + Send + 'a>>;
 
 /// A command as a row of the table.
-pub struct Row {
+pub struct CommandSpec {
     /// Its name.
     pub name: &'static str,
     /// Its name as a tool.
@@ -190,7 +190,7 @@ pub struct Row {
     /// What it does, in a sentence or two.
     pub summary: String,
     /// What it asks of the caller.
-    pub need: Need,
+    pub need: Requirement,
     /// What running it does.
     pub effect: Effect,
     /// Its HTTP route.
@@ -207,14 +207,14 @@ pub struct Row {
     pub is_text: bool,
     /// The JSON Schema of its output (draft 2020-12).
     pub output: Map<String, Value>,
-    read: fn(&Row, Value) -> Result<AnyAnswer, ShapeError>,
+    read: fn(&CommandSpec, Value) -> Result<AnyAnswer, ShapeError>,
     ready: fn(&Services, &Caller) -> Option<Bytes>,
-    check: fn(&Row, &Services, Arguments) -> ServiceResult<()>,
-    known: fn(&KnownScopes) -> Row,
-    run: for<'a> fn(&'a Row, Call<'a>, Arguments) -> Running<'a>,
+    check: fn(&CommandSpec, &Services, Arguments) -> ServiceResult<()>,
+    known: fn(&KnownScopes) -> CommandSpec,
+    run: for<'a> fn(&'a CommandSpec, CommandCall<'a>, Arguments) -> RunningCommand<'a>,
 }
 
-impl Row {
+impl CommandSpec {
     /// The row of a command, where these scopes are known.
     pub(crate) fn of<C: Command>(known: &KnownScopes) -> Self {
         let schema = schema::parameters::<C>(known);
@@ -286,7 +286,7 @@ impl Row {
         (self.check)(self, services, arguments)
     }
 
-    pub(crate) async fn run(&self, call: Call<'_>, arguments: Arguments) -> ServiceResult<AnyAnswer> {
+    pub(crate) async fn run(&self, call: CommandCall<'_>, arguments: Arguments) -> ServiceResult<AnyAnswer> {
         (self.run)(self, call, arguments).await
     }
 }
@@ -300,7 +300,7 @@ pub struct ShapeError {
 }
 
 impl ShapeError {
-    fn new(row: &Row, error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+    fn new(row: &CommandSpec, error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
         let said = error.inner().to_string();
         let what = match error.path().to_string() {
             // What is missing has no place of its own.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The output of a command: written as JSON by the gateway, read back by clients, and described by its schema.
-pub trait Output: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+pub trait CommandOutput: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The id of the thing that it shows, where it shows one that has an id.
     fn id(&self) -> Option<&str> {
         None
@@ -20,7 +20,7 @@ pub trait Output: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'sta
     }
 }
 
-impl<T: Output> Output for Vec<T> {
+impl<T: CommandOutput> CommandOutput for Vec<T> {
     fn ids(&self) -> Vec<&str> {
         self.iter().map(|item| item.id().unwrap_or_default()).collect()
     }
@@ -29,7 +29,7 @@ impl<T: Output> Output for Vec<T> {
 /// Those that show a thing with an id.
 macro_rules! with_id {
     ($($output:ty => $($field:ident).+),+ $(,)?) => {
-        $(impl Output for $output {
+        $(impl CommandOutput for $output {
             fn id(&self) -> Option<&str> {
                 Some(&self.$($field).+)
             }
@@ -49,17 +49,17 @@ with_id! {
     DeliveryView => id,
 }
 
-impl Output for CallerView {
+impl CommandOutput for CallerView {
     fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 }
 
-impl Output for StatusView {}
-impl Output for TicketView {}
-impl Output for NudgeView {}
-impl Output for AuditView {}
-impl Output for VerifiedView {}
-impl Output for QuotaView {}
-impl Output for TenantUsageView {}
-impl Output for Report {}
+impl CommandOutput for StatusView {}
+impl CommandOutput for TicketView {}
+impl CommandOutput for NudgeView {}
+impl CommandOutput for AuditView {}
+impl CommandOutput for VerifiedView {}
+impl CommandOutput for QuotaView {}
+impl CommandOutput for TenantUsageView {}
+impl CommandOutput for Report {}

@@ -1,18 +1,18 @@
 //! The table of commands, and the one way to run one.
 
 use crate::{
-    Answer, AnyAnswer, Arguments, Command, Row,
-    command::Call,
+    CommandAnswer, AnyAnswer, Arguments, Command, CommandSpec,
+    command::CommandCall,
     commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
-use dalston_auth::{Admission, Caller, Repeat};
+use dalston_auth::{Admission, Caller, IdempotentRequest};
 use dalston_model::{KnownScopes, Principal, ScopeSet};
 use dalston_service::{ServiceError, ServiceResult, Services};
 use std::sync::Arc;
 
 /// All commands.
 pub struct Registry {
-    rows: Vec<Arc<Row>>,
+    rows: Vec<Arc<CommandSpec>>,
 }
 
 impl Registry {
@@ -21,7 +21,7 @@ impl Registry {
         Self {
             rows: vec![
                 row::<help::Help>(),
-                row::<status::Status>(),
+                row::<status::ShowStatus>(),
                 row::<whoami::Whoami>(),
                 row::<keys::create::Create>(),
                 row::<keys::list::List>(),
@@ -29,13 +29,13 @@ impl Registry {
                 row::<keys::update::Update>(),
                 row::<keys::rotate::Rotate>(),
                 row::<keys::revoke::Revoke>(),
-                row::<keys::usage::Usage>(),
+                row::<keys::usage::ShowKeyUsage>(),
                 row::<keys::quota::SetQuota>(),
                 row::<tenants::create::Create>(),
                 row::<tenants::list::List>(),
                 row::<tenants::update::Update>(),
                 row::<tenants::quota::SetQuota>(),
-                row::<usage::Usage>(),
+                row::<usage::ShowTenantUsage>(),
                 row::<audit::list::List>(),
                 row::<audit::verify::Verify>(),
                 row::<jobs::list::List>(),
@@ -72,33 +72,33 @@ impl Registry {
     }
 
     /// Every command, in the order of display.
-    pub fn rows(&self) -> &[Arc<Row>] {
+    pub fn rows(&self) -> &[Arc<CommandSpec>] {
         &self.rows
     }
 
     /// The commands that a caller with these scopes may use.
-    pub fn of(&self, scopes: ScopeSet) -> impl Iterator<Item = &Row> {
-        self.rows.iter().map(AsRef::as_ref).filter(move |row: &&Row| row.need.is_met_by(scopes))
+    pub fn of(&self, scopes: ScopeSet) -> impl Iterator<Item = &CommandSpec> {
+        self.rows.iter().map(AsRef::as_ref).filter(move |row: &&CommandSpec| row.need.is_met_by(scopes))
     }
 
     /// What `help` answers a principal that is no key: it takes the table alone.
     pub fn help(&self, principal: &Principal) -> ServiceResult<AnyAnswer> {
         let help = help::HelpView::new(self, principal, &help::Who::keyless(principal));
-        AnyAnswer::of::<help::Help>(Answer::new(help))
+        AnyAnswer::of::<help::Help>(CommandAnswer::new(help))
     }
 
     /// The command with this name as a tool.
-    pub fn tool(&self, name: &str) -> Option<&Arc<Row>> {
+    pub fn tool(&self, name: &str) -> Option<&Arc<CommandSpec>> {
         self.rows.iter().find(|row| row.tool == name)
     }
 
     /// The command of this name.
-    pub fn row(&self, name: &str) -> Option<&Arc<Row>> {
+    pub fn row(&self, name: &str) -> Option<&Arc<CommandSpec>> {
         self.rows.iter().find(|row| row.name == name)
     }
 
     /// Whether a command would run for a caller, as far as rights and its arguments go. Runs nothing.
-    pub fn check(&self, services: &Services, caller: &Caller, row: &Row, arguments: Arguments) -> ServiceResult<()> {
+    pub fn check(&self, services: &Services, caller: &Caller, row: &CommandSpec, arguments: Arguments) -> ServiceResult<()> {
         caller.authorize(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
         row.check(services, arguments)
     }
@@ -110,7 +110,7 @@ impl Registry {
         caller: &Caller,
         name: &str,
         arguments: Arguments,
-        repeat: Option<Repeat>,
+        repeat: Option<IdempotentRequest>,
     ) -> ServiceResult<AnyAnswer> {
         let row = self.row(name).ok_or(ServiceError::NotFound("Command"))?;
         self.run(services, caller.clone().into(), row, arguments, repeat).await
@@ -122,16 +122,16 @@ impl Registry {
         &self,
         services: &Services,
         admission: Admission,
-        row: &Row,
+        row: &CommandSpec,
         arguments: Arguments,
-        repeat: Option<Repeat>,
+        repeat: Option<IdempotentRequest>,
     ) -> ServiceResult<AnyAnswer> {
-        row.run(Call { registry: self, services, admission, repeat }, arguments).await
+        row.run(CommandCall { registry: self, services, admission, repeat }, arguments).await
     }
 }
 
-fn row<C: Command>() -> Arc<Row> {
-    Arc::new(Row::of::<C>(&KnownScopes::default()))
+fn row<C: Command>() -> Arc<CommandSpec> {
+    Arc::new(CommandSpec::of::<C>(&KnownScopes::default()))
 }
 
 impl Default for Registry {

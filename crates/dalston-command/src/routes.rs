@@ -2,7 +2,7 @@
 //! from one table.
 
 use crate::Method;
-use dalston_auth::Need;
+use dalston_auth::Requirement;
 use dalston_model::Scope;
 
 /// What serves a route; the gateway has a function for each.
@@ -52,7 +52,7 @@ pub struct DataRoute {
     /// The pattern.
     pub pattern: &'static str,
     /// What it asks of the caller; `None`: nobody is asked.
-    pub need: Option<Need>,
+    pub need: Option<Requirement>,
     /// What it does.
     pub summary: &'static str,
     /// How to call it.
@@ -81,7 +81,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::Call,
         method: Method::Post,
         pattern: "/call",
-        need: Some(Need::Caller),
+        need: Some(Requirement::Caller),
         summary: "Run a command, talk to the language model, or confirm: JSON with command, message or confirm.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" --json '{\"command\": \"/status\"}' http://localhost:8000/call",
     },
@@ -89,7 +89,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::Upload,
         method: Method::Post,
         pattern: "/v1/audio/transcriptions",
-        need: Some(Need::Scope(Scope::JobsWrite)),
+        need: Some(Requirement::Scope(Scope::JobsWrite)),
         summary: "Upload audio: multipart with exactly one file, and model, language, prompt, temperature, timestamps, metadata if wanted; wait in the query.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" -F file=@audio.wav http://localhost:8000/v1/audio/transcriptions",
     },
@@ -97,7 +97,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::Export,
         method: Method::Get,
         pattern: "/v1/audio/transcriptions/{job_id}/export/{format}",
-        need: Some(Need::Scope(Scope::JobsRead)),
+        need: Some(Requirement::Scope(Scope::JobsRead)),
         summary: "Take the transcript of a completed job as srt, vtt, txt or json; max_line_length, max_lines in the query.",
         example: "curl -OJ -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/audio/transcriptions/job_0192f0c12b7a7c3e9d415f6e7a8b9c0d/export/srt",
     },
@@ -105,7 +105,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::Events,
         method: Method::Get,
         pattern: "/v1/audio/transcriptions/{job_id}/events",
-        need: Some(Need::Scope(Scope::JobsRead)),
+        need: Some(Requirement::Scope(Scope::JobsRead)),
         summary: "Follow a job: server-sent events with the job whenever its status or progress changes, until it has ended.",
         example: "curl -N -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/audio/transcriptions/job_0192f0c12b7a7c3e9d415f6e7a8b9c0d/events",
     },
@@ -113,7 +113,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::OpenAiTranscribe,
         method: Method::Post,
         pattern: "/openai/v1/audio/transcriptions",
-        need: Some(Need::Scope(Scope::JobsWrite)),
+        need: Some(Requirement::Scope(Scope::JobsWrite)),
         summary: "Transcribe audio as OpenAI does, for its clients: json, text, srt, verbose_json or vtt; it waits for the transcript.",
         example: "OPENAI_BASE_URL=http://localhost:8000/openai/v1 OPENAI_API_KEY=$DALSTON_API_KEY openai api audio.transcriptions.create -m whisper-1 -f audio.wav",
     },
@@ -121,7 +121,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::OpenAiTranslate,
         method: Method::Post,
         pattern: "/openai/v1/audio/translations",
-        need: Some(Need::Scope(Scope::JobsWrite)),
+        need: Some(Requirement::Scope(Scope::JobsWrite)),
         summary: "Translate audio into English as OpenAI does, for its clients.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" -F file=@audio.wav -F model=whisper-1 http://localhost:8000/openai/v1/audio/translations",
     },
@@ -129,7 +129,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::OpenAiModels,
         method: Method::Get,
         pattern: "/openai/v1/models",
-        need: Some(Need::Scope(Scope::JobsRead)),
+        need: Some(Requirement::Scope(Scope::JobsRead)),
         summary: "List the models of the engine as OpenAI does.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/openai/v1/models",
     },
@@ -137,7 +137,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::OpenAiModel,
         method: Method::Get,
         pattern: "/openai/v1/models/{model}",
-        need: Some(Need::Scope(Scope::JobsRead)),
+        need: Some(Requirement::Scope(Scope::JobsRead)),
         summary: "Show a model of the engine as OpenAI does.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/openai/v1/models/whisper-1",
     },
@@ -145,7 +145,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::OpenAiModels,
         method: Method::Get,
         pattern: "/v1/models",
-        need: Some(Need::Scope(Scope::JobsRead)),
+        need: Some(Requirement::Scope(Scope::JobsRead)),
         summary: "List the models of the engine as OpenAI does, for clients whose base URL ends with /v1.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/models",
     },
@@ -153,7 +153,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::OpenAiModel,
         method: Method::Get,
         pattern: "/v1/models/{model}",
-        need: Some(Need::Scope(Scope::JobsRead)),
+        need: Some(Requirement::Scope(Scope::JobsRead)),
         summary: "Show a model of the engine as OpenAI does, for clients whose base URL ends with /v1.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/models/whisper-1",
     },
@@ -161,7 +161,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::Stream,
         method: Method::Get,
         pattern: "/v1/audio/transcriptions/stream",
-        need: Some(Need::Scope(Scope::Realtime)),
+        need: Some(Requirement::Scope(Scope::Realtime)),
         summary: "Open a transcription stream: a WebSocket; language, model, encoding, sample_rate in the query.",
         example: "websocat \"ws://localhost:8000/v1/audio/transcriptions/stream?api_key=$DALSTON_API_KEY&language=en\"",
     },
@@ -169,7 +169,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::Realtime,
         method: Method::Get,
         pattern: "/openai/v1/realtime",
-        need: Some(Need::Scope(Scope::Realtime)),
+        need: Some(Requirement::Scope(Scope::Realtime)),
         summary: "Open a transcription stream as with OpenAI: a WebSocket; intent=transcription in the query.",
         example: "websocat -H \"Authorization: Bearer $DALSTON_API_KEY\" \"ws://localhost:8000/openai/v1/realtime?intent=transcription\"",
     },
@@ -185,7 +185,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         handler: Handler::Mcp,
         method: Method::Post,
         pattern: "/mcp",
-        need: Some(Need::Caller),
+        need: Some(Requirement::Caller),
         summary: "Speak the Model Context Protocol over streamable HTTP: your commands are its tools.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" --json '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}' http://localhost:8000/mcp",
     },

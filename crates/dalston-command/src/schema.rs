@@ -1,6 +1,6 @@
 //! JSON Schemas (draft 2020-12) of parameters and outputs, from types and their doc comments.
 
-use crate::Output;
+use crate::CommandOutput;
 use dalston_model::{KnownScopes, Scope};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ pub(crate) fn parameters<T: JsonSchema>(known: &KnownScopes) -> Value {
 }
 
 /// The schema of an output, as it is written.
-pub(crate) fn output<T: Output>() -> Map<String, Value> {
+pub(crate) fn output<T: CommandOutput>() -> Map<String, Value> {
     let settings = settings().for_serialize().with_transform(RecursiveTransform(without_width));
     let mut schema = bare(settings.into_generator().into_root_schema_for::<T>().to_value());
     schema.shift_remove("description");

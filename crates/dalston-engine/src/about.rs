@@ -4,7 +4,7 @@ use crate::edges::Edit;
 
 /// How a file ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum FileEnding {
     Whole,
     /// Before it says that it does.
     CutOff,
@@ -16,7 +16,7 @@ pub(crate) enum Ending {
 pub(crate) struct About {
     /// In bytes, without the tags in front.
     pub(crate) length: u64,
-    pub(crate) ending: Ending,
+    pub(crate) ending: FileEnding,
     /// Whether the sample rate stays the same.
     pub(crate) is_even: bool,
     /// Whether its samples are big-endian, whatever the demuxer says.

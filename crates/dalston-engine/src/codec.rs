@@ -202,7 +202,7 @@ mod tests {
             let marks = [&b"RIFF\0\0\0\0WAVEfmt "[..], b"OggS\0\x02", b"caff", b"FORM\0\0\0\0AIFCCOMM", b"\x1a\x45\xdf\xa3A_", b""];
             let head = [marks[mark], &head].concat();
             let _named = unread(&head, None);
-            let _foreign = crate::format::Format::foreign(&head);
+            let _foreign = crate::format::AudioFormat::foreign(&head);
         }
     }
 }

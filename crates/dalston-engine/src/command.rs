@@ -1,10 +1,10 @@
 //! A local command that transcribes: whisper-cli, or a script of one's own.
 
 use crate::{
-    Engine, EngineError, EngineOption, Sink, Stop, Summary, Work,
+    Engine, EngineError, EngineOption, Sink, StopFlag, Summary, TranscriptionTask,
     answer::{self, MOST},
-    format::Format,
-    process::{Child, Ended, Limits},
+    format::AudioFormat,
+    process::{Child, Ended, ProcessLimits},
     relay::{relay, stopped},
 };
 use async_trait::async_trait;
@@ -35,21 +35,21 @@ const NOTHING: &str = "The engine left no transcript";
 /// An exit code but 0 means that it cannot do it. A signal (its own, or the kernel's for want of memory) means that it died
 /// of it; a program that is not there, that it may try again.
 #[derive(Debug, Clone)]
-pub struct Command {
+pub struct EngineCommand {
     words: Vec<String>,
-    limits: Limits,
+    limits: ProcessLimits,
 }
 
-impl Command {
+impl EngineCommand {
     /// A program and its arguments. `memory` is how much address space it may have, in bytes (through `prlimit` of
     /// util-linux, which must be there then). `environment` is what the gateway was started with; only the variables
     /// named above are handed on.
     pub fn new(words: Vec<String>, memory: Option<u64>, environment: Vec<(String, String)>) -> Self {
-        Self { words, limits: Limits::new(memory, environment) }
+        Self { words, limits: ProcessLimits::new(memory, environment) }
     }
 
     /// The words of a job.
-    fn filled(&self, work: &Work, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
+    fn filled(&self, work: &TranscriptionTask, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
         let model = work.model.as_deref().unwrap_or("default");
         if self.holds("{model}") && !plain(model, "._:/-", 128) {
             return Err(EngineError::Rejected(ODD_MODEL, model.escape_debug().to_string()));
@@ -73,12 +73,12 @@ impl Command {
         Ok(self.words.iter().map(|word| fill(word, &given)).collect())
     }
 
-    async fn run(&self, work: &Work, room: &Path, stop: &mut Stop) -> Result<PathBuf, EngineError> {
+    async fn run(&self, work: &TranscriptionTask, room: &Path, stop: &mut StopFlag) -> Result<PathBuf, EngineError> {
         // The command stands in a folder of its own: a relative path would not lead anywhere.
         let audio = tokio::fs::canonicalize(&work.audio).await?;
         let room = tokio::fs::canonicalize(room).await?;
         // Some programs go by the ending, and the file has none.
-        let audio = match Format::named(&work.about.format) {
+        let audio = match AudioFormat::named(&work.about.format) {
             Some(format) => {
                 let named = room.join("audio").with_extension(format.ending);
                 tokio::fs::symlink(audio, &named).await?;
@@ -116,7 +116,7 @@ impl Command {
 }
 
 #[async_trait]
-impl Engine for Command {
+impl Engine for EngineCommand {
     fn kind(&self) -> &'static str {
         "command"
     }
@@ -137,7 +137,7 @@ impl Engine for Command {
         Vec::new()
     }
 
-    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
+    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
         let seconds = work.about.duration_seconds;
         let room = tempfile::tempdir_in(&work.desk)?;
         let left = self.run(work, room.path(), &mut stop).await?;

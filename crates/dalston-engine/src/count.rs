@@ -1,9 +1,9 @@
 //! How much audio a file holds: that of its longest track, where all of its bytes are accounted for.
 
 use crate::{
-    about::{About, Ending},
+    about::{About, FileEnding},
     edges::Edges,
-    length::Tally,
+    length::TrackLength,
 };
 use std::io;
 use symphonia::core::{codecs::CodecParameters, errors::Error, formats::FormatReader, packet::Packet};
@@ -25,9 +25,9 @@ pub(crate) enum Read {
 }
 
 /// The packets of a file, counted.
-pub(crate) struct Count {
+pub(crate) struct PacketCount {
     /// Of each track of audio; `None` of one that cannot be counted.
-    tracks: Vec<Option<Tally>>,
+    tracks: Vec<Option<TrackLength>>,
     /// Seconds of the streams before the present one.
     before: f64,
     about: About,
@@ -39,7 +39,7 @@ pub(crate) struct Count {
     is_indexed: bool,
 }
 
-impl Count {
+impl PacketCount {
     /// Nothing is counted yet.
     pub(crate) fn of(format: &dyn FormatReader, about: About) -> Self {
         // In these nothing stands between packets.
@@ -61,7 +61,7 @@ impl Count {
                 Ok(Some(packet)) => self.add(&packet),
                 Ok(None) => return Read::Whole,
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    if self.is_indexed && self.about.ending != Ending::CutOff {
+                    if self.is_indexed && self.about.ending != FileEnding::CutOff {
                         return Read::Damaged;
                     }
                     let length = self.about.length;
@@ -82,15 +82,15 @@ impl Count {
 
     /// Seconds of what was counted.
     pub(crate) fn counted(&self) -> f64 {
-        self.before + self.tracks.iter().flatten().map(Tally::seconds).fold(0.0, f64::max)
+        self.before + self.tracks.iter().flatten().map(TrackLength::seconds).fold(0.0, f64::max)
     }
 
     /// The length in seconds, where it is known: all packets tell it, and no program finds more in the file. Of one that
     /// was read partly, what a header claims, as far as it can be believed.
     pub(crate) fn seconds(&self, read: Read, claimed: Option<f64>) -> Option<f64> {
         let is_told = self.about.is_even
-            && self.about.ending != Ending::Followed
-            && self.tracks.iter().all(|track| track.as_ref().is_some_and(Tally::is_told));
+            && self.about.ending != FileEnding::Followed
+            && self.tracks.iter().all(|track| track.as_ref().is_some_and(TrackLength::is_told));
         let seconds = match read {
             Read::Whole if self.is_accounted_for() => Some(self.counted()),
             Read::Partly if self.before > 0.0 => None,
@@ -112,12 +112,12 @@ impl Count {
     }
 }
 
-fn tallies(format: &dyn FormatReader, about: &About) -> Vec<Option<Tally>> {
+fn tallies(format: &dyn FormatReader, about: &About) -> Vec<Option<TrackLength>> {
     let audio = format.tracks().iter().filter_map(|track| Some((track, track.codec_params.as_ref()?)));
     let audio = audio.filter_map(|(track, params)| match params {
         CodecParameters::Audio(params) => {
             let edges = Edges::of(format.format_info().short_name, track, params, &about.edits);
-            Some(Tally::of(track, params, edges))
+            Some(TrackLength::of(track, params, edges))
         }
         _ => None,
     });

@@ -58,12 +58,12 @@ impl From<io::Error> for Unreadable {
 pub(crate) struct Decoder {
     format: Box<dyn FormatReader>,
     about: About,
-    voice: Voice,
+    voice: DecodedTrack,
     trim: Trim,
 }
 
 /// The track that is decoded.
-struct Voice {
+struct DecodedTrack {
     track: u32,
     codec: Box<dyn AudioDecoder>,
     /// Its length as its headers tell it, in seconds.
@@ -71,7 +71,7 @@ struct Voice {
     edges: Edges,
 }
 
-impl Voice {
+impl DecodedTrack {
     fn of(format: &dyn FormatReader, about: &About) -> Result<Self, Unreadable> {
         let unknown = |why: &str| Unreadable::Unfit(Unfit::Unknown, why.to_owned());
         let track = voice(format, about).ok_or_else(|| unknown("no track"))?;
@@ -90,7 +90,7 @@ impl Decoder {
         let source = Bounded::new(file, u64::MAX)?;
         let about = source.about();
         let format = open(source).ok_or_else(unknown)?;
-        let voice = Voice::of(&*format, &about)?;
+        let voice = DecodedTrack::of(&*format, &about)?;
         Ok(Self { format, about, trim: Trim::new(voice.edges), voice })
     }
 
@@ -129,7 +129,7 @@ impl Decoder {
                 Err(Error::IoError(error)) => return Err(error.into()),
                 // Another stream begins behind the first.
                 Err(Error::ResetRequired) => {
-                    self.voice = Voice::of(&*self.format, &self.about)?;
+                    self.voice = DecodedTrack::of(&*self.format, &self.about)?;
                     continue;
                 }
                 Err(error) => return Err(Unreadable::Unfit(Unfit::Damaged, error.to_string())),

@@ -12,7 +12,7 @@ const NEARLY: f64 = 0.99;
 
 /// What an engine is to do.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Work {
+pub struct TranscriptionTask {
     /// The audio file, on this machine.
     pub audio: PathBuf,
     /// A folder for what the engine needs meanwhile; whoever asks deletes it.
@@ -22,7 +22,7 @@ pub struct Work {
     /// What it is, and how long, as far as it is known.
     pub about: Audio,
     /// How much of it may be taken.
-    pub most: Most,
+    pub most: AudioBound,
     /// The model that is asked for.
     pub model: Option<String>,
     /// The language that is asked for.
@@ -31,7 +31,7 @@ pub struct Work {
     pub options: JobOptions,
 }
 
-impl Work {
+impl TranscriptionTask {
     /// How long the audio is, in seconds: what was counted; else what the engine says, as far as that can be; else where
     /// its last segment ends. Never more than may be taken, whatever the engine says.
     pub(crate) fn length(&self, said: Option<f64>, end: f64) -> Option<f64> {
@@ -43,7 +43,7 @@ impl Work {
 
 /// How much audio an engine may take of one file.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Most {
+pub struct AudioBound {
     /// In seconds.
     pub seconds: f64,
     /// What the client reads of audio that has more.
@@ -60,7 +60,7 @@ pub trait Sink: Send {
 }
 
 /// Tells when to stop: it turns true once, and an engine looks at it often, or waits for it.
-pub type Stop = watch::Receiver<bool>;
+pub type StopFlag = watch::Receiver<bool>;
 
 /// Why there is no transcript.
 #[derive(Debug, Error)]
@@ -120,5 +120,5 @@ pub trait Engine: Send + Sync {
     async fn models(&self) -> Vec<String>;
 
     /// Transcribes: segments into the sink, the rest as the answer.
-    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, stop: Stop) -> Result<Summary, EngineError>;
+    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, stop: StopFlag) -> Result<Summary, EngineError>;
 }

@@ -2,7 +2,7 @@
 
 /// A format of audio, or of video with audio.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Format {
+pub(crate) struct AudioFormat {
     /// What a job shows as `audio.format`.
     pub(crate) name: &'static str,
     /// The ending of its files, without the dot.
@@ -11,15 +11,15 @@ pub(crate) struct Format {
     /// What people call it, where this program does not read it. It is then known by its marks alone.
     pub(crate) foreign: Option<&'static str>,
     /// Bytes that a file holds, and where.
-    marks: &'static [&'static [Mark]],
+    marks: &'static [&'static [MagicBytes]],
 }
 
 /// Bytes at a place.
-type Mark = (usize, &'static [u8]);
+type MagicBytes = (usize, &'static [u8]);
 
 /// A format that this program reads.
-const fn own(name: &'static str, ending: &'static str, media_type: &'static str) -> Format {
-    Format { name, ending, media_type, foreign: None, marks: &[] }
+const fn own(name: &'static str, ending: &'static str, media_type: &'static str) -> AudioFormat {
+    AudioFormat { name, ending, media_type, foreign: None, marks: &[] }
 }
 
 /// A format that it does not read, by any of these sets of marks.
@@ -28,16 +28,16 @@ const fn foreign(
     ending: &'static str,
     media_type: &'static str,
     title: &'static str,
-    marks: &'static [&'static [Mark]],
-) -> Format {
-    Format { name, ending, media_type, foreign: Some(title), marks }
+    marks: &'static [&'static [MagicBytes]],
+) -> AudioFormat {
+    AudioFormat { name, ending, media_type, foreign: Some(title), marks }
 }
 
 /// Bytes of a packet of MPEG-TS, and of one with a time in front.
 const TS: usize = 188;
 const M2TS: usize = 192;
 
-const FORMATS: &[Format] = &[
+const FORMATS: &[AudioFormat] = &[
     own("wav", "wav", "audio/wav"),
     own("aiff", "aiff", "audio/aiff"),
     own("caf", "caf", "audio/x-caf"),
@@ -151,7 +151,7 @@ const FORMATS: &[Format] = &[
     foreign("3gp", "3gp", "audio/3gpp", "3GP", &[]),
 ];
 
-impl Format {
+impl AudioFormat {
     /// The format of this name, as a job shows it.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         FORMATS.iter().find(|format| format.name == name)
@@ -159,7 +159,7 @@ impl Format {
 
     /// The format that this program does not read and that a file has which begins so.
     pub(crate) fn foreign(head: &[u8]) -> Option<&'static Self> {
-        let is_at = |(at, bytes): &Mark| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes));
+        let is_at = |(at, bytes): &MagicBytes| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes));
         let marked = FORMATS.iter().find(|format| format.marks.iter().any(|marks| marks.iter().all(is_at)));
         marked.or_else(|| Self::named(framed(head)?))
     }
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn found(head: &[u8]) -> Option<&'static str> {
-        Format::foreign(head).map(|format| format.name)
+        AudioFormat::foreign(head).map(|format| format.name)
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
         names.sort_unstable();
         assert!(names.is_sorted_by(|one, other| one < other), "{names:?}");
         for format in FORMATS {
-            assert_eq!(Format::named(format.name), Some(format));
+            assert_eq!(AudioFormat::named(format.name), Some(format));
             assert!(format.media_type.contains('/') && !format.ending.contains('.'), "{format:?}");
         }
     }

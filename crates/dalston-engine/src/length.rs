@@ -3,7 +3,7 @@
 
 use crate::{
     edges::Edges,
-    opus::Header,
+    opus::OpusHead,
     packets::{OPUS, Packets, pcm_bits},
 };
 use symphonia::core::{
@@ -36,7 +36,7 @@ pub fn most_seconds(bytes: u64) -> f64 {
 }
 
 /// Packets of one track, counted.
-pub(crate) struct Tally {
+pub(crate) struct TrackLength {
     track: u32,
     codec: AudioCodecId,
     /// Packets that tell themselves how long they are, which counts more than what their container says.
@@ -66,7 +66,7 @@ pub(crate) struct Tally {
     span: Option<(i64, i64)>,
 }
 
-impl Tally {
+impl TrackLength {
     /// Of this track. `None`: it has no sample rate.
     pub(crate) fn of(track: &Track, params: &AudioCodecParameters, edges: Edges) -> Option<Self> {
         let rate = f64::from(params.sample_rate.filter(|rate| *rate > 0)?);
@@ -225,7 +225,7 @@ const fn longest(codec: AudioCodecId) -> Option<u64> {
 
 /// Seconds at the beginning of Opus that are not heard, as its header tells them.
 fn opus_skip(params: &AudioCodecParameters) -> f64 {
-    let header = params.extra_data.as_deref().and_then(|header| Header::of(header, 1));
+    let header = params.extra_data.as_deref().and_then(|header| OpusHead::of(header, 1));
     header.map_or(0.0, |header| f64::from(header.skip) / 48_000.0)
 }
 
@@ -241,12 +241,12 @@ mod tests {
     fn a_claim_counts_only_as_far_as_the_bytes_bear_it() {
         let mut params = AudioCodecParameters::new();
         params.for_codec(CODEC_ID_MP3).with_sample_rate(16_000);
-        let mp3 = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
+        let mp3 = TrackLength::of(&Track::new(0), &params, Edges::default()).unwrap();
         assert_eq!(mp3.believed(Some(3_600.0), 8_000_000), Some(3_600.0));
         assert_eq!(mp3.believed(Some(2_678_400.0), 100_000_000), None, "a month");
         assert_eq!(mp3.believed(None, 8_000_000), None);
         params.for_codec(CODEC_ID_PCM_S16LE).with_bits_per_coded_sample(16);
-        let mut pcm = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
+        let mut pcm = TrackLength::of(&Track::new(0), &params, Edges::default()).unwrap();
         assert_eq!(pcm.believed(Some(62_500.0), 96_000_000), Some(3_000.0));
         assert_eq!(pcm.believed(None, 96_000_000), Some(3_000.0));
         pcm.told = 10.0;
@@ -263,7 +263,7 @@ mod tests {
         ] {
             let mut params = AudioCodecParameters::new();
             params.for_codec(codec).with_sample_rate(1_000).with_bits_per_coded_sample(16);
-            let mut tally = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
+            let mut tally = TrackLength::of(&Track::new(0), &params, Edges::default()).unwrap();
             tally.add(&Packet::new(0, Timestamp::ZERO, Duration::from(u64::MAX), vec![0; bytes]));
             assert!((tally.seconds() * 1_000.0 - most).abs() < 1e-6, "{codec:?}");
             tally.add(&Packet::new(1, Timestamp::ZERO, Duration::from(1_u64), vec![0; bytes]));
@@ -275,7 +275,7 @@ mod tests {
     fn where_packets_say_nothing_their_times_do() {
         let mut params = AudioCodecParameters::new();
         params.for_codec(CODEC_ID_AC3).with_sample_rate(1_000);
-        let mut tally = Tally::of(&Track::new(0), &params, Edges::default()).unwrap();
+        let mut tally = TrackLength::of(&Track::new(0), &params, Edges::default()).unwrap();
         for at in 0..10 {
             tally.add(&Packet::new(0, Timestamp::new(at * 1_024), Duration::ZERO, vec![0; 9]));
         }

@@ -38,17 +38,17 @@ mod vad;
 mod vorbis;
 mod wav;
 
-pub use command::Command;
-pub use engine::{Engine, EngineError, EngineOption, Most, Sink, Stop, Work};
+pub use command::EngineCommand;
+pub use engine::{Engine, EngineError, EngineOption, AudioBound, Sink, StopFlag, TranscriptionTask};
 pub use length::most_seconds;
 pub use lines::TranscriptReader;
 pub use openai::{OpenAi, UNTRANSLATED};
-pub use probe::{Found, probe};
+pub use probe::{ProbedAudio, probe};
 pub use refusal::{DAY_IS_OVER, TOO_DENSE, TOO_LONG, is_refusal};
 pub use resample::{Resampler, SPEECH_RATE};
 pub use sandbox::{DIED, DecoderProgram, Decoders, decode_if_asked};
 pub use speech::{SpeechEvent, SpeechFinder};
-pub use subtitle::{Format, Layout, render};
+pub use subtitle::{SubtitleFormat, Layout, render};
 pub use transcript::{Segment, Summary, Word};
 pub use vad::Vad;
 

@@ -3,18 +3,18 @@
 use crate::{
     Resampler, Segment, SpeechEvent, SpeechFinder,
     decode::{Decoder, Unfit, Unreadable},
-    sandbox::Message,
+    sandbox::DecoderMessage,
 };
 use std::{fs::File, io};
 
 /// Whoever is told what is found. When nobody is any more, it fails.
-type Tell<'a> = &'a mut dyn FnMut(Message) -> io::Result<()>;
+type Tell<'a> = &'a mut dyn FnMut(DecoderMessage) -> io::Result<()>;
 
 /// Listens to a file to the end, or until there are more than `most` seconds. The length of what was heard, in seconds.
 pub(crate) fn listen(file: File, most: f64, tell: Tell<'_>) -> Result<f64, Unreadable> {
     let mut decoder = Decoder::open(file)?;
     let whole = decoder.seconds();
-    let mut ear = Ear { finder: SpeechFinder::new(), since: None, told: 0 };
+    let mut ear = SpeechSegmenter { finder: SpeechFinder::new(), since: None, told: 0 };
     let mut change: Option<Resampler> = None;
     while let Some(piece) = decoder.next()? {
         // Some files change in the middle.
@@ -42,14 +42,14 @@ pub(crate) fn listen(file: File, most: f64, tell: Tell<'_>) -> Result<f64, Unrea
 }
 
 /// Makes segments of starts and ends.
-struct Ear {
+struct SpeechSegmenter {
     finder: SpeechFinder,
     since: Option<f64>,
     /// How far it has come, as it was told last.
     told: u16,
 }
 
-impl Ear {
+impl SpeechSegmenter {
     fn hear(&mut self, samples: &[f32], tell: Tell<'_>) -> io::Result<()> {
         self.finder.push(samples).into_iter().try_for_each(|event| self.note(event, tell))
     }
@@ -59,7 +59,7 @@ impl Ear {
             return Ok(());
         }
         self.told = thousandths;
-        tell(Message::Progress(thousandths))
+        tell(DecoderMessage::Progress(thousandths))
     }
 
     fn note(&mut self, event: SpeechEvent, tell: Tell<'_>) -> io::Result<()> {
@@ -68,7 +68,7 @@ impl Ear {
             SpeechEvent::End { at } => {
                 let start = self.since.take().unwrap_or(at);
                 let text = String::new();
-                tell(Message::Segment(Segment { start, end: at, text, confidence: None, words: Vec::new() }))?;
+                tell(DecoderMessage::Segment(Segment { start, end: at, text, confidence: None, words: Vec::new() }))?;
             }
         }
         Ok(())
@@ -98,7 +98,7 @@ mod tests {
         file.rewind().unwrap();
         let mut speech = Vec::new();
         let seconds = listen(file, 60.0, &mut |message| {
-            if let Message::Segment(segment) = message {
+            if let DecoderMessage::Segment(segment) = message {
                 speech.push((segment.start, segment.end));
             }
             Ok(())

@@ -11,7 +11,7 @@ const MOST_WORD: usize = 128;
 /// Mends segment after segment: times are numbers, never negative, never before the one before; no control characters;
 /// a text of more than 32 KiB becomes several segments. Nothing that was said is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Mender {
+pub(crate) struct SegmentSanitizer {
     last: f64,
     /// How many there were.
     pub(crate) segments: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Mender {
     pub(crate) end: f64,
 }
 
-impl Mender {
+impl SegmentSanitizer {
     /// The segment, mended; mostly one.
     pub(crate) fn mend(&mut self, segment: Segment) -> Vec<Segment> {
         let start = later(segment.start, self.last);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn times_that_make_no_sense_are_mended_and_no_word_is_lost() {
-        let mut mender = Mender::default();
+        let mut mender = SegmentSanitizer::default();
         let said = [(-1.0, 2.0, " a\n"), (f64::NAN, f64::NAN, "b"), (3.0, 1.0, "c"), (2.0, f64::INFINITY, "d\u{0}e")];
         let segments: Vec<_> =
             said.into_iter().flat_map(|(start, end, text)| mender.mend(segment(start, end, text))).collect();
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn an_hour_in_one_segment_becomes_several_which_are_the_same_text() {
         let text = "word ".repeat(20_000);
-        let mended = Mender::default().mend(segment(0.0, 3_600.0, &text));
+        let mended = SegmentSanitizer::default().mend(segment(0.0, 3_600.0, &text));
         assert_eq!(mended.len(), 4);
         assert_eq!(mended.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(" "), text.trim());
         assert!(mended.is_sorted_by(|one, other| one.end <= other.start && one.start < one.end));

@@ -39,7 +39,7 @@ pub(crate) fn movie<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io
     let Some(from) = head.windows(8).position(|bytes| &bytes[4..] == b"ftyp") else {
         return Ok(Movie::default());
     };
-    let mut found = Found::default();
+    let mut found = MovieScan::default();
     let mut file = BufReader::with_capacity(4_096, file);
     match found.look(&mut file, start + from as u64, length, 0) {
         // A table that is cut off is read by nobody.
@@ -51,7 +51,7 @@ pub(crate) fn movie<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io
 
 /// What was found so far.
 #[derive(Default)]
-struct Found {
+struct MovieScan {
     atoms: usize,
     entries: u64,
     movies: usize,
@@ -65,19 +65,19 @@ struct Found {
     track_scale: u32,
     /// The number of that track, and what its edit list presents.
     number: u32,
-    edit: Option<Presented>,
+    edit: Option<PresentedPart>,
     movie: Movie,
 }
 
 /// The one part of a track that an edit list presents.
-struct Presented {
+struct PresentedPart {
     /// Ticks of the track in front of it.
     from: u64,
     /// Its length in ticks of the movie.
     length: u64,
 }
 
-impl Found {
+impl MovieScan {
     /// Looks at the atoms between two places, and into those that lead to tables.
     fn look<F: Read + Seek>(&mut self, file: &mut BufReader<F>, mut at: u64, end: u64, depth: usize) -> io::Result<()> {
         while at.saturating_add(HEAD) <= end {
@@ -141,7 +141,7 @@ impl Found {
             #[expect(clippy::cast_precision_loss, reason = "2^53 ticks are no file")]
             Some(ticks as f64 / f64::from(scale)).filter(|seconds| seconds.is_finite())
         };
-        let Some(Presented { from, length }) = self.edit.take() else { return };
+        let Some(PresentedPart { from, length }) = self.edit.take() else { return };
         if let Some(front) = seconds(from, self.track_scale) {
             let length = seconds(length, self.scale).filter(|length| *length > 0.0);
             self.movie.edits.push(Edit { track: self.number, front, length });
@@ -173,7 +173,7 @@ impl Found {
 }
 
 /// What the list of edits in this atom presents; `None` where it is more than one part.
-fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<Option<Presented>> {
+fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<Option<PresentedPart>> {
     /// Parts that are looked at: before the one there may be silence.
     const PARTS: u32 = 4;
     go(file, edits + 4)?;
@@ -199,7 +199,7 @@ fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<
         if from == u64::MAX {
             continue;
         }
-        if found.replace(Presented { from, length }).is_some() {
+        if found.replace(PresentedPart { from, length }).is_some() {
             return Ok(None);
         }
     }

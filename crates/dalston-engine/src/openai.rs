@@ -1,9 +1,9 @@
 //! An OpenAI-compatible server: whisper.cpp's, speaches, vLLM, OpenAI.
 
 use crate::{
-    Engine, EngineError, Sink, Stop, Summary, Work,
+    Engine, EngineError, Sink, StopFlag, Summary, TranscriptionTask,
     answer::{self, MOST},
-    format::Format,
+    format::AudioFormat,
     relay::{relay, stopped},
 };
 use async_trait::async_trait;
@@ -58,7 +58,7 @@ pub struct OpenAi {
 
 /// How the server is to answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum AnswerShape {
     /// With segments.
     Verbose,
     /// With the text alone: not every model knows the other.
@@ -99,13 +99,13 @@ impl OpenAi {
     }
 
     /// Has the server transcribe; its answer, in a file.
-    async fn ask(&self, work: &Work, model: &str) -> Result<File, EngineError> {
-        let response = self.send(work, model, Shape::Verbose).await?;
+    async fn ask(&self, work: &TranscriptionTask, model: &str) -> Result<File, EngineError> {
+        let response = self.send(work, model, AnswerShape::Verbose).await?;
         // Which of the two is said of a value that is not known depends on who wrote the server.
         let is_refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
         let response = if is_refused {
             tracing::debug!(model, "the engine is asked again, for the text alone");
-            self.send(work, model, Shape::Plain).await?
+            self.send(work, model, AnswerShape::Plain).await?
         } else {
             response
         };
@@ -124,7 +124,7 @@ impl OpenAi {
         save(accepted?, &work.desk).await
     }
 
-    async fn send(&self, work: &Work, model: &str, shape: Shape) -> Result<Response, EngineError> {
+    async fn send(&self, work: &TranscriptionTask, model: &str, shape: AnswerShape) -> Result<Response, EngineError> {
         let task = if work.options.translate { "translations" } else { "transcriptions" };
         let mut request = self.client.post(format!("{}/audio/{task}", self.url));
         if let Some(key) = &self.key {
@@ -140,18 +140,18 @@ impl OpenAi {
         }
         let mut response = accepted(request.send().await.map_err(away)?, false).await?;
         let list = first(&mut response, MOST_LIST).await.map_err(away)?;
-        let list: Models = serde_json::from_slice(&list).map_err(io::Error::from)?;
+        let list: ServerModels = serde_json::from_slice(&list).map_err(io::Error::from)?;
         Ok(list.data.into_iter().map(|model| model.id).take(MOST_MODELS).collect())
     }
 }
 
 #[derive(Deserialize)]
-struct Models {
-    data: Vec<Model>,
+struct ServerModels {
+    data: Vec<ServerModel>,
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct ServerModel {
     id: String,
 }
 
@@ -177,7 +177,7 @@ impl Engine for OpenAi {
         models
     }
 
-    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
+    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
         let seconds = work.about.duration_seconds;
         let model = self.choose(work.model.as_deref()).await;
         let mut answer = tokio::select! {
@@ -201,10 +201,10 @@ impl Engine for OpenAi {
 }
 
 /// The request.
-async fn form(work: &Work, model: &str, shape: Shape) -> Result<Form, EngineError> {
+async fn form(work: &TranscriptionTask, model: &str, shape: AnswerShape) -> Result<Form, EngineError> {
     let audio = tokio::fs::File::open(&work.audio).await?;
     let length = audio.metadata().await?.len();
-    let format = Format::named(&work.about.format);
+    let format = AudioFormat::named(&work.about.format);
     let part = Part::stream_with_length(Body::wrap_stream(pieces(audio)), length).file_name(filename(work, format));
     let part = match format {
         Some(format) => part.mime_str(format.media_type).map_err(io::Error::other)?,
@@ -216,7 +216,7 @@ async fn form(work: &Work, model: &str, shape: Shape) -> Result<Form, EngineErro
         if let Some(language) = work.language.clone().filter(|language| language != "auto") {
             form = form.text("language", language);
         }
-        if shape == Shape::Verbose {
+        if shape == AnswerShape::Verbose {
             form = form.text("timestamp_granularities[]", "segment");
             if options.words {
                 form = form.text("timestamp_granularities[]", "word");
@@ -230,15 +230,15 @@ async fn form(work: &Work, model: &str, shape: Shape) -> Result<Form, EngineErro
         form = form.text("temperature", temperature.to_string());
     }
     let shape = match shape {
-        Shape::Verbose => "verbose_json",
-        Shape::Plain => "json",
+        AnswerShape::Verbose => "verbose_json",
+        AnswerShape::Plain => "json",
     };
     Ok(form.text("response_format", shape).part("file", part))
 }
 
 /// The name that the client gave the file, with the ending of what it is: many servers go by that, and the client may
 /// not know it.
-fn filename(work: &Work, format: Option<&Format>) -> String {
+fn filename(work: &TranscriptionTask, format: Option<&AudioFormat>) -> String {
     let name = work.filename.as_deref().unwrap_or("audio");
     match (format, Path::new(name).file_stem()) {
         (Some(format), Some(stem)) => format!("{}.{}", stem.to_string_lossy(), format.ending),

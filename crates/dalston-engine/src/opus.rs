@@ -21,7 +21,7 @@ const HEADER: usize = 19;
 
 /// What the identification header of a stream says (RFC 7845, 5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct OpusHead {
     channels: u8,
     /// Samples at the beginning that are not to be heard, of which a second has 48,000.
     pub(crate) skip: u16,
@@ -32,7 +32,7 @@ pub(crate) struct Header {
     mapping: Vec<u8>,
 }
 
-impl Header {
+impl OpusHead {
     /// By the header of a container. One that has none (CAF) has one stream of these channels.
     ///
     /// `None`: the header cannot be read, or names channels that its streams do not have.
@@ -70,7 +70,7 @@ impl Opus {
     /// A decoder of audio with these parameters.
     pub(crate) fn new(params: &AudioCodecParameters) -> Result<Self> {
         let channels = params.channels.as_ref().map_or(1, Channels::count);
-        let header = Header::of(params.extra_data.as_deref().unwrap_or_default(), channels);
+        let header = OpusHead::of(params.extra_data.as_deref().unwrap_or_default(), channels);
         let header = header.ok_or(Error::DecodeError("opus: the header cannot be read"))?;
         // Those of the header, which are not those of the container.
         if usize::from(header.channels) > CHANNELS {
@@ -182,7 +182,7 @@ mod tests {
             ("no channel", header(1, 0, [0, 0], &[0]), 9, None),
             ("cut off", header(1, 1, [0, 0], &[]), 9, None),
         ] {
-            let read = Header::of(&header, channels);
+            let read = OpusHead::of(&header, channels);
             assert_eq!(read.map(|header| (header.channels, header.skip)), right, "{name}");
         }
         for (name, family) in [

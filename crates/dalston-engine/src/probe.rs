@@ -4,13 +4,13 @@ use crate::codec::{matroska, title, unread};
 use crate::cut::{Reach, reach};
 use crate::mp4::{Movie, movie};
 use crate::{
-    about::{About, Ending},
+    about::{About, FileEnding},
     adts::has_one_rate,
     bounds::decoder,
     correction::Correction,
-    count::Count,
+    count::PacketCount,
     edges::Edit,
-    format::Format,
+    format::AudioFormat,
     iff,
     matroska::default_track,
     wav,
@@ -51,7 +51,7 @@ const PACKETS: usize = 4;
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct ProbedAudio {
     /// What it is, and how long, as far as that is known.
     pub audio: Audio,
     /// The codec or the format that the built-in engine cannot decode, as people call it. `None`: it can.
@@ -61,14 +61,14 @@ pub struct Found {
 /// Reads what a file is, from its beginning, and how long, by the packets of its first 64 MiB. `None` when it is no audio
 /// or video that is known here. A hostile file may make it panic, or take all memory: it belongs into a process of its
 /// own, see [`Decoders`](crate::Decoders).
-pub fn probe(file: File) -> io::Result<Option<Found>> {
+pub fn probe(file: File) -> io::Result<Option<ProbedAudio>> {
     let mut source = Bounded::new(file, READ_BUDGET)?;
     let head = source.head()?;
     let foreign = |format: &str, codec: String| {
         let audio = Audio { format: format.to_owned(), ..Audio::default() };
-        Found { audio, foreign: Some(codec) }
+        ProbedAudio { audio, foreign: Some(codec) }
     };
-    if let Some(format) = Format::foreign(&head) {
+    if let Some(format) = AudioFormat::foreign(&head) {
         return Ok(format.foreign.map(|title| foreign(format.name, title.to_owned())));
     }
     let sample = source.sample;
@@ -87,12 +87,12 @@ pub(crate) fn count(file: File, most: f64) -> io::Result<Option<f64>> {
 
 fn counted(mut source: Bounded, most: f64) -> Option<f64> {
     // A demuxer may find something in it by chance.
-    if Format::foreign(&source.head().ok()?).is_some() {
+    if AudioFormat::foreign(&source.head().ok()?).is_some() {
         return None;
     }
     let bytes = source.about();
     let mut format = open(source)?;
-    let mut count = Count::of(&*format, bytes);
+    let mut count = PacketCount::of(&*format, bytes);
     let read = count.finish(&mut *format, u64::MAX, most);
     let counted = count.counted();
     if counted > most { Some(counted) } else { count.seconds(read, None) }
@@ -110,7 +110,7 @@ pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
 
 /// What a demuxer makes of a file.
 enum Identity {
-    Audio(Found),
+    Audio(ProbedAudio),
     /// It knows the codec, and what follows is none.
     Damaged,
     /// It does not know the container, or none of the codecs in it.
@@ -132,7 +132,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
         return Identity::Damaged;
     }
     let claimed = claimed(&*format, track, &params);
-    let mut count = Count::of(&*format, bytes);
+    let mut count = PacketCount::of(&*format, bytes);
     let foreign = match decoder(&params, is_big_endian) {
         Ok(mut decoder) => {
             if !plays(&mut *format, id, &mut *decoder, &mut count) {
@@ -151,7 +151,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
         sample_rate: params.sample_rate,
         channels: params.channels.as_ref().and_then(|channels| u32::try_from(channels.count()).ok()),
     };
-    Identity::Audio(Found { audio, foreign })
+    Identity::Audio(ProbedAudio { audio, foreign })
 }
 
 /// The track that is heard.
@@ -161,7 +161,7 @@ pub(crate) fn voice<'a>(format: &'a dyn FormatReader, about: &About) -> Option<&
 }
 
 /// Whether the first packets decode, which are counted.
-fn plays(format: &mut dyn FormatReader, track: u32, decoder: &mut dyn AudioDecoder, count: &mut Count) -> bool {
+fn plays(format: &mut dyn FormatReader, track: u32, decoder: &mut dyn AudioDecoder, count: &mut PacketCount) -> bool {
     let mut played = 0;
     while played < PACKETS {
         match format.next_packet() {
@@ -278,11 +278,11 @@ impl Bounded {
     /// What is known of the file before a demuxer has it.
     pub(crate) fn about(&self) -> About {
         let ending = if self.is_followed {
-            Ending::Followed
+            FileEnding::Followed
         } else if self.reach > self.length {
-            Ending::CutOff
+            FileEnding::CutOff
         } else {
-            Ending::Whole
+            FileEnding::Whole
         };
         About {
             length: self.length,
@@ -395,7 +395,7 @@ mod tests {
     use std::io::Write;
 
     /// What is read of a file.
-    fn found(bytes: &[u8]) -> Option<Found> {
+    fn found(bytes: &[u8]) -> Option<ProbedAudio> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         file.rewind().unwrap();

@@ -25,7 +25,7 @@ const SIGNALS: i32 = 128;
 
 /// What a process is given, and how much it may take.
 #[derive(Debug, Clone)]
-pub(crate) struct Limits {
+pub(crate) struct ProcessLimits {
     memory: Option<u64>,
     environment: Vec<(String, String)>,
     /// Where `setpriv` is: it has the process killed when this one dies. Where it is not, the process then runs to its
@@ -33,7 +33,7 @@ pub(crate) struct Limits {
     setpriv: Option<PathBuf>,
 }
 
-impl Limits {
+impl ProcessLimits {
     pub(crate) fn new(memory: Option<u64>, environment: Vec<(String, String)>) -> Self {
         let environment: Vec<_> =
             environment.into_iter().filter(|(name, _)| HANDED_ON.contains(&name.as_str())).collect();
@@ -61,7 +61,7 @@ pub(crate) enum Ended {
 
 impl Child {
     /// Starts these words in this folder.
-    pub(crate) fn start(words: &[OsString], limits: &Limits, folder: &Path) -> Result<Self, EngineError> {
+    pub(crate) fn start(words: &[OsString], limits: &ProcessLimits, folder: &Path) -> Result<Self, EngineError> {
         let mut line: Vec<OsString> = Vec::new();
         if let Some(setpriv) = &limits.setpriv {
             line.extend([setpriv.into(), "--pdeathsig".into(), "KILL".into(), "--".into()]);

@@ -1,6 +1,6 @@
 //! Blocking work whose finds go to a sink: it runs beside the event loop, a few finds ahead of the sink.
 
-use crate::{EngineError, Segment, Sink, Stop, mend::Mender};
+use crate::{EngineError, Segment, Sink, StopFlag, mend::SegmentSanitizer};
 use tokio::{
     sync::mpsc::{Sender, channel},
     task::spawn_blocking,
@@ -11,14 +11,14 @@ const AHEAD: usize = 64;
 /// What clients read when a decoder or a parser panics on what it is given.
 const UNREADABLE: &str = "The audio, or what the engine said of it, cannot be read";
 
-enum Find {
+enum Finding {
     Segment(Segment),
     Progress(u16),
 }
 
 /// What was found, in numbers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found {
+pub(crate) struct FindingCounts {
     pub(crate) segments: u64,
     pub(crate) words: u64,
     pub(crate) speech: f64,
@@ -26,18 +26,18 @@ pub(crate) struct Found {
 }
 
 /// The end of the work: what it finds goes in here.
-pub(crate) struct Relay {
-    sink: Sender<Find>,
-    stop: Stop,
-    mender: Mender,
+pub(crate) struct FindingSink {
+    sink: Sender<Finding>,
+    stop: StopFlag,
+    mender: SegmentSanitizer,
     progress: u16,
 }
 
-impl Relay {
+impl FindingSink {
     /// Hands over a segment, mended. Waits while the sink is busy.
     pub(crate) fn segment(&mut self, segment: Segment) -> Result<(), EngineError> {
         for segment in self.mender.mend(segment) {
-            self.sink.blocking_send(Find::Segment(segment)).map_err(|_| EngineError::Stopped)?;
+            self.sink.blocking_send(Finding::Segment(segment)).map_err(|_| EngineError::Stopped)?;
         }
         self.check()
     }
@@ -46,7 +46,7 @@ impl Relay {
     pub(crate) fn progress(&mut self, thousandths: u16) -> Result<(), EngineError> {
         if thousandths > self.progress {
             self.progress = thousandths;
-            self.sink.blocking_send(Find::Progress(thousandths)).map_err(|_| EngineError::Stopped)?;
+            self.sink.blocking_send(Finding::Progress(thousandths)).map_err(|_| EngineError::Stopped)?;
         }
         self.check()
     }
@@ -65,21 +65,21 @@ impl Relay {
 /// Runs the work, and gives all that it finds to the sink, in order.
 pub(crate) async fn relay<T: Send + 'static>(
     sink: &mut dyn Sink,
-    stop: Stop,
-    work: impl FnOnce(&mut Relay) -> Result<T, EngineError> + Send + 'static,
-) -> Result<(T, Found), EngineError> {
+    stop: StopFlag,
+    work: impl FnOnce(&mut FindingSink) -> Result<T, EngineError> + Send + 'static,
+) -> Result<(T, FindingCounts), EngineError> {
     let (sender, mut finds) = channel(AHEAD);
-    let mut relay = Relay { sink: sender, stop, mender: Mender::default(), progress: 0 };
+    let mut relay = FindingSink { sink: sender, stop, mender: SegmentSanitizer::default(), progress: 0 };
     let task = spawn_blocking(move || {
         let done = work(&mut relay)?;
-        let Mender { segments, words, speech, end, .. } = relay.mender;
-        Ok((done, Found { segments, words, speech, end }))
+        let SegmentSanitizer { segments, words, speech, end, .. } = relay.mender;
+        Ok((done, FindingCounts { segments, words, speech, end }))
     });
     // When the sink fails the receiver is dropped, and the work with it at its next find.
     while let Some(find) = finds.recv().await {
         match find {
-            Find::Segment(segment) => sink.segment(&segment)?,
-            Find::Progress(thousandths) => sink.progress(thousandths),
+            Finding::Segment(segment) => sink.segment(&segment)?,
+            Finding::Progress(thousandths) => sink.progress(thousandths),
         }
     }
     // A panic on a hostile file says the same as a refusal.
@@ -87,6 +87,6 @@ pub(crate) async fn relay<T: Send + 'static>(
 }
 
 /// Waits until it is time to stop. Nobody who could tell any more says the same.
-pub(crate) async fn stopped(stop: &mut Stop) {
+pub(crate) async fn stopped(stop: &mut StopFlag) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -16,7 +16,7 @@ const BLOCKS: u32 = 100;
 pub struct Resampler {
     rate: u32,
     channels: usize,
-    change: Option<Box<Change>>,
+    change: Option<Box<RateChange>>,
     mixed: Vec<f32>,
     out: Vec<f32>,
     taken: u64,
@@ -24,7 +24,7 @@ pub struct Resampler {
 }
 
 /// The change of the rate, block by block.
-struct Change {
+struct RateChange {
     fft: Fft<f32>,
     block: Vec<f32>,
     /// Samples at the start that only fill the filter.
@@ -38,7 +38,7 @@ impl Resampler {
         if !RATES.contains(&rate) || !(1..=MOST_CHANNELS).contains(&channels) {
             return None;
         }
-        let change = if rate == SPEECH_RATE { None } else { Some(Box::new(Change::new(rate)?)) };
+        let change = if rate == SPEECH_RATE { None } else { Some(Box::new(RateChange::new(rate)?)) };
         Some(Self { rate, channels, change, mixed: Vec::new(), out: Vec::new(), taken: 0, given: 0 })
     }
 
@@ -91,7 +91,7 @@ impl Resampler {
     }
 }
 
-impl Change {
+impl RateChange {
     fn reset(&mut self) {
         self.fft.reset();
         self.block.clear();

@@ -44,14 +44,14 @@ pub struct SpeechFinder {
     heard: u64,
     /// Samples heard.
     samples: u64,
-    state: State,
+    state: SpeechState,
     /// The frame at which the last speech ended, padding included: the next does not begin before it.
     ended: u64,
 }
 
 /// Frames are counted from 0; `last` is the last that was voiced.
 #[derive(Clone, Copy)]
-enum State {
+enum SpeechState {
     Silence,
     Perhaps { first: u64, last: u64, voiced: u64 },
     Speech { last: u64 },
@@ -65,7 +65,7 @@ impl SpeechFinder {
             frame: Vec::with_capacity(FRAME),
             heard: 0,
             samples: 0,
-            state: State::Silence,
+            state: SpeechState::Silence,
             ended: 0,
         }
     }
@@ -91,16 +91,16 @@ impl SpeechFinder {
     /// The audio ends here: ends the speech that is on, if there is any. Audio that is pushed afterwards goes on in time.
     pub fn finish(&mut self) -> Option<SpeechEvent> {
         let speech = match self.state {
-            State::Speech { last } => Some(self.end(last)),
-            State::Silence | State::Perhaps { .. } => None,
+            SpeechState::Speech { last } => Some(self.end(last)),
+            SpeechState::Silence | SpeechState::Perhaps { .. } => None,
         };
-        self.state = State::Silence;
+        self.state = SpeechState::Silence;
         speech
     }
 
     /// Whether somebody speaks, as far as is known.
     pub fn is_speech(&self) -> bool {
-        matches!(self.state, State::Speech { .. })
+        matches!(self.state, SpeechState::Speech { .. })
     }
 
     /// Seconds of audio that were heard.
@@ -114,32 +114,32 @@ impl SpeechFinder {
         let now = self.heard;
         self.heard += 1;
         match self.state {
-            State::Silence if score >= VOICED => {
-                self.state = State::Perhaps { first: now, last: now, voiced: 1 };
+            SpeechState::Silence if score >= VOICED => {
+                self.state = SpeechState::Perhaps { first: now, last: now, voiced: 1 };
                 None
             }
-            State::Perhaps { first, voiced, .. } if score >= VOICED => {
+            SpeechState::Perhaps { first, voiced, .. } if score >= VOICED => {
                 let voiced = voiced + 1;
                 if voiced < LEAST_SPEECH {
-                    self.state = State::Perhaps { first, last: now, voiced };
+                    self.state = SpeechState::Perhaps { first, last: now, voiced };
                     return None;
                 }
-                self.state = State::Speech { last: now };
+                self.state = SpeechState::Speech { last: now };
                 Some(SpeechEvent::Start { at: seconds(first.saturating_sub(PADDING).max(self.ended)) })
             }
-            State::Perhaps { last, .. } if now - last >= LEAST_GAP => {
-                self.state = State::Silence;
+            SpeechState::Perhaps { last, .. } if now - last >= LEAST_GAP => {
+                self.state = SpeechState::Silence;
                 None
             }
-            State::Speech { .. } if score >= STILL_VOICED => {
-                self.state = State::Speech { last: now };
+            SpeechState::Speech { .. } if score >= STILL_VOICED => {
+                self.state = SpeechState::Speech { last: now };
                 None
             }
-            State::Speech { last } if now - last >= HANGOVER => {
-                self.state = State::Silence;
+            SpeechState::Speech { last } if now - last >= HANGOVER => {
+                self.state = SpeechState::Silence;
                 Some(self.end(last))
             }
-            State::Silence | State::Perhaps { .. } | State::Speech { .. } => None,
+            SpeechState::Silence | SpeechState::Perhaps { .. } | SpeechState::Speech { .. } => None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::{fmt::Write, io, num::NonZeroUsize};
 
 /// How a transcript is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum SubtitleFormat {
     /// SubRip.
     Srt,
     /// WebVTT (W3C).
@@ -24,7 +24,7 @@ pub struct Layout {
     pub lines: NonZeroUsize,
 }
 
-impl Format {
+impl SubtitleFormat {
     /// What suits it: 42 characters in two lines, as is usual on television; a plain text has lines of 80.
     pub fn layout(self) -> Layout {
         let of = |line, lines| Layout {
@@ -43,20 +43,20 @@ impl Format {
 ///
 /// The subtitle crate is not used for this but in the tests, to read it back: its hours end at 255, and it escapes
 /// nothing.
-pub fn render<S>(format: Format, layout: Layout, segments: S) -> impl Iterator<Item = io::Result<Bytes>> + use<S>
+pub fn render<S>(format: SubtitleFormat, layout: Layout, segments: S) -> impl Iterator<Item = io::Result<Bytes>> + use<S>
 where
     S: Iterator<Item = io::Result<Segment>>,
 {
-    let mut writer = Writer { format, layout, number: 0, column: 0 };
-    let begin = if format == Format::Vtt { "WEBVTT\n" } else { "" };
-    let end = if format == Format::Txt { "\n" } else { "" };
+    let mut writer = SubtitleWriter { format, layout, number: 0, column: 0 };
+    let begin = if format == SubtitleFormat::Vtt { "WEBVTT\n" } else { "" };
+    let end = if format == SubtitleFormat::Txt { "\n" } else { "" };
     let said = |text: &'static str| std::iter::once(Ok(Bytes::from_static(text.as_bytes())));
     let pieces = segments.map(move |segment| segment.map(|segment| writer.write(&segment)));
     said(begin).chain(pieces).chain(said(end)).filter(|piece| !piece.as_ref().is_ok_and(Bytes::is_empty))
 }
 
-struct Writer {
-    format: Format,
+struct SubtitleWriter {
+    format: SubtitleFormat,
     layout: Layout,
     /// Subtitles so far.
     number: u64,
@@ -64,12 +64,12 @@ struct Writer {
     column: usize,
 }
 
-impl Writer {
+impl SubtitleWriter {
     fn write(&mut self, segment: &Segment) -> Bytes {
         let mut text = String::new();
         match self.format {
-            Format::Txt => self.flow(&segment.text, &mut text),
-            Format::Srt | Format::Vtt => self.subtitles(segment, &mut text),
+            SubtitleFormat::Txt => self.flow(&segment.text, &mut text),
+            SubtitleFormat::Srt | SubtitleFormat::Vtt => self.subtitles(segment, &mut text),
         }
         Bytes::from(text)
     }
@@ -106,8 +106,8 @@ impl Writer {
     fn subtitle(&self, from: u64, until: u64, lines: &[String], out: &mut String) {
         // Writing to a string does not fail.
         let _ = match self.format {
-            Format::Vtt => write!(out, "\n{} --> {}\n", time(from, '.'), time(until, '.')),
-            Format::Srt | Format::Txt => {
+            SubtitleFormat::Vtt => write!(out, "\n{} --> {}\n", time(from, '.'), time(until, '.')),
+            SubtitleFormat::Srt | SubtitleFormat::Txt => {
                 let gap = if self.number > 1 { "\n" } else { "" };
                 write!(out, "{gap}{}\n{} --> {}\n", self.number, time(from, ','), time(until, ','))
             }
@@ -115,8 +115,8 @@ impl Writer {
         for line in lines {
             // WebVTT has escapes. SubRip has none, and an arrow in its text might be taken for a time.
             let line = match self.format {
-                Format::Vtt => line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
-                Format::Srt | Format::Txt => line.replace("-->", "→"),
+                SubtitleFormat::Vtt => line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+                SubtitleFormat::Srt | SubtitleFormat::Txt => line.replace("-->", "→"),
             };
             out.push_str(&line);
             out.push('\n');

@@ -1,8 +1,8 @@
 //! The built-in engine: where somebody speaks, and nothing of what they say.
 
 use crate::{
-    Decoders, Engine, EngineError, EngineOption, Sink, Stop, Summary, Work, mend::Mender, relay::stopped,
-    sandbox::Message,
+    Decoders, Engine, EngineError, EngineOption, Sink, StopFlag, Summary, TranscriptionTask, mend::SegmentSanitizer, relay::stopped,
+    sandbox::DecoderMessage,
 };
 use async_trait::async_trait;
 use std::{io, sync::Arc};
@@ -40,11 +40,11 @@ impl Engine for Vad {
         Vec::new()
     }
 
-    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, mut stop: Stop) -> Result<Summary, EngineError> {
+    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
         let audio = File::open(&work.audio).await?.into_std().await;
         let mut decoder = self.0.listen(audio, work.most.seconds)?;
         // What a process says that reads hostile files is another program's word.
-        let mut mender = Mender::default();
+        let mut mender = SegmentSanitizer::default();
         let duration = loop {
             let message = tokio::select! {
                 biased;
@@ -52,18 +52,18 @@ impl Engine for Vad {
                 message = decoder.next() => message?,
             };
             match message {
-                Message::Segment(segment) => {
+                DecoderMessage::Segment(segment) => {
                     mender.mend(segment).iter().try_for_each(|segment| sink.segment(segment))?;
                 }
-                Message::Progress(thousandths) => sink.progress(thousandths.min(1_000)),
-                Message::Heard(seconds) => break seconds,
-                Message::Unfit(unfit, why) => return Err(EngineError::Rejected(unfit.text(), why)),
-                Message::Unable(why) => return Err(io::Error::other(why).into()),
-                Message::TooLong => {
+                DecoderMessage::Progress(thousandths) => sink.progress(thousandths.min(1_000)),
+                DecoderMessage::Heard(seconds) => break seconds,
+                DecoderMessage::Unfit(unfit, why) => return Err(EngineError::Rejected(unfit.text(), why)),
+                DecoderMessage::Unable(why) => return Err(io::Error::other(why).into()),
+                DecoderMessage::TooLong => {
                     let why = format!("more than {} s", work.most.seconds);
                     return Err(EngineError::Rejected(work.most.exceeded, why));
                 }
-                Message::Found(_) | Message::Counted(_) => {
+                DecoderMessage::Found(_) | DecoderMessage::Counted(_) => {
                     return Err(EngineError::Died(crate::sandbox::DIED, "it probes".to_owned()));
                 }
             }

@@ -13,14 +13,14 @@ const CLOSED: i64 = i64::MIN;
 /// Opens when a call fails and nothing was heard of the counter since that call was sent: a counter that answers others
 /// meanwhile is slow, not away. While it is open, one call at a time tries whether the counter answers again. Times are
 /// of the monotonic clock.
-pub(crate) struct Breaker {
+pub(crate) struct CounterBreaker {
     /// Until when the counter is left alone, in microseconds.
     until: AtomicI64,
     /// When an answer came last.
     heard: AtomicI64,
 }
 
-impl Breaker {
+impl CounterBreaker {
     /// Closed.
     pub(crate) const fn new() -> Self {
         Self { until: AtomicI64::new(CLOSED), heard: AtomicI64::new(i64::MIN) }
@@ -32,7 +32,7 @@ impl Breaker {
     }
 
     /// Whether the counter is left alone now.
-    pub(crate) fn rests(&self, now: Duration) -> bool {
+    pub(crate) fn record_failures_open(&self, now: Duration) -> bool {
         self.until.load(Ordering::Relaxed) > micros(now)
     }
 
@@ -73,12 +73,12 @@ mod tests {
 
     #[test]
     fn a_failure_without_an_answer_opens_it_and_one_at_a_time_tries_again() {
-        let breaker = Breaker::new();
+        let breaker = CounterBreaker::new();
         assert!(breaker.lets_ask(AT) && breaker.failed(AT, LATER) && breaker.is_open());
-        assert!(breaker.rests(LATER) && !breaker.lets_ask(LATER));
+        assert!(breaker.record_failures_open(LATER) && !breaker.lets_ask(LATER));
         let next = LATER + REST;
-        assert!(!breaker.rests(next) && breaker.lets_ask(next));
-        assert!(breaker.rests(next) && !breaker.lets_ask(next), "somebody else tries");
+        assert!(!breaker.record_failures_open(next) && breaker.lets_ask(next));
+        assert!(breaker.record_failures_open(next) && !breaker.lets_ask(next), "somebody else tries");
         assert!(!breaker.failed(next, next), "it was open");
         breaker.answered(next + REST);
         assert!(!breaker.is_open() && breaker.lets_ask(next + REST));
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_answers_others_meanwhile_is_only_slow() {
-        let breaker = Breaker::new();
+        let breaker = CounterBreaker::new();
         breaker.answered(AT);
         assert!(!breaker.failed(AT.saturating_sub(REST), LATER) && !breaker.is_open());
         assert!(breaker.failed(AT, LATER), "nothing was heard since it was sent");

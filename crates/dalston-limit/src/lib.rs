@@ -54,26 +54,26 @@
     )
 )]
 
-mod alone;
+mod local_ledger;
 mod breaker;
 mod header_buf;
-mod lease;
-mod leases;
+mod token_lease;
+mod lease_table;
 mod limiter;
 mod local;
-mod nodes;
-mod purse;
+mod distributed;
+mod leased_tokens;
 mod shards;
 mod shared;
 #[cfg(test)]
 mod simulation;
-mod standing;
-mod verdict;
+mod known_place;
+mod decision;
 mod window;
 
 pub use header_buf::HeaderBuf;
 pub use limiter::Limiter;
 pub use local::LocalLimiter;
-pub use shared::{Mode, Outage, Rates, Shared, Uncounted};
-pub use verdict::Verdict;
+pub use shared::{LimiterMode, OutagePolicy, CounterTiming, SharedCounter, CounterUnavailable};
+pub use decision::RateLimitDecision;
 pub use window::Window;

@@ -1,6 +1,6 @@
 //! The limiter: in the process, or over all nodes by the store's counter, with a bounded fall-back.
 
-use crate::{LocalLimiter, Mode, Shared, Uncounted, Verdict, nodes::Nodes};
+use crate::{LocalLimiter, LimiterMode, SharedCounter, CounterUnavailable, RateLimitDecision, distributed::DistributedLimiter};
 use dalston_model::{KeyId, RateLimit, SharedClock};
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::{
@@ -21,33 +21,33 @@ pub struct Limiter {
 #[derive(Clone)]
 enum Counts {
     Here(Arc<LocalLimiter>),
-    Among(Arc<Nodes>),
+    Among(Arc<DistributedLimiter>),
 }
 
 impl Limiter {
     /// For one node when `shared` is `None`. `clock` is the node's; the shared counter goes by the store's.
-    pub fn new(clock: SharedClock, shared: Option<Shared>) -> Self {
+    pub fn new(clock: SharedClock, shared: Option<SharedCounter>) -> Self {
         let counts = match shared {
             None => Counts::Here(Arc::new(LocalLimiter::new())),
-            Some(shared) => Counts::Among(Arc::new(Nodes::new(clock.clone(), shared))),
+            Some(shared) => Counts::Among(Arc::new(DistributedLimiter::new(clock.clone(), shared))),
         };
         Self { clock, counts }
     }
 
     /// Takes one unit of the key's minute at `now`, by this node's monotonic clock, if that can be decided without asking
     /// the store. `None` counts nothing: [`take`](Self::take) decides.
-    pub fn try_take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Option<Verdict> {
+    pub fn try_take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Option<RateLimitDecision> {
         match &self.counts {
-            Counts::Here(local) => Some(Verdict::new(local.take(key, limit, now), limit)),
+            Counts::Here(local) => Some(RateLimitDecision::new(local.take(key, limit, now), limit)),
             Counts::Among(nodes) => nodes.try_take(key, limit, now),
         }
     }
 
     /// Takes one unit of the key's minute, if there is one. While the shared counter does not answer, this node's share
     /// decides, or nothing does.
-    pub async fn take(&self, key: KeyId, limit: RateLimit) -> Result<Verdict, Uncounted> {
+    pub async fn take(&self, key: KeyId, limit: RateLimit) -> Result<RateLimitDecision, CounterUnavailable> {
         match &self.counts {
-            Counts::Here(local) => Ok(Verdict::new(local.take(key, limit, self.clock.monotonic()), limit)),
+            Counts::Here(local) => Ok(RateLimitDecision::new(local.take(key, limit, self.clock.monotonic()), limit)),
             Counts::Among(nodes) => nodes.take(key, limit).await,
         }
     }
@@ -63,12 +63,12 @@ impl Limiter {
             tokio::select! {
                 biased;
                 _ = ending.changed() => break,
-                () = nodes.short() => {}
+                () = nodes.needs_refill() => {}
                 _ = ticks.tick() => {}
             }
-            nodes.tend().await;
+            nodes.refill().await;
         }
-        nodes.give_back().await;
+        nodes.release().await;
     }
 
     /// Registers this node, as [`run`](Self::run) does.
@@ -82,24 +82,24 @@ impl Limiter {
 
     /// One round of [`run`](Self::run).
     #[cfg(test)]
-    pub(crate) async fn tend(&self) {
+    pub(crate) async fn refill(&self) {
         if let Counts::Among(nodes) = &self.counts {
-            nodes.tend().await;
+            nodes.refill().await;
         }
     }
 
     /// The end of [`run`](Self::run).
     #[cfg(test)]
-    pub(crate) async fn give_back(&self) {
+    pub(crate) async fn release(&self) {
         if let Counts::Among(nodes) = &self.counts {
-            nodes.give_back().await;
+            nodes.release().await;
         }
     }
 
     /// How it decides at the moment.
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> LimiterMode {
         match &self.counts {
-            Counts::Here(_) => Mode::Local,
+            Counts::Here(_) => LimiterMode::Local,
             Counts::Among(nodes) => nodes.mode(),
         }
     }

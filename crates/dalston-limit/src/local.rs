@@ -2,16 +2,16 @@
 
 use crate::{
     Window,
-    shards::{Kept, Shards},
+    shards::{ShardEntry, Shards},
 };
 use dalston_model::{KeyId, RateLimit};
-use dalston_store::Taken;
+use dalston_store::Acquired;
 use std::time::Duration;
 
 /// Windows of the keys that were used in the last minutes.
 pub struct LocalLimiter(Shards<Window>);
 
-impl Kept for Window {
+impl ShardEntry for Window {
     fn is_idle(&self, now: Duration) -> bool {
         Self::is_idle(self, now)
     }
@@ -24,7 +24,7 @@ impl LocalLimiter {
     }
 
     /// Takes one unit for the key at `now` when fewer than `limit` count.
-    pub fn take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Taken {
+    pub fn take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Acquired {
         self.0.with(key, now, |window| window.take(now, limit))
     }
 

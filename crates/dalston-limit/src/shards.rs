@@ -19,7 +19,7 @@ const SHARD_BITS: u32 = 48;
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// What is kept of a key.
-pub(crate) trait Kept: Default {
+pub(crate) trait ShardEntry: Default {
     /// Whether nothing is lost when it is forgotten at `now`, by the monotonic clock.
     fn is_idle(&self, now: Duration) -> bool;
 }
@@ -31,20 +31,20 @@ pub(crate) struct Shards<T>(Vec<Shard<T>>);
 /// Two processors that work on neighbours share no line of their caches, nor the pair that is fetched together.
 #[repr(align(128))]
 #[derive(Default)]
-struct Shard<T>(Mutex<Keys<T>>);
+struct Shard<T>(Mutex<ShardKeys<T>>);
 
 #[derive(Default)]
-struct Keys<T> {
+struct ShardKeys<T> {
     values: HashMap<KeyId, T, BuildHasherDefault<IdHasher>>,
     sweep_at: usize,
 }
 
-impl<T: Kept> Shards<T> {
+impl<T: ShardEntry> Shards<T> {
     /// Without any key.
     pub(crate) fn new() -> Self {
         Self(
             (0..SHARDS)
-                .map(|_| Shard(Mutex::new(Keys { values: HashMap::default(), sweep_at: SWEEP_FLOOR })))
+                .map(|_| Shard(Mutex::new(ShardKeys { values: HashMap::default(), sweep_at: SWEEP_FLOOR })))
                 .collect(),
         )
     }
@@ -77,7 +77,7 @@ impl<T: Kept> Shards<T> {
         hash.checked_rem(self.0.len()).unwrap_or_default()
     }
 
-    fn lock(&self, key: KeyId) -> MutexGuard<'_, Keys<T>> {
+    fn lock(&self, key: KeyId) -> MutexGuard<'_, ShardKeys<T>> {
         self.0[self.part(key)].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,7 +88,7 @@ impl<T: Kept> Shards<T> {
     }
 }
 
-impl<T: Kept> Keys<T> {
+impl<T: ShardEntry> ShardKeys<T> {
     fn make_room(&mut self, now: Duration) {
         if self.values.len() >= self.sweep_at {
             self.values.retain(|_, value| !value.is_idle(now));

@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use thiserror::Error;
 
 /// The counter that the nodes share.
-pub struct Shared {
+pub struct SharedCounter {
     /// The store that counts.
     pub store: Arc<dyn LimitStore>,
     /// This run of this node.
@@ -15,21 +15,21 @@ pub struct Shared {
     /// and the share of each.
     pub nodes: Option<NonZeroU32>,
     /// How often it is asked.
-    pub rates: Rates,
+    pub rates: CounterTiming,
     /// What a node does when it has nothing in hand and the counter does not answer.
-    pub outage: Outage,
+    pub outage: OutagePolicy,
 }
 
 /// What a node does when it has nothing in hand and the counter does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outage {
+pub enum OutagePolicy {
     /// It admits its share, and reports what it admitted when the counter answers again.
     Share,
     /// It admits nothing.
     Strict,
 }
 
-impl Outage {
+impl OutagePolicy {
     /// The name in settings.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,10 +42,10 @@ impl Outage {
 /// Whether there is room cannot be told: the counter does not answer, and this node has no share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the shared counter of limits does not answer")]
-pub struct Uncounted;
+pub struct CounterUnavailable;
 
 /// How often the shared counter is asked.
-pub enum Rates {
+pub enum CounterTiming {
     /// For each request.
     Shared,
     /// For slices, ahead of need, whose ids are made by this chance.
@@ -54,7 +54,7 @@ pub enum Rates {
 
 /// How the limiter decides at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum LimiterMode {
     /// In the process: there is one node.
     Local,
     /// By the counter that the nodes share.
@@ -66,7 +66,7 @@ pub enum Mode {
     Degraded,
 }
 
-impl Mode {
+impl LimiterMode {
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

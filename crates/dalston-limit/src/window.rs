@@ -1,7 +1,7 @@
 //! The arithmetic of one key's window: pure, and the same in Postgres and Redis (see `dalston_store::LimitStore`).
 
 use dalston_model::RateLimit;
-use dalston_store::Taken;
+use dalston_store::Acquired;
 use std::time::Duration;
 
 /// Whole seconds that count beside the current one.
@@ -28,7 +28,7 @@ impl Default for Window {
 
 impl Window {
     /// Takes one unit at `now` when fewer than `limit` count.
-    pub fn take(&mut self, now: Duration, limit: RateLimit) -> Taken {
+    pub fn take(&mut self, now: Duration, limit: RateLimit) -> Acquired {
         self.move_to(second(now));
         let admitted = self.total < limit.get();
         if admitted {
@@ -36,7 +36,7 @@ impl Window {
         }
         // For an admitted request the oldest one must go; for a refused one, as many as make room under the limit.
         let keep = if admitted { self.total.saturating_sub(1) } else { limit.get().saturating_sub(1) };
-        Taken { admitted, used: self.total, frees_in: self.frees_in(now, keep) }
+        Acquired { admitted, used: self.total, frees_in: self.retry_after(now, keep) }
     }
 
     /// Counts requests that were admitted by other means.
@@ -81,7 +81,7 @@ impl Window {
     }
 
     /// How long after `now` at most `keep` requests count.
-    fn frees_in(&self, now: Duration, keep: u32) -> Duration {
+    fn retry_after(&self, now: Duration, keep: u32) -> Duration {
         let mut left = self.total;
         for second in self.oldest..=self.newest {
             left = left.saturating_sub(self.counts[slot(second)]);

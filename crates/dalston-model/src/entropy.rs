@@ -34,19 +34,19 @@ impl Entropy for OsEntropy {
 
 /// A generator of one's own, which asks another source once, for its seed: for names that are made by the thousand.
 /// A secret comes from the source itself.
-pub struct Stretched {
+pub struct ExpandedEntropy {
     source: SharedEntropy,
     generator: Mutex<Option<StdRng>>,
 }
 
-impl Stretched {
+impl ExpandedEntropy {
     /// Seeded from this source, when first asked.
     pub const fn new(source: SharedEntropy) -> Self {
         Self { source, generator: Mutex::new(None) }
     }
 }
 
-impl Entropy for Stretched {
+impl Entropy for ExpandedEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         let mut generator = self.generator.lock().unwrap_or_else(PoisonError::into_inner);
         if generator.is_none() {
@@ -61,13 +61,13 @@ impl Entropy for Stretched {
 
 /// A generator that threads share without a lock: SHA-256 of a seed, for which it asks another source once, and of a
 /// counter. For names, as [`Stretched`] is.
-pub struct Counted {
+pub struct CounterModeEntropy {
     source: SharedEntropy,
     seed: OnceLock<[u8; Self::BLOCK]>,
     count: AtomicU64,
 }
 
-impl Counted {
+impl CounterModeEntropy {
     /// Bytes of a digest, and of the seed.
     const BLOCK: usize = 32;
 
@@ -86,7 +86,7 @@ impl Counted {
     }
 }
 
-impl Entropy for Counted {
+impl Entropy for CounterModeEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         let seed = self.seed()?;
         for part in bytes.chunks_mut(Self::BLOCK) {
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_stretched_source_is_asked_once() {
         let (source, twin) = (Arc::new(SeededEntropy::new(1)), SeededEntropy::new(1));
-        let stretched = Stretched::new(source.clone());
+        let stretched = ExpandedEntropy::new(source.clone());
         let mut given = [[0; 16]; 3];
         for bytes in &mut given {
             stretched.fill(bytes).unwrap();
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn threads_that_share_a_counted_source_get_no_block_twice() {
-        let counted = Counted::new(Arc::new(SeededEntropy::new(1)));
+        let counted = CounterModeEntropy::new(Arc::new(SeededEntropy::new(1)));
         let blocks = |_| -> Vec<[u8; 40]> {
             let block = |_| {
                 let mut block = [0; 40];
@@ -164,6 +164,6 @@ mod tests {
                 Err(EntropyError)
             }
         }
-        assert_eq!(Counted::new(Arc::new(Nothing)).fill(&mut [0; 8]), Err(EntropyError));
+        assert_eq!(CounterModeEntropy::new(Arc::new(Nothing)).fill(&mut [0; 8]), Err(EntropyError));
     }
 }

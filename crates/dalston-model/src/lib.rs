@@ -27,7 +27,7 @@ pub use audit::{Action, AuditEntry, AuditHash, AuditRecord, KeyAction, Target};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
 pub use code::ErrorCode;
 pub use digest::KeyDigest;
-pub use entropy::{Counted, Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, Stretched};
+pub use entropy::{CounterModeEntropy, Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, ExpandedEntropy};
 pub use id::{IdError, KeyId, LeaseId, NodeId, RequestId};
 pub use key::{Key, KeyPatch, KeyState};
 pub use key_scopes::{KeyScopes, ScopeError};
@@ -40,6 +40,6 @@ pub use scope::Scope;
 pub use scope_set::ScopeSet;
 pub use tenant::{Tenant, TenantId};
 pub use text::{Description, FileName, Metadata, Name, TextError, is_invisible};
-pub use usage::{Day, Refused, Usage, UsageDelta, UsageStep};
+pub use usage::{Day, RefusedRequests, Usage, UsageDelta, UsageStep};
 #[doc(hidden)]
 pub use {id::uuid_at, uuid::Uuid};

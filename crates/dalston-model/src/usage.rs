@@ -40,7 +40,7 @@ impl fmt::Display for Day {
 
 /// Requests of a key that were refused, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Refused {
+pub struct RefusedRequests {
     /// No room in the minute.
     pub rate_limited: u64,
     /// Not the right scope.
@@ -57,7 +57,7 @@ pub struct Usage {
     /// From where.
     pub last_used_from: Option<IpAddr>,
     /// Requests refused since it was made.
-    pub refused: Refused,
+    pub refused: RefusedRequests,
     /// Requests admitted per day, newest first.
     pub days: Vec<(Day, u64)>,
 }
@@ -72,7 +72,7 @@ pub struct UsageDelta {
     /// Requests admitted.
     pub admitted: u64,
     /// Requests refused.
-    pub refused: Refused,
+    pub refused: RefusedRequests,
     /// The last admission, and from where. The store keeps the latest.
     pub last_used: Option<(Timestamp, Option<IpAddr>)>,
 }

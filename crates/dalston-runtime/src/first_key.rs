@@ -7,7 +7,7 @@ use crate::{Settings, admin_box};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, PlainKey};
 use dalston_service::Services;
-use dalston_store::{Found, Mark};
+use dalston_store::{FoundKey, Checkpoint};
 use dalston_work::SharedWorkStorage;
 use std::{
     fs::{self, File, OpenOptions},
@@ -46,7 +46,7 @@ impl FirstKey<'_> {
         let folder = settings.data_dir.as_path();
         let lock = Lock::of(folder).await;
         // A store that ever changed is not empty: the common start asks nothing more.
-        if self.store.mark().await? == Mark::START {
+        if self.store.checkpoint().await? == Checkpoint::START {
             self.insert(folder, terminal).await?;
         } else {
             // Another node may have made the key since this one began.
@@ -98,7 +98,7 @@ impl FirstKey<'_> {
                 None => None,
             };
             match found {
-                Some(Found { key, .. }) if key.revoked_at.is_none() => {
+                Some(FoundKey { key, .. }) if key.revoked_at.is_none() => {
                     let file = keep(folder, &file)?;
                     tracing::info!(key = %key.id, file = %file.display(), "the first admin key was made by an earlier start: read it from this file, then delete it");
                 }

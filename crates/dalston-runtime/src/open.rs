@@ -7,7 +7,7 @@ use dalston_store::LimitStore;
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{ConnectError, RedisOptions, RedisStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
-use dalston_work::{MemoryStore, SharedWorkStorage};
+use dalston_work::{MemoryWorkStore, SharedWorkStorage};
 use std::{sync::Arc, time::Duration};
 
 /// A store call that takes longer is an outage.
@@ -27,7 +27,7 @@ pub struct OpenedStores {
 /// servers go by their own.
 pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> Result<OpenedStores> {
     match url {
-        StoreUrl::Memory => Ok(OpenedStores { store: Arc::new(MemoryStore::new(clock.clone())), limits: None }),
+        StoreUrl::Memory => Ok(OpenedStores { store: Arc::new(MemoryWorkStore::new(clock.clone())), limits: None }),
         StoreUrl::Sqlite(path) => {
             let options = SqliteOptions { path: path.clone(), deadline: DEADLINE };
             let store = SqliteStore::open_with_work(&options, clock.clone()).await;

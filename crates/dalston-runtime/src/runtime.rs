@@ -7,14 +7,14 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use dalston_auth::{Auth, ChangeFeed, Gate, UsageWriter};
-use dalston_chat::{Bot, BotParts, Dialogue, Model, Telegram, TelegramParts, Timing};
+use dalston_chat::{Bot, BotParts, Dialogue, LanguageModel, Telegram, TelegramParts, Timing};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
-use dalston_limit::{Limiter, Rates, Shared};
+use dalston_limit::{Limiter, CounterTiming, SharedCounter};
 use dalston_model::{NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{Messenger, RouterParts, Services, ServicesParts, Voice, Writer};
+use dalston_service::{Notifier, RouterParts, Services, ServicesParts, Notifications, MessageComposer};
 use dalston_store::FeedStore;
-use dalston_stream::{OwnWorker, Vad};
+use dalston_stream::{BuiltinWorker, VadWorker};
 use dalston_webhook::Networks;
 use dalston_work::SharedWorkStorage;
 use std::{sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ pub struct Overrides {
     /// The node's chance.
     pub entropy: SharedEntropy,
     /// The built-in worker of streams.
-    pub worker: Arc<dyn OwnWorker>,
+    pub worker: Arc<dyn BuiltinWorker>,
     /// The record of changes, if it is not heard from the store itself.
     pub feed: Option<Arc<dyn FeedStore>>,
     /// The program that decodes audio, in a process for each file. Without one no upload is taken.
@@ -45,7 +45,7 @@ impl Default for Overrides {
         Self {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
-            worker: Arc::new(Vad),
+            worker: Arc::new(VadWorker),
             feed: None,
             decoder: None,
             engine: None,
@@ -96,10 +96,10 @@ impl Runtime {
     pub async fn assemble(settings: &mut Settings, overrides: Overrides, opened: OpenedStores) -> Result<Self> {
         let Overrides { clock, entropy, worker, feed, decoder, engine, registry, timing } = overrides;
         let OpenedStores { store, limits } = opened;
-        let rates = if settings.leases { Rates::Leased(entropy.clone()) } else { Rates::Shared };
+        let rates = if settings.leases { CounterTiming::Leased(entropy.clone()) } else { CounterTiming::Shared };
         let (nodes, outage) = (settings.nodes, settings.rate_outage);
         let node = NodeId::new(clock.now(), &*entropy)?;
-        let limiter = Limiter::new(clock.clone(), limits.map(|store| Shared { store, node, nodes, rates, outage }));
+        let limiter = Limiter::new(clock.clone(), limits.map(|store| SharedCounter { store, node, nodes, rates, outage }));
         let auth = Auth::builder(store.clone())
             .limiter(limiter.clone())
             .pepper(settings.pepper.take())
@@ -127,7 +127,7 @@ impl Runtime {
         let administrators = settings.administrators.clone();
         let model = match settings.llm.take() {
             Some(LlmSettings { url, model, key, patience }) => {
-                let model = Model::new(&url, model, key, patience, settings.mask.clone());
+                let model = LanguageModel::new(&url, model, key, patience, settings.mask.clone());
                 Some(Arc::new(model.context("no HTTP client for the language model")?))
             }
             None => None,
@@ -152,9 +152,9 @@ impl Runtime {
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
-            voice: Voice {
-                messenger: telegram.clone().map(|(telegram, _)| telegram as Arc<dyn Messenger>),
-                writer: model.clone().map(|model| model as Arc<dyn Writer>),
+            voice: Notifications {
+                messenger: telegram.clone().map(|(telegram, _)| telegram as Arc<dyn Notifier>),
+                writer: model.clone().map(|model| model as Arc<dyn MessageComposer>),
                 administrators: administrators.clone(),
             },
             feed: feed.clone(),

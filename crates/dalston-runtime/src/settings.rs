@@ -1,8 +1,8 @@
 //! The settings in force: read by the constants of the table, all problems at once.
 
 use crate::{Clients, StoreUrl, Workload, settings_reader::SettingsReader, settings_table as table};
-use dalston_auth::{Administrators, Mask, MasterKeys, Memory, Pepper, SecretText};
-use dalston_limit::Outage;
+use dalston_auth::{Administrators, Mask, MasterKeys, KeyCacheConfig, Pepper, SecretText};
+use dalston_limit::OutagePolicy;
 use dalston_model::KnownScopes;
 use ipnet::IpNet;
 use std::{
@@ -32,11 +32,11 @@ pub struct Settings {
     /// Whether limits that are shared are counted in slices, and not by each request.
     pub leases: bool,
     /// What a node does while a shared counter does not answer.
-    pub rate_outage: Outage,
+    pub rate_outage: OutagePolicy,
     /// Gateways that share the limits; `None`: as many as register.
     pub nodes: Option<NonZeroU32>,
     /// How live keys are kept in memory.
-    pub memory: Memory,
+    pub memory: KeyCacheConfig,
     /// The folder of the audio.
     pub data_dir: PathBuf,
     /// The scopes that keys may have.
@@ -153,7 +153,7 @@ impl Settings {
             leases: reader.read(&table::RATE_IS_LEASED)?,
             rate_outage: reader.read(&table::RATE_OUTAGE)?,
             nodes: reader.given(&table::NODES),
-            memory: Memory {
+            memory: KeyCacheConfig {
                 keys: reader.read(&table::CACHED_KEYS)?,
                 freshness: reader.read(&table::FRESHNESS)?,
                 stale: reader.read(&table::STALE)?,

@@ -13,7 +13,7 @@ use crate::{
     store_url::{UNEXPANDED, is_unexpanded},
 };
 use dalston_auth::{KeyFormat, MasterKeys, Pepper, SecretText};
-use dalston_limit::Outage;
+use dalston_limit::OutagePolicy;
 use dalston_model::KnownScopes;
 use dalston_service::FixedWorker;
 use ipnet::IpNet;
@@ -59,10 +59,10 @@ settings! {
     RATE_IS_LEASED: bool = row(&["DALSTON_RATE_MODE"]).or("leased"),
         "how often a shared counter is asked: leased, for slices ahead of need, or shared, for each request",
         Must("leased or shared", |text| either(text, "leased", "shared"));
-    RATE_OUTAGE: Outage = row(&["DALSTON_RATE_OUTAGE"]).or("share"),
+    RATE_OUTAGE: OutagePolicy = row(&["DALSTON_RATE_OUTAGE"]).or("share"),
         "while a shared counter does not answer: share, a node admits its share of each limit, or strict, it answers 503",
         Must("share or strict", |text| {
-            [Outage::Share, Outage::Strict].into_iter().find(|outage| text.eq_ignore_ascii_case(outage.as_str()))
+            [OutagePolicy::Share, OutagePolicy::Strict].into_iter().find(|outage| text.eq_ignore_ascii_case(outage.as_str()))
         });
     NODES: NonZeroU32 = row(&["DALSTON_NODES"]),
         "gateways that share the limits: the more, the smaller their slices and shares; unset: as many as show themselves",

@@ -2,9 +2,9 @@
 
 use crate::{BucketSettings, EngineSettings, Settings};
 use anyhow::{Context, Result};
-use dalston_engine::{Command, Decoders, Engine, OpenAi, Vad};
+use dalston_engine::{EngineCommand, Decoders, Engine, OpenAi, Vad};
 use dalston_model::SharedClock;
-use dalston_service::{Blobs, Bucket, BucketParts, Terms};
+use dalston_service::{Blobs, Bucket, BucketParts, DispatcherConfig};
 use std::sync::Arc;
 
 /// Where audio and transcripts are.
@@ -22,9 +22,9 @@ pub(crate) async fn blobs(settings: &Settings) -> Result<Blobs> {
 }
 
 /// How much is done at once.
-pub(crate) fn terms(settings: &Settings) -> Terms {
+pub(crate) fn terms(settings: &Settings) -> DispatcherConfig {
     let workload = &settings.workload;
-    Terms {
+    DispatcherConfig {
         per_node: workload.jobs_per_node,
         per_tenant: workload.jobs_per_tenant,
         attempts: workload.attempts,
@@ -45,7 +45,7 @@ pub(crate) fn engine(settings: &Settings, decoders: &Arc<Decoders>, clock: &Shar
             Ok(Arc::new(engine.context("no HTTP client for the engine")?))
         }
         EngineSettings::Command { words, memory, environment } => {
-            Ok(Arc::new(Command::new(words.clone(), *memory, environment.clone())))
+            Ok(Arc::new(EngineCommand::new(words.clone(), *memory, environment.clone())))
         }
     }
 }

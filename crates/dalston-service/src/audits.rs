@@ -1,7 +1,7 @@
 //! The audit log: list, verify.
 
 use crate::{ServiceError, ServiceResult, Shares};
-use dalston_auth::{Need, Permit, rights};
+use dalston_auth::{Requirement, Permit, rights};
 use dalston_model::{Action, Actor, AuditHash, PageLimit, Scope, TenantId, Timestamp};
 use dalston_store::{AuditPage, AuditQuery};
 use dalston_work::SharedWorkStorage;
@@ -31,7 +31,7 @@ pub struct AuditFilter {
 
 /// A record of the chain, by its number and its link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
+pub struct ChainHead {
     /// The number.
     pub seq: u64,
     /// The link.
@@ -40,7 +40,7 @@ pub struct Head {
 
 /// What came of following the chain, of the records that the caller may see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Verified {
+pub struct ChainVerification {
     /// Whether all links are what they should be, whoever's the records are.
     pub is_intact: bool,
     /// Records whose links were checked.
@@ -48,7 +48,7 @@ pub struct Verified {
     /// The first of them.
     pub first: Option<u64>,
     /// The last of them. Who notes it down can ask later whether it is still there.
-    pub head: Option<Head>,
+    pub head: Option<ChainHead>,
     /// The first record whose link is not what it should be.
     pub broken_at: Option<u64>,
 }
@@ -66,7 +66,7 @@ impl Audits {
 
     /// A page of records: of the caller's tenant, for platform callers of all.
     pub async fn list(&self, permit: &Permit<rights::Admin>, filter: &AuditFilter) -> ServiceResult<AuditPage> {
-        let all = permit.caller().may(Need::Scope(Scope::Platform));
+        let all = permit.caller().may(Requirement::Scope(Scope::Platform));
         let AuditFilter { actor, action, since, until, before, limit } = *filter;
         let tenant = (!all).then(|| permit.tenant().clone());
         let query = AuditQuery { tenant, actor, action, since, until, before, limit: limit.get() };
@@ -82,13 +82,13 @@ impl Audits {
     pub async fn verify(
         &self,
         permit: &Permit<rights::Admin>,
-        known: Option<Head>,
+        known: Option<ChainHead>,
         first: u64,
-    ) -> ServiceResult<Verified> {
+    ) -> ServiceResult<ChainVerification> {
         let busy = || ServiceError::Conflict("The audit log is being verified already".into());
         let _place = self.following.take(permit.tenant()).ok_or_else(busy)?;
-        let sees_all = permit.caller().may(Need::Scope(Scope::Platform));
-        let mut verified = Verified::default();
+        let sees_all = permit.caller().may(Requirement::Scope(Scope::Platform));
+        let mut verified = ChainVerification::default();
         let (mut after, mut missing, mut previous) = (0, known, AuditHash::START);
         loop {
             let records = self.store.audit_after(after, BATCH).await?;
@@ -109,7 +109,7 @@ impl Audits {
                 if is_shown {
                     verified.checked += 1;
                     verified.first = verified.first.or(Some(record.seq));
-                    verified.head = Some(Head { seq: record.seq, hash });
+                    verified.head = Some(ChainHead { seq: record.seq, hash });
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! What a use case says when it does not do what it was asked.
 
-use dalston_auth::{AuthError, FieldError, PepperError, Refusal};
+use dalston_auth::{AuthError, FieldError, PepperError, RejectionReason};
 use dalston_model::{EntropyError, ErrorCode, Timestamp};
 use dalston_store::StoreError;
-use dalston_work::{Excess, QuotaKind};
+use dalston_work::{QuotaExceeded, QuotaKind};
 use std::borrow::Cow;
 use thiserror::Error;
 
@@ -12,7 +12,7 @@ use thiserror::Error;
 pub enum ServiceError {
     /// The caller may not.
     #[error("{}", .0.detail())]
-    Refused(Refusal),
+    Refused(RejectionReason),
     /// No such thing in the caller's tenant. Another tenant's thing is the same answer.
     #[error("{0} not found")]
     NotFound(&'static str),
@@ -38,7 +38,7 @@ pub enum ServiceError {
     #[error("{excess}")]
     Excess {
         /// Which.
-        excess: Excess,
+        excess: QuotaExceeded,
         /// Seconds after which there may be room.
         retry_after: u64,
     },
@@ -82,7 +82,7 @@ impl ServiceError {
 
     /// A limit that was reached at the time `now`. A day's audio comes back with the next day; a job or a stream may end at
     /// any time, and a minute is a fair guess.
-    pub fn excess(excess: Excess, now: Timestamp) -> Self {
+    pub fn excess(excess: QuotaExceeded, now: Timestamp) -> Self {
         let of_day = now.as_secs().rem_euclid(86_400).unsigned_abs();
         let retry_after = if excess.limit == QuotaKind::Seconds { 86_400 - of_day } else { 60 };
         Self::Excess { excess, retry_after }
@@ -94,15 +94,15 @@ impl ServiceError {
     }
 }
 
-impl From<Refusal> for ServiceError {
-    fn from(refusal: Refusal) -> Self {
+impl From<RejectionReason> for ServiceError {
+    fn from(refusal: RejectionReason) -> Self {
         Self::Refused(refusal)
     }
 }
 
 /// Where no time is at hand: a close of a stream carries none.
-impl From<Excess> for ServiceError {
-    fn from(excess: Excess) -> Self {
+impl From<QuotaExceeded> for ServiceError {
+    fn from(excess: QuotaExceeded) -> Self {
         Self::Excess { excess, retry_after: 60 }
     }
 }

@@ -1,15 +1,15 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, BucketError, Deliveries, Seat, ServiceError, ServiceResult, Staged, blobs::Blob, board::Board, detached,
+    Blobs, BucketError, DeliveryRunner, WaitSlot, ServiceError, ServiceResult, StagedUpload, blobs::Blob, job_notifier::JobNotifier, detached,
     views,
 };
-use dalston_auth::{AuthError, FieldError, Gate, Permit, Refusal, Repeat, Right, rights};
-use dalston_engine::{Decoders, EngineError, Found, TOO_DENSE, most_seconds};
+use dalston_auth::{AuthError, FieldError, Gate, Permit, RejectionReason, IdempotentRequest, Right, rights};
+use dalston_engine::{Decoders, EngineError, ProbedAudio, TOO_DENSE, most_seconds};
 use dalston_model::{AuditEntry, FileName, Metadata, Page, PageRequest, SharedClock, SharedEntropy};
-use dalston_store::Repeated;
+use dalston_store::AlreadyProcessed;
 use dalston_work::{
-    Audio, CancelJob, DeleteJob, InsertJob, Job, JobId, JobOptions, JobStatus, Lease, SharedWorkStorage, WorkAction,
+    Audio, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobOptions, JobStatus, JobLease, SharedWorkStorage, WorkAction,
     WorkStorage, WorkTarget,
 };
 use serde_json::json;
@@ -57,8 +57,8 @@ pub struct Jobs {
     pub(crate) store: SharedWorkStorage,
     pub(crate) gate: Arc<Gate>,
     pub(crate) blobs: Arc<Blobs>,
-    pub(crate) board: Arc<Board>,
-    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) board: Arc<JobNotifier>,
+    pub(crate) deliveries: Arc<DeliveryRunner>,
     pub(crate) decoders: Arc<Decoders>,
     /// Whether the engine takes only what the decoders decode.
     pub(crate) is_built_in: bool,
@@ -85,7 +85,7 @@ impl Jobs {
     }
 
     /// A file for an upload that is about to arrive. `digest` asks for its SHA-256.
-    pub async fn stage(&self, _permit: &Permit<rights::JobsWrite>, digest: bool) -> ServiceResult<Staged> {
+    pub async fn stage(&self, _permit: &Permit<rights::JobsWrite>, digest: bool) -> ServiceResult<StagedUpload> {
         let id = JobId::new(self.clock.now(), &*self.entropy)?;
         self.blobs.stage(id, digest).await
     }
@@ -96,9 +96,9 @@ impl Jobs {
     pub async fn create(
         &self,
         permit: &Permit<rights::JobsWrite>,
-        mut staged: Staged,
+        mut staged: StagedUpload,
         upload: Upload,
-        repeat: Option<&Repeat>,
+        repeat: Option<&IdempotentRequest>,
     ) -> ServiceResult<Job> {
         self.gate.check_metadata(&upload.metadata)?;
         staged.finish().await?;
@@ -138,7 +138,7 @@ impl Jobs {
                     return Err(error.into());
                 }
             };
-            if inserted == InsertJob::Inserted {
+            if inserted == InsertJobOutcome::Inserted {
                 blobs.keep(staged).await?;
             } else if let Err(error) = blobs.forget(&Blob::Audio(job.id)).await {
                 tracing::warn!(%error, job = %job.id, "audio without a job is left to recovery");
@@ -147,14 +147,14 @@ impl Jobs {
         })
         .await?;
         match inserted {
-            InsertJob::Inserted => {
-                self.board.came();
+            InsertJobOutcome::Inserted => {
+                self.board.job_available();
                 Ok(job)
             }
-            InsertJob::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
-            InsertJob::Excess(excess) => Err(ServiceError::excess(excess, now)),
-            InsertJob::Repeated(Repeated { same_payload: false, .. }) => Err(AuthError::other_payload().into()),
-            InsertJob::Repeated(Repeated { target, .. }) => {
+            InsertJobOutcome::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
+            InsertJobOutcome::Excess(excess) => Err(ServiceError::excess(excess, now)),
+            InsertJobOutcome::Repeated(AlreadyProcessed { same_payload: false, .. }) => Err(AuthError::other_payload().into()),
+            InsertJobOutcome::Repeated(AlreadyProcessed { target, .. }) => {
                 let id = target.parse().map_err(|_| ServiceError::Internal)?;
                 self.get(permit, id).await
             }
@@ -162,13 +162,13 @@ impl Jobs {
     }
 
     /// What the file is, which must be something that the engine may read. A client that goes away takes the probe with it.
-    async fn identify(&self, permit: &Permit<rights::JobsWrite>, staged: &Staged) -> ServiceResult<Audio> {
+    async fn identify(&self, permit: &Permit<rights::JobsWrite>, staged: &StagedUpload) -> ServiceResult<Audio> {
         if staged.size() == 0 {
             return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
         }
         let file = File::open(staged.path().ok_or(ServiceError::Internal)?).await?.into_std().await;
         match self.decoders.probe(permit.tenant().as_str(), file).await {
-            Ok(Some(Found { foreign: Some(codec), .. })) if self.is_built_in => {
+            Ok(Some(ProbedAudio { foreign: Some(codec), .. })) if self.is_built_in => {
                 Err(ServiceError::UnsupportedMedia(foreign(&codec).into()))
             }
             Ok(Some(found)) => Ok(found.audio),
@@ -230,7 +230,7 @@ impl Jobs {
         &self,
         permit: &Permit<R>,
         mut job: Job,
-        seat: Seat,
+        seat: WaitSlot,
         patience: Duration,
     ) -> ServiceResult<Job> {
         let (mut watch, mut over) = (seat.watch(job.id), pin!(sleep(patience)));
@@ -238,7 +238,7 @@ impl Jobs {
         loop {
             match self.again(permit, job.id).await {
                 Ok(seen) => job = seen,
-                Err(ServiceError::Unavailable | ServiceError::Refused(Refusal::Unavailable)) => {}
+                Err(ServiceError::Unavailable | ServiceError::Refused(RejectionReason::Unavailable)) => {}
                 Err(error) => return Err(error),
             }
             if job.status.is_ended() || watch.is_over() {
@@ -258,7 +258,7 @@ impl Jobs {
     }
 
     /// A seat for whoever will wait for a job. `None`: too many of the tenant wait, or too many at all.
-    pub fn seat<R: SeesJobs>(&self, permit: &Permit<R>) -> Option<Seat> {
+    pub fn seat<R: SeesJobs>(&self, permit: &Permit<R>) -> Option<WaitSlot> {
         self.board.seat(permit.tenant())
     }
 
@@ -267,18 +267,18 @@ impl Jobs {
         let now = self.clock.now();
         let entry = permit.entry(now, WorkAction::JOB_CANCELLED, WorkTarget::Job(id).into(), json!({}));
         match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
-            CancelJob::Cancelled => {
+            CancelJobOutcome::Cancelled => {
                 self.board.changed(id);
                 self.deliveries.wake();
                 Ok(Cancelled::Cancelled)
             }
-            CancelJob::Cancelling => {
+            CancelJobOutcome::Cancelling => {
                 self.board.cancel(id);
                 self.board.changed(id);
                 Ok(Cancelled::Cancelling)
             }
-            CancelJob::Ended(_) => Err(ServiceError::Conflict("The job has ended".into())),
-            CancelJob::Unknown => Err(ServiceError::NotFound(NOUN)),
+            CancelJobOutcome::Ended(_) => Err(ServiceError::Conflict("The job has ended".into())),
+            CancelJobOutcome::Unknown => Err(ServiceError::NotFound(NOUN)),
         }
     }
 
@@ -289,9 +289,9 @@ impl Jobs {
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let erased = detached(async move { erase(&*store, &blobs, &job, &entry).await }).await?;
         match erased {
-            DeleteJob::Deleted => Ok(()),
-            DeleteJob::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
-            DeleteJob::Unknown => Err(ServiceError::NotFound(NOUN)),
+            DeleteJobOutcome::Deleted => Ok(()),
+            DeleteJobOutcome::NotEnded => Err(ServiceError::Conflict("The job has not ended".into())),
+            DeleteJobOutcome::Unknown => Err(ServiceError::NotFound(NOUN)),
         }
     }
 
@@ -317,10 +317,10 @@ pub(crate) async fn erase(
     blobs: &Blobs,
     job: &Job,
     entry: &AuditEntry,
-) -> ServiceResult<DeleteJob> {
+) -> ServiceResult<DeleteJobOutcome> {
     let erased = store.delete_job(&job.tenant, job.id, entry).await?;
-    if erased == DeleteJob::Deleted {
-        let lease = views::fence(job).map(|fence| Lease { tenant: job.tenant.clone(), job: job.id, fence });
+    if erased == DeleteJobOutcome::Deleted {
+        let lease = views::fence(job).map(|fence| JobLease { tenant: job.tenant.clone(), job: job.id, fence });
         for blob in [Some(Blob::Audio(job.id)), lease.map(Blob::Transcript)].into_iter().flatten() {
             if let Err(error) = blobs.delete(&blob).await {
                 tracing::warn!(%error, job = %job.id, "what is kept of a deleted job is left to recovery");

@@ -1,9 +1,9 @@
 //! Meters: how much audio a key and a tenant used, and how much they may.
 
 use crate::{ServiceError, ServiceResult};
-use dalston_auth::{Permit, Refusal, Right, rights};
+use dalston_auth::{Permit, RejectionReason, Right, rights};
 use dalston_model::{Day, KeyId, SharedClock, Target, TenantId};
-use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, Subject, WorkAction};
+use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, QuotaOwner, WorkAction};
 use serde_json::json;
 
 /// Audio is shown for so many days.
@@ -42,12 +42,12 @@ impl Meters {
 
     /// The audio of the caller's tenant.
     pub async fn of_tenant(&self, permit: &Permit<rights::Admin>) -> ServiceResult<Meter> {
-        self.read(&Subject::Tenant(permit.tenant().clone())).await
+        self.read(&QuotaOwner::Tenant(permit.tenant().clone())).await
     }
 
     /// The audio of a key of the caller's tenant; an empty meter for one that is not there.
     pub async fn of_key(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<Meter> {
-        self.read(&Subject::Key(permit.tenant().clone(), id)).await
+        self.read(&QuotaOwner::Key(permit.tenant().clone(), id)).await
     }
 
     /// Sets what a key may, that does not go beyond the caller.
@@ -55,9 +55,9 @@ impl Meters {
         let unknown = || ServiceError::NotFound("API key");
         let key = self.store.key(permit.tenant(), id).await?.ok_or_else(unknown)?.key;
         if let Some(beyond) = permit.scopes().first_beyond(&key.scopes) {
-            return Err(Refusal::InsufficientScope(beyond).into());
+            return Err(RejectionReason::InsufficientScope(beyond).into());
         }
-        let subject = Subject::Key(key.tenant, id);
+        let subject = QuotaOwner::Key(key.tenant, id);
         if self.set(permit, &subject, Target::key(id), quota).await? {
             self.read(&subject).await
         } else {
@@ -72,7 +72,7 @@ impl Meters {
         tenant: TenantId,
         quota: &Quota,
     ) -> ServiceResult<Meter> {
-        let subject = Subject::Tenant(tenant.clone());
+        let subject = QuotaOwner::Tenant(tenant.clone());
         if self.set(permit, &subject, Target::tenant(&tenant), quota).await? {
             self.read(&subject).await
         } else {
@@ -83,7 +83,7 @@ impl Meters {
     async fn set<R: Right>(
         &self,
         permit: &Permit<R>,
-        subject: &Subject,
+        subject: &QuotaOwner,
         target: Target,
         quota: &Quota,
     ) -> ServiceResult<bool> {
@@ -92,7 +92,7 @@ impl Meters {
         Ok(self.store.set_quota(subject, quota, &entry).await?)
     }
 
-    async fn read(&self, subject: &Subject) -> ServiceResult<Meter> {
+    async fn read(&self, subject: &QuotaOwner) -> ServiceResult<Meter> {
         let today = Day::of(self.clock.now());
         let quota = self.store.quota(subject).await?;
         let days = self.store.metered(subject, today.back(DAYS_SHOWN - 1)).await?;

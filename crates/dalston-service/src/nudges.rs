@@ -1,7 +1,7 @@
 //! Nudges: messages to the administrators.
 
-use crate::{NudgeResult, Nudged, SentView, ServiceError, ServiceResult, Undelivered, Voice, token};
-use dalston_auth::{AuthError, Mask, Permit, Repeat, rights};
+use crate::{NudgeResult, NudgeOutcome, SentView, ServiceError, ServiceResult, NotDelivered, Notifications, token};
+use dalston_auth::{AuthError, Mask, Permit, IdempotentRequest, rights};
 use dalston_model::{KeyDigest, SharedClock, Target};
 use dalston_work::{SharedWorkStorage, WorkAction};
 use serde::{Deserialize, Serialize};
@@ -13,14 +13,14 @@ const REPEAT: Duration = Duration::from_hours(24);
 
 /// Who words a nudge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wording {
+pub enum NudgeAuthor {
     /// The message is sent as it is.
     Direct,
     /// A language model writes it.
     Llm,
 }
 
-impl Wording {
+impl NudgeAuthor {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -31,18 +31,18 @@ impl Wording {
 
 /// The nudge that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nudge {
+pub struct NudgeRequest {
     /// What to say, or to write about.
     pub message: String,
     /// Who words it.
-    pub wording: Wording,
+    pub wording: NudgeAuthor,
     /// To this administrator; `None`: to all.
     pub user: Option<i64>,
 }
 
 /// A nudge that may be repeated, in the store.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredNudge {
     fingerprint: String,
     /// `null` while it is under way.
     result: Option<NudgeResult>,
@@ -52,12 +52,12 @@ struct Kept {
 pub struct Nudges {
     store: SharedWorkStorage,
     clock: SharedClock,
-    voice: Voice,
+    voice: Notifications,
     mask: Arc<Mask>,
 }
 
 impl Nudges {
-    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, voice: Voice, mask: Arc<Mask>) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, voice: Notifications, mask: Arc<Mask>) -> Self {
         Self { store, clock, voice, mask }
     }
 
@@ -66,30 +66,30 @@ impl Nudges {
     pub async fn send(
         &self,
         permit: &Permit<rights::Nudge>,
-        nudge: &Nudge,
-        repeat: Option<&Repeat>,
-    ) -> ServiceResult<Nudged> {
+        nudge: &NudgeRequest,
+        repeat: Option<&IdempotentRequest>,
+    ) -> ServiceResult<NudgeOutcome> {
         let users = self.users(nudge.user)?;
         let Some(repeat) = repeat else { return outcome(self.deliver(permit, nudge, &users).await?) };
         let claim = repeat.claim(permit, "nudge", self.clock.now());
         let name = token::name("nudge", &format!("{}:{}:{}", claim.scope.len(), claim.scope, claim.key));
         let fingerprint = KeyDigest::new(claim.fingerprint).to_hex();
-        let begun = json!(Kept { fingerprint: fingerprint.clone(), result: None }).to_string();
-        if !self.store.put_note(&name, None, &begun, REPEAT).await? {
+        let begun = json!(StoredNudge { fingerprint: fingerprint.clone(), result: None }).to_string();
+        if !self.store.put_entry(&name, None, &begun, REPEAT).await? {
             return self.repeated(&name, &fingerprint).await;
         }
         match self.deliver(permit, nudge, &users).await {
             Ok(result) => {
-                let done = json!(Kept { fingerprint, result: Some(result.clone()) }).to_string();
+                let done = json!(StoredNudge { fingerprint, result: Some(result.clone()) }).to_string();
                 // It was sent, whatever the store says now; a repetition finds it under way and sends nothing.
-                if let Err(error) = self.store.put_note(&name, Some(&begun), &done, REPEAT).await {
+                if let Err(error) = self.store.put_entry(&name, Some(&begun), &done, REPEAT).await {
                     tracing::error!(%error, "the result of a nudge could not be kept");
                 }
                 outcome(result)
             }
             Err(error) => {
                 // Nothing was sent, so a repetition may.
-                self.store.take_note(&name).await?;
+                self.store.take_entry(&name).await?;
                 Err(error)
             }
         }
@@ -109,9 +109,9 @@ impl Nudges {
     }
 
     /// What came of a nudge before.
-    async fn repeated(&self, name: &str, fingerprint: &str) -> ServiceResult<Nudged> {
-        let text = self.store.note(name).await?.ok_or(ServiceError::Unavailable)?;
-        let kept: Kept = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+    async fn repeated(&self, name: &str, fingerprint: &str) -> ServiceResult<NudgeOutcome> {
+        let text = self.store.get_entry(name).await?.ok_or(ServiceError::Unavailable)?;
+        let kept: StoredNudge = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         if kept.fingerprint != fingerprint {
             return Err(AuthError::other_payload().into());
         }
@@ -124,14 +124,14 @@ impl Nudges {
     async fn deliver(
         &self,
         permit: &Permit<rights::Nudge>,
-        nudge: &Nudge,
+        nudge: &NudgeRequest,
         users: &[i64],
     ) -> ServiceResult<NudgeResult> {
         let unconfigured = ServiceError::Unconfigured("No language model is configured");
         let text = match (nudge.wording, &self.voice.writer) {
-            (Wording::Direct, _) => nudge.message.clone(),
-            (Wording::Llm, Some(writer)) => writer.write(&nudge.message).await?,
-            (Wording::Llm, None) => return Err(unconfigured),
+            (NudgeAuthor::Direct, _) => nudge.message.clone(),
+            (NudgeAuthor::Llm, Some(writer)) => writer.write(&nudge.message).await?,
+            (NudgeAuthor::Llm, None) => return Err(unconfigured),
         };
         // A chat keeps what it is told: no secret goes there.
         let text = self.mask.text(&text);
@@ -140,7 +140,7 @@ impl Nudges {
         for user in users {
             let delivered = match &self.voice.messenger {
                 Some(messenger) => messenger.send(*user, &text).await,
-                None => Err(Undelivered::Unreachable),
+                None => Err(NotDelivered::Unreachable),
             };
             sent += u32::from(delivered.is_ok());
             results.push(SentView {
@@ -162,9 +162,9 @@ impl Nudges {
     }
 }
 
-fn outcome(result: NudgeResult) -> ServiceResult<Nudged> {
+fn outcome(result: NudgeResult) -> ServiceResult<NudgeOutcome> {
     if result.sent_count == 0 {
         return Err(ServiceError::Undelivered(json!(result)));
     }
-    Ok(Nudged { partial: result.failed_count > 0, result })
+    Ok(NudgeOutcome { partial: result.failed_count > 0, result })
 }

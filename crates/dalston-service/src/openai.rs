@@ -1,17 +1,17 @@
 //! Transcripts in the shapes that OpenAI gives them.
 
 use crate::{
-    Pieces, Transcript,
+    RenderedPieces, Transcript,
     transcript::{listed, pass, said, text},
 };
 use bytes::Bytes;
-use dalston_engine::{Format, Layout, Segment};
+use dalston_engine::{SubtitleFormat, Layout, Segment};
 use serde_json::json;
 use std::{cell::Cell, io, iter, num::NonZeroUsize};
 
 /// How a transcript is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum TranscriptShape {
     /// An object with the text.
     Json,
     /// The text.
@@ -35,23 +35,23 @@ pub enum Shape {
 
 impl Transcript {
     /// In this shape.
-    pub fn shaped(self, shape: Shape) -> io::Result<Pieces> {
+    pub fn shaped(self, shape: TranscriptShape) -> io::Result<RenderedPieces> {
         // Nothing is wrapped: whoever wants lines asks our own export.
         let whole = Layout { line_length: NonZeroUsize::MAX, lines: NonZeroUsize::MIN };
         match shape {
-            Shape::Json => {
+            TranscriptShape::Json => {
                 let pieces = said("{\"text\":\"").chain(text(&self.file)?).chain(said("\""));
                 Ok(Box::new(pieces.chain(self.noted()).chain(said("}"))))
             }
-            Shape::Text => self.render(Format::Txt, whole),
-            Shape::Srt => self.render(Format::Srt, whole),
-            Shape::Vtt => self.render(Format::Vtt, whole),
-            Shape::Verbose { segments, words, translated } => self.verbose(segments, words, translated),
-            Shape::Events => self.events(),
+            TranscriptShape::Text => self.render(SubtitleFormat::Txt, whole),
+            TranscriptShape::Srt => self.render(SubtitleFormat::Srt, whole),
+            TranscriptShape::Vtt => self.render(SubtitleFormat::Vtt, whole),
+            TranscriptShape::Verbose { segments, words, translated } => self.verbose(segments, words, translated),
+            TranscriptShape::Events => self.events(),
         }
     }
 
-    fn verbose(self, segments: bool, words: bool, translated: bool) -> io::Result<Pieces> {
+    fn verbose(self, segments: bool, words: bool, translated: bool) -> io::Result<RenderedPieces> {
         let head = json!({
             "task": if translated { "translate" } else { "transcribe" },
             "language": self.summary.language.as_deref().unwrap_or(""),
@@ -60,7 +60,7 @@ impl Transcript {
         let mut head = head.to_string();
         head.pop();
         head += ",\"text\":\"";
-        let mut pieces: Pieces =
+        let mut pieces: RenderedPieces =
             Box::new(iter::once(Ok(Bytes::from(head))).chain(text(&self.file)?).chain(said("\"")).chain(self.noted()));
         if segments {
             let next = Cell::new(0);
@@ -83,7 +83,7 @@ impl Transcript {
         Ok(Box::new(pieces.chain(said("}"))))
     }
 
-    fn events(self) -> io::Result<Pieces> {
+    fn events(self) -> io::Result<RenderedPieces> {
         let deltas = pass(&self.file, |segment, first| {
             let text = segment.text.trim();
             if text.is_empty() {
@@ -100,7 +100,7 @@ impl Transcript {
     }
 
     /// The note as a further member of an object, if there is one.
-    fn noted(&self) -> Pieces {
+    fn noted(&self) -> RenderedPieces {
         let member = self.note().map(|note| Ok(Bytes::from(format!(",\"note\":{}", json!(note)))));
         Box::new(member.into_iter())
     }

@@ -39,7 +39,7 @@ pub struct Confirmed {
 
 /// A proposal in the store.
 #[derive(Serialize, Deserialize)]
-struct Waiting {
+struct StoredProposal {
     actor: String,
     tenant: String,
     command: String,
@@ -72,7 +72,7 @@ impl Proposals {
         arguments: Map<String, Value>,
     ) -> ServiceResult<Proposal> {
         let token = format!("dp_{}", token::mint::<16>(&*self.entropy)?);
-        let waiting = Waiting {
+        let waiting = StoredProposal {
             actor: caller.source().actor.to_string(),
             tenant: caller.tenant().to_string(),
             command: command.to_owned(),
@@ -83,7 +83,7 @@ impl Proposals {
         if text.len() > LONGEST {
             return Err(ServiceError::TooLarge);
         }
-        if !self.store.put_note(&name, None, &text, Self::LIFE).await? {
+        if !self.store.put_entry(&name, None, &text, Self::LIFE).await? {
             return Err(ServiceError::Internal);
         }
         let expires_at = self.clock.now().plus(Self::LIFE);
@@ -93,10 +93,10 @@ impl Proposals {
     /// Takes the command of a token: once, and only by the caller for whom it waits, in the same tenant.
     pub async fn take(&self, caller: &Caller, token: &str) -> ServiceResult<Confirmed> {
         let name = token::name("proposal", token);
-        let text = self.store.note(&name).await?.ok_or(ServiceError::NotFound(NOUN))?;
-        let waiting: Waiting = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        let text = self.store.get_entry(&name).await?.ok_or(ServiceError::NotFound(NOUN))?;
+        let waiting: StoredProposal = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         let theirs = waiting.actor == caller.source().actor.to_string() && waiting.tenant == caller.tenant().as_str();
-        if !theirs || self.store.take_note(&name).await?.is_none() {
+        if !theirs || self.store.take_entry(&name).await?.is_none() {
             return Err(ServiceError::NotFound(NOUN));
         }
         let caller = caller.clone();

@@ -2,7 +2,7 @@
 
 use crate::{ChatState, DispatcherReport, Process};
 use dalston_model::Timestamp;
-use dalston_store::KeyFigures;
+use dalston_store::KeyStats;
 use dalston_work::Webhook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -191,9 +191,9 @@ pub struct KeysReport {
 
 impl KeysReport {
     /// Keys expire soon that expire within this time.
-    pub const SOON: Duration = KeyFigures::SOON;
+    pub const SOON: Duration = KeyStats::SOON;
     /// Keys are unused that were not used for this time.
-    pub const IDLE: Duration = KeyFigures::IDLE;
+    pub const IDLE: Duration = KeyStats::IDLE;
 }
 
 /// The tenant's webhooks.

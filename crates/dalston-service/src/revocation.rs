@@ -1,14 +1,14 @@
 //! What a changed principal ends: its streams, and its jobs that wait.
 
-use crate::{Crowd, Streams, board::Board};
+use crate::{TenantPresence, Streams, job_notifier::JobNotifier};
 use dalston_auth::{PrincipalChange, PrincipalObserver};
 use std::sync::Arc;
 
 /// Ends what a principal may no longer have, whether it was changed on this node or on another one.
 pub(crate) struct Revocation {
     pub(crate) streams: Arc<Streams>,
-    pub(crate) board: Arc<Board>,
-    pub(crate) crowd: Arc<Crowd>,
+    pub(crate) board: Arc<JobNotifier>,
+    pub(crate) crowd: Arc<TenantPresence>,
 }
 
 impl PrincipalObserver for Revocation {
@@ -16,7 +16,7 @@ impl PrincipalObserver for Revocation {
         self.crowd.saw(&change.tenant);
         self.streams.principal_changed(change);
         if change.now.is_none() {
-            self.board.orphaned();
+            self.board.key_revoked();
         }
     }
 }

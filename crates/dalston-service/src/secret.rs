@@ -6,7 +6,7 @@ use dalston_work::{Webhook, WebhookSecret, WorkTarget};
 
 /// A secret that was made.
 #[derive(Debug)]
-pub enum Secret {
+pub enum NewSecret {
     /// Of an API key.
     Key(PlainKey),
     /// Of a webhook.
@@ -15,7 +15,7 @@ pub enum Secret {
     Ticket(PlainKey),
 }
 
-impl Secret {
+impl NewSecret {
     /// All that [`Secret::name`] may give.
     pub const NAMES: [&str; 3] = ["key", "secret", Self::TICKET];
     /// What doors of JSON call a ticket.
@@ -43,7 +43,7 @@ impl Secret {
 #[derive(Debug)]
 pub struct IssuedSecret {
     /// The secret.
-    pub secret: Secret,
+    pub secret: NewSecret,
     /// The tenant of what it is of.
     pub tenant: TenantId,
     /// What it is of.
@@ -53,13 +53,13 @@ pub struct IssuedSecret {
 impl IssuedSecret {
     /// Of a key.
     pub fn key(key: &Key, secret: PlainKey) -> Self {
-        Self { secret: Secret::Key(secret), tenant: key.tenant.clone(), of: Target::key(key.id) }
+        Self { secret: NewSecret::Key(secret), tenant: key.tenant.clone(), of: Target::key(key.id) }
     }
 
     /// Of a webhook.
     pub fn webhook(webhook: &Webhook, secret: WebhookSecret) -> Self {
         Self {
-            secret: Secret::Webhook(secret),
+            secret: NewSecret::Webhook(secret),
             tenant: webhook.tenant.clone(),
             of: WorkTarget::Webhook(webhook.id).into(),
         }

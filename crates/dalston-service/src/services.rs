@@ -1,8 +1,8 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    Audits, Blobs, Claims, Crowd, Deliveries, Dispatcher, Jobs, Meters, Nudges, OwnKeys, Proposals, RouterParts,
-    ShownSettings, Status, Streams, Tenants, Terms, Tickets, Voice, Webhooks, Workers, board::Board,
+    Audits, Blobs, ClaimLinks, TenantPresence, DeliveryRunner, Dispatcher, Jobs, Meters, Nudges, WhoamiCache, Proposals, RouterParts,
+    ShownSettings, StatusReporter, Streams, Tenants, DispatcherConfig, Tickets, Notifications, Webhooks, Workers, job_notifier::JobNotifier,
     dispatch::DispatcherParts, revocation::Revocation, status::StatusParts,
 };
 use dalston_auth::{ChangeFeed, Gate, Keys, Mask, Observation};
@@ -27,7 +27,7 @@ pub struct ServicesParts {
     /// Whoever transcribes jobs.
     pub engine: Arc<dyn Engine>,
     /// How much of that is done at once.
-    pub terms: Terms,
+    pub terms: DispatcherConfig,
     /// Whoever serves streams.
     pub router: RouterParts,
     /// Networks that webhooks may reach beside the public ones.
@@ -41,7 +41,7 @@ pub struct ServicesParts {
     /// The settings in force, without secrets.
     pub settings: ShownSettings,
     /// The ways to speak to people.
-    pub voice: Voice,
+    pub voice: Notifications,
     /// The feed of changes that the node follows.
     pub feed: Arc<ChangeFeed>,
     /// The commit that was built, if it is known.
@@ -53,7 +53,7 @@ pub struct Services {
     /// On keys.
     pub keys: Arc<Keys>,
     /// On the callers' own keys.
-    pub own_keys: OwnKeys,
+    pub own_keys: WhoamiCache,
     /// On meters.
     pub meters: Meters,
     /// On tenants.
@@ -69,7 +69,7 @@ pub struct Services {
     /// On tickets for streams.
     pub tickets: Tickets,
     /// The report.
-    pub status: Status,
+    pub status: StatusReporter,
     /// On the audit log.
     pub audits: Audits,
     /// On nudges.
@@ -77,9 +77,9 @@ pub struct Services {
     /// On webhooks.
     pub webhooks: Webhooks,
     /// Deliveries to them. None goes out until it is run.
-    pub deliveries: Arc<Deliveries>,
+    pub deliveries: Arc<DeliveryRunner>,
     /// On claims.
-    pub claims: Claims,
+    pub claims: ClaimLinks,
     /// On proposals.
     pub proposals: Proposals,
     /// Who may do what.
@@ -87,7 +87,7 @@ pub struct Services {
     /// What doors mask that lead to chats and language models.
     pub mask: Arc<Mask>,
     /// Whether several tenants share the places of this node.
-    pub crowd: Arc<Crowd>,
+    pub crowd: Arc<TenantPresence>,
     /// What a changed principal ends.
     _observation: Observation,
 }
@@ -113,10 +113,10 @@ impl Services {
             feed,
             commit,
         } = parts;
-        let crowd = Arc::new(Crowd::default());
-        let deliveries = Arc::new(Deliveries::new(store.clone(), clock.clone(), entropy.clone()));
+        let crowd = Arc::new(TenantPresence::default());
+        let deliveries = Arc::new(DeliveryRunner::new(store.clone(), clock.clone(), entropy.clone()));
         let streams = Streams::new(store.clone(), gate.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
-        let (blobs, board) = (Arc::new(blobs), Board::new(crowd.clone()));
+        let (blobs, board) = (Arc::new(blobs), JobNotifier::new(crowd.clone()));
         let (max_audio_seconds, is_built_in) = (terms.max_audio_seconds, engine.is_built_in());
         let revocation = Revocation { streams: streams.clone(), board: board.clone(), crowd: crowd.clone() };
         let observation = gate.observe(Arc::new(revocation));
@@ -133,7 +133,7 @@ impl Services {
             terms,
         });
         Self {
-            own_keys: OwnKeys::new(keys.clone(), clock.clone()),
+            own_keys: WhoamiCache::new(keys.clone(), clock.clone()),
             keys,
             meters: Meters::new(store.clone(), clock.clone()),
             tenants: Tenants::new(store.clone(), clock.clone(), crowd.clone()),
@@ -162,9 +162,9 @@ impl Services {
                 entropy.clone(),
             ),
             deliveries,
-            claims: Claims::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
+            claims: ClaimLinks::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
-            status: Status::new(StatusParts {
+            status: StatusReporter::new(StatusParts {
                 store,
                 gate: gate.clone(),
                 streams: streams.clone(),

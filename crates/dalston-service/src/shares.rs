@@ -13,12 +13,12 @@ use std::{
 
 /// Whether several tenants use the deployment. A tenant that is alone may hold all places; else half of them, rounded up.
 #[derive(Default)]
-pub struct Crowd {
+pub struct TenantPresence {
     first: OnceLock<TenantId>,
     is_several: AtomicBool,
 }
 
-impl Crowd {
+impl TenantPresence {
     /// One of several, whoever asks.
     pub(crate) fn several() -> Arc<Self> {
         Arc::new(Self { first: OnceLock::new(), is_several: AtomicBool::new(true) })
@@ -45,29 +45,29 @@ impl Crowd {
 /// So many places, of which each holder has a share.
 pub struct Shares<K> {
     most: usize,
-    crowd: Arc<Crowd>,
+    crowd: Arc<TenantPresence>,
     taken: Mutex<HashMap<K, usize>>,
 }
 
 impl<K: Clone + Eq + Hash> Shares<K> {
     /// `most` places for the tenants of this crowd, or for whatever stands for them.
-    pub fn new(most: usize, crowd: Arc<Crowd>) -> Arc<Self> {
+    pub fn new(most: usize, crowd: Arc<TenantPresence>) -> Arc<Self> {
         Arc::new(Self { most, crowd, taken: Mutex::default() })
     }
 
     /// So many places, of which each caller holds half at most, also in a tenant that is alone.
     pub fn of_callers(most: usize) -> Arc<Self> {
-        Self::new(most, Crowd::several())
+        Self::new(most, TenantPresence::several())
     }
 
     /// A place, until it is dropped. `None`: all are taken, or the share of this holder is.
-    pub fn take(self: &Arc<Self>, holder: &K) -> Option<Place<K>> {
+    pub fn take(self: &Arc<Self>, holder: &K) -> Option<TakenPlace<K>> {
         let mut taken = self.taken();
         if !self.has_room(&taken, holder) {
             return None;
         }
         *taken.entry(holder.clone()).or_default() += 1;
-        Some(Place { shares: Arc::clone(self), holder: holder.clone() })
+        Some(TakenPlace { shares: Arc::clone(self), holder: holder.clone() })
     }
 
     /// Whether there is one.
@@ -96,12 +96,12 @@ impl<K: Clone + Eq + Hash> Shares<K> {
 }
 
 /// A place that is taken. Dropped, it is free again.
-pub struct Place<K: Clone + Eq + Hash> {
+pub struct TakenPlace<K: Clone + Eq + Hash> {
     shares: Arc<Shares<K>>,
     holder: K,
 }
 
-impl<K: Clone + Eq + Hash> Drop for Place<K> {
+impl<K: Clone + Eq + Hash> Drop for TakenPlace<K> {
     fn drop(&mut self) {
         let mut taken = self.shares.taken();
         match taken.get_mut(&self.holder) {
@@ -115,8 +115,8 @@ impl<K: Clone + Eq + Hash> Drop for Place<K> {
 mod tests {
     use super::*;
 
-    fn crowd(tenants: &[&str]) -> Arc<Crowd> {
-        let crowd = Arc::new(Crowd::default());
+    fn crowd(tenants: &[&str]) -> Arc<TenantPresence> {
+        let crowd = Arc::new(TenantPresence::default());
         for tenant in tenants {
             crowd.saw(&tenant.parse().unwrap());
         }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     /// How many places a tenant gets that asks for more than there are.
-    fn grab(shares: &Arc<Shares<TenantId>>, tenant: &str) -> Vec<Place<TenantId>> {
+    fn grab(shares: &Arc<Shares<TenantId>>, tenant: &str) -> Vec<TakenPlace<TenantId>> {
         let tenant = tenant.parse().unwrap();
         std::iter::from_fn(|| shares.take(&tenant)).collect()
     }

@@ -2,11 +2,11 @@
 
 use crate::{
     ActiveCallers, AdminReport, Blobs, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process,
-    Report, Requests, StoreReport, Streams, UnfinishedJobs, Voice, WebhooksReport, WorkerReport, WorkersReport,
+    Report, Requests, StoreReport, Streams, UnfinishedJobs, Notifications, WebhooksReport, WorkerReport, WorkersReport,
 };
-use dalston_auth::{ChangeFeed, FeedPosition, Gate, MemoryFigures, Need, Permit, rights};
+use dalston_auth::{ChangeFeed, FeedPosition, Gate, KeyCacheStats, Requirement, Permit, rights};
 use dalston_model::{Actor, PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp};
-use dalston_store::PoolFigures;
+use dalston_store::PoolStats;
 use dalston_work::{ActiveJobs, SharedWorkStorage, WorkerLoad};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
@@ -27,13 +27,13 @@ pub(crate) struct StatusParts {
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) clock: SharedClock,
     pub(crate) settings: ShownSettings,
-    pub(crate) voice: Voice,
+    pub(crate) voice: Notifications,
     pub(crate) commit: Option<String>,
     pub(crate) feed: Arc<ChangeFeed>,
 }
 
 /// Makes the report.
-pub struct Status {
+pub struct StatusReporter {
     store: SharedWorkStorage,
     gate: Arc<Gate>,
     streams: Arc<Streams>,
@@ -42,7 +42,7 @@ pub struct Status {
     clock: SharedClock,
     started_at: Timestamp,
     settings: ShownSettings,
-    voice: Voice,
+    voice: Notifications,
     commit: Option<String>,
     feed: Arc<ChangeFeed>,
     counting: Mutex<()>,
@@ -50,7 +50,7 @@ pub struct Status {
     probed: Mutex<Option<(Timestamp, bool)>>,
 }
 
-impl Status {
+impl StatusReporter {
     pub(crate) fn new(parts: StatusParts) -> Self {
         let StatusParts { store, gate, streams, dispatcher, blobs, clock, settings, voice, commit, feed } = parts;
         Self {
@@ -77,7 +77,7 @@ impl Status {
         let asked = self.clock.now();
         let answer = match tenant {
             Some(tenant) => self.store.active_jobs(tenant).await.map(Some),
-            None => self.store.mark().await.map(|_| None),
+            None => self.store.checkpoint().await.map(|_| None),
         };
         let time = self.clock.now();
         let latency = answer.is_ok().then(|| time.since(asked));
@@ -85,7 +85,7 @@ impl Status {
         let mut components = BTreeMap::from([("store".to_owned(), answer.is_ok())]);
         components.extend(chat.as_ref().and_then(|chat| Some(("telegram".to_owned(), chat.reachable?))));
         components.extend(self.blobs.is_answered().map(|is_answered| ("audio_store".to_owned(), is_answered)));
-        let (totals, is_admin) = (self.gate.totals(), caller.may(Need::Scope(Scope::Admin)));
+        let (totals, is_admin) = (self.gate.totals(), caller.may(Requirement::Scope(Scope::Admin)));
         let is_node = is_node(permit);
         Report {
             status: if components.values().all(|up| *up) { "healthy" } else { "degraded" }.to_owned(),
@@ -119,11 +119,11 @@ impl Status {
             // Counting reads many rows: one at a time on this node, however many ask.
             Some(_) => {
                 let _one = self.counting.lock().await;
-                self.store.key_figures(permit.tenant(), self.clock.now()).await.ok()
+                self.store.key_stats(permit.tenant(), self.clock.now()).await.ok()
             }
             None => None,
         };
-        let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
+        let is_platform = permit.caller().may(Requirement::Scope(Scope::Platform));
         let tenants = if is_platform && latency.is_some() { self.store.tenant_count().await.ok() } else { None };
         let workers = if latency.is_some() { self.workers(permit).await } else { None };
         // A tenant has few of them: one page.
@@ -138,7 +138,7 @@ impl Status {
             store: StoreReport {
                 kind: self.store.kind().to_owned(),
                 latency_micros: latency.and_then(|it| u64::try_from(it.as_micros()).ok()),
-                pool: self.store.pool().map(|PoolFigures { open, idle, max }| PoolReport { open, idle, max }),
+                pool: self.store.pool().map(|PoolStats { open, idle, max }| PoolReport { open, idle, max }),
             },
             cache: is_node.then(|| cache(self.gate.memory())),
             feed: is_node.then(|| feed(self.feed.position())),
@@ -212,8 +212,8 @@ fn feed(position: FeedPosition) -> FeedReport {
     FeedReport { state, seq, read_at }
 }
 
-fn cache(figures: MemoryFigures) -> CacheReport {
-    let MemoryFigures { keys, hits, misses, age } = figures;
+fn cache(figures: KeyCacheStats) -> CacheReport {
+    let KeyCacheStats { keys, hits, misses, age } = figures;
     let all = hits.saturating_add(misses);
     #[expect(clippy::cast_precision_loss, reason = "a share, for people")]
     let hit_rate = (all > 0).then(|| hits as f64 / all as f64);

@@ -1,6 +1,6 @@
 //! Tenants: create, list, retain.
 
-use crate::{Crowd, ServiceError, ServiceResult};
+use crate::{TenantPresence, ServiceError, ServiceResult};
 use dalston_auth::{Permit, rights};
 use dalston_model::{KeyAction, Name, Page, PageRequest, SharedClock, Target, Tenant, TenantId};
 use dalston_work::{SharedWorkStorage, WorkAction};
@@ -11,11 +11,11 @@ use std::sync::Arc;
 pub struct Tenants {
     store: SharedWorkStorage,
     clock: SharedClock,
-    crowd: Arc<Crowd>,
+    crowd: Arc<TenantPresence>,
 }
 
 impl Tenants {
-    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, crowd: Arc<Crowd>) -> Self {
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, crowd: Arc<TenantPresence>) -> Self {
         Self { store, clock, crowd }
     }
 

@@ -1,6 +1,6 @@
 //! Tickets: one-use credentials for browsers, which can send no header when they open a stream.
 
-use crate::{IssuedSecret, Secret, ServiceError, ServiceResult};
+use crate::{IssuedSecret, NewSecret, ServiceError, ServiceResult};
 use dalston_auth::{Gate, Permit, Ticket, rights};
 use dalston_model::{KeyAction, SharedClock, SharedEntropy, Target, Timestamp};
 use dalston_work::SharedWorkStorage;
@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 /// What a ticket is to be good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TicketAsk {
+pub struct TicketRequest {
     /// The path of a stream.
     pub path: String,
     /// The one origin from which it may be used.
@@ -43,12 +43,12 @@ impl Tickets {
     pub async fn create(
         &self,
         permit: &Permit<rights::Realtime>,
-        ask: TicketAsk,
+        ask: TicketRequest,
     ) -> ServiceResult<(IssuedSecret, Timestamp)> {
-        let Some(key) = permit.caller().holder() else {
+        let Some(key) = permit.caller().cached_key() else {
             return Err(ServiceError::Conflict("A ticket belongs to an API key: use one to make it".into()));
         };
-        let TicketAsk { path, origin, ttl, session_limit } = ask;
+        let TicketRequest { path, origin, ttl, session_limit } = ask;
         let secret = Ticket::mint(&*self.entropy)?;
         let now = self.clock.now();
         let detail = json!({"path": path, "origin": origin, "ttl_seconds": ttl.as_secs()});
@@ -63,11 +63,11 @@ impl Tickets {
         // A record of a ticket that was not made does no harm; a ticket without a record would.
         self.store.record(&permit.entry(now, KeyAction::TICKET_CREATED, Target::key(key.id), detail)).await?;
         let name = Ticket::name(self.gate.digester(), &secret);
-        if !self.store.put_note(&name, None, &ticket.to_note(), ttl).await? {
+        if !self.store.put_entry(&name, None, &ticket.to_note(), ttl).await? {
             return Err(ServiceError::Internal);
         }
         let secret =
-            IssuedSecret { secret: Secret::Ticket(secret), tenant: key.tenant.clone(), of: Target::key(key.id) };
+            IssuedSecret { secret: NewSecret::Ticket(secret), tenant: key.tenant.clone(), of: Target::key(key.id) };
         Ok((secret, now.plus(ttl)))
     }
 }

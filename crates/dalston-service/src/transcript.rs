@@ -3,8 +3,8 @@
 use crate::{JobResultView, Jobs, ResultSummary, SeesJobs, ServiceError, ServiceResult, views};
 use bytes::{Bytes, BytesMut};
 use dalston_auth::Permit;
-use dalston_engine::{Format, Layout, Segment, Summary, TranscriptReader, render};
-use dalston_work::{Job, JobStatus, Lease};
+use dalston_engine::{SubtitleFormat, Layout, Segment, Summary, TranscriptReader, render};
+use dalston_work::{Job, JobStatus, JobLease};
 use futures_util::{Stream, stream::unfold};
 use serde_json::{Value, json};
 use std::{
@@ -38,7 +38,7 @@ pub struct JobResult {
 }
 
 /// Pieces of a text, as they are rendered. Making one blocks.
-pub type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
+pub type RenderedPieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
 
 impl Jobs {
     /// The transcript of a job. Before it is completed: a conflict.
@@ -47,7 +47,7 @@ impl Jobs {
         let Some((summary, fence)) = known else {
             return Err(ServiceError::Conflict("The job is not completed".into()));
         };
-        let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
+        let lease = JobLease { tenant: job.tenant.clone(), job: job.id, fence };
         match self.blobs.transcript(&lease).await {
             Ok(file) => Ok(Transcript { file, summary }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -104,12 +104,12 @@ impl Transcript {
     }
 
     /// As subtitles or plain text.
-    pub fn render(self, format: Format, layout: Layout) -> io::Result<Pieces> {
-        Ok(Box::new(render(format, layout, Segments::of(&self.file)?)))
+    pub fn render(self, format: SubtitleFormat, layout: Layout) -> io::Result<RenderedPieces> {
+        Ok(Box::new(render(format, layout, StoredSegments::of(&self.file)?)))
     }
 
     /// The whole as JSON: `text`, `segments`, `words`, and what is said of it in short.
-    pub fn json(self) -> io::Result<Pieces> {
+    pub fn json(self) -> io::Result<RenderedPieces> {
         // A pass over the file for each member: none of them is ever whole in memory.
         let text = text(&self.file)?;
         let segments = pass(&self.file, |mut segment, first| {
@@ -147,7 +147,7 @@ pub(crate) fn pass(
     draw: impl Fn(Segment, bool) -> (String, bool) + Send + 'static,
 ) -> io::Result<impl Iterator<Item = io::Result<Bytes>> + Send + 'static> {
     let mut first = true;
-    Ok(Segments::of(file)?.map(move |segment| {
+    Ok(StoredSegments::of(file)?.map(move |segment| {
         let (text, was_nothing) = draw(segment?, first);
         first = was_nothing;
         Ok(Bytes::from(text))
@@ -156,12 +156,12 @@ pub(crate) fn pass(
 
 /// The segments of a file, from its beginning whenever the first is asked for: all passes over a file share the place in
 /// it, and one ends before the next begins.
-enum Segments {
+enum StoredSegments {
     Before(File),
     Within(TranscriptReader<BufReader<File>>),
 }
 
-impl Segments {
+impl StoredSegments {
     fn of(file: &File) -> io::Result<Self> {
         file.try_clone().map(Self::Before)
     }
@@ -173,7 +173,7 @@ impl Segments {
     }
 }
 
-impl Iterator for Segments {
+impl Iterator for StoredSegments {
     type Item = io::Result<Segment>;
 
     fn next(&mut self) -> Option<io::Result<Segment>> {
@@ -200,7 +200,7 @@ pub(crate) fn listed(first: bool, value: &Value) -> String {
 }
 
 /// The pieces as a stream. Each is made off the event loop, and no thread waits for whoever reads slowly.
-pub fn streamed(pieces: Pieces) -> impl Stream<Item = io::Result<Bytes>> {
+pub fn streamed(pieces: RenderedPieces) -> impl Stream<Item = io::Result<Bytes>> {
     unfold(Some(pieces), |pieces| async move {
         let mut pieces = pieces?;
         let made = spawn_blocking(move || {
@@ -217,7 +217,7 @@ pub fn streamed(pieces: Pieces) -> impl Stream<Item = io::Result<Bytes>> {
 }
 
 /// The next pieces as one.
-fn gather(pieces: &mut Pieces) -> io::Result<Bytes> {
+fn gather(pieces: &mut RenderedPieces) -> io::Result<Bytes> {
     let mut gathered = BytesMut::with_capacity(PIECE);
     while gathered.len() < PIECE
         && let Some(piece) = pieces.next()

@@ -1,13 +1,13 @@
 //! Webhooks: create, list, get, update, rotate, delete, and their deliveries.
 
-use crate::{Deliveries, ServiceError, ServiceResult};
+use crate::{DeliveryRunner, ServiceError, ServiceResult};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_auth::{AuthError, Mask, Permit, rights};
 use dalston_model::{Description, Page, PageRequest, SharedClock, SharedEntropy, Timestamp};
 use dalston_store::Overlap;
 use dalston_webhook::Networks;
 use dalston_work::{
-    Delivery, DeliveryId, EventKind, InsertWebhook, RotateWebhook, SharedWorkStorage, Webhook, WebhookId, WebhookPatch,
+    Delivery, DeliveryId, EventKind, InsertWebhookOutcome, RotateWebhookOutcome, SharedWorkStorage, Webhook, WebhookId, WebhookPatch,
     WebhookSecret, WorkAction, WorkTarget,
 };
 use serde_json::{Map, Value, json};
@@ -41,7 +41,7 @@ pub struct RotatedWebhook {
 /// The use cases on webhooks.
 pub struct Webhooks {
     store: SharedWorkStorage,
-    deliveries: Arc<Deliveries>,
+    deliveries: Arc<DeliveryRunner>,
     networks: Networks,
     mask: Arc<Mask>,
     clock: SharedClock,
@@ -51,7 +51,7 @@ pub struct Webhooks {
 impl Webhooks {
     pub(crate) fn new(
         store: SharedWorkStorage,
-        deliveries: Arc<Deliveries>,
+        deliveries: Arc<DeliveryRunner>,
         networks: Networks,
         mask: Arc<Mask>,
         clock: SharedClock,
@@ -84,9 +84,9 @@ impl Webhooks {
         let detail = json!({"host": host(&webhook.url), "events": names(&webhook.events)});
         let entry = permit.entry(now, WorkAction::WEBHOOK_CREATED, WorkTarget::Webhook(webhook.id).into(), detail);
         match self.store.insert_webhook(&webhook, &secret, &entry).await? {
-            InsertWebhook::Inserted => Ok((webhook, secret)),
-            InsertWebhook::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
-            InsertWebhook::TooMany => {
+            InsertWebhookOutcome::Inserted => Ok((webhook, secret)),
+            InsertWebhookOutcome::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
+            InsertWebhookOutcome::TooMany => {
                 let most = format!("A tenant has at most {} webhooks", Webhook::MOST);
                 Err(ServiceError::Conflict(Cow::Owned(most)))
             }
@@ -138,11 +138,11 @@ impl Webhooks {
         let detail = json!({"overlap_seconds": overlap.length.as_secs(), "end_overlap": overlap.end_running});
         let entry = permit.entry(self.clock.now(), WorkAction::WEBHOOK_ROTATED, WorkTarget::Webhook(id).into(), detail);
         match self.store.rotate_webhook(permit.tenant(), id, &secret, overlap, &entry).await? {
-            RotateWebhook::Rotated { webhook, previous_expires_at } => {
+            RotateWebhookOutcome::Rotated { webhook, previous_expires_at } => {
                 Ok(RotatedWebhook { webhook: *webhook, secret, previous_expires_at })
             }
-            RotateWebhook::Unknown => Err(ServiceError::NotFound(NOUN)),
-            RotateWebhook::Overlapping(until) => Err(AuthError::overlapping(until).into()),
+            RotateWebhookOutcome::Unknown => Err(ServiceError::NotFound(NOUN)),
+            RotateWebhookOutcome::Overlapping(until) => Err(AuthError::overlapping(until).into()),
         }
     }
 

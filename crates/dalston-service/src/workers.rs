@@ -4,7 +4,7 @@ use crate::{
     ServiceError, ServiceResult,
     streams::{FIXED, TTL},
 };
-use dalston_auth::{Need, Permit, rights};
+use dalston_auth::{Requirement, Permit, rights};
 use dalston_model::{Scope, SharedClock};
 use dalston_work::{SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId, WorkerLoad};
 use serde_json::json;
@@ -15,7 +15,7 @@ const MOST: usize = 100;
 
 /// What a worker says of itself, each time all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkerAsk {
+pub struct WorkerRegistration {
     /// Its name.
     pub id: WorkerId,
     /// Where it is: `ws://` or `wss://`.
@@ -42,10 +42,10 @@ impl Workers {
     }
 
     /// Registers a worker for half a minute, or hears that it lives. Gives it with its load.
-    pub async fn register(&self, permit: &Permit<rights::Worker>, ask: WorkerAsk) -> ServiceResult<WorkerLoad> {
-        let WorkerAsk { id, url, capacity, models, languages, shared } = ask;
+    pub async fn register(&self, permit: &Permit<rights::Worker>, ask: WorkerRegistration) -> ServiceResult<WorkerLoad> {
+        let WorkerRegistration { id, url, capacity, models, languages, shared } = ask;
         if shared {
-            permit.caller().authorize(Need::Scope(Scope::Platform))?;
+            permit.caller().authorize(Requirement::Scope(Scope::Platform))?;
         }
         if id.as_str().starts_with(FIXED) {
             return Err(ServiceError::invalid(
@@ -83,7 +83,7 @@ impl Workers {
 
     /// Takes a worker away; its sessions go on. One that serves every tenant: for `platform` only.
     pub async fn remove(&self, permit: &Permit<rights::Worker>, id: WorkerId) -> ServiceResult<()> {
-        let is_platform = permit.caller().may(Need::Scope(Scope::Platform));
+        let is_platform = permit.caller().may(Requirement::Scope(Scope::Platform));
         let tenant = (!is_platform).then(|| permit.tenant());
         let entry = permit.entry(
             self.clock.now(),

@@ -1,7 +1,7 @@
 //! A page of audit records, by the index that leads to the fewest of them.
 
 use crate::{
-    moment::Moment,
+    pg_timestamp::PgTimestamp,
     record::behind,
     row::{self, audit_columns},
 };
@@ -14,7 +14,7 @@ use sqlx::{
 };
 
 /// The statements of one way to a page.
-struct Way {
+struct PagePlan {
     /// The records of the page.
     page: &'static str,
     /// Where those lie that are not looked at.
@@ -27,7 +27,7 @@ struct Way {
 /// record.
 macro_rules! way {
     ($($column:literal = $value:literal),*) => {
-        Way {
+        PagePlan {
             page: concat!(
                 "SELECT ", audit_columns!(), " FROM audit WHERE (", $($column, ", ",)* "seq) < (", $($value, ", ",)*
                 "$5) AND (", $($column, ", ",)* "seq) > (", $($value, ", ",)* "$6) AND ($2 IS NULL OR action = $2) \
@@ -44,14 +44,14 @@ macro_rules! way {
     };
 }
 
-const OF_ALL: Way = way!();
-const BY_ACTION: Way = way!("action" = "$2");
-const BY_ACTOR: Way = way!("actor_kind" = "$3", "coalesce(actor_id, '')" = "$4");
-const OF_TENANT: Way = way!("tenant_id" = "$1");
-const OF_TENANT_BY_ACTION: Way = way!("tenant_id" = "$1", "action" = "$2");
-const OF_TENANT_BY_ACTOR: Way = way!("tenant_id" = "$1", "actor_kind" = "$3", "coalesce(actor_id, '')" = "$4");
+const OF_ALL: PagePlan = way!();
+const BY_ACTION: PagePlan = way!("action" = "$2");
+const BY_ACTOR: PagePlan = way!("actor_kind" = "$3", "coalesce(actor_id, '')" = "$4");
+const OF_TENANT: PagePlan = way!("tenant_id" = "$1");
+const OF_TENANT_BY_ACTION: PagePlan = way!("tenant_id" = "$1", "action" = "$2");
+const OF_TENANT_BY_ACTOR: PagePlan = way!("tenant_id" = "$1", "actor_kind" = "$3", "coalesce(actor_id, '')" = "$4");
 
-impl Way {
+impl PagePlan {
     /// The way for a query. Of an actor and an action, the actor leads to fewer.
     fn of(query: &AuditQuery) -> Self {
         match (&query.tenant, query.actor, query.action) {
@@ -67,7 +67,7 @@ impl Way {
 
 /// The page that is asked for.
 pub(crate) async fn page(conn: &mut PgConnection, query: &AuditQuery) -> sqlx::Result<AuditPage> {
-    let way = Way::of(query);
+    let way = PagePlan::of(query);
     // An index that answers all of it leads to no record in vain.
     let exact = query.since.is_none() && query.until.is_none() && (query.actor.is_none() || query.action.is_none());
     let rest: Option<i64> = if exact {
@@ -78,8 +78,8 @@ pub(crate) async fn page(conn: &mut PgConnection, query: &AuditQuery) -> sqlx::R
     };
     let page = bind(way.page, query)
         .bind(rest.unwrap_or(0))
-        .bind(query.since.map(Moment))
-        .bind(query.until.map(Moment))
+        .bind(query.since.map(PgTimestamp))
+        .bind(query.until.map(PgTimestamp))
         .bind(i64::from(query.limit) + 1);
     let records = page.try_map(|row| row::audit(&row)).fetch_all(conn).await?;
     Ok(AuditPage::cut(records, query.limit, rest.map(|seq| seq.cast_unsigned() + 1)))

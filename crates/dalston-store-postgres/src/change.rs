@@ -1,6 +1,6 @@
 //! A change: a transaction with the number of the change and its audit record.
 
-use crate::{lease::Lease, record};
+use crate::{pooled_connection::PooledConnection, record};
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, KeyAction, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
@@ -13,7 +13,7 @@ pub(crate) struct Change<'c> {
 
 impl<'c> Change<'c> {
     /// Begins, and takes the next number. From here to its end no other change runs: what it reads is what it changes.
-    pub(crate) async fn begin(lease: &'c mut Lease) -> sqlx::Result<Self> {
+    pub(crate) async fn begin(lease: &'c mut PooledConnection) -> sqlx::Result<Self> {
         let mut transaction = lease.begin().await?;
         let sql = "UPDATE meta SET value = value + 1 WHERE name = 'seq' RETURNING value";
         let seq = sqlx::query_scalar(sql).fetch_one(&mut *transaction).await?;

@@ -1,21 +1,21 @@
 //! Claims, inside the change that they belong to.
 
-use crate::moment::Moment;
-use dalston_store::{Claim, Repeated};
+use crate::pg_timestamp::PgTimestamp;
+use dalston_store::{IdempotencyKey, AlreadyProcessed};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 /// What the claim made before, if it was made and has not lapsed.
 pub(crate) async fn repeated(
     conn: &mut PgConnection,
-    claim: Option<&Claim>,
-    now: Option<Moment>,
-) -> sqlx::Result<Option<Repeated>> {
+    claim: Option<&IdempotencyKey>,
+    now: Option<PgTimestamp>,
+) -> sqlx::Result<Option<AlreadyProcessed>> {
     let Some(claim) = claim else { return Ok(None) };
     let sql = "SELECT target, fingerprint FROM claims \
                WHERE scope = $1 AND key = $2 AND expires_at > coalesce($3, clock_timestamp())";
     let read = |row: PgRow| {
         let same_payload = row.try_get::<&[u8], _>("fingerprint")? == claim.fingerprint;
-        Ok(Repeated { target: row.try_get("target")?, same_payload })
+        Ok(AlreadyProcessed { target: row.try_get("target")?, same_payload })
     };
     sqlx::query(sql).bind(&claim.scope).bind(&claim.key).bind(now).try_map(read).fetch_optional(conn).await
 }
@@ -23,9 +23,9 @@ pub(crate) async fn repeated(
 /// Makes the claim, in the place of one that has lapsed. Removes a few others that have.
 pub(crate) async fn make(
     conn: &mut PgConnection,
-    claim: Option<&Claim>,
+    claim: Option<&IdempotencyKey>,
     target: &str,
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
 ) -> sqlx::Result<()> {
     let Some(claim) = claim else { return Ok(()) };
     let lapsed = "DELETE FROM claims WHERE ctid = ANY (ARRAY(SELECT ctid FROM claims \
@@ -35,6 +35,6 @@ pub(crate) async fn make(
                ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
                target = excluded.target, expires_at = excluded.expires_at";
     let query = sqlx::query(sql).bind(&claim.scope).bind(&claim.key).bind(claim.fingerprint);
-    query.bind(target).bind(Moment(claim.expires_at)).execute(conn).await?;
+    query.bind(target).bind(PgTimestamp(claim.expires_at)).execute(conn).await?;
     Ok(())
 }

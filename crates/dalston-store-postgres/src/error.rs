@@ -113,17 +113,17 @@ mod tests {
 
     /// What a server or a pooler says.
     #[derive(Debug)]
-    struct Said(&'static str, &'static str);
+    struct ServerMessage(&'static str, &'static str);
 
-    impl fmt::Display for Said {
+    impl fmt::Display for ServerMessage {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(self.1)
         }
     }
 
-    impl Cause for Said {}
+    impl Cause for ServerMessage {}
 
-    impl DatabaseError for Said {
+    impl DatabaseError for ServerMessage {
         fn message(&self) -> &str {
             self.1
         }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn said(code: &'static str, text: &'static str) -> Error {
-        Error::Database(Box::new(Said(code, text)))
+        Error::Database(Box::new(ServerMessage(code, text)))
     }
 
     #[test]

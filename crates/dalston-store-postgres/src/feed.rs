@@ -4,15 +4,15 @@ use crate::{
     PostgresStore, audit,
     change::Change,
     error::NoPrimary,
-    moment::Moment,
+    pg_timestamp::PgTimestamp,
     record::behind,
     row,
     row::{audit_columns, key_columns},
-    wakes::Listener,
+    notifier::Listener,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreResult, ChangeNotifier};
 use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;
 
@@ -39,15 +39,15 @@ const CHANGED_AFTER: &str = concat!(
 );
 
 /// What no primary says counts as no answer.
-fn end(row: &PgRow) -> sqlx::Result<Mark> {
+fn end(row: &PgRow) -> sqlx::Result<Checkpoint> {
     if row.try_get("read_only")? {
         return Err(NoPrimary::ReadOnly.into());
     }
-    Ok(Mark { seq: row::count(row, "end_seq")?, link: row::hash(row, "end_link")? })
+    Ok(Checkpoint { seq: row::count(row, "end_seq")?, link: row::hash(row, "end_link")? })
 }
 
 /// What rows of `CHANGED_AFTER` tell.
-fn heard(after: &Mark, rows: &[PgRow], limit: u32) -> sqlx::Result<Heard> {
+fn heard(after: &Checkpoint, rows: &[PgRow], limit: u32) -> sqlx::Result<ChangesResult> {
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let mut later = Vec::with_capacity(rows.len());
     for row in rows {
@@ -55,23 +55,23 @@ fn heard(after: &Mark, rows: &[PgRow], limit: u32) -> sqlx::Result<Heard> {
             later.push((KeyChange { seq: row::count(row, "changed")?, key: row::key(row)? }, row::hash(row, "link")?));
         }
     }
-    Ok(Heard::after(after, row::hash(first, "mark_link")?, end(first)?, later, limit))
+    Ok(ChangesResult::after(after, row::hash(first, "mark_link")?, end(first)?, later, limit))
 }
 
 #[async_trait]
 impl FeedStore for PostgresStore {
-    async fn mark(&self) -> StoreResult<Mark> {
+    async fn checkpoint(&self) -> StoreResult<Checkpoint> {
         self.call(async { sqlx::query(END).try_map(|row| end(&row)).fetch_one(&mut *self.lease().await?).await }).await
     }
 
-    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
+    async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult> {
         self.call(async {
             let ask = || async {
                 let query = sqlx::query(CHANGED_AFTER).bind(behind(after.seq)).bind(i64::from(limit));
                 heard(after, &query.fetch_all(&mut *self.lease().await?).await?, limit)
             };
             let heard = ask().await?;
-            if matches!(heard, Heard::Changes { .. }) {
+            if matches!(heard, ChangesResult::Changes { .. }) {
                 return Ok(heard);
             }
             // Another record: or the connection leads to another server than the one whose record it was.
@@ -88,13 +88,13 @@ impl FeedStore for PostgresStore {
     async fn now(&self) -> StoreResult<Timestamp> {
         self.call(async {
             let now = sqlx::query_scalar("SELECT coalesce($1, clock_timestamp())").bind(self.now());
-            let Moment(now) = now.fetch_one(&mut *self.lease().await?).await?;
+            let PgTimestamp(now) = now.fetch_one(&mut *self.lease().await?).await?;
             Ok(now)
         })
         .await
     }
 
-    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+    async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>> {
         Ok(Box::new(Listener::open(self).await?))
     }
 

@@ -1,8 +1,8 @@
 //! The figures of a tenant's keys: one statement, over the live keys and those that were used within the day.
 
-use crate::{moment::Moment, row};
+use crate::{pg_timestamp::PgTimestamp, row};
 use dalston_model::{TenantId, Timestamp};
-use dalston_store::{FigureTimes, KeyFigures};
+use dalston_store::{KeyStatTimes, KeyStats};
 use sqlx::{PgConnection, postgres::PgRow};
 
 /// $1 tenant, $2 now, $3 soon, $4 idle, $5 hour, $6 day.
@@ -23,10 +23,10 @@ const COUNT: &str = "
     ) AS used";
 
 /// Counts the tenant's keys at the time `at`.
-pub(crate) async fn count(conn: &mut PgConnection, tenant: &TenantId, at: Timestamp) -> sqlx::Result<KeyFigures> {
-    let FigureTimes { now, soon, idle, hour, day } = KeyFigures::times(at);
+pub(crate) async fn count(conn: &mut PgConnection, tenant: &TenantId, at: Timestamp) -> sqlx::Result<KeyStats> {
+    let KeyStatTimes { now, soon, idle, hour, day } = KeyStats::times(at);
     let figures = |row: PgRow| {
-        Ok(KeyFigures {
+        Ok(KeyStats {
             active: row::count(&row, "active")?,
             revoked: row::count(&row, "revoked")?,
             expiring: row::count(&row, "expiring")?,
@@ -37,6 +37,6 @@ pub(crate) async fn count(conn: &mut PgConnection, tenant: &TenantId, at: Timest
     };
     let count = [now, soon, idle, hour, day]
         .iter()
-        .fold(sqlx::query(COUNT).bind(tenant.as_str()), |count, time| count.bind(Moment(*time)));
+        .fold(sqlx::query(COUNT).bind(tenant.as_str()), |count, time| count.bind(PgTimestamp(*time)));
     count.try_map(figures).fetch_one(conn).await
 }

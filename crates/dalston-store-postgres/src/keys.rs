@@ -4,7 +4,7 @@ use crate::{
     PostgresStore,
     change::Change,
     claims, figures,
-    moment::Moment,
+    pg_timestamp::PgTimestamp,
     page::Bounds,
     row,
     row::{key_columns, used_key_columns},
@@ -15,8 +15,8 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
-    RotateKey, Rotation, StoreResult, UsedKey, key_rest,
+    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
+    RotateKeyOutcome, Rotation, StoreResult, KeyWithUse, key_rest,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
@@ -60,20 +60,20 @@ const OTHER_ADMINS: &str = concat!(
     " FROM keys WHERE tenant_id = $1 AND manages AND revoked_at IS NULL AND id <> $2"
 );
 
-async fn find(conn: &mut PgConnection, tenant: &TenantId, id: KeyId) -> sqlx::Result<Option<UsedKey>> {
+async fn find(conn: &mut PgConnection, tenant: &TenantId, id: KeyId) -> sqlx::Result<Option<KeyWithUse>> {
     let query = sqlx::query(SELECT).bind(tenant.as_str()).bind(id.as_uuid());
     query.try_map(|row| row::used_key(&row)).fetch_optional(conn).await
 }
 
-async fn insert(change: &mut Change<'_>, NewKey { key, digest }: &NewKey) -> sqlx::Result<()> {
+async fn insert(change: &mut Change<'_>, KeyToInsert { key, digest }: &KeyToInsert) -> sqlx::Result<()> {
     let seq = change.seq();
     sqlx::query(INSERT)
         .bind(key.id.as_uuid())
         .bind(key.tenant.as_str())
         .bind(key.enabled)
-        .bind(Moment(key.created_at))
-        .bind(key.expires_at.map(Moment))
-        .bind(key.revoked_at.map(Moment))
+        .bind(PgTimestamp(key.created_at))
+        .bind(key.expires_at.map(PgTimestamp))
+        .bind(key.revoked_at.map(PgTimestamp))
         .bind(rest(key)?)
         .bind(key.scopes.manages())
         .bind(seq)
@@ -90,8 +90,8 @@ async fn write(change: &mut Change<'_>, key: &Key) -> sqlx::Result<()> {
     sqlx::query(WRITE)
         .bind(key.id.as_uuid())
         .bind(key.enabled)
-        .bind(key.expires_at.map(Moment))
-        .bind(key.revoked_at.map(Moment))
+        .bind(key.expires_at.map(PgTimestamp))
+        .bind(key.revoked_at.map(PgTimestamp))
         .bind(rest(key)?)
         .bind(key.scopes.manages())
         .bind(seq)
@@ -107,25 +107,25 @@ fn rest(key: &Key) -> sqlx::Result<String> {
 /// What stands against the change, by the guard's own rules. Asks for other admin keys only when they matter.
 async fn objection(
     change: &mut Change<'_>,
-    guard: &Guard,
+    guard: &UpdatePrecondition,
     before: &Key,
     after: &Key,
-) -> sqlx::Result<Option<Objection>> {
-    let alone = guard.objection(before, after, false);
-    if alone != Some(Objection::LastAdmin) {
+) -> sqlx::Result<Option<PolicyViolation>> {
+    let alone = guard.violation(before, after, false);
+    if alone != Some(PolicyViolation::LastAdmin) {
         return Ok(alone);
     }
     let query = sqlx::query(OTHER_ADMINS).bind(before.tenant.as_str()).bind(before.id.as_uuid());
     let others = query.try_map(|row| row::key(&row)).fetch_all(change.conn()).await?;
-    Ok(guard.objection(before, after, others.iter().any(|other| other.is_live_admin(guard.at))))
+    Ok(guard.violation(before, after, others.iter().any(|other| other.is_live_admin(guard.at))))
 }
 
 #[async_trait]
 impl KeyLookup for PostgresStore {
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>> {
         self.call(async {
             let found = |row: PgRow| {
-                Ok(Found {
+                Ok(FoundKey {
                     key: row::key(&row)?,
                     secret_expires_at: row::time_option(&row, "ends_at")?,
                     now: row::time(&row, "now")?,
@@ -138,7 +138,7 @@ impl KeyLookup for PostgresStore {
         .await
     }
 
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>> {
         self.call(async { find(&mut *self.lease().await?, tenant, id).await }).await
     }
 
@@ -149,26 +149,26 @@ impl KeyLookup for PostgresStore {
 
 #[async_trait]
 impl KeyStore for PostgresStore {
-    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             if let Some(repeated) = claims::repeated(change.conn(), claim, now).await? {
-                return Ok(InsertKey::Repeated(repeated));
+                return Ok(InsertKeyOutcome::Repeated(repeated));
             }
             if !tenants::exists(change.conn(), &new.key.tenant).await? {
-                return Ok(InsertKey::UnknownTenant);
+                return Ok(InsertKeyOutcome::UnknownTenant);
             }
             claims::make(change.conn(), claim, &new.key.id.to_string(), now).await?;
             insert(&mut change, new).await?;
             change.commit(entry).await?;
-            Ok(InsertKey::Inserted)
+            Ok(InsertKeyOutcome::Inserted)
         })
         .await
     }
 
-    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn insert_first_key(&self, new: &KeyToInsert, entry: &AuditEntry) -> StoreResult<bool> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
@@ -188,19 +188,19 @@ impl KeyStore for PostgresStore {
         self.call(async { sqlx::query_scalar(ANY).fetch_one(&mut *self.lease().await?).await }).await
     }
 
-    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<KeyWithUse>> {
         self.call(async {
             let sql = if revoked { page_sql!() } else { page_sql!(" AND revoked_at IS NULL") };
             let Bounds { before, id, skip, limit } = Bounds::of(request, KeyId::from_uuid(Uuid::nil()));
             let query = sqlx::query(sql).bind(tenant.as_str()).bind(before).bind(id.as_uuid()).bind(skip).bind(limit);
             let rows = query.try_map(|row| row::used_key(&row)).fetch_all(&mut *self.lease().await?).await?;
-            let cursor = |used: &UsedKey| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() };
+            let cursor = |used: &KeyWithUse| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() };
             Ok(Page::cut(rows, request.limit, cursor))
         })
         .await
     }
 
-    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+    async fn key_stats(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats> {
         self.call(async { figures::count(&mut *self.lease().await?, tenant, at).await }).await
     }
 
@@ -209,22 +209,22 @@ impl KeyStore for PostgresStore {
         tenant: &TenantId,
         id: KeyId,
         patch: &KeyPatch,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<UpdateKeyOutcome> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
-            let Some(UsedKey { key, last_used_at }) = find(change.conn(), tenant, id).await? else {
-                return Ok(ChangeKey::Unknown);
+            let Some(KeyWithUse { key, last_used_at }) = find(change.conn(), tenant, id).await? else {
+                return Ok(UpdateKeyOutcome::Unknown);
             };
             let after = patch.apply(key.clone());
             if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
-                return Ok(ChangeKey::Refused(objection));
+                return Ok(UpdateKeyOutcome::Refused(objection));
             }
             write(&mut change, &after).await?;
             change.commit(entry).await?;
-            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+            Ok(UpdateKeyOutcome::Changed(Box::new(KeyWithUse { key: after, last_used_at })))
         })
         .await
     }
@@ -234,42 +234,42 @@ impl KeyStore for PostgresStore {
         tenant: &TenantId,
         id: KeyId,
         rotation: &Rotation,
-        guard: &Guard,
-        claim: Option<&Claim>,
+        guard: &UpdatePrecondition,
+        claim: Option<&IdempotencyKey>,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateKey> {
+    ) -> StoreResult<RotateKeyOutcome> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             if let Some(repeated) = claims::repeated(change.conn(), claim, now).await? {
-                return Ok(RotateKey::Repeated(repeated));
+                return Ok(RotateKeyOutcome::Repeated(repeated));
             }
-            let Some(UsedKey { key, last_used_at }) = find(change.conn(), tenant, id).await? else {
-                return Ok(RotateKey::Unknown);
+            let Some(KeyWithUse { key, last_used_at }) = find(change.conn(), tenant, id).await? else {
+                return Ok(RotateKeyOutcome::Unknown);
             };
             let after = Key { prefix: rotation.prefix.clone(), ..key.clone() };
             if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
-                return Ok(RotateKey::Refused(objection));
+                return Ok(RotateKeyOutcome::Refused(objection));
             }
             let conn = change.conn();
             let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.as_uuid()).bind(now);
             let (until, at) = until.try_map(|row| row::overlap(&row)).fetch_one(&mut *conn).await?;
             if let Some(until) = rotation.overlap.conflict(until, at) {
-                return Ok(RotateKey::Overlapping(until));
+                return Ok(RotateKeyOutcome::Overlapping(until));
             }
             let previous_expires_at = at.plus(rotation.overlap.length);
             let overlapping = "DELETE FROM key_secrets WHERE key_id = $1 AND ends_at IS NOT NULL";
             sqlx::query(overlapping).bind(id.as_uuid()).execute(&mut *conn).await?;
-            let current = sqlx::query(END_CURRENT).bind(id.as_uuid()).bind(Moment(previous_expires_at));
+            let current = sqlx::query(END_CURRENT).bind(id.as_uuid()).bind(PgTimestamp(previous_expires_at));
             current.execute(&mut *conn).await?;
             let secret = sqlx::query(INSERT_SECRET).bind(id.as_uuid()).bind(rotation.digest.as_bytes());
             secret.execute(&mut *conn).await?;
             claims::make(conn, claim, &id.to_string(), now).await?;
             write(&mut change, &after).await?;
             change.commit(entry).await?;
-            let used = Box::new(UsedKey { key: after, last_used_at });
-            Ok(RotateKey::Rotated { used, previous_expires_at })
+            let used = Box::new(KeyWithUse { key: after, last_used_at });
+            Ok(RotateKeyOutcome::Rotated { used, previous_expires_at })
         })
         .await
     }
@@ -278,25 +278,25 @@ impl KeyStore for PostgresStore {
         &self,
         tenant: &TenantId,
         id: KeyId,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<RevokeKey> {
+    ) -> StoreResult<RevokeKeyOutcome> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
-            let Some(UsedKey { key, .. }) = find(change.conn(), tenant, id).await? else {
-                return Ok(RevokeKey::Unknown);
+            let Some(KeyWithUse { key, .. }) = find(change.conn(), tenant, id).await? else {
+                return Ok(RevokeKeyOutcome::Unknown);
             };
             if let Some(at) = key.revoked_at {
-                return Ok(RevokeKey::AlreadyRevoked(at));
+                return Ok(RevokeKeyOutcome::AlreadyRevoked(at));
             }
             let after = Key { revoked_at: Some(guard.at), ..key.clone() };
             if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
-                return Ok(RevokeKey::Refused(objection));
+                return Ok(RevokeKeyOutcome::Refused(objection));
             }
             write(&mut change, &after).await?;
             change.commit(entry).await?;
-            Ok(RevokeKey::Revoked)
+            Ok(RevokeKeyOutcome::Revoked)
         })
         .await
     }

@@ -11,30 +11,30 @@ mod error;
 mod feed;
 mod figures;
 mod keys;
-mod lease;
+mod pooled_connection;
 mod limits;
 mod link;
 mod migrations;
-mod moment;
+mod pg_timestamp;
 mod notes;
 mod page;
 mod record;
 mod row;
 mod tenants;
 mod usage;
-mod wakes;
+mod notifier;
 #[cfg(feature = "work")]
 mod work;
 
 use async_trait::async_trait;
 use change::Change;
 use dalston_model::{SharedClock, SystemClock};
-use dalston_store::{KeyStorage, PoolFigures, StoreError, StoreResult};
+use dalston_store::{KeyStorage, PoolStats, StoreError, StoreResult};
 use dial::Dialer;
-use lease::Lease;
+use pooled_connection::PooledConnection;
 use link::Link;
 use migrations::Set;
-use moment::Moment;
+use pg_timestamp::PgTimestamp;
 use std::{future::Future, sync::Arc, time::Duration};
 
 /// Where the server is, and how to use it.
@@ -118,13 +118,13 @@ impl PostgresStore {
     }
 
     /// A connection for one call.
-    async fn lease(&self) -> sqlx::Result<Lease> {
+    async fn lease(&self) -> sqlx::Result<PooledConnection> {
         self.link.lease().await
     }
 
     /// The time of the clock that was given; none leaves it to the server.
-    fn now(&self) -> Option<Moment> {
-        self.clock.as_ref().map(|clock| Moment(clock.now()))
+    fn now(&self) -> Option<PgTimestamp> {
+        self.clock.as_ref().map(|clock| PgTimestamp(clock.now()))
     }
 }
 
@@ -148,7 +148,7 @@ impl KeyStorage for PostgresStore {
         Ok(())
     }
 
-    fn pool(&self) -> Option<PoolFigures> {
+    fn pool(&self) -> Option<PoolStats> {
         Some(self.link.figures())
     }
 

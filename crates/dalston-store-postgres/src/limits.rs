@@ -3,18 +3,18 @@
 use crate::{PostgresStore, row};
 use async_trait::async_trait;
 use dalston_model::{KeyId, NodeId, RateLimit, Timestamp};
-use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, NODE_LEASE, Place, StoreResult, Taken};
+use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, NODE_LEASE, NodePlace, StoreResult, Acquired};
 use sqlx::Row;
 use std::{num::NonZeroU32, time::Duration};
 
 #[async_trait]
 impl LimitStore for PostgresStore {
-    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired> {
         self.call(async {
             let sql = "SELECT admitted, used, frees_in FROM take_unit($1, $2, $3)";
             let query = sqlx::query(sql).bind(key.as_uuid()).bind(i64::from(limit.get())).bind(self.now());
             let row = query.fetch_one(&mut *self.lease().await?).await?;
-            Ok(Taken {
+            Ok(Acquired {
                 admitted: row.try_get("admitted")?,
                 used: u32::try_from(row::count(&row, "used")?).unwrap_or(u32::MAX),
                 frees_in: Duration::from_micros(row::count(&row, "frees_in")?),
@@ -23,7 +23,7 @@ impl LimitStore for PostgresStore {
         .await
     }
 
-    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<GrantedLease> {
         let LeaseRequest { id, limit, want, closed } = request;
         let ids: Vec<_> = closed.iter().map(|closed| *closed.id.as_uuid()).collect();
         let (mut spent_ids, mut spent_slots, mut spent_units) = (Vec::new(), Vec::new(), Vec::new());
@@ -42,7 +42,7 @@ impl LimitStore for PostgresStore {
             let query = query.bind(&ids).bind(&spent_ids).bind(&spent_slots).bind(&spent_units);
             let row = query.fetch_one(&mut *self.lease().await?).await?;
             let at = |column| row.try_get(column).map(Timestamp::from_micros);
-            Ok(Granted {
+            Ok(GrantedLease {
                 units: u32::try_from(row::count(&row, "units")?).unwrap_or_default(),
                 now: at("now_at")?,
                 starts: at("starts")?,
@@ -54,7 +54,7 @@ impl LimitStore for PostgresStore {
         .await
     }
 
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()> {
         let seconds: Vec<_> = alone.iter().map(|second| second.second).collect();
         let ages: Vec<_> = alone.iter().map(|second| second.age).collect();
         let sums: Vec<_> = alone.iter().map(|second| i64::from(second.units)).collect();
@@ -67,7 +67,7 @@ impl LimitStore for PostgresStore {
         .await
     }
 
-    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
         let lease = i64::try_from(NODE_LEASE.as_micros()).unwrap_or(i64::MAX);
         self.call(async {
             let query = sqlx::query("SELECT nodes, rank, turn FROM enlist_node($1, $2, $3, $4)");
@@ -75,7 +75,7 @@ impl LimitStore for PostgresStore {
             let row = query.fetch_one(&mut *self.lease().await?).await?;
             let nodes = u32::try_from(row::count(&row, "nodes")?).ok().and_then(NonZeroU32::new);
             let rank: Option<i64> = row.try_get("rank")?;
-            Ok(Place {
+            Ok(NodePlace {
                 nodes: nodes.unwrap_or(NonZeroU32::MIN),
                 rank: rank.and_then(|rank| rank.try_into().ok()),
                 turn: row.try_get("turn")?,

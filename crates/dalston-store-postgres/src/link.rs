@@ -1,7 +1,7 @@
 //! The connections to the server.
 
-use crate::{dial::Dialer, error, lease::Lease};
-use dalston_store::{PoolFigures, StoreError, StoreResult};
+use crate::{dial::Dialer, error, pooled_connection::PooledConnection};
+use dalston_store::{PoolStats, StoreError, StoreResult};
 use deadpool::managed::Pool;
 use sqlx::{PgConnection, Row};
 use std::{
@@ -38,10 +38,10 @@ impl Link {
     }
 
     /// A connection for one call.
-    pub(crate) async fn lease(&self) -> sqlx::Result<Lease> {
+    pub(crate) async fn lease(&self) -> sqlx::Result<PooledConnection> {
         let slot = self.pool.get().await.map_err(error::pooling)?;
         let wire = Arc::clone(&slot).lock_owned().await;
-        Ok(Lease::new(slot, wire, self.dialer()))
+        Ok(PooledConnection::new(slot, wire, self.dialer()))
     }
 
     /// Runs the work of one call. The one place where a call gets its deadline and its error, and where what an error
@@ -120,10 +120,10 @@ impl Link {
     }
 
     /// The connections of the pool.
-    pub(crate) fn figures(&self) -> PoolFigures {
+    pub(crate) fn figures(&self) -> PoolStats {
         let status = self.pool.status();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        PoolFigures { open: number(status.size), idle: number(status.available), max: number(status.max_size) }
+        PoolStats { open: number(status.size), idle: number(status.available), max: number(status.max_size) }
     }
 
     /// Gives out no more connections, and ends those that are idle. Those that do not end in time are left to the end of

@@ -2,7 +2,7 @@
 
 use crate::PostgresStore;
 use async_trait::async_trait;
-use dalston_store::{NoteStore, StoreResult};
+use dalston_store::{KvStore, StoreResult};
 use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ fn text(row: &PgRow) -> sqlx::Result<String> {
 }
 
 #[async_trait]
-impl NoteStore for PostgresStore {
-    async fn note(&self, name: &str) -> StoreResult<Option<String>> {
+impl KvStore for PostgresStore {
+    async fn get_entry(&self, name: &str) -> StoreResult<Option<String>> {
         self.call(async {
             let query = sqlx::query(FIND).bind(name.as_bytes()).bind(self.now());
             query.try_map(|row| text(&row)).fetch_optional(&mut *self.lease().await?).await
@@ -42,7 +42,7 @@ impl NoteStore for PostgresStore {
         .await
     }
 
-    async fn put_note(&self, name: &str, expected: Option<&str>, text: &str, ttl: Duration) -> StoreResult<bool> {
+    async fn put_entry(&self, name: &str, expected: Option<&str>, text: &str, ttl: Duration) -> StoreResult<bool> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;
@@ -56,7 +56,7 @@ impl NoteStore for PostgresStore {
         .await
     }
 
-    async fn take_note(&self, name: &str) -> StoreResult<Option<String>> {
+    async fn take_entry(&self, name: &str) -> StoreResult<Option<String>> {
         self.call(async {
             let query = sqlx::query(TAKE).bind(name.as_bytes()).bind(self.now());
             let taken = query.try_map(|row| Ok((text(&row)?, row.try_get::<bool, _>("live")?)));

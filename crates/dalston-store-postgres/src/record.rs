@@ -1,7 +1,7 @@
 //! Audit records in their table.
 
 use crate::{
-    moment::Moment,
+    pg_timestamp::PgTimestamp,
     row::{self, audit_columns},
 };
 use dalston_model::{AuditHash, AuditRecord};
@@ -22,7 +22,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &AuditRecord) -> sql
     );
     sqlx::query(sql)
         .bind(row::bigint(record.seq)?)
-        .bind(Moment(record.time))
+        .bind(PgTimestamp(record.time))
         .bind(&record.tenant_id)
         .bind(&record.actor_kind)
         .bind(&record.actor_id)

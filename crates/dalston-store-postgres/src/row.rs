@@ -1,8 +1,8 @@
 //! Rows as things of the model: the columns of each, once, and how they are read.
 
-use crate::moment::Moment;
+use crate::pg_timestamp::PgTimestamp;
 use dalston_model::{AuditHash, AuditRecord, Key, KeyId, Tenant, Timestamp};
-use dalston_store::{KeyColumns, UsedKey};
+use dalston_store::{KeyColumns, KeyWithUse};
 use sqlx::{Row, postgres::PgRow, types::Json};
 use std::{error::Error, str::FromStr};
 
@@ -53,8 +53,8 @@ pub(crate) fn key(row: &PgRow) -> sqlx::Result<Key> {
 }
 
 /// A row of `used_key_columns`.
-pub(crate) fn used_key(row: &PgRow) -> sqlx::Result<UsedKey> {
-    Ok(UsedKey { key: key(row)?, last_used_at: time_option(row, "last_used_at")? })
+pub(crate) fn used_key(row: &PgRow) -> sqlx::Result<KeyWithUse> {
+    Ok(KeyWithUse { key: key(row)?, last_used_at: time_option(row, "last_used_at")? })
 }
 
 /// When the secret before the current one ends, if there is one, and the time now.
@@ -99,12 +99,12 @@ pub(crate) fn bigint(count: u64) -> sqlx::Result<i64> {
 
 /// A moment.
 pub(crate) fn time(row: &PgRow, column: &'static str) -> sqlx::Result<Timestamp> {
-    row.try_get(column).map(|Moment(at)| at)
+    row.try_get(column).map(|PgTimestamp(at)| at)
 }
 
 /// A moment, or none.
 pub(crate) fn time_option(row: &PgRow, column: &'static str) -> sqlx::Result<Option<Timestamp>> {
-    Ok(row.try_get::<Option<Moment>, _>(column)?.map(|Moment(at)| at))
+    Ok(row.try_get::<Option<PgTimestamp>, _>(column)?.map(|PgTimestamp(at)| at))
 }
 
 /// What a text stands for.

@@ -1,6 +1,6 @@
 //! The steps on tenants, in Postgres.
 
-use crate::{PostgresStore, change::Change, moment::Moment, page::Bounds, row, row::tenant_columns};
+use crate::{PostgresStore, change::Change, pg_timestamp::PgTimestamp, page::Bounds, row, row::tenant_columns};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, Tenant, TenantId};
 use dalston_store::{StoreResult, TenantStore};
@@ -24,7 +24,7 @@ impl PostgresStore {
 pub(crate) async fn insert(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<bool> {
     let sql = concat!("INSERT INTO tenants (", tenant_columns!(), ") VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
     let query = sqlx::query(sql).bind(tenant.id.as_str()).bind(tenant.name.as_ref().map(dalston_model::Name::as_str));
-    let done = query.bind(Moment(tenant.created_at)).execute(conn).await?;
+    let done = query.bind(PgTimestamp(tenant.created_at)).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -1,8 +1,8 @@
 //! The steps on usage, in Postgres. They read `keys` and never write it.
 
-use crate::{PostgresStore, moment::Moment, row};
+use crate::{PostgresStore, pg_timestamp::PgTimestamp, row};
 use async_trait::async_trait;
-use dalston_model::{Day, KeyId, Refused, TenantId, Usage, UsageDelta, UsageStep};
+use dalston_model::{Day, KeyId, RefusedRequests, TenantId, Usage, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use sqlx::Row;
 
@@ -62,7 +62,7 @@ impl UsageStore for PostgresStore {
             deltas.iter().map(|delta| row::bigint(count(delta))).collect::<sqlx::Result<Vec<i64>>>()
         };
         self.call(async {
-            let last = |delta: &UsageDelta| delta.last_used.map(|(at, _)| Moment(at));
+            let last = |delta: &UsageDelta| delta.last_used.map(|(at, _)| PgTimestamp(at));
             let from = |delta: &UsageDelta| delta.last_used.and_then(|(_, from)| from).map(|from| from.to_string());
             let (node, number) = (step.node.as_uuid(), row::bigint(step.number)?);
             let mut lease = self.lease().await?;
@@ -105,7 +105,7 @@ impl UsageStore for PostgresStore {
                 usage_count: row::count(&totals, "usage_count")?,
                 last_used_at: row::time_option(&totals, "last_used_at")?,
                 last_used_from: row::parsed_option(&totals, "last_used_from")?,
-                refused: Refused {
+                refused: RefusedRequests {
                     rate_limited: row::count(&totals, "rate_limited")?,
                     insufficient_scope: row::count(&totals, "insufficient_scope")?,
                 },

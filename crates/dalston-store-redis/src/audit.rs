@@ -1,12 +1,12 @@
 //! Audit records as the streams keep them, and a page of them.
 
-use crate::{RedisStore, argument::argument, call::Call, scripts::SCRIPTS};
+use crate::{RedisStore, argument::argument, call::StoreCall, scripts::SCRIPTS};
 use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, StoreError, StoreResult};
 use serde::Serialize;
 
 /// A record, its number and its link.
-type Entry = (String, String, Option<String>);
+type AuditEntryRow = (String, String, Option<String>);
 
 /// A record as scripts write it; its number is its place in the stream.
 #[derive(Serialize)]
@@ -54,7 +54,7 @@ impl AuditArgument {
 
 impl RedisStore {
     /// The page that is asked for.
-    pub(crate) async fn audit_page(&self, call: &Call<'_>, query: &AuditQuery) -> StoreResult<AuditPage> {
+    pub(crate) async fn audit_page(&self, call: &StoreCall<'_>, query: &AuditQuery) -> StoreResult<AuditPage> {
         let given = QueryArgument {
             tenant: query.tenant.as_ref().map(ToString::to_string),
             actor: query.actor.map(actor),
@@ -66,7 +66,7 @@ impl RedisStore {
             reach: AuditQuery::REACH,
         };
         let script = SCRIPTS.audit_page.arg(argument(&given)?);
-        let (entries, rest): (Vec<Entry>, Option<u64>) = call.run(&script).await?;
+        let (entries, rest): (Vec<AuditEntryRow>, Option<u64>) = call.run(&script).await?;
         let records = entries.into_iter().map(|(number, json, hash)| record(&number, &json, hash));
         let mut page = AuditPage::cut(records.collect::<StoreResult<_>>()?, query.limit, rest);
         // Of those from before the chain, the script does not know what they are.

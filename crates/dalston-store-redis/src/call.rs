@@ -31,26 +31,26 @@ pub(crate) struct Link {
 }
 
 /// One call of a trait's method: its round trips have one deadline together.
-pub(crate) struct Call<'a> {
+pub(crate) struct StoreCall<'a> {
     link: &'a Link,
     /// By the clock of the epochs.
     ends: Duration,
 }
 
 /// A connection for one question.
-enum Lent {
+enum PooledConnection {
     Pooled(Object<Dialer>),
     Shared(Wire),
 }
 
 /// Where a question goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum CallTarget {
     Pool,
     Line,
 }
 
-impl Deref for Lent {
+impl Deref for PooledConnection {
     type Target = Wire;
 
     fn deref(&self) -> &Wire {
@@ -69,9 +69,9 @@ impl Link {
     }
 
     /// Begins a call.
-    pub(crate) fn call(&self) -> Call<'_> {
+    pub(crate) fn call(&self) -> StoreCall<'_> {
         let now = self.look_out(LOOK_OUT);
-        Call { link: self, ends: now + self.dialer().deadline }
+        StoreCall { link: self, ends: now + self.dialer().deadline }
     }
 
     /// Gives out no more connections. What is under way keeps its own.
@@ -113,26 +113,26 @@ impl Link {
         self.pool.retain(|wire, _| wire.epoch == present);
     }
 
-    async fn lend(&self, way: Way) -> StoreResult<Lent> {
-        if way == Way::Pool {
-            return Ok(Lent::Pooled(self.pool.get().await.map_err(|error| error::pooling(&error))?));
+    async fn lend(&self, way: CallTarget) -> StoreResult<PooledConnection> {
+        if way == CallTarget::Pool {
+            return Ok(PooledConnection::Pooled(self.pool.get().await.map_err(|error| error::pooling(&error))?));
         }
         let mut line = self.line.lock().await;
         if let Some(line) = &*line
             && line.epoch == self.dialer().epochs.present()
         {
-            return Ok(Lent::Shared(line.clone()));
+            return Ok(PooledConnection::Shared(line.clone()));
         }
         let new = self.dialer().dial(None).await.map_err(|error| error::connecting(&error))?;
-        Ok(Lent::Shared(line.insert(new).clone()))
+        Ok(PooledConnection::Shared(line.insert(new).clone()))
     }
 }
 
-impl Call<'_> {
+impl StoreCall<'_> {
     /// Runs a script on a connection that has just proved itself: what a change did is not known when it is lost on the
     /// way.
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
-        self.asked(Way::Pool, |mut wire| async move { script.invoke_async(&mut wire).await }).await
+        self.asked(CallTarget::Pool, |mut wire| async move { script.invoke_async(&mut wire).await }).await
     }
 
     /// As `run`; once more by `full` where the server has no memory left, and that is the same script for such a case.
@@ -150,13 +150,13 @@ impl Call<'_> {
 
     /// The answer to a command, as in `run`.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
-        self.asked(Way::Pool, |mut wire| async move { command.query_async(&mut wire).await }).await
+        self.asked(CallTarget::Pool, |mut wire| async move { command.query_async(&mut wire).await }).await
     }
 
     /// Runs a script on the shared line, in one round trip; once more on a new line when that one is dead. So the
     /// script must do no harm when it runs twice.
     pub(crate) async fn look<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
-        self.asked(Way::Line, |mut wire| async move { script.invoke_async(&mut wire).await }).await
+        self.asked(CallTarget::Line, |mut wire| async move { script.invoke_async(&mut wire).await }).await
     }
 
     /// As `look`, on a line that is opened for it: none that was there before is used any more.
@@ -185,7 +185,7 @@ impl Call<'_> {
 
     /// Asks on the way that is given; once more on another connection when the server says that it is no primary, for
     /// then it has done nothing, and when the shared line is dead.
-    async fn asked<T, F>(&self, way: Way, question: impl Fn(MultiplexedConnection) -> F) -> StoreResult<T>
+    async fn asked<T, F>(&self, way: CallTarget, question: impl Fn(MultiplexedConnection) -> F) -> StoreResult<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
@@ -193,7 +193,7 @@ impl Call<'_> {
             let lent = self.link.lend(way).await?;
             let mut answer = question(lent.connection.clone()).await;
             if let Err(error) = &answer
-                && (error::is_demoted(error) || way == Way::Line && error.is_unrecoverable_error())
+                && (error::is_demoted(error) || way == CallTarget::Line && error.is_unrecoverable_error())
             {
                 self.link.leave(lent.epoch);
                 drop(lent);

@@ -3,43 +3,43 @@
 use crate::{
     RedisStore,
     argument::argument,
-    call::Call,
+    call::StoreCall,
     row::{KeyArgument, KnownKey},
     scripts::{self, ClaimArgument, EVEN_FULL, SCRIPTS},
 };
 use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId, Timestamp};
-use dalston_store::{Claim, Guard, NewKey, Objection, Overlap, Repeated, Rotation, StoreError, StoreResult, UsedKey};
+use dalston_store::{IdempotencyKey, UpdatePrecondition, KeyToInsert, PolicyViolation, Overlap, AlreadyProcessed, Rotation, StoreError, StoreResult, KeyWithUse};
 use serde::Serialize;
 
 /// How often a change is decided anew when another one came first.
 const TRIES: u32 = 16;
 
 /// A change of a key.
-pub(crate) struct Change<'a> {
+pub(crate) struct KeyUpdate<'a> {
     /// What it makes of the key.
     pub(crate) edit: &'a (dyn Fn(Key) -> Key + Send + Sync),
     /// What must hold.
-    pub(crate) guard: &'a Guard,
+    pub(crate) guard: &'a UpdatePrecondition,
     /// The new secret, if it gets one.
     pub(crate) rotation: Option<&'a Rotation>,
     /// The claim, if it has one.
-    pub(crate) claim: Option<&'a Claim>,
+    pub(crate) claim: Option<&'a IdempotencyKey>,
     /// What is recorded.
     pub(crate) entry: &'a AuditEntry,
 }
 
 /// What came of a change.
-pub(crate) enum Outcome {
+pub(crate) enum KeyUpdateOutcome {
     /// The key as it is now; of a rotation, when the secret before ends.
-    Changed(Box<UsedKey>, Option<Timestamp>),
+    Changed(Box<KeyWithUse>, Option<Timestamp>),
     /// No such key in the tenant.
     Unknown,
     /// The guard objected.
-    Refused(Objection),
+    Refused(PolicyViolation),
     /// The overlap of an earlier rotation runs until then.
     Overlapping(Timestamp),
     /// The claim was made before.
-    Repeated(Repeated),
+    Repeated(AlreadyProcessed),
 }
 
 #[derive(Serialize)]
@@ -82,12 +82,12 @@ impl RedisStore {
     /// Inserts a key; with `first` only into a store that has none, and with its tenant. Gives the script's answer.
     pub(crate) async fn insert(
         &self,
-        new: &NewKey,
-        claim: Option<&Claim>,
+        new: &KeyToInsert,
+        claim: Option<&IdempotencyKey>,
         entry: &AuditEntry,
         first: bool,
     ) -> StoreResult<Vec<String>> {
-        let used = UsedKey { key: new.key.clone(), last_used_at: None };
+        let used = KeyWithUse { key: new.key.clone(), last_used_at: None };
         let key = KeyArgument::new(&used, new.digest.to_hex())?.shared().audited(entry)?;
         let given = argument(&InsertArgument { key, first, claim: claim.map(ClaimArgument::new) })?;
         self.link.call().run(SCRIPTS.insert_key.arg(given).arg(self.now())).await
@@ -96,32 +96,32 @@ impl RedisStore {
     /// Makes a change, unless the guard objects.
     pub(crate) async fn change(
         &self,
-        call: &Call<'_>,
+        call: &StoreCall<'_>,
         tenant: &TenantId,
         id: KeyId,
-        change: &Change<'_>,
-    ) -> StoreResult<Outcome> {
+        change: &KeyUpdate<'_>,
+    ) -> StoreResult<KeyUpdateOutcome> {
         if let Some(claim) = change.claim {
             let given = argument(&ClaimArgument::new(claim))?;
             let answer: Vec<String> = call.run(SCRIPTS.read_claim.arg(given).arg(self.now())).await?;
             if answer != ["free"] {
-                return scripts::repeated(change.claim, &answer).map(Outcome::Repeated);
+                return scripts::repeated(change.claim, &answer).map(KeyUpdateOutcome::Repeated);
             }
         }
         for _ in 0..TRIES {
-            let Some(known) = self.load(call, tenant, id).await? else { return Ok(Outcome::Unknown) };
+            let Some(known) = self.load(call, tenant, id).await? else { return Ok(KeyUpdateOutcome::Unknown) };
             let before = &known.used.key;
             let after = (change.edit)(before.clone());
-            if let Some(objection) = change.guard.objection(before, &after, true) {
-                return Ok(Outcome::Refused(objection));
+            if let Some(objection) = change.guard.violation(before, &after, true) {
+                return Ok(KeyUpdateOutcome::Refused(objection));
             }
             // The script looks for another admin key; those of the Python gateway must be in the index by then.
-            let needs_admin = change.guard.objection(before, &after, false).is_some();
+            let needs_admin = change.guard.violation(before, &after, false).is_some();
             if needs_admin {
                 self.page(call, tenant, &PageRequest::default(), false).await?;
             }
             let takes_away = change.rotation.is_none() && takes_away(before, &after);
-            let used = UsedKey { key: after, last_used_at: known.used.last_used_at };
+            let used = KeyWithUse { key: after, last_used_at: known.used.last_used_at };
             let given = argument(&change.argument(&known, &used, needs_admin)?)?;
             let mut script = SCRIPTS.change_key.arg(&given);
             script.arg(self.now());
@@ -132,18 +132,18 @@ impl RedisStore {
             };
             return match answer.as_slice() {
                 [word] if word == "moved" => continue,
-                [word] if word == "changed" => Ok(Outcome::Changed(Box::new(used), None)),
-                [word, until] if word == "changed" => Ok(Outcome::Changed(Box::new(used), Some(time(until)?))),
-                [word, until] if word == "overlapping" => Ok(Outcome::Overlapping(time(until)?)),
-                [word] if word == "last_admin" => Ok(Outcome::Refused(Objection::LastAdmin)),
-                answer => scripts::repeated(change.claim, answer).map(Outcome::Repeated),
+                [word] if word == "changed" => Ok(KeyUpdateOutcome::Changed(Box::new(used), None)),
+                [word, until] if word == "changed" => Ok(KeyUpdateOutcome::Changed(Box::new(used), Some(time(until)?))),
+                [word, until] if word == "overlapping" => Ok(KeyUpdateOutcome::Overlapping(time(until)?)),
+                [word] if word == "last_admin" => Ok(KeyUpdateOutcome::Refused(PolicyViolation::LastAdmin)),
+                answer => scripts::repeated(change.claim, answer).map(KeyUpdateOutcome::Repeated),
             };
         }
         Err(StoreError::unavailable(format_args!("key {id} is changed by too many at once")))
     }
 
     /// Writes a revocation down that only the Python gateway knew of.
-    pub(crate) async fn absorb(&self, call: &Call<'_>, known: &KnownKey) -> StoreResult<()> {
+    pub(crate) async fn absorb(&self, call: &StoreCall<'_>, known: &KnownKey) -> StoreResult<()> {
         let given = ChangeArgument {
             key: KeyArgument::new(&known.used, known.digest.clone())?
                 .with_old(&known.used, known.old.as_ref().map(|(old, _)| old.as_str()))?,
@@ -170,8 +170,8 @@ fn takes_away(before: &Key, after: &Key) -> bool {
     (revoked_at.is_some() || !enabled) && Key { enabled, revoked_at, ..before.clone() } == *after
 }
 
-impl Change<'_> {
-    fn argument(&self, known: &KnownKey, used: &UsedKey, needs_admin: bool) -> StoreResult<ChangeArgument> {
+impl KeyUpdate<'_> {
+    fn argument(&self, known: &KnownKey, used: &KeyWithUse, needs_admin: bool) -> StoreResult<ChangeArgument> {
         let key = match self.rotation {
             Some(rotation) => KeyArgument::new(used, rotation.digest.to_hex())?,
             None => KeyArgument::new(used, known.digest.clone())?

@@ -2,7 +2,7 @@
 
 use crate::{
     RedisStore,
-    call::{Call, Link},
+    call::{StoreCall, Link},
     dial::Dialer,
     error,
     scripts::{self, SCRIPTS},
@@ -95,7 +95,7 @@ impl RedisStore {
             link,
             clock,
             #[cfg(feature = "work")]
-            work: crate::work::Seen::default(),
+            work: crate::work::WorkMemo::default(),
         };
         let call = store.link.call();
         if !options.allow_volatile {
@@ -115,7 +115,7 @@ fn link(options: &RedisOptions, clock: SharedClock) -> redis::RedisResult<Link> 
     Ok(Link::new(pool.map_err(|_| (redis::ErrorKind::InvalidClientConfig, "the pool cannot be built"))?))
 }
 
-async fn durable(call: &Call<'_>) -> Result<(), ConnectError> {
+async fn durable(call: &StoreCall<'_>) -> Result<(), ConnectError> {
     let info = |section| async move { call.ask::<InfoDict>(redis::cmd("INFO").arg(section)).await };
     if info("cluster").await?.get::<u8>("cluster_enabled") == Some(1) {
         return Err(ConnectError::Cluster);

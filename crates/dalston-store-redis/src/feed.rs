@@ -4,45 +4,45 @@ use crate::{
     RedisStore,
     argument::argument,
     audit::{self, AuditArgument},
-    row::Row,
+    row::StoredKey,
     scripts::{AUDIT, CHANGES, EVEN_FULL, SCRIPTS},
-    wakes::Listener,
+    notifier::Listener,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreError, StoreResult, ChangeNotifier};
 use std::{collections::HashMap, time::Duration};
 
 /// A mark as scripts give it.
-type End = (u64, Option<String>);
+type CheckpointArgument = (u64, Option<String>);
 
-fn mark((seq, link): End) -> StoreResult<Mark> {
+fn mark((seq, link): CheckpointArgument) -> StoreResult<Checkpoint> {
     let link = link.map(|link| link.parse()).transpose();
-    Ok(Mark { seq, link: link.map_err(|_| StoreError::Corrupt(format!("the link at {seq}")))? })
+    Ok(Checkpoint { seq, link: link.map_err(|_| StoreError::Corrupt(format!("the link at {seq}")))? })
 }
 
 #[async_trait]
 impl FeedStore for RedisStore {
-    async fn mark(&self) -> StoreResult<Mark> {
+    async fn checkpoint(&self) -> StoreResult<Checkpoint> {
         mark(self.link.call().look(&SCRIPTS.mark.prepare_invoke()).await?)
     }
 
-    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
+    async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult> {
         let mut script = SCRIPTS.key_changes.key(CHANGES);
         script.arg(after.seq).arg(after.link.map(|link| link.to_string()).unwrap_or_default()).arg(limit);
         let call = self.link.call();
-        let (mut at, mut rows): (End, Option<Vec<Row>>) = call.look(&script).await?;
+        let (mut at, mut rows): (CheckpointArgument, Option<Vec<StoredKey>>) = call.look(&script).await?;
         if rows.is_none() {
             // Another record: or the line leads to another server than the one whose record it was.
             (at, rows) = call.look_anew(&script).await?;
         }
         let mark = mark(at)?;
-        let Some(rows) = rows else { return Ok(Heard::Diverged(mark)) };
-        let change = |row: Row| {
+        let Some(rows) = rows else { return Ok(ChangesResult::Diverged(mark)) };
+        let change = |row: StoredKey| {
             let seq = u64::try_from(row.score?).ok()?;
             Some(KeyChange { seq, key: row.known_or_none()?.used.key })
         };
-        Ok(Heard::Changes { changes: rows.into_iter().filter_map(change).collect(), mark })
+        Ok(ChangesResult::Changes { changes: rows.into_iter().filter_map(change).collect(), mark })
     }
 
     fn doubt(&self, within: Duration) -> Duration {
@@ -57,7 +57,7 @@ impl FeedStore for RedisStore {
         Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros)))
     }
 
-    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
+    async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>> {
         Ok(Box::new(Listener::open(self).await?))
     }
 

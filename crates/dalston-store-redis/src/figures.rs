@@ -6,20 +6,20 @@
 use crate::{
     RedisStore,
     argument::argument,
-    call::Call,
-    row::{FileArgument, Row},
+    call::StoreCall,
+    row::{FileArgument, StoredKey},
     scripts::{self, SCRIPTS},
 };
 use dalston_model::{PageRequest, TenantId, Timestamp};
-use dalston_store::{FigureTimes, KeyFigures, StoreResult};
+use dalston_store::{KeyStatTimes, KeyStats, StoreResult};
 
 impl RedisStore {
     /// Counts the tenant's keys at the time `at`. Files those first that the Python gateway or an earlier version of
     /// this store made.
-    pub(crate) async fn figures(&self, call: &Call<'_>, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+    pub(crate) async fn figures(&self, call: &StoreCall<'_>, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats> {
         // A page takes over what the Python gateway made.
         self.page(call, tenant, &PageRequest::default(), true).await?;
-        let FigureTimes { now, soon, idle, hour, day } = KeyFigures::times(at);
+        let KeyStatTimes { now, soon, idle, hour, day } = KeyStats::times(at);
         loop {
             let mut script = SCRIPTS.key_figures.prepare_invoke();
             for index in ["all", "live", "open", "idle", "used"] {
@@ -28,9 +28,9 @@ impl RedisStore {
             for time in [now, soon, idle, hour, day] {
                 script.arg(time.as_micros());
             }
-            let (unfiled, counts): (Vec<Row>, Vec<u64>) = call.run(&script).await?;
+            let (unfiled, counts): (Vec<StoredKey>, Vec<u64>) = call.run(&script).await?;
             if let [active, revoked, expiring, unused, used_last_hour, used_last_day] = counts[..] {
-                return Ok(KeyFigures { active, revoked, expiring, unused, used_last_hour, used_last_day });
+                return Ok(KeyStats { active, revoked, expiring, unused, used_last_hour, used_last_day });
             }
             let keys: Vec<_> = unfiled.into_iter().map(|row| FileArgument::new(tenant, row)).collect();
             call.run::<String>(&SCRIPTS.file_keys.arg(argument(&keys)?)).await?;

@@ -2,26 +2,26 @@
 
 use crate::{
     RedisStore,
-    change::{Change, Outcome},
-    row::{KnownKey, Row, Standing},
+    change::{KeyUpdate, KeyUpdateOutcome},
+    row::{KnownKey, StoredKey, KeyOrigin},
     scripts::{self, CHANGES, SCRIPTS},
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
-    RotateKey, Rotation, StoreError, StoreResult, UsedKey,
+    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
+    RotateKeyOutcome, Rotation, StoreError, StoreResult, KeyWithUse,
 };
 
 #[async_trait]
 impl KeyLookup for RedisStore {
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>> {
         let text = digest.to_hex();
         let mut script = SCRIPTS.find_key.key(scripts::view(digest));
         script.key(CHANGES);
-        let found: Option<(i64, Row, Option<u64>)> = self.link.call().look(script.arg(&text).arg(self.now())).await?;
+        let found: Option<(i64, StoredKey, Option<u64>)> = self.link.call().look(script.arg(&text).arg(self.now())).await?;
         let Some((now, row, changed)) = found else { return Ok(None) };
-        Ok(row.known_or_none().map(|known| Found {
+        Ok(row.known_or_none().map(|known| FoundKey {
             key: known.used.key,
             secret_expires_at: known.old.filter(|(old, _)| *old == text).map(|(_, until)| until),
             now: Timestamp::from_micros(now),
@@ -34,22 +34,22 @@ impl KeyLookup for RedisStore {
         false
     }
 
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>> {
         Ok(self.load(&self.link.call(), tenant, id).await?.map(|known| known.used))
     }
 }
 
 #[async_trait]
 impl KeyStore for RedisStore {
-    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
         match self.insert(new, claim, entry, false).await?.as_slice() {
-            [word] if word == "inserted" => Ok(InsertKey::Inserted),
-            [word] if word == "unknown_tenant" => Ok(InsertKey::UnknownTenant),
-            answer => scripts::repeated(claim, answer).map(InsertKey::Repeated),
+            [word] if word == "inserted" => Ok(InsertKeyOutcome::Inserted),
+            [word] if word == "unknown_tenant" => Ok(InsertKeyOutcome::UnknownTenant),
+            answer => scripts::repeated(claim, answer).map(InsertKeyOutcome::Repeated),
         }
     }
 
-    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn insert_first_key(&self, new: &KeyToInsert, entry: &AuditEntry) -> StoreResult<bool> {
         Ok(self.insert(new, None, entry, true).await? == ["inserted"])
     }
 
@@ -60,11 +60,11 @@ impl KeyStore for RedisStore {
         self.link.call().ask::<u32>(&any).await.map(|sets| sets > 0)
     }
 
-    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<KeyWithUse>> {
         let call = self.link.call();
         let page = loop {
             let page = self.page(&call, tenant, request, revoked).await?;
-            let late = |known: &&KnownKey| !revoked && known.standing == Standing::RevokedElsewhere;
+            let late = |known: &&KnownKey| !revoked && known.standing == KeyOrigin::RevokedElsewhere;
             let mut settled = true;
             for known in page.items.iter().flatten().filter(late) {
                 self.absorb(&call, known).await?;
@@ -77,7 +77,7 @@ impl KeyStore for RedisStore {
         Ok(Page { items: page.items.into_iter().flatten().map(|known| known.used).collect(), next: page.next })
     }
 
-    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+    async fn key_stats(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats> {
         self.figures(&self.link.call(), tenant, at).await
     }
 
@@ -86,15 +86,15 @@ impl KeyStore for RedisStore {
         tenant: &TenantId,
         id: KeyId,
         patch: &KeyPatch,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
-        let change = Change { edit: &|key| patch.apply(key), guard, rotation: None, claim: None, entry };
+    ) -> StoreResult<UpdateKeyOutcome> {
+        let change = KeyUpdate { edit: &|key| patch.apply(key), guard, rotation: None, claim: None, entry };
         match self.change(&self.link.call(), tenant, id, &change).await? {
-            Outcome::Changed(used, _) => Ok(ChangeKey::Changed(used)),
-            Outcome::Unknown => Ok(ChangeKey::Unknown),
-            Outcome::Refused(objection) => Ok(ChangeKey::Refused(objection)),
-            Outcome::Overlapping(_) | Outcome::Repeated(_) => Err(no_rotation(id)),
+            KeyUpdateOutcome::Changed(used, _) => Ok(UpdateKeyOutcome::Changed(used)),
+            KeyUpdateOutcome::Unknown => Ok(UpdateKeyOutcome::Unknown),
+            KeyUpdateOutcome::Refused(objection) => Ok(UpdateKeyOutcome::Refused(objection)),
+            KeyUpdateOutcome::Overlapping(_) | KeyUpdateOutcome::Repeated(_) => Err(no_rotation(id)),
         }
     }
 
@@ -103,19 +103,19 @@ impl KeyStore for RedisStore {
         tenant: &TenantId,
         id: KeyId,
         rotation: &Rotation,
-        guard: &Guard,
-        claim: Option<&Claim>,
+        guard: &UpdatePrecondition,
+        claim: Option<&IdempotencyKey>,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateKey> {
+    ) -> StoreResult<RotateKeyOutcome> {
         let edit = |key| Key { prefix: rotation.prefix.clone(), ..key };
-        let change = Change { edit: &edit, guard, rotation: Some(rotation), claim, entry };
+        let change = KeyUpdate { edit: &edit, guard, rotation: Some(rotation), claim, entry };
         match self.change(&self.link.call(), tenant, id, &change).await? {
-            Outcome::Changed(used, Some(previous_expires_at)) => Ok(RotateKey::Rotated { used, previous_expires_at }),
-            Outcome::Changed(_, None) => Err(StoreError::corrupt("the answer of a script")),
-            Outcome::Unknown => Ok(RotateKey::Unknown),
-            Outcome::Refused(objection) => Ok(RotateKey::Refused(objection)),
-            Outcome::Overlapping(until) => Ok(RotateKey::Overlapping(until)),
-            Outcome::Repeated(repeated) => Ok(RotateKey::Repeated(repeated)),
+            KeyUpdateOutcome::Changed(used, Some(previous_expires_at)) => Ok(RotateKeyOutcome::Rotated { used, previous_expires_at }),
+            KeyUpdateOutcome::Changed(_, None) => Err(StoreError::corrupt("the answer of a script")),
+            KeyUpdateOutcome::Unknown => Ok(RotateKeyOutcome::Unknown),
+            KeyUpdateOutcome::Refused(objection) => Ok(RotateKeyOutcome::Refused(objection)),
+            KeyUpdateOutcome::Overlapping(until) => Ok(RotateKeyOutcome::Overlapping(until)),
+            KeyUpdateOutcome::Repeated(repeated) => Ok(RotateKeyOutcome::Repeated(repeated)),
         }
     }
 
@@ -123,23 +123,23 @@ impl KeyStore for RedisStore {
         &self,
         tenant: &TenantId,
         id: KeyId,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<RevokeKey> {
+    ) -> StoreResult<RevokeKeyOutcome> {
         let edit = |key: Key| Key { revoked_at: key.revoked_at.or(Some(guard.at)), ..key };
-        let change = Change { edit: &edit, guard, rotation: None, claim: None, entry };
+        let change = KeyUpdate { edit: &edit, guard, rotation: None, claim: None, entry };
         let call = self.link.call();
         match self.change(&call, tenant, id, &change).await? {
-            Outcome::Changed(..) => Ok(RevokeKey::Revoked),
-            Outcome::Unknown => Ok(RevokeKey::Unknown),
+            KeyUpdateOutcome::Changed(..) => Ok(RevokeKeyOutcome::Revoked),
+            KeyUpdateOutcome::Unknown => Ok(RevokeKeyOutcome::Unknown),
             // Revoked is for ever, so whoever asks again finds the time.
-            Outcome::Refused(Objection::Revoked) => {
+            KeyUpdateOutcome::Refused(PolicyViolation::Revoked) => {
                 let known = self.load(&call, tenant, id).await?;
                 let at = known.and_then(|known| known.used.key.revoked_at);
-                Ok(at.map_or(RevokeKey::Unknown, RevokeKey::AlreadyRevoked))
+                Ok(at.map_or(RevokeKeyOutcome::Unknown, RevokeKeyOutcome::AlreadyRevoked))
             }
-            Outcome::Refused(objection) => Ok(RevokeKey::Refused(objection)),
-            Outcome::Overlapping(_) | Outcome::Repeated(_) => Err(no_rotation(id)),
+            KeyUpdateOutcome::Refused(objection) => Ok(RevokeKeyOutcome::Refused(objection)),
+            KeyUpdateOutcome::Overlapping(_) | KeyUpdateOutcome::Repeated(_) => Err(no_rotation(id)),
         }
     }
 }

@@ -40,7 +40,7 @@
 //! listed, fetched or changed. Each step is one Lua script, so nothing is ever half made; scripts find some of their
 //! keys in others, so a cluster is no place for this store.
 
-mod adopt;
+mod import_legacy;
 mod argument;
 mod audit;
 mod call;
@@ -59,7 +59,7 @@ mod row;
 mod scripts;
 mod tenants;
 mod usage;
-mod wakes;
+mod notifier;
 #[cfg(feature = "work")]
 mod work;
 
@@ -68,14 +68,14 @@ pub use connect::{ConnectError, PERMISSIONS, RedisOptions, open};
 use async_trait::async_trait;
 use call::Link;
 use dalston_model::SharedClock;
-use dalston_store::{KeyStorage, PoolFigures, StoreResult};
+use dalston_store::{KeyStorage, PoolStats, StoreResult};
 
 /// A store on a Redis server.
 pub struct RedisStore {
     link: Link,
     clock: Option<SharedClock>,
     #[cfg(feature = "work")]
-    work: work::Seen,
+    work: work::WorkMemo,
 }
 
 impl RedisStore {
@@ -96,10 +96,10 @@ impl KeyStorage for RedisStore {
     }
 
     /// Those of the pool; not the line that look-ups share.
-    fn pool(&self) -> Option<PoolFigures> {
+    fn pool(&self) -> Option<PoolStats> {
         let status = self.link.pool.status();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Some(PoolFigures { open: number(status.size), idle: number(status.available), max: number(status.max_size) })
+        Some(PoolStats { open: number(status.size), idle: number(status.available), max: number(status.max_size) })
     }
 
     async fn close(&self) {

@@ -6,20 +6,20 @@ use crate::{
 };
 use async_trait::async_trait;
 use dalston_model::{KeyId, NodeId, RateLimit, Timestamp};
-use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, NODE_LEASE, Place, StoreResult, Taken};
+use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, NODE_LEASE, NodePlace, StoreResult, Acquired};
 use std::{num::NonZeroU32, time::Duration};
 
 #[async_trait]
 impl LimitStore for RedisStore {
-    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired> {
         let mut script = SCRIPTS.take.key(scripts::minute(key));
         // On a line that broke it may count twice: a unit too many is lost, none is given away.
         let call = self.link.call();
         let (admitted, used, micros): (bool, u32, u64) = call.look(script.arg(limit.get()).arg(self.now())).await?;
-        Ok(Taken { admitted, used, frees_in: Duration::from_micros(micros) })
+        Ok(Acquired { admitted, used, frees_in: Duration::from_micros(micros) })
     }
 
-    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<GrantedLease> {
         let LeaseRequest { id, limit, want, closed } = request;
         let mut script = SCRIPTS.lend.key(scripts::minute(key));
         script.arg(limit.get()).arg(self.now()).arg(id.to_string()).arg(*want);
@@ -31,7 +31,7 @@ impl LimitStore for RedisStore {
         }
         // On a line that broke it runs twice, and lends one slice: both times under the same id.
         let (units, now, starts, ends, used, frees_in) = self.link.call().look(&script).await?;
-        Ok(Granted {
+        Ok(GrantedLease {
             units,
             now: Timestamp::from_micros(now),
             starts: Timestamp::from_micros(starts),
@@ -41,21 +41,21 @@ impl LimitStore for RedisStore {
         })
     }
 
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()> {
         let mut script = SCRIPTS.report.key(scripts::minute(key));
         script.arg(self.now()).arg(node.to_string());
-        for Alone { second, age, units } in alone {
+        for LocalAdmissions { second, age, units } in alone {
             script.arg(*second).arg(*age).arg(*units);
         }
         self.link.call().look(&script).await
     }
 
-    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
         let mut script = SCRIPTS.enlist.key(NODES);
         script.arg(node.to_string()).arg(seen).arg(self.now()).arg(NODE_LEASE.as_millis().to_string());
         let (nodes, before, is_known, turn): (u32, u32, bool, i64) = self.link.call().look(&script).await?;
         let nodes = NonZeroU32::new(nodes).unwrap_or(NonZeroU32::MIN);
-        Ok(Place { nodes, rank: is_known.then_some(before), turn })
+        Ok(NodePlace { nodes, rank: is_known.then_some(before), turn })
     }
 
     async fn delist(&self, node: NodeId) -> StoreResult<()> {

@@ -21,9 +21,9 @@ pub(crate) struct KeyRecord {
     scopes: Vec<String>,
     #[serde(default)]
     rate_limit: Value,
-    created_at: Moment,
-    last_used_at: Option<Moment>,
-    revoked_at: Option<Moment>,
+    created_at: PydanticTime,
+    last_used_at: Option<PydanticTime>,
+    revoked_at: Option<PydanticTime>,
     #[serde(default)]
     description: Option<String>,
     #[serde(default = "enabled")]
@@ -31,21 +31,21 @@ pub(crate) struct KeyRecord {
     #[serde(default)]
     created_by: Option<String>,
     #[serde(default)]
-    expires_at: Option<Moment>,
+    expires_at: Option<PydanticTime>,
     #[serde(default)]
     metadata: Map<String, Value>,
 }
 
 /// What the Python gateway alone may know of a key.
 #[derive(Default, Deserialize)]
-pub(crate) struct Seen {
+pub(crate) struct LegacyUse {
     revoked_at: Option<Value>,
     last_used_at: Option<Value>,
 }
 
 /// A time as Pydantic writes it: six digits behind the second, or none.
 #[derive(Clone, Copy)]
-struct Moment(Timestamp);
+struct PydanticTime(Timestamp);
 
 const fn enabled() -> bool {
     true
@@ -62,13 +62,13 @@ impl KeyRecord {
             tenant_id: key.tenant.to_string(),
             scopes: key.scopes.names().map(str::to_owned).collect(),
             rate_limit: key.rate_limit.map(RateLimit::get).into(),
-            created_at: Moment(key.created_at),
-            last_used_at: last_used_at.map(Moment),
-            revoked_at: key.revoked_at.map(Moment),
+            created_at: PydanticTime(key.created_at),
+            last_used_at: last_used_at.map(PydanticTime),
+            revoked_at: key.revoked_at.map(PydanticTime),
             description: key.description.as_ref().map(ToString::to_string),
             enabled: key.enabled,
             created_by: key.created_by.map(|actor| actor.to_string()),
-            expires_at: key.expires_at.map(Moment),
+            expires_at: key.expires_at.map(PydanticTime),
             metadata: key.metadata.as_object().clone(),
         };
         serde_json::to_string(&record).map_err(|error| StoreError::corrupt(format_args!("key {}: {error}", key.id)))
@@ -117,7 +117,7 @@ impl KeyRecord {
     }
 }
 
-impl Seen {
+impl LegacyUse {
     /// Reads it out of the JSON at a digest; nothing when that is none.
     pub(crate) fn read(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
@@ -164,7 +164,7 @@ fn plain_limit(given: &Value) -> Option<RateLimit> {
     RateLimit::new(whole.clamp(1, RateLimit::MAX)).ok()
 }
 
-impl Serialize for Moment {
+impl Serialize for PydanticTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = String::new();
         // A time of no year fails here; `to_string` would panic.
@@ -178,7 +178,7 @@ impl Serialize for Moment {
     }
 }
 
-impl<'de> Deserialize<'de> for Moment {
+impl<'de> Deserialize<'de> for PydanticTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Timestamp::parse(&text).map(Self).ok_or_else(|| D::Error::custom("no time"))
@@ -244,9 +244,9 @@ mod tests {
 
     #[test]
     fn a_time_has_six_digits_or_none() {
-        let text = |at: &str| serde_json::to_string(&Moment(Timestamp::parse(at).unwrap())).unwrap();
+        let text = |at: &str| serde_json::to_string(&PydanticTime(Timestamp::parse(at).unwrap())).unwrap();
         assert_eq!(text("2026-01-29T12:00:00.5+01:00"), "\"2026-01-29T11:00:00.500000Z\"");
         assert_eq!(text("2026-01-29T12:00:00Z"), "\"2026-01-29T12:00:00Z\"");
-        assert!(serde_json::to_string(&Moment(Timestamp::from_micros(i64::MAX))).is_err());
+        assert!(serde_json::to_string(&PydanticTime(Timestamp::from_micros(i64::MAX))).is_err());
     }
 }

@@ -1,14 +1,14 @@
 //! A key as the scripts read and write it: our record, and what the Python gateway says of the key beside it.
 
 use crate::audit::AuditArgument;
-use crate::record::{KeyRecord, Seen};
+use crate::record::{KeyRecord, LegacyUse};
 use dalston_model::{AuditEntry, Key, TenantId, Timestamp};
-use dalston_store::{StoreResult, UsedKey};
+use dalston_store::{StoreResult, KeyWithUse};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
 
 /// A key with all that stands beside it.
-pub(crate) struct Row {
+pub(crate) struct StoredKey {
     /// Its id.
     pub(crate) id: String,
     record: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Row {
     pub(crate) score: Option<i64>,
 }
 
-impl FromRedisValue for Row {
+impl FromRedisValue for StoredKey {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
         let (id, record, digest, old, old_until, seq, view, last_used, score) = from_redis_value(value)?;
         Ok(Self { id, record, digest, old, old_until, seq, view, last_used, score })
@@ -32,7 +32,7 @@ impl FromRedisValue for Row {
 
 /// Who knows of a key, or of its revocation.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum KeyOrigin {
     /// We do.
     Ours,
     /// We do, but only the Python gateway knows that it is revoked.
@@ -44,9 +44,9 @@ pub(crate) enum Standing {
 /// A key, understood.
 pub(crate) struct KnownKey {
     /// The key with its last use, as both sides together say.
-    pub(crate) used: UsedKey,
+    pub(crate) used: KeyWithUse,
     /// Who knows.
-    pub(crate) standing: Standing,
+    pub(crate) standing: KeyOrigin,
     /// The digest of its current secret.
     pub(crate) digest: String,
     /// The digest that overlaps, and until when.
@@ -57,11 +57,11 @@ pub(crate) struct KnownKey {
     pub(crate) view_revoked: bool,
 }
 
-impl Row {
+impl StoredKey {
     /// The key. `None` when nobody knows it; corrupt when it is no key of the model.
     pub(crate) fn known(self) -> StoreResult<Option<KnownKey>> {
         let Some(digest) = self.digest else { return Ok(None) };
-        let seen = self.view.as_deref().map(Seen::read).unwrap_or_default();
+        let seen = self.view.as_deref().map(LegacyUse::read).unwrap_or_default();
         let mut key = match (&self.record, &self.view) {
             // What we know outlives whatever became of the view.
             (Some(json), _) => KeyRecord::read(&self.id, json)?.own()?,
@@ -69,16 +69,16 @@ impl Row {
             (None, None) => return Ok(None),
         };
         let standing = match (&self.record, key.revoked_at) {
-            (None, _) => Standing::Foreign,
-            (Some(_), None) if seen.is_revoked() => Standing::RevokedElsewhere,
-            (Some(_), _) => Standing::Ours,
+            (None, _) => KeyOrigin::Foreign,
+            (Some(_), None) if seen.is_revoked() => KeyOrigin::RevokedElsewhere,
+            (Some(_), _) => KeyOrigin::Ours,
         };
         if key.revoked_at.is_none() && seen.is_revoked() {
             key.revoked_at = Some(seen.revoked_at().unwrap_or(key.created_at));
         }
         let last_used_at = self.last_used.map(Timestamp::from_micros).max(seen.last_used_at());
         Ok(Some(KnownKey {
-            used: UsedKey { key, last_used_at },
+            used: KeyWithUse { key, last_used_at },
             standing,
             digest,
             old: self.old.zip(self.old_until.map(Timestamp::from_micros)),
@@ -143,7 +143,7 @@ pub(crate) struct FileArgument {
 
 impl KeyArgument {
     /// `used` under its current digest.
-    pub(crate) fn new(used: &UsedKey, digest: String) -> StoreResult<Self> {
+    pub(crate) fn new(used: &KeyWithUse, digest: String) -> StoreResult<Self> {
         let key = &used.key;
         Ok(Self {
             id: key.id.to_string(),
@@ -167,7 +167,7 @@ impl KeyArgument {
     }
 
     /// Under the overlapping digest too.
-    pub(crate) fn with_old(self, used: &UsedKey, old: Option<&str>) -> StoreResult<Self> {
+    pub(crate) fn with_old(self, used: &KeyWithUse, old: Option<&str>) -> StoreResult<Self> {
         let old_record = old.map(|old| KeyRecord::write(&used.key, old, used.last_used_at)).transpose()?;
         Ok(Self { old: old.map(str::to_owned), old_record, ..self })
     }
@@ -179,7 +179,7 @@ impl KeyArgument {
 }
 
 impl FiguresArgument {
-    fn new(UsedKey { key, last_used_at }: &UsedKey) -> Self {
+    fn new(KeyWithUse { key, last_used_at }: &KeyWithUse) -> Self {
         let open = key.enabled && key.revoked_at.is_none();
         Self { open_until: open.then(|| end(key)), last_used: last_used_at.map(|at| at.as_micros().to_string()) }
     }
@@ -187,7 +187,7 @@ impl FiguresArgument {
 
 impl FileArgument {
     /// Out of what the tenant's index of all keys leads to. One that cannot be read is none of the open ones.
-    pub(crate) fn new(tenant: &TenantId, row: Row) -> Self {
+    pub(crate) fn new(tenant: &TenantId, row: StoredKey) -> Self {
         let (id, seq) = (row.id.clone(), row.seq.clone().unwrap_or_default());
         let known = row.known_or_none();
         let created = known.as_ref().map_or(0, |known| known.used.key.created_at.as_micros()).to_string();

@@ -1,7 +1,7 @@
 //! The Lua scripts, and the names of the keys that they are given.
 
 use dalston_model::{KeyDigest, KeyId, NodeId, TenantId};
-use dalston_store::{Claim, Repeated, StoreError, StoreResult};
+use dalston_store::{IdempotencyKey, AlreadyProcessed, StoreError, StoreResult};
 use redis::{Script, ScriptInvocation};
 use serde::Serialize;
 use std::sync::LazyLock;
@@ -147,8 +147,8 @@ pub(crate) struct ClaimArgument {
 
 impl ClaimArgument {
     /// Its name begins with the length of the scope: both parts are free text.
-    pub(crate) fn new(claim: &Claim) -> Self {
-        let Claim { scope, key, fingerprint, expires_at } = claim;
+    pub(crate) fn new(claim: &IdempotencyKey) -> Self {
+        let IdempotencyKey { scope, key, fingerprint, expires_at } = claim;
         Self {
             name: format!("dalston:claims:{}:{scope}:{key}", scope.len()),
             ends: expires_at.as_micros().to_string(),
@@ -158,9 +158,9 @@ impl ClaimArgument {
 }
 
 /// What a script's answer says of a claim that was made before.
-pub(crate) fn repeated(claim: Option<&Claim>, answer: &[String]) -> StoreResult<Repeated> {
+pub(crate) fn repeated(claim: Option<&IdempotencyKey>, answer: &[String]) -> StoreResult<AlreadyProcessed> {
     match (claim, answer) {
-        (Some(claim), [word, target, fingerprint]) if word == "repeated" => Ok(Repeated {
+        (Some(claim), [word, target, fingerprint]) if word == "repeated" => Ok(AlreadyProcessed {
             target: target.clone(),
             same_payload: *fingerprint == KeyDigest::new(claim.fingerprint).to_hex(),
         }),

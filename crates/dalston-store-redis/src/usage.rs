@@ -6,7 +6,7 @@ use crate::{
     scripts::{self, ENDED, SCRIPTS},
 };
 use async_trait::async_trait;
-use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
+use dalston_model::{Day, KeyId, RefusedRequests, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -54,7 +54,7 @@ impl UsageStore for RedisStore {
             usage_count: count("admitted"),
             last_used_at: known.used.last_used_at,
             last_used_from: fields.get("last_from").and_then(|text| text.parse().ok()),
-            refused: Refused { rate_limited: count("rate_limited"), insufficient_scope: count("insufficient_scope") },
+            refused: RefusedRequests { rate_limited: count("rate_limited"), insufficient_scope: count("insufficient_scope") },
             days,
         }))
     }

@@ -10,7 +10,7 @@ use sqlx::{
 };
 
 /// The statements of one way to a page.
-pub(crate) struct Way {
+pub(crate) struct PagePlan {
     /// The records of the page.
     pub(crate) page: &'static str,
     /// Where those lie that are not looked at.
@@ -21,7 +21,7 @@ pub(crate) struct Way {
 /// many are looked at. What the index does not answer is asked of each record.
 macro_rules! way {
     ($table:literal, $where:literal) => {
-        Way {
+        PagePlan {
             page: concat!(
                 "SELECT ",
                 audit_columns!(),
@@ -44,16 +44,16 @@ macro_rules! way {
     };
 }
 
-pub(crate) const OF_ALL: Way = way!("audit NOT INDEXED", "");
-pub(crate) const BY_ACTION: Way = way!("audit INDEXED BY audit_by_action", "action = ?2 AND ");
-pub(crate) const BY_ACTOR: Way = way!("audit INDEXED BY audit_by_actor", "actor_kind = ?3 AND actor_id IS ?4 AND ");
-pub(crate) const OF_TENANT: Way = way!("audit INDEXED BY audit_of_tenant", "tenant_id = ?1 AND ");
-pub(crate) const OF_TENANT_BY_ACTION: Way =
+pub(crate) const OF_ALL: PagePlan = way!("audit NOT INDEXED", "");
+pub(crate) const BY_ACTION: PagePlan = way!("audit INDEXED BY audit_by_action", "action = ?2 AND ");
+pub(crate) const BY_ACTOR: PagePlan = way!("audit INDEXED BY audit_by_actor", "actor_kind = ?3 AND actor_id IS ?4 AND ");
+pub(crate) const OF_TENANT: PagePlan = way!("audit INDEXED BY audit_of_tenant", "tenant_id = ?1 AND ");
+pub(crate) const OF_TENANT_BY_ACTION: PagePlan =
     way!("audit INDEXED BY audit_of_tenant_by_action", "tenant_id = ?1 AND action = ?2 AND ");
-pub(crate) const OF_TENANT_BY_ACTOR: Way =
+pub(crate) const OF_TENANT_BY_ACTOR: PagePlan =
     way!("audit INDEXED BY audit_of_tenant_by_actor", "tenant_id = ?1 AND actor_kind = ?3 AND actor_id IS ?4 AND ");
 
-impl Way {
+impl PagePlan {
     /// The way for a query. Of an actor and an action, the actor leads to fewer.
     fn of(query: &AuditQuery) -> Self {
         match (&query.tenant, query.actor, query.action) {
@@ -69,7 +69,7 @@ impl Way {
 
 /// The page that is asked for.
 pub(crate) async fn page(readers: &SqlitePool, query: &AuditQuery) -> sqlx::Result<AuditPage> {
-    let way = Way::of(query);
+    let way = PagePlan::of(query);
     // Both statements see the same moment.
     let mut moment = readers.begin().await?;
     // An index that answers all of it leads to no record in vain.

@@ -1,7 +1,7 @@
 //! Claims, in the transaction of the effect.
 
 use dalston_model::Timestamp;
-use dalston_store::{Claim, Repeated};
+use dalston_store::{IdempotencyKey, AlreadyProcessed};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 pub(crate) const FIND: &str = "SELECT target, fingerprint FROM claims WHERE scope = ? AND key = ? AND expires_at > ?";
@@ -15,9 +15,9 @@ pub(crate) const SWEEP: &str =
 /// What the claim made before, if it was made and has not lapsed.
 pub(crate) async fn repeated(
     change: &mut SqliteConnection,
-    claim: Option<&Claim>,
+    claim: Option<&IdempotencyKey>,
     now: Timestamp,
-) -> sqlx::Result<Option<Repeated>> {
+) -> sqlx::Result<Option<AlreadyProcessed>> {
     let Some(claim) = claim else { return Ok(None) };
     sqlx::query(FIND)
         .bind(&claim.scope)
@@ -25,7 +25,7 @@ pub(crate) async fn repeated(
         .bind(now.as_micros())
         .try_map(|row: SqliteRow| {
             let same_payload = row.try_get::<&[u8], _>("fingerprint")? == claim.fingerprint;
-            Ok(Repeated { target: row.try_get("target")?, same_payload })
+            Ok(AlreadyProcessed { target: row.try_get("target")?, same_payload })
         })
         .fetch_optional(change)
         .await
@@ -34,7 +34,7 @@ pub(crate) async fn repeated(
 /// Makes the claim, for the object of this id.
 pub(crate) async fn make(
     change: &mut SqliteConnection,
-    claim: Option<&Claim>,
+    claim: Option<&IdempotencyKey>,
     target: String,
     now: Timestamp,
 ) -> sqlx::Result<()> {

@@ -3,11 +3,11 @@
 use crate::{
     SqliteStore, audit,
     row::{self, audit_columns, key_columns},
-    wakes::Watch,
+    notifier::FileWatch,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreResult, Wakes};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreResult, ChangeNotifier};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
 const RECORD: &str =
@@ -49,15 +49,15 @@ pub(crate) async fn record(change: &mut SqliteConnection, entry: &AuditEntry) ->
 }
 
 /// The end of the record.
-pub(crate) async fn end(database: impl SqliteExecutor<'_>) -> sqlx::Result<Mark> {
+pub(crate) async fn end(database: impl SqliteExecutor<'_>) -> sqlx::Result<Checkpoint> {
     sqlx::query(END).try_map(|row| end_of(&row)).fetch_one(database).await
 }
 
-fn end_of(row: &SqliteRow) -> sqlx::Result<Mark> {
-    Ok(Mark { seq: row.try_get("end_seq")?, link: row::hash_if_any(row, "end_link")? })
+fn end_of(row: &SqliteRow) -> sqlx::Result<Checkpoint> {
+    Ok(Checkpoint { seq: row.try_get("end_seq")?, link: row::hash_if_any(row, "end_link")? })
 }
 
-async fn changes(database: impl SqliteExecutor<'_>, after: &Mark, limit: u32) -> sqlx::Result<Heard> {
+async fn changes(database: impl SqliteExecutor<'_>, after: &Checkpoint, limit: u32) -> sqlx::Result<ChangesResult> {
     let rows = sqlx::query(CHANGED_AFTER).bind(row::count(after.seq)).bind(limit).fetch_all(database).await?;
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let mut later = Vec::with_capacity(rows.len());
@@ -66,16 +66,16 @@ async fn changes(database: impl SqliteExecutor<'_>, after: &Mark, limit: u32) ->
             later.push((KeyChange { seq, key: row::key(row)? }, row::hash_if_any(row, "link")?));
         }
     }
-    Ok(Heard::after(after, row::hash_if_any(first, "mark_link")?, end_of(first)?, later, limit))
+    Ok(ChangesResult::after(after, row::hash_if_any(first, "mark_link")?, end_of(first)?, later, limit))
 }
 
 #[async_trait]
 impl FeedStore for SqliteStore {
-    async fn mark(&self) -> StoreResult<Mark> {
+    async fn checkpoint(&self) -> StoreResult<Checkpoint> {
         self.call(end(&self.readers)).await
     }
 
-    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
+    async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult> {
         self.call(changes(&self.readers, after, limit)).await
     }
 
@@ -83,8 +83,8 @@ impl FeedStore for SqliteStore {
         Ok(self.clock.now())
     }
 
-    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
-        Ok(Box::new(Watch::open(self).await?))
+    async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>> {
+        Ok(Box::new(FileWatch::open(self).await?))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

@@ -1,7 +1,7 @@
 //! The figures of a tenant's keys: one statement, over the live keys and those that were used within the day.
 
 use dalston_model::{TenantId, Timestamp};
-use dalston_store::{FigureTimes, KeyFigures};
+use dalston_store::{KeyStatTimes, KeyStats};
 use sqlx::{Row, SqliteExecutor, sqlite::SqliteRow};
 
 /// ?1 tenant, ?2 now, ?3 soon, ?4 idle, ?5 hour, ?6 day.
@@ -23,10 +23,10 @@ pub(crate) async fn count(
     database: impl SqliteExecutor<'_>,
     tenant: &TenantId,
     at: Timestamp,
-) -> sqlx::Result<KeyFigures> {
-    let FigureTimes { now, soon, idle, hour, day } = KeyFigures::times(at);
+) -> sqlx::Result<KeyStats> {
+    let KeyStatTimes { now, soon, idle, hour, day } = KeyStats::times(at);
     let figures = |row: SqliteRow| {
-        Ok(KeyFigures {
+        Ok(KeyStats {
             active: row.try_get("active")?,
             revoked: row.try_get("revoked")?,
             expiring: row.try_get("expiring")?,

@@ -11,8 +11,8 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
-    RotateKey, Rotation, StoreResult, UsedKey,
+    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
+    RotateKeyOutcome, Rotation, StoreResult, KeyWithUse,
 };
 use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection};
@@ -67,7 +67,7 @@ pub(crate) const DROP_OVERLAPPING: &str = "DELETE FROM key_secrets WHERE key_id 
 pub(crate) const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = ? WHERE key_id = ?";
 
 /// Inserts the key with its secret, and records that.
-async fn insert(change: &mut SqliteConnection, new: &NewKey, entry: &AuditEntry) -> sqlx::Result<()> {
+async fn insert(change: &mut SqliteConnection, new: &KeyToInsert, entry: &AuditEntry) -> sqlx::Result<()> {
     let seq = feed::record(change, entry).await?;
     row::bind_key(sqlx::query(INSERT), &new.key)?.bind(seq).execute(&mut *change).await?;
     insert_secret(change, &new.digest, new.key.id).await
@@ -85,7 +85,7 @@ async fn insert_secret(change: &mut SqliteConnection, digest: &KeyDigest, id: Ke
     Ok(())
 }
 
-async fn find(change: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> sqlx::Result<Option<UsedKey>> {
+async fn find(change: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> sqlx::Result<Option<KeyWithUse>> {
     let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str());
     find.try_map(|row| row::used_key(&row)).fetch_optional(change).await
 }
@@ -93,16 +93,16 @@ async fn find(change: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> sq
 /// What the guard has against the change. Looks for other admin keys only when the answer hangs on them.
 async fn objection(
     change: &mut SqliteConnection,
-    guard: &Guard,
+    guard: &UpdatePrecondition,
     before: &Key,
     after: &Key,
-) -> sqlx::Result<Option<Objection>> {
-    let alone = guard.objection(before, after, false);
-    if alone == guard.objection(before, after, true) {
+) -> sqlx::Result<Option<PolicyViolation>> {
+    let alone = guard.violation(before, after, false);
+    if alone == guard.violation(before, after, true) {
         return Ok(alone);
     }
     let others = others(change, before, guard.at).await?;
-    Ok(guard.objection(before, after, others))
+    Ok(guard.violation(before, after, others))
 }
 
 /// Whether the key's tenant has another live admin key.
@@ -122,16 +122,16 @@ async fn others(change: &mut SqliteConnection, key: &Key, at: Timestamp) -> sqlx
 
 #[async_trait]
 impl KeyLookup for SqliteStore {
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>> {
         let find = sqlx::query(FIND_BY_DIGEST).bind(row::digest(digest)).try_map(|row| {
             let secret_expires_at = row::time_if_any(&row, "ends_at")?;
             let (key, changed) = (row::key(&row)?, Some(row.try_get("changed")?));
-            Ok(Found { key, secret_expires_at, now: self.clock.now(), changed })
+            Ok(FoundKey { key, secret_expires_at, now: self.clock.now(), changed })
         });
         self.call(find.fetch_optional(&self.readers)).await
     }
 
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>> {
         let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str()).try_map(|row| row::used_key(&row));
         self.call(find.fetch_optional(&self.readers)).await
     }
@@ -143,25 +143,25 @@ impl KeyLookup for SqliteStore {
 
 #[async_trait]
 impl KeyStore for SqliteStore {
-    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();
             if let Some(repeated) = claims::repeated(&mut change, claim, now).await? {
-                return Ok(InsertKey::Repeated(repeated));
+                return Ok(InsertKeyOutcome::Repeated(repeated));
             }
             if !tenants::exists(&mut change, &new.key.tenant).await? {
-                return Ok(InsertKey::UnknownTenant);
+                return Ok(InsertKeyOutcome::UnknownTenant);
             }
             claims::make(&mut change, claim, new.key.id.to_string(), now).await?;
             insert(&mut change, new, entry).await?;
             change.commit().await?;
-            Ok(InsertKey::Inserted)
+            Ok(InsertKeyOutcome::Inserted)
         })
         .await
     }
 
-    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn insert_first_key(&self, new: &KeyToInsert, entry: &AuditEntry) -> StoreResult<bool> {
         self.call(async {
             let mut change = self.change().await?;
             if sqlx::query_scalar(ANY).fetch_one(&mut *change).await? {
@@ -181,15 +181,15 @@ impl KeyStore for SqliteStore {
         self.call(sqlx::query_scalar(ANY).fetch_one(&self.readers)).await
     }
 
-    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<KeyWithUse>> {
         let list = sqlx::query(if revoked { LIST } else { LIST_UNREVOKED }).bind(tenant.as_str());
         let list = page::bind(list, request).try_map(|row| row::used_key(&row));
         let keys = self.call(list.fetch_all(&self.readers)).await?;
-        let cursor = |used: &UsedKey| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() };
+        let cursor = |used: &KeyWithUse| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() };
         Ok(Page::cut(keys, request.limit, cursor))
     }
 
-    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+    async fn key_stats(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats> {
         self.call(figures::count(&self.readers, tenant, at)).await
     }
 
@@ -198,22 +198,22 @@ impl KeyStore for SqliteStore {
         tenant: &TenantId,
         id: KeyId,
         patch: &KeyPatch,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<UpdateKeyOutcome> {
         self.call(async {
             let mut change = self.change().await?;
-            let Some(UsedKey { key: before, last_used_at }) = find(&mut change, tenant, id).await? else {
-                return Ok(ChangeKey::Unknown);
+            let Some(KeyWithUse { key: before, last_used_at }) = find(&mut change, tenant, id).await? else {
+                return Ok(UpdateKeyOutcome::Unknown);
             };
             let after = patch.apply(before.clone());
             if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
-                return Ok(ChangeKey::Refused(objection));
+                return Ok(UpdateKeyOutcome::Refused(objection));
             }
             let seq = feed::record(&mut change, entry).await?;
             write(&mut change, &after, seq).await?;
             change.commit().await?;
-            Ok(ChangeKey::Changed(Box::new(UsedKey { key: after, last_used_at })))
+            Ok(UpdateKeyOutcome::Changed(Box::new(KeyWithUse { key: after, last_used_at })))
         })
         .await
     }
@@ -223,27 +223,27 @@ impl KeyStore for SqliteStore {
         tenant: &TenantId,
         id: KeyId,
         rotation: &Rotation,
-        guard: &Guard,
-        claim: Option<&Claim>,
+        guard: &UpdatePrecondition,
+        claim: Option<&IdempotencyKey>,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateKey> {
+    ) -> StoreResult<RotateKeyOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();
             if let Some(repeated) = claims::repeated(&mut change, claim, now).await? {
-                return Ok(RotateKey::Repeated(repeated));
+                return Ok(RotateKeyOutcome::Repeated(repeated));
             }
-            let Some(UsedKey { key: before, last_used_at }) = find(&mut change, tenant, id).await? else {
-                return Ok(RotateKey::Unknown);
+            let Some(KeyWithUse { key: before, last_used_at }) = find(&mut change, tenant, id).await? else {
+                return Ok(RotateKeyOutcome::Unknown);
             };
             let after = Key { prefix: rotation.prefix.clone(), ..before.clone() };
             if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
-                return Ok(RotateKey::Refused(objection));
+                return Ok(RotateKeyOutcome::Refused(objection));
             }
             let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.to_string());
             let until = until.try_map(|row| row::time_if_any(&row, "ends_at")).fetch_one(&mut *change).await?;
             if let Some(until) = rotation.overlap.conflict(until, now) {
-                return Ok(RotateKey::Overlapping(until));
+                return Ok(RotateKeyOutcome::Overlapping(until));
             }
             let previous_expires_at = now.plus(rotation.overlap.length);
             sqlx::query(DROP_OVERLAPPING).bind(id.to_string()).execute(&mut *change).await?;
@@ -254,8 +254,8 @@ impl KeyStore for SqliteStore {
             let seq = feed::record(&mut change, entry).await?;
             write(&mut change, &after, seq).await?;
             change.commit().await?;
-            let used = Box::new(UsedKey { key: after, last_used_at });
-            Ok(RotateKey::Rotated { used, previous_expires_at })
+            let used = Box::new(KeyWithUse { key: after, last_used_at });
+            Ok(RotateKeyOutcome::Rotated { used, previous_expires_at })
         })
         .await
     }
@@ -264,25 +264,25 @@ impl KeyStore for SqliteStore {
         &self,
         tenant: &TenantId,
         id: KeyId,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<RevokeKey> {
+    ) -> StoreResult<RevokeKeyOutcome> {
         self.call(async {
             let mut change = self.change().await?;
-            let Some(UsedKey { key: before, .. }) = find(&mut change, tenant, id).await? else {
-                return Ok(RevokeKey::Unknown);
+            let Some(KeyWithUse { key: before, .. }) = find(&mut change, tenant, id).await? else {
+                return Ok(RevokeKeyOutcome::Unknown);
             };
             if let Some(at) = before.revoked_at {
-                return Ok(RevokeKey::AlreadyRevoked(at));
+                return Ok(RevokeKeyOutcome::AlreadyRevoked(at));
             }
             let after = Key { revoked_at: Some(guard.at), ..before.clone() };
             if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
-                return Ok(RevokeKey::Refused(objection));
+                return Ok(RevokeKeyOutcome::Refused(objection));
             }
             let seq = feed::record(&mut change, entry).await?;
             write(&mut change, &after, seq).await?;
             change.commit().await?;
-            Ok(RevokeKey::Revoked)
+            Ok(RevokeKeyOutcome::Revoked)
         })
         .await
     }

@@ -19,13 +19,13 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod usage;
-mod wakes;
+mod notifier;
 #[cfg(feature = "work")]
 mod work;
 
 use async_trait::async_trait;
 use dalston_model::{SharedClock, SystemClock};
-use dalston_store::{KeyStorage, PoolFigures, StoreError, StoreResult};
+use dalston_store::{KeyStorage, PoolStats, StoreError, StoreResult};
 use migrations::Set;
 use sqlx::{
     ConnectOptions, Connection, Sqlite, SqlitePool, Transaction,
@@ -175,10 +175,10 @@ impl KeyStorage for SqliteStore {
         Ok(())
     }
 
-    fn pool(&self) -> Option<PoolFigures> {
+    fn pool(&self) -> Option<PoolStats> {
         let pools = [&self.readers, &self.writer];
         let sum = |count: fn(&SqlitePool) -> u32| pools.map(count).iter().sum();
-        Some(PoolFigures {
+        Some(PoolStats {
             open: sum(SqlitePool::size),
             idle: sum(|pool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)),
             max: sum(|pool| pool.options().get_max_connections()),

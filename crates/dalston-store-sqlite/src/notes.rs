@@ -2,7 +2,7 @@
 
 use crate::SqliteStore;
 use async_trait::async_trait;
-use dalston_store::{NoteStore, StoreResult};
+use dalston_store::{KvStore, StoreResult};
 use sqlx::{Row, sqlite::SqliteRow};
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ pub(crate) const SWEEP: &str =
     "DELETE FROM notes WHERE rowid IN (SELECT rowid FROM notes WHERE lapses_at <= ? LIMIT 4)";
 
 #[async_trait]
-impl NoteStore for SqliteStore {
-    async fn note(&self, name: &str) -> StoreResult<Option<String>> {
+impl KvStore for SqliteStore {
+    async fn get_entry(&self, name: &str) -> StoreResult<Option<String>> {
         let find = sqlx::query_scalar(FIND).bind(name).bind(self.clock.now().as_micros());
         self.call(find.fetch_optional(&self.readers)).await
     }
 
-    async fn put_note(&self, name: &str, expected: Option<&str>, text: &str, ttl: Duration) -> StoreResult<bool> {
+    async fn put_entry(&self, name: &str, expected: Option<&str>, text: &str, ttl: Duration) -> StoreResult<bool> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();
@@ -41,7 +41,7 @@ impl NoteStore for SqliteStore {
         .await
     }
 
-    async fn take_note(&self, name: &str) -> StoreResult<Option<String>> {
+    async fn take_entry(&self, name: &str) -> StoreResult<Option<String>> {
         self.call(async {
             let mut change = self.change().await?;
             let take = sqlx::query(TAKE).bind(name).bind(self.clock.now().as_micros());

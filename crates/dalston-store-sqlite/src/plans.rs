@@ -1,6 +1,6 @@
 //! How SQLite runs the statements: with a million rows, each of them must cost no more than what it answers.
 
-use crate::{SqliteStore, audit, claims, feed, figures, keys, notes, tenants, tests::scratch, usage, wakes};
+use crate::{SqliteStore, audit, claims, feed, figures, keys, notes, tenants, tests::scratch, usage, notifier};
 use sqlx::{AssertSqlSafe, Row};
 
 /// Each statement, and the ways in that it must take.
@@ -31,7 +31,7 @@ const STATEMENTS: &[(&str, &[&str])] = &[
         feed::CHANGED_AFTER,
         &["INTEGER PRIMARY KEY (rowid<?)", "INDEX keys_by_change (changed>?)", "INTEGER PRIMARY KEY (rowid=?)"],
     ),
-    (wakes::LAST_CHANGED, &["COVERING INDEX keys_by_change"]),
+    (notifier::LAST_CHANGED, &["COVERING INDEX keys_by_change"]),
     (feed::RECORDED_AFTER, &["INTEGER PRIMARY KEY (rowid>?)"]),
     (audit::OF_ALL.page, &["INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
     (audit::OF_ALL.rest, &["INTEGER PRIMARY KEY (rowid<?)"]),

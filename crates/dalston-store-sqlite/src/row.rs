@@ -2,7 +2,7 @@
 
 use crate::error::undecodable;
 use dalston_model::{AuditHash, AuditRecord, Key, KeyDigest, Tenant, Timestamp};
-use dalston_store::{KeyColumns, UsedKey, key_rest};
+use dalston_store::{KeyColumns, KeyWithUse, key_rest};
 use serde_json::Value;
 use sqlx::{
     Row, Sqlite,
@@ -93,8 +93,8 @@ pub(crate) fn key(row: &SqliteRow) -> sqlx::Result<Key> {
 }
 
 /// The key in a row that has its `last_used_at` too.
-pub(crate) fn used_key(row: &SqliteRow) -> sqlx::Result<UsedKey> {
-    Ok(UsedKey { key: key(row)?, last_used_at: time_if_any(row, "last_used_at")? })
+pub(crate) fn used_key(row: &SqliteRow) -> sqlx::Result<KeyWithUse> {
+    Ok(KeyWithUse { key: key(row)?, last_used_at: time_if_any(row, "last_used_at")? })
 }
 
 /// Binds the columns of a key, and `manages`.

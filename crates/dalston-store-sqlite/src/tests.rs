@@ -6,8 +6,8 @@ use dalston_model::{
     PageRequest, SeededEntropy, Source, Target, TenantId, Timestamp,
 };
 use dalston_store::{
-    AuditQuery, ChangeKey, FeedStore, Guard, Heard, InsertKey, KeyLookup, KeyStorage, KeyStore, Mark, NewKey,
-    NoteStore, PoolFigures, StoreError, TenantStore,
+    AuditQuery, UpdateKeyOutcome, FeedStore, UpdatePrecondition, ChangesResult, InsertKeyOutcome, KeyLookup, KeyStorage, KeyStore, Checkpoint, KeyToInsert,
+    KvStore, PoolStats, StoreError, TenantStore,
 };
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,
@@ -34,7 +34,7 @@ pub(crate) async fn scratch() -> (TempDir, SqliteStore, Arc<ManualClock>) {
     (folder, store, clock)
 }
 
-pub(crate) fn new_key(seed: u8, scopes: KeyScopes) -> (NewKey, AuditEntry) {
+pub(crate) fn new_key(seed: u8, scopes: KeyScopes) -> (KeyToInsert, AuditEntry) {
     let id = KeyId::new(NOW, &SeededEntropy::new(seed.into())).unwrap();
     let key = Key {
         id,
@@ -55,7 +55,7 @@ pub(crate) fn new_key(seed: u8, scopes: KeyScopes) -> (NewKey, AuditEntry) {
     let (tenant, target) = (key.tenant.clone(), Target::key(id));
     let detail = serde_json::json!({ "name": "a key" });
     let entry = AuditEntry { time: NOW, tenant, source, action: KeyAction::KEY_CREATED, target, detail };
-    (NewKey { key, digest: KeyDigest::new([seed; 32]) }, entry)
+    (KeyToInsert { key, digest: KeyDigest::new([seed; 32]) }, entry)
 }
 
 fn mode(path: &Path) -> u32 {
@@ -74,7 +74,7 @@ async fn the_files_are_for_their_owner_only() {
     }
     store.close().await;
     assert!(!data.join("dalston.db-wal").exists(), "the log is moved into the database at the end");
-    assert!(matches!(store.mark().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.checkpoint().await, Err(StoreError::Unavailable(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,8 +91,8 @@ async fn several_may_open_a_new_file_at_once() {
         for (seed, store) in (1..).zip(opened) {
             let store = store.await.unwrap();
             let (new, entry) = new_key(seed, KeyScopes::ADMIN);
-            assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
-            assert_eq!(store.mark().await.unwrap().seq, u64::from(seed));
+            assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
+            assert_eq!(store.checkpoint().await.unwrap().seq, u64::from(seed));
             store.probe().await.unwrap();
         }
     }
@@ -184,11 +184,11 @@ async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
 async fn lapsed_notes_do_not_pile_up() {
     let (_folder, store, clock) = scratch().await;
     for number in 0..40 {
-        assert!(store.put_note(&number.to_string(), None, "text", Duration::from_secs(1)).await.unwrap());
+        assert!(store.put_entry(&number.to_string(), None, "text", Duration::from_secs(1)).await.unwrap());
     }
     clock.advance(Duration::from_secs(1));
     for _ in 0..20 {
-        store.put_note("one", None, "text", Duration::ZERO).await.unwrap();
+        store.put_entry("one", None, "text", Duration::ZERO).await.unwrap();
     }
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM notes").fetch_one(&store.readers).await.unwrap();
     assert_eq!(left, 1);
@@ -197,9 +197,9 @@ async fn lapsed_notes_do_not_pile_up() {
 #[tokio::test]
 async fn the_pool_counts_its_connections() {
     let (_folder, store, _clock) = scratch().await;
-    assert_eq!(store.pool(), Some(PoolFigures { open: 0, idle: 0, max: 3 }));
+    assert_eq!(store.pool(), Some(PoolStats { open: 0, idle: 0, max: 3 }));
     let writing = store.change().await.unwrap();
-    assert_eq!(store.pool(), Some(PoolFigures { open: 1, idle: 0, max: 3 }));
+    assert_eq!(store.pool(), Some(PoolStats { open: 1, idle: 0, max: 3 }));
     writing.rollback().await.unwrap();
 }
 
@@ -230,7 +230,7 @@ async fn a_writer_beside_us_is_waited_for_until_the_deadline() {
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert_eq!(hasty.find_key(&new.digest).await, Ok(None), "reading waits for nobody");
     drop(other);
-    assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
+    assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
 }
 
 #[tokio::test]
@@ -246,10 +246,10 @@ async fn a_full_disk_is_an_outage_that_ends() {
         };
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         assert_eq!(store.find_key(&new.digest).await, Ok(None));
-        assert_eq!(store.mark().await.unwrap().seq, u64::from(inserted));
+        assert_eq!(store.checkpoint().await.unwrap().seq, u64::from(inserted));
         // The limit went with the connection that it was set on.
-        assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKey::Inserted));
-        assert_eq!(store.mark().await.unwrap().seq, u64::from(inserted) + 1);
+        assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
+        assert_eq!(store.checkpoint().await.unwrap().seq, u64::from(inserted) + 1);
         break;
     }
 }
@@ -280,17 +280,17 @@ async fn a_call_that_is_dropped_leaves_no_lock_behind() {
     store.insert_key(&new, None, &entry).await.unwrap();
     let (tenant, id) = (&new.key.tenant, new.key.id);
     let patch = KeyPatch { rate_limit: Some(None), ..KeyPatch::default() };
-    let guard = Guard { at: NOW, within: None, keep_admin: true };
+    let guard = UpdatePrecondition { at: NOW, within: None, keep_admin: true };
     for micros in 0..300 {
         let update = store.update_key(tenant, id, &patch, &guard, &entry);
         let _ = tokio::time::timeout(Duration::from_micros(micros * 10), update).await;
     }
     let last = store.update_key(tenant, id, &patch, &guard, &entry).await;
-    assert!(matches!(last, Ok(ChangeKey::Changed(_))), "{last:?}");
-    let heard = store.key_changes(&Mark::START, 10).await.unwrap();
-    let Heard::Changes { changes, mark } = heard else { panic!("{heard:?}") };
+    assert!(matches!(last, Ok(UpdateKeyOutcome::Changed(_))), "{last:?}");
+    let heard = store.key_changes(&Checkpoint::START, 10).await.unwrap();
+    let ChangesResult::Changes { changes, mark } = heard else { panic!("{heard:?}") };
     assert_eq!((changes.len(), changes[0].seq), (1, mark.seq));
-    assert_eq!(store.mark().await, Ok(mark));
+    assert_eq!(store.checkpoint().await, Ok(mark));
 }
 
 #[tokio::test]
@@ -300,7 +300,7 @@ async fn a_database_that_takes_no_more_is_not_ready_until_it_does() {
         let (new, entry) = new_key(seed, KeyScopes::ADMIN);
         store.insert_key(&new, None, &entry).await
     };
-    assert!(matches!(add(&store, 1).await, Ok(InsertKey::Inserted)));
+    assert!(matches!(add(&store, 1).await, Ok(InsertKeyOutcome::Inserted)));
     assert_eq!(store.probe().await, Ok(()));
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.writer).await.unwrap();
     // As many pages as it has, to the database the same as a full disk; and a few more, for small changes.
@@ -316,8 +316,8 @@ async fn a_database_that_takes_no_more_is_not_ready_until_it_does() {
     }
     store.writer = writer(&store, 1_000_000);
     assert_eq!(store.probe().await, Ok(()));
-    assert!(matches!(add(&store, 2).await, Ok(InsertKey::Inserted)));
-    assert_eq!(store.note("ready").await, Ok(None), "it leaves nothing behind");
+    assert!(matches!(add(&store, 2).await, Ok(InsertKeyOutcome::Inserted)));
+    assert_eq!(store.get_entry("ready").await, Ok(None), "it leaves nothing behind");
 }
 
 /// Connections that write a file of so many pages at most.

@@ -2,7 +2,7 @@
 
 use crate::{SqliteStore, row};
 use async_trait::async_trait;
-use dalston_model::{Day, KeyId, Refused, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
+use dalston_model::{Day, KeyId, RefusedRequests, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -110,7 +110,7 @@ impl UsageStore for SqliteStore {
                 usage_count: total("usage_count")?,
                 last_used_at: row::time_if_any(&row, "last_used_at")?,
                 last_used_from: row::parsed_if_any(&row, "last_used_from")?,
-                refused: Refused {
+                refused: RefusedRequests {
                     rate_limited: total("rate_limited")?,
                     insufficient_scope: total("insufficient_scope")?,
                 },

@@ -17,13 +17,13 @@ use tokio::sync::watch;
 pub struct Epochs {
     clock: SharedClock,
     present: watch::Sender<u64>,
-    server: Mutex<Option<Server>>,
+    server: Mutex<Option<KnownServer>>,
     ailing: AtomicBool,
 }
 
 /// Where the address led when it was last looked.
 #[derive(Debug)]
-struct Server {
+struct KnownServer {
     identity: String,
     /// When that connection was begun, by [`dalston_model::Clock::monotonic`].
     seen: Duration,
@@ -75,7 +75,7 @@ impl Epochs {
         if !same {
             self.end(epoch);
         }
-        *known = Some(Server { identity: server.to_owned(), seen });
+        *known = Some(KnownServer { identity: server.to_owned(), seen });
         self.present()
     }
 

@@ -17,40 +17,40 @@ pub struct KeyChange {
 /// Where a node has got to in the record of changes: a number, and the link of the chain there. By the link a history
 /// is noticed that is another one: a fail-over that lost the last changes, a backup that was restored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mark {
+pub struct Checkpoint {
     /// The number of the last change that was read.
     pub seq: u64,
     /// The link of the last record up to that number; `None` when there is none, or it is older than the chain.
     pub link: Option<AuditHash>,
 }
 
-impl Mark {
+impl Checkpoint {
     /// Before the first change.
     pub const START: Self = Self { seq: 0, link: None };
 }
 
 /// What a node hears when it asks what changed after a mark.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
+pub enum ChangesResult {
     /// The record at the mark is the one that the node read.
     Changes {
         /// The keys whose last change is later, in the order of those changes. A key that changed twice is there once.
         changes: Vec<KeyChange>,
         /// Where to go on: at the last of them, or at the end of the record when there are no more.
-        mark: Mark,
+        mark: Checkpoint,
     },
     /// The record at the mark is not there, or is another: all that was read before is in doubt. Goes on from this
     /// mark, which is the end of the record.
-    Diverged(Mark),
+    Diverged(Checkpoint),
 }
 
-impl Heard {
+impl ChangesResult {
     /// What is heard after a mark, out of one consistent read: the link that the record has at the mark, the end of
     /// the record, and the first `limit` later changes in any order, each with the link at its number.
     pub fn after(
-        mark: &Mark,
+        mark: &Checkpoint,
         link: Option<AuditHash>,
-        end: Mark,
+        end: Checkpoint,
         mut later: Vec<(KeyChange, Option<AuditHash>)>,
         limit: u32,
     ) -> Self {
@@ -59,7 +59,7 @@ impl Heard {
         }
         later.sort_unstable_by_key(|(change, _)| change.seq);
         let more = usize::try_from(limit).is_ok_and(|limit| later.len() >= limit);
-        let last = later.last().map(|(change, link)| Mark { seq: change.seq, link: *link });
+        let last = later.last().map(|(change, link)| Checkpoint { seq: change.seq, link: *link });
         let mark = if more { last.unwrap_or(*mark) } else { end };
         Self::Changes { changes: later.into_iter().map(|(change, _)| change).collect(), mark }
     }
@@ -123,11 +123,11 @@ impl AuditPage {
 #[async_trait]
 pub trait FeedStore: Send + Sync {
     /// The end of the record: [`Mark::START`] before the first change.
-    async fn mark(&self) -> StoreResult<Mark>;
+    async fn checkpoint(&self) -> StoreResult<Checkpoint>;
 
     /// Up to `limit` keys that changed after the mark. Numbers follow commit order, so a later call finds nothing
     /// behind the mark that this one gave; and whatever is asked after this call sees the changes that it told of.
-    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard>;
+    async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult>;
 
     /// How long ago it was last seen that the address of the store leads to the server whose record is read; zero where
     /// there is no address. Asked before the record is: what it tells then is as old as this. When it was longer ago than
@@ -142,7 +142,7 @@ pub trait FeedStore: Send + Sync {
 
     /// Begins to listen for changes of keys, whoever makes them. Who opens it first and then reads to the end of the
     /// record misses nothing: for what [`FeedStore::key_changes`] does not tell of yet, [`Wakes::next`] ends.
-    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>>;
+    async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>>;
 
     /// Records what changes nothing in the store, and links it into the chain. Gives its number.
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64>;
@@ -158,7 +158,7 @@ pub trait FeedStore: Send + Sync {
 /// Tells that keys may have changed. What changed is asked of the store, and asked in any case from time to time: no
 /// message is sure to arrive.
 #[async_trait]
-pub trait Wakes: Send {
+pub trait ChangeNotifier: Send {
     /// Waits until a key may have changed since this was opened, or since the change that it last ended for. It may
     /// end early or for nothing. Dropped before it ends, it loses nothing.
     ///

@@ -1,6 +1,6 @@
 //! Keys: insert, find by digest, get, list, update, rotate, revoke.
 
-use crate::{Claim, KeyFigures, Overlap, Repeated, StoreResult};
+use crate::{IdempotencyKey, KeyStats, Overlap, AlreadyProcessed, StoreResult};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, ScopeSet, TenantId, Timestamp,
@@ -8,7 +8,7 @@ use dalston_model::{
 
 /// A key with the digest of its first secret.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NewKey {
+pub struct KeyToInsert {
     /// The key.
     pub key: Key,
     /// The digest.
@@ -17,7 +17,7 @@ pub struct NewKey {
 
 /// What a digest leads to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct FoundKey {
     /// The key, as it is now.
     pub key: Key,
     /// When this secret of it ends: set while a rotation overlaps.
@@ -30,7 +30,7 @@ pub struct Found {
 
 /// A key with when it was last used.
 #[derive(Debug, Clone, PartialEq)]
-pub struct UsedKey {
+pub struct KeyWithUse {
     /// The key.
     pub key: Key,
     /// When it was last admitted, up to a second behind.
@@ -39,7 +39,7 @@ pub struct UsedKey {
 
 /// What must hold of a key for a caller to change it, checked in the transaction of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guard {
+pub struct UpdatePrecondition {
     /// The time of the change.
     pub at: Timestamp,
     /// The caller's scopes: a key that goes beyond them is not theirs to change. `None` asks nothing.
@@ -50,7 +50,7 @@ pub struct Guard {
 
 /// Why a key was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Objection {
+pub enum PolicyViolation {
     /// It was revoked.
     Revoked,
     /// It goes beyond the caller, by this scope.
@@ -59,73 +59,73 @@ pub enum Objection {
     LastAdmin,
 }
 
-impl Found {
+impl FoundKey {
     /// A key with one secret, found at `now`, which decides about ends. For a table whose changes have no numbers.
     pub const fn of(key: Key, now: Timestamp) -> Self {
         Self { key, secret_expires_at: None, now, changed: None }
     }
 }
 
-impl Guard {
+impl UpdatePrecondition {
     /// What stands against turning `before` into `after`, when `others` tells whether the tenant has another live
     /// admin key. Engines call it inside their transaction.
-    pub fn objection(&self, before: &Key, after: &Key, others: bool) -> Option<Objection> {
+    pub fn violation(&self, before: &Key, after: &Key, others: bool) -> Option<PolicyViolation> {
         if before.revoked_at.is_some() {
-            return Some(Objection::Revoked);
+            return Some(PolicyViolation::Revoked);
         }
         if let Some(scope) = self.within.and_then(|caller| caller.first_beyond(&before.scopes)) {
-            return Some(Objection::Wider(scope));
+            return Some(PolicyViolation::Wider(scope));
         }
         let loses = before.is_live_admin(self.at) && !after.is_live_admin(self.at);
-        (self.keep_admin && loses && !others).then_some(Objection::LastAdmin)
+        (self.keep_admin && loses && !others).then_some(PolicyViolation::LastAdmin)
     }
 }
 
 /// What came of an insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InsertKey {
+pub enum InsertKeyOutcome {
     /// The key is there.
     Inserted,
     /// There is no such tenant.
     UnknownTenant,
     /// The claim was made before; nothing was inserted.
-    Repeated(Repeated),
+    Repeated(AlreadyProcessed),
 }
 
 /// What came of an update.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ChangeKey {
+pub enum UpdateKeyOutcome {
     /// The key as it is now.
-    Changed(Box<UsedKey>),
+    Changed(Box<KeyWithUse>),
     /// No such key in the tenant.
     Unknown,
     /// The guard objected; nothing was changed.
-    Refused(Objection),
+    Refused(PolicyViolation),
 }
 
 /// What came of a rotation.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RotateKey {
+pub enum RotateKeyOutcome {
     /// The key has the new secret.
     Rotated {
         /// The key as it is now.
-        used: Box<UsedKey>,
+        used: Box<KeyWithUse>,
         /// When the secret before ends, by the store's clock.
         previous_expires_at: Timestamp,
     },
     /// No such key in the tenant.
     Unknown,
     /// The guard objected; nothing was changed.
-    Refused(Objection),
+    Refused(PolicyViolation),
     /// The overlap of an earlier rotation runs until then; nothing was changed.
     Overlapping(Timestamp),
     /// The claim was made before; nothing was changed.
-    Repeated(Repeated),
+    Repeated(AlreadyProcessed),
 }
 
 /// What came of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RevokeKey {
+pub enum RevokeKeyOutcome {
     /// It is revoked now.
     Revoked,
     /// It was revoked before; the time stays.
@@ -133,7 +133,7 @@ pub enum RevokeKey {
     /// No such key in the tenant.
     Unknown,
     /// It is the tenant's last live admin key, or goes beyond the guard.
-    Refused(Objection),
+    Refused(PolicyViolation),
 }
 
 /// A new secret for a key.
@@ -152,10 +152,10 @@ pub struct Rotation {
 pub trait KeyLookup: Send + Sync {
     /// The key behind a digest, whatever its state. Writes nothing. An overlapping secret that has ended by the
     /// store's time may be reported as found or as gone; the caller decides by `secret_expires_at` and `now`.
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>>;
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>>;
 
     /// The key of this id in this tenant.
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>>;
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>>;
 
     /// Whether the record tells of every change of a key: not where another program may change them too. Where it does not, which
     /// is so unless an engine says otherwise, a key is cached for a second at most.
@@ -169,19 +169,19 @@ pub trait KeyLookup: Send + Sync {
 pub trait KeyStore: KeyLookup {
     /// Inserts the key, its digest and its indexes in one step: afterwards it works, is listed and can be revoked,
     /// or nothing is there.
-    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey>;
+    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome>;
 
     /// Inserts the key, and its tenant, unless the store holds any key at all. Tells whether it did.
-    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool>;
+    async fn insert_first_key(&self, new: &KeyToInsert, entry: &AuditEntry) -> StoreResult<bool>;
 
     /// Whether the store holds any key at all, also one of another program.
     async fn has_keys(&self) -> StoreResult<bool>;
 
     /// A page of the tenant's keys, without the revoked ones unless told.
-    async fn keys(&self, tenant: &TenantId, page: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>>;
+    async fn keys(&self, tenant: &TenantId, page: &PageRequest, revoked: bool) -> StoreResult<Page<KeyWithUse>>;
 
     /// The tenant's keys, counted at the time `at`.
-    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures>;
+    async fn key_stats(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats>;
 
     /// Changes the fields that the patch names, unless the guard objects. Never touches `revoked_at`.
     async fn update_key(
@@ -189,9 +189,9 @@ pub trait KeyStore: KeyLookup {
         tenant: &TenantId,
         id: KeyId,
         patch: &KeyPatch,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey>;
+    ) -> StoreResult<UpdateKeyOutcome>;
 
     /// Gives the key a new current secret, unless the claim was made before, the guard objects or an overlap forbids it
     /// ([`Overlap::conflict`]), in this order.
@@ -200,17 +200,17 @@ pub trait KeyStore: KeyLookup {
         tenant: &TenantId,
         id: KeyId,
         rotation: &Rotation,
-        guard: &Guard,
-        claim: Option<&Claim>,
+        guard: &UpdatePrecondition,
+        claim: Option<&IdempotencyKey>,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateKey>;
+    ) -> StoreResult<RotateKeyOutcome>;
 
     /// Revokes the key and all its secrets at `guard.at`, unless the guard objects. For ever: no other step clears it.
     async fn revoke_key(
         &self,
         tenant: &TenantId,
         id: KeyId,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<RevokeKey>;
+    ) -> StoreResult<RevokeKeyOutcome>;
 }

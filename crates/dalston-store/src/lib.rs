@@ -5,40 +5,40 @@
 //! outage can never be taken for a refusal. The store never sees a secret, and every change carries the audit
 //! record that is written in the same transaction.
 
-mod claim;
+mod idempotency;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod epoch;
 mod error;
 mod feed;
-mod figures;
+mod stats;
 mod key_row;
 mod keys;
 mod limits;
 mod memory;
-mod notes;
+mod kv;
 mod overlap;
-mod place;
+mod node_place;
 mod tenants;
 mod usage;
 
-pub use claim::{Claim, Repeated};
+pub use idempotency::{IdempotencyKey, AlreadyProcessed};
 pub use epoch::Epochs;
 pub use error::{StoreError, StoreResult};
-pub use feed::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, Wakes};
-pub use figures::{FigureTimes, KeyFigures, PoolFigures};
+pub use feed::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, ChangeNotifier};
+pub use stats::{KeyStatTimes, KeyStats, PoolStats};
 pub use key_row::{KeyColumns, key_rest};
 pub use keys::{
-    ChangeKey, Found, Guard, InsertKey, KeyLookup, KeyStore, NewKey, Objection, RevokeKey, RotateKey, Rotation, UsedKey,
+    UpdateKeyOutcome, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, Rotation, KeyWithUse,
 };
 pub use limits::{
-    AHEAD_SLOTS, Alone, Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Taken, WINDOW_SLOTS, slot,
+    AHEAD_SLOTS, LocalAdmissions, ClosedLease, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Acquired, WINDOW_SLOTS, slot,
     slot_start,
 };
 pub use memory::{MemoryCounter, MemoryEngine, MemoryState, MemoryStore, sorted_page};
-pub use notes::NoteStore;
+pub use kv::KvStore;
 pub use overlap::Overlap;
-pub use place::{NODE_LEASE, Place};
+pub use node_place::{NODE_LEASE, NodePlace};
 pub use tenants::TenantStore;
 pub use usage::UsageStore;
 
@@ -48,7 +48,7 @@ use std::sync::Arc;
 /// A storage engine for keys: all of its steps, and its health. Every call has a deadline, after which it is
 /// [`StoreError::Unavailable`].
 #[async_trait]
-pub trait KeyStorage: KeyStore + TenantStore + UsageStore + FeedStore + NoteStore {
+pub trait KeyStorage: KeyStore + TenantStore + UsageStore + FeedStore + KvStore {
     /// `memory`, `sqlite`, `postgres` or `redis`.
     fn kind(&self) -> &'static str;
 
@@ -57,7 +57,7 @@ pub trait KeyStorage: KeyStore + TenantStore + UsageStore + FeedStore + NoteStor
     async fn probe(&self) -> StoreResult<()>;
 
     /// Its connections; `None` where there are none.
-    fn pool(&self) -> Option<PoolFigures>;
+    fn pool(&self) -> Option<PoolStats>;
 
     /// Ends the connections, after what is under way.
     async fn close(&self);

@@ -1,6 +1,6 @@
 //! The counter that several nodes share.
 
-use crate::{Place, StoreResult};
+use crate::{NodePlace, StoreResult};
 use async_trait::async_trait;
 use dalston_model::{KeyId, LeaseId, NodeId, RateLimit, Timestamp};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub const fn slot_start(slot: i64) -> Timestamp {
 
 /// What a request found in its minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
+pub struct Acquired {
     /// Whether there was room. If not, nothing was counted.
     pub admitted: bool,
     /// Requests that count now, this one among them when it was admitted.
@@ -39,7 +39,7 @@ pub struct Taken {
 
 /// A slice that a node is done with: the rest of it goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed {
+pub struct ClosedLease {
     /// Which slice.
     pub id: LeaseId,
     /// The first slot in which it might be spent.
@@ -48,7 +48,7 @@ pub struct Closed {
     pub spent: [u32; LEASE_SLOTS],
 }
 
-impl Closed {
+impl ClosedLease {
     /// The units that were spent, by slot.
     pub fn slots(&self) -> impl Iterator<Item = (i64, u32)> {
         (self.first..).zip(self.spent).filter(|(_, units)| *units > 0)
@@ -70,12 +70,12 @@ pub struct LeaseRequest {
     /// Units that it would have; with 0 it only gives back.
     pub want: u32,
     /// Slices that it is done with. Those that the counter does not know, it knows to be settled.
-    pub closed: Vec<Closed>,
+    pub closed: Vec<ClosedLease>,
 }
 
 /// A slice of a key's minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Granted {
+pub struct GrantedLease {
     /// Units that may be spent.
     pub units: u32,
     /// The time of the store.
@@ -92,7 +92,7 @@ pub struct Granted {
 
 /// Requests that a node admitted without the counter, in one second of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alone {
+pub struct LocalAdmissions {
     /// Which second, by the node's own count. It tells the reports of one second apart from those of another.
     pub second: i64,
     /// How many slots ago that second ended at least, when the report was sent.
@@ -116,21 +116,21 @@ pub struct Alone {
 #[async_trait]
 pub trait LimitStore: Send + Sync {
     /// Takes one unit for the key when fewer than `limit` count, in one atomic step.
-    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken>;
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired>;
 
     /// Settles the slices that the node is done with, and lends it another, in one atomic step. As many units as
     /// there will be within the next eight slots, at most as it would have, from the first slot on in which there are
     /// as many: so nodes at the limit get slices in turn, and need not ask for each unit that ends.
-    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted>;
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<GrantedLease>;
 
     /// Counts what the node admitted without the counter, also beyond the limit. The units of a second are the sum of
     /// all that the node admitted in it, and the counter adds what it does not know yet: a report may come twice, late
     /// or out of order and counts once. A second counts in the slot that lies its age before now.
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()>;
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()>;
 
     /// Registers the node for [`NODE_LEASE`](crate::NODE_LEASE), again or for the first time, and gives its place. `seen`
     /// is the turn of the place by which the node goes until it has the answer; 0 when it has none.
-    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place>;
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace>;
 
     /// Takes the node off the list.
     async fn delist(&self, node: NodeId) -> StoreResult<()>;

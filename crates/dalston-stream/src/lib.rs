@@ -7,12 +7,12 @@
 mod config;
 mod frame;
 mod link;
-mod own;
+mod builtin;
 mod remote;
 mod samples;
 
 pub use config::{Encoding, StreamConfig};
 pub use frame::{ClientFrame, WorkerEvent, WorkerEventKind};
 pub use link::{WorkerEnd, WorkerLink};
-pub use own::{OwnWorker, Vad};
+pub use builtin::{BuiltinWorker, VadWorker};
 pub use remote::{LinkError, connect};

@@ -1,12 +1,12 @@
 //! What every request gets, and what every answer carries.
 
 use crate::{
-    context::Context,
+    context::SharedContext,
     exchange::Exchange,
     peer::{self, Peer},
 };
 use dalston_auth::{Gate, Product, http::TrustedProxies};
-use dalston_model::{Counted, OsEntropy, SharedClock, SharedEntropy, SystemClock};
+use dalston_model::{CounterModeEntropy, OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use futures_util::{FutureExt, future::CatchUnwind};
 use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
@@ -66,8 +66,8 @@ impl<S> Layer<S> for ContextLayer {
     fn layer(&self, inner: S) -> Self::Service {
         let Self { product, proxies, peer, clock, entropy } = self.clone();
         // The system is not asked for each request.
-        let entropy = Counted::new(entropy);
-        let context = Context { product, proxies, peer, clock, entropy, without_address: Once::new() };
+        let entropy = CounterModeEntropy::new(entropy);
+        let context = SharedContext { product, proxies, peer, clock, entropy, without_address: Once::new() };
         ContextService { context: Arc::new(context), inner }
     }
 }
@@ -75,7 +75,7 @@ impl<S> Layer<S> for ContextLayer {
 /// A service in a context.
 #[derive(Clone)]
 pub struct ContextService<S> {
-    context: Arc<Context>,
+    context: Arc<SharedContext>,
     inner: S,
 }
 

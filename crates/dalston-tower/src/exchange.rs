@@ -2,10 +2,10 @@
 
 use crate::{
     Problem,
-    context::Context,
+    context::SharedContext,
     names::REQUEST_ID,
     request_state::{self, RequestState},
-    route::Route,
+    route::MatchedRoute,
 };
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use dalston_auth::http::{self, RequestInfo};
@@ -14,18 +14,18 @@ use std::sync::Arc;
 
 /// A request under way.
 pub(crate) struct Exchange {
-    context: Arc<Context>,
+    context: Arc<SharedContext>,
     began: Timestamp,
     info: RequestInfo,
     method: Method,
-    route: Route,
+    route: MatchedRoute,
     /// Whether the connection ends with a refusal: what a refused client still wants to send is not read.
     may_close: bool,
 }
 
 impl Exchange {
     /// Reads a request that begins.
-    pub(crate) fn begin<B>(context: &Arc<Context>, request: &mut Request<B>) -> Self {
+    pub(crate) fn begin<B>(context: &Arc<SharedContext>, request: &mut Request<B>) -> Self {
         let began = context.clock.now();
         let peer = (context.peer)(request.extensions());
         if peer.is_none() {
@@ -36,7 +36,7 @@ impl Exchange {
         let info = request_state::read(request.headers(), peer, &context.proxies, began, &context.entropy);
         request.extensions_mut().insert(RequestState { info, decision: None });
         let may_close = request.version() <= Version::HTTP_11 && has_body(request.headers());
-        let (method, route) = (request.method().clone(), Route::of(request.extensions()));
+        let (method, route) = (request.method().clone(), MatchedRoute::of(request.extensions()));
         Self { context: context.clone(), began, info, method, route, may_close }
     }
 
@@ -61,7 +61,7 @@ impl Exchange {
     /// The answer after a panic of the inner service.
     pub(crate) fn panicked<R: From<String>>(self) -> Response<R> {
         tracing::error!(request_id = self.info.id.as_str(), "a handler panicked");
-        let problem = Problem::from(http::Problem::of_status(500));
+        let problem = Problem::from(http::ProblemDetails::of_status(500));
         let response = problem.response(Some(&self.info.id), &self.context.product);
         self.answered(response)
     }
@@ -73,8 +73,8 @@ impl Exchange {
         let content_type = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
         let problem = match problem {
             Some(problem) => problem,
-            None if http::Problem::keeps(content_type) => return response,
-            None => http::Problem::of_status(response.status().as_u16()).into(),
+            None if http::ProblemDetails::keeps(content_type) => return response,
+            None => http::ProblemDetails::of_status(response.status().as_u16()).into(),
         };
         let mut shaped = problem.response::<R>(Some(&self.info.id), &self.context.product);
         // Those that inner layers added.

@@ -2,7 +2,7 @@
 
 use crate::{guard::Guard, guarded::GuardService};
 use dalston_auth::{
-    Gate, Need,
+    Gate, Requirement,
     http::{GuardPolicy, QueryKeys},
 };
 use dalston_model::Door;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 /// What each method of a route needs; `None` asks nobody.
-pub type Needs = Vec<(Method, Option<Need>)>;
+pub type MethodRequirements = Vec<(Method, Option<Requirement>)>;
 
 /// Lets requests through to what it wraps, with an `Admission` in them, or answers for it.
 #[derive(Clone)]
@@ -19,13 +19,13 @@ pub struct GuardLayer(GuardPolicy<Method>);
 
 impl GuardLayer {
     /// The same need for every method.
-    pub fn new(gate: Arc<Gate>, need: Need) -> Self {
-        Self(GuardPolicy::new(gate, Needs::new(), need))
+    pub fn new(gate: Arc<Gate>, need: Requirement) -> Self {
+        Self(GuardPolicy::new(gate, MethodRequirements::new(), need))
     }
 
     /// A need for each method; of methods that are not listed, any caller.
-    pub fn of_methods(gate: Arc<Gate>, needs: Needs) -> Self {
-        Self(GuardPolicy::new(gate, needs, Need::Caller))
+    pub fn of_methods(gate: Arc<Gate>, needs: MethodRequirements) -> Self {
+        Self(GuardPolicy::new(gate, needs, Requirement::Caller))
     }
 
     /// Where a key in the query is taken.

@@ -2,10 +2,10 @@
 
 use crate::{Problem, guard::Guard, names::RATE_LIMIT, request_info, request_state::RequestState};
 use dalston_auth::{
-    Admission, Denied, Entry,
+    Admission, Rejection, GateStep,
     http::{RequestInfo, rate_limit},
 };
-use dalston_limit::Verdict;
+use dalston_limit::RateLimitDecision;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
@@ -46,17 +46,17 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let Some(need) = self.guard.need(request.method()) else {
-            return GuardFuture { stage: Stage::Passed { answer: self.inner.call(request), marks: None } };
+            return GuardFuture { stage: GuardStage::Passed { answer: self.inner.call(request), marks: None } };
         };
         let info = request_info(&request);
         let stage = match self.guard.enter(&request, &info, need) {
-            Entry::Decided(decision) => decided(&self.guard, &mut self.inner, request, info, decision),
-            Entry::Lookup(lookup) => {
+            GateStep::Decided(decision) => decided(&self.guard, &mut self.inner, request, info, decision),
+            GateStep::Lookup(lookup) => {
                 // The service that is ready goes along: a clone of it need not be.
                 let next = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, next);
-                let waiting = Some(Waiting { guard: self.guard.clone(), inner, request, info });
-                Stage::Asked { lookup: lookup.run().boxed(), waiting }
+                let waiting = Some(PendingLookup { guard: self.guard.clone(), inner, request, info });
+                GuardStage::Asked { lookup: lookup.run().boxed(), waiting }
             }
         };
         GuardFuture { stage }
@@ -69,8 +69,8 @@ fn decided<S, B, R>(
     inner: &mut S,
     mut request: Request<B>,
     info: RequestInfo,
-    decision: Result<Admission, Denied>,
-) -> Stage<S, B, S::Future, R>
+    decision: Result<Admission, Rejection>,
+) -> GuardStage<S, B, S::Future, R>
 where
     S: Service<Request<B>>,
     R: From<String>,
@@ -78,32 +78,32 @@ where
     let room = match &decision {
         Err(denied) if guard.answers(&request, denied.refusal) => {
             let mut response = Problem::from(*denied).response(Some(&info.id), guard.gate().product());
-            mark(response.headers_mut(), None);
-            return Stage::Answered { response: Some(response) };
+            apply_headers(response.headers_mut(), None);
+            return GuardStage::Answered { response: Some(response) };
         }
         Err(_) => None,
         Ok(admission) => admission.caller().room().copied(),
     };
     RequestState::decided(request.extensions_mut(), info, decision);
-    Stage::Passed { answer: inner.call(request), marks: Some(Marks { room }) }
+    GuardStage::Passed { answer: inner.call(request), marks: Some(ResponseHeaders { room }) }
 }
 
 pin_project! {
     /// The answer of a guarded service. What is decided at once takes no box.
     pub struct GuardFuture<S, B, F, R> {
         #[pin]
-        stage: Stage<S, B, F, R>,
+        stage: GuardStage<S, B, F, R>,
     }
 }
 
 /// What an answer behind the gate is marked with.
-struct Marks {
+struct ResponseHeaders {
     /// How much of the minute is left, for a limited key.
-    room: Option<Verdict>,
+    room: Option<RateLimitDecision>,
 }
 
 /// A request for which the store is asked.
-struct Waiting<S, B> {
+struct PendingLookup<S, B> {
     guard: Arc<Guard>,
     inner: S,
     request: Request<B>,
@@ -112,13 +112,13 @@ struct Waiting<S, B> {
 
 pin_project! {
     #[project = At]
-    enum Stage<S, B, F, R> {
+    enum GuardStage<S, B, F, R> {
         /// The guard has answered.
         Answered { response: Option<Response<R>> },
         /// The store is asked.
-        Asked { lookup: BoxFuture<'static, Result<Admission, Denied>>, waiting: Option<Waiting<S, B>> },
+        Asked { lookup: BoxFuture<'static, Result<Admission, Rejection>>, waiting: Option<PendingLookup<S, B>> },
         /// The request went on: with marks for its answer, unless nobody was asked.
-        Passed { #[pin] answer: F, marks: Option<Marks> },
+        Passed { #[pin] answer: F, marks: Option<ResponseHeaders> },
     }
 }
 
@@ -137,15 +137,15 @@ where
                 At::Answered { response } => return response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
                 At::Asked { lookup, waiting } => {
                     let decision = ready!(lookup.as_mut().poll(context));
-                    let Some(Waiting { guard, mut inner, request, info }) = waiting.take() else {
+                    let Some(PendingLookup { guard, mut inner, request, info }) = waiting.take() else {
                         return Poll::Pending;
                     };
                     decided(&guard, &mut inner, request, info, decision)
                 }
                 At::Passed { answer, marks } => {
                     let mut response = ready!(answer.poll(context))?;
-                    if let Some(Marks { room }) = marks {
-                        mark(response.headers_mut(), room.as_ref());
+                    if let Some(ResponseHeaders { room }) = marks {
+                        apply_headers(response.headers_mut(), room.as_ref());
                     }
                     return Poll::Ready(Ok(response));
                 }
@@ -156,7 +156,7 @@ where
 }
 
 /// What every answer behind the gate carries.
-fn mark(headers: &mut header::HeaderMap, room: Option<&Verdict>) {
+fn apply_headers(headers: &mut header::HeaderMap, room: Option<&RateLimitDecision>) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {
         if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {

@@ -65,8 +65,8 @@ mod tests;
 
 pub use context_layer::{ContextFuture, ContextLayer, ContextService};
 pub use dalston_auth::http::{QueryKeys, RequestInfo, TrustedProxies};
-pub use extract::{Admitted, Decided, Permitted, RequestContext};
-pub use guard_layer::{GuardLayer, Needs};
+pub use extract::{RequireAdmission, AuthOutcome, RequirePermit, RequestContext};
+pub use guard_layer::{GuardLayer, MethodRequirements};
 pub use guarded::{GuardFuture, GuardService};
 pub use problem::Problem;
 pub use request_state::request_info;

@@ -1,19 +1,19 @@
 //! A problem as a response of `http`.
 
 use ::http::{HeaderName, HeaderValue, Response, StatusCode};
-use dalston_auth::{Denied, Product, http};
+use dalston_auth::{Rejection, Product, http};
 use dalston_model::{ErrorCode, RequestId};
 use std::{borrow::Cow, fmt};
 
 /// A refusal or a fault, which an axum handler may return as its error. The [`ContextLayer`](crate::ContextLayer) adds
 /// the id of the request and the names of the product.
 #[derive(Debug, Clone)]
-pub struct Problem(pub http::Problem);
+pub struct Problem(pub http::ProblemDetails);
 
 impl Problem {
     /// The problem of a code, with what the client reads.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(http::Problem::new(code, detail))
+        Self(http::ProblemDetails::new(code, detail))
     }
 
     /// The response, in the names of the product. `request_id` is null without one.
@@ -30,14 +30,14 @@ impl Problem {
     }
 }
 
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
+impl From<Rejection> for Problem {
+    fn from(denied: Rejection) -> Self {
         Self(denied.into())
     }
 }
 
-impl From<http::Problem> for Problem {
-    fn from(problem: http::Problem) -> Self {
+impl From<http::ProblemDetails> for Problem {
+    fn from(problem: http::ProblemDetails) -> Self {
         Self(problem)
     }
 }

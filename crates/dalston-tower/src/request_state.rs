@@ -5,7 +5,7 @@ use crate::{
     peer,
 };
 use dalston_auth::{
-    Admission, Denied,
+    Admission, Rejection,
     http::{RequestInfo, TrustedProxies},
 };
 use dalston_model::{Clock, Entropy, OsEntropy, SystemClock, Timestamp};
@@ -38,12 +38,12 @@ pub(crate) fn read(
 #[derive(Clone)]
 pub(crate) struct RequestState {
     pub(crate) info: RequestInfo,
-    pub(crate) decision: Option<Result<Admission, Denied>>,
+    pub(crate) decision: Option<Result<Admission, Rejection>>,
 }
 
 impl RequestState {
     /// Leaves in the request how the gate decided.
-    pub(crate) fn decided(extensions: &mut Extensions, info: RequestInfo, decision: Result<Admission, Denied>) {
+    pub(crate) fn decided(extensions: &mut Extensions, info: RequestInfo, decision: Result<Admission, Rejection>) {
         if let Some(state) = extensions.get_mut::<Self>() {
             state.decision = Some(decision);
         } else {

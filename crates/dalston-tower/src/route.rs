@@ -3,10 +3,10 @@
 use http::Extensions;
 
 /// The pattern, as far as the router leaves it in the request.
-pub(crate) struct Route(#[cfg(feature = "axum")] Option<axum::extract::MatchedPath>);
+pub(crate) struct MatchedRoute(#[cfg(feature = "axum")] Option<axum::extract::MatchedPath>);
 
 #[cfg(feature = "axum")]
-impl Route {
+impl MatchedRoute {
     pub(crate) fn of(extensions: &Extensions) -> Self {
         Self(extensions.get().cloned())
     }
@@ -18,7 +18,7 @@ impl Route {
 }
 
 #[cfg(not(feature = "axum"))]
-impl Route {
+impl MatchedRoute {
     pub(crate) const fn of(_: &Extensions) -> Self {
         Self()
     }

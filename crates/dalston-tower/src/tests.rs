@@ -1,7 +1,7 @@
 //! The layers around services of this file: no server, and no body of axum's.
 
-use crate::{ContextLayer, GuardLayer, Permitted, RequestContext};
-use dalston_auth::{Auth, CreateKey, Product, Right, rights::JobsRead, store::MemoryStore};
+use crate::{ContextLayer, GuardLayer, RequirePermit, RequestContext};
+use dalston_auth::{Auth, NewKey, Product, Right, rights::JobsRead, store::MemoryStore};
 use dalston_model::{ManualClock, OsEntropy, SeededEntropy, Timestamp};
 use futures_util::FutureExt;
 use http::{HeaderName, Request, Response, Version};
@@ -32,10 +32,10 @@ async fn fixture() -> Fixture {
     let store = Arc::new(MemoryStore::new(clock.clone()));
     let builder = Auth::builder(store.clone()).product(Product::named("notes").unwrap());
     let auth = builder.world(clock, Arc::new(SeededEntropy::new(1))).build().unwrap();
-    let ask = CreateKey::named("ci".parse().unwrap(), "jobs:read".parse().unwrap());
+    let ask = NewKey::named("ci".parse().unwrap(), "jobs:read".parse().unwrap());
     let made = auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap();
     // The gate caches what it has followed to the end.
-    while auth.gate().follower(store.clone()).poll().await.unwrap().more {}
+    while auth.gate().feed_consumer(store.clone()).poll().await.unwrap().more {}
     Fixture { auth, secret: made.secret.expose().to_owned() }
 }
 
@@ -80,7 +80,7 @@ impl Service<Request<()>> for Inner {
     fn call(&mut self, request: Request<()>) -> Self::Future {
         assert!(std::mem::take(&mut self.is_ready), "it is called without being ready");
         self.calls.fetch_add(1, Ordering::SeqCst);
-        let permit = Permitted::<JobsRead>::of(request.extensions());
+        let permit = RequirePermit::<JobsRead>::of(request.extensions());
         ready(Ok(Response::new(permit.map_or_else(|problem| problem.to_string(), |it| it.0.tenant().to_string()))))
     }
 }
@@ -108,7 +108,7 @@ async fn the_service_that_is_ready_is_called_whether_the_store_is_asked_or_not()
 async fn a_decision_from_the_cache_takes_no_more_than_its_place_in_the_request() {
     let fixture = fixture().await;
     let inner = tower_fn(|request: Request<()>| {
-        assert!(Permitted::<JobsRead>::of(request.extensions()).is_ok());
+        assert!(RequirePermit::<JobsRead>::of(request.extensions()).is_ok());
         Response::new(String::new())
     });
     let mut guarded = fixture.guard().layer(inner.clone());

@@ -4,15 +4,15 @@
 //! counts: literal ones are read as the URL standard reads them, names are resolved here and lose every address that is
 //! not public, and no redirect leads on.
 
-mod fault;
+mod delivery_error;
 mod networks;
 mod resolver;
 mod sender;
 mod signature;
 mod target;
 
-pub use fault::Fault;
+pub use delivery_error::DeliveryError;
 pub use networks::Networks;
-pub use sender::{Letter, Sender};
+pub use sender::{OutgoingDelivery, Sender};
 pub use signature::signatures;
 pub use target::TargetError;

@@ -1,6 +1,6 @@
 //! Sends deliveries.
 
-use crate::{Fault, Networks, resolver::Resolver, signature::signatures};
+use crate::{DeliveryError, Networks, resolver::Resolver, signature::signatures};
 use dalston_model::Timestamp;
 use dalston_work::{DeliveryId, WebhookSecret};
 use reqwest::{Client, header, redirect};
@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_secs(2);
 
 /// A delivery as it is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Letter<'a> {
+pub struct OutgoingDelivery<'a> {
     /// Its id: the same for each attempt, so that receivers know it again.
     pub id: DeliveryId,
     /// The time of the attempt.
@@ -49,7 +49,7 @@ impl Sender {
     }
 
     /// Sends a delivery once. Gives what the endpoint answered when that is success: 200 to 299.
-    pub async fn send(&self, letter: &Letter<'_>) -> Result<u16, Fault> {
+    pub async fn send(&self, letter: &OutgoingDelivery<'_>) -> Result<u16, DeliveryError> {
         let url = self.networks.target(letter.url)?;
         let signature = signatures(letter.id, letter.at, letter.body, letter.secrets)?;
         let client = if url.scheme() == "https" { &self.encrypted } else { &self.plain };
@@ -61,7 +61,7 @@ impl Sender {
             .header("webhook-signature", signature)
             .body(letter.body.to_owned());
         let mut response = request.send().await.map_err(|error| {
-            let fault = Fault::unanswered(&error);
+            let fault = DeliveryError::unanswered(&error);
             // The URL may hold a token of the receiver's.
             tracing::debug!(delivery = %letter.id, error = ?error.without_url(), "a delivery was not answered");
             fault
@@ -75,7 +75,7 @@ impl Sender {
                 break;
             }
         }
-        if status.is_success() { Ok(status.as_u16()) } else { Err(Fault::Answered(status.as_u16())) }
+        if status.is_success() { Ok(status.as_u16()) } else { Err(DeliveryError::Answered(status.as_u16())) }
     }
 }
 

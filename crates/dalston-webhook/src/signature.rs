@@ -1,19 +1,19 @@
 //! Signatures of Standard Webhooks (standardwebhooks.com): HMAC-SHA-256 over id, time and the bytes that are sent.
 
-use crate::Fault;
+use crate::DeliveryError;
 use dalston_model::Timestamp;
 use dalston_work::{DeliveryId, WebhookSecret};
 use standardwebhooks::Webhook;
 
 /// What `webhook-signature` holds: a signature of each secret, with spaces between. Receivers take any that fits, so
 /// that a secret can be rotated without a lost delivery.
-pub fn signatures(id: DeliveryId, at: Timestamp, body: &str, secrets: &[WebhookSecret]) -> Result<String, Fault> {
+pub fn signatures(id: DeliveryId, at: Timestamp, body: &str, secrets: &[WebhookSecret]) -> Result<String, DeliveryError> {
     let sign = |secret: &WebhookSecret| {
-        let signer = Webhook::new(secret.expose()).map_err(|_| Fault::Unsigned)?;
-        signer.sign(&id.to_string(), at.as_secs(), body.as_bytes()).map_err(|_| Fault::Unsigned)
+        let signer = Webhook::new(secret.expose()).map_err(|_| DeliveryError::Unsigned)?;
+        signer.sign(&id.to_string(), at.as_secs(), body.as_bytes()).map_err(|_| DeliveryError::Unsigned)
     };
     let signatures: Vec<String> = secrets.iter().map(sign).collect::<Result<_, _>>()?;
-    if signatures.is_empty() { Err(Fault::Unsigned) } else { Ok(signatures.join(" ")) }
+    if signatures.is_empty() { Err(DeliveryError::Unsigned) } else { Ok(signatures.join(" ")) }
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
         assert_eq!(one, "v1,IEMyhNepcKyTs+UubJwMQocu8e7bJTTd9XPNhfPDrhw=");
         assert_eq!(other, "v1,hHuIwaTXSu3hKHTuFqCTfwe4gox3Tyow3tnggDmCWKE=");
         assert_ne!(signatures(id, at, "{\"a\":1}", &secrets).unwrap(), signed);
-        assert_eq!(signatures(id, at, "", &[WebhookSecret::new("whsec_***".to_owned())]), Err(Fault::Unsigned));
-        assert_eq!(signatures(id, at, "", &[]), Err(Fault::Unsigned));
+        assert_eq!(signatures(id, at, "", &[WebhookSecret::new("whsec_***".to_owned())]), Err(DeliveryError::Unsigned));
+        assert_eq!(signatures(id, at, "", &[]), Err(DeliveryError::Unsigned));
     }
 }

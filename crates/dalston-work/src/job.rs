@@ -1,6 +1,6 @@
 //! A transcription job.
 
-use crate::{Account, Amount, JobId, Metered};
+use crate::{UsageAccount, AudioAmount, JobId, UsageSource};
 use dalston_model::{Actor, Day, FileName, IdError, KeyId, Metadata, TenantId, Timestamp};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
@@ -152,10 +152,10 @@ impl Job {
     }
 
     /// What is reserved for it when it is made: the length of its audio, else the rest of the day.
-    pub fn amount(&self) -> Amount {
+    pub fn amount(&self) -> AudioAmount {
         match self.audio.duration_seconds {
-            Some(_) => Amount::Whole(self.audio_ms()),
-            None => Amount::Rest,
+            Some(_) => AudioAmount::Whole(self.audio_ms()),
+            None => AudioAmount::Rest,
         }
     }
 
@@ -168,7 +168,7 @@ impl Job {
     }
 
     /// The account that its audio is reserved on.
-    pub fn account(&self) -> Account {
-        Account { tenant: self.tenant.clone(), key: self.key(), day: Day::of(self.created_at), of: Metered::Jobs }
+    pub fn account(&self) -> UsageAccount {
+        UsageAccount { tenant: self.tenant.clone(), key: self.key(), day: Day::of(self.created_at), of: UsageSource::Jobs }
     }
 }

@@ -1,26 +1,26 @@
 //! Jobs: insert, get, list, cancel, delete.
 
-use crate::{Excess, Job, JobId, JobStatus};
+use crate::{QuotaExceeded, Job, JobId, JobStatus};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{Claim, Repeated, StoreResult};
+use dalston_store::{IdempotencyKey, AlreadyProcessed, StoreResult};
 
 /// What came of an insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InsertJob {
+pub enum InsertJobOutcome {
     /// The job is there.
     Inserted,
     /// There is no such tenant.
     UnknownTenant,
     /// The claim was made before; nothing was inserted.
-    Repeated(Repeated),
+    Repeated(AlreadyProcessed),
     /// The key or the tenant has too many jobs, or no audio left today; nothing was inserted or reserved.
-    Excess(Excess),
+    Excess(QuotaExceeded),
 }
 
 /// What came of a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CancelJob {
+pub enum CancelJobOutcome {
     /// It was pending and has ended now.
     Cancelled,
     /// It was running: its engine is asked to stop. Also when it was asked before.
@@ -33,7 +33,7 @@ pub enum CancelJob {
 
 /// What came of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeleteJob {
+pub enum DeleteJobOutcome {
     /// The row is gone.
     Deleted,
     /// It has not ended.
@@ -59,7 +59,7 @@ pub trait JobStore: Send + Sync {
     /// Inserts the job, unless its claim was made before. In the same step: the `concurrent_jobs` of its key and its
     /// tenant are kept (the key's asked first), counting jobs that have not ended; and [`Job::amount`] is reserved on
     /// [`Job::account`].
-    async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob>;
+    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome>;
 
     /// The job of this id in this tenant.
     async fn job(&self, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>>;
@@ -81,10 +81,10 @@ pub trait JobStore: Send + Sync {
         id: JobId,
         at: Timestamp,
         entry: &AuditEntry,
-    ) -> StoreResult<CancelJob>;
+    ) -> StoreResult<CancelJobOutcome>;
 
     /// Deletes the row of an ended job.
-    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob>;
+    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJobOutcome>;
 
     /// Sets for how many days the tenant's ended jobs are kept; `None`: as the node's setting says. `false`: no such
     /// tenant.

@@ -17,7 +17,7 @@ mod quota;
 mod sessions;
 mod slots;
 mod target;
-mod turns;
+mod fair_scheduler;
 mod webhook;
 mod webhooks;
 mod worker;
@@ -25,19 +25,19 @@ mod worker;
 pub use action::WorkAction;
 pub use id::{DeliveryId, JobId, SessionId, WebhookId};
 pub use job::{Audio, Job, JobOptions, JobStatus};
-pub use jobs::{ActiveJobs, CancelJob, DeleteJob, InsertJob, JobStore};
-pub use memory::MemoryStore;
-pub use meter::{MeterStore, Reserve};
+pub use jobs::{ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, JobStore};
+pub use memory::MemoryWorkStore;
+pub use meter::{MeterStore, ReserveOutcome};
 pub use queue::{
-    Beat, DEATHS, FinishJob, Lease, LeaseJobs, Leased, Outcome, QueueStore, death, ended_entry, ended_event, lapse,
+    HeartbeatOutcome, DEATHS, FinishJobOutcome, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, death, ended_entry, ended_event, lapse,
 };
-pub use quota::{Account, Amount, Excess, Metered, MeteredDay, Quota, QuotaKind, Subject};
-pub use sessions::{OpenSession, SessionStore};
+pub use quota::{UsageAccount, AudioAmount, QuotaExceeded, UsageSource, MeteredDay, Quota, QuotaKind, QuotaOwner};
+pub use sessions::{OpenSessionOutcome, SessionStore};
 pub use slots::Slots;
 pub use target::WorkTarget;
-pub use turns::{Turn, Turns};
+pub use fair_scheduler::{WaitingTenant, FairScheduler};
 pub use webhook::{Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookPatch, WebhookSecret};
-pub use webhooks::{Attempted, DueDelivery, InsertWebhook, RotateWebhook, WebhookStore};
+pub use webhooks::{AttemptOutcome, DueDelivery, InsertWebhookOutcome, RotateWebhookOutcome, WebhookStore};
 pub use worker::{NewSession, Worker, WorkerId, WorkerLoad};
 
 use dalston_store::KeyStorage;

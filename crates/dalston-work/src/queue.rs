@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What a node asks of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaseJobs {
+pub struct JobLeaseRequest {
     /// How many jobs at most.
     pub limit: u32,
     /// How many jobs of one tenant may run at once, on all nodes together.
@@ -22,7 +22,7 @@ pub struct LeaseJobs {
 
 /// The right to work on a job. Of all that were ever given for a job only the last counts: its fence is the greatest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Lease {
+pub struct JobLease {
     /// The tenant.
     pub tenant: TenantId,
     /// The job.
@@ -33,11 +33,11 @@ pub struct Lease {
 
 /// A job to work on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Leased {
+pub struct LeasedJob {
     /// The job, running.
     pub job: Job,
     /// The right to it.
-    pub lease: Lease,
+    pub lease: JobLease,
     /// How many deaths there were at it before: of nodes, or of processes that worked on it.
     pub deaths: u64,
     /// Milliseconds of audio that are reserved for it.
@@ -46,7 +46,7 @@ pub struct Leased {
 
 /// What a heartbeat is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beat {
+pub enum HeartbeatOutcome {
     /// The lease goes on.
     Held,
     /// The lease goes on, and the job is to stop.
@@ -58,7 +58,7 @@ pub enum Beat {
 
 /// How the work on a job came out.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum JobOutcome {
     /// It is done: the short result, and how much audio there was in milliseconds, which settles the reservation.
     Completed {
         /// What came out, in short.
@@ -93,18 +93,18 @@ pub const DEATHS: u64 = 2;
 
 /// What becomes of a job when what worked on it has died: it is tried once more, unless it has had `deaths` enough or
 /// `attempt` was the last of so many.
-pub fn death(deaths: u64, attempt: u64, attempts: u64, error: &str) -> Outcome {
+pub fn death(deaths: u64, attempt: u64, attempts: u64, error: &str) -> JobOutcome {
     let error = error.to_owned();
-    if deaths + 1 >= DEATHS || attempt >= attempts { Outcome::Failed { error } } else { Outcome::Died { error } }
+    if deaths + 1 >= DEATHS || attempt >= attempts { JobOutcome::Failed { error } } else { JobOutcome::Died { error } }
 }
 
 /// What becomes of a job whose lease has lapsed, with which it stood at `status`: its node is lost, which is a death at
 /// it. One that was to stop has stopped.
-pub fn lapse(status: JobStatus, deaths: u64, lease: u64, attempts: u64, error: &str) -> Outcome {
-    if status == JobStatus::Cancelling { Outcome::Cancelled } else { death(deaths, lease, attempts, error) }
+pub fn lapse(status: JobStatus, deaths: u64, lease: u64, attempts: u64, error: &str) -> JobOutcome {
+    if status == JobStatus::Cancelling { JobOutcome::Cancelled } else { death(deaths, lease, attempts, error) }
 }
 
-impl Outcome {
+impl JobOutcome {
     /// What becomes of a job that stands at `before`: one that was asked to stop has been stopped, whatever came out.
     pub const fn status(&self, before: JobStatus) -> JobStatus {
         match (before, self) {
@@ -161,7 +161,7 @@ impl Outcome {
 
 /// What came of finishing a job.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FinishJob {
+pub enum FinishJobOutcome {
     /// It stands like this now.
     Finished(Box<Job>),
     /// The lease did not count any more; nothing was changed.
@@ -201,14 +201,14 @@ pub trait QueueStore: Send + Sync {
     /// tenants: of those but `but` that have a due job and fewer than `per_tenant` running or cancelling, the one with the fewest
     /// of these comes next; of several, the one that was served longest ago; and of its jobs the oldest. So a tenant
     /// waits for one job of another at most, however many that one has.
-    async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>>;
+    async fn lease_jobs(&self, ask: &JobLeaseRequest) -> StoreResult<Vec<LeasedJob>>;
 
     /// Prolongs leases and notes progress in thousandths (`None`: not known, so the last one stays). An answer for each,
     /// in order.
-    async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>>;
+    async fn beat_jobs(&self, leases: &[(JobLease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<HeartbeatOutcome>>;
 
     /// Ends the work on a job, if the lease still counts.
-    async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob>;
+    async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome>;
 
     /// Jobs whose lease has lapsed, up to `limit`, with what [`lapse`] makes of each: a running one becomes pending again,
     /// or fails with `error` at its last of `attempts` or its last death; a cancelling one is cancelled. Gives those that

@@ -5,14 +5,14 @@ use std::{fmt, str::FromStr};
 
 /// Whom a quota binds and a meter counts for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub enum QuotaOwner {
     /// A tenant: all of its keys together, and who works in it without one.
     Tenant(TenantId),
     /// A key of a tenant.
     Key(TenantId, KeyId),
 }
 
-impl Subject {
+impl QuotaOwner {
     /// The tenant.
     pub const fn tenant(&self) -> &TenantId {
         match self {
@@ -54,7 +54,7 @@ macro_rules! quotas {
         }
 
         /// What the client reads.
-        impl fmt::Display for Excess {
+        impl fmt::Display for QuotaExceeded {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let Self { limit, of_key, most } = *self;
                 let whose = if of_key { "key" } else { "tenant" };
@@ -128,7 +128,7 @@ impl serde::Serialize for Quota {
 
 /// Which limit was reached, whose, and how high it is. Nothing was reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Excess {
+pub struct QuotaExceeded {
     /// Which.
     pub limit: QuotaKind,
     /// Whether it is the key's own, and not the tenant's.
@@ -139,7 +139,7 @@ pub struct Excess {
 
 /// How much audio is to be reserved of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Amount {
+pub enum AudioAmount {
     /// This many milliseconds, or none.
     Whole(u64),
     /// This many milliseconds at most: as many as are left.
@@ -148,7 +148,7 @@ pub enum Amount {
     Rest,
 }
 
-impl Amount {
+impl AudioAmount {
     /// The milliseconds that are granted when `left` are left of the day, `None` without a limit. Gives `None` when
     /// nothing is granted: nothing is left, or too little.
     pub fn granted(self, left: Option<u64>) -> Option<u64> {
@@ -177,7 +177,7 @@ impl Amount {
 
 /// What a meter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metered {
+pub enum UsageSource {
     /// Audio of jobs.
     Jobs,
     /// Audio of streams.
@@ -186,7 +186,7 @@ pub enum Metered {
 
 /// Whose audio it is, and of which day: what is reserved and settled goes to the key and to its tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct UsageAccount {
     /// The tenant.
     pub tenant: TenantId,
     /// The key, if one was used.
@@ -194,7 +194,7 @@ pub struct Account {
     /// The day on which it was begun.
     pub day: Day,
     /// Of what.
-    pub of: Metered,
+    pub of: UsageSource,
 }
 
 /// Milliseconds of audio on one day. What is reserved counts.
@@ -222,29 +222,29 @@ mod tests {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
             assert_eq!(quota.with(*kind, None).limit(*kind), None);
         }
-        let excess = Excess { limit: QuotaKind::Jobs, of_key: true, most: 3 };
+        let excess = QuotaExceeded { limit: QuotaKind::Jobs, of_key: true, most: 3 };
         assert_eq!(excess.to_string(), "Limit of the key exceeded (3 jobs at once)");
     }
 
     #[test]
     fn what_is_granted_is_asked_for_and_left() {
         for (amount, left, granted) in [
-            (Amount::Whole(5), None, Some(5)),
-            (Amount::Whole(5), Some(5), Some(5)),
-            (Amount::Whole(5), Some(4), None),
-            (Amount::Whole(0), Some(0), None),
-            (Amount::UpTo(5), None, Some(5)),
-            (Amount::UpTo(5), Some(4), Some(4)),
-            (Amount::UpTo(5), Some(0), None),
-            (Amount::Rest, None, Some(0)),
-            (Amount::Rest, Some(4), Some(4)),
-            (Amount::Rest, Some(0), None),
+            (AudioAmount::Whole(5), None, Some(5)),
+            (AudioAmount::Whole(5), Some(5), Some(5)),
+            (AudioAmount::Whole(5), Some(4), None),
+            (AudioAmount::Whole(0), Some(0), None),
+            (AudioAmount::UpTo(5), None, Some(5)),
+            (AudioAmount::UpTo(5), Some(4), Some(4)),
+            (AudioAmount::UpTo(5), Some(0), None),
+            (AudioAmount::Rest, None, Some(0)),
+            (AudioAmount::Rest, Some(4), Some(4)),
+            (AudioAmount::Rest, Some(0), None),
         ] {
             assert_eq!(amount.granted(left), granted, "{amount:?} of {left:?}");
         }
-        assert_eq!(Amount::Rest.within([("key", 7), ("tenant", 4)]), Ok(4));
-        assert_eq!(Amount::Whole(5).within([("key", 7), ("tenant", 4)]), Err("tenant"));
-        assert_eq!(Amount::UpTo(5).within([("key", 0), ("tenant", 0)]), Err("key"));
-        assert_eq!(Amount::Rest.within::<()>([]), Ok(0));
+        assert_eq!(AudioAmount::Rest.within([("key", 7), ("tenant", 4)]), Ok(4));
+        assert_eq!(AudioAmount::Whole(5).within([("key", 7), ("tenant", 4)]), Err("tenant"));
+        assert_eq!(AudioAmount::UpTo(5).within([("key", 0), ("tenant", 0)]), Err("key"));
+        assert_eq!(AudioAmount::Rest.within::<()>([]), Ok(0));
     }
 }

@@ -1,6 +1,6 @@
 //! Workers of streams, and the slots of their sessions: leases, taken in one step.
 
-use crate::{Excess, NewSession, SessionId, Worker, WorkerId, WorkerLoad};
+use crate::{QuotaExceeded, NewSession, SessionId, Worker, WorkerId, WorkerLoad};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId};
 use dalston_store::StoreResult;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What came of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OpenSession {
+pub enum OpenSessionOutcome {
     /// With a slot of this worker.
     Worker(Worker),
     /// With the node's own worker, which has room.
@@ -16,7 +16,7 @@ pub enum OpenSession {
     /// Nobody has room.
     NoCapacity,
     /// The key or the tenant has too many streams already.
-    Excess(Excess),
+    Excess(QuotaExceeded),
 }
 
 /// The steps on workers and sessions. What has lapsed, by the store's clock, is not there: a dead worker is asked no more,
@@ -43,7 +43,7 @@ pub trait SessionStore: Send + Sync {
         own: bool,
         except: &[WorkerId],
         ttl: Duration,
-    ) -> StoreResult<OpenSession>;
+    ) -> StoreResult<OpenSessionOutcome>;
 
     /// Prolongs sessions. Gives those that are not there any more.
     async fn renew_sessions(&self, sessions: &[SessionId], ttl: Duration) -> StoreResult<Vec<SessionId>>;

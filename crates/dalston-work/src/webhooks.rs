@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What came of an insert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InsertWebhook {
+pub enum InsertWebhookOutcome {
     /// The webhook is there.
     Inserted,
     /// There is no such tenant.
@@ -19,7 +19,7 @@ pub enum InsertWebhook {
 
 /// What came of a rotation.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RotateWebhook {
+pub enum RotateWebhookOutcome {
     /// The webhook has the new secret.
     Rotated {
         /// The webhook as it is now.
@@ -46,7 +46,7 @@ pub struct DueDelivery {
 
 /// How an attempt went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempted {
+pub struct AttemptOutcome {
     /// The tenant.
     pub tenant: TenantId,
     /// The delivery.
@@ -76,7 +76,7 @@ pub trait WebhookStore: Send + Sync {
         webhook: &Webhook,
         secret: &WebhookSecret,
         entry: &AuditEntry,
-    ) -> StoreResult<InsertWebhook>;
+    ) -> StoreResult<InsertWebhookOutcome>;
 
     /// The webhook of this id in this tenant.
     async fn webhook(&self, tenant: &TenantId, id: WebhookId) -> StoreResult<Option<Webhook>>;
@@ -102,7 +102,7 @@ pub trait WebhookStore: Send + Sync {
         secret: &WebhookSecret,
         overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateWebhook>;
+    ) -> StoreResult<RotateWebhookOutcome>;
 
     /// Deletes the webhook with its secrets and its deliveries.
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool>;
@@ -120,7 +120,7 @@ pub trait WebhookStore: Send + Sync {
     /// [`DeliveryStatus::Delivered`](crate::DeliveryStatus::Delivered), and the webhook's `last_success_at` and `exhausted` follow; one that
     /// is given up is `Failed`, `exhausted` counts it, and a webhook that [`Webhook::is_dead`] then is switched off
     /// (`disabled_at`), with the record `disabled`. Tells whether it was switched off.
-    async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool>;
+    async fn finish_delivery(&self, attempted: &AttemptOutcome, disabled: &AuditEntry) -> StoreResult<bool>;
 
     /// A page of a webhook's deliveries.
     async fn deliveries(&self, tenant: &TenantId, id: WebhookId, page: &PageRequest) -> StoreResult<Page<Delivery>>;

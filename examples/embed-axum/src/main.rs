@@ -3,8 +3,8 @@
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 
 use axum::{Router, routing::get};
-use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
-use dalston_tower::{ContextLayer, GuardLayer, Permitted};
+use dalston_auth::{Auth, NewKey, Product, Right, model::PageRequest, right, store::Overlap};
+use dalston_tower::{ContextLayer, GuardLayer, RequirePermit};
 use std::{env, error::Error, net::SocketAddr};
 
 right!(NotesRead = "notes:read");
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (keys, background) = (auth.keys(), auth.spawn());
     match env::args().skip(1).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", name] => {
-            let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
+            let ask = NewKey::named(name.parse()?, "notes:read".parse()?);
             println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
         }
         ["rotate", id] => {
@@ -43,6 +43,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Only a caller with `notes:read` gets here, whose tenant the permit names.
-async fn notes(Permitted(permit): Permitted<NotesRead>) -> String {
+async fn notes(RequirePermit(permit): RequirePermit<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.tenant())
 }

@@ -5,8 +5,8 @@
 #![expect(clippy::disallowed_methods, reason = "the environment is read in main")]
 
 use actix_web::{App, HttpServer, web};
-use dalston_actix::{Envelope, Guard, Permitted};
-use dalston_auth::{Auth, CreateKey, Product, Right, model::PageRequest, right, store::Overlap};
+use dalston_actix::{ContextMiddleware, Guard, RequirePermit};
+use dalston_auth::{Auth, NewKey, Product, Right, model::PageRequest, right, store::Overlap};
 use std::{env, error::Error};
 
 right!(NotesRead = "notes:read");
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (keys, background) = (auth.keys(), auth.spawn());
     match env::args().skip(1).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", name] => {
-            let ask = CreateKey::named(name.parse()?, "notes:read".parse()?);
+            let ask = NewKey::named(name.parse()?, "notes:read".parse()?);
             println!("{}", keys.create(&auth.operator("create"), ask, None).await?.secret.expose());
         }
         ["rotate", id] => {
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ["serve", address] => {
             let guard = Guard::new(auth.gate().clone(), NotesRead::need());
             let notes = move || web::resource("/notes").get(notes).head(notes).wrap(guard.clone());
-            let envelope = Envelope::default().product(auth.gate().product().clone());
+            let envelope = ContextMiddleware::default().product(auth.gate().product().clone());
             let server = HttpServer::new(move || App::new().service(notes()).wrap(envelope.clone())).bind(address)?;
             println!("{:?}", server.addrs());
             server.run().await?;
@@ -45,6 +45,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Only a caller with `notes:read` gets here, whose tenant the permit names.
-async fn notes(Permitted(permit): Permitted<NotesRead>) -> String {
+async fn notes(RequirePermit(permit): RequirePermit<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.tenant())
 }

@@ -6,9 +6,9 @@
 
 use axum::{Router, routing::get};
 use dalston_auth::model::{Clock, Key, KeyDigest, KeyId, OsEntropy, SystemClock, TenantId, Timestamp};
-use dalston_auth::store::{Found, KeyLookup, StoreError, StoreResult, UsedKey};
+use dalston_auth::store::{FoundKey, KeyLookup, StoreError, StoreResult, KeyWithUse};
 use dalston_auth::{Auth, Digester, KeyFormat, Product, Right, right};
-use dalston_tower::{ContextLayer, GuardLayer, Permitted};
+use dalston_tower::{ContextLayer, GuardLayer, RequirePermit};
 use sqlx::{Row, SqlitePool, sqlite::SqliteConnectOptions, sqlite::SqliteRow};
 use std::{env, error::Error, net::SocketAddr, sync::Arc};
 
@@ -44,14 +44,14 @@ fn found(row: Result<Option<SqliteRow>, sqlx::Error>) -> StoreResult<Option<Key>
 
 #[async_trait::async_trait]
 impl KeyLookup for Users {
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>> {
         let row = sqlx::query("SELECT * FROM users WHERE secret = ?").bind(&digest.as_bytes()[..]);
-        Ok(found(row.fetch_optional(&self.0).await)?.map(|key| Found::of(key, SystemClock.now())))
+        Ok(found(row.fetch_optional(&self.0).await)?.map(|key| FoundKey::of(key, SystemClock.now())))
     }
 
-    async fn key(&self, _: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+    async fn key(&self, _: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>> {
         let row = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.to_string());
-        Ok(found(row.fetch_optional(&self.0).await)?.map(|key| UsedKey { key, last_used_at: None }))
+        Ok(found(row.fetch_optional(&self.0).await)?.map(|key| KeyWithUse { key, last_used_at: None }))
     }
 }
 
@@ -88,6 +88,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Only a caller with `notes:read` gets here, whose key the permit names.
-async fn notes(Permitted(permit): Permitted<NotesRead>) -> String {
+async fn notes(RequirePermit(permit): RequirePermit<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.actor())
 }

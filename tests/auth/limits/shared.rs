@@ -3,8 +3,8 @@
 use super::{densest, gap, limited};
 use async_trait::async_trait;
 use dalston_model::{Clock, KeyId, NodeId, RateLimit, SeededEntropy};
-use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, Place, StoreError, StoreResult, Taken};
-use dalston_work::contract::Fixture;
+use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, NodePlace, StoreError, StoreResult, Acquired};
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     client::Client,
@@ -13,12 +13,12 @@ use kit::{
 use std::sync::Arc;
 
 /// Two gateways on one store.
-async fn two(fixture: Fixture) -> (App, App) {
+async fn two(fixture: WorkFixture) -> (App, App) {
     let second = Start::default().on(stores::shared(&fixture)).start().await;
     (Start::default().on(fixture).start().await, second)
 }
 
-async fn two_gateways_admit_no_more_than_one(fixture: Fixture) {
+async fn two_gateways_admit_no_more_than_one(fixture: WorkFixture) {
     let (one, two) = two(fixture).await;
     let client = limited(&one, "jobs:read", 5).await;
     let same = two.with(client.secret.as_ref().unwrap());
@@ -37,7 +37,7 @@ async fn two_gateways_admit_no_more_than_one(fixture: Fixture) {
     assert!(refused > 0 && admitted.len() > 10, "{refused} refused");
 }
 
-async fn fifty_at_once_over_two_gateways_are_admitted_up_to_the_limit(fixture: Fixture) {
+async fn fifty_at_once_over_two_gateways_are_admitted_up_to_the_limit(fixture: WorkFixture) {
     let (one, two) = two(fixture).await;
     let client = limited(&one, "jobs:read", 7).await;
     let same = two.with(client.secret.as_ref().unwrap());
@@ -48,7 +48,7 @@ async fn fifty_at_once_over_two_gateways_are_admitted_up_to_the_limit(fixture: F
     assert_eq!(codes.iter().filter(|code| **code == 429).count(), 43, "{codes:?}");
 }
 
-async fn slices_over_two_gateways_add_up_to_the_limit(fixture: Fixture) {
+async fn slices_over_two_gateways_add_up_to_the_limit(fixture: WorkFixture) {
     let (one, two) = two(fixture).await;
     let client = limited(&one, "jobs:read", 1_000).await;
     let same = two.with(client.secret.as_ref().unwrap());
@@ -67,7 +67,7 @@ async fn slices_over_two_gateways_add_up_to_the_limit(fixture: Fixture) {
     assert_eq!(one.master().get("/status").await.expect(200).json["admin"]["limiter"], "leased");
 }
 
-async fn a_key_revoked_on_one_gateway_is_dead_on_the_other(fixture: Fixture) {
+async fn a_key_revoked_on_one_gateway_is_dead_on_the_other(fixture: WorkFixture) {
     let (one, two) = two(fixture).await;
     let client = one.key("jobs:read").await;
     let same = two.with(client.secret.as_ref().unwrap());
@@ -112,19 +112,19 @@ struct Down;
 
 #[async_trait]
 impl LimitStore for Down {
-    async fn take(&self, _: KeyId, _: RateLimit) -> StoreResult<Taken> {
+    async fn take(&self, _: KeyId, _: RateLimit) -> StoreResult<Acquired> {
         Err(StoreError::unavailable("down"))
     }
 
-    async fn lease(&self, _: KeyId, _: &LeaseRequest) -> StoreResult<Granted> {
+    async fn lease(&self, _: KeyId, _: &LeaseRequest) -> StoreResult<GrantedLease> {
         Err(StoreError::unavailable("down"))
     }
 
-    async fn report(&self, _: KeyId, _: NodeId, _: &[Alone]) -> StoreResult<()> {
+    async fn report(&self, _: KeyId, _: NodeId, _: &[LocalAdmissions]) -> StoreResult<()> {
         Err(StoreError::unavailable("down"))
     }
 
-    async fn enlist(&self, _: NodeId, _: i64) -> StoreResult<Place> {
+    async fn enlist(&self, _: NodeId, _: i64) -> StoreResult<NodePlace> {
         Err(StoreError::unavailable("down"))
     }
 
@@ -136,7 +136,7 @@ impl LimitStore for Down {
 #[tokio::test]
 async fn with_the_counter_down_a_node_admits_its_share_and_never_fails() {
     for (nodes, share) in [("1", 10), ("3", 3)] {
-        let fixture = Fixture { limits: Some(Arc::new(Down)), ..stores::memory().await };
+        let fixture = WorkFixture { limits: Some(Arc::new(Down)), ..stores::memory().await };
         let app = Start::default().set("DALSTON_NODES", nodes).on(fixture).start().await;
         let client = limited(&app, "admin", 10).await;
         for _ in 0..share {
@@ -155,7 +155,7 @@ async fn with_the_counter_down_a_node_admits_its_share_and_never_fails() {
 async fn with_the_counter_down_who_has_no_share_is_told_of_an_outage() {
     for (name, value) in [("DALSTON_NODES", "100"), ("DALSTON_RATE_OUTAGE", "strict"), ("DALSTON_RATE_MODE", "shared")]
     {
-        let fixture = Fixture { limits: Some(Arc::new(Down)), ..stores::memory().await };
+        let fixture = WorkFixture { limits: Some(Arc::new(Down)), ..stores::memory().await };
         let app = Start::default().set(name, value).on(fixture).start().await;
         let client = limited(&app, "admin", 10).await;
         for path in ["/auth/me", "/auth/keys", "/nowhere"] {

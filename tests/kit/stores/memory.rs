@@ -1,16 +1,16 @@
 use super::clock;
 use dalston_store::MemoryCounter;
-use dalston_work::{MemoryStore, contract::Fixture};
+use dalston_work::{MemoryWorkStore, contract::WorkFixture};
 use std::sync::Arc;
 
 /// The reference, in memory.
-pub async fn memory() -> Fixture {
+pub async fn memory() -> WorkFixture {
     let clock = clock();
-    Fixture { store: Arc::new(MemoryStore::new(clock.clone())), limits: None, clock, again: None, keep: Box::new(()) }
+    WorkFixture { store: Arc::new(MemoryWorkStore::new(clock.clone())), limits: None, clock, again: None, keep: Box::new(()) }
 }
 
 /// The reference of the shared counter, in memory.
-pub async fn counter() -> Fixture {
+pub async fn counter() -> WorkFixture {
     let fixture = memory().await;
-    Fixture { limits: Some(Arc::new(MemoryCounter::new(fixture.clock.clone()))), ..fixture }
+    WorkFixture { limits: Some(Arc::new(MemoryCounter::new(fixture.clock.clone()))), ..fixture }
 }

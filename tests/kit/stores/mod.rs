@@ -12,7 +12,7 @@ pub use sqlite::sqlite;
 
 use dalston_model::{ManualClock, Timestamp};
 use dalston_store::{SharedKeyStorage, contract};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use std::sync::Arc;
 
 fn clock() -> Arc<ManualClock> {
@@ -20,15 +20,15 @@ fn clock() -> Arc<ManualClock> {
 }
 
 /// The same store, counter and clock, for another node. The first one keeps what must live.
-pub fn shared(fixture: &Fixture) -> Fixture {
-    let Fixture { store, limits, clock, again: _, keep: _ } = fixture;
-    Fixture { store: store.clone(), limits: limits.clone(), clock: clock.clone(), again: None, keep: Box::new(()) }
+pub fn shared(fixture: &WorkFixture) -> WorkFixture {
+    let WorkFixture { store, limits, clock, again: _, keep: _ } = fixture;
+    WorkFixture { store: store.clone(), limits: limits.clone(), clock: clock.clone(), again: None, keep: Box::new(()) }
 }
 
 /// The same store, for the rules of keys.
-pub async fn keys(fixture: impl Future<Output = Fixture>) -> contract::Fixture {
-    let Fixture { store, limits, clock, again, keep } = fixture.await;
-    let again = again.map(|again| -> contract::Again {
+pub async fn keys(fixture: impl Future<Output = WorkFixture>) -> contract::Fixture {
+    let WorkFixture { store, limits, clock, again, keep } = fixture.await;
+    let again = again.map(|again| -> contract::Reopen {
         Box::new(move || {
             let store = again();
             Box::pin(async { store.await as SharedKeyStorage })

@@ -1,7 +1,7 @@
 //! The doors that a key comes in by.
 
 use super::{Outcome, Shape, arguments, shapes};
-use dalston_command::{Method, Registry, Row};
+use dalston_command::{Method, Registry, CommandSpec};
 use dalston_model::Scope;
 use dalston_service::{IssuedSecret, ServiceError};
 use kit::{
@@ -52,7 +52,7 @@ impl Doors {
 
 impl Holder<'_> {
     /// The registry itself: what all doors are measured by.
-    async fn registry(&self, row: &Row, arguments: Map<String, Value>) -> Outcome {
+    async fn registry(&self, row: &CommandSpec, arguments: Map<String, Value>) -> Outcome {
         let caller = self.doors.app.caller(&self.client).await;
         let runtime = &self.doors.app.runtime;
         match runtime.registry.invoke(&runtime.services, &caller, row.name, arguments, None).await {
@@ -69,7 +69,7 @@ impl Holder<'_> {
         }
     }
 
-    async fn http(&self, row: &Row, mut arguments: Map<String, Value>) -> Outcome {
+    async fn http(&self, row: &CommandSpec, mut arguments: Map<String, Value>) -> Outcome {
         let mut path = row.route.pattern.to_owned();
         for parameter in &row.parameters {
             let brace = format!("{{{}}}", parameter.name);
@@ -107,7 +107,7 @@ impl Holder<'_> {
         told(&answer, |it| it["data"].clone())
     }
 
-    async fn mcp(&self, row: &Row, arguments: &Map<String, Value>) -> Outcome {
+    async fn mcp(&self, row: &CommandSpec, arguments: &Map<String, Value>) -> Outcome {
         let params = json!({"name": row.tool, "arguments": arguments});
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         let answer = self.client.post("/mcp", body).await;
@@ -126,7 +126,7 @@ impl Holder<'_> {
     }
 
     /// A language model that does what it is told to.
-    async fn llm(&self, row: &Row, arguments: &Map<String, Value>) -> Outcome {
+    async fn llm(&self, row: &CommandSpec, arguments: &Map<String, Value>) -> Outcome {
         self.doors.model.says([Says::call(row.tool, &json!(arguments)), Says::text("Done.")]);
         let answer = self.client.post("/call", json!({"message": "Do it."})).await.expect(200);
         guard(&answer);
@@ -146,7 +146,7 @@ impl Holder<'_> {
     }
 
     /// The command line on the gateway: the JSON, or what its exit code means.
-    fn cli(&self, row: &Row, arguments: &Map<String, Value>) -> Result<Outcome, i32> {
+    fn cli(&self, row: &CommandSpec, arguments: &Map<String, Value>) -> Result<Outcome, i32> {
         let secret = self.client.secret.as_ref().unwrap();
         let shell = Shell::new().set("DALSTON_SERVER", &self.doors.app.url).set("DALSTON_API_KEY", secret);
         let mut words: Vec<String> = row.name.split('.').map(str::to_owned).collect();
@@ -200,7 +200,7 @@ fn exit_code(outcome: &Outcome) -> i32 {
 }
 
 /// The command with its arguments as it is typed.
-fn line(row: &Row, arguments: &Map<String, Value>) -> String {
+fn line(row: &CommandSpec, arguments: &Map<String, Value>) -> String {
     let word = |(name, value): (&String, &Value)| match value {
         Value::String(text) => format!(" {name}='{text}'"),
         Value::Array(items) => {

@@ -3,7 +3,7 @@
 
 use super::{PATH, becomes, ended};
 use async_trait::async_trait;
-use dalston_engine::{Command, DecoderProgram, Decoders, Engine, EngineError, Sink, Stop, Summary, Vad, Work};
+use dalston_engine::{EngineCommand, DecoderProgram, Decoders, Engine, EngineError, Sink, StopFlag, Summary, Vad, TranscriptionTask};
 use kit::{
     app::{App, Start},
     client::{Answer, Client},
@@ -38,7 +38,7 @@ impl Held {
     /// A command that prints this, whatever the audio.
     fn printing(text: &str) -> Arc<Self> {
         let environment = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-        Self::new(Command::new(vec!["echo".to_owned(), text.to_owned()], None, environment))
+        Self::new(EngineCommand::new(vec!["echo".to_owned(), text.to_owned()], None, environment))
     }
 }
 
@@ -52,7 +52,7 @@ impl Engine for Held {
         self.engine.models().await
     }
 
-    async fn transcribe(&self, work: &Work, sink: &mut dyn Sink, stop: Stop) -> Result<Summary, EngineError> {
+    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, stop: StopFlag) -> Result<Summary, EngineError> {
         self.begin.acquire().await.unwrap().forget();
         self.engine.transcribe(work, sink, stop).await
     }

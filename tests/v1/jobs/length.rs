@@ -1,7 +1,7 @@
 //! How long audio is, whatever its header says: what is reserved, metered and refused.
 
 use super::{PATH, ended};
-use dalston_engine::{Command, DecoderProgram, Decoders, Engine, Vad};
+use dalston_engine::{EngineCommand, DecoderProgram, Decoders, Engine, Vad};
 use kit::{
     app::{App, Start},
     client::{Answer, Client},
@@ -26,7 +26,7 @@ const LIARS: [(&str, &[u8], f64); 6] = [
 /// An engine that prints this, whatever the audio.
 fn printing(text: &str) -> Arc<dyn Engine> {
     let environment = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-    Arc::new(Command::new(vec!["echo".to_owned(), text.to_owned()], None, environment))
+    Arc::new(EngineCommand::new(vec!["echo".to_owned(), text.to_owned()], None, environment))
 }
 
 async fn serving(engine: Arc<dyn Engine>) -> (App, Client) {

@@ -1,7 +1,7 @@
 //! Nodes share the work of all tenants.
 
 use super::{PATH, ended, upload, working_with};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::Start,
     process::eventually,
@@ -11,7 +11,7 @@ use kit::{
 use std::collections::HashSet;
 
 /// Two nodes work on each job once between them.
-async fn shared(fixture: Fixture) {
+async fn shared(fixture: WorkFixture) {
     const JOBS: usize = 20;
     let (one, first, client) = working_with(Start::default().on(stores::shared(&fixture)), &[Turn::Writes(1)]).await;
     let folder = one.data.path().to_str().unwrap().to_owned();
@@ -65,7 +65,7 @@ async fn a_tenant_waits_for_one_job_of_another_at_most() {
 }
 
 /// How many jobs of each tenant run, when each has more than the node has places.
-async fn running(fixture: Fixture, places: u32, tenants: &[&str]) -> Vec<u64> {
+async fn running(fixture: WorkFixture, places: u32, tenants: &[&str]) -> Vec<u64> {
     let start = Start::default().set("DALSTON_JOBS_PER_NODE", &places.to_string()).on(fixture);
     let (app, scribe, _) = working_with(start, &[Turn::Holds]).await;
     let mut clients = Vec::new();
@@ -90,7 +90,7 @@ async fn running(fixture: Fixture, places: u32, tenants: &[&str]) -> Vec<u64> {
     running
 }
 
-async fn a_long_job_leaves_a_place(store: impl AsyncFn() -> Fixture) {
+async fn a_long_job_leaves_a_place(store: impl AsyncFn() -> WorkFixture) {
     for (places, tenants, wanted) in [
         (1, &["greedy", "modest"][..], &[1, 0][..]),
         (2, &["greedy", "modest", "third"], &[1, 1, 0]),

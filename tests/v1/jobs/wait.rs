@@ -2,7 +2,7 @@
 
 use super::{PATH, ended, upload, working, working_with};
 use dalston_auth::rights;
-use dalston_service::Seat;
+use dalston_service::WaitSlot;
 use kit::{
     app::{App, Start},
     client::Answer,
@@ -137,7 +137,7 @@ async fn a_tenant_has_a_share_of_those_who_may_wait() {
     let waiting = Events::of(&client, &job).await;
     // The others need no connections to wait.
     let (jobs, permit) = (&app.runtime.services.jobs, app.permit::<rights::JobsRead>("default"));
-    let _seats: Vec<Seat> = iter::from_fn(|| jobs.seat(&permit)).collect();
+    let _seats: Vec<WaitSlot> = iter::from_fn(|| jobs.seat(&permit)).collect();
     let crowded = client.get(&format!("{job}/events")).await.expect(503);
     assert_eq!((crowded.problem(), crowded.header("retry-after")), ("unavailable", "1"));
     assert_eq!(client.get(&format!("{job}?wait=60")).await.expect(200).json["status"], "pending", "at once");

@@ -1,7 +1,7 @@
 //! Limits on streams: how many at once, and how much audio a day.
 
 use dalston_model::{Actor, AuditEntry, Day, Door, Source, Target};
-use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, Subject, WorkAction};
+use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, QuotaOwner, WorkAction};
 use kit::{
     app::{App, Start},
     client::Client,
@@ -19,7 +19,7 @@ async fn gateway() -> (App, SharedWorkStorage) {
 }
 
 /// Sets the quota of a key, or of its tenant.
-async fn limit(app: &App, store: &SharedWorkStorage, subject: &Subject, quota: Quota) {
+async fn limit(app: &App, store: &SharedWorkStorage, subject: &QuotaOwner, quota: Quota) {
     let entry = AuditEntry {
         time: app.clock_now(),
         tenant: subject.tenant().clone(),
@@ -31,12 +31,12 @@ async fn limit(app: &App, store: &SharedWorkStorage, subject: &Subject, quota: Q
     assert!(store.set_quota(subject, &quota, &entry).await.unwrap());
 }
 
-fn of_key(client: &Client) -> Subject {
-    Subject::Key("default".parse().unwrap(), client.id.unwrap())
+fn of_key(client: &Client) -> QuotaOwner {
+    QuotaOwner::Key("default".parse().unwrap(), client.id.unwrap())
 }
 
 /// Milliseconds that were metered today.
-async fn metered(app: &App, store: &SharedWorkStorage, subject: &Subject) -> u64 {
+async fn metered(app: &App, store: &SharedWorkStorage, subject: &QuotaOwner) -> u64 {
     let today = Day::of(app.clock_now());
     let days: Vec<MeteredDay> = store.metered(subject, today).await.unwrap();
     days.first().map_or(0, |day| day.streams_ms)
@@ -52,7 +52,7 @@ async fn no_more_streams_are_open_at_once_than_the_key_and_the_tenant_may() {
     let open = Socket::begun(app.address, secret).await;
     let refused = Socket::with(app.address, secret).await.closed().await;
     assert_eq!(refused, (4029, "Limit of the key exceeded (1 streams at once)".to_owned()));
-    let tenant = Subject::Tenant("default".parse().unwrap());
+    let tenant = QuotaOwner::Tenant("default".parse().unwrap());
     limit(&app, &store, &tenant, streams(1)).await;
     let other = app.key("realtime").await.secret.unwrap();
     let refused = Socket::with(app.address, &other).await.closed().await;
@@ -82,7 +82,7 @@ async fn a_stream_is_metered_by_its_audio_and_not_by_the_clock() {
     socket.say(r#"{"type":"end"}"#).await;
     socket.until("session.end").await;
     eventually("it is settled", async || metered(&app, &store, &subject).await == 15_000).await;
-    assert_eq!(metered(&app, &store, &Subject::Tenant("default".parse().unwrap())).await, 15_000);
+    assert_eq!(metered(&app, &store, &QuotaOwner::Tenant("default".parse().unwrap())).await, 15_000);
 }
 
 #[tokio::test]

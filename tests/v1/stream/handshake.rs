@@ -1,7 +1,7 @@
 //! Handshakes that are answered as HTTP: no upgrade, another version, a foreign page, a store that is away.
 
 use dalston_store_redis::{RedisOptions, RedisStore};
-use dalston_work::contract::Fixture;
+use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},
     patience::PATIENCE,
@@ -140,7 +140,7 @@ async fn a_store_that_is_away_refuses_the_handshake_as_an_outage() {
     let options = RedisOptions { url: server.url(), deadline: PATIENCE, connections: 4, allow_volatile: false };
     let clock = stores::memory().await.clock;
     let store = Arc::new(RedisStore::connect(&options, Some(clock.clone())).await.unwrap());
-    let fixture = Fixture { store: store.clone(), limits: Some(store), clock, again: None, keep: Box::new(()) };
+    let fixture = WorkFixture { store: store.clone(), limits: Some(store), clock, again: None, keep: Box::new(()) };
     let app = Start::default().worker(Echo).on(fixture).start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     let mut open = Socket::begun(app.address, &secret).await;

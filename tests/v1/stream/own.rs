@@ -1,6 +1,6 @@
 //! The built-in worker: speech is found, and no text is claimed.
 
-use dalston_stream::Vad;
+use dalston_stream::VadWorker;
 use kit::{
     app::{App, Start},
     socket::Socket,
@@ -9,7 +9,7 @@ use kit::{
 use serde_json::{Value, json};
 
 async fn listening() -> (App, String) {
-    let app = Start::default().worker(Vad).start().await;
+    let app = Start::default().worker(VadWorker).start().await;
     let secret = app.key("realtime").await.secret.unwrap();
     (app, secret)
 }

@@ -1,10 +1,10 @@
 //! Refusals that a browser can read: 101, then a close code, and nothing else.
 
-use dalston_auth::{CreateKey, Ends};
+use dalston_auth::{NewKey, KeyExpiry};
 use dalston_model::{Clock, RateLimit, TenantId};
 use dalston_work::SessionId;
 
-use dalston_stream::{OwnWorker, StreamConfig, WorkerLink};
+use dalston_stream::{BuiltinWorker, StreamConfig, WorkerLink};
 use kit::{
     app::{App, MASTER, Start},
     log,
@@ -24,7 +24,7 @@ use std::{
 #[derive(Clone, Default)]
 struct Counted(Arc<AtomicUsize>);
 
-impl OwnWorker for Counted {
+impl BuiltinWorker for Counted {
     fn serve(&self, session: SessionId, config: &StreamConfig) -> WorkerLink {
         self.0.fetch_add(1, Ordering::SeqCst);
         Echo.serve(session, config)
@@ -81,7 +81,7 @@ async fn without_a_live_key_the_stream_closes_with_4001() {
     let admin = app.key("admin").await;
     admin.delete(&format!("/auth/keys/{}", revoked.id.unwrap())).await.expect(200);
     admin.patch(&format!("/auth/keys/{}", disabled.id.unwrap()), json!({"enabled": false})).await.expect(200);
-    let in_a_minute = |ask| CreateKey { ends: Ends::In(Duration::from_secs(60)), ..ask };
+    let in_a_minute = |ask| NewKey { ends: KeyExpiry::In(Duration::from_secs(60)), ..ask };
     let expired = app.key_of("default", "realtime", in_a_minute).await;
     app.clock.advance(Duration::from_secs(60));
     for (key, why) in [(revoked, "revoked"), (disabled, "disabled"), (expired, "expired")] {
@@ -118,7 +118,7 @@ async fn without_the_scope_the_stream_closes_with_4003() {
 #[tokio::test]
 async fn without_room_in_the_minute_the_stream_closes_with_4029() {
     let gateway = Unasked::start(Start::default()).await;
-    let once = |ask| CreateKey { rate_limit: RateLimit::new(1).ok(), ..ask };
+    let once = |ask| NewKey { rate_limit: RateLimit::new(1).ok(), ..ask };
     let key = gateway.app.key_of("default", "realtime", once).await;
     key.get("/auth/me").await.expect(200);
     let wanted = (4029, "Rate limit exceeded".to_owned());

@@ -147,8 +147,8 @@ async fn a_change_of_the_key_on_the_same_node_reaches_the_stream_at_once() {
 async fn a_stream_ends_when_its_key_does() {
     let (app, secret) = streaming().await;
     let ending = app
-        .key_of("default", "realtime", |ask| dalston_auth::CreateKey {
-            ends: dalston_auth::Ends::In(Duration::from_secs(60)),
+        .key_of("default", "realtime", |ask| dalston_auth::NewKey {
+            ends: dalston_auth::KeyExpiry::In(Duration::from_secs(60)),
             ..ask
         })
         .await;

@@ -1,6 +1,6 @@
 //! Slots: who gets one, and that each comes back.
 
-use dalston_work::{SharedWorkStorage, contract::Fixture};
+use dalston_work::{SharedWorkStorage, contract::WorkFixture};
 use kit::{
     app::{App, Start},
     process::eventually,
@@ -95,14 +95,14 @@ async fn what_a_worker_says_of_itself_is_checked_and_its_registration_is_recorde
         assert_eq!(key.put("/v1/workers/w", wrong).await.expect(422).fields(), [field]);
     }
     assert_eq!(key.put("/v1/workers/a%20b", json!({"url": "ws://h/", "capacity": 1})).await.code(), 422);
-    let before = store.mark().await.unwrap().seq;
+    let before = store.checkpoint().await.unwrap().seq;
     let about = json!({"url": "ws://h/", "capacity": 1});
     let answer = key.put("/v1/workers/w", about.clone()).await.expect(200).json;
     assert_eq!((&answer["id"], &answer["sessions"], &answer["tenant_id"]), (&json!("w"), &json!(0), &json!("default")));
     key.put("/v1/workers/w", about).await.expect(200);
-    assert_eq!(store.mark().await.unwrap().seq - before, 1, "a heartbeat is no change");
+    assert_eq!(store.checkpoint().await.unwrap().seq - before, 1, "a heartbeat is no change");
     key.put("/v1/workers/w", json!({"url": "ws://h/", "capacity": 2})).await.expect(200);
-    assert_eq!(store.mark().await.unwrap().seq - before, 2);
+    assert_eq!(store.checkpoint().await.unwrap().seq - before, 2);
     app.clock.advance(Duration::from_secs(30));
     assert_eq!(key.get("/v1/workers").await.expect(200).json, json!([]), "it was not heard for half a minute");
 }
@@ -198,7 +198,7 @@ async fn one_of_several_tenants_has_half_of_a_shared_worker_over_all_nodes() {
 }
 
 /// Two gateways on one store and one clock.
-async fn nodes(fixture: Fixture) -> (App, App) {
+async fn nodes(fixture: WorkFixture) -> (App, App) {
     let other = stores::shared(&fixture);
     (Start::default().on(fixture).start().await, Start::default().on(other).start().await)
 }

@@ -1,7 +1,7 @@
 //! How much, and how slowly.
 
 use super::{PATH, assert_nothing, file, send};
-use dalston_gateway::{Limits, Pace};
+use dalston_gateway::{ServerLimits, Pace};
 use kit::{
     app::{App, Start},
     client::Client,
@@ -17,7 +17,7 @@ const PART: &str = "--b\r\nContent-Disposition: form-data; name=\"file\"; filena
 
 async fn at_most(bytes: usize) -> (App, Client) {
     let start = Start::default().set("DALSTON_MAX_UPLOAD_BYTES", &bytes.to_string());
-    let app = start.limits(|limits| Limits { linger: Duration::from_millis(200), ..limits }).start().await;
+    let app = start.limits(|limits| ServerLimits { linger: Duration::from_millis(200), ..limits }).start().await;
     let client = app.key("jobs:read,jobs:write").await;
     (app, client)
 }

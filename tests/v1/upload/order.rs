@@ -1,7 +1,7 @@
 //! Who may not upload is told so before the body is read, and can read it.
 
 use super::{PATH, assert_nothing};
-use dalston_gateway::Limits;
+use dalston_gateway::ServerLimits;
 use kit::{
     app::{App, Start},
     raw::Raw,
@@ -23,14 +23,14 @@ fn head(app: &App, credential: &str) -> String {
 
 /// Lets go soon whoever sends for ever.
 async fn impatient() -> App {
-    Start::default().limits(|limits| Limits { linger: Duration::from_millis(200), ..limits }).start().await
+    Start::default().limits(|limits| ServerLimits { linger: Duration::from_millis(200), ..limits }).start().await
 }
 
 #[tokio::test]
 async fn an_upload_without_the_right_is_refused_before_a_byte_of_it_is_sent() {
     let app = App::start().await;
     let reader = app.key("jobs:read").await;
-    let once = |ask| dalston_auth::CreateKey { rate_limit: dalston_model::RateLimit::new(1).ok(), ..ask };
+    let once = |ask| dalston_auth::NewKey { rate_limit: dalston_model::RateLimit::new(1).ok(), ..ask };
     let limited = app.key_of("default", "jobs:read,jobs:write", once).await;
     limited.get("/auth/me").await.expect(200);
     let bearer = |secret: &Option<String>| format!("Authorization: Bearer {}\r\n", secret.as_ref().unwrap());

@@ -2,7 +2,7 @@
 
 use super::{SCOPES, after, cancelled, hook, tried};
 use dalston_model::{Clock, ManualClock, SystemClock};
-use dalston_work::{MemoryStore, contract::Fixture};
+use dalston_work::{MemoryWorkStore, contract::WorkFixture};
 use kit::{
     app::{App, Start},
     client::Client,
@@ -16,8 +16,8 @@ use tokio::{io::AsyncWriteExt, process::Command};
 /// On a clock that shows the time: what is signed is good for five minutes.
 async fn gateway() -> (App, Client) {
     let clock = ManualClock::new(SystemClock.now());
-    let store = Arc::new(MemoryStore::new(clock.clone()));
-    let fixture = Fixture { store, limits: None, clock, again: None, keep: Box::new(()) };
+    let store = Arc::new(MemoryWorkStore::new(clock.clone()));
+    let fixture = WorkFixture { store, limits: None, clock, again: None, keep: Box::new(()) };
     let app = Start::default().delivers().on(fixture).start().await;
     let client = app.key(SCOPES).await;
     (app, client)

@@ -10,15 +10,15 @@ use serde::{Serialize, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::{Value, json};
 
 /// A message.
-pub(super) enum Message {
+pub(super) enum McpMessage {
     /// One that is answered.
-    Request(Request),
+    Request(McpRequest),
     /// A notification or an answer: taken, and nothing runs.
     Told,
 }
 
 /// A message that is answered.
-pub(super) struct Request {
+pub(super) struct McpRequest {
     id: RequestId,
     /// What it asks for.
     pub(super) method: String,
@@ -30,19 +30,19 @@ pub(super) struct Request {
 
 /// An error as the answer to a message.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct McpError {
     status: StatusCode,
     /// The id of the message, where it can be read.
     id: Option<RequestId>,
     error: Box<ErrorData>,
 }
 
-impl Message {
+impl McpMessage {
     /// Reads the message of a body. Strict: no member is named twice.
-    pub(super) fn read(body: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn read(body: &[u8]) -> Result<Self, McpError> {
         let mut message = read_object(body).map_err(|_| {
             let is_object = body.trim_ascii_start().starts_with(b"{");
-            Fault::of(
+            McpError::of(
                 None,
                 if !is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
                     ErrorData::invalid_request("Send one message: an object. Batches are not taken", None)
@@ -55,18 +55,18 @@ impl Message {
             Some(Value::String(id)) => Some(RequestId::String(id.into())),
             Some(Value::Number(id)) if id.is_i64() => id.as_i64().map(RequestId::Number),
             Some(_) if message.contains_key("method") => {
-                return Err(Fault::of(None, ErrorData::invalid_request("id is a string or an integer", None)));
+                return Err(McpError::of(None, ErrorData::invalid_request("id is a string or an integer", None)));
             }
             _ => None,
         };
-        let invalid = |id, detail| Err(Fault::of(id, ErrorData::invalid_request(detail, None)));
+        let invalid = |id, detail| Err(McpError::of(id, ErrorData::invalid_request(detail, None)));
         if message.get("jsonrpc") != Some(&json!("2.0")) {
             return invalid(id, "jsonrpc is \"2.0\"");
         }
         match (message.remove("method"), id) {
             (Some(Value::String(_)), None) => Ok(Self::Told),
             (Some(Value::String(method)), Some(id)) => {
-                Request::new(id, method, message.remove("params")).map(Self::Request)
+                McpRequest::new(id, method, message.remove("params")).map(Self::Request)
             }
             (None, _) if message.contains_key("result") || message.contains_key("error") => Ok(Self::Told),
             (_, id) => invalid(id, "method is a string"),
@@ -74,11 +74,11 @@ impl Message {
     }
 }
 
-impl Request {
-    fn new(id: RequestId, method: String, params: Option<Value>) -> Result<Self, Fault> {
-        let invalid = |detail| Fault {
+impl McpRequest {
+    fn new(id: RequestId, method: String, params: Option<Value>) -> Result<Self, McpError> {
+        let invalid = |detail| McpError {
             status: StatusCode::OK,
-            ..Fault::of(Some(id.clone()), ErrorData::invalid_params(detail, None))
+            ..McpError::of(Some(id.clone()), ErrorData::invalid_params(detail, None))
         };
         let mut params = match params {
             None => Arguments::new(),
@@ -111,12 +111,12 @@ impl Request {
     }
 
     /// The answer with an error.
-    pub(super) fn fault(self, status: StatusCode, error: ErrorData) -> Fault {
-        Fault { status, id: Some(self.id), error: error.into() }
+    pub(super) fn fault(self, status: StatusCode, error: ErrorData) -> McpError {
+        McpError { status, id: Some(self.id), error: error.into() }
     }
 }
 
-impl Fault {
+impl McpError {
     /// Of a message that cannot be taken.
     pub(super) fn of(id: Option<RequestId>, error: ErrorData) -> Self {
         Self { status: StatusCode::BAD_REQUEST, id, error: error.into() }
@@ -126,18 +126,18 @@ impl Fault {
     pub(super) fn respond(&self) -> HttpResponse {
         /// [`rmcp::model::JsonRpcError`] leaves an id out that cannot be read; by JSON-RPC 2.0 §5 it is null.
         #[derive(Serialize)]
-        struct Failure<'a> {
+        struct McpErrorAnswer<'a> {
             jsonrpc: JsonRpcVersion2_0,
             id: Option<&'a RequestId>,
             error: &'a ErrorData,
         }
-        let failure = Failure { jsonrpc: JsonRpcVersion2_0, id: self.id.as_ref(), error: &self.error };
+        let failure = McpErrorAnswer { jsonrpc: JsonRpcVersion2_0, id: self.id.as_ref(), error: &self.error };
         HttpResponse::build(self.status).json(failure)
     }
 }
 
 /// Whether the client takes JSON, which is all that it gets.
-pub(super) fn takes_json(request: &HttpRequest) -> Result<(), Fault> {
+pub(super) fn takes_json(request: &HttpRequest) -> Result<(), McpError> {
     let values = request.headers().get_all(header::ACCEPT).map(|value| value.to_str().unwrap_or_default());
     let accepted: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
     let takes_json = |range: &&str| {
@@ -150,7 +150,7 @@ pub(super) fn takes_json(request: &HttpRequest) -> Result<(), Fault> {
         return Ok(());
     }
     let error = ErrorData::invalid_request("Accept application/json and text/event-stream", None);
-    Err(Fault { status: StatusCode::NOT_ACCEPTABLE, ..Fault::of(None, error) })
+    Err(McpError { status: StatusCode::NOT_ACCEPTABLE, ..McpError::of(None, error) })
 }
 
 #[cfg(test)]
@@ -159,9 +159,9 @@ mod tests {
 
     /// The method and the number of its parameters, nothing, or the code and the id of the fault.
     fn read(text: &str) -> Value {
-        match Message::read(text.as_bytes()) {
-            Ok(Message::Request(request)) => json!([request.method, request.params.len()]),
-            Ok(Message::Told) => Value::Null,
+        match McpMessage::read(text.as_bytes()) {
+            Ok(McpMessage::Request(request)) => json!([request.method, request.params.len()]),
+            Ok(McpMessage::Told) => Value::Null,
             Err(fault) => json!({"code": fault.error.code, "id": fault.id}),
         }
     }

@@ -10,10 +10,10 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use dalston_actix::{Admitted, Problem};
+use dalston_actix::{RequireAdmission, Problem};
 use dalston_auth::Admission;
 use dalston_model::ErrorCode;
-use message::{Fault, Message, Request, takes_json};
+use message::{McpError, McpMessage, McpRequest, takes_json};
 use rmcp::{
     ErrorData,
     model::{
@@ -29,7 +29,7 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 pub(crate) async fn answer(
     request: HttpRequest,
     payload: Payload,
-    Admitted(admission): Admitted,
+    RequireAdmission(admission): RequireAdmission,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     if !gateway.origins.allow(&request) {
@@ -53,10 +53,10 @@ pub(crate) async fn answer(
 }
 
 /// What is asked, and in which revision; nothing, if the message is one that is only told.
-fn read(request: &HttpRequest, body: &[u8]) -> Result<Option<(Request, ProtocolVersion)>, Fault> {
+fn read(request: &HttpRequest, body: &[u8]) -> Result<Option<(McpRequest, ProtocolVersion)>, McpError> {
     takes_json(request)?;
-    let named = revision::named(request.headers()).map_err(|error| Fault::of(None, error))?;
-    let Message::Request(asked) = Message::read(body)? else { return Ok(None) };
+    let named = revision::named(request.headers()).map_err(|error| McpError::of(None, error))?;
+    let McpMessage::Request(asked) = McpMessage::read(body)? else { return Ok(None) };
     match revision::of(&asked, request.headers(), named) {
         Ok(version) => Ok(Some((asked, version))),
         Err(error) => Err(asked.fault(StatusCode::BAD_REQUEST, error)),
@@ -68,7 +68,7 @@ async fn dispatch(
     request: &HttpRequest,
     gateway: &Data<Gateway>,
     admission: Admission,
-    asked: &mut Request,
+    asked: &mut McpRequest,
     version: &ProtocolVersion,
 ) -> Result<Result<ServerResult, ErrorData>, Problem> {
     Ok(match asked.method.as_str() {

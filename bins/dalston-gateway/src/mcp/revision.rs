@@ -2,7 +2,7 @@
 //! names what was agreed on in a header; in those without a greeting each request says all of itself, in the body and in
 //! headers for whoever routes it.
 
-use super::message::Request;
+use super::message::McpRequest;
 use actix_web::http::header::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rmcp::{
@@ -44,7 +44,7 @@ pub(super) fn named(headers: &HeaderMap) -> Result<Option<ProtocolVersion>, Erro
 
 /// The revision of a request, which its headers and its body agree on.
 pub(super) fn of(
-    request: &Request,
+    request: &McpRequest,
     headers: &HeaderMap,
     named: Option<ProtocolVersion>,
 ) -> Result<ProtocolVersion, ErrorData> {

@@ -7,9 +7,9 @@ use crate::{
 use actix_web::{HttpRequest, web::Data};
 use dalston_actix::Problem;
 use dalston_auth::{Admission, Mask};
-use dalston_command::{AnyAnswer, Arguments, Block, Effect, Method, Registry, Row, Span};
+use dalston_command::{AnyAnswer, Arguments, Block, Effect, Method, Registry, CommandSpec, Span};
 use dalston_model::{ScopeSet, Timestamp};
-use dalston_service::{Claims, IssuedSecret, ServiceError, ServiceResult, detached};
+use dalston_service::{ClaimLinks, IssuedSecret, ServiceError, ServiceResult, detached};
 use rmcp::{
     ErrorData,
     model::{CallToolRequestParams, CallToolResult, ContentBlock, ListToolsResult, Tool, ToolAnnotations},
@@ -52,7 +52,7 @@ pub(super) async fn call(
 async fn run(
     gateway: &Gateway,
     admission: Admission,
-    row: &Row,
+    row: &CommandSpec,
     arguments: Arguments,
 ) -> ServiceResult<(AnyAnswer, Option<String>)> {
     let (registry, services) = (&gateway.runtime.registry, &gateway.runtime.services);
@@ -66,7 +66,7 @@ async fn run(
 
 /// A command as a tool. Whatever is not read is marked as destructive: a client asks its user before it gives a right or
 /// sends something out, too. What a method of HTTP says of repeating it holds at every door (RFC 9110 §9.2.2).
-fn tool(row: &Row) -> Tool {
+fn tool(row: &CommandSpec) -> Tool {
     let mut schema = row.schema.as_object().cloned().unwrap_or_default();
     schema.insert("additionalProperties".to_owned(), false.into());
     let hints = ToolAnnotations::new()
@@ -80,7 +80,7 @@ fn tool(row: &Row) -> Tool {
 
 /// The schema of what a tool answers beside the text: the output of its command, a list as its items and where it goes on,
 /// or why the command was refused. Clients check what is refused by it, too.
-fn output(row: &Row) -> Map<String, Value> {
+fn output(row: &CommandSpec) -> Map<String, Value> {
     let output = if row.output.get("type").is_some_and(|kind| kind == "array") {
         json!({
             "type": "object",
@@ -114,7 +114,7 @@ fn result(answer: AnyAnswer, claim: Option<&str>, now: Timestamp, mask: &Mask) -
     let mut data = masked(data, mask);
     if let Some(url) = claim {
         data["claim_url"] = url.into();
-        data["claim_expires_in"] = Claims::LIFE.as_secs().into();
+        data["claim_expires_in"] = ClaimLinks::LIFE.as_secs().into();
         text = format!("{text}\n\nIts secret is shown once, within five minutes, to whoever opens {url}");
     }
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);

@@ -5,7 +5,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use dalston_actix::{Permitted, Problem};
+use dalston_actix::{RequirePermit, Problem};
 use dalston_auth::rights;
 use dalston_model::ErrorCode;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) const UNKNOWN: &str = "Model not found";
 /// All of them.
 pub(crate) async fn models(
     request: HttpRequest,
-    Permitted(_permit): Permitted<rights::JobsRead>,
+    RequirePermit(_permit): RequirePermit<rights::JobsRead>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     body::none(&request)?;
@@ -28,7 +28,7 @@ pub(crate) async fn models(
 pub(crate) async fn model(
     request: HttpRequest,
     path: Path<String>,
-    Permitted(_permit): Permitted<rights::JobsRead>,
+    RequirePermit(_permit): RequirePermit<rights::JobsRead>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     body::none(&request)?;

@@ -3,7 +3,7 @@
 use crate::{
     Gateway,
     fault::{crowded, problem},
-    form::{Dialect, Form},
+    form::{FormDialect, Form},
     note::noted,
     upload::{IGNORED, received},
 };
@@ -13,11 +13,11 @@ use actix_web::{
     rt,
     web::{Data, Payload},
 };
-use dalston_actix::{Permitted, Problem};
-use dalston_auth::{Permit, Repeat, rights};
+use dalston_actix::{RequirePermit, Problem};
+use dalston_auth::{Permit, IdempotentRequest, rights};
 use dalston_engine::{EngineOption, UNTRANSLATED, is_refusal};
 use dalston_model::ErrorCode;
-use dalston_service::{Seat, ServiceError, Shape, streamed};
+use dalston_service::{WaitSlot, ServiceError, TranscriptShape, streamed};
 use dalston_work::{Job, JobId, JobStatus};
 use std::time::Duration;
 
@@ -32,17 +32,17 @@ const JOB: HeaderName = HeaderName::from_static("x-dalston-job");
 pub(crate) async fn transcribe(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted<rights::JobsWrite>,
+    RequirePermit(permit): RequirePermit<rights::JobsWrite>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    answer(&request, payload, permit, gateway, Dialect::Transcription).await
+    answer(&request, payload, permit, gateway, FormDialect::Transcription).await
 }
 
 /// Translates the file of a form into English.
 pub(crate) async fn translate(
     request: HttpRequest,
     payload: Payload,
-    Permitted(permit): Permitted<rights::JobsWrite>,
+    RequirePermit(permit): RequirePermit<rights::JobsWrite>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     if !gateway.runtime.services.dispatcher.takes(EngineOption::Translation) {
@@ -51,7 +51,7 @@ pub(crate) async fn translate(
         );
         return Err(Problem::new(ErrorCode::InvalidRequest, detail));
     }
-    answer(&request, payload, permit, gateway, Dialect::Translation).await
+    answer(&request, payload, permit, gateway, FormDialect::Translation).await
 }
 
 async fn answer(
@@ -59,12 +59,12 @@ async fn answer(
     payload: Payload,
     permit: Permit<rights::JobsWrite>,
     gateway: Data<Gateway>,
-    dialect: Dialect,
+    dialect: FormDialect,
 ) -> Result<HttpResponse, Problem> {
     // Before the body: a job that nobody can wait for is not made.
     let seat = gateway.runtime.services.jobs.seat(&permit).ok_or_else(crowded)?;
     let form = received(request, payload, dialect, &permit, &gateway, false).await?;
-    let shape = form.shape.unwrap_or(Shape::Json);
+    let shape = form.shape.unwrap_or(TranscriptShape::Json);
     deliver(&gateway, permit, seat, form, shape, None).await
 }
 
@@ -72,10 +72,10 @@ async fn answer(
 pub(crate) async fn deliver(
     gateway: &Data<Gateway>,
     permit: Permit<rights::JobsWrite>,
-    seat: Seat,
+    seat: WaitSlot,
     form: Form,
-    shape: Shape,
-    repeat: Option<Repeat>,
+    shape: TranscriptShape,
+    repeat: Option<IdempotentRequest>,
 ) -> Result<HttpResponse, Problem> {
     let jobs = &gateway.runtime.services.jobs;
     let Form { staged, upload, mut ignored, .. } = form;
@@ -85,7 +85,7 @@ pub(crate) async fn deliver(
     let job = jobs.create(&permit, staged, upload, repeat.as_ref()).await.map_err(problem)?;
     // Whoever sends an upload again under the same key asks for this job.
     let job_to_cancel = repeat.is_none().then_some(job.id);
-    let mut waiting = Waiting { gateway: gateway.clone(), permit: permit.clone(), job: job_to_cancel };
+    let mut waiting = WaitingClient { gateway: gateway.clone(), permit: permit.clone(), job: job_to_cancel };
     let id = job.id.to_string();
     // From here on there is a job, and another request would make another.
     let told = |refusal: Problem| refusal.with_header(&ONCE, "false").with_header(&JOB, id.clone());
@@ -101,9 +101,9 @@ pub(crate) async fn deliver(
         ignored.push(words);
     }
     let kind = match shape {
-        Shape::Json | Shape::Verbose { .. } => "application/json",
-        Shape::Text | Shape::Srt | Shape::Vtt => "text/plain; charset=utf-8",
-        Shape::Events => "text/event-stream",
+        TranscriptShape::Json | TranscriptShape::Verbose { .. } => "application/json",
+        TranscriptShape::Text | TranscriptShape::Srt | TranscriptShape::Vtt => "text/plain; charset=utf-8",
+        TranscriptShape::Events => "text/event-stream",
     };
     let mut response = HttpResponse::Ok();
     response.content_type(kind);
@@ -138,13 +138,13 @@ fn refused(job: &Job) -> Option<Problem> {
 }
 
 /// A client that waits for its job. When it goes, nobody will ask for the transcript: the job is cancelled.
-struct Waiting {
+struct WaitingClient {
     gateway: Data<Gateway>,
     permit: Permit<rights::JobsWrite>,
     job: Option<JobId>,
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingClient {
     fn drop(&mut self) {
         let Some(id) = self.job.take() else { return };
         let (gateway, permit) = (self.gateway.clone(), self.permit.clone());

@@ -11,12 +11,12 @@ const WAITING: usize = 64;
 const TEXT: usize = 64 * 1024;
 
 /// Says events, each with an id of its own.
-pub(super) struct Events {
+pub(super) struct EventEmitter {
     session: String,
     count: u64,
 }
 
-impl Events {
+impl EventEmitter {
     pub(super) fn new(session: &str) -> Self {
         Self { session: session.rsplit('_').next().unwrap_or_default().to_owned(), count: 0 }
     }
@@ -34,7 +34,7 @@ impl Events {
 /// The items of a session.
 pub(super) struct Items {
     names: Names,
-    events: Events,
+    events: EventEmitter,
     made: u64,
     /// The item that is being spoken, and whether it was committed before its speech ended.
     open: Option<(String, bool)>,
@@ -54,7 +54,7 @@ pub(super) struct Items {
 }
 
 impl Items {
-    pub(super) fn new(names: Names, events: Events) -> Self {
+    pub(super) fn new(names: Names, events: EventEmitter) -> Self {
         Self {
             names,
             events,

@@ -6,7 +6,7 @@ mod update;
 
 use crate::{
     Gateway,
-    handshake::{Shaken, Terms, offers, shake},
+    handshake::{HandshakeOutcome, HandshakeOptions, offers, shake},
     session::SessionFault,
     stream::is_word,
 };
@@ -14,14 +14,14 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload, Query},
 };
-use dalston_actix::{Decided, Problem};
+use dalston_actix::{AuthOutcome, Problem};
 use dalston_auth::rights;
 use protocol::Realtime;
 use serde::Deserialize;
 use update::Names;
 
 /// Audio comes in base64 within JSON, so a frame may be as long as a message.
-const TERMS: Terms = Terms { frame_bytes: 1024 * 1024, protocol: "realtime" };
+const TERMS: HandshakeOptions = HandshakeOptions { frame_bytes: 1024 * 1024, protocol: "realtime" };
 
 /// What a client says that knows the beta's names only.
 const BETA: (&str, &str) = ("openai-beta", "realtime=v1");
@@ -29,7 +29,7 @@ const BETA_PROTOCOL: &str = "openai-beta.realtime-v1";
 
 /// What the query asks for. Official clients name a model, and some of them nothing else.
 #[derive(Deserialize)]
-struct Asked {
+struct RealtimeQuery {
     #[serde(default)]
     intent: String,
     #[serde(default)]
@@ -40,21 +40,21 @@ struct Asked {
 pub(crate) async fn open(
     request: HttpRequest,
     payload: Payload,
-    Decided(decided): Decided<rights::Realtime>,
+    AuthOutcome(decided): AuthOutcome<rights::Realtime>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let opened = match shake(&request, payload, decided, &gateway, &TERMS).await? {
-        Shaken::Open(opened) => opened,
-        Shaken::Closed(response) => return Ok(response),
+        HandshakeOutcome::Open(opened) => opened,
+        HandshakeOutcome::Closed(response) => return Ok(response),
     };
     let names = if knows_the_beta(&request) { Names::Beta } else { Names::Current };
-    let asked = Query::<Asked>::from_query(request.query_string()).map(Query::into_inner);
+    let asked = Query::<RealtimeQuery>::from_query(request.query_string()).map(Query::into_inner);
     let (model, fault) = match asked {
-        Ok(Asked { intent, .. }) if !matches!(intent.as_str(), "" | "transcription") => {
+        Ok(RealtimeQuery { intent, .. }) if !matches!(intent.as_str(), "" | "transcription") => {
             (None, Some("intent must be transcription: no other can be served"))
         }
-        Ok(Asked { model, .. }) if model.is_empty() => (None, None),
-        Ok(Asked { model, .. }) if is_word(&model) => (Some(model), None),
+        Ok(RealtimeQuery { model, .. }) if model.is_empty() => (None, None),
+        Ok(RealtimeQuery { model, .. }) if is_word(&model) => (Some(model), None),
         _ => (None, Some("intent or model is not well-formed")),
     };
     let protocol = Realtime::new(names, model);

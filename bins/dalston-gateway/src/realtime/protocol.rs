@@ -1,7 +1,7 @@
 //! OpenAI's realtime protocol in the place of the stream's own.
 
 use super::{
-    items::{Events, Items},
+    items::{EventEmitter, Items},
     update::{FORMAT, Names, Unserved, Wanted},
 };
 use crate::session::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol};
@@ -37,7 +37,7 @@ pub(super) struct Realtime {
 impl Realtime {
     /// A client that knows these names, and asked for this model when it connected.
     pub(super) fn new(names: Names, model: Option<String>) -> Self {
-        let items = Items::new(names, Events::new(""));
+        let items = Items::new(names, EventEmitter::new(""));
         Self { wanted: Wanted::of(model), items, session: String::new(), names, since: 0 }
     }
 
@@ -124,7 +124,7 @@ impl Realtime {
 impl WireProtocol for Realtime {
     fn begin(&mut self, session: SessionId, _: &StreamConfig, say: &mut OutboundQueue) {
         self.session = session.to_string();
-        self.items = Items::new(self.names, Events::new(&self.session));
+        self.items = Items::new(self.names, EventEmitter::new(&self.session));
         let session = self.wanted.session(self.names, &self.session);
         let kind = match self.names {
             Names::Beta => "transcription_session.created",

@@ -1,7 +1,7 @@
 //! The outermost service: it tells the connection when a request is served, takes paths of OpenAI's API as they are meant,
 //! cuts long answers into pieces, and ends connections while the gateway drains.
 
-use super::turn::{Serving, Turn};
+use super::turn::{Serving, ConnectionTurn};
 use crate::{Gateway, openai};
 use actix_http::{
     ConnectionType, Payload, Request, Response, StatusCode,
@@ -25,47 +25,47 @@ use std::{
 const PIECE: usize = 16 * 1024;
 
 /// A service whose connections know when it serves a request.
-pub(super) struct Answering<S, B> {
+pub(super) struct TrackedService<S, B> {
     service: S,
     gateway: Data<Gateway>,
     body: PhantomData<B>,
 }
 
-impl<S, B> Answering<S, B> {
+impl<S, B> TrackedService<S, B> {
     pub(super) const fn new(service: S, gateway: Data<Gateway>) -> Self {
         Self { service, gateway, body: PhantomData }
     }
 }
 
-impl<S, B> ServiceFactory<Request> for Answering<S, B>
+impl<S, B> ServiceFactory<Request> for TrackedService<S, B>
 where
     S: ServiceFactory<Request, Config = ()> + 'static,
     S::Response: Into<Response<B>>,
     S::Future: 'static,
     B: MessageBody + 'static,
 {
-    type Response = Response<Answer<B>>;
+    type Response = Response<TrackedBody<B>>;
     type Error = S::Error;
     type Config = ();
-    type Service = Answering<S::Service, B>;
+    type Service = TrackedService<S::Service, B>;
     type InitError = S::InitError;
     type Future = LocalBoxFuture<'static, Result<Self::Service, Self::InitError>>;
 
     fn new_service(&self, (): ()) -> Self::Future {
         let (made, gateway) = (self.service.new_service(()), self.gateway.clone());
-        Box::pin(async { Ok(Answering::new(made.await?, gateway)) })
+        Box::pin(async { Ok(TrackedService::new(made.await?, gateway)) })
     }
 }
 
-impl<S, B> Service<Request> for Answering<S, B>
+impl<S, B> Service<Request> for TrackedService<S, B>
 where
     S: Service<Request>,
     S::Response: Into<Response<B>>,
     B: MessageBody,
 {
-    type Response = Response<Answer<B>>;
+    type Response = Response<TrackedBody<B>>;
     type Error = S::Error;
-    type Future = Answered<S::Future, B>;
+    type Future = TrackedFuture<S::Future, B>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.service.poll_ready(context)
@@ -75,7 +75,7 @@ where
         if let Some(target) = openai::tidied(request.uri()) {
             request.head_mut().uri = target;
         }
-        let serving = request.conn_data::<Turn>().map(Turn::begin);
+        let serving = request.conn_data::<ConnectionTurn>().map(ConnectionTurn::begin);
         if let Some(serving) = &serving
             && !matches!(request.payload(), Payload::None)
         {
@@ -84,13 +84,13 @@ where
             *request.payload() = Payload::Stream { payload: Box::pin(body) };
         }
         let drains = self.gateway.is_draining();
-        Answered { answering: self.service.call(request), serving, drains, body: PhantomData }
+        TrackedFuture { answering: self.service.call(request), serving, drains, body: PhantomData }
     }
 }
 
 pin_project! {
     /// An answer that is being made.
-    pub(super) struct Answered<F, B> {
+    pub(super) struct TrackedFuture<F, B> {
         #[pin]
         answering: F,
         serving: Option<Serving>,
@@ -99,19 +99,19 @@ pin_project! {
     }
 }
 
-impl<F, T, E, B> Future for Answered<F, B>
+impl<F, T, E, B> Future for TrackedFuture<F, B>
 where
     F: Future<Output = Result<T, E>>,
     T: Into<Response<B>>,
 {
-    type Output = Result<Response<Answer<B>>, E>;
+    type Output = Result<Response<TrackedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.answering.poll(context));
         let (serving, drains) = (this.serving.take(), *this.drains);
         Poll::Ready(answer.map(|answer| {
-            let mut answer = answer.into().map_body(|_, body| Answer { body, rest: Bytes::new(), _serving: serving });
+            let mut answer = answer.into().map_body(|_, body| TrackedBody { body, rest: Bytes::new(), _serving: serving });
             if drains && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
             }
@@ -122,7 +122,7 @@ where
 
 pin_project! {
     /// The body of an answer, piece by piece. Its request is served until it is dropped.
-    pub(super) struct Answer<B> {
+    pub(super) struct TrackedBody<B> {
         #[pin]
         body: B,
         rest: Bytes,
@@ -130,7 +130,7 @@ pin_project! {
     }
 }
 
-impl<B: MessageBody> MessageBody for Answer<B> {
+impl<B: MessageBody> MessageBody for TrackedBody<B> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {

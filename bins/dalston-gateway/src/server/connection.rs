@@ -1,7 +1,7 @@
 //! A client's connection: it reads no further than the next request, and not while an answer waits.
 
 use super::{
-    Limits, Turn, blank_line::BlankLine, lingering::Lingering, next_head::NextHead, patience::Patience, places::Place,
+    ServerLimits, ConnectionTurn, blank_line::BlankLine, lingering::Lingering, next_head::NextHead, patience::Patience, connection_slots::ConnectionSlot,
 };
 use crate::Gateway;
 use actix_web::{rt::net::TcpStream, web::Data};
@@ -26,7 +26,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// A client's connection.
 pub(super) struct Connection {
     stream: TcpStream,
-    turn: Turn,
+    turn: ConnectionTurn,
     line: BlankLine,
     /// What was read behind the last blank line that passed.
     ahead: BytesMut,
@@ -40,14 +40,14 @@ pub(super) struct Connection {
     patience: Patience,
     /// `None` until the server ends the connection.
     lingering: Option<Lingering>,
-    limits: Arc<Limits>,
+    limits: Arc<ServerLimits>,
     gateway: Data<Gateway>,
-    _place: Place,
+    _place: ConnectionSlot,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, place: Place, limits: Arc<Limits>, gateway: Data<Gateway>) -> Self {
-        let turn = Turn::new(stream.local_addr().ok());
+    pub(super) fn new(stream: TcpStream, place: ConnectionSlot, limits: Arc<ServerLimits>, gateway: Data<Gateway>) -> Self {
+        let turn = ConnectionTurn::new(stream.local_addr().ok());
         Self {
             stream,
             turn,
@@ -65,7 +65,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn turn(&self) -> Turn {
+    pub(super) fn turn(&self) -> ConnectionTurn {
         self.turn.clone()
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 /// How long clients may take, and how many may be connected.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Time for a request's head: the first one's from the connection's start, a further one's from its first byte.
     pub head: Duration,
     /// Time between an answer and the first byte of the next request.
@@ -38,7 +38,7 @@ pub struct Limits {
     pub workers: Option<usize>,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(5),
@@ -58,7 +58,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl ServerLimits {
     /// As the settings want them. `files`: how many files the process may have open, of which connections take three
     /// quarters at most. `attended`: somebody sits at a terminal, and waits for no balancer when it is to stop.
     pub fn new(settings: &Settings, files: Option<u64>, attended: bool) -> Self {

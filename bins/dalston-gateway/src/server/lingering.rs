@@ -2,7 +2,7 @@
 //! is closed with something unread is reset, and a reset takes the answer from a client that has not read it yet
 //! (RFC 9112 §9.6).
 
-use super::Limits;
+use super::ServerLimits;
 use actix_web::rt::net::TcpStream;
 use std::{
     future::Future,
@@ -34,7 +34,7 @@ pub(super) struct Lingering {
 }
 
 impl Lingering {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &ServerLimits) -> Self {
         let [quiet, end, soon] =
             [limits.disconnect, limits.linger, limits.disconnect].map(|time| Box::pin(sleep(time)));
         Self { silence: limits.disconnect, thrown: 0, quiet, end, soon }

@@ -12,11 +12,11 @@ mod limits;
 mod lingering;
 mod next_head;
 mod patience;
-mod places;
+mod connection_slots;
 mod turn;
 
-pub use limits::Limits;
-pub(crate) use turn::Turn;
+pub use limits::ServerLimits;
+pub(crate) use turn::ConnectionTurn;
 
 use crate::{Gateway, app};
 use actix_http::{HttpService, Protocol, error::DispatchError};
@@ -26,9 +26,9 @@ use actix_web::{
     rt::net::TcpStream,
     web::Data,
 };
-use answering::Answering;
+use answering::TrackedService;
 use connection::Connection;
-use places::Places;
+use connection_slots::ConnectionSlots;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_user_timeout};
 use std::{
     io,
@@ -39,7 +39,7 @@ use std::{
 use tokio::io::AsyncWriteExt;
 
 /// Starts to serve the gateway on the listener. The server runs when it is polled. `Err`: the listener is none.
-pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -> io::Result<Server> {
+pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &ServerLimits) -> io::Result<Server> {
     // Accepted sockets inherit both. What the kernel holds for a client, it holds no longer than we would.
     set_socket_send_buffer_size(&listener, limits.send_buffer)?;
     set_tcp_user_timeout(&listener, u32::try_from(2 * limits.write.as_millis()).unwrap_or(u32::MAX))?;
@@ -50,7 +50,7 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
     // Places are counted below: a worker that is full would stop the acceptance of connections for all.
     builder = builder.max_concurrent_connections(usize::MAX);
     let stop = builder.graceful_shutdown_signal();
-    let places = Arc::new(Places::new(limits));
+    let places = Arc::new(ConnectionSlots::new(limits));
     let (gateway, limits) = (gateway.clone(), Arc::new(limits.clone()));
     let serve = move || {
         let stop = stop.clone();
@@ -69,7 +69,7 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.turn());
             })
-            .finish(Answering::new(map_config(app, |()| AppConfig::default()), gateway.clone()));
+            .finish(TrackedService::new(map_config(app, |()| AppConfig::default()), gateway.clone()));
         let (places, limits, gateway) = (places.clone(), limits.clone(), gateway.clone());
         fn_service(move |stream: TcpStream| open(stream, places.clone(), limits.clone(), gateway.clone()))
             .and_then(http)
@@ -80,8 +80,8 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &Limits) -
 /// The connection with a client, if there is a place for it.
 async fn open(
     mut stream: TcpStream,
-    places: Arc<Places>,
-    limits: Arc<Limits>,
+    places: Arc<ConnectionSlots>,
+    limits: Arc<ServerLimits>,
     gateway: Data<Gateway>,
 ) -> Result<(Connection, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = stream.peer_addr().map_err(DispatchError::Io)?;
@@ -89,6 +89,6 @@ async fn open(
         return Ok((Connection::new(stream, place, limits, gateway), Protocol::Http1, Some(peer)));
     }
     // A socket that has just begun has room for it: nobody waits here.
-    stream.write_all(places::REFUSAL).await.map_err(DispatchError::Io)?;
+    stream.write_all(connection_slots::REFUSAL).await.map_err(DispatchError::Io)?;
     Err(DispatchError::Io(io::ErrorKind::QuotaExceeded.into()))
 }

@@ -1,6 +1,6 @@
 //! How long a client may take for the head of a further request.
 
-use super::Turn;
+use super::ConnectionTurn;
 use std::{
     future::Future,
     pin::Pin,
@@ -25,7 +25,7 @@ impl NextHead {
     }
 
     /// Bytes have passed to the dispatcher: a head begins, unless a request is served.
-    pub(super) fn passed(&mut self, turn: &Turn) {
+    pub(super) fn passed(&mut self, turn: &ConnectionTurn) {
         if !turn.is_serving() && self.behind != turn.requests() {
             self.behind = turn.requests();
             self.end = None;
@@ -33,7 +33,7 @@ impl NextHead {
     }
 
     /// The rest of what has passed does not come: ready once a head has begun and has not ended in time.
-    pub(super) fn poll(&mut self, turn: &Turn, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self, turn: &ConnectionTurn, context: &mut Context<'_>) -> Poll<()> {
         if self.behind == 0 || self.behind != turn.requests() {
             self.end = None;
             return Poll::Pending;

@@ -14,10 +14,10 @@ use std::{
 /// Whose turn it is: the client's, or the server's while it serves a request. Shared by the connection and by the
 /// service that answers its requests, which run on one thread.
 #[derive(Clone, Default)]
-pub(crate) struct Turn(Rc<State>);
+pub(crate) struct ConnectionTurn(Rc<TurnState>);
 
 #[derive(Default)]
-struct State {
+struct TurnState {
     is_serving: Cell<bool>,
     waits_for_body: Cell<bool>,
     /// Whether the dispatcher has just written that the client shall continue.
@@ -31,11 +31,11 @@ struct State {
 }
 
 /// A request that is served, until this is dropped.
-pub(super) struct Serving(Turn);
+pub(super) struct Serving(ConnectionTurn);
 
-impl Turn {
+impl ConnectionTurn {
     pub(super) fn new(local: Option<SocketAddr>) -> Self {
-        Self(Rc::new(State { local, ..State::default() }))
+        Self(Rc::new(TurnState { local, ..TurnState::default() }))
     }
 
     /// The server begins to serve a request.
@@ -94,9 +94,9 @@ impl Turn {
 
 impl Serving {
     /// The body of the request. `expects`: its client waits for `100 Continue`, which the dispatcher has written.
-    pub(super) fn body(&self, payload: Payload, expects: bool) -> Body {
+    pub(super) fn body(&self, payload: Payload, expects: bool) -> RequestBody {
         self.0.0.has_continued.set(expects);
-        Body { payload, request: self.0.0.requests.get(), turn: self.0.clone() }
+        RequestBody { payload, request: self.0.0.requests.get(), turn: self.0.clone() }
     }
 }
 
@@ -109,16 +109,16 @@ impl Drop for Serving {
 }
 
 /// The body of a request. More of it is read when somebody waits for it.
-pub(super) struct Body {
+pub(super) struct RequestBody {
     payload: Payload,
     /// Which request it is of: it may outlive the answer.
     request: u64,
-    turn: Turn,
+    turn: ConnectionTurn,
 }
 
-impl Body {
+impl RequestBody {
     fn wait(&self, waits: bool) {
-        let State { is_serving, requests, waits_for_body, .. } = &*self.turn.0;
+        let TurnState { is_serving, requests, waits_for_body, .. } = &*self.turn.0;
         if is_serving.get() && requests.get() == self.request {
             waits_for_body.set(waits);
             if waits {
@@ -128,7 +128,7 @@ impl Body {
     }
 }
 
-impl Stream for Body {
+impl Stream for RequestBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -138,7 +138,7 @@ impl Stream for Body {
     }
 }
 
-impl Drop for Body {
+impl Drop for RequestBody {
     fn drop(&mut self) {
         self.wait(false);
     }

@@ -7,14 +7,14 @@ mod wire_protocol;
 pub(crate) use wire_protocol::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol};
 
 use crate::{
-    alive::{Alive, Due},
-    messages::{Message, Messages},
-    outbox::{Gone, OutboundFrame, Outbox},
+    keepalive::{Keepalive, KeepaliveDue},
+    messages::{SocketMessage, SocketMessages},
+    outbox::{ClientGone, OutboundFrame, SocketOutbox},
 };
 use actix_http::ws::CloseCode;
 use actix_web::web::Payload;
 use dalston_model::SharedClock;
-use dalston_service::{Ending, Stream};
+use dalston_service::{CloseReason, Stream};
 use dalston_stream::{ClientFrame, WorkerEventKind};
 use state::{ClosingSession, Interest, SessionAction, SessionEnd, SessionEvent, SessionState, WorkerInput};
 use std::time::Duration;
@@ -28,23 +28,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The sockets and the timers of a session.
 struct SessionTask {
-    outbox: Outbox,
-    messages: Messages<Payload>,
+    outbox: SocketOutbox,
+    messages: SocketMessages<Payload>,
     stream: Stream,
-    alive: Alive,
+    alive: Keepalive,
 }
 
 /// Runs a session to its end. `idle` is the longest time without a message of the client.
 pub(crate) async fn run(
-    outbox: Outbox,
-    messages: Messages<Payload>,
+    outbox: SocketOutbox,
+    messages: SocketMessages<Payload>,
     stream: Stream,
     protocol: impl WireProtocol,
     idle: Duration,
     clock: SharedClock,
 ) {
     let mut state = SessionState::new(protocol, stream.id, &stream.config);
-    let mut task = SessionTask { outbox, messages, stream, alive: Alive::new(idle) };
+    let mut task = SessionTask { outbox, messages, stream, alive: Keepalive::new(idle) };
     let mut event = SessionEvent::Done;
     loop {
         event = match state.on(event, clock.monotonic()) {
@@ -77,7 +77,7 @@ impl SessionTask {
             event = stream.worker.from.recv() => event.map_or(SessionEvent::WorkerGone, SessionEvent::Worker),
             message = messages.next(), if client => match message {
                 Some(Ok(message)) => {
-                    alive.heard(matches!(message, Message::Text(_) | Message::Binary(_)));
+                    alive.heard(matches!(message, SocketMessage::Text(_) | SocketMessage::Binary(_)));
                     SessionEvent::Client(message)
                 }
                 Some(Err(broken)) => SessionEvent::ClientBroken(broken),
@@ -85,9 +85,9 @@ impl SessionTask {
             },
             () = sleep(limit.unwrap_or_default()), if limit.is_some() => SessionEvent::DeadlineReached,
             due = alive.due(client) => match due {
-                Due::Idle => SessionEvent::ClientIdle,
-                Due::Ping if alive.asks(client) => SessionEvent::KeepaliveDue,
-                Due::Ping => SessionEvent::Gone,
+                KeepaliveDue::Idle => SessionEvent::ClientIdle,
+                KeepaliveDue::Ping if alive.asks(client) => SessionEvent::KeepaliveDue,
+                KeepaliveDue::Ping => SessionEvent::Gone,
             },
         }
     }
@@ -120,7 +120,7 @@ impl SessionTask {
                 while let Some(text) = outbound.pop_front() {
                     outbox.send(OutboundFrame::Text(text)).await?;
                 }
-                Ok::<_, Gone>(())
+                Ok::<_, ClientGone>(())
             };
             // A client that does not take it may still take the close.
             let _ = timeout(PATIENCE, flushing).await;
@@ -152,12 +152,12 @@ async fn drain_worker(stream: &mut Stream, pending: Option<ClientFrame>) {
 }
 
 /// Waits until the service ends the session, or no longer knows it.
-async fn stop_signal(ending: &mut watch::Receiver<Option<Ending>>) -> SessionEvent {
+async fn stop_signal(ending: &mut watch::Receiver<Option<CloseReason>>) -> SessionEvent {
     let changed = ending.changed().await;
     ending.borrow_and_update().filter(|_| changed.is_ok()).map_or(SessionEvent::Gone, SessionEvent::StopSignal)
 }
 
 /// Closes a connection with a code.
-pub(crate) async fn close(outbox: Outbox, code: CloseCode, reason: &str) {
+pub(crate) async fn close(outbox: SocketOutbox, code: CloseCode, reason: &str) {
     let _ = timeout(PATIENCE, outbox.close(Some((code, reason)))).await;
 }

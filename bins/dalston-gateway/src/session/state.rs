@@ -5,9 +5,9 @@
 //! the client does not take a text, nothing is read from the worker.
 
 use super::wire_protocol::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol};
-use crate::{frames::Broken, messages::Message, outbox::OutboundFrame};
+use crate::{frames::ProtocolViolation, messages::SocketMessage, outbox::OutboundFrame};
 use actix_http::ws::CloseCode;
-use dalston_service::{Ending, ServiceError, ServiceResult};
+use dalston_service::{CloseReason, ServiceError, ServiceResult};
 use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent, WorkerEventKind};
 use dalston_work::SessionId;
 use std::{borrow::Cow, mem, time::Duration};
@@ -21,11 +21,11 @@ pub(super) enum SessionEvent {
     /// The frame of the last action was written, or passed.
     Done,
     /// The service ends the session.
-    StopSignal(Ending),
+    StopSignal(CloseReason),
     /// A message of the client.
-    Client(Message),
+    Client(SocketMessage),
     /// The client violates the WebSocket protocol.
-    ClientBroken(Broken),
+    ClientBroken(ProtocolViolation),
     /// No message of the client within the idle time.
     ClientIdle,
     /// It is time to ping the client.
@@ -234,13 +234,13 @@ impl<P: WireProtocol> SessionState<P> {
     }
 
     /// Takes a message of the client. What is for the worker waits until it has room.
-    fn client(&mut self, message: Message) -> Option<SessionAction> {
+    fn client(&mut self, message: SocketMessage) -> Option<SessionAction> {
         let message = match message {
-            Message::Binary(audio) => ClientMessage::Audio(audio),
-            Message::Text(text) => ClientMessage::Text(text),
-            Message::Ping(payload) => return Some(SessionAction::Send(OutboundFrame::Pong(payload))),
-            Message::Pong => return None,
-            Message::Close => {
+            SocketMessage::Binary(audio) => ClientMessage::Audio(audio),
+            SocketMessage::Text(text) => ClientMessage::Text(text),
+            SocketMessage::Ping(payload) => return Some(SessionAction::Send(OutboundFrame::Pong(payload))),
+            SocketMessage::Pong => return None,
+            SocketMessage::Close => {
                 self.close(SessionEnd::Gone);
                 return None;
             }
@@ -310,16 +310,16 @@ impl<P: WireProtocol> SessionState<P> {
         self.finish(SessionEnd::closed(CloseCode::Error, "The worker is gone"));
     }
 
-    fn stop(&mut self, ending: Ending, now: Duration) {
+    fn stop(&mut self, ending: CloseReason, now: Duration) {
         match ending {
-            Ending::KeyEnded => self.close(SessionEnd::closed(CloseCode::Other(4001), "Invalid API key")),
-            Ending::ScopeLost => self.close(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope")),
-            Ending::Stopping => self.close(SessionEnd::closed(CloseCode::Away, "The gateway stops")),
-            Ending::SlotLost => {
+            CloseReason::KeyEnded => self.close(SessionEnd::closed(CloseCode::Other(4001), "Invalid API key")),
+            CloseReason::ScopeLost => self.close(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope")),
+            CloseReason::Stopping => self.close(SessionEnd::closed(CloseCode::Away, "The gateway stops")),
+            CloseReason::SlotLost => {
                 self.fault(&SessionFault::new("session_lost", "The session's slot has lapsed", true));
                 self.close(SessionEnd::closed(CloseCode::Again, "The session's slot has lapsed"));
             }
-            Ending::TimeUp => self.drain(SessionEnd::closed(CloseCode::Normal, "The session's time is up"), now),
+            CloseReason::TimeUp => self.drain(SessionEnd::closed(CloseCode::Normal, "The session's time is up"), now),
         }
     }
 
@@ -354,11 +354,11 @@ impl<P: WireProtocol> SessionState<P> {
 }
 
 /// Close code of a violation of the WebSocket protocol (RFC 6455 §7.4.1).
-fn violated(broken: Broken) -> SessionEnd {
+fn violated(broken: ProtocolViolation) -> SessionEnd {
     match broken {
-        Broken::Protocol => SessionEnd::closed(CloseCode::Protocol, "Protocol error"),
-        Broken::TooLarge(what) => SessionEnd::closed(CloseCode::Size, what),
-        Broken::NotUtf8 => SessionEnd::closed(CloseCode::Invalid, "Not UTF-8"),
+        ProtocolViolation::Protocol => SessionEnd::closed(CloseCode::Protocol, "Protocol error"),
+        ProtocolViolation::TooLarge(what) => SessionEnd::closed(CloseCode::Size, what),
+        ProtocolViolation::NotUtf8 => SessionEnd::closed(CloseCode::Invalid, "Not UTF-8"),
     }
 }
 

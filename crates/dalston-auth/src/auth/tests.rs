@@ -1,7 +1,7 @@
 //! Scopes of a service's own: what they allow, who may give them, and what becomes of one that is named no more.
 
 use crate::{
-    Admission, Attempt, Auth, AuthError, CreateKey, Denied, Minted, Need, Permit, Refusal, Right, right, rights,
+    Admission, AuthRequest, Auth, AuthError, NewKey, Rejection, MintedKey, Requirement, Permit, RejectionReason, Right, right, rights,
 };
 use dalston_model::{KeyPatch, KeyScopes, ManualClock, Scope, SeededEntropy, Timestamp};
 use dalston_store::{MemoryStore, Overlap, SharedKeyStorage};
@@ -30,19 +30,19 @@ impl Service {
     }
 }
 
-async fn create(auth: &Auth, scopes: &str) -> Minted {
-    let ask = CreateKey::named("one".parse().unwrap(), scopes.parse().unwrap());
+async fn create(auth: &Auth, scopes: &str) -> MintedKey {
+    let ask = NewKey::named("one".parse().unwrap(), scopes.parse().unwrap());
     auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap()
 }
 
-async fn enter(auth: &Auth, secret: &str, need: Need) -> Result<Admission, Refusal> {
-    auth.gate().enter(Attempt::with_key(secret, None), need).await.map_err(|Denied { refusal, .. }| refusal)
+async fn enter(auth: &Auth, secret: &str, need: Requirement) -> Result<Admission, RejectionReason> {
+    auth.gate().authenticate(AuthRequest::with_key(secret, None), need).await.map_err(|Rejection { refusal, .. }| refusal)
 }
 
 /// The permit of an admin key, to manage keys with.
 async fn admin(auth: &Auth) -> Permit<rights::Admin> {
     let made = create(auth, "admin").await;
-    enter(auth, made.secret.expose(), Need::Scope(Scope::Admin)).await.unwrap().permit().unwrap()
+    enter(auth, made.secret.expose(), Requirement::Scope(Scope::Admin)).await.unwrap().permit().unwrap()
 }
 
 fn rename() -> KeyPatch {
@@ -55,9 +55,9 @@ async fn a_scope_of_ones_own_allows_itself_alone() {
     let reader = create(&auth, "notes:read").await;
     let admission = enter(&auth, reader.secret.expose(), NotesRead::need()).await.unwrap();
     assert!(admission.permit::<NotesRead>().is_ok());
-    let lacking = |right: Need| match right {
-        Need::Scope(scope) => Refusal::InsufficientScope(scope),
-        Need::Caller => panic!("every caller is one"),
+    let lacking = |right: Requirement| match right {
+        Requirement::Scope(scope) => RejectionReason::InsufficientScope(scope),
+        Requirement::Caller => panic!("every caller is one"),
     };
     assert_eq!(admission.permit::<NotesWrite>().unwrap_err(), lacking(NotesWrite::need()));
     assert_eq!(admission.permit::<rights::JobsRead>().unwrap_err(), lacking(rights::JobsRead::need()));
@@ -100,7 +100,7 @@ async fn an_unknown_scope_is_refused_with_the_list_of_the_known_ones() {
     let unknown = AuthError::invalid("scopes", list);
     for wrong in ["notes", "Notes:read", "notes:reаd", "billing"] {
         let scopes = KeyScopes::named([wrong, "jobs:read"]).unwrap();
-        let ask = CreateKey::named("one".parse().unwrap(), scopes.clone());
+        let ask = NewKey::named("one".parse().unwrap(), scopes.clone());
         assert_eq!(auth.keys().create(&admin, ask, None).await.unwrap_err(), unknown, "{wrong}");
         let patch = KeyPatch { scopes: Some(scopes), ..KeyPatch::default() };
         assert_eq!(auth.keys().update(&admin, made.key.key.id, &patch).await.unwrap_err(), unknown, "{wrong}");
@@ -112,9 +112,9 @@ async fn nobody_gives_or_takes_over_what_an_admin_does_not_include() {
     let auth = Service::new().naming(&OWN);
     let admin = admin(&auth).await;
     for (scope, name) in [(Scope::Worker, "worker"), (Scope::Metrics, "metrics"), (Scope::Platform, "platform")] {
-        let beyond = AuthError::Refused(Refusal::InsufficientScope(scope));
+        let beyond = AuthError::Refused(RejectionReason::InsufficientScope(scope));
         let scopes: KeyScopes = format!("notes:read,{name}").parse().unwrap();
-        let ask = CreateKey::named("one".parse().unwrap(), scopes.clone());
+        let ask = NewKey::named("one".parse().unwrap(), scopes.clone());
         assert_eq!(auth.keys().create(&admin, ask, None).await.unwrap_err(), beyond);
         let made = create(&auth, &scopes.to_string()).await.key.key.id;
         assert_eq!(auth.keys().update(&admin, made, &rename()).await.unwrap_err(), beyond);
@@ -131,7 +131,7 @@ async fn two_services_in_a_process_know_each_their_own() {
     let key = create(&notes, "notes:read").await;
     assert!(enter(&notes, key.secret.expose(), NotesRead::need()).await.is_ok());
     assert!(enter(&billing, key.secret.expose(), NotesRead::need()).await.is_err());
-    let ask = CreateKey::named("one".parse().unwrap(), "notes:read".parse().unwrap());
+    let ask = NewKey::named("one".parse().unwrap(), "notes:read".parse().unwrap());
     assert!(billing.keys().create(&billing.operator("a test"), ask, None).await.is_err());
 }
 

@@ -1,8 +1,8 @@
 //! The feed of changes: what other nodes change reaches this one's cache, and its observers.
 
-use crate::{Follower, Gate};
+use crate::{ChangeFeedConsumer, Gate};
 use dalston_model::{SharedClock, Timestamp};
-use dalston_store::{FeedStore, StoreResult, Wakes};
+use dalston_store::{FeedStore, StoreResult, ChangeNotifier};
 use std::{
     pin::pin,
     sync::{Arc, PoisonError, RwLock},
@@ -23,7 +23,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(1);
 /// Follows the record of changes of a store for one gate. Without it each request asks the store.
 pub struct ChangeFeed {
     store: Arc<dyn FeedStore>,
-    follower: Mutex<Follower>,
+    follower: Mutex<ChangeFeedConsumer>,
     /// How often changes are looked for, whether or not the store says that there are any.
     beat: Duration,
     clock: SharedClock,
@@ -44,7 +44,7 @@ pub struct FeedPosition {
 impl ChangeFeed {
     /// The feed of `store` for the gate, which begins where the record ends now.
     pub async fn open(gate: &Gate, store: Arc<dyn FeedStore>) -> StoreResult<Self> {
-        let mut follower = gate.follower(store.clone());
+        let mut follower = gate.feed_consumer(store.clone());
         follower.poll().await?;
         let beat = (gate.freshness() / 4).clamp(LEAST_BEAT, MOST_BEAT);
         let (follower, clock) = (Mutex::new(follower), gate.store_clock());
@@ -101,9 +101,9 @@ impl ChangeFeed {
 
     /// Waits until there may be something to follow, and gives what to wait with the next time. It may take for ever: a
     /// store that answers no more holds up no beat.
-    async fn woken(&self, wakes: Option<Box<dyn Wakes>>) -> Option<Box<dyn Wakes>> {
+    async fn woken(&self, wakes: Option<Box<dyn ChangeNotifier>>) -> Option<Box<dyn ChangeNotifier>> {
         let Some(mut wakes) = wakes else {
-            return match self.store.wakes().await {
+            return match self.store.notifier().await {
                 // Opened first, then read: nothing falls in between.
                 Ok(wakes) => Some(wakes),
                 Err(error) => {

@@ -1,7 +1,7 @@
 //! The principals of a gate: those that present no credential, those that are looked at again, and those that change.
 
 use super::Gate;
-use crate::{Caller, Observation, PrincipalChange, PrincipalObserver, Refusal, scheme::process::ProcessScheme};
+use crate::{Caller, Observation, PrincipalChange, PrincipalObserver, RejectionReason, scheme::process::ProcessScheme};
 use dalston_model::{Actor, Door, Key, KeyId, RequestId, Source, TenantId};
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ impl Gate {
     /// is revalidated by its credential scheme; a kind that no scheme vouches for is refused. Fails with
     /// [`Refusal::InvalidCredential`] once the principal is no more, with [`Refusal::InsufficientScope`] where it may no
     /// longer work in the caller's tenant, and with [`Refusal::Unavailable`] in an outage.
-    pub async fn revalidate(&self, caller: &Caller) -> Result<Caller, Refusal> {
+    pub async fn revalidate(&self, caller: &Caller) -> Result<Caller, RejectionReason> {
         let principal = caller.principal();
         let scheme = self.schemes.iter().find(|scheme| scheme.vouches_for(principal.kind));
-        let standing = scheme.ok_or(Refusal::InvalidCredential)?.revalidate(&principal).await?;
+        let standing = scheme.ok_or(RejectionReason::InvalidCredential)?.revalidate(&principal).await?;
         caller.renewed(standing)
     }
 

@@ -2,7 +2,7 @@
 
 use super::unrecorded::Unrecorded;
 use dalston_model::SharedClock;
-use dalston_store::{FeedStore, KeyLookup, MemoryStore, NoteStore, SharedKeyStorage, TenantStore, UsageStore};
+use dalston_store::{FeedStore, KeyLookup, MemoryStore, KvStore, SharedKeyStorage, TenantStore, UsageStore};
 use std::sync::Arc;
 
 /// Where a gate looks keys up, and where it leaves what it counts. Less than a key storage: a gate manages no keys.
@@ -12,7 +12,7 @@ pub struct GateStorage {
     pub(crate) tenants: Arc<dyn TenantStore>,
     pub(crate) usage: Arc<dyn UsageStore>,
     pub(crate) feed: Arc<dyn FeedStore>,
-    pub(crate) notes: Arc<dyn NoteStore>,
+    pub(crate) notes: Arc<dyn KvStore>,
 }
 
 impl From<SharedKeyStorage> for GateStorage {

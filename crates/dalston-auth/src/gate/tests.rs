@@ -1,13 +1,13 @@
 //! The gate over the memory engine: what is decided from memory, and at what cost.
 
 use super::*;
-use crate::{Asked, Credential, PrincipalChange, PrincipalObserver, Ticket, credential::Place, rights};
+use crate::{RequestedRoute, Credential, PrincipalChange, PrincipalObserver, Ticket, credential::CredentialLocation, rights};
 use allocation_counter::measure;
 use dalston_model::{
     Actor, AuditEntry, Door, Key, KeyAction, KnownScopes, ManualClock, Metadata, Principal, PrincipalKind, RateLimit,
     ScopeSet, SeededEntropy, SharedEntropy, Target, TenantId,
 };
-use dalston_store::{MemoryStore, NewKey, SharedKeyStorage};
+use dalston_store::{MemoryStore, KeyToInsert, SharedKeyStorage};
 use serde_json::json;
 use std::{
     pin::pin,
@@ -19,7 +19,7 @@ struct Fixture {
     clock: Arc<ManualClock>,
     store: Arc<MemoryStore>,
     gate: Arc<Gate>,
-    follower: Follower,
+    follower: ChangeFeedConsumer,
     secret: crate::PlainKey,
     key: Key,
 }
@@ -32,10 +32,10 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn decided(entry: Entry) -> Option<Result<Admission, Denied>> {
+fn decided(entry: GateStep) -> Option<Result<Admission, Rejection>> {
     match entry {
-        Entry::Decided(decision) => Some(decision),
-        Entry::Lookup(_) => None,
+        GateStep::Decided(decision) => Some(decision),
+        GateStep::Lookup(_) => None,
     }
 }
 
@@ -49,7 +49,7 @@ impl Fixture {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
         let entropy: SharedEntropy = Arc::new(SeededEntropy::new(1));
         let store = Arc::new(MemoryStore::new(clock.clone()));
-        let gate = Gate::new(GateParts {
+        let gate = Gate::new(GateConfig {
             storage: GateStorage::from(store.clone() as SharedKeyStorage),
             limiter: Limiter::new(clock.clone(), None),
             format: KeyFormat::default(),
@@ -59,7 +59,7 @@ impl Fixture {
             masters: MasterKeys::default(),
             administrators,
             failures_per_minute: NonZeroU32::MIN,
-            memory: Memory::default(),
+            memory: KeyCacheConfig::default(),
             node: NodeId::new(clock.now(), &*entropy).unwrap(),
             clock: clock.clone(),
         });
@@ -87,19 +87,19 @@ impl Fixture {
             target: Target::key(key.id),
             detail: json!({}),
         };
-        let new = NewKey { key: key.clone(), digest: gate.digester.digest(&secret) };
+        let new = KeyToInsert { key: key.clone(), digest: gate.digester.digest(&secret) };
         assert!(now(store.insert_first_key(&new, &entry)).unwrap());
-        let mut follower = gate.follower(store.clone());
+        let mut follower = gate.feed_consumer(store.clone());
         assert!(!now(follower.poll()).unwrap().more);
         Self { clock, store, gate, follower, secret, key }
     }
 
-    fn attempt(&self) -> Attempt<'_> {
-        Attempt {
-            credential: Ok(Credential { place: Place::Authorization, token: self.secret.expose().as_bytes() }),
+    fn attempt(&self) -> AuthRequest<'_> {
+        AuthRequest {
+            credential: Ok(Credential { place: CredentialLocation::Authorization, token: self.secret.expose().as_bytes() }),
             tenant: None,
             door: Door::Http,
-            asked: Asked { method: "GET", route: "/auth/me" },
+            asked: RequestedRoute { method: "GET", route: "/auth/me" },
             origin: None,
             address: "192.0.2.1".parse().ok(),
             request_id: "a-request".parse().ok(),
@@ -107,43 +107,43 @@ impl Fixture {
     }
 
     /// What is decided without asking the store.
-    fn try_enter(&self, need: Need) -> Option<Result<Admission, Denied>> {
-        decided(self.gate.try_enter(&self.attempt(), need))
+    fn try_enter(&self, need: Requirement) -> Option<Result<Admission, Rejection>> {
+        decided(self.gate.try_authenticate_cached(&self.attempt(), need))
     }
 
-    fn enter(&self, need: Need) -> Result<Admission, Denied> {
-        now(self.gate.enter(self.attempt(), need))
+    fn enter(&self, need: Requirement) -> Result<Admission, Rejection> {
+        now(self.gate.authenticate(self.attempt(), need))
     }
 }
 
 #[test]
 fn a_request_of_a_key_in_memory_is_admitted_without_an_allocation() {
     let fixture = Fixture::new(Some(1_000_000));
-    assert!(fixture.try_enter(Need::Caller).is_none(), "nobody has asked for the key");
-    assert!(fixture.enter(Need::Caller).is_ok());
-    let [own, lacking] = ["notes:read", "notes:write"].map(|name| Need::scope(name).unwrap());
+    assert!(fixture.try_enter(Requirement::Caller).is_none(), "nobody has asked for the key");
+    assert!(fixture.enter(Requirement::Caller).is_ok());
+    let [own, lacking] = ["notes:read", "notes:write"].map(|name| Requirement::scope(name).unwrap());
     let info = measure(|| {
         for _ in 0..1_000 {
-            assert!(fixture.try_enter(Need::Scope(Scope::JobsRead)).is_some_and(|entered| entered.is_ok()));
+            assert!(fixture.try_enter(Requirement::Scope(Scope::JobsRead)).is_some_and(|entered| entered.is_ok()));
             assert!(fixture.try_enter(own).is_some_and(|entered| entered.is_ok()));
             assert!(fixture.try_enter(lacking).is_some_and(|entered| entered.is_err()));
         }
     });
     assert_eq!((info.count_total, info.bytes_total), (0, 0));
-    assert_eq!(fixture.gate.totals(), Totals { total: 3_001, refused: 1_000 });
+    assert_eq!(fixture.gate.totals(), GateTotals { total: 3_001, refused: 1_000 });
 }
 
 #[test]
 fn memory_decides_as_the_store_does() {
     let fixture = Fixture::new(Some(3));
     for _ in 0..2 {
-        assert!(fixture.enter(Need::Caller).is_ok());
+        assert!(fixture.enter(Requirement::Caller).is_ok());
     }
-    let scope = fixture.try_enter(Need::Scope(Scope::Admin)).unwrap().unwrap_err();
-    assert_eq!(scope.refusal, Refusal::InsufficientScope(Scope::Admin));
+    let scope = fixture.try_enter(Requirement::Scope(Scope::Admin)).unwrap().unwrap_err();
+    assert_eq!(scope.refusal, RejectionReason::InsufficientScope(Scope::Admin));
     assert_eq!(scope.verdict.map(|verdict| verdict.remaining), Some(0), "a refused scope costs a unit");
-    let limited = fixture.try_enter(Need::Caller).unwrap().unwrap_err();
-    assert!(matches!(limited.refusal, Refusal::RateLimited(_)) && limited.verdict.is_some());
+    let limited = fixture.try_enter(Requirement::Caller).unwrap().unwrap_err();
+    assert!(matches!(limited.refusal, RejectionReason::RateLimited(_)) && limited.verdict.is_some());
     fixture.gate.gather_usage();
     assert!(now(fixture.gate.write_usage()).unwrap());
     let usage = now(dalston_store::UsageStore::usage(
@@ -159,42 +159,42 @@ fn memory_decides_as_the_store_does() {
 #[test]
 fn what_memory_does_not_hold_is_not_decided_there() {
     let fixture = Fixture::new(None);
-    assert!(fixture.enter(Need::Caller).is_ok());
+    assert!(fixture.enter(Requirement::Caller).is_ok());
     let ticket = Ticket::mint(&SeededEntropy::new(2)).unwrap();
-    let ticket = Credential { place: Place::Ticket, token: ticket.expose().as_bytes() };
+    let ticket = Credential { place: CredentialLocation::Ticket, token: ticket.expose().as_bytes() };
     for other in [
-        Attempt { tenant: Some("default"), ..fixture.attempt() },
-        Attempt { credential: Ok(ticket), ..fixture.attempt() },
+        AuthRequest { tenant: Some("default"), ..fixture.attempt() },
+        AuthRequest { credential: Ok(ticket), ..fixture.attempt() },
     ] {
-        assert!(decided(fixture.gate.try_enter(&other, Need::Caller)).is_none());
+        assert!(decided(fixture.gate.try_authenticate_cached(&other, Requirement::Caller)).is_none());
     }
     fixture.clock.advance(Duration::from_secs(1));
-    assert!(fixture.try_enter(Need::Caller).is_none(), "nothing was heard for as long as the bound");
+    assert!(fixture.try_enter(Requirement::Caller).is_none(), "nothing was heard for as long as the bound");
 }
 
 #[test]
 fn what_no_store_can_know_is_refused_without_asking_it() {
     let fixture = Fixture::new(None);
-    let missing = Refusal::MissingCredential(crate::KeyPrefix::default());
+    let missing = RejectionReason::MissingCredential(crate::KeyPrefix::default());
     let key = fixture.secret.expose().as_bytes();
     for (credential, refusal) in [
         (Err(missing), missing),
-        (Ok(Credential { place: Place::ApiKey, token: b"nonsense" }), Refusal::InvalidCredential),
-        (Ok(Credential { place: Place::Ticket, token: key }), Refusal::InvalidCredential),
-        (Ok(Credential { place: Place::ApiKey, token: b"dt_" }), Refusal::InvalidCredential),
+        (Ok(Credential { place: CredentialLocation::ApiKey, token: b"nonsense" }), RejectionReason::InvalidCredential),
+        (Ok(Credential { place: CredentialLocation::Ticket, token: key }), RejectionReason::InvalidCredential),
+        (Ok(Credential { place: CredentialLocation::ApiKey, token: b"dt_" }), RejectionReason::InvalidCredential),
     ] {
-        let attempt = Attempt { credential, address: None, ..fixture.attempt() };
-        let decision = decided(fixture.gate.try_enter(&attempt, Need::Caller)).unwrap();
+        let attempt = AuthRequest { credential, address: None, ..fixture.attempt() };
+        let decision = decided(fixture.gate.try_authenticate_cached(&attempt, Requirement::Caller)).unwrap();
         assert_eq!(decision.unwrap_err().refusal, refusal);
     }
-    assert_eq!(fixture.gate.totals(), Totals { total: 4, refused: 4 });
+    assert_eq!(fixture.gate.totals(), GateTotals { total: 4, refused: 4 });
     assert_eq!(fixture.gate.memory().misses, 0);
 }
 
 #[test]
 fn a_miss_reads_the_store_once_and_decides_once() {
     let fixture = Fixture::new(Some(2));
-    let Entry::Lookup(lookup) = fixture.gate.try_enter(&fixture.attempt(), Need::Caller) else {
+    let GateStep::Lookup(lookup) = fixture.gate.try_authenticate_cached(&fixture.attempt(), Requirement::Caller) else {
         panic!("nobody has asked for the key")
     };
     let admission = now(lookup.run()).unwrap();
@@ -205,17 +205,17 @@ fn a_miss_reads_the_store_once_and_decides_once() {
 #[test]
 fn the_right_that_was_checked_is_not_checked_again_and_another_one_is() {
     let fixture = Fixture::new(None);
-    let admission = fixture.enter(Need::Scope(Scope::JobsRead)).unwrap();
+    let admission = fixture.enter(Requirement::Scope(Scope::JobsRead)).unwrap();
     assert!(admission.permit::<rights::JobsRead>().is_ok());
     assert!(admission.permit::<rights::Authenticated>().is_ok());
-    assert_eq!(admission.permit::<rights::Admin>().unwrap_err(), Refusal::InsufficientScope(Scope::Admin));
+    assert_eq!(admission.permit::<rights::Admin>().unwrap_err(), RejectionReason::InsufficientScope(Scope::Admin));
 }
 
 #[test]
 fn each_kind_of_principal_is_revalidated_and_an_unknown_one_refused() {
     let fixture = Fixture::new(None);
     let gate = &fixture.gate;
-    let key = fixture.enter(Need::Caller).unwrap().caller().clone();
+    let key = fixture.enter(Requirement::Caller).unwrap().caller().clone();
     for caller in [key.clone(), gate.operator("a test"), gate.internal("a test"), gate.chat_user(7, None)] {
         let renewed = now(gate.revalidate(&caller)).unwrap();
         assert_eq!(renewed.principal(), caller.principal());
@@ -231,14 +231,14 @@ fn each_kind_of_principal_is_revalidated_and_an_unknown_one_refused() {
 
     // The next credential kind: no scheme vouches for it yet.
     let session = Principal { kind: PrincipalKind::new("session"), ..key.principal() };
-    let caller = Caller::new(Standing::Other(Arc::new(session)), Source::gateway());
-    assert_eq!(now(gate.revalidate(&caller)).unwrap_err(), Refusal::InvalidCredential);
+    let caller = Caller::new(Identity::Other(Arc::new(session)), Source::gateway());
+    assert_eq!(now(gate.revalidate(&caller)).unwrap_err(), RejectionReason::InvalidCredential);
 
-    let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
+    let guard = dalston_store::UpdatePrecondition { at: fixture.clock.now(), within: None, keep_admin: false };
     let entry = key.permit::<rights::Authenticated>().unwrap();
     let entry = entry.entry(fixture.clock.now(), KeyAction::KEY_REVOKED, Target::key(fixture.key.id), json!({}));
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
-    assert_eq!(now(gate.revalidate(&key)).unwrap_err(), Refusal::InvalidCredential);
+    assert_eq!(now(gate.revalidate(&key)).unwrap_err(), RejectionReason::InvalidCredential);
 }
 
 /// Remembers the changes that it is told.
@@ -266,7 +266,7 @@ fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed
     let told = Arc::new(Told::default());
     let faulty = fixture.gate.observe(Arc::new(Faulty));
     let observation = fixture.gate.observe(told.clone());
-    let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
+    let guard = dalston_store::UpdatePrecondition { at: fixture.clock.now(), within: None, keep_admin: false };
     let operator = fixture.gate.operator("a test").permit::<rights::Admin>().unwrap();
     let entry = operator.entry(fixture.clock.now(), KeyAction::KEY_REVOKED, Target::key(fixture.key.id), json!({}));
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
@@ -284,8 +284,8 @@ fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed
 #[test]
 fn a_revoked_key_is_refused_here_at_once_and_elsewhere_when_it_is_heard() {
     let mut fixture = Fixture::new(None);
-    assert!(fixture.enter(Need::Caller).is_ok());
-    let guard = dalston_store::Guard { at: fixture.clock.now(), within: None, keep_admin: false };
+    assert!(fixture.enter(Requirement::Caller).is_ok());
+    let guard = dalston_store::UpdatePrecondition { at: fixture.clock.now(), within: None, keep_admin: false };
     let entry = AuditEntry {
         time: fixture.clock.now(),
         tenant: fixture.key.tenant.clone(),
@@ -295,15 +295,15 @@ fn a_revoked_key_is_refused_here_at_once_and_elsewhere_when_it_is_heard() {
         detail: json!({}),
     };
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
-    assert!(fixture.enter(Need::Caller).is_ok(), "somebody else did it, and nothing was heard");
+    assert!(fixture.enter(Requirement::Caller).is_ok(), "somebody else did it, and nothing was heard");
     let news = now(fixture.follower.poll()).unwrap();
     assert_eq!(news.changes.len(), 1);
-    assert_eq!(fixture.enter(Need::Caller).unwrap_err().refusal, Refusal::InvalidCredential);
-    assert_eq!(fixture.follower.seen(), now(fixture.store.mark()).ok().map(|mark| mark.seq));
+    assert_eq!(fixture.enter(Requirement::Caller).unwrap_err().refusal, RejectionReason::InvalidCredential);
+    assert_eq!(fixture.follower.seen(), now(fixture.store.checkpoint()).ok().map(|mark| mark.seq));
 
     let fixture = Fixture::new(None);
-    assert!(fixture.enter(Need::Caller).is_ok());
+    assert!(fixture.enter(Requirement::Caller).is_ok());
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
     fixture.gate.changed(fixture.key.id);
-    assert_eq!(fixture.enter(Need::Caller).unwrap_err().refusal, Refusal::InvalidCredential);
+    assert_eq!(fixture.enter(Requirement::Caller).unwrap_err().refusal, RejectionReason::InvalidCredential);
 }

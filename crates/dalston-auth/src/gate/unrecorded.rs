@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, SharedClock, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, Heard, Mark, StoreResult, Wakes};
+use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, Checkpoint, StoreResult, ChangeNotifier};
 use std::future::pending;
 
 /// A record that never changes. What would be written to it goes into the log, so that nothing grows in memory.
@@ -11,10 +11,10 @@ pub(crate) struct Unrecorded {
 }
 
 /// Never ends: nobody tells of a change.
-struct Silence;
+struct NoChanges;
 
 #[async_trait]
-impl Wakes for Silence {
+impl ChangeNotifier for NoChanges {
     async fn next(&mut self) -> StoreResult<()> {
         pending().await
     }
@@ -22,20 +22,20 @@ impl Wakes for Silence {
 
 #[async_trait]
 impl FeedStore for Unrecorded {
-    async fn mark(&self) -> StoreResult<Mark> {
-        Ok(Mark::START)
+    async fn checkpoint(&self) -> StoreResult<Checkpoint> {
+        Ok(Checkpoint::START)
     }
 
-    async fn key_changes(&self, _: &Mark, _: u32) -> StoreResult<Heard> {
-        Ok(Heard::Changes { changes: Vec::new(), mark: Mark::START })
+    async fn key_changes(&self, _: &Checkpoint, _: u32) -> StoreResult<ChangesResult> {
+        Ok(ChangesResult::Changes { changes: Vec::new(), mark: Checkpoint::START })
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {
         Ok(self.clock.now())
     }
 
-    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
-        Ok(Box::new(Silence))
+    async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>> {
+        Ok(Box::new(NoChanges))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

@@ -1,6 +1,6 @@
 //! What a refused client is challenged with (RFC 6750 §3).
 
-use crate::Refusal;
+use crate::RejectionReason;
 use dalston_model::Scope;
 
 /// The parameters of a challenge behind its realm.
@@ -14,17 +14,17 @@ pub(super) enum Challenge {
 
 impl Challenge {
     /// The challenge of a refusal; none where another credential would change nothing.
-    pub(super) const fn of(refusal: Refusal) -> Option<Self> {
+    pub(super) const fn of(refusal: RejectionReason) -> Option<Self> {
         match refusal {
-            Refusal::MissingCredential(_) => Some(Self::Bare),
-            Refusal::InvalidCredential => Some(Self::InvalidToken),
-            Refusal::AmbiguousCredential => Some(Self::InvalidRequest),
-            Refusal::InsufficientScope(scope) => Some(Self::InsufficientScope(scope)),
-            Refusal::RateLimited(_)
-            | Refusal::TooManyFailures { .. }
-            | Refusal::UnknownTenant
-            | Refusal::Unavailable
-            | Refusal::Uncounted => None,
+            RejectionReason::MissingCredential(_) => Some(Self::Bare),
+            RejectionReason::InvalidCredential => Some(Self::InvalidToken),
+            RejectionReason::AmbiguousCredential => Some(Self::InvalidRequest),
+            RejectionReason::InsufficientScope(scope) => Some(Self::InsufficientScope(scope)),
+            RejectionReason::RateLimited(_)
+            | RejectionReason::TooManyFailures { .. }
+            | RejectionReason::UnknownTenant
+            | RejectionReason::Unavailable
+            | RejectionReason::Uncounted => None,
         }
     }
 

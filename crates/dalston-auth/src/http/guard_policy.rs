@@ -1,15 +1,15 @@
 //! How a guard in front of a route asks the gate: the same for every server.
 
 use super::{QueryKeys, RequestInfo};
-use crate::{Asked, Attempt, Entry, Gate, InQuery, Need, Places, Refusal, presented::text};
+use crate::{RequestedRoute, AuthRequest, GateStep, Gate, QueryCredentials, Requirement, CredentialLocations, RejectionReason, presented::text};
 use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 
 /// What each method of a route needs, and where its credentials are taken. `M` is the server's type of methods.
 pub struct GuardPolicy<M> {
     gate: Arc<Gate>,
-    needs: Arc<Vec<(M, Option<Need>)>>,
-    otherwise: Need,
+    needs: Arc<Vec<(M, Option<Requirement>)>>,
+    otherwise: Requirement,
     query_keys: QueryKeys,
     door: Door,
     route: &'static str,
@@ -17,7 +17,7 @@ pub struct GuardPolicy<M> {
 
 impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
     /// A need for each method, where `None` asks nobody; `otherwise` of methods that are not listed.
-    pub fn new(gate: Arc<Gate>, needs: Vec<(M, Option<Need>)>, otherwise: Need) -> Self {
+    pub fn new(gate: Arc<Gate>, needs: Vec<(M, Option<Requirement>)>, otherwise: Requirement) -> Self {
         let (query_keys, door) = (QueryKeys::default(), Door::Http);
         Self { gate, needs: Arc::new(needs), otherwise, query_keys, door, route: "" }
     }
@@ -47,7 +47,7 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
     }
 
     /// What the method needs; `None` asks nobody. HEAD is GET without its body.
-    pub fn need(&self, method: &M) -> Option<Need> {
+    pub fn need(&self, method: &M) -> Option<Requirement> {
         let is_head = method.as_ref() == "HEAD";
         let is = |of: &M| if is_head { of.as_ref() == "GET" } else { of == method };
         self.needs.iter().find(|(of, _)| is(of)).map_or(Some(self.otherwise), |(_, need)| *need)
@@ -55,36 +55,36 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
 
     /// Asks the gate about a request: its method, its query as the client sent it, its headers with names in any case.
     /// The head is read once, however the gate decides.
-    pub fn enter<'a>(
+    pub fn authenticate<'a>(
         &self,
         method: &'a M,
         query: &'a str,
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
         info: &RequestInfo,
-        need: Need,
-    ) -> Entry {
-        let in_query = InQuery::of(query);
+        need: Requirement,
+    ) -> GateStep {
+        let in_query = QueryCredentials::of(query);
         let presented = self.gate.presented(headers, &in_query, self.places());
-        let attempt = Attempt {
+        let attempt = AuthRequest {
             credential: presented.credential,
             tenant: presented.tenant,
             door: self.door,
-            asked: Asked { method: method.as_ref(), route: self.route },
+            asked: RequestedRoute { method: method.as_ref(), route: self.route },
             origin: presented.origin,
             address: info.address,
             request_id: Some(info.id),
         };
-        self.gate.try_enter(&attempt, need)
+        self.gate.try_authenticate_cached(&attempt, need)
     }
 
     /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.
-    pub fn answers(&self, refusal: Refusal, is_handshake: impl FnOnce() -> bool) -> bool {
+    pub fn answers(&self, refusal: RejectionReason, is_handshake: impl FnOnce() -> bool) -> bool {
         let stays_http = matches!(refusal.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
         self.door != Door::Stream || stays_http || !is_handshake()
     }
 
     /// Where credentials are taken.
-    fn places(&self) -> Places {
+    fn places(&self) -> CredentialLocations {
         let stream = self.door == Door::Stream;
         let query = match self.query_keys {
             // The specification of MCP forbids it (MCP-03).
@@ -93,7 +93,7 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
             QueryKeys::Stream => stream,
             QueryKeys::Off => false,
         };
-        Places { query, stream }
+        CredentialLocations { query, stream }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     rate_limit,
     status::{status_of, title_of},
 };
-use crate::{Denied, Product, Refusal};
+use crate::{Rejection, Product, RejectionReason};
 use dalston_model::{ErrorCode, RequestId};
 use serde_json::{Value, json};
 use std::{borrow::Cow, fmt};
@@ -15,7 +15,7 @@ use std::{borrow::Cow, fmt};
 const ASK_AGAIN: &str = "1";
 
 /// A header: its name in lower case, and its value.
-type Header = (Cow<'static, str>, String);
+type ProblemHeader = (Cow<'static, str>, String);
 
 /// A refusal or a fault, as HTTP tells it.
 ///
@@ -30,10 +30,10 @@ type Header = (Cow<'static, str>, String);
 /// # Ok::<(), dalston_auth::ProductError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Problem(Box<Parts>);
+pub struct ProblemDetails(Box<ProblemParts>);
 
 #[derive(Debug, Clone)]
-struct Parts {
+struct ProblemParts {
     status: u16,
     code: ErrorCode,
     detail: Cow<'static, str>,
@@ -41,7 +41,7 @@ struct Parts {
     result: Value,
     of_quota: bool,
     challenge: Option<Challenge>,
-    headers: Vec<Header>,
+    headers: Vec<ProblemHeader>,
 }
 
 /// The response of a problem, which a server carries over into its own type.
@@ -51,15 +51,15 @@ pub struct ProblemAnswer {
     pub status: u16,
     /// The headers in their order, `Content-Type` among them. A value that no header can have is for the server to leave
     /// out.
-    pub headers: Vec<Header>,
+    pub headers: Vec<ProblemHeader>,
     /// The body: JSON.
     pub body: String,
 }
 
-impl Problem {
+impl ProblemDetails {
     /// The problem of a code, with what the client reads.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        let problem = Self(Box::new(Parts {
+        let problem = Self(Box::new(ProblemParts {
             status: status_of(code),
             code,
             detail: detail.into(),
@@ -132,7 +132,7 @@ impl Problem {
 
     /// The response, in the names of the product. `request_id` is null without one.
     pub fn answer(&self, request_id: Option<&RequestId>, product: &Product) -> ProblemAnswer {
-        let Parts { status, code, detail, errors, result, of_quota, challenge, headers } = &*self.0;
+        let ProblemParts { status, code, detail, errors, result, of_quota, challenge, headers } = &*self.0;
         let mut body = json!({
             "type": kind(*code, *of_quota, product),
             "title": title_of(*status),
@@ -167,17 +167,17 @@ fn kind(code: ErrorCode, of_quota: bool, product: &Product) -> String {
 }
 
 /// RFC 6750 §3 for credentials, draft-ietf-httpapi-ratelimit-headers for limits.
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
+impl From<Rejection> for ProblemDetails {
+    fn from(denied: Rejection) -> Self {
         let refusal = denied.refusal;
         let mut problem = Self::new(refusal.code(), refusal.detail());
         problem.0.challenge = Challenge::of(refusal);
         match refusal {
-            Refusal::RateLimited(verdict) => {
+            RejectionReason::RateLimited(verdict) => {
                 problem = problem.with_header("retry-after", verdict.resets_in.to_string());
                 problem.0.of_quota = true;
             }
-            Refusal::TooManyFailures { retry_after } => {
+            RejectionReason::TooManyFailures { retry_after } => {
                 problem = problem.with_header("retry-after", retry_after.to_string());
             }
             _ => {}
@@ -189,7 +189,7 @@ impl From<Denied> for Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ProblemDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.code)
     }
@@ -199,16 +199,16 @@ impl fmt::Display for Problem {
 mod tests {
     use super::*;
     use crate::KeyPrefix;
-    use dalston_limit::Verdict;
+    use dalston_limit::RateLimitDecision;
     use dalston_model::{RateLimit, Scope};
 
-    fn verdict() -> Verdict {
-        Verdict { admitted: false, limit: RateLimit::new(60).unwrap(), remaining: 0, resets_in: 7 }
+    fn verdict() -> RateLimitDecision {
+        RateLimitDecision { admitted: false, limit: RateLimit::new(60).unwrap(), remaining: 0, resets_in: 7 }
     }
 
     /// The headers of a refusal but its content type, one a line.
-    fn headers(denied: Denied) -> String {
-        let answer = Problem::from(denied).answer(None, &Product::named("notes").unwrap());
+    fn headers(denied: Rejection) -> String {
+        let answer = ProblemDetails::from(denied).answer(None, &Product::named("notes").unwrap());
         assert_eq!(answer.headers.last().map(|(name, _)| &**name), Some("content-type"));
         let headers = answer.headers.iter().rev().skip(1).rev();
         headers.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
@@ -217,26 +217,26 @@ mod tests {
     #[test]
     fn each_refusal_has_its_headers() {
         for (refusal, expected) in [
-            (Refusal::MissingCredential(KeyPrefix::default()), "www-authenticate: Bearer realm=\"notes\""),
-            (Refusal::InvalidCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_token\""),
-            (Refusal::AmbiguousCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_request\""),
+            (RejectionReason::MissingCredential(KeyPrefix::default()), "www-authenticate: Bearer realm=\"notes\""),
+            (RejectionReason::InvalidCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_token\""),
+            (RejectionReason::AmbiguousCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_request\""),
             (
-                Refusal::InsufficientScope(Scope::JobsWrite),
+                RejectionReason::InsufficientScope(Scope::JobsWrite),
                 "www-authenticate: Bearer realm=\"notes\", error=\"insufficient_scope\", scope=\"jobs:write\"",
             ),
             (
-                Refusal::RateLimited(verdict()),
+                RejectionReason::RateLimited(verdict()),
                 "retry-after: 7\nratelimit-policy: \"key\";q=60;w=60\nratelimit: \"key\";r=0;t=7",
             ),
-            (Refusal::TooManyFailures { retry_after: 3 }, "retry-after: 3"),
-            (Refusal::UnknownTenant, ""),
-            (Refusal::Unavailable, "retry-after: 1"),
-            (Refusal::Uncounted, "retry-after: 1"),
+            (RejectionReason::TooManyFailures { retry_after: 3 }, "retry-after: 3"),
+            (RejectionReason::UnknownTenant, ""),
+            (RejectionReason::Unavailable, "retry-after: 1"),
+            (RejectionReason::Uncounted, "retry-after: 1"),
         ] {
             assert_eq!(headers(refusal.into()), expected, "{refusal:?}");
         }
         // A limited key that may not do what it asked.
-        let denied = Denied { refusal: Refusal::UnknownTenant, verdict: Some(verdict()) };
+        let denied = Rejection { refusal: RejectionReason::UnknownTenant, verdict: Some(verdict()) };
         assert_eq!(headers(denied), "ratelimit-policy: \"key\";q=60;w=60\nratelimit: \"key\";r=0;t=7");
     }
 
@@ -244,8 +244,8 @@ mod tests {
     fn the_body_names_the_product_and_the_request() {
         let product = Product::named("notes").unwrap();
         let id = "abc".parse().unwrap();
-        let body = |problem: Problem| serde_json::from_str::<Value>(&problem.answer(Some(&id), &product).body).unwrap();
-        let known = Problem::malformed("no").with_errors(json!([1])).with_result(json!(2));
+        let body = |problem: ProblemDetails| serde_json::from_str::<Value>(&problem.answer(Some(&id), &product).body).unwrap();
+        let known = ProblemDetails::malformed("no").with_errors(json!([1])).with_result(json!(2));
         assert_eq!(
             body(known),
             json!({
@@ -253,7 +253,7 @@ mod tests {
                 "code": "invalid_request", "request_id": "abc", "errors": [1], "result": 2,
             })
         );
-        let of_quota = body(Denied::from(Refusal::RateLimited(verdict())).into());
+        let of_quota = body(Rejection::from(RejectionReason::RateLimited(verdict())).into());
         assert_eq!(of_quota["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
         assert_eq!(of_quota["violated-policies"], json!(["key"]));
     }
@@ -263,7 +263,7 @@ mod tests {
         for (bare, told) in
             [(404, 404), (405, 405), (400, 400), (414, 400), (431, 400), (500, 500), (599, 500), (302, 500)]
         {
-            assert_eq!(Problem::of_status(bare).status(), told, "{bare}");
+            assert_eq!(ProblemDetails::of_status(bare).status(), told, "{bare}");
         }
     }
 }

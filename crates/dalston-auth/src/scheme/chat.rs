@@ -1,7 +1,7 @@
 //! Users of the chat, whose ids the chat itself vouches for: they present no credential.
 
 use super::{Authentication, CredentialScheme};
-use crate::{Administrators, Attempt, Credential, Refusal, standing::Standing};
+use crate::{Administrators, AuthRequest, Credential, RejectionReason, standing::Identity};
 use dalston_model::{Actor, Principal, PrincipalKind, ScopeSet, TenantId};
 use futures_util::{
     FutureExt as _,
@@ -21,18 +21,18 @@ pub(crate) struct ChatScheme {
 
 impl ChatScheme {
     /// The user of this id.
-    pub(crate) fn user(&self, user: i64) -> Standing {
+    pub(crate) fn user(&self, user: i64) -> Identity {
         let (kind, actor, scopes) = if self.administrators.ids().contains(&user) {
             (ADMINISTRATOR, Actor::ChatAdmin(user), ScopeSet::ADMIN)
         } else {
             (GUEST, Actor::ChatGuest(user), ScopeSet::NONE)
         };
-        Standing::Other(Arc::new(Principal { kind, actor, tenant: TenantId::first().clone(), scopes, expires: None }))
+        Identity::Other(Arc::new(Principal { kind, actor, tenant: TenantId::first().clone(), scopes, expires: None }))
     }
 }
 
 impl CredentialScheme for ChatScheme {
-    fn authenticate(&self, _: &Credential<'_>, _: &Attempt<'_>, _: Duration) -> Authentication {
+    fn authenticate(&self, _: &Credential<'_>, _: &AuthRequest<'_>, _: Duration) -> Authentication {
         Authentication::Unrecognised
     }
 
@@ -40,10 +40,10 @@ impl CredentialScheme for ChatScheme {
         [ADMINISTRATOR, GUEST].contains(&kind)
     }
 
-    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
         let standing = match principal.actor {
             Actor::ChatAdmin(user) | Actor::ChatGuest(user) => Ok(self.user(user)),
-            _ => Err(Refusal::InvalidCredential),
+            _ => Err(RejectionReason::InvalidCredential),
         };
         ready(standing).boxed()
     }

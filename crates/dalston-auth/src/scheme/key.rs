@@ -1,9 +1,9 @@
 //! API keys: `Authorization: Bearer dk_…`, `X-API-Key`, and the query where that is taken.
 
-use super::{Authentication, CredentialScheme, Proof};
+use super::{Authentication, CredentialScheme, Authenticated};
 use crate::{
-    Attempt, Credential, Digester, KeyFormat, Refusal, credential::Place, directory::Directory, live_keys::LiveKeys,
-    pepper::PepperNote, standing::Standing,
+    AuthRequest, Credential, Digester, KeyFormat, RejectionReason, credential::CredentialLocation, key_cache::KeyCache, live_keys::LiveKeys,
+    pepper::PepperNote, standing::Identity,
 };
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -13,29 +13,29 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct KeyScheme {
     pub(crate) format: KeyFormat,
     pub(crate) digester: Digester,
-    pub(crate) directory: Arc<Directory>,
+    pub(crate) directory: Arc<KeyCache>,
     pub(crate) pepper: Arc<PepperNote>,
     pub(crate) keys: LiveKeys,
 }
 
 impl CredentialScheme for KeyScheme {
-    fn authenticate(&self, credential: &Credential<'_>, _: &Attempt<'_>, at: Duration) -> Authentication {
-        if credential.place == Place::Ticket {
+    fn authenticate(&self, credential: &Credential<'_>, _: &AuthRequest<'_>, at: Duration) -> Authentication {
+        if credential.place == CredentialLocation::Ticket {
             return Authentication::Unrecognised;
         }
         let Some(secret) = self.format.check(credential.token) else { return Authentication::Unrecognised };
         let digest = self.digester.digest(secret);
         if let Some(holder) = self.directory.get(&digest, at) {
-            return Authentication::Known(Standing::Key(holder).into());
+            return Authentication::Known(Identity::Key(holder).into());
         }
         let (directory, pepper) = (self.directory.clone(), self.pepper.clone());
         let lookup = async move {
             // The directory has logged why.
-            let found = directory.find(&digest).await.map_err(|_| Refusal::Unavailable)?;
+            let found = directory.find(&digest).await.map_err(|_| RejectionReason::Unavailable)?;
             if found.is_some() {
                 pepper.proven();
             }
-            Ok(found.map(|holder| Proof::from(Standing::Key(holder))))
+            Ok(found.map(|holder| Authenticated::from(Identity::Key(holder))))
         };
         Authentication::Lookup(lookup.boxed())
     }
@@ -44,7 +44,7 @@ impl CredentialScheme for KeyScheme {
         kind == PrincipalKind::KEY
     }
 
-    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
-        async move { self.keys.revalidate(principal).await.map(Standing::Key) }.boxed()
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
+        async move { self.keys.revalidate(principal).await.map(Identity::Key) }.boxed()
     }
 }

@@ -1,7 +1,7 @@
 //! The master key: the operator's own secret, taken as a bearer token only.
 
-use super::{Authentication, CredentialScheme, Proof};
-use crate::{Attempt, Credential, MasterKeys, Refusal, credential::Place, standing::Standing};
+use super::{Authentication, CredentialScheme, Authenticated};
+use crate::{AuthRequest, Credential, MasterKeys, RejectionReason, credential::CredentialLocation, standing::Identity};
 use dalston_model::{
     Actor, AuditEntry, KeyAction, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
 };
@@ -24,8 +24,8 @@ pub(crate) struct MasterScheme {
 }
 
 impl MasterScheme {
-    fn standing() -> Standing {
-        Standing::Other(Arc::new(Principal {
+    fn standing() -> Identity {
+        Identity::Other(Arc::new(Principal {
             kind: KIND,
             actor: Actor::Master,
             tenant: TenantId::first().clone(),
@@ -36,8 +36,8 @@ impl MasterScheme {
 }
 
 impl CredentialScheme for MasterScheme {
-    fn authenticate(&self, credential: &Credential<'_>, attempt: &Attempt<'_>, _: Duration) -> Authentication {
-        if credential.place != Place::Authorization || !self.masters.holds(credential.token) {
+    fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, _: Duration) -> Authentication {
+        if credential.place != CredentialLocation::Authorization || !self.masters.holds(credential.token) {
             return Authentication::Unrecognised;
         }
         let named = attempt.tenant.and_then(|tenant| tenant.parse().ok());
@@ -52,9 +52,9 @@ impl CredentialScheme for MasterScheme {
         let record = async move {
             feed.record(&entry).await.map_err(|error| {
                 tracing::error!(%error, "a use of the master key could not be recorded");
-                Refusal::Unavailable
+                RejectionReason::Unavailable
             })?;
-            Ok(Some(Proof::from(Self::standing())))
+            Ok(Some(Authenticated::from(Self::standing())))
         };
         Authentication::Lookup(record.boxed())
     }
@@ -64,7 +64,7 @@ impl CredentialScheme for MasterScheme {
     }
 
     /// The master keys in force change with a restart only.
-    fn revalidate<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+    fn revalidate<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
         ready(Ok(Self::standing())).boxed()
     }
 }

@@ -7,7 +7,7 @@ pub(crate) mod master;
 pub(crate) mod process;
 pub(crate) mod ticket;
 
-use crate::{Attempt, Credential, Refusal, standing::Standing};
+use crate::{AuthRequest, Credential, RejectionReason, standing::Identity};
 use dalston_model::{Principal, PrincipalKind, TenantId};
 use futures_util::future::BoxFuture;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use std::time::Duration;
 pub(crate) trait CredentialScheme: Send + Sync {
     /// Authenticates a credential of this scheme, from memory where that is known to be right. `at` is the node's
     /// monotonic time.
-    fn authenticate(&self, credential: &Credential<'_>, attempt: &Attempt<'_>, at: Duration) -> Authentication;
+    fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, at: Duration) -> Authentication;
 
     /// Whether principals of this kind are this scheme's.
     fn vouches_for(&self, kind: PrincipalKind) -> bool;
 
     /// The principal as it is now: for whoever acts on when the request was authenticated long ago. Fails with
     /// [`Refusal::InvalidCredential`] once it is no more, and with [`Refusal::Unavailable`] in an outage.
-    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>>;
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>>;
 }
 
 /// What a scheme says of a credential.
@@ -33,14 +33,14 @@ pub(crate) enum Authentication {
     /// It has the place or the shape of this scheme, and is nobody's.
     Failed,
     /// It is authenticated, from memory.
-    Known(Proof),
+    Known(Authenticated),
     /// The store must be asked. `None`: it is nobody's.
-    Lookup(BoxFuture<'static, Result<Option<Proof>, Refusal>>),
+    Lookup(BoxFuture<'static, Result<Option<Authenticated>, RejectionReason>>),
 }
 
 /// An authenticated principal, and what its credential says besides.
-pub(crate) struct Proof {
-    pub(crate) standing: Standing,
+pub(crate) struct Authenticated {
+    pub(crate) standing: Identity,
     /// What a ticket was made for.
     pub(crate) ticket: Option<Box<TicketTerms>>,
 }
@@ -53,8 +53,8 @@ pub(crate) struct TicketTerms {
     pub(crate) session_limit: Option<Duration>,
 }
 
-impl From<Standing> for Proof {
-    fn from(standing: Standing) -> Self {
+impl From<Identity> for Authenticated {
+    fn from(standing: Identity) -> Self {
         Self { standing, ticket: None }
     }
 }

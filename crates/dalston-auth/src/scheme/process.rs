@@ -2,7 +2,7 @@
 //! credential: whoever runs the program has the store.
 
 use super::{Authentication, CredentialScheme};
-use crate::{Attempt, Credential, Refusal, standing::Standing};
+use crate::{AuthRequest, Credential, RejectionReason, standing::Identity};
 use dalston_model::{Actor, Principal, PrincipalKind, TenantId};
 use futures_util::{
     FutureExt as _,
@@ -18,19 +18,19 @@ pub(crate) struct ProcessScheme;
 
 impl ProcessScheme {
     /// The operator.
-    pub(crate) fn operator() -> Standing {
-        Standing::Other(Arc::new(Principal::operator(TenantId::first().clone())))
+    pub(crate) fn operator() -> Identity {
+        Identity::Other(Arc::new(Principal::operator(TenantId::first().clone())))
     }
 
     /// The gateway.
-    pub(crate) fn gateway() -> Standing {
+    pub(crate) fn gateway() -> Identity {
         let operator = Principal::operator(TenantId::first().clone());
-        Standing::Other(Arc::new(Principal { kind: GATEWAY, actor: Actor::Gateway, ..operator }))
+        Identity::Other(Arc::new(Principal { kind: GATEWAY, actor: Actor::Gateway, ..operator }))
     }
 }
 
 impl CredentialScheme for ProcessScheme {
-    fn authenticate(&self, _: &Credential<'_>, _: &Attempt<'_>, _: Duration) -> Authentication {
+    fn authenticate(&self, _: &Credential<'_>, _: &AuthRequest<'_>, _: Duration) -> Authentication {
         Authentication::Unrecognised
     }
 
@@ -38,11 +38,11 @@ impl CredentialScheme for ProcessScheme {
         [PrincipalKind::OPERATOR, GATEWAY].contains(&kind)
     }
 
-    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
         let standing = match principal.actor {
             Actor::Operator => Ok(Self::operator()),
             Actor::Gateway => Ok(Self::gateway()),
-            _ => Err(Refusal::InvalidCredential),
+            _ => Err(RejectionReason::InvalidCredential),
         };
         ready(standing).boxed()
     }

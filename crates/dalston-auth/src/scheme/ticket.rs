@@ -1,11 +1,11 @@
 //! Tickets: one-use credentials of browsers, which stand for a key at one route.
 
-use super::{Authentication, CredentialScheme, Proof, TicketTerms};
+use super::{Authentication, CredentialScheme, Authenticated, TicketTerms};
 use crate::{
-    Attempt, Credential, Digester, Refusal, Ticket,
-    credential::Place,
+    AuthRequest, Credential, Digester, RejectionReason, Ticket,
+    credential::CredentialLocation,
     live_keys::LiveKeys,
-    standing::{Standing, TICKET},
+    standing::{Identity, TICKET},
 };
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -20,15 +20,15 @@ pub(crate) struct TicketScheme {
 impl TicketScheme {
     fn recognises(credential: &Credential<'_>) -> bool {
         match credential.place {
-            Place::Ticket => true,
-            Place::Protocol => Ticket::is_meant(credential.token),
-            Place::Authorization | Place::ApiKey | Place::Query { .. } => false,
+            CredentialLocation::Ticket => true,
+            CredentialLocation::Protocol => Ticket::is_meant(credential.token),
+            CredentialLocation::Authorization | CredentialLocation::ApiKey | CredentialLocation::Query { .. } => false,
         }
     }
 }
 
 impl CredentialScheme for TicketScheme {
-    fn authenticate(&self, credential: &Credential<'_>, attempt: &Attempt<'_>, _: Duration) -> Authentication {
+    fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, _: Duration) -> Authentication {
         if !Self::recognises(credential) {
             return Authentication::Unrecognised;
         }
@@ -39,16 +39,16 @@ impl CredentialScheme for TicketScheme {
         // It names its tenant itself.
         let names_tenant = attempt.tenant.is_some();
         let lookup = async move {
-            let taken = keys.storage.notes.take_note(&name).await.map_err(|error| {
+            let taken = keys.storage.notes.take_entry(&name).await.map_err(|error| {
                 tracing::error!(%error, "a ticket could not be looked up");
-                Refusal::Unavailable
+                RejectionReason::Unavailable
             })?;
             let ticket = taken.and_then(|note| Ticket::from_note(&note));
             let fits = |ticket: &Ticket| !names_tenant && ticket.opens(&route, origin.as_deref());
             let Some(ticket) = ticket.filter(fits) else { return Ok(None) };
             let live = keys.find(&ticket.key_tenant, ticket.key).await?;
             let terms = TicketTerms { tenant: ticket.tenant, session_limit: ticket.session_limit };
-            Ok(live.map(|holder| Proof { standing: Standing::Ticket(holder), ticket: Some(Box::new(terms)) }))
+            Ok(live.map(|holder| Authenticated { standing: Identity::Ticket(holder), ticket: Some(Box::new(terms)) }))
         };
         Authentication::Lookup(lookup.boxed())
     }
@@ -57,7 +57,7 @@ impl CredentialScheme for TicketScheme {
         kind == TICKET
     }
 
-    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Standing, Refusal>> {
-        async move { self.keys.revalidate(principal).await.map(Standing::Ticket) }.boxed()
+    fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
+        async move { self.keys.revalidate(principal).await.map(Identity::Ticket) }.boxed()
     }
 }

@@ -1,6 +1,6 @@
 //! The client of an OpenAI-compatible server.
 
-use super::wire::{Answered, Asked, Message, Turn};
+use super::wire::{ModelResponse, ModelRequest, ModelMessage, ModelTurn};
 use dalston_auth::{Mask, SecretText};
 use dalston_service::{ServiceError, ServiceResult};
 use reqwest::{Client, StatusCode, header, redirect};
@@ -14,7 +14,7 @@ pub(super) const SILENT: ServiceError = ServiceError::Unreachable("The language 
 const LARGEST: usize = 1024 * 1024;
 
 /// A language model.
-pub struct Model {
+pub struct LanguageModel {
     client: Client,
     url: String,
     name: String,
@@ -24,7 +24,7 @@ pub struct Model {
 
 /// Why a model said nothing: for the log.
 #[derive(Debug, Error)]
-enum Silence {
+enum NoAnswer {
     #[error("{0:?}")]
     Http(reqwest::Error),
     #[error("the server answered {0}")]
@@ -35,13 +35,13 @@ enum Silence {
     Garbled,
 }
 
-impl From<reqwest::Error> for Silence {
+impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
         Self::Http(error.without_url())
     }
 }
 
-impl Model {
+impl LanguageModel {
     /// The model of this name at `url`, which is given up when an answer takes longer than `patience`. It is sent what
     /// the mask leaves.
     pub fn new(
@@ -60,8 +60,8 @@ impl Model {
     }
 
     /// What the model says next. No secret is sent.
-    pub(super) async fn complete(&self, messages: &[Message], tools: &[Value]) -> ServiceResult<Turn> {
-        let asked = serde_json::to_string(&Asked { model: &self.name, messages, tools });
+    pub(super) async fn complete(&self, messages: &[ModelMessage], tools: &[Value]) -> ServiceResult<ModelTurn> {
+        let asked = serde_json::to_string(&ModelRequest { model: &self.name, messages, tools });
         let asked = asked.map_err(|_| ServiceError::Internal)?;
         self.ask(self.mask.text(&asked).into_owned()).await.map_err(|error| {
             tracing::warn!(%error, "the language model gave no answer");
@@ -69,22 +69,22 @@ impl Model {
         })
     }
 
-    async fn ask(&self, body: String) -> Result<Turn, Silence> {
+    async fn ask(&self, body: String) -> Result<ModelTurn, NoAnswer> {
         let mut request = self.client.post(&self.url).header(header::CONTENT_TYPE, "application/json").body(body);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());
         }
         let mut response = request.send().await?;
         if !response.status().is_success() {
-            return Err(Silence::Status(response.status()));
+            return Err(NoAnswer::Status(response.status()));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > LARGEST {
-                return Err(Silence::TooLarge);
+                return Err(NoAnswer::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
-        serde_json::from_slice::<Answered>(&body).ok().and_then(Answered::turn).ok_or(Silence::Garbled)
+        serde_json::from_slice::<ModelResponse>(&body).ok().and_then(ModelResponse::turn).ok_or(NoAnswer::Garbled)
     }
 }

@@ -2,13 +2,13 @@
 //! anything it can only propose. It holds no rights of its own, and sees no secret.
 
 use super::{
-    Model,
+    LanguageModel,
     client::SILENT,
-    wire::{Function, Message},
+    wire::{ToolFunction, ModelMessage},
 };
-use crate::{Dialogue, Question, Reply};
+use crate::{Dialogue, Question, DialogueReply};
 use dalston_auth::Caller;
-use dalston_command::{Arguments, Block, Drawing, Effect, Row, Span, Tone, read_object};
+use dalston_command::{Arguments, Block, Document, Effect, CommandSpec, Span, Style, read_object};
 use dalston_model::Door;
 use dalston_service::{ServiceError, ServiceResult};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(super) struct Conversation<'a> {
     dialogue: &'a Dialogue,
     caller: Caller,
     /// What comes of it so far.
-    reply: Reply,
+    reply: DialogueReply,
     /// The commands that ran.
     ran: Vec<&'static str>,
 }
@@ -36,13 +36,13 @@ impl<'a> Conversation<'a> {
     /// With this caller.
     pub(super) fn new(dialogue: &'a Dialogue, caller: &Caller) -> Self {
         let caller = caller.clone().through(Door::Llm);
-        Self { dialogue, caller, reply: Reply::default(), ran: Vec::new() }
+        Self { dialogue, caller, reply: DialogueReply::default(), ran: Vec::new() }
     }
 
     /// Holds it. What was done before the model fell silent is told all the same.
-    pub(super) async fn hold(mut self, model: &Model, message: String) -> ServiceResult<Reply> {
+    pub(super) async fn hold(mut self, model: &LanguageModel, message: String) -> ServiceResult<DialogueReply> {
         let tools: Vec<Value> = self.dialogue.registry.of(self.caller.scopes()).map(tool).collect();
-        let mut messages = vec![Message::System { content: task(&self.caller) }, Message::User { content: message }];
+        let mut messages = vec![ModelMessage::System { content: task(&self.caller) }, ModelMessage::User { content: message }];
         for round in 1..=ROUNDS {
             let turn = match model.complete(&messages, &tools).await {
                 Ok(turn) if turn.calls.is_empty() && turn.text.trim().is_empty() => Err(SILENT),
@@ -62,7 +62,7 @@ impl<'a> Conversation<'a> {
             for (number, call) in turn.calls.iter().enumerate() {
                 let result = if number < CALLS { self.call(&call.function).await } else { Err(TOO_MANY) };
                 let content = cut(result.unwrap_or_else(|error| told(&error)).to_string());
-                results.push(Message::Tool { tool_call_id: call.id.clone(), content });
+                results.push(ModelMessage::Tool { tool_call_id: call.id.clone(), content });
             }
             messages.push(turn.into());
             messages.extend(results);
@@ -71,7 +71,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Runs the command behind a tool, or proposes it. Gives what the model is told.
-    async fn call(&mut self, function: &Function) -> ServiceResult<Value> {
+    async fn call(&mut self, function: &ToolFunction) -> ServiceResult<Value> {
         let dialogue = self.dialogue;
         // A model takes its time: what was revoked or narrowed meanwhile counts.
         self.caller = dialogue.services.gate.revalidate(&self.caller).await?;
@@ -80,7 +80,7 @@ impl<'a> Conversation<'a> {
         if row.effect == Effect::Read { self.run(row, arguments).await } else { self.propose(row, arguments).await }
     }
 
-    async fn run(&mut self, row: &Row, arguments: Arguments) -> ServiceResult<Value> {
+    async fn run(&mut self, row: &CommandSpec, arguments: Arguments) -> ServiceResult<Value> {
         let Dialogue { registry, services, clock, .. } = self.dialogue;
         let answer = registry.run(services, self.caller.clone().into(), row, arguments, None).await?;
         let result = match &answer.next {
@@ -98,7 +98,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// The same command with the same arguments waits once, however often the model calls it.
-    async fn propose(&mut self, row: &Row, arguments: Arguments) -> ServiceResult<Value> {
+    async fn propose(&mut self, row: &CommandSpec, arguments: Arguments) -> ServiceResult<Value> {
         let waiting = &self.reply.questions;
         let is_same = |it: &Question| it.proposal.command == row.name && it.proposal.arguments == arguments;
         if !waiting.iter().any(is_same) {
@@ -113,8 +113,8 @@ impl<'a> Conversation<'a> {
     }
 
     /// Ends with the model's words.
-    fn end(mut self, text: &str) -> Reply {
-        self.reply.drawing = Drawing::default();
+    fn end(mut self, text: &str) -> DialogueReply {
+        self.reply.drawing = Document::default();
         for line in cut(text.trim().to_owned()).lines() {
             self.reply.drawing.blocks.push(Block::Line(vec![Span::plain(line)]));
         }
@@ -122,16 +122,16 @@ impl<'a> Conversation<'a> {
     }
 
     /// Ends with what the last command answered, and our own words.
-    fn break_off(mut self, why: &str) -> Reply {
+    fn break_off(mut self, why: &str) -> DialogueReply {
         self.reply.drawing.blocks.push(Block::Line(vec![Span::plain(why)]));
         self.reply.partial = true;
         self.told()
     }
 
     /// The reply. What ran is told in our words below the model's: those may say anything.
-    fn told(mut self) -> Reply {
+    fn told(mut self) -> DialogueReply {
         let ran = if self.ran.is_empty() { "none".to_owned() } else { counted(&self.ran) };
-        let line = vec![Span::new(Tone::Strong, "Commands that ran: "), Span::plain(&ran)];
+        let line = vec![Span::new(Style::Strong, "Commands that ran: "), Span::plain(&ran)];
         self.reply.drawing.blocks.push(Block::Heading(line));
         self.reply.ran = Some(self.ran);
         self.reply
@@ -157,7 +157,7 @@ fn counted(names: &[&str]) -> String {
 const TOO_MANY: ServiceError = ServiceError::Malformed("Not run: at most 8 tools are called at once");
 
 /// A command as a tool.
-fn tool(row: &Row) -> Value {
+fn tool(row: &CommandSpec) -> Value {
     let function = json!({"name": row.tool, "description": row.summary, "parameters": row.schema});
     json!({"type": "function", "function": function})
 }

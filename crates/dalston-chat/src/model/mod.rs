@@ -6,5 +6,5 @@ mod conversations;
 mod wire;
 mod writer;
 
-pub use client::Model;
+pub use client::LanguageModel;
 pub(crate) use conversations::Conversations;

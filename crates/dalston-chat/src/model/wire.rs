@@ -5,9 +5,9 @@ use serde_json::Value;
 
 /// What is asked of the server.
 #[derive(Serialize)]
-pub(super) struct Asked<'a> {
+pub(super) struct ModelRequest<'a> {
     pub(super) model: &'a str,
-    pub(super) messages: &'a [Message],
+    pub(super) messages: &'a [ModelMessage],
     #[serde(skip_serializing_if = "<[Value]>::is_empty")]
     pub(super) tools: &'a [Value],
 }
@@ -15,7 +15,7 @@ pub(super) struct Asked<'a> {
 /// What was said so far.
 #[derive(Serialize)]
 #[serde(tag = "role", rename_all = "lowercase")]
-pub(super) enum Message {
+pub(super) enum ModelMessage {
     /// By us, about the task.
     System { content: String },
     /// By the caller.
@@ -33,12 +33,12 @@ pub(super) struct ToolCall {
     pub(super) id: String,
     #[serde(rename = "type", skip_deserializing, default = "function")]
     kind: &'static str,
-    pub(super) function: Function,
+    pub(super) function: ToolFunction,
 }
 
 /// A tool and its arguments: JSON in a text.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Function {
+pub(super) struct ToolFunction {
     #[serde(default, deserialize_with = "text")]
     pub(super) name: String,
     #[serde(default, deserialize_with = "text")]
@@ -47,17 +47,17 @@ pub(super) struct Function {
 
 /// What the server answers.
 #[derive(Deserialize)]
-pub(super) struct Answered {
+pub(super) struct ModelResponse {
     choices: Vec<Choice>,
 }
 
 #[derive(Deserialize)]
 struct Choice {
-    message: Written,
+    message: WrittenMessage,
 }
 
 #[derive(Deserialize)]
-struct Written {
+struct WrittenMessage {
     #[serde(default)]
     content: Value,
     #[serde(default)]
@@ -67,15 +67,15 @@ struct Written {
 }
 
 /// What the model says in its turn: a text, or tools to call.
-pub(super) struct Turn {
+pub(super) struct ModelTurn {
     pub(super) text: String,
     pub(super) calls: Vec<ToolCall>,
 }
 
-impl Answered {
+impl ModelResponse {
     /// The turn, if there is one.
-    pub(super) fn turn(self) -> Option<Turn> {
-        let Written { content, refusal, tool_calls } = self.choices.into_iter().next()?.message;
+    pub(super) fn turn(self) -> Option<ModelTurn> {
+        let WrittenMessage { content, refusal, tool_calls } = self.choices.into_iter().next()?.message;
         let text = match content {
             Value::String(text) => text,
             // Text in parts.
@@ -86,12 +86,12 @@ impl Answered {
         for (number, call) in calls.iter_mut().enumerate().filter(|(_, call)| call.id.is_empty()) {
             call.id = format!("call_{number}");
         }
-        Some(Turn { text, calls })
+        Some(ModelTurn { text, calls })
     }
 }
 
-impl From<Turn> for Message {
-    fn from(turn: Turn) -> Self {
+impl From<ModelTurn> for ModelMessage {
+    fn from(turn: ModelTurn) -> Self {
         Self::Assistant { content: (!turn.text.is_empty()).then_some(turn.text), tool_calls: turn.calls }
     }
 }
@@ -114,9 +114,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn turn(message: &Value) -> Turn {
+    fn turn(message: &Value) -> ModelTurn {
         let answered = json!({"choices": [{"message": message, "logprobs": null}], "new": 1});
-        serde_json::from_value::<Answered>(answered).unwrap().turn().unwrap()
+        serde_json::from_value::<ModelResponse>(answered).unwrap().turn().unwrap()
     }
 
     #[test]

@@ -5,12 +5,12 @@ use super::{
     client::Telegram,
     erasures::Erasures,
     throttle::GuestThrottle,
-    update::{Heard, Press, Update},
+    update::{PersonAction, Press, TelegramUpdate},
     warning::warning,
 };
-use crate::{Dialogue, Said};
+use crate::{Dialogue, CallerMessage};
 use dalston_auth::{Administrators, Caller};
-use dalston_command::Drawing;
+use dalston_command::Document;
 use dalston_model::{KeyDigest, RequestId, SharedClock, SharedEntropy};
 use dalston_service::Services;
 use dalston_work::SharedWorkStorage;
@@ -88,22 +88,22 @@ impl Bot {
     }
 
     /// Whether an update is to be answered. Asks no store: what a guest says too often costs nothing.
-    pub(crate) fn concerns(&self, update: &Update) -> bool {
+    pub(crate) fn concerns(&self, update: &TelegramUpdate) -> bool {
         self.telegram.heard();
         let user = match &update.heard {
-            Heard::Words { user, .. } => *user,
-            Heard::Press(press) => press.user,
-            Heard::Nothing => return false,
+            PersonAction::Words { user, .. } => *user,
+            PersonAction::Press(press) => press.user,
+            PersonAction::Nothing => return false,
         };
         self.administrators.ids().contains(&user) || self.throttle.hears(user, self.clock.now())
     }
 
     /// Answers an update. Again is the same, as far as commands go.
-    pub(crate) async fn answer(&self, update: &Update) {
+    pub(crate) async fn answer(&self, update: &TelegramUpdate) {
         match &update.heard {
-            Heard::Words { user, text } => self.words(update.id, *user, text).await,
-            Heard::Press(press) => self.press(update.id, press).await,
-            Heard::Nothing => {}
+            PersonAction::Words { user, text } => self.words(update.id, *user, text).await,
+            PersonAction::Press(press) => self.press(update.id, press).await,
+            PersonAction::Nothing => {}
         }
     }
 
@@ -111,17 +111,17 @@ impl Bot {
         let text = text.trim();
         let caller = self.caller(user, Some(update));
         let said = match text.split_whitespace().next() {
-            Some(word) if word.split('@').next() == Some("/start") => Said::Line("/help".to_owned()),
-            Some(word) if word.starts_with('/') => Said::Line(text.to_owned()),
+            Some(word) if word.split('@').next() == Some("/start") => CallerMessage::Line("/help".to_owned()),
+            Some(word) if word.starts_with('/') => CallerMessage::Line(text.to_owned()),
             // A guest's words are not worth the operator's model.
             _ if caller.is_guest() => {
-                self.tell(user, &Drawing::line("/help lists what you may use."), &Value::Null).await;
+                self.tell(user, &Document::line("/help lists what you may use."), &Value::Null).await;
                 return;
             }
-            _ => Said::Message(text.to_owned()),
+            _ => CallerMessage::Message(text.to_owned()),
         };
         let line = match &said {
-            Said::Line(line) => Some(line.clone()),
+            CallerMessage::Line(line) => Some(line.clone()),
             _ => None,
         };
         match self.dialogue.answer(&caller, said, Some(self.repeat(update))).await {
@@ -139,7 +139,7 @@ impl Bot {
         let caller = self.caller(press.user, Some(update));
         let answered = match press.data.split_once(':') {
             Some(("confirm", token)) => {
-                let said = Said::Confirm(token.to_owned());
+                let said = CallerMessage::Confirm(token.to_owned());
                 self.dialogue.answer(&caller, said, Some(self.repeat(update))).await.map(Some)
             }
             // Taken and not run: nobody can confirm it any more.

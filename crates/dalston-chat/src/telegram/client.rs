@@ -1,6 +1,6 @@
 //! The Bot API: the few methods that are used, over one HTTP client.
 
-use super::{Timing, fault::Fault};
+use super::{Timing, bot_api_error::BotApiError};
 use dalston_auth::SecretText;
 use dalston_model::SharedClock;
 use dalston_service::ChatState;
@@ -63,7 +63,7 @@ pub(crate) struct Outgoing<'a> {
 
 /// What every method answers.
 #[derive(Deserialize)]
-struct Answer {
+struct BotApiAnswer {
     ok: bool,
     #[serde(default)]
     result: Value,
@@ -107,14 +107,14 @@ impl Telegram {
     }
 
     /// Asks for the bot's own name, and keeps it.
-    pub(crate) async fn get_me(&self) -> Result<(), Fault> {
+    pub(crate) async fn get_me(&self) -> Result<(), BotApiError> {
         let me: Value = self.call("getMe", &json!({}), self.timing.call).await?;
         self.state().bot = me["username"].as_str().map(str::to_owned);
         Ok(())
     }
 
     /// Waits for updates from `offset` on, which confirms all before it.
-    pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, Fault> {
+    pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, BotApiError> {
         let mut body = json!({"timeout": self.timing.poll.as_secs(), "limit": UPDATES, "allowed_updates": HEARD});
         if let Some(offset) = offset {
             body["offset"] = offset.into();
@@ -124,7 +124,7 @@ impl Telegram {
 
     /// Sends a message, once: a chat that is busy for a short while is waited for, one that does not answer may have
     /// it. Gives the id of the message.
-    pub(crate) async fn send_message(&self, message: Outgoing<'_>) -> Result<i64, Fault> {
+    pub(crate) async fn send_message(&self, message: Outgoing<'_>) -> Result<i64, BotApiError> {
         let mut body =
             json!({"chat_id": message.chat, "text": message.text, "link_preview_options": {"is_disabled": true}});
         if message.is_html {
@@ -137,7 +137,7 @@ impl Telegram {
         loop {
             match self.call::<Value>("sendMessage", &body, self.timing.call).await {
                 Ok(sent) => return Ok(sent["message_id"].as_i64().unwrap_or_default()),
-                Err(Fault::Busy(time)) if waits < WAITS && time <= PATIENCE => {
+                Err(BotApiError::Busy(time)) if waits < WAITS && time <= PATIENCE => {
                     waits += 1;
                     sleep(time).await;
                 }
@@ -147,18 +147,18 @@ impl Telegram {
     }
 
     /// Deletes a message.
-    pub(crate) async fn delete_message(&self, chat: i64, message: i64) -> Result<(), Fault> {
+    pub(crate) async fn delete_message(&self, chat: i64, message: i64) -> Result<(), BotApiError> {
         self.done("deleteMessage", json!({"chat_id": chat, "message_id": message})).await
     }
 
     /// Takes the buttons of a message away.
-    pub(crate) async fn remove_buttons(&self, chat: i64, message: i64) -> Result<(), Fault> {
+    pub(crate) async fn remove_buttons(&self, chat: i64, message: i64) -> Result<(), BotApiError> {
         let none = json!({"inline_keyboard": []});
         self.done("editMessageReplyMarkup", json!({"chat_id": chat, "message_id": message, "reply_markup": none})).await
     }
 
     /// Says that a press on a button was heard; `text` is shown to whoever pressed.
-    pub(crate) async fn answer_press(&self, query: &str, text: Option<&str>) -> Result<(), Fault> {
+    pub(crate) async fn answer_press(&self, query: &str, text: Option<&str>) -> Result<(), BotApiError> {
         let mut body = json!({"callback_query_id": query});
         if let Some(text) = text {
             body["text"] = text.into();
@@ -167,56 +167,56 @@ impl Telegram {
     }
 
     /// Sets the menu of commands of a scope.
-    pub(crate) async fn set_commands(&self, commands: &Value, scope: &Value) -> Result<(), Fault> {
+    pub(crate) async fn set_commands(&self, commands: &Value, scope: &Value) -> Result<(), BotApiError> {
         self.done("setMyCommands", json!({"commands": commands, "scope": scope})).await
     }
 
     /// Has updates come to `url`, with this secret in a header.
-    pub(crate) async fn set_webhook(&self, url: &str, secret: &str) -> Result<(), Fault> {
+    pub(crate) async fn set_webhook(&self, url: &str, secret: &str) -> Result<(), BotApiError> {
         self.done("setWebhook", json!({"url": url, "secret_token": secret, "allowed_updates": HEARD})).await
     }
 
     /// Has updates wait until they are polled.
-    pub(crate) async fn delete_webhook(&self) -> Result<(), Fault> {
+    pub(crate) async fn delete_webhook(&self) -> Result<(), BotApiError> {
         self.done("deleteWebhook", json!({})).await
     }
 
-    async fn done(&self, method: &str, body: Value) -> Result<(), Fault> {
+    async fn done(&self, method: &str, body: Value) -> Result<(), BotApiError> {
         self.call::<Value>(method, &body, self.timing.call).await.map(|_| ())
     }
 
     /// Calls a method, and notes whether the chat can be reached.
-    async fn call<T: DeserializeOwned>(&self, method: &str, body: &Value, within: Duration) -> Result<T, Fault> {
+    async fn call<T: DeserializeOwned>(&self, method: &str, body: &Value, within: Duration) -> Result<T, BotApiError> {
         let answered = self.ask(method, body, within).await;
-        let reachable = !matches!(answered, Err(Fault::Unreachable(_) | Fault::Token));
+        let reachable = !matches!(answered, Err(BotApiError::Unreachable(_) | BotApiError::Token));
         self.state().reachable = Some(reachable);
-        let unlike = |_| Fault::Unreachable("not as the Bot API answers".to_owned());
+        let unlike = |_| BotApiError::Unreachable("not as the Bot API answers".to_owned());
         answered.and_then(|result| serde_json::from_value(result).map_err(unlike))
     }
 
-    async fn ask(&self, method: &str, body: &Value, within: Duration) -> Result<Value, Fault> {
+    async fn ask(&self, method: &str, body: &Value, within: Duration) -> Result<Value, BotApiError> {
         let url = format!("{}/bot{}/{method}", self.api_url, self.token.expose());
         let request = self.http.post(url).timeout(within).json(body);
-        let mut response = request.send().await.map_err(Fault::unanswered)?;
+        let mut response = request.send().await.map_err(BotApiError::unanswered)?;
         let status = response.status();
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(Fault::unanswered)? {
+        while let Some(chunk) = response.chunk().await.map_err(BotApiError::unanswered)? {
             if bytes.len() + chunk.len() > ANSWER {
-                return Err(Fault::Unreachable("the answer is too long".to_owned()));
+                return Err(BotApiError::Unreachable("the answer is too long".to_owned()));
             }
             bytes.extend_from_slice(&chunk);
         }
-        let answer = serde_json::from_slice::<Answer>(&bytes);
+        let answer = serde_json::from_slice::<BotApiAnswer>(&bytes);
         match (status.as_u16(), answer) {
-            (200..=299, Ok(Answer { ok: true, result, .. })) => Ok(result),
+            (200..=299, Ok(BotApiAnswer { ok: true, result, .. })) => Ok(result),
             // 404: the token has no shape of one.
-            (401 | 404, _) => Err(Fault::Token),
+            (401 | 404, _) => Err(BotApiError::Token),
             (429, answer) => {
                 let seconds = answer.ok().and_then(|answer| answer.parameters.retry_after);
-                Err(Fault::Busy(Duration::from_secs(seconds.unwrap_or(1))))
+                Err(BotApiError::Busy(Duration::from_secs(seconds.unwrap_or(1))))
             }
-            (code @ 400..=499, Ok(Answer { description: said, .. })) => Err(Fault::Refused { code, said }),
-            (code, _) => Err(Fault::Unreachable(format!("answered with {code}"))),
+            (code @ 400..=499, Ok(BotApiAnswer { description: said, .. })) => Err(BotApiError::Refused { code, said }),
+            (code, _) => Err(BotApiError::Unreachable(format!("answered with {code}"))),
         }
     }
 

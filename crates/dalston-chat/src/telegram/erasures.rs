@@ -1,6 +1,6 @@
 //! Messages that must go: those with a secret. What is planned stands in a note, so that a crash forgets none.
 
-use super::{client::Telegram, fault::Fault};
+use super::{client::Telegram, bot_api_error::BotApiError};
 use dalston_model::{SharedClock, Timestamp};
 use dalston_store::StoreResult;
 use dalston_work::SharedWorkStorage;
@@ -65,7 +65,7 @@ impl Erasures {
     /// Deletes what is due, whichever node planned it.
     pub(crate) async fn sweep(&self) -> StoreResult<()> {
         let now = self.clock.now();
-        let mut due = read(self.store.note(&self.note).await?.as_deref());
+        let mut due = read(self.store.get_entry(&self.note).await?.as_deref());
         due.retain(|erasure| erasure.due <= now);
         self.erase(&due).await;
         Ok(())
@@ -82,7 +82,7 @@ impl Erasures {
         for erasure in erasures {
             match self.telegram.delete_message(erasure.chat, erasure.message).await {
                 // Refused: it is gone already, or for ever out of reach.
-                Ok(()) | Err(Fault::Refused { .. }) => gone.push(*erasure),
+                Ok(()) | Err(BotApiError::Refused { .. }) => gone.push(*erasure),
                 Err(fault) => tracing::warn!(%fault, "a message with a secret is deleted later"),
             }
         }
@@ -98,11 +98,11 @@ impl Erasures {
     /// Changes the note, whoever else does.
     async fn change(&self, change: impl Fn(&mut Vec<Erasure>)) -> StoreResult<()> {
         for _ in 0..TRIES {
-            let old = self.store.note(&self.note).await?;
+            let old = self.store.get_entry(&self.note).await?;
             let mut all = read(old.as_deref());
             change(&mut all);
             let new = serde_json::json!(all).to_string();
-            if old.as_deref() == Some(&new) || self.store.put_note(&self.note, old.as_deref(), &new, KEPT).await? {
+            if old.as_deref() == Some(&new) || self.store.put_entry(&self.note, old.as_deref(), &new, KEPT).await? {
                 return Ok(());
             }
         }

@@ -1,23 +1,23 @@
 //! A drawing as the chat shows it: bold, italic and code, and a symbol where other doors have colour.
 
-use super::parts::{Mark, Pieces, html};
-use dalston_command::{Block, Drawing, Line, Span, Tone};
+use super::parts::{TextMark, LinePieces, html};
+use dalston_command::{Block, Document, TextLine, Span, Style};
 
 /// The drawing as messages of HTML: at least one.
-pub fn markup(drawing: &Drawing) -> Vec<String> {
-    let mut lines: Vec<Pieces<'_>> = Vec::new();
+pub fn markup(drawing: &Document) -> Vec<String> {
+    let mut lines: Vec<LinePieces<'_>> = Vec::new();
     for block in &drawing.blocks {
         match block {
             Block::Heading(line) => {
                 if !lines.is_empty() {
                     lines.push(Vec::new());
                 }
-                let strong = |(mark, text)| (if mark == Mark::None { Mark::Bold } else { mark }, text);
+                let strong = |(mark, text)| (if mark == TextMark::None { TextMark::Bold } else { mark }, text);
                 lines.push(pieces(line).into_iter().map(strong).collect());
             }
             Block::Line(line) => lines.push(pieces(line)),
             Block::Fields(fields) => lines.extend(fields.iter().map(|(name, line)| field(name, line))),
-            Block::Table { rows, .. } if rows.is_empty() => lines.push(vec![(Mark::Italic, "(none)".into())]),
+            Block::Table { rows, .. } if rows.is_empty() => lines.push(vec![(TextMark::Italic, "(none)".into())]),
             // A phone is narrow: each row is a group of lines, its empty cells are left out.
             Block::Table { head, rows } => {
                 for row in rows {
@@ -31,23 +31,23 @@ pub fn markup(drawing: &Drawing) -> Vec<String> {
         }
     }
     let parts = html(lines);
-    if parts.is_empty() { html([vec![(Mark::Italic, "(nothing)".into())]]) } else { parts }
+    if parts.is_empty() { html([vec![(TextMark::Italic, "(nothing)".into())]]) } else { parts }
 }
 
-fn field<'a>(name: &'a str, line: &'a Line) -> Pieces<'a> {
-    let mut field: Pieces<'a> = vec![(Mark::Bold, name.into()), (Mark::None, ": ".into())];
+fn field<'a>(name: &'a str, line: &'a TextLine) -> LinePieces<'a> {
+    let mut field: LinePieces<'a> = vec![(TextMark::Bold, name.into()), (TextMark::None, ": ".into())];
     field.extend(pieces(line));
     field
 }
 
-fn pieces(line: &Line) -> Pieces<'_> {
+fn pieces(line: &TextLine) -> LinePieces<'_> {
     // A line that was drawn with symbols of its own needs none of ours.
     let has_symbol = line.iter().any(|span| span.text.chars().any(|c| !c.is_ascii() && !c.is_alphanumeric()));
-    let mut told = Tone::Plain;
+    let mut told = Style::Plain;
     let mut pieces = Vec::new();
     for Span { text, tone } in line {
         if !has_symbol && *tone != told && !text.trim().is_empty() {
-            pieces.extend(symbol(*tone).map(|symbol| (Mark::None, symbol.into())));
+            pieces.extend(symbol(*tone).map(|symbol| (TextMark::None, symbol.into())));
             told = *tone;
         }
         pieces.push((mark(*tone), text.as_str().into()));
@@ -55,21 +55,21 @@ fn pieces(line: &Line) -> Pieces<'_> {
     pieces
 }
 
-const fn mark(tone: Tone) -> Mark {
+const fn mark(tone: Style) -> TextMark {
     match tone {
-        Tone::Plain | Tone::Good => Mark::None,
-        Tone::Strong | Tone::Warning | Tone::Bad => Mark::Bold,
-        Tone::Faint => Mark::Italic,
-        Tone::Code => Mark::Code,
+        Style::Plain | Style::Good => TextMark::None,
+        Style::Strong | Style::Warning | Style::Bad => TextMark::Bold,
+        Style::Faint => TextMark::Italic,
+        Style::Code => TextMark::Code,
     }
 }
 
-const fn symbol(tone: Tone) -> Option<&'static str> {
+const fn symbol(tone: Style) -> Option<&'static str> {
     match tone {
-        Tone::Good => Some("✅ "),
-        Tone::Warning => Some("⚠️ "),
-        Tone::Bad => Some("❌ "),
-        Tone::Plain | Tone::Strong | Tone::Faint | Tone::Code => None,
+        Style::Good => Some("✅ "),
+        Style::Warning => Some("⚠️ "),
+        Style::Bad => Some("❌ "),
+        Style::Plain | Style::Strong | Style::Faint | Style::Code => None,
     }
 }
 
@@ -77,17 +77,17 @@ const fn symbol(tone: Tone) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn line(spans: &[(Tone, &str)]) -> Line {
+    fn line(spans: &[(Style, &str)]) -> TextLine {
         spans.iter().map(|(tone, text)| Span::new(*tone, text)).collect()
     }
 
     #[test]
     fn a_drawing_keeps_its_text_and_shows_its_tones() {
-        let drawing = Drawing::default()
-            .with(Block::Heading(line(&[(Tone::Plain, "A <b>&_*")])))
-            .with(Block::Line(line(&[(Tone::Good, "healthy"), (Tone::Plain, ", "), (Tone::Bad, "down")])))
-            .with(Block::Line(line(&[(Tone::Good, "●●"), (Tone::Bad, "full")])))
-            .with(Block::Fields(vec![("id".to_owned(), line(&[(Tone::Code, "x<y")]))]));
+        let drawing = Document::default()
+            .with(Block::Heading(line(&[(Style::Plain, "A <b>&_*")])))
+            .with(Block::Line(line(&[(Style::Good, "healthy"), (Style::Plain, ", "), (Style::Bad, "down")])))
+            .with(Block::Line(line(&[(Style::Good, "●●"), (Style::Bad, "full")])))
+            .with(Block::Fields(vec![("id".to_owned(), line(&[(Style::Code, "x<y")]))]));
         let wanted =
             "<b>A &lt;b&gt;&amp;_*</b>\n✅ healthy, ❌ <b>down</b>\n●●<b>full</b>\n<b>id</b>: <code>x&lt;y</code>";
         assert_eq!(markup(&drawing), [wanted]);
@@ -98,10 +98,10 @@ mod tests {
         let head = vec!["name".to_owned(), "limit".to_owned()];
         let row = |name: &str, limit: &str| vec![vec![Span::plain(name)], vec![Span::plain(limit)]];
         let table = Block::Table { head: head.clone(), rows: vec![row("one", "5"), row("two", "")] };
-        let drawing = Drawing::default().with(table);
+        let drawing = Document::default().with(table);
         assert_eq!(markup(&drawing), ["<b>name</b>: one\n<b>limit</b>: 5\n\n<b>name</b>: two"]);
-        let none = Drawing::default().with(Block::Table { head, rows: Vec::new() });
+        let none = Document::default().with(Block::Table { head, rows: Vec::new() });
         assert_eq!(markup(&none), ["<i>(none)</i>"]);
-        assert_eq!(markup(&Drawing::default()), ["<i>(nothing)</i>"]);
+        assert_eq!(markup(&Document::default()), ["<i>(nothing)</i>"]);
     }
 }

@@ -1,7 +1,7 @@
 //! The menu: the commands of the registry, for guests and for each administrator.
 
-use super::{bot::Bot, fault::Fault};
-use dalston_command::{Registry, Row};
+use super::{bot::Bot, bot_api_error::BotApiError};
+use dalston_command::{Registry, CommandSpec};
 use dalston_model::ScopeSet;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ const COMMANDS: usize = 100;
 
 impl Bot {
     /// Sets the menus: what guests may use for everybody, what administrators may use for each of them.
-    pub(crate) async fn set_menus(&self) -> Result<(), Fault> {
+    pub(crate) async fn set_menus(&self) -> Result<(), BotApiError> {
         // A guest whom nothing names: what any guest may use.
         let guests = menu(self.dialogue.registry(), ScopeSet::NONE);
         self.telegram.set_commands(&guests, &json!({"type": "default"})).await?;
@@ -21,7 +21,7 @@ impl Bot {
             let scope = json!({"type": "chat", "chat_id": user});
             match self.telegram.set_commands(&commands, &scope).await {
                 // Whoever never spoke to the bot has no chat with it yet, and sees what guests see.
-                Err(Fault::Refused { code, .. }) => tracing::info!(user, code, "an administrator has no menu"),
+                Err(BotApiError::Refused { code, .. }) => tracing::info!(user, code, "an administrator has no menu"),
                 other => other?,
             }
         }
@@ -34,7 +34,7 @@ fn menu(registry: &Registry, scopes: ScopeSet) -> Value {
     registry.of(scopes).filter(|row| row.slash().len() <= NAME).take(COMMANDS).map(item).collect()
 }
 
-fn item(row: &Row) -> Value {
+fn item(row: &CommandSpec) -> Value {
     let arguments = if row.example.is_empty() { String::new() } else { format!(" For example: {}", row.example) };
     let description: String = row.summary.chars().chain(arguments.chars()).take(DESCRIPTION).collect();
     json!({"command": row.slash().trim_start_matches('/'), "description": description})

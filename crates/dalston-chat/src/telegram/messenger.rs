@@ -5,14 +5,14 @@ use super::{
     parts::plain,
 };
 use async_trait::async_trait;
-use dalston_service::{ChatState, Messenger, Undelivered};
+use dalston_service::{ChatState, Notifier, NotDelivered};
 use serde_json::Value;
 
 #[async_trait]
-impl Messenger for Telegram {
+impl Notifier for Telegram {
     /// A text that is too long for one message comes as several; the first gives the id. What may have arrived is not
     /// sent again.
-    async fn send(&self, user: i64, text: &str) -> Result<i64, Undelivered> {
+    async fn send(&self, user: i64, text: &str) -> Result<i64, NotDelivered> {
         let mut first = None;
         for text in plain(text) {
             let message = Outgoing { chat: user, text: &text, is_html: false, buttons: &Value::Null };
@@ -20,7 +20,7 @@ impl Messenger for Telegram {
                 self.send_message(message).await.inspect_err(|fault| tracing::warn!(%fault, "a nudge failed"))?;
             first.get_or_insert(sent);
         }
-        first.ok_or(Undelivered::Refused)
+        first.ok_or(NotDelivered::Refused)
     }
 
     fn state(&self) -> ChatState {

@@ -6,7 +6,7 @@
 mod bot;
 mod client;
 mod erasures;
-mod fault;
+mod bot_api_error;
 mod markup;
 mod menu;
 mod messenger;
@@ -23,4 +23,4 @@ pub use bot::{Bot, BotParts};
 pub use client::{Telegram, TelegramParts};
 pub use markup::markup;
 pub use timing::Timing;
-pub use webhook::{Taken, webhook_secret};
+pub use webhook::{UpdateOutcome, webhook_secret};

@@ -7,14 +7,14 @@ pub(crate) const LONGEST: usize = 4_096;
 
 /// How a piece of text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub(crate) enum TextMark {
     None,
     Bold,
     Italic,
     Code,
 }
 
-impl Mark {
+impl TextMark {
     const fn tags(self) -> (&'static str, &'static str) {
         match self {
             Self::None => ("", ""),
@@ -26,20 +26,20 @@ impl Mark {
 }
 
 /// A line, piece by piece.
-pub(crate) type Pieces<'a> = Vec<(Mark, Cow<'a, str>)>;
+pub(crate) type LinePieces<'a> = Vec<(TextMark, Cow<'a, str>)>;
 
 /// A plain text as messages.
 pub(crate) fn plain(text: &str) -> Vec<String> {
-    let mut parts = Parts::new(|c| c.to_string().into());
+    let mut parts = MessageParts::new(|c| c.to_string().into());
     for line in text.split('\n') {
-        parts.line(&vec![(Mark::None, line.into())]);
+        parts.line(&vec![(TextMark::None, line.into())]);
     }
     parts.finish()
 }
 
 /// Lines as messages of HTML.
-pub(crate) fn html<'a>(lines: impl IntoIterator<Item = Pieces<'a>>) -> Vec<String> {
-    let mut parts = Parts::new(escaped);
+pub(crate) fn html<'a>(lines: impl IntoIterator<Item = LinePieces<'a>>) -> Vec<String> {
+    let mut parts = MessageParts::new(escaped);
     for line in lines {
         parts.line(&line);
     }
@@ -57,7 +57,7 @@ fn escaped(c: char) -> Cow<'static, str> {
 }
 
 /// Messages that are being written.
-struct Parts {
+struct MessageParts {
     done: Vec<String>,
     current: String,
     /// The length of the current one.
@@ -67,15 +67,15 @@ struct Parts {
     escape: fn(char) -> Cow<'static, str>,
 }
 
-impl Parts {
+impl MessageParts {
     const fn new(escape: fn(char) -> Cow<'static, str>) -> Self {
         Self { done: Vec::new(), current: String::new(), units: 0, is_seen: false, escape }
     }
 
     /// Writes a line: whole where it fits into a message, else cut where it must be.
-    fn line(&mut self, pieces: &Pieces<'_>) {
+    fn line(&mut self, pieces: &LinePieces<'_>) {
         let shown = |c: char| units(&(self.escape)(c));
-        let length = |(mark, text): &(Mark, Cow<'_, str>)| {
+        let length = |(mark, text): &(TextMark, Cow<'_, str>)| {
             let (open, close) = mark.tags();
             open.len() + text.chars().map(shown).sum::<usize>() + close.len()
         };
@@ -91,7 +91,7 @@ impl Parts {
         }
     }
 
-    fn piece(&mut self, mark: Mark, text: &str) {
+    fn piece(&mut self, mark: TextMark, text: &str) {
         let (open, close) = mark.tags();
         let mut is_open = false;
         for c in text.chars() {
@@ -167,8 +167,8 @@ mod tests {
         text.chars().filter(|c| !c.is_whitespace()).collect()
     }
 
-    fn mark() -> impl Strategy<Value = Mark> {
-        prop_oneof![Just(Mark::None), Just(Mark::Bold), Just(Mark::Italic), Just(Mark::Code)]
+    fn mark() -> impl Strategy<Value = TextMark> {
+        prop_oneof![Just(TextMark::None), Just(TextMark::Bold), Just(TextMark::Italic), Just(TextMark::Code)]
     }
 
     fn text() -> impl Strategy<Value = String> {
@@ -183,8 +183,8 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_lost_and_every_part_is_whole_and_fits(lines in vec(vec((mark(), text()), 0..5), 0..8)) {
-            let pieces = |line: &Vec<(Mark, String)>| line.iter().map(|(mark, text)| (*mark, text.clone().into())).collect();
-            let parts = html(lines.iter().map(pieces).collect::<Vec<Pieces<'_>>>());
+            let pieces = |line: &Vec<(TextMark, String)>| line.iter().map(|(mark, text)| (*mark, text.clone().into())).collect();
+            let parts = html(lines.iter().map(pieces).collect::<Vec<LinePieces<'_>>>());
             let mut told = String::new();
             for part in &parts {
                 prop_assert!(units(part) <= LONGEST);

@@ -4,7 +4,7 @@
 //! there in one step from what this node saw last, so that a node that was away for a while and comes back finds out
 //! before it answers what another did answer.
 
-use super::{bot::Bot, fault::Fault, update::Update};
+use super::{bot::Bot, bot_api_error::BotApiError, update::TelegramUpdate};
 use dalston_store::StoreError;
 use std::{pin::pin, time::Duration};
 use tokio::{sync::watch, time::sleep};
@@ -20,7 +20,7 @@ enum Trouble {
     /// The store failed.
     Store(StoreError),
     /// The chat failed.
-    Chat(Fault),
+    Chat(BotApiError),
 }
 
 impl From<StoreError> for Trouble {
@@ -29,8 +29,8 @@ impl From<StoreError> for Trouble {
     }
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
+impl From<BotApiError> for Trouble {
+    fn from(fault: BotApiError) -> Self {
         Self::Chat(fault)
     }
 }
@@ -85,7 +85,7 @@ struct Poller<'a> {
 
 impl Poller<'_> {
     /// The next updates; `None` where none are to be polled.
-    async fn next(&mut self) -> Result<Option<Vec<Update>>, Trouble> {
+    async fn next(&mut self) -> Result<Option<Vec<TelegramUpdate>>, Trouble> {
         let bot = self.bot;
         if let Some(url) = &bot.webhook {
             bot.hook(url).await?;
@@ -104,13 +104,13 @@ impl Poller<'_> {
             bot.set_menus().await?;
             self.is_greeted = true;
         }
-        self.mark = bot.store.note(&self.name("done")).await?;
+        self.mark = bot.store.get_entry(&self.name("done")).await?;
         let updates = bot.telegram.get_updates(self.done().map(|done| done.saturating_add(1))).await?;
-        Ok(Some(updates.into_iter().filter_map(Update::read).collect()))
+        Ok(Some(updates.into_iter().filter_map(TelegramUpdate::read).collect()))
     }
 
     /// Answers updates, until the node stops: the one under way has a while to finish.
-    async fn answer(&mut self, updates: Vec<Update>, ending: &mut watch::Receiver<()>) -> Result<(), Trouble> {
+    async fn answer(&mut self, updates: Vec<TelegramUpdate>, ending: &mut watch::Receiver<()>) -> Result<(), Trouble> {
         let finish = self.bot.timing.finish;
         for update in updates {
             if ending.has_changed().is_err() {
@@ -125,7 +125,7 @@ impl Poller<'_> {
     }
 
     /// Answers an update that was not answered before.
-    async fn settle(&mut self, update: &Update) -> Result<(), Trouble> {
+    async fn settle(&mut self, update: &TelegramUpdate) -> Result<(), Trouble> {
         if self.done().is_some_and(|done| update.id <= done) {
             return Ok(());
         }
@@ -146,7 +146,7 @@ impl Poller<'_> {
     }
 
     /// An answer may take longer than the right to poll lasts.
-    async fn answer_while_held(&self, update: &Update) -> Result<(), Trouble> {
+    async fn answer_while_held(&self, update: &TelegramUpdate) -> Result<(), Trouble> {
         let mut answering = pin!(self.bot.answer(update));
         loop {
             tokio::select! {
@@ -161,9 +161,9 @@ impl Poller<'_> {
     /// Writes how far the updates are answered, unless another node went on.
     async fn move_on(&mut self, mark: String) -> Result<(), Trouble> {
         let name = self.name("done");
-        if !self.bot.store.put_note(&name, self.mark.as_deref(), &mark, KNOWN).await? {
+        if !self.bot.store.put_entry(&name, self.mark.as_deref(), &mark, KNOWN).await? {
             // It is this node's own when its first writing was done, and only the word of it got lost.
-            if self.bot.store.note(&name).await?.as_ref() != Some(&mark) {
+            if self.bot.store.get_entry(&name).await?.as_ref() != Some(&mark) {
                 return Err(Trouble::Standby);
             }
         }
@@ -181,7 +181,7 @@ impl Poller<'_> {
         let (store, name, ttl) = (&self.bot.store, self.name("poller"), self.bot.timing.lease);
         // Its own, nobody's, or given back.
         for held in [Some(self.holder.as_str()), None, Some("")] {
-            if store.put_note(&name, held, &self.holder, ttl).await? {
+            if store.put_entry(&name, held, &self.holder, ttl).await? {
                 return Ok(true);
             }
         }
@@ -194,7 +194,7 @@ impl Poller<'_> {
             return;
         }
         self.bot.telegram.polls(false);
-        let given = self.bot.store.put_note(&self.name("poller"), Some(&self.holder), "", self.bot.timing.lease).await;
+        let given = self.bot.store.put_entry(&self.name("poller"), Some(&self.holder), "", self.bot.timing.lease).await;
         if let Err(error) = given {
             tracing::warn!(%error, "the right to poll lapses by itself");
         }
@@ -215,14 +215,14 @@ impl Poller<'_> {
         self.failures = self.failures.saturating_add(1);
         let is_first = self.failures == 1;
         match trouble {
-            Trouble::Chat(Fault::Token) => {
+            Trouble::Chat(BotApiError::Token) => {
                 if is_first {
                     tracing::error!("the chat does not know TELEGRAM_BOT_TOKEN");
                 }
                 return timing.hopeless;
             }
-            Trouble::Chat(Fault::Busy(time)) => return (*time).max(timing.retry),
-            Trouble::Chat(Fault::Refused { code, said }) => {
+            Trouble::Chat(BotApiError::Busy(time)) => return (*time).max(timing.retry),
+            Trouble::Chat(BotApiError::Refused { code, said }) => {
                 // Another poller, or a webhook that somebody set: the chat is told anew.
                 self.is_greeted = false;
                 tracing::warn!(code, said, "the chat refuses to give updates");

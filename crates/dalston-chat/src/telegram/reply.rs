@@ -1,9 +1,9 @@
 //! What a user is told, as messages.
 
-use super::{bot::Bot, client::Outgoing, fault::Fault, markup::markup, warning::warning};
-use crate::Reply;
-use dalston_command::{Block, Drawing, Span, Tone};
-use dalston_service::{Proposal, Secret, ServiceError};
+use super::{bot::Bot, client::Outgoing, bot_api_error::BotApiError, markup::markup, warning::warning};
+use crate::DialogueReply;
+use dalston_command::{Block, Document, Span, Style};
+use dalston_service::{Proposal, NewSecret, ServiceError};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -12,14 +12,14 @@ const TRIES: u32 = 3;
 
 impl Bot {
     /// Tells a user what came of what they said, as the slash text `line` if it was one.
-    pub(crate) async fn reply(&self, user: i64, line: Option<&str>, reply: Reply) {
+    pub(crate) async fn reply(&self, user: i64, line: Option<&str>, reply: DialogueReply) {
         let mut drawing = reply.drawing;
         if reply.partial {
-            drawing = drawing.with(Block::Line(vec![Span::new(Tone::Warning, "Only a part of it was done.")]));
+            drawing = drawing.with(Block::Line(vec![Span::new(Style::Warning, "Only a part of it was done.")]));
         }
         if let Some(cursor) = &reply.next {
             let line = line.map_or_else(|| slash(reply.command.as_deref()), continued);
-            let more = Span::new(Tone::Code, &format!("{line} cursor={cursor}"));
+            let more = Span::new(Style::Code, &format!("{line} cursor={cursor}"));
             drawing = drawing.with(Block::Line(vec![Span::plain("More: "), more]));
         }
         if !drawing.blocks.is_empty() || reply.questions.is_empty() {
@@ -39,7 +39,7 @@ impl Bot {
     }
 
     /// Sends a drawing without its secrets, with buttons below the last of its messages.
-    pub(crate) async fn tell(&self, user: i64, drawing: &Drawing, buttons: &Value) {
+    pub(crate) async fn tell(&self, user: i64, drawing: &Document, buttons: &Value) {
         let parts = markup(drawing);
         let last = parts.len().saturating_sub(1);
         for (at, text) in parts.iter().enumerate() {
@@ -52,11 +52,11 @@ impl Bot {
         }
     }
 
-    async fn send(&self, message: Outgoing<'_>) -> Result<i64, Fault> {
+    async fn send(&self, message: Outgoing<'_>) -> Result<i64, BotApiError> {
         let mut tries = 1;
         loop {
             match self.telegram.send_message(message).await {
-                Err(Fault::Unreachable(_)) if tries < TRIES => {
+                Err(BotApiError::Unreachable(_)) if tries < TRIES => {
                     sleep(self.timing.after(tries, self.chance())).await;
                     tries += 1;
                 }
@@ -67,7 +67,7 @@ impl Bot {
 
     /// Sends a secret in a message of its own, which goes after a while. Once: of a message that may have arrived
     /// nobody knows the id, so nobody could delete it.
-    async fn hand_over(&self, user: i64, secret: &Secret) {
+    async fn hand_over(&self, user: i64, secret: &NewSecret) {
         // Of letters, digits and signs of base64: nothing to escape.
         let text = format!("🔑 <code>{}</code>\n\nSave it now: this message is deleted in a minute.", secret.expose());
         let message = Outgoing { chat: user, text: &text, is_html: true, buttons: &Value::Null };
@@ -89,14 +89,14 @@ fn buttons(proposal: &Proposal) -> Value {
 }
 
 /// A refusal: its text, its code, the fields that it names.
-fn refusal(error: &ServiceError) -> Drawing {
+fn refusal(error: &ServiceError) -> Document {
     let code = error.code();
     let line = vec![
-        Span::new(Tone::Bad, &error.to_string()),
+        Span::new(Style::Bad, &error.to_string()),
         Span::plain(" "),
-        Span::new(Tone::Faint, &format!("({})", code.as_str())),
+        Span::new(Style::Faint, &format!("({})", code.as_str())),
     ];
-    let drawing = Drawing::default().with(Block::Line(line));
+    let drawing = Document::default().with(Block::Line(line));
     match error {
         ServiceError::Invalid(errors) => {
             let field = |error: &dalston_auth::FieldError| (error.field.clone(), vec![Span::plain(&error.detail)]);

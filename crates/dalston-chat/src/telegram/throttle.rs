@@ -14,10 +14,10 @@ const MINUTE: Duration = Duration::from_mins(1);
 const GUESTS: usize = 10_000;
 
 /// Counts what each guest says, in bounded memory.
-pub(crate) struct GuestThrottle(Cache<i64, Arc<Mutex<Minute>>>);
+pub(crate) struct GuestThrottle(Cache<i64, Arc<Mutex<GuestMinute>>>);
 
 /// A minute, and how much was heard in it.
-struct Minute {
+struct GuestMinute {
     began: Timestamp,
     heard: u32,
 }
@@ -31,7 +31,7 @@ impl Default for GuestThrottle {
 impl GuestThrottle {
     /// Whether a guest is still heard.
     pub(crate) fn hears(&self, guest: i64, now: Timestamp) -> bool {
-        let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(Minute { began: now, heard: 0 })));
+        let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(GuestMinute { began: now, heard: 0 })));
         let minute = match self.0.get_or_insert_with(&guest, fresh) {
             Ok(minute) => minute,
             Err(never) => match never {},
@@ -39,7 +39,7 @@ impl GuestThrottle {
         let mut minute = minute.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back begins a new one.
         if now < minute.began || now.since(minute.began) >= MINUTE {
-            *minute = Minute { began: now, heard: 0 };
+            *minute = GuestMinute { began: now, heard: 0 };
         }
         minute.heard = minute.heard.saturating_add(1);
         minute.heard <= PER_MINUTE

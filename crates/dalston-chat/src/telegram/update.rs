@@ -8,16 +8,16 @@ use serde_json::Value;
 
 /// An update.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Update {
+pub(crate) struct TelegramUpdate {
     /// Its number: each is greater than those before.
     pub(crate) id: i64,
     /// What was done.
-    pub(crate) heard: Heard,
+    pub(crate) heard: PersonAction,
 }
 
 /// What a person did in their chat with the bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum PersonAction {
     /// Wrote this.
     Words { user: i64, text: String },
     /// Pressed a button.
@@ -40,7 +40,7 @@ pub(crate) struct Press {
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct TelegramMessage {
     #[serde(rename = "message_id")]
     id: i64,
     from: Option<User>,
@@ -57,7 +57,7 @@ struct Callback {
     id: String,
     from: User,
     data: Option<String>,
-    message: Option<Message>,
+    message: Option<TelegramMessage>,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +72,7 @@ struct Chat {
     r#type: String,
 }
 
-impl Message {
+impl TelegramMessage {
     /// Whether it stands in the private chat of this user.
     ///
     /// Groups and channels are not heard at all: whatever is answered there is read by others, and a secret must never
@@ -82,7 +82,7 @@ impl Message {
     }
 }
 
-impl Update {
+impl TelegramUpdate {
     /// Reads an update; `None` if it has no number. What is not understood is nothing that concerns the bot.
     pub(crate) fn read(mut value: Value) -> Option<Self> {
         let id = value["update_id"].as_i64()?;
@@ -91,7 +91,7 @@ impl Update {
             (None, Some(callback)) => press(callback),
             (None, None) => None,
         };
-        Some(Self { id, heard: heard.unwrap_or(Heard::Nothing) })
+        Some(Self { id, heard: heard.unwrap_or(PersonAction::Nothing) })
     }
 }
 
@@ -99,17 +99,17 @@ fn take<T: DeserializeOwned>(value: &mut Value, name: &str) -> Option<T> {
     serde_json::from_value(value.get_mut(name)?.take()).ok()
 }
 
-fn words(message: Message) -> Option<Heard> {
+fn words(message: TelegramMessage) -> Option<PersonAction> {
     let user = message.from.as_ref().filter(|user| !user.is_bot)?.id;
     let is_own = message.forward_origin.is_none() && message.forward_date.is_none() && message.via_bot.is_none();
     let is_heard = is_own && message.is_in_chat_of(user);
-    message.text.filter(|_| is_heard).map(|text| Heard::Words { user, text })
+    message.text.filter(|_| is_heard).map(|text| PersonAction::Words { user, text })
 }
 
-fn press(callback: Callback) -> Option<Heard> {
+fn press(callback: Callback) -> Option<PersonAction> {
     let user = Some(callback.from).filter(|user| !user.is_bot)?.id;
     let message = callback.message.filter(|message| message.is_in_chat_of(user)).map(|message| message.id);
-    Some(Heard::Press(Press { user, query: callback.id, data: callback.data?, message }))
+    Some(PersonAction::Press(Press { user, query: callback.id, data: callback.data?, message }))
 }
 
 #[cfg(test)]
@@ -117,30 +117,30 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn message(change: impl FnOnce(&mut Value)) -> Heard {
+    fn message(change: impl FnOnce(&mut Value)) -> PersonAction {
         let mut message = json!({
             "message_id": 5, "date": 0, "text": "/help",
             "from": {"id": 7, "is_bot": false, "first_name": "A"}, "chat": {"id": 7, "type": "private"},
         });
         change(&mut message);
-        Update::read(json!({"update_id": 1, "message": message})).unwrap().heard
+        TelegramUpdate::read(json!({"update_id": 1, "message": message})).unwrap().heard
     }
 
     #[test]
     fn only_a_person_in_their_own_chat_is_heard() {
-        assert_eq!(message(|_| ()), Heard::Words { user: 7, text: "/help".to_owned() });
-        assert_eq!(message(|it| it["chat"] = json!({"id": -7, "type": "group"})), Heard::Nothing);
-        assert_eq!(message(|it| it["chat"] = json!({"id": -7, "type": "supergroup"})), Heard::Nothing);
-        assert_eq!(message(|it| it["chat"] = json!({"id": 8, "type": "private"})), Heard::Nothing);
-        assert_eq!(message(|it| it["from"]["is_bot"] = json!(true)), Heard::Nothing);
-        assert_eq!(message(|it| it["from"] = json!(null)), Heard::Nothing);
-        assert_eq!(message(|it| it["forward_origin"] = json!({"type": "user"})), Heard::Nothing);
-        assert_eq!(message(|it| it["via_bot"] = json!({"id": 1, "is_bot": true})), Heard::Nothing);
-        assert_eq!(message(|it| it["text"] = json!(null)), Heard::Nothing);
+        assert_eq!(message(|_| ()), PersonAction::Words { user: 7, text: "/help".to_owned() });
+        assert_eq!(message(|it| it["chat"] = json!({"id": -7, "type": "group"})), PersonAction::Nothing);
+        assert_eq!(message(|it| it["chat"] = json!({"id": -7, "type": "supergroup"})), PersonAction::Nothing);
+        assert_eq!(message(|it| it["chat"] = json!({"id": 8, "type": "private"})), PersonAction::Nothing);
+        assert_eq!(message(|it| it["from"]["is_bot"] = json!(true)), PersonAction::Nothing);
+        assert_eq!(message(|it| it["from"] = json!(null)), PersonAction::Nothing);
+        assert_eq!(message(|it| it["forward_origin"] = json!({"type": "user"})), PersonAction::Nothing);
+        assert_eq!(message(|it| it["via_bot"] = json!({"id": 1, "is_bot": true})), PersonAction::Nothing);
+        assert_eq!(message(|it| it["text"] = json!(null)), PersonAction::Nothing);
         let edited = json!({"update_id": 1, "edited_message": {"text": "/help"}});
-        assert_eq!(Update::read(edited).unwrap().heard, Heard::Nothing);
-        assert_eq!(Update::read(json!({"update_id": 2, "message": []})).unwrap().heard, Heard::Nothing);
-        assert_eq!(Update::read(json!({})), None);
-        assert_eq!(Update::read(json!([])), None);
+        assert_eq!(TelegramUpdate::read(edited).unwrap().heard, PersonAction::Nothing);
+        assert_eq!(TelegramUpdate::read(json!({"update_id": 2, "message": []})).unwrap().heard, PersonAction::Nothing);
+        assert_eq!(TelegramUpdate::read(json!({})), None);
+        assert_eq!(TelegramUpdate::read(json!([])), None);
     }
 }

@@ -1,8 +1,8 @@
 //! A line that is worth a look.
 
-use dalston_command::{Block, Drawing, Span, Tone};
+use dalston_command::{Block, Document, Span, Style};
 
 /// A line that is worth a look.
-pub(crate) fn warning(text: &str) -> Drawing {
-    Drawing { blocks: vec![Block::Line(vec![Span::new(Tone::Warning, text)])] }
+pub(crate) fn warning(text: &str) -> Document {
+    Document { blocks: vec![Block::Line(vec![Span::new(Style::Warning, text)])] }
 }

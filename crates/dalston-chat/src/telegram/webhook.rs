@@ -1,6 +1,6 @@
 //! Updates by webhook: the chat brings each to whichever node it reaches, and again until it is told 200.
 
-use super::{bot::Bot, fault::Fault, update::Update};
+use super::{bot::Bot, bot_api_error::BotApiError, update::TelegramUpdate};
 use dalston_auth::SecretText;
 use dalston_model::KeyDigest;
 use dalston_store::StoreResult;
@@ -20,7 +20,7 @@ const DONE: Duration = Duration::from_hours(48);
 
 /// What came of an update that was brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum UpdateOutcome {
     /// It is answered, now or before.
     Done,
     /// It is being answered elsewhere: bring it again.
@@ -50,28 +50,28 @@ impl Bot {
     }
 
     /// Answers an update that was brought, once over all nodes.
-    pub async fn take(&self, update: Value) -> StoreResult<Taken> {
-        let Some(update) = Update::read(update) else { return Ok(Taken::Unread) };
+    pub async fn take(&self, update: Value) -> StoreResult<UpdateOutcome> {
+        let Some(update) = TelegramUpdate::read(update) else { return Ok(UpdateOutcome::Unread) };
         if !self.concerns(&update) {
-            return Ok(Taken::Done);
+            return Ok(UpdateOutcome::Done);
         }
         let name = format!("telegram:{}:update:{}", self.telegram.bot(), update.id);
-        if !self.store.put_note(&name, None, "begun", BEGUN).await? {
-            let is_done = self.store.note(&name).await?.is_some_and(|text| text == "done");
-            return Ok(if is_done { Taken::Done } else { Taken::UnderWay });
+        if !self.store.put_entry(&name, None, "begun", BEGUN).await? {
+            let is_done = self.store.get_entry(&name).await?.is_some_and(|text| text == "done");
+            return Ok(if is_done { UpdateOutcome::Done } else { UpdateOutcome::UnderWay });
         }
         if timeout(LONGEST, self.answer(&update)).await.is_err() {
             tracing::error!(update = update.id, "an update took too long");
         }
         // It is answered, whatever the store says now.
-        if let Err(error) = self.store.put_note(&name, Some("begun"), "done", DONE).await {
+        if let Err(error) = self.store.put_entry(&name, Some("begun"), "done", DONE).await {
             tracing::warn!(%error, update = update.id, "an update may be answered once more");
         }
-        Ok(Taken::Done)
+        Ok(UpdateOutcome::Done)
     }
 
     /// Tells the chat where to bring updates.
-    pub(crate) async fn hook(&self, url: &str) -> Result<(), Fault> {
+    pub(crate) async fn hook(&self, url: &str) -> Result<(), BotApiError> {
         self.telegram.get_me().await?;
         self.telegram.set_webhook(url, &webhook_secret(self.telegram.token())).await?;
         self.set_menus().await

@@ -1,6 +1,6 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
-use dalston_service::{NudgeView, ServiceError, ServiceResult, Wording};
+use dalston_service::{NudgeView, ServiceError, ServiceResult, NudgeAuthor};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ pub(crate) struct Nudge {
     message: String,
     /// Who words it: direct sends it as it is, llm has a language model write it.
     #[serde(default, rename = "type")]
-    kind: Kind,
+    kind: NudgeKind,
     /// The chat id of one administrator; unless told, all.
     user_id: Option<i64>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Nudge {
 /// Who words a nudge.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum NudgeKind {
     #[default]
     Direct,
     Llm,
@@ -43,17 +43,17 @@ impl Command for Nudge {
         output.is_success()
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let length = self.message.chars().count();
         if length == 0 || length > LONGEST || self.message.trim().is_empty() {
             return Err(ServiceError::invalid("message", "must be a text of 1 to 4096 characters"));
         }
         let wording = match self.kind {
-            Kind::Direct => Wording::Direct,
-            Kind::Llm => Wording::Llm,
+            NudgeKind::Direct => NudgeAuthor::Direct,
+            NudgeKind::Llm => NudgeAuthor::Llm,
         };
-        let nudge = dalston_service::Nudge { message: self.message, wording, user: self.user_id };
+        let nudge = dalston_service::NudgeRequest { message: self.message, wording, user: self.user_id };
         let nudged = context.services.nudges.send(&context.permit, &nudge, context.repeat.as_ref()).await?;
-        Ok(Answer { partial: nudged.partial, ..Answer::new(nudged.into()) })
+        Ok(CommandAnswer { partial: nudged.partial, ..CommandAnswer::new(nudged.into()) })
     }
 }

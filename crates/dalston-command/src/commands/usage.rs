@@ -1,8 +1,8 @@
 //! `usage`, and what `keys.usage`, `keys.quota` and `tenants.quota` have in common with it.
 
 use crate::{
-    Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Line, Method, Span, Tone,
-    measure::{bar, grouped},
+    CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, TextLine, Method, Span, Style,
+    humanize::{bar, grouped},
 };
 use dalston_auth::rights;
 use dalston_model::Timestamp;
@@ -13,9 +13,9 @@ use serde::{Deserialize, Deserializer};
 
 /// Show the tenant's audio: seconds of jobs and of streams on each of the last thirty days, and how much it may.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct Usage {}
+pub(crate) struct ShowTenantUsage {}
 
-impl Command for Usage {
+impl Command for ShowTenantUsage {
     type Right = rights::Admin;
     type Output = TenantUsageView;
 
@@ -24,27 +24,27 @@ impl Command for Usage {
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/usage");
 
-    fn render(TenantUsageView { quota, days }: &TenantUsageView, _: Timestamp) -> Drawing {
+    fn render(TenantUsageView { quota, days }: &TenantUsageView, _: Timestamp) -> Document {
         let most = days.iter().map(|day| seconds(day.audio_seconds).iter().sum::<u64>()).max().unwrap_or_default();
         let row = |AudioDay { date, audio_seconds }: &AudioDay| {
             let [jobs, streams] = seconds(*audio_seconds);
             let cells = [date.clone(), grouped(jobs), grouped(streams), bar(jobs + streams, most)];
             cells.map(|cell| vec![Span::plain(&cell)]).into()
         };
-        let table = Drawing::table(&["day", "seconds of jobs", "of streams", ""], days.iter().map(row).collect());
-        Drawing { blocks: [Block::Fields(quota_fields(quota))].into_iter().chain(table.blocks).collect() }
+        let table = Document::table(&["day", "seconds of jobs", "of streams", ""], days.iter().map(row).collect());
+        Document { blocks: [Block::Fields(quota_fields(quota))].into_iter().chain(table.blocks).collect() }
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
-        Ok(Answer::new((&context.services.meters.of_tenant(&context.permit).await?).into()))
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
+        Ok(CommandAnswer::new((&context.services.meters.of_tenant(&context.permit).await?).into()))
     }
 }
 
 /// The fields of a quota, for people.
-pub(crate) fn quota_fields(quota: &QuotaView) -> Vec<(String, Line)> {
+pub(crate) fn quota_fields(quota: &QuotaView) -> Vec<(String, TextLine)> {
     let shown = |limit: Option<u64>| match limit {
         Some(number) => Span::plain(&grouped(number)),
-        None => Span::new(Tone::Faint, "no limit"),
+        None => Span::new(Style::Faint, "no limit"),
     };
     let fields = [
         ("seconds of audio a day", quota.seconds_per_day.map(u64::from)),

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use bytes::Bytes;
 use dalston_auth::{Caller, rights};
 use dalston_service::{CallerView, KeyView, ServiceResult, Services};
@@ -19,15 +19,15 @@ impl Command for Whoami {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/me");
 
     fn ready(services: &Services, caller: &Caller) -> Option<Bytes> {
-        services.own_keys.card(caller.holder()?)
+        services.own_keys.card(caller.cached_key()?)
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let caller = context.permit.caller();
-        if let Some(holder) = caller.holder() {
+        if let Some(holder) = caller.cached_key() {
             let used = context.services.own_keys.read(holder).await?;
-            return Ok(Answer::new(KeyView::new(&used, context.services.keys.scopes()).into()));
+            return Ok(CommandAnswer::new(KeyView::new(&used, context.services.keys.scopes()).into()));
         }
-        Ok(Answer::new(CallerView::keyless(caller)))
+        Ok(CommandAnswer::new(CallerView::keyless(caller)))
     }
 }

@@ -15,7 +15,7 @@ use std::io;
 
 /// What a document is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DocumentKind {
     /// A transcript with a list of segments.
     List,
     /// One segment, or a text.
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 
 /// What a document says beside the elements of its lists.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct DocumentHead {
     pub(super) language: Option<String>,
     pub(super) duration: Option<f64>,
     pub(super) model: Option<String>,
@@ -47,25 +47,25 @@ pub(super) struct Said {
     ends: bool,
 }
 
-impl Said {
+impl DocumentHead {
     /// What the document is.
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> DocumentKind {
         let has_text = self.text == Some(false);
-        let complaint = |complaint: &Option<String>| complaint.clone().map_or(Kind::Other, Kind::Error);
+        let complaint = |complaint: &Option<String>| complaint.clone().map_or(DocumentKind::Other, DocumentKind::Error);
         if self.with_text > 0 {
-            Kind::List
+            DocumentKind::List
         } else if has_text {
-            Kind::Line
+            DocumentKind::Line
         } else if self.error.is_some() {
             complaint(&self.error)
         } else if self.of_segments > 0 {
-            Kind::List
+            DocumentKind::List
         } else if self.starts && self.ends {
-            Kind::Line
+            DocumentKind::Line
         } else if self.segments == Some(0) || self.text.is_some() {
-            if self.detail.is_some() { complaint(&self.detail) } else { Kind::Empty }
+            if self.detail.is_some() { complaint(&self.detail) } else { DocumentKind::Empty }
         } else {
-            Kind::Other
+            DocumentKind::Other
         }
     }
 
@@ -89,14 +89,14 @@ impl Overview<'_> {
 }
 
 impl<'de> Expects<'de> for Overview<'_> {
-    type Read = Said;
+    type Read = DocumentHead;
 
-    fn other(self) -> Said {
-        Said::default()
+    fn other(self) -> DocumentHead {
+        DocumentHead::default()
     }
 
-    fn list<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Said, A::Error> {
-        let mut said = Said { segments: Some(0), ..Said::default() };
+    fn list<A: SeqAccess<'de>>(self, mut elements: A) -> Result<DocumentHead, A::Error> {
+        let mut said = DocumentHead { segments: Some(0), ..DocumentHead::default() };
         while let Some(Object(segment)) = elements.next_element()? {
             said.segments = said.segments.map(|count| count + 1);
             said.count(segment);
@@ -104,8 +104,8 @@ impl<'de> Expects<'de> for Overview<'_> {
         Ok(said)
     }
 
-    fn object<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Said, A::Error> {
-        let mut said = Said::default();
+    fn object<A: MapAccess<'de>>(mut self, mut members: A) -> Result<DocumentHead, A::Error> {
+        let mut said = DocumentHead::default();
         while let Some(name) = members.next_key::<String>()? {
             match name.as_str() {
                 "segments" | "transcription" => {

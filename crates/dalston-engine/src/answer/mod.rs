@@ -15,8 +15,8 @@ mod tests;
 mod utf8;
 mod words;
 
-use crate::{EngineError, Segment, relay::Relay};
-use document::{Kind, Overview, Segments};
+use crate::{EngineError, Segment, relay::FindingSink};
+use document::{DocumentKind, Overview, Segments};
 use documents::Documents;
 use lenient::{Lenient, Object};
 use raw::RawSegment;
@@ -38,7 +38,7 @@ const SEVERAL: &str = "The engine gave more than one transcript";
 
 /// What is said of a transcript beside its segments.
 #[derive(Debug, Default)]
-pub(crate) struct Head {
+pub(crate) struct TranscriptHead {
     pub(crate) language: Option<String>,
     pub(crate) duration: Option<f64>,
     pub(crate) model: Option<String>,
@@ -51,11 +51,11 @@ pub(crate) fn document(
     file: &mut File,
     desk: &Path,
     seconds: Option<f64>,
-    relay: &mut Relay,
-) -> Result<Head, EngineError> {
-    let answer = Answer::look(file, desk)?;
+    relay: &mut FindingSink,
+) -> Result<TranscriptHead, EngineError> {
+    let answer = EngineAnswer::look(file, desk)?;
     match answer.shape {
-        Shape::Nothing => Err(EngineError::Rejected(NOTHING, "there is no document in it".to_owned())),
+        DocumentShape::Nothing => Err(EngineError::Rejected(NOTHING, "there is no document in it".to_owned())),
         _ => answer.give(file, seconds, relay),
     }
 }
@@ -65,18 +65,18 @@ pub(crate) fn output(
     file: &mut File,
     desk: &Path,
     seconds: Option<f64>,
-    relay: &mut Relay,
-) -> Result<Head, EngineError> {
-    let answer = Answer::look(file, desk)?;
+    relay: &mut FindingSink,
+) -> Result<TranscriptHead, EngineError> {
+    let answer = EngineAnswer::look(file, desk)?;
     match answer.shape {
-        Shape::Nothing => text(file, seconds, relay),
+        DocumentShape::Nothing => text(file, seconds, relay),
         _ => answer.give(file, seconds, relay),
     }
 }
 
 /// What an answer is as a whole.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum DocumentShape {
     /// No document.
     Nothing,
     /// Says that there is no text.
@@ -88,17 +88,17 @@ enum Shape {
 }
 
 /// An answer that was looked over.
-struct Answer {
-    shape: Shape,
-    head: Head,
+struct EngineAnswer {
+    shape: DocumentShape,
+    head: TranscriptHead,
     words: WordFile,
 }
 
-impl Answer {
+impl EngineAnswer {
     /// Finds out what an answer is. An error, or nothing of a transcript in all that was said, is no answer.
     fn look(file: &File, desk: &Path) -> Result<Self, EngineError> {
         let mut documents = Documents::of(file)?;
-        let mut answer = Self { shape: Shape::Nothing, head: Head::default(), words: WordFile::new(desk)? };
+        let mut answer = Self { shape: DocumentShape::Nothing, head: TranscriptHead::default(), words: WordFile::new(desk)? };
         let (mut other, mut detail) = (false, None);
         loop {
             let mut failed = None;
@@ -109,16 +109,16 @@ impl Answer {
             }
             let Some(said) = said? else { break };
             let kind = said.kind();
-            other |= kind == Kind::Other;
+            other |= kind == DocumentKind::Other;
             answer.shape = match (answer.shape, kind) {
-                (_, Kind::Error(why)) => return Err(EngineError::Rejected(ERROR, why.escape_debug().to_string())),
-                (Shape::Nothing | Shape::Empty, Kind::List) => Shape::List,
-                (Shape::Nothing | Shape::Empty | Shape::Lines, Kind::Line) => Shape::Lines,
-                (Shape::List, Kind::List | Kind::Line) | (Shape::Lines, Kind::List) => {
+                (_, DocumentKind::Error(why)) => return Err(EngineError::Rejected(ERROR, why.escape_debug().to_string())),
+                (DocumentShape::Nothing | DocumentShape::Empty, DocumentKind::List) => DocumentShape::List,
+                (DocumentShape::Nothing | DocumentShape::Empty | DocumentShape::Lines, DocumentKind::Line) => DocumentShape::Lines,
+                (DocumentShape::List, DocumentKind::List | DocumentKind::Line) | (DocumentShape::Lines, DocumentKind::List) => {
                     return Err(EngineError::Rejected(SEVERAL, "one stands behind the other".to_owned()));
                 }
-                (Shape::Nothing, Kind::Empty) => Shape::Empty,
-                (shape, Kind::Empty | Kind::Other) => shape,
+                (DocumentShape::Nothing, DocumentKind::Empty) => DocumentShape::Empty,
+                (shape, DocumentKind::Empty | DocumentKind::Other) => shape,
             };
             detail = detail.or(said.detail);
             answer.head.language = answer.head.language.or(said.language);
@@ -126,8 +126,8 @@ impl Answer {
             answer.head.model = answer.head.model.or(said.model);
         }
         match (answer.shape, detail) {
-            (Shape::Nothing, Some(why)) => Err(EngineError::Rejected(ERROR, why.escape_debug().to_string())),
-            (Shape::Nothing, None) if other => {
+            (DocumentShape::Nothing, Some(why)) => Err(EngineError::Rejected(ERROR, why.escape_debug().to_string())),
+            (DocumentShape::Nothing, None) if other => {
                 Err(EngineError::Rejected(NOTHING, "it has neither text nor segments".to_owned()))
             }
             _ => Ok(answer),
@@ -135,19 +135,19 @@ impl Answer {
     }
 
     /// Gives the segments away.
-    fn give(self, file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<Head, EngineError> {
+    fn give(self, file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<TranscriptHead, EngineError> {
         let Self { shape, head, words } = self;
         match shape {
-            Shape::Nothing | Shape::Empty => {}
-            Shape::Lines => lines(file, seconds.or(head.duration), relay)?,
-            Shape::List => list(file, seconds.or(head.duration), words.read()?, relay)?,
+            DocumentShape::Nothing | DocumentShape::Empty => {}
+            DocumentShape::Lines => lines(file, seconds.or(head.duration), relay)?,
+            DocumentShape::List => list(file, seconds.or(head.duration), words.read()?, relay)?,
         }
         Ok(head)
     }
 }
 
 /// Gives away the segments of a list.
-fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut Relay) -> Result<(), EngineError> {
+fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut FindingSink) -> Result<(), EngineError> {
     // One is held back: the last takes all words that are left.
     let (mut back, mut failed) = (None::<Segment>, None);
     let mut take = |raw: RawSegment| {
@@ -179,7 +179,7 @@ fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut Relay) 
 }
 
 /// Gives away documents that are segments or texts. A text without times goes to the end of the audio.
-fn lines(file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<(), EngineError> {
+fn lines(file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<(), EngineError> {
     let mut documents = Documents::of(file)?;
     while let Some(raw) = documents.next(std::marker::PhantomData::<Object<RawSegment>>)? {
         if raw.0.says_something() {
@@ -191,7 +191,7 @@ fn lines(file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<(), Eng
 }
 
 /// Gives away what is no JSON, as one segment unless its lines have times. What `jq` makes of a text, or of none, is read as such.
-fn text(mut file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<Head, EngineError> {
+fn text(mut file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<TranscriptHead, EngineError> {
     file.rewind()?;
     let mut bytes = Vec::new();
     Utf8::new(file).take(MOST).read_to_end(&mut bytes)?;
@@ -206,7 +206,7 @@ fn text(mut file: &File, seconds: Option<f64>, relay: &mut Relay) -> Result<Head
         let end = seconds.unwrap_or_default();
         relay.segment(Segment { start: 0.0, end, text, confidence: None, words: Vec::new() })?;
     }
-    Ok(Head::default())
+    Ok(TranscriptHead::default())
 }
 
 fn thousandths(done: f64, whole: f64) -> u16 {

@@ -19,12 +19,12 @@ impl Sink for Kept {
     fn progress(&mut self, _: u16) {}
 }
 
-type Reader = fn(&mut File, &Path, Option<f64>, &mut Relay) -> Result<Head, EngineError>;
+type Reader = fn(&mut File, &Path, Option<f64>, &mut FindingSink) -> Result<TranscriptHead, EngineError>;
 
 const PATHS: [(&str, Reader); 2] = [("file", document), ("standard output", output)];
 
 /// What is read of an answer to ten seconds of audio.
-fn read(reader: Reader, answer: &[u8]) -> Result<(Head, Vec<Segment>), EngineError> {
+fn read(reader: Reader, answer: &[u8]) -> Result<(TranscriptHead, Vec<Segment>), EngineError> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(answer).unwrap();
     let desk = tempfile::tempdir().unwrap();
@@ -32,7 +32,7 @@ fn read(reader: Reader, answer: &[u8]) -> Result<(Head, Vec<Segment>), EngineErr
     let mut kept = Kept::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let path = desk.path().to_owned();
-    let work = move |relay: &mut Relay| reader(&mut file, &path, Some(10.0), relay);
+    let work = move |relay: &mut FindingSink| reader(&mut file, &path, Some(10.0), relay);
     let (head, _) = runtime.block_on(relay(&mut kept, stop, work))?;
     Ok((head, kept.0))
 }

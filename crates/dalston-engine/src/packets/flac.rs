@@ -6,7 +6,7 @@ pub(crate) struct Flac {
 }
 
 /// A header of a frame.
-struct Header {
+struct FlacFrameHeader {
     /// Its bytes.
     length: usize,
     frames: u32,
@@ -40,7 +40,7 @@ impl Flac {
 }
 
 /// The header that these bytes begin with. Its checksum and its reserved bits leave little to chance.
-fn header(bytes: &[u8]) -> Option<Header> {
+fn header(bytes: &[u8]) -> Option<FlacFrameHeader> {
     let [0xff, sync, sizes, format, coded, ..] = *bytes else { return None };
     if sync & 0xfe != 0xf8 || format & 1 != 0 || format >> 4 > 10 || format >> 1 & 7 == 3 {
         return None;
@@ -73,7 +73,7 @@ fn header(bytes: &[u8]) -> Option<Header> {
         code => rate(code),
     };
     let (head, sum) = (bytes.get(..length)?, *bytes.get(length)?);
-    (crc(head) == sum).then_some(Header { length: length + 1, frames, rate })
+    (crc(head) == sum).then_some(FlacFrameHeader { length: length + 1, frames, rate })
 }
 
 const fn rate(code: u8) -> Option<u32> {

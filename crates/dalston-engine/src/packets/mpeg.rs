@@ -25,7 +25,7 @@ impl Mpeg {
     /// The seconds of all frames that begin in a packet.
     pub(super) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
         let (tail, left) = (std::mem::take(&mut self.tail), std::mem::take(&mut self.left));
-        if Frame::of(packet).is_some() {
+        if MpegFrame::of(packet).is_some() {
             return self.walk(packet, 0);
         }
         if tail.is_empty() { self.walk(packet, left) } else { self.walk(&[&tail, packet].concat(), 0) }
@@ -35,7 +35,7 @@ impl Mpeg {
     fn walk(&mut self, bytes: &[u8], from: usize) -> Option<f64> {
         let (mut seconds, mut at) = (None, from);
         while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() >= HEADER) {
-            let Some(frame) = Frame::of(rest) else {
+            let Some(frame) = MpegFrame::of(rest) else {
                 at += 1;
                 continue;
             };
@@ -49,14 +49,14 @@ impl Mpeg {
 }
 
 /// A frame, by its header.
-struct Frame {
+struct MpegFrame {
     /// Its bytes. `None`: the format is free.
     length: Option<usize>,
     frames: u32,
     rate: u32,
 }
 
-impl Frame {
+impl MpegFrame {
     /// Of the header that these bytes begin with.
     fn of(bytes: &[u8]) -> Option<Self> {
         let [0xff, kind, rates, _, ..] = *bytes else { return None };

@@ -2,7 +2,7 @@
 
 use super::{
     confine::confine,
-    message::{Message, Task},
+    message::{DecoderMessage, Task},
 };
 use crate::{
     decode::Unreadable,
@@ -38,27 +38,27 @@ pub fn decode_if_asked(arguments: impl Iterator<Item = OsString>) -> Option<Exit
 fn decode(task: Task, processor: Duration) -> io::Result<()> {
     let input = File::from(stdin().as_fd().try_clone_to_owned()?);
     if let Err(error) = confine(&input, processor) {
-        return say(&Message::Unable(format!("the decoder could not be confined: {error}")));
+        return say(&DecoderMessage::Unable(format!("the decoder could not be confined: {error}")));
     }
     match task {
         Task::Probe => match probe(input) {
-            Ok(found) => say(&Message::Found(found)),
-            Err(error) => say(&Message::Unable(error.to_string())),
+            Ok(found) => say(&DecoderMessage::Found(found)),
+            Err(error) => say(&DecoderMessage::Unable(error.to_string())),
         },
         Task::Count(most) => match count(input, most) {
-            Ok(seconds) => say(&Message::Counted(seconds)),
-            Err(error) => say(&Message::Unable(error.to_string())),
+            Ok(seconds) => say(&DecoderMessage::Counted(seconds)),
+            Err(error) => say(&DecoderMessage::Unable(error.to_string())),
         },
         Task::Listen(most) => match listen(input, most, &mut |message| say(&message)) {
-            Ok(seconds) => say(&Message::Heard(seconds)),
-            Err(Unreadable::Unfit(unfit, why)) => say(&Message::Unfit(unfit, why)),
-            Err(Unreadable::TooLong) => say(&Message::TooLong),
-            Err(Unreadable::Io(error)) => say(&Message::Unable(error.to_string())),
+            Ok(seconds) => say(&DecoderMessage::Heard(seconds)),
+            Err(Unreadable::Unfit(unfit, why)) => say(&DecoderMessage::Unfit(unfit, why)),
+            Err(Unreadable::TooLong) => say(&DecoderMessage::TooLong),
+            Err(Unreadable::Io(error)) => say(&DecoderMessage::Unable(error.to_string())),
         },
     }
 }
 
-fn say(message: &Message) -> io::Result<()> {
+fn say(message: &DecoderMessage) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     stdout().write_all(&line)?;

@@ -1,10 +1,10 @@
 //! The gateway's side.
 
 use super::{
-    message::{Message, Task},
-    places::Places,
+    message::{DecoderMessage, Task},
+    places::DecoderPlaces,
 };
-use crate::{EngineError, Found};
+use crate::{EngineError, ProbedAudio};
 use std::{fs::File, io, path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Take},
@@ -48,14 +48,14 @@ pub struct Decoders {
     program: Option<DecoderProgram>,
     listening: Duration,
     probing: Duration,
-    probes: Places,
+    probes: DecoderPlaces,
 }
 
 impl Decoders {
     /// With this program; without one nothing is decoded, which is an outage. `patience` is how long an attempt at a job
     /// may take: a decoder is given half of that in processor time, so what ends it is the file, and not a busy machine.
     pub fn new(program: Option<DecoderProgram>, patience: Duration) -> Self {
-        Self { program, listening: patience / 2, probing: PROBE_WALL, probes: Places::new(PROBES) }
+        Self { program, listening: patience / 2, probing: PROBE_WALL, probes: DecoderPlaces::new(PROBES) }
     }
 
     /// The same, with another time by the clock after which a probe is ended than a minute.
@@ -68,12 +68,12 @@ impl Decoders {
     /// fewer than that. Dropped, it ends the decoder.
     ///
     /// [`EngineError::Died`] when the decoder died of the file, [`EngineError::Unavailable`] when there is none.
-    pub async fn probe(&self, holder: &str, file: File) -> Result<Option<Found>, EngineError> {
+    pub async fn probe(&self, holder: &str, file: File) -> Result<Option<ProbedAudio>, EngineError> {
         let _place = self.probes.take(holder).await;
         let mut decoder = self.start(Task::Probe, PROBE_PROCESSOR, file)?;
         match timeout(self.probing, decoder.next()).await {
-            Ok(Ok(Message::Found(found))) => Ok(found),
-            Ok(Ok(Message::Unable(why))) => Err(EngineError::Unavailable(why)),
+            Ok(Ok(DecoderMessage::Found(found))) => Ok(found),
+            Ok(Ok(DecoderMessage::Unable(why))) => Err(EngineError::Unavailable(why)),
             Ok(Ok(other)) => Err(died(&format!("it says {other:?}"))),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(died("it did not end")),
@@ -85,18 +85,18 @@ impl Decoders {
     pub async fn count(&self, file: File, most: f64) -> Result<Option<f64>, EngineError> {
         let mut decoder = self.start(Task::Count(most), self.listening, file)?;
         match decoder.next().await? {
-            Message::Counted(seconds) => Ok(seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0)),
-            Message::Unable(why) => Err(EngineError::Unavailable(why)),
+            DecoderMessage::Counted(seconds) => Ok(seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0)),
+            DecoderMessage::Unable(why) => Err(EngineError::Unavailable(why)),
             other => Err(died(&format!("it says {other:?}"))),
         }
     }
 
     /// Starts to listen to at most so many seconds of a file for speech. Dropped, what is given ends the decoder.
-    pub(crate) fn listen(&self, file: File, most: f64) -> Result<Running, EngineError> {
+    pub(crate) fn listen(&self, file: File, most: f64) -> Result<RunningDecoder, EngineError> {
         self.start(Task::Listen(most), self.listening, file)
     }
 
-    fn start(&self, task: Task, processor: Duration, file: File) -> Result<Running, EngineError> {
+    fn start(&self, task: Task, processor: Duration, file: File) -> Result<RunningDecoder, EngineError> {
         let unavailable = |why: &str| EngineError::Unavailable(format!("no decoder can be started: {why}"));
         let DecoderProgram(path) = self.program.as_ref().ok_or_else(|| unavailable("no program is named"))?;
         let mut child = Command::new(path)
@@ -111,19 +111,19 @@ impl Decoders {
             .spawn()
             .map_err(|error| unavailable(&error.to_string()))?;
         let said = child.stdout.take().ok_or_else(|| unavailable("it has no output"))?;
-        Ok(Running { child, said: BufReader::new(said.take(MOST)) })
+        Ok(RunningDecoder { child, said: BufReader::new(said.take(MOST)) })
     }
 }
 
 /// A decoder at work. Dropped, it is killed.
-pub(crate) struct Running {
+pub(crate) struct RunningDecoder {
     child: Child,
     said: BufReader<Take<ChildStdout>>,
 }
 
-impl Running {
+impl RunningDecoder {
     /// What it says next. [`EngineError::Died`] when it ends instead, or says what it never would.
-    pub(crate) async fn next(&mut self) -> Result<Message, EngineError> {
+    pub(crate) async fn next(&mut self) -> Result<DecoderMessage, EngineError> {
         let mut line = Vec::new();
         (&mut self.said).take(LINE).read_until(b'\n', &mut line).await?;
         match serde_json::from_slice(&line) {

@@ -1,6 +1,6 @@
 //! What the two sides say to one another.
 
-use crate::{Found, Segment, decode::Unfit};
+use crate::{ProbedAudio, Segment, decode::Unfit};
 use serde::{Deserialize, Serialize};
 use std::{ffi::OsString, time::Duration};
 
@@ -54,9 +54,9 @@ impl Task {
 /// What a decoder says, a line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Message {
+pub(crate) enum DecoderMessage {
     /// What the file is; `None`: no audio or video that is known here.
-    Found(Option<Found>),
+    Found(Option<ProbedAudio>),
     /// Somebody speaks here.
     Segment(Segment),
     /// How far it has come, in thousandths.

@@ -14,4 +14,4 @@ mod places;
 
 pub use child::decode_if_asked;
 pub use decoders::{DIED, DecoderProgram, Decoders};
-pub(crate) use message::Message;
+pub(crate) use message::DecoderMessage;

@@ -7,26 +7,26 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places that are taken in the order of asking, all but one of them at most by one holder.
-pub(super) struct Places {
+pub(super) struct DecoderPlaces {
     all: Arc<Semaphore>,
     most: usize,
     holders: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 /// A place, free again when this is dropped.
-pub(super) struct Place {
+pub(super) struct DecoderPlace {
     _of_all: OwnedSemaphorePermit,
     _of_holder: OwnedSemaphorePermit,
 }
 
-impl Places {
+impl DecoderPlaces {
     /// So many places, from 2 on.
     pub(super) fn new(count: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(count)), most: count - 1, holders: Mutex::default() }
     }
 
     /// A place for this holder, once there is one. `None` never comes: nobody closes the places.
-    pub(super) async fn take(&self, holder: &str) -> Option<Place> {
+    pub(super) async fn take(&self, holder: &str) -> Option<DecoderPlace> {
         let own = {
             let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
             // Those that nobody holds or waits for.
@@ -35,7 +35,7 @@ impl Places {
         };
         let of_holder = own.acquire_owned().await.ok()?;
         let of_all = self.all.clone().acquire_owned().await.ok()?;
-        Some(Place { _of_all: of_all, _of_holder: of_holder })
+        Some(DecoderPlace { _of_all: of_all, _of_holder: of_holder })
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn one_holder_never_has_all_places_and_what_is_free_again_is_the_next_ones() {
-        let places = Places::new(3);
+        let places = DecoderPlaces::new(3);
         let [first, second] = [(), ()].map(|()| now(places.take("a")));
         assert!(first.is_some() && second.is_some());
         assert!(now(places.take("a")).is_none(), "all but one");

@@ -1,10 +1,10 @@
 //! One node and another, with a counter that can be switched off.
 
 use super::*;
-use crate::{Outage, Rates, breaker::REST};
+use crate::{OutagePolicy, CounterTiming, breaker::REST};
 use async_trait::async_trait;
 use dalston_model::{Clock as _, ManualClock, NodeId, SeededEntropy, Timestamp};
-use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, MemoryCounter, Place, StoreError, StoreResult, Taken};
+use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, MemoryCounter, NodePlace, StoreError, StoreResult, Acquired};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 struct Counter {
@@ -20,19 +20,19 @@ impl Counter {
 
 #[async_trait]
 impl LimitStore for Counter {
-    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired> {
         self.call(self.counter.take(key, limit)).await
     }
 
-    async fn lease(&self, _: KeyId, _: &LeaseRequest) -> StoreResult<Granted> {
+    async fn lease(&self, _: KeyId, _: &LeaseRequest) -> StoreResult<GrantedLease> {
         Err(StoreError::unavailable("not asked"))
     }
 
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()> {
         self.call(self.counter.report(key, node, alone)).await
     }
 
-    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
         self.call(self.counter.enlist(node, seen)).await
     }
 
@@ -58,15 +58,15 @@ impl World {
         Self { clock, counter: Arc::new(counter), entropy, key, limit: RateLimit::new(limit).unwrap() }
     }
 
-    fn node(&self, outage: Outage, nodes: Option<u32>) -> Limiter {
+    fn node(&self, outage: OutagePolicy, nodes: Option<u32>) -> Limiter {
         let node = NodeId::new(self.clock.now(), &self.entropy).unwrap();
         let nodes = nodes.and_then(NonZeroU32::new);
-        let shared = Shared { store: self.counter.clone(), node, nodes, rates: Rates::Shared, outage };
+        let shared = SharedCounter { store: self.counter.clone(), node, nodes, rates: CounterTiming::Shared, outage };
         Limiter::new(self.clock.clone(), Some(shared))
     }
 
     /// So many nodes, each of which knows its place.
-    async fn nodes<const NUMBER: usize>(&self, outage: Outage) -> [Limiter; NUMBER] {
+    async fn nodes<const NUMBER: usize>(&self, outage: OutagePolicy) -> [Limiter; NUMBER] {
         let nodes = [(); NUMBER].map(|()| self.node(outage, None));
         for _ in 0..3 {
             for node in &nodes {
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// Takes until it is refused: how many were admitted, and how it is refused.
-    async fn drain(&self, node: &Limiter) -> (u32, Result<(), Uncounted>) {
+    async fn drain(&self, node: &Limiter) -> (u32, Result<(), CounterUnavailable>) {
         let mut admitted = 0;
         loop {
             match node.take(self.key, self.limit).await {
@@ -96,20 +96,20 @@ impl World {
 #[tokio::test]
 async fn a_counter_that_is_down_leaves_each_node_its_share() {
     let world = World::new(11);
-    let nodes = world.nodes::<3>(Outage::Share).await;
+    let nodes = world.nodes::<3>(OutagePolicy::Share).await;
     for _ in 0..3 {
         assert!(nodes[0].take(world.key, world.limit).await.unwrap().admitted);
     }
-    assert_eq!((nodes[0].mode(), nodes[0].nodes().unwrap().get()), (Mode::Shared, 3));
+    assert_eq!((nodes[0].mode(), nodes[0].nodes().unwrap().get()), (LimiterMode::Shared, 3));
     world.down(true);
     assert_eq!(world.drain(&nodes[0]).await, (1, Ok(())), "the fourth of a share of four");
-    assert_eq!(nodes[0].mode(), Mode::Degraded);
+    assert_eq!(nodes[0].mode(), LimiterMode::Degraded);
     assert_eq!(world.drain(&nodes[1]).await, (4, Ok(())));
     assert_eq!(world.drain(&nodes[2]).await, (3, Ok(())), "eleven in all");
     world.down(false);
     for node in &nodes {
-        node.tend().await;
-        assert_eq!(node.mode(), Mode::Shared);
+        node.refill().await;
+        assert_eq!(node.mode(), LimiterMode::Shared);
     }
     for node in &nodes {
         assert_eq!(world.drain(node).await, (0, Ok(())), "they have reported what they admitted");
@@ -121,42 +121,42 @@ async fn a_counter_that_is_down_leaves_each_node_its_share() {
 #[tokio::test]
 async fn a_limit_that_does_not_go_round_is_refused_by_nobody() {
     let world = World::new(1);
-    let [one, two] = world.nodes(Outage::Share).await;
+    let [one, two] = world.nodes(OutagePolicy::Share).await;
     world.down(true);
     assert_eq!(world.drain(&one).await, (1, Ok(())));
-    assert_eq!(world.drain(&two).await, (0, Err(Uncounted)), "an outage is no refusal");
+    assert_eq!(world.drain(&two).await, (0, Err(CounterUnavailable)), "an outage is no refusal");
 }
 
 #[tokio::test]
 async fn a_strict_node_admits_nothing_without_the_counter() {
     let world = World::new(10);
-    let [one] = world.nodes(Outage::Strict).await;
+    let [one] = world.nodes(OutagePolicy::Strict).await;
     assert!(one.take(world.key, world.limit).await.unwrap().admitted);
     world.down(true);
-    assert_eq!(world.drain(&one).await, (0, Err(Uncounted)));
+    assert_eq!(world.drain(&one).await, (0, Err(CounterUnavailable)));
     assert_eq!(one.try_take(world.key, world.limit, world.clock.monotonic()), None);
     world.down(false);
     assert_eq!(world.drain(&one).await, (9, Ok(())), "a request tries whether it answers");
-    assert_eq!(one.mode(), Mode::Shared);
+    assert_eq!(one.mode(), LimiterMode::Shared);
 }
 
 #[tokio::test]
 async fn a_node_that_does_not_know_its_place_has_what_each_has_at_least() {
     let world = World::new(10);
     world.down(true);
-    assert_eq!(world.drain(&world.node(Outage::Share, None)).await, (0, Err(Uncounted)));
-    assert_eq!(world.drain(&world.node(Outage::Share, Some(3))).await, (3, Ok(())));
-    assert_eq!(world.drain(&world.node(Outage::Share, Some(100))).await, (0, Err(Uncounted)));
+    assert_eq!(world.drain(&world.node(OutagePolicy::Share, None)).await, (0, Err(CounterUnavailable)));
+    assert_eq!(world.drain(&world.node(OutagePolicy::Share, Some(3))).await, (3, Ok(())));
+    assert_eq!(world.drain(&world.node(OutagePolicy::Share, Some(100))).await, (0, Err(CounterUnavailable)));
 }
 
 #[tokio::test]
 async fn what_a_node_admitted_alone_counts_for_all_when_the_counter_is_back() {
     let world = World::new(10);
-    let [one, two] = world.nodes(Outage::Share).await;
+    let [one, two] = world.nodes(OutagePolicy::Share).await;
     world.down(true);
     assert_eq!(world.drain(&one).await, (5, Ok(())));
     world.down(false);
-    one.tend().await;
+    one.refill().await;
     assert_eq!(world.drain(&two).await, (5, Ok(())));
     world.down(true);
     assert_eq!(world.drain(&one).await, (0, Ok(())), "its share of this minute is used up");
@@ -166,15 +166,15 @@ async fn what_a_node_admitted_alone_counts_for_all_when_the_counter_is_back() {
 #[tokio::test]
 async fn a_node_that_stops_leaves_unless_it_admitted_anything_alone() {
     let world = World::new(10);
-    let [one, two, three] = world.nodes(Outage::Share).await;
-    one.give_back().await;
+    let [one, two, three] = world.nodes(OutagePolicy::Share).await;
+    one.release().await;
     two.enlist().await.unwrap();
     assert_eq!(two.nodes().unwrap().get(), 2);
     world.down(true);
     assert_eq!(world.drain(&three).await.0, 3);
     world.down(false);
-    three.tend().await;
-    three.give_back().await;
+    three.refill().await;
+    three.release().await;
     two.enlist().await.unwrap();
     assert_eq!(two.nodes().unwrap().get(), 2, "its share of this minute is used");
 }

@@ -3,10 +3,10 @@
 mod outages;
 mod slices;
 
-use crate::{Limiter, Mode, Outage, Rates, Shared};
+use crate::{Limiter, LimiterMode, OutagePolicy, CounterTiming, SharedCounter};
 use async_trait::async_trait;
 use dalston_model::{Clock, Entropy as _, KeyId, ManualClock, NodeId, RateLimit, SeededEntropy, Timestamp};
-use dalston_store::{Alone, Granted, LeaseRequest, LimitStore, MemoryCounter, Place, StoreError, StoreResult, Taken};
+use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, MemoryCounter, NodePlace, StoreError, StoreResult, Acquired};
 use std::{
     sync::{
         Arc, Mutex,
@@ -99,21 +99,21 @@ impl Far {
 
 #[async_trait]
 impl LimitStore for Far {
-    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired> {
         self.center.calls.fetch_add(1, Ordering::Relaxed);
         self.call(self.center.counter.take(key, limit)).await
     }
 
-    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<GrantedLease> {
         self.center.calls.fetch_add(1, Ordering::Relaxed);
         self.call(self.center.counter.lease(key, request)).await
     }
 
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()> {
         self.call(self.center.counter.report(key, node, alone)).await
     }
 
-    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
         self.call(self.center.counter.enlist(node, seen)).await
     }
 
@@ -135,7 +135,7 @@ struct World {
     clock: Arc<ManualClock>,
     store: Arc<Center>,
     nodes: Vec<Node>,
-    outage: Outage,
+    outage: OutagePolicy,
     key: KeyId,
     limit: RateLimit,
     admitted: Vec<i64>,
@@ -146,10 +146,10 @@ struct World {
 
 impl World {
     async fn new(nodes: u32, limit: u32, seed: u64) -> Self {
-        Self::with(nodes, limit, seed, Outage::Share).await
+        Self::with(nodes, limit, seed, OutagePolicy::Share).await
     }
 
-    async fn with(nodes: u32, limit: u32, seed: u64, outage: Outage) -> Self {
+    async fn with(nodes: u32, limit: u32, seed: u64, outage: OutagePolicy) -> Self {
         let clock = ManualClock::new(Timestamp::from_micros(1_700_000_000_123_456));
         let chance = SeededEntropy::new(seed);
         let store = Arc::new(Center {
@@ -184,8 +184,8 @@ impl World {
         let clock = Arc::new(Drifting { clock: self.clock.clone(), parts_per_million });
         let far = Arc::new(Far { center: self.store.clone(), line: Mutex::new(Line::Up) });
         let node = NodeId::new(self.clock.now(), &self.store.chance).unwrap();
-        let rates = Rates::Leased(Arc::new(SeededEntropy::new(seed)));
-        let shared = Shared { store: far.clone(), node, nodes: None, rates, outage: self.outage };
+        let rates = CounterTiming::Leased(Arc::new(SeededEntropy::new(seed)));
+        let shared = SharedCounter { store: far.clone(), node, nodes: None, rates, outage: self.outage };
         Node { limiter: Limiter::new(clock, Some(shared)), far, alone: Vec::new() }
     }
 
@@ -205,12 +205,12 @@ impl World {
                 self.admitted.push(at);
                 // The share of a node may be the whole limit: then what it has in hand passes for a part of it.
                 let whole = limit.get() == 1 || node.limiter.nodes().is_some_and(|nodes| nodes.get() == 1);
-                let alone = node.limiter.mode() == Mode::Degraded && (whole || verdict.limit != limit);
+                let alone = node.limiter.mode() == LimiterMode::Degraded && (whole || verdict.limit != limit);
                 if alone { &mut node.alone } else { &mut self.given }.push(at);
             }
             _ => self.refused += 1,
         }
-        node.limiter.tend().await;
+        node.limiter.refill().await;
         admitted
     }
 

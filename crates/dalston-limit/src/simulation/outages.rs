@@ -3,7 +3,7 @@
 use super::*;
 
 /// Nodes come, go, die and are cut off, and requests come in bursts and trickles, for four minutes.
-async fn storm(seed: u64, outage: Outage, lines: &[Line]) -> World {
+async fn storm(seed: u64, outage: OutagePolicy, lines: &[Line]) -> World {
     let nodes = if seed.is_multiple_of(2) { 2 } else { 4 };
     let limit = [700, 3_000, 60, 7, 1][usize::try_from(seed % 5).unwrap()];
     let mut world = World::with(nodes, limit, seed, outage).await;
@@ -14,7 +14,7 @@ async fn storm(seed: u64, outage: Outage, lines: &[Line]) -> World {
         match world.store.chance(3_000) {
             // Dies, and another takes its place.
             0 => world.nodes[node] = world.node(world.store.chance(1_000)),
-            1 => world.nodes[node].limiter.give_back().await,
+            1 => world.nodes[node].limiter.release().await,
             2 => world.clock.advance(Duration::from_micros(world.store.chance(20_000_000))),
             3..12 => world.line(node, lines[usize::try_from(world.store.chance(lines.len() as u64)).unwrap()]),
             12..40 => pace = 1 << world.store.chance(8),
@@ -30,7 +30,7 @@ async fn storm(seed: u64, outage: Outage, lines: &[Line]) -> World {
 #[tokio::test]
 async fn whatever_nodes_do_no_window_holds_more_than_the_limit() {
     for seed in 0..20 {
-        let world = storm(seed, Outage::Share, &[Line::Up]).await;
+        let world = storm(seed, OutagePolicy::Share, &[Line::Up]).await;
         assert!(world.densest() <= world.limit.get() as usize, "{} of {}, seed {seed}", world.densest(), world.limit);
     }
 }
@@ -38,7 +38,7 @@ async fn whatever_nodes_do_no_window_holds_more_than_the_limit() {
 #[tokio::test]
 async fn whatever_fails_strict_nodes_admit_no_more_than_the_limit() {
     for seed in 0..40 {
-        let world = storm(seed, Outage::Strict, &LINES).await;
+        let world = storm(seed, OutagePolicy::Strict, &LINES).await;
         assert!(world.densest() <= world.limit.get() as usize, "{} of {}, seed {seed}", world.densest(), world.limit);
     }
 }
@@ -47,7 +47,7 @@ async fn whatever_fails_strict_nodes_admit_no_more_than_the_limit() {
 async fn whatever_fails_a_node_adds_no_more_than_its_share() {
     let mut alone = 0;
     for seed in 0..40 {
-        let world = storm(seed, Outage::Share, &LINES).await;
+        let world = storm(seed, OutagePolicy::Share, &LINES).await;
         let limit = world.limit.get() as usize;
         assert!(densest(&world.given) <= limit, "seed {seed}");
         for node in &world.nodes {
@@ -60,7 +60,7 @@ async fn whatever_fails_a_node_adds_no_more_than_its_share() {
 
 /// Two nodes whose lines are these for a while, with a limit: what each admits meanwhile, and what both admit in the
 /// same minute when the counter is back.
-async fn cut(limit: u32, lines: [Line; 2], outage: Outage) -> ([usize; 2], usize) {
+async fn cut(limit: u32, lines: [Line; 2], outage: OutagePolicy) -> ([usize; 2], usize) {
     let mut world = World::with(2, limit, u64::from(limit), outage).await;
     for (node, line) in lines.into_iter().enumerate() {
         world.line(node, line);
@@ -72,7 +72,7 @@ async fn cut(limit: u32, lines: [Line; 2], outage: Outage) -> ([usize; 2], usize
     world.clock.advance(Duration::from_secs(5));
     for node in 0..2 {
         world.line(node, Line::Up);
-        world.nodes[node].limiter.tend().await;
+        world.nodes[node].limiter.refill().await;
     }
     let after = world.drain(0).await + world.drain(1).await;
     assert_eq!(densest(&world.admitted), admitted[0] + admitted[1] + after, "all in one minute");
@@ -83,7 +83,7 @@ async fn cut(limit: u32, lines: [Line; 2], outage: Outage) -> ([usize; 2], usize
 async fn shares_of_nodes_that_are_all_cut_off_are_the_limit_and_count_when_the_counter_is_back() {
     for line in [Line::Late, Line::Dead] {
         for (limit, shares) in [(1, [1, 0]), (7, [4, 3]), (40, [20, 20])] {
-            assert_eq!(cut(limit, [line; 2], Outage::Share).await, (shares, 0), "{line:?}");
+            assert_eq!(cut(limit, [line; 2], OutagePolicy::Share).await, (shares, 0), "{line:?}");
         }
     }
 }
@@ -92,7 +92,7 @@ async fn shares_of_nodes_that_are_all_cut_off_are_the_limit_and_count_when_the_c
 async fn a_node_that_is_cut_off_alone_adds_its_share_and_then_nothing() {
     for line in [Line::Late, Line::Dead] {
         for (limit, share) in [(1, 1), (7, 4), (40, 20)] {
-            let (admitted, after) = cut(limit, [line, Line::Up], Outage::Share).await;
+            let (admitted, after) = cut(limit, [line, Line::Up], OutagePolicy::Share).await;
             assert_eq!((admitted[0], after), (share, 0), "{line:?}");
             // A unit whose answer came too late may count.
             assert!((limit as usize - 1..=limit as usize).contains(&admitted[1]), "{line:?} {admitted:?}");
@@ -104,8 +104,8 @@ async fn a_node_that_is_cut_off_alone_adds_its_share_and_then_nothing() {
 async fn a_strict_node_that_is_cut_off_adds_nothing() {
     for line in [Line::Late, Line::Dead] {
         for limit in [1, 7, 40] {
-            assert_eq!(cut(limit, [line; 2], Outage::Strict).await.0, [0, 0]);
-            let (admitted, after) = cut(limit, [line, Line::Up], Outage::Strict).await;
+            assert_eq!(cut(limit, [line; 2], OutagePolicy::Strict).await.0, [0, 0]);
+            let (admitted, after) = cut(limit, [line, Line::Up], OutagePolicy::Strict).await;
             assert!(admitted[0] == 0 && admitted[1] + after <= limit as usize, "{line:?} {admitted:?} {after}");
         }
     }
@@ -124,7 +124,7 @@ async fn what_the_counter_gave_in_the_minute_is_part_of_the_share() {
     for node in 0..2 {
         world.line(node, Line::Up);
         world.clock.advance(Duration::from_secs(1));
-        world.nodes[node].limiter.tend().await;
+        world.nodes[node].limiter.refill().await;
     }
     assert_eq!((world.drain(0).await, world.drain(1).await), (0, 0));
 }
@@ -143,11 +143,11 @@ async fn a_counter_that_is_down_leaves_what_is_in_hand_and_then_the_share() {
         world.clock.advance(Duration::from_millis(1));
     }
     assert!((500..=512).contains(&admitted), "the half, and what was in hand: {admitted}");
-    assert_eq!(world.nodes[0].limiter.mode(), Mode::Degraded);
+    assert_eq!(world.nodes[0].limiter.mode(), LimiterMode::Degraded);
     world.line(0, Line::Up);
     world.clock.advance(Duration::from_secs(2));
     assert!(world.request(0).await, "the counter is asked again");
-    assert_eq!(world.nodes[0].limiter.mode(), Mode::Leased);
+    assert_eq!(world.nodes[0].limiter.mode(), LimiterMode::Leased);
     // It takes what was admitted alone into account.
     let mut more = 1;
     while world.request(0).await {

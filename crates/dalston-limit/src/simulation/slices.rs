@@ -23,7 +23,7 @@ async fn at_ten_thousand_a_minute_slices_leave_98_percent_and_need_a_call_for_50
             assert!(per_call > 50.0);
             // Who asks for no more than 98 % is hardly ever refused, and who asks for more gets as much.
             assert!(if per_minute < 10_000 { used > 0.979 } else { used > 0.98 });
-            assert_eq!(world.nodes[0].limiter.mode(), Mode::Leased);
+            assert_eq!(world.nodes[0].limiter.mode(), LimiterMode::Leased);
         }
     }
 }
@@ -57,7 +57,7 @@ async fn what_a_node_does_not_need_another_may_spend() {
         assert!(world.request(0).await);
     }
     world.clock.advance(Duration::from_secs(4));
-    world.nodes[0].limiter.tend().await;
+    world.nodes[0].limiter.refill().await;
     let mut admitted = 0;
     while world.request(1).await {
         admitted += 1;
@@ -72,7 +72,7 @@ async fn a_node_that_stops_gives_back_all_that_it_has() {
         world.clock.advance(Duration::from_millis(5));
         assert!(world.request(0).await);
     }
-    world.nodes[0].limiter.give_back().await;
+    world.nodes[0].limiter.release().await;
     let mut admitted = 0;
     while world.request(1).await {
         admitted += 1;

@@ -76,7 +76,7 @@ pub enum BucketError {
 }
 
 /// An object that was listed.
-pub(super) struct Listed {
+pub(super) struct ListedObject {
     /// Its name within its folder.
     pub(super) name: String,
     /// When it was written.
@@ -121,16 +121,16 @@ impl Bucket {
             examined("PutObject", self.store.put(&path, "".into()).await.map(drop))?;
             examined("GetObject", get().await)?;
             // The crate does not tell why a list failed. A server that has just answered twice refuses it.
-            list().await.map_err(|_| Flaw::Lasting(BucketError::Forbidden("ListBucket")))?;
+            list().await.map_err(|_| BucketFlaw::Lasting(BucketError::Forbidden("ListBucket")))?;
             examined("DeleteObject", self.store.delete(&path).await)
         };
         let checked =
-            timeout(CHECK, checked).await.unwrap_or_else(|_| Err(Flaw::Outage("no answer in time".to_owned())));
+            timeout(CHECK, checked).await.unwrap_or_else(|_| Err(BucketFlaw::Outage("no answer in time".to_owned())));
         self.note(checked.is_ok());
         match checked {
             Ok(()) => Ok(()),
-            Err(Flaw::Lasting(error)) => Err(error),
-            Err(Flaw::Outage(error)) => {
+            Err(BucketFlaw::Lasting(error)) => Err(error),
+            Err(BucketFlaw::Outage(error)) => {
                 tracing::warn!(error, "the store of audio and results is not available");
                 Ok(())
             }
@@ -228,11 +228,11 @@ impl Bucket {
     }
 
     /// Up to `limit` objects of a folder, after the one of this name, in the order of their names.
-    pub(super) async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<Listed>> {
+    pub(super) async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<ListedObject>> {
         self.noted(self.listed(folder, after, limit).await)
     }
 
-    async fn listed(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<Listed>> {
+    async fn listed(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<ListedObject>> {
         let within = self.within(folder, None);
         let mut found = match after {
             Some(name) => self.store.list_with_offset(Some(&within), &self.within(folder, Some(name))),
@@ -245,7 +245,7 @@ impl Bucket {
             // A folder without objects is an empty list: "not found" tells of the bucket.
             let object = object.map_err(|error| outage(&error))?;
             let modified = Timestamp::from_micros(object.last_modified.timestamp_micros());
-            listed.push(Listed { name: object.location.filename().unwrap_or_default().to_owned(), modified });
+            listed.push(ListedObject { name: object.location.filename().unwrap_or_default().to_owned(), modified });
         }
         Ok(listed)
     }
@@ -282,15 +282,15 @@ pub(crate) fn is_outage(error: &io::Error) -> bool {
 }
 
 /// What a check found.
-enum Flaw {
+enum BucketFlaw {
     Lasting(BucketError),
     Outage(String),
 }
 
-fn examined(action: &'static str, result: object_store::Result<()>) -> Result<(), Flaw> {
+fn examined(action: &'static str, result: object_store::Result<()>) -> Result<(), BucketFlaw> {
     result.map_err(|error| match error {
-        Error::NotFound { .. } => Flaw::Lasting(BucketError::Missing),
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Flaw::Lasting(BucketError::Forbidden(action)),
-        other => Flaw::Outage(other.to_string()),
+        Error::NotFound { .. } => BucketFlaw::Lasting(BucketError::Missing),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => BucketFlaw::Lasting(BucketError::Forbidden(action)),
+        other => BucketFlaw::Outage(other.to_string()),
     })
 }

@@ -10,19 +10,19 @@ mod bucket;
 mod folder;
 mod recovery;
 mod scratch;
-mod staged;
+mod staged_upload;
 
 pub use bucket::{Bucket, BucketError, BucketParts};
-pub use scratch::Desk;
-pub use staged::Staged;
+pub use scratch::WorkDir;
+pub use staged_upload::StagedUpload;
 
 pub(crate) use bucket::is_outage;
 
 use crate::{ServiceError, ServiceResult};
-use dalston_work::{JobId, Lease};
+use dalston_work::{JobId, JobLease};
 use folder::Folder;
-use recovery::Walks;
-use scratch::Scratch;
+use recovery::RecoveryProgress;
+use scratch::ScratchRoot;
 use std::{
     fs::File,
     io,
@@ -39,7 +39,7 @@ pub(crate) enum Blob {
     /// The audio of a job.
     Audio(JobId),
     /// What came out of the work under a lease.
-    Transcript(Lease),
+    Transcript(JobLease),
 }
 
 impl Blob {
@@ -55,7 +55,7 @@ impl Blob {
     fn name(&self) -> String {
         match self {
             Self::Audio(id) => id.to_string(),
-            Self::Transcript(Lease { tenant, job, fence }) => format!("{job}.{fence}.{tenant}"),
+            Self::Transcript(JobLease { tenant, job, fence }) => format!("{job}.{fence}.{tenant}"),
         }
     }
 
@@ -68,7 +68,7 @@ impl Blob {
     fn transcript(name: &str) -> Option<Self> {
         let mut parts = name.splitn(3, '.');
         let (job, fence, tenant) = (parts.next()?, parts.next()?, parts.next()?);
-        let lease = Lease { tenant: tenant.parse().ok()?, job: job.parse().ok()?, fence: fence.parse().ok()? };
+        let lease = JobLease { tenant: tenant.parse().ok()?, job: job.parse().ok()?, fence: fence.parse().ok()? };
         Some(Self::Transcript(lease))
     }
 }
@@ -76,9 +76,9 @@ impl Blob {
 /// Where audio and transcripts are.
 pub struct Blobs {
     folder: Folder,
-    scratch: Scratch,
+    scratch: ScratchRoot,
     bucket: Option<Bucket>,
-    walks: Walks,
+    walks: RecoveryProgress,
     max_bytes: u64,
 }
 
@@ -87,8 +87,8 @@ impl Blobs {
     pub async fn open(data: &Path, max_bytes: u64, bucket: Option<Bucket>) -> io::Result<Self> {
         let folder = Folder::open(data).await?;
         let root = data.join("scratch");
-        let scratch = spawn_blocking(move || Scratch::open(root)).await.map_err(io::Error::other)??;
-        Ok(Self { folder, scratch, bucket, walks: Walks::default(), max_bytes })
+        let scratch = spawn_blocking(move || ScratchRoot::open(root)).await.map_err(io::Error::other)??;
+        Ok(Self { folder, scratch, bucket, walks: RecoveryProgress::default(), max_bytes })
     }
 
     /// The greatest length of an upload in bytes.
@@ -121,15 +121,15 @@ impl Blobs {
     }
 
     /// A new file for what arrives. `digest` asks for its SHA-256.
-    pub(crate) async fn stage(&self, id: JobId, digest: bool) -> ServiceResult<Staged> {
+    pub(crate) async fn stage(&self, id: JobId, digest: bool) -> ServiceResult<StagedUpload> {
         let (path, max_bytes) = (self.folder.staged.join(id.to_string()), self.max_bytes);
         // The file comes with what deletes it, also when nobody waits for either any more.
-        let made = spawn_blocking(move || Staged::create(id, path, max_bytes, digest)).await;
+        let made = spawn_blocking(move || StagedUpload::create(id, path, max_bytes, digest)).await;
         Ok(made.map_err(io::Error::other)??)
     }
 
     /// Brings staged audio to the bucket, if there is one: before its job is in the store, where any node may lease it.
-    pub(crate) async fn put(&self, staged: &Staged) -> io::Result<()> {
+    pub(crate) async fn put(&self, staged: &StagedUpload) -> io::Result<()> {
         match (&self.bucket, staged.path()) {
             (Some(bucket), Some(path)) => bucket.put(&Blob::Audio(staged.id()), path).await,
             _ => Ok(()),
@@ -145,7 +145,7 @@ impl Blobs {
     }
 
     /// Keeps staged audio whose job is in the store. What the bucket has is deleted here.
-    pub(crate) async fn keep(&self, staged: Staged) -> io::Result<()> {
+    pub(crate) async fn keep(&self, staged: StagedUpload) -> io::Result<()> {
         if self.bucket.is_some() {
             return Ok(());
         }
@@ -157,13 +157,13 @@ impl Blobs {
     }
 
     /// A folder for the work on a job, which goes when it is dropped, and when the process does.
-    pub(crate) async fn desk(&self) -> io::Result<Desk> {
+    pub(crate) async fn work_dir(&self) -> io::Result<WorkDir> {
         let scratch = self.scratch.folder();
-        spawn_blocking(move || Desk::new(&scratch)).await.map_err(io::Error::other)?
+        spawn_blocking(move || WorkDir::new(&scratch)).await.map_err(io::Error::other)?
     }
 
     /// The audio of a job that is in the store, as a file of this machine.
-    pub(crate) async fn audio(&self, id: JobId, desk: &Desk) -> io::Result<PathBuf> {
+    pub(crate) async fn audio(&self, id: JobId, desk: &WorkDir) -> io::Result<PathBuf> {
         let blob = Blob::Audio(id);
         match &self.bucket {
             Some(bucket) => {
@@ -176,7 +176,7 @@ impl Blobs {
     }
 
     /// Keeps a transcript that was written on a desk, under the lease that it was written under.
-    pub(crate) async fn publish(&self, draft: &Path, lease: &Lease) -> io::Result<()> {
+    pub(crate) async fn publish(&self, draft: &Path, lease: &JobLease) -> io::Result<()> {
         let blob = Blob::Transcript(lease.clone());
         if let Some(bucket) = &self.bucket {
             return bucket.put(&blob, draft).await;
@@ -187,12 +187,12 @@ impl Blobs {
 
     /// The transcript that was written under this lease, to be read from the beginning. It stays readable when it is
     /// deleted meanwhile.
-    pub(crate) async fn transcript(&self, lease: &Lease) -> io::Result<File> {
+    pub(crate) async fn transcript(&self, lease: &JobLease) -> io::Result<File> {
         let blob = Blob::Transcript(lease.clone());
         let Some(bucket) = &self.bucket else {
             return Ok(tokio::fs::File::open(self.folder.path(&blob)).await?.into_std().await);
         };
-        let desk = self.desk().await?;
+        let desk = self.work_dir().await?;
         let path = desk.path().join("transcript");
         bucket.fetch(&blob, &path).await?;
         Ok(tokio::fs::File::open(path).await?.into_std().await)

@@ -1,6 +1,6 @@
 //! What is done about things that a crash left where they should not be.
 
-use super::{Blob, Blobs, Scratch, folder::gone};
+use super::{Blob, Blobs, ScratchRoot, folder::gone};
 use crate::{ServiceError, ServiceResult, views::fence};
 use dalston_model::{SharedClock, Timestamp};
 use dalston_work::{JobId, JobStore};
@@ -21,13 +21,13 @@ const ROUND: usize = 1_000;
 
 /// How far recovery has come with the things that are kept.
 #[derive(Default)]
-pub(super) struct Walks {
-    audio: Mutex<Option<Walk>>,
-    transcripts: Mutex<Option<Walk>>,
+pub(super) struct RecoveryProgress {
+    audio: Mutex<Option<WalkPosition>>,
+    transcripts: Mutex<Option<WalkPosition>>,
 }
 
 /// Where a walk goes on.
-enum Walk {
+enum WalkPosition {
     /// With the rest of a folder.
     Folder(ReadDir),
     /// Behind this name of a bucket.
@@ -35,14 +35,14 @@ enum Walk {
 }
 
 /// What came of a thing.
-enum Came {
+enum RecoveryOutcome {
     Kept,
     Deleted,
     Left,
 }
 
 /// A thing that is kept, and when it was written.
-struct Found {
+struct StoredBlob {
     blob: Blob,
     modified: Timestamp,
 }
@@ -56,9 +56,9 @@ impl Blobs {
         self.sweep().await?;
         let (mut kept, mut deleted) = (0, 0);
         let mut count = |came| match came {
-            Came::Kept => kept += 1,
-            Came::Deleted => deleted += 1,
-            Came::Left => {}
+            RecoveryOutcome::Kept => kept += 1,
+            RecoveryOutcome::Deleted => deleted += 1,
+            RecoveryOutcome::Left => {}
         };
         let mut staged = fs::read_dir(&self.folder.staged).await?;
         while let Some(entry) = staged.next_entry().await? {
@@ -76,10 +76,10 @@ impl Blobs {
 
     async fn sweep(&self) -> ServiceResult<()> {
         let (root, own) = (self.scratch.root(), self.scratch.folder());
-        Ok(spawn_blocking(move || Scratch::sweep(&root, &own)).await.map_err(io::Error::other)??)
+        Ok(spawn_blocking(move || ScratchRoot::sweep(&root, &own)).await.map_err(io::Error::other)??)
     }
 
-    async fn recover_staged(&self, entry: &DirEntry, store: &dyn JobStore, now: Timestamp) -> ServiceResult<Came> {
+    async fn recover_staged(&self, entry: &DirEntry, store: &dyn JobStore, now: Timestamp) -> ServiceResult<RecoveryOutcome> {
         let Some(id) = job(entry) else { return delete_abandoned(entry, now).await };
         let blob = Blob::Audio(id);
         if store.job_exists(id).await? {
@@ -92,7 +92,7 @@ impl Blobs {
                     gone(fs::remove_file(entry.path()).await)?;
                 }
             }
-            return Ok(Came::Kept);
+            return Ok(RecoveryOutcome::Kept);
         }
         if let Some(bucket) = &self.bucket
             && is_abandoned(modified(entry).await, now)
@@ -103,7 +103,7 @@ impl Blobs {
     }
 
     /// A purge deletes the row before the rest.
-    async fn recover_kept(&self, found: &Found, store: &dyn JobStore, now: Timestamp) -> ServiceResult<Came> {
+    async fn recover_kept(&self, found: &StoredBlob, store: &dyn JobStore, now: Timestamp) -> ServiceResult<RecoveryOutcome> {
         // Its age first: it is nearer than the store, and most things of a busy hour end there.
         let is_old = is_abandoned(Some(found.modified), now);
         let is_needless = match &found.blob {
@@ -114,34 +114,34 @@ impl Blobs {
             },
         };
         if !is_needless {
-            return Ok(Came::Left);
+            return Ok(RecoveryOutcome::Left);
         }
         self.delete(&found.blob).await?;
-        Ok(Came::Deleted)
+        Ok(RecoveryOutcome::Deleted)
     }
 
     /// The next things of a folder.
     async fn walk(
         &self,
         folder: &str,
-        walk: &Mutex<Option<Walk>>,
+        walk: &Mutex<Option<WalkPosition>>,
         parse: fn(&str) -> Option<Blob>,
-    ) -> io::Result<Vec<Found>> {
+    ) -> io::Result<Vec<StoredBlob>> {
         let before = walk.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (found, rest) = match &self.bucket {
             None => {
                 let entries = match before {
-                    Some(Walk::Folder(entries)) => entries,
+                    Some(WalkPosition::Folder(entries)) => entries,
                     _ => fs::read_dir(self.folder.of(folder)).await?,
                 };
                 read_on(entries, parse).await?
             }
             Some(bucket) => {
-                let after = before.and_then(|walk| if let Walk::Bucket(name) = walk { Some(name) } else { None });
+                let after = before.and_then(|walk| if let WalkPosition::Bucket(name) = walk { Some(name) } else { None });
                 let listed = bucket.list(folder, after.as_deref(), ROUND).await?;
-                let rest = listed.get(ROUND - 1).map(|last| Walk::Bucket(last.name.clone()));
+                let rest = listed.get(ROUND - 1).map(|last| WalkPosition::Bucket(last.name.clone()));
                 let known = listed.into_iter();
-                let known = known.filter_map(|it| Some(Found { blob: parse(&it.name)?, modified: it.modified }));
+                let known = known.filter_map(|it| Some(StoredBlob { blob: parse(&it.name)?, modified: it.modified }));
                 (known.collect(), rest)
             }
         };
@@ -151,34 +151,34 @@ impl Blobs {
 }
 
 /// The next things among the entries of a folder, and the rest of them.
-async fn read_on(mut entries: ReadDir, parse: fn(&str) -> Option<Blob>) -> io::Result<(Vec<Found>, Option<Walk>)> {
+async fn read_on(mut entries: ReadDir, parse: fn(&str) -> Option<Blob>) -> io::Result<(Vec<StoredBlob>, Option<WalkPosition>)> {
     let mut found = Vec::new();
     while found.len() < ROUND {
         let Some(entry) = entries.next_entry().await? else { return Ok((found, None)) };
         if let Some(blob) = entry.file_name().to_str().and_then(parse)
             && let Some(modified) = modified(&entry).await
         {
-            found.push(Found { blob, modified });
+            found.push(StoredBlob { blob, modified });
         }
     }
-    Ok((found, Some(Walk::Folder(entries))))
+    Ok((found, Some(WalkPosition::Folder(entries))))
 }
 
-async fn delete_abandoned(entry: &DirEntry, now: Timestamp) -> ServiceResult<Came> {
+async fn delete_abandoned(entry: &DirEntry, now: Timestamp) -> ServiceResult<RecoveryOutcome> {
     if !is_abandoned(modified(entry).await, now) {
-        return Ok(Came::Left);
+        return Ok(RecoveryOutcome::Left);
     }
     gone(fs::remove_file(entry.path()).await)?;
-    Ok(Came::Deleted)
+    Ok(RecoveryOutcome::Deleted)
 }
 
 /// A store that cannot be asked ends the round; anything else is between it and this thing.
-fn passed_over(what: &(dyn std::fmt::Debug + Sync), came: ServiceResult<Came>) -> ServiceResult<Came> {
+fn passed_over(what: &(dyn std::fmt::Debug + Sync), came: ServiceResult<RecoveryOutcome>) -> ServiceResult<RecoveryOutcome> {
     match came {
         Err(ServiceError::Unavailable) => Err(ServiceError::Unavailable),
         Err(error) => {
             tracing::warn!(%error, ?what, "it could not be recovered");
-            Ok(Came::Left)
+            Ok(RecoveryOutcome::Left)
         }
         Ok(came) => Ok(came),
     }

@@ -16,14 +16,14 @@ use tempfile::{Builder, TempDir};
 const LOCK: &str = "lock";
 
 /// The scratch folder of a process.
-pub(super) struct Scratch {
+pub(super) struct ScratchRoot {
     root: PathBuf,
     own: TempDir,
     /// Held, not read.
     _lock: File,
 }
 
-impl Scratch {
+impl ScratchRoot {
     /// A new one under `root`, which is made when it is not there. Blocks.
     pub(super) fn open(root: PathBuf) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
@@ -76,9 +76,9 @@ impl Scratch {
 }
 
 /// A folder for one piece of work. Dropped, it is deleted.
-pub struct Desk(TempDir);
+pub struct WorkDir(TempDir);
 
-impl Desk {
+impl WorkDir {
     pub(super) fn new(scratch: &Path) -> io::Result<Self> {
         Builder::new().prefix("job-").tempdir_in(scratch).map(Self)
     }

@@ -1,14 +1,14 @@
 //! An attempt at a job: the audio to the engine, what it finds into a file, and the word to the store.
 
-use super::{Dispatcher, LAST, draft::Draft, length::metered};
+use super::{Dispatcher, LAST, transcript_writer::TranscriptWriter, length::metered};
 use crate::{
     blobs::{Blob, is_outage},
-    board::{Board, Run, Why},
+    job_notifier::{JobNotifier, RunningJob, StopReason},
     views,
 };
-use dalston_engine::{EngineError, Summary, Work};
+use dalston_engine::{EngineError, Summary, TranscriptionTask};
 use dalston_model::FileName;
-use dalston_work::{FinishJob, Job, JobStatus, Lease, Leased, Outcome, death};
+use dalston_work::{FinishJobOutcome, Job, JobStatus, JobLease, LeasedJob, JobOutcome, death};
 use std::{io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{RwLockReadGuard, RwLockWriteGuard, watch},
@@ -30,7 +30,7 @@ const UNREADABLE: &str = "The audio or the result could not be read or written";
 const STOPPED: &str = "The gateway stopped while it ran";
 
 /// What came of the work.
-enum Done {
+enum AttemptResult {
     /// A transcript, kept under the lease, and how many milliseconds of audio are metered for it.
     Transcript(Summary, u64),
     /// Nothing, for good.
@@ -40,22 +40,22 @@ enum Done {
     /// Nothing, and what worked on it is dead.
     Died(&'static str),
     /// It was stopped.
-    Stopped(Why),
+    Stopped(StopReason),
 }
 
 /// Leave to work, for as long as it is held.
-enum Turn<'a> {
+enum WorkSlot<'a> {
     Beside(#[expect(dead_code, reason = "held")] RwLockReadGuard<'a, ()>),
     Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'a, ()>),
 }
 
 /// The place of a run on the board, which is free again when this is dropped.
-struct Place {
-    board: Arc<Board>,
-    run: Arc<Run>,
+struct RunEntry {
+    board: Arc<JobNotifier>,
+    run: Arc<RunningJob>,
 }
 
-impl Drop for Place {
+impl Drop for RunEntry {
     fn drop(&mut self) {
         self.board.end(&self.run);
     }
@@ -63,17 +63,17 @@ impl Drop for Place {
 
 impl Dispatcher {
     /// Works on a job under its lease, to the end.
-    pub(super) async fn attempt(self: Arc<Self>, leased: Leased, run: Arc<Run>) {
-        let Leased { job, deaths, reserved_ms, .. } = leased;
-        let place = Place { board: self.board.clone(), run: run.clone() };
+    pub(super) async fn attempt(self: Arc<Self>, leased: LeasedJob, run: Arc<RunningJob>) {
+        let LeasedJob { job, deaths, reserved_ms, .. } = leased;
+        let place = RunEntry { board: self.board.clone(), run: run.clone() };
         self.board.changed(job.id);
         tracing::debug!(job = %job.id, tenant = %job.tenant, attempt = run.lease.fence, "a job begins");
         let done = if self.is_orphan(&job).await {
-            Done::Stopped(Why::Cancelled)
+            AttemptResult::Stopped(StopReason::Cancelled)
         } else {
             match self.turn(deaths, &run).await {
                 Ok(_turn) => self.work(&job, reserved_ms, &run).await,
-                Err(why) => Done::Stopped(why),
+                Err(why) => AttemptResult::Stopped(why),
             }
         };
         if let Some(outcome) = self.outcome(deaths, &run.lease, done) {
@@ -95,51 +95,51 @@ impl Dispatcher {
     }
 
     /// Leave to work on a job: beside others, but alone on this node when something died of it before.
-    async fn turn(&self, deaths: u64, run: &Run) -> Result<Turn<'_>, Why> {
+    async fn turn(&self, deaths: u64, run: &RunningJob) -> Result<WorkSlot<'_>, StopReason> {
         let mut stop = run.stopping();
         let turn = async {
             match deaths {
-                0 => Turn::Beside(self.turns.read().await),
-                _ => Turn::Alone(self.turns.write().await),
+                0 => WorkSlot::Beside(self.turns.read().await),
+                _ => WorkSlot::Alone(self.turns.write().await),
             }
         };
         tokio::select! {
             turn = turn => Ok(turn),
-            () = told(&mut stop) => Err(run.why().unwrap_or(Why::Stopping)),
+            () = told(&mut stop) => Err(run.why().unwrap_or(StopReason::Stopping)),
         }
     }
 
     /// Has the engine work, and keeps what it found.
-    async fn work(&self, job: &Job, reserved_ms: u64, run: &Arc<Run>) -> Done {
+    async fn work(&self, job: &Job, reserved_ms: u64, run: &Arc<RunningJob>) -> AttemptResult {
         match self.transcribe(job, reserved_ms, run).await {
             Ok(done) => done,
             Err(error) => {
                 tracing::error!(%error, job = %job.id, "the files of a job");
-                Done::NotNow(UNREADABLE)
+                AttemptResult::NotNow(UNREADABLE)
             }
         }
     }
 
-    async fn transcribe(&self, job: &Job, reserved_ms: u64, run: &Arc<Run>) -> io::Result<Done> {
-        let desk = self.blobs.desk().await?;
+    async fn transcribe(&self, job: &Job, reserved_ms: u64, run: &Arc<RunningJob>) -> io::Result<AttemptResult> {
+        let desk = self.blobs.work_dir().await?;
         let mut stop = run.stopping();
         let audio = match Self::through(run, || self.blobs.audio(job.id, &desk)).await {
             Ok(audio) => audio?,
-            Err(why) => return Ok(Done::Stopped(why)),
+            Err(why) => return Ok(AttemptResult::Stopped(why)),
         };
         let mut over = pin!(sleep(self.terms.patience));
         let most = self.most(job, reserved_ms).await;
         let about = tokio::select! {
             about = self.measured(job, &audio, most) => about?,
-            () = &mut over => return Ok(Done::NotNow(TOO_LONG)),
-            () = told(&mut stop) => return Ok(Done::Stopped(run.why().unwrap_or(Why::Stopping))),
+            () = &mut over => return Ok(AttemptResult::NotNow(TOO_LONG)),
+            () = told(&mut stop) => return Ok(AttemptResult::Stopped(run.why().unwrap_or(StopReason::Stopping))),
         };
         if about.duration_seconds.is_some_and(|seconds| seconds > most.seconds) {
-            return Ok(Done::Never(most.exceeded));
+            return Ok(AttemptResult::Never(most.exceeded));
         }
         let path = desk.path().join("transcript");
         let draft = create(path.clone(), run.clone()).await?;
-        let work = Work {
+        let work = TranscriptionTask {
             audio,
             desk: desk.path().to_owned(),
             filename: job.filename.as_ref().map(FileName::as_str).map(str::to_owned),
@@ -159,7 +159,7 @@ impl Dispatcher {
         let ended = tokio::select! {
             ended = &mut task => ended,
             () = &mut over => {
-                run.stop(Why::TooLong);
+                run.stop(StopReason::TooLong);
                 last(&mut task).await
             }
             () = told(&mut stop) => last(&mut task).await,
@@ -176,24 +176,24 @@ impl Dispatcher {
             Err(EngineError::Unavailable("it panicked, or did not stop".to_owned()))
         });
         match (run.why(), ended) {
-            (Some(why @ (Why::Cancelled | Why::Lost)), _) => Ok(Done::Stopped(why)),
+            (Some(why @ (StopReason::Cancelled | StopReason::Lost)), _) => Ok(AttemptResult::Stopped(why)),
             (_, Ok(summary)) => {
                 match Self::through(run, || self.blobs.publish(&path, &run.lease)).await {
                     Ok(published) => published?,
-                    Err(why) => return Ok(Done::Stopped(why)),
+                    Err(why) => return Ok(AttemptResult::Stopped(why)),
                 }
                 let audio_ms = metered(job, summary.duration, reserved_ms, most);
-                Ok(Done::Transcript(summary, audio_ms))
+                Ok(AttemptResult::Transcript(summary, audio_ms))
             }
-            (Some(Why::TooLong), Err(_)) => Ok(Done::NotNow(TOO_LONG)),
-            (Some(why), Err(_)) => Ok(Done::Stopped(why)),
+            (Some(StopReason::TooLong), Err(_)) => Ok(AttemptResult::NotNow(TOO_LONG)),
+            (Some(why), Err(_)) => Ok(AttemptResult::Stopped(why)),
             (None, Err(error)) => failed(job, error),
         }
     }
 
     /// What a bucket is asked for, again and again while it is away, until it answers or the run is to stop. So an outage
     /// takes neither an attempt nor a transcript from a job.
-    async fn through<T, W>(run: &Run, asked: impl Fn() -> W) -> Result<io::Result<T>, Why>
+    async fn through<T, W>(run: &RunningJob, asked: impl Fn() -> W) -> Result<io::Result<T>, StopReason>
     where
         W: Future<Output = io::Result<T>>,
     {
@@ -212,38 +212,38 @@ impl Dispatcher {
         };
         tokio::select! {
             answered = answered => Ok(answered),
-            () = told(&mut stop) => Err(run.why().unwrap_or(Why::Stopping)),
+            () = told(&mut stop) => Err(run.why().unwrap_or(StopReason::Stopping)),
         }
     }
 
     /// What the store is told; `None`: nothing.
-    fn outcome(&self, deaths: u64, lease: &Lease, done: Done) -> Option<Outcome> {
+    fn outcome(&self, deaths: u64, lease: &JobLease, done: AttemptResult) -> Option<JobOutcome> {
         let attempts = u64::from(self.terms.attempts.get());
         let has_more = lease.fence < attempts;
         let waits = usize::try_from(lease.fence).unwrap_or(usize::MAX).saturating_sub(1).min(BACKOFF.len() - 1);
         match done {
-            Done::Transcript(summary, audio_ms) => {
-                Some(Outcome::Completed { result: views::stored(&summary, lease.fence), audio_ms })
+            AttemptResult::Transcript(summary, audio_ms) => {
+                Some(JobOutcome::Completed { result: views::stored(&summary, lease.fence), audio_ms })
             }
-            Done::NotNow(error) if has_more => {
-                Some(Outcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
+            AttemptResult::NotNow(error) if has_more => {
+                Some(JobOutcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
             }
-            Done::NotNow(error) | Done::Never(error) => Some(Outcome::Failed { error: error.to_owned() }),
-            Done::Died(error) => Some(death(deaths, lease.fence, attempts, error)),
-            Done::Stopped(Why::Lost) => None,
-            Done::Stopped(Why::Cancelled) => Some(Outcome::Cancelled),
+            AttemptResult::NotNow(error) | AttemptResult::Never(error) => Some(JobOutcome::Failed { error: error.to_owned() }),
+            AttemptResult::Died(error) => Some(death(deaths, lease.fence, attempts, error)),
+            AttemptResult::Stopped(StopReason::Lost) => None,
+            AttemptResult::Stopped(StopReason::Cancelled) => Some(JobOutcome::Cancelled),
             // Handed back, whatever the number of the attempt: it failed at nothing.
-            Done::Stopped(Why::Stopping | Why::TooLong) => {
-                Some(Outcome::Retry { error: STOPPED.to_owned(), after: Duration::ZERO })
+            AttemptResult::Stopped(StopReason::Stopping | StopReason::TooLong) => {
+                Some(JobOutcome::Retry { error: STOPPED.to_owned(), after: Duration::ZERO })
             }
         }
     }
 
     /// Tells the store, until it answers.
-    async fn finish(&self, lease: &Lease, outcome: &Outcome) {
+    async fn finish(&self, lease: &JobLease, outcome: &JobOutcome) {
         loop {
             match self.store.finish_job(lease, outcome, self.clock.now()).await {
-                Ok(FinishJob::Finished(job)) => {
+                Ok(FinishJobOutcome::Finished(job)) => {
                     tracing::info!(job = %job.id, tenant = %job.tenant, status = %job.status, "a job");
                     self.deliveries.wake();
                     if job.status != JobStatus::Completed {
@@ -251,7 +251,7 @@ impl Dispatcher {
                     }
                     return;
                 }
-                Ok(FinishJob::Lost) => return self.lost(lease, outcome).await,
+                Ok(FinishJobOutcome::Lost) => return self.lost(lease, outcome).await,
                 Err(error) => tracing::warn!(%error, job = %lease.job, "the end of a job is told again"),
             }
             tokio::select! {
@@ -270,7 +270,7 @@ impl Dispatcher {
 
     /// The lease did not count any more. It may have been this very word that ended it, when the answer to the first one
     /// was lost.
-    async fn lost(&self, lease: &Lease, outcome: &Outcome) {
+    async fn lost(&self, lease: &JobLease, outcome: &JobOutcome) {
         match self.store.job(&lease.tenant, lease.job).await {
             Ok(job) => {
                 if job.as_ref().and_then(views::fence) != Some(lease.fence) {
@@ -284,8 +284,8 @@ impl Dispatcher {
     }
 
     /// Deletes a transcript that no job has.
-    async fn discard(&self, lease: &Lease, outcome: &Outcome) {
-        if !matches!(outcome, Outcome::Completed { .. }) {
+    async fn discard(&self, lease: &JobLease, outcome: &JobOutcome) {
+        if !matches!(outcome, JobOutcome::Completed { .. }) {
             return;
         }
         if let Err(error) = self.blobs.delete(&Blob::Transcript(lease.clone())).await {
@@ -294,8 +294,8 @@ impl Dispatcher {
     }
 }
 
-async fn create(path: PathBuf, run: Arc<Run>) -> io::Result<Draft> {
-    spawn_blocking(move || Draft::create(&path, run)).await.map_err(io::Error::other)?
+async fn create(path: PathBuf, run: Arc<RunningJob>) -> io::Result<TranscriptWriter> {
+    spawn_blocking(move || TranscriptWriter::create(&path, run)).await.map_err(io::Error::other)?
 }
 
 /// Waits until the run is to stop.
@@ -314,13 +314,13 @@ async fn last<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> 
 }
 
 /// What an error of the engine means for the job.
-fn failed(job: &Job, error: EngineError) -> io::Result<Done> {
+fn failed(job: &Job, error: EngineError) -> io::Result<AttemptResult> {
     tracing::warn!(%error, job = %job.id, "an attempt failed");
     match error {
-        EngineError::Rejected(text, _) => Ok(Done::Never(text)),
-        EngineError::Died(text, _) => Ok(Done::Died(text)),
-        EngineError::Unavailable(_) => Ok(Done::NotNow(UNAVAILABLE)),
-        EngineError::Stopped => Ok(Done::NotNow(BROKEN)),
+        EngineError::Rejected(text, _) => Ok(AttemptResult::Never(text)),
+        EngineError::Died(text, _) => Ok(AttemptResult::Died(text)),
+        EngineError::Unavailable(_) => Ok(AttemptResult::NotNow(UNAVAILABLE)),
+        EngineError::Stopped => Ok(AttemptResult::NotNow(BROKEN)),
         EngineError::Io(error) => Err(error),
     }
 }

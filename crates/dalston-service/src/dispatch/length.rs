@@ -1,9 +1,9 @@
 //! How long the audio of a job is, how much of it may be transcribed, and how much is metered.
 
 use super::Dispatcher;
-use dalston_engine::{DAY_IS_OVER, Most, TOO_DENSE, TOO_LONG, most_seconds};
+use dalston_engine::{DAY_IS_OVER, AudioBound, TOO_DENSE, TOO_LONG, most_seconds};
 use dalston_store::StoreResult;
-use dalston_work::{Audio, Job, QuotaKind, Subject};
+use dalston_work::{Audio, Job, QuotaKind, QuotaOwner};
 use std::{io, path::Path};
 use tokio::fs::File;
 
@@ -16,7 +16,7 @@ const SLACK_SECONDS: f64 = 1.0;
 impl Dispatcher {
     /// How much audio a job may have: no more than the operator allows, than its file can hold, and than there is of the
     /// day. When the store cannot be asked what is left of the day, what is reserved has to do.
-    pub(super) async fn most(&self, job: &Job, reserved_ms: u64) -> Most {
+    pub(super) async fn most(&self, job: &Job, reserved_ms: u64) -> AudioBound {
         let day = match self.left(job).await {
             Ok(left) => left.map(|left| allowed(job.audio.duration_seconds, reserved_ms, left)),
             Err(error) => {
@@ -25,11 +25,11 @@ impl Dispatcher {
             }
         };
         let limits = [
-            Some(Most { seconds: f64::from(self.terms.max_audio_seconds), exceeded: TOO_LONG }),
-            Some(Most { seconds: most_seconds(job.size_bytes), exceeded: TOO_DENSE }),
-            day.map(|seconds| Most { seconds, exceeded: DAY_IS_OVER }),
+            Some(AudioBound { seconds: f64::from(self.terms.max_audio_seconds), exceeded: TOO_LONG }),
+            Some(AudioBound { seconds: most_seconds(job.size_bytes), exceeded: TOO_DENSE }),
+            day.map(|seconds| AudioBound { seconds, exceeded: DAY_IS_OVER }),
         ];
-        let none = Most { seconds: f64::INFINITY, exceeded: TOO_LONG };
+        let none = AudioBound { seconds: f64::INFINITY, exceeded: TOO_LONG };
         limits
             .into_iter()
             .flatten()
@@ -38,7 +38,7 @@ impl Dispatcher {
 
     /// What the audio of a job is. How long it is, is counted where that was not done when it was uploaded; when it cannot
     /// be, it is not known.
-    pub(super) async fn measured(&self, job: &Job, audio: &Path, most: Most) -> io::Result<Audio> {
+    pub(super) async fn measured(&self, job: &Job, audio: &Path, most: AudioBound) -> io::Result<Audio> {
         if job.audio.duration_seconds.is_some() && job.size_bytes <= COUNTED {
             return Ok(job.audio.clone());
         }
@@ -54,9 +54,9 @@ impl Dispatcher {
     /// limit.
     async fn left(&self, job: &Job) -> StoreResult<Option<u64>> {
         let account = job.account();
-        let key = account.key.map(|key| Subject::Key(account.tenant.clone(), key));
+        let key = account.key.map(|key| QuotaOwner::Key(account.tenant.clone(), key));
         let mut least = None;
-        for subject in key.into_iter().chain([Subject::Tenant(account.tenant)]) {
+        for subject in key.into_iter().chain([QuotaOwner::Tenant(account.tenant)]) {
             let Some(most) = self.store.quota(&subject).await?.limit(QuotaKind::Seconds) else { continue };
             let days = self.store.metered(&subject, account.day).await?;
             let used = days.iter().find(|day| day.day == account.day).map_or(0, |day| day.jobs_ms + day.streams_ms);
@@ -70,7 +70,7 @@ impl Dispatcher {
 /// Milliseconds of audio to meter for a completed job, by the length in seconds that its result has. Where neither the
 /// upload nor the engine told a length, it is as much of what was reserved as the job could have: an engine that tells
 /// no times must not make a day endless.
-pub(super) fn metered(job: &Job, length: Option<f64>, reserved_ms: u64, most: Most) -> u64 {
+pub(super) fn metered(job: &Job, length: Option<f64>, reserved_ms: u64, most: AudioBound) -> u64 {
     match (length, job.audio.duration_seconds) {
         (None, None) => reserved_ms.min(millis(most.seconds).unwrap_or_default()),
         (length, _) => length.and_then(millis).unwrap_or_else(|| job.audio_ms()),

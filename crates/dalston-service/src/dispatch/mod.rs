@@ -5,18 +5,18 @@
 
 mod attempt;
 mod circuit_breaker;
-mod draft;
+mod transcript_writer;
 mod length;
 mod tidy;
 
 use crate::{
-    Blobs, Crowd, Deliveries, Upload,
-    board::{Board, Why},
+    Blobs, TenantPresence, DeliveryRunner, Upload,
+    job_notifier::{JobNotifier, StopReason},
 };
 use circuit_breaker::CircuitBreaker;
 use dalston_engine::{Decoders, Engine, EngineOption};
 use dalston_model::{SharedClock, SharedEntropy, TenantId, Timestamp};
-use dalston_work::{Beat, Lease, LeaseJobs, SharedWorkStorage};
+use dalston_work::{HeartbeatOutcome, JobLease, JobLeaseRequest, SharedWorkStorage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -42,7 +42,7 @@ const LAST: Duration = Duration::from_secs(5);
 
 /// How much work there is at once, and how often it is tried.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct DispatcherConfig {
     /// Jobs of this node at once.
     pub per_node: u32,
     /// Jobs of a tenant at once, on all nodes.
@@ -60,10 +60,10 @@ pub struct Terms {
     pub poll: Duration,
 }
 
-impl Terms {
+impl DispatcherConfig {
     /// How many jobs are leased next, of tenants other than these: as many as fit into the smallest share that is left,
     /// whoever's they are. `running` are the tenants of the jobs that this node works on, `room` how many it takes more.
-    fn next(&self, crowd: &Crowd, running: Vec<TenantId>, room: u32) -> (u32, Vec<TenantId>) {
+    fn next(&self, crowd: &TenantPresence, running: Vec<TenantId>, room: u32) -> (u32, Vec<TenantId>) {
         let per_node = usize::try_from(self.per_node).unwrap_or(usize::MAX);
         let share = crowd.share(per_node);
         let mut counts: HashMap<TenantId, usize> = HashMap::new();
@@ -98,28 +98,28 @@ pub struct DispatcherReport {
 pub(crate) struct DispatcherParts {
     pub(crate) store: SharedWorkStorage,
     pub(crate) blobs: Arc<Blobs>,
-    pub(crate) board: Arc<Board>,
-    pub(crate) crowd: Arc<Crowd>,
-    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) board: Arc<JobNotifier>,
+    pub(crate) crowd: Arc<TenantPresence>,
+    pub(crate) deliveries: Arc<DeliveryRunner>,
     pub(crate) decoders: Arc<Decoders>,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
-    pub(crate) terms: Terms,
+    pub(crate) terms: DispatcherConfig,
 }
 
 /// The dispatcher.
 pub struct Dispatcher {
     store: SharedWorkStorage,
     blobs: Arc<Blobs>,
-    board: Arc<Board>,
-    crowd: Arc<Crowd>,
-    deliveries: Arc<Deliveries>,
+    board: Arc<JobNotifier>,
+    crowd: Arc<TenantPresence>,
+    deliveries: Arc<DeliveryRunner>,
     decoders: Arc<Decoders>,
     engine: Arc<dyn Engine>,
     clock: SharedClock,
     entropy: SharedEntropy,
-    terms: Terms,
+    terms: DispatcherConfig,
     breaker: CircuitBreaker,
     /// Held by all attempts, and by one alone that something died of before.
     turns: RwLock<()>,
@@ -203,13 +203,13 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = self.board.stopped() => {}
-                () = self.board.coming() => {}
+                () = self.board.wait_for_job() => {}
                 () = sleep(self.jittered(self.terms.poll)) => {}
             }
         }
         if timeout(GRACE, ended(&mut attempts)).await.is_err() {
             for run in self.board.running() {
-                run.stop(Why::Stopping);
+                run.stop(StopReason::Stopping);
             }
             // What does not stop either is another node's once its lease has lapsed.
             let _ = timeout(LAST + LAST, ended(&mut attempts)).await;
@@ -223,7 +223,7 @@ impl Dispatcher {
         // A job that is to run alone, or runs so, leaves others to other nodes.
         while room > 0 && self.turns.try_read().is_ok() {
             let (limit, but) = self.terms.next(&self.crowd, self.board.tenants(), room);
-            let asked = LeaseJobs { limit, per_tenant: self.terms.per_tenant, but, ttl: TTL };
+            let asked = JobLeaseRequest { limit, per_tenant: self.terms.per_tenant, but, ttl: TTL };
             let leased = self.store.lease_jobs(&asked).await;
             let answered = leased.is_ok();
             *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.clock.now(), answered));
@@ -253,7 +253,7 @@ impl Dispatcher {
             if runs.is_empty() {
                 continue;
             }
-            let leases: Vec<(Lease, Option<u16>)> =
+            let leases: Vec<(JobLease, Option<u16>)> =
                 runs.iter().map(|run| (run.lease.clone(), run.progress())).collect();
             let answers = match self.store.beat_jobs(&leases, TTL).await {
                 Ok(answers) => answers,
@@ -264,9 +264,9 @@ impl Dispatcher {
             };
             for (run, answer) in runs.iter().zip(answers) {
                 match answer {
-                    Beat::Held => self.board.changed(run.lease.job),
-                    Beat::Cancelling => run.stop(Why::Cancelled),
-                    Beat::Lost => run.stop(Why::Lost),
+                    HeartbeatOutcome::Held => self.board.changed(run.lease.job),
+                    HeartbeatOutcome::Cancelling => run.stop(StopReason::Cancelled),
+                    HeartbeatOutcome::Lost => run.stop(StopReason::Lost),
                 }
             }
         }

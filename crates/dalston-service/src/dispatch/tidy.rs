@@ -3,7 +3,7 @@
 use super::Dispatcher;
 use crate::{ServiceResult, jobs::erase};
 use dalston_model::{AuditEntry, Source};
-use dalston_work::{DeleteJob, WorkAction, WorkTarget};
+use dalston_work::{DeleteJobOutcome, WorkAction, WorkTarget};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -47,7 +47,7 @@ impl Dispatcher {
             for job in &moved {
                 tracing::warn!(job = %job.id, tenant = %job.tenant, status = %job.status, "a lease had lapsed");
                 self.board.changed(job.id);
-                self.board.came();
+                self.board.job_available();
                 self.deliveries.wake();
             }
             if moved.len() < BATCH as usize {
@@ -86,7 +86,7 @@ impl Dispatcher {
                     target: WorkTarget::Job(job.id).into(),
                     detail: json!({"completed_at": job.completed_at}),
                 };
-                if erase(&*self.store, &self.blobs, job, &entry).await? == DeleteJob::Deleted {
+                if erase(&*self.store, &self.blobs, job, &entry).await? == DeleteJobOutcome::Deleted {
                     deleted += 1;
                 }
             }

@@ -3,7 +3,7 @@
 use crate::{ServiceError, ServiceResult};
 use dalston_model::{Day, Timestamp};
 use dalston_stream::StreamConfig;
-use dalston_work::{Account, Amount, Metered, NewSession, Reserve, SharedWorkStorage};
+use dalston_work::{UsageAccount, AudioAmount, UsageSource, NewSession, ReserveOutcome, SharedWorkStorage};
 
 /// What is reserved at once, in milliseconds of audio. A gateway that dies leaves no more of it unused.
 const SLICE: u64 = 10_000;
@@ -13,7 +13,7 @@ const CREDIT: u64 = 60_000;
 /// What a stream may still pass on.
 pub(super) struct Budget {
     store: SharedWorkStorage,
-    account: Account,
+    account: UsageAccount,
     config: StreamConfig,
     bytes: u64,
     /// Milliseconds that the store has reserved.
@@ -31,15 +31,15 @@ impl Budget {
         now: Timestamp,
     ) -> ServiceResult<Self> {
         let account =
-            Account { tenant: session.tenant.clone(), key: session.key, day: Day::of(now), of: Metered::Streams };
+            UsageAccount { tenant: session.tenant.clone(), key: session.key, day: Day::of(now), of: UsageSource::Streams };
         let mut budget = Self { store, account, config: config.clone(), bytes: 0, reserved: 0, allowed: 0 };
-        match budget.store.reserve_audio(&budget.account, Amount::UpTo(SLICE)).await? {
-            Reserve::Granted(millis) => {
+        match budget.store.reserve_audio(&budget.account, AudioAmount::UpTo(SLICE)).await? {
+            ReserveOutcome::Granted(millis) => {
                 budget.reserved = millis;
                 budget.allowed = millis;
                 Ok(budget)
             }
-            Reserve::Exhausted(excess) => Err(excess.into()),
+            ReserveOutcome::Exhausted(excess) => Err(excess.into()),
         }
     }
 
@@ -49,8 +49,8 @@ impl Budget {
         let millis = self.config.millis(wanted);
         while millis > self.allowed {
             let slice = SLICE.max(millis - self.allowed);
-            match self.store.reserve_audio(&self.account, Amount::UpTo(slice)).await {
-                Ok(Reserve::Granted(millis)) => {
+            match self.store.reserve_audio(&self.account, AudioAmount::UpTo(slice)).await {
+                Ok(ReserveOutcome::Granted(millis)) => {
                     self.reserved += millis;
                     self.allowed += millis;
                     if millis == 0 {
@@ -58,7 +58,7 @@ impl Budget {
                         return Err(ServiceError::Internal);
                     }
                 }
-                Ok(Reserve::Exhausted(excess)) => return Err(excess.into()),
+                Ok(ReserveOutcome::Exhausted(excess)) => return Err(excess.into()),
                 Err(error) => {
                     tracing::warn!(%error, "audio is passed on unreserved");
                     self.allowed += CREDIT.max(slice);
@@ -70,7 +70,7 @@ impl Budget {
     }
 
     /// Whose audio it is, and by how much it differs from what was reserved.
-    pub(super) fn settlement(&self) -> (Account, i64) {
+    pub(super) fn settlement(&self) -> (UsageAccount, i64) {
         let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
         (self.account.clone(), signed(self.config.millis(self.bytes)).saturating_sub(signed(self.reserved)))
     }

@@ -6,11 +6,11 @@ mod stream;
 
 pub(crate) use router::{FIXED, TTL};
 pub use router::{FixedWorker, RouterParts};
-pub use stream::{Ending, Stream};
+pub use stream::{CloseReason, Stream};
 
-use crate::{Crowd, ServiceError, ServiceResult};
+use crate::{TenantPresence, ServiceError, ServiceResult};
 use budget::Budget;
-use dalston_auth::{Gate, Permit, PrincipalChange, Refusal, rights};
+use dalston_auth::{Gate, Permit, PrincipalChange, RejectionReason, rights};
 use dalston_model::{Principal, Scope, SharedClock, SharedEntropy, TenantId, Timestamp};
 use dalston_stream::StreamConfig;
 use dalston_work::{NewSession, SessionId, SharedWorkStorage};
@@ -20,14 +20,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use stream::Left;
+use stream::PendingSettlement;
 use tokio::sync::watch;
 
 /// Ended sessions that one second settles: what else is done each second waits for it.
 const AT_ONCE: usize = 50;
 
 /// What is known of an open stream.
-struct Open {
+struct OpenStream {
     /// Who opened it.
     principal: Principal,
     /// The tenant that it works in.
@@ -36,7 +36,7 @@ struct Open {
     ends_at: Option<Duration>,
     /// Whether it is over for everybody but its worker, which says the rest.
     is_over: bool,
-    end: watch::Sender<Option<Ending>>,
+    end: watch::Sender<Option<CloseReason>>,
 }
 
 /// All open streams of this node.
@@ -44,12 +44,12 @@ pub struct Streams {
     store: SharedWorkStorage,
     gate: Arc<Gate>,
     router: Router,
-    crowd: Arc<Crowd>,
+    crowd: Arc<TenantPresence>,
     clock: SharedClock,
     entropy: SharedEntropy,
-    open: Mutex<HashMap<SessionId, Open>>,
+    open: Mutex<HashMap<SessionId, OpenStream>>,
     /// Sessions that have ended and are not settled yet: the store was away, or their task was.
-    left: Mutex<Vec<Left>>,
+    left: Mutex<Vec<PendingSettlement>>,
 }
 
 impl Streams {
@@ -57,7 +57,7 @@ impl Streams {
         store: SharedWorkStorage,
         gate: Arc<Gate>,
         parts: RouterParts,
-        crowd: Arc<Crowd>,
+        crowd: Arc<TenantPresence>,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Arc<Self> {
@@ -96,7 +96,7 @@ impl Streams {
                 return Err(error);
             }
         }
-        let open = Open {
+        let open = OpenStream {
             principal: permit.caller().principal(),
             tenant: asked.tenant,
             ends_at: permit.caller().session_limit().map(|limit| self.clock.monotonic().saturating_add(limit)),
@@ -112,8 +112,8 @@ impl Streams {
                     renew(open, &caller.principal());
                 }
             }),
-            Err(Refusal::InvalidCredential) => self.change(id, |open| tell(open, Ending::KeyEnded)),
-            Err(Refusal::InsufficientScope(_)) => self.change(id, |open| tell(open, Ending::ScopeLost)),
+            Err(RejectionReason::InvalidCredential) => self.change(id, |open| tell(open, CloseReason::KeyEnded)),
+            Err(RejectionReason::InsufficientScope(_)) => self.change(id, |open| tell(open, CloseReason::ScopeLost)),
             Err(outage) => return Err(outage.into()),
         }
         Ok(Some(stream))
@@ -124,21 +124,21 @@ impl Streams {
         for open in self.open().values_mut().filter(|open| open.principal.actor == change.actor) {
             match &change.now {
                 Some(principal) => renew(open, principal),
-                None => tell(open, Ending::KeyEnded),
+                None => tell(open, CloseReason::KeyEnded),
             }
         }
     }
 
     /// Ends the streams whose principals have expired, or whose time is up.
     pub fn expire(&self, now: Timestamp) {
-        self.end(Ending::KeyEnded, |open| open.principal.expires.is_some_and(|at| at <= now));
+        self.end(CloseReason::KeyEnded, |open| open.principal.expires.is_some_and(|at| at <= now));
         let passed = self.clock.monotonic();
-        self.end(Ending::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
+        self.end(CloseReason::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
     }
 
     /// Ends all streams.
     pub fn stop(&self) {
-        self.end(Ending::Stopping, |_| true);
+        self.end(CloseReason::Stopping, |_| true);
     }
 
     /// How many streams a tenant has open on this node.
@@ -166,7 +166,7 @@ impl Streams {
         for lost in self.router.renew(&open).await? {
             if let Some(open) = self.open().get(&lost) {
                 tracing::warn!(session = %lost, "a session's slot has lapsed");
-                tell(open, Ending::SlotLost);
+                tell(open, CloseReason::SlotLost);
             }
         }
         self.router.register().await?;
@@ -197,42 +197,42 @@ impl Streams {
         Ok(())
     }
 
-    fn change(&self, id: SessionId, change: impl FnOnce(&mut Open)) {
+    fn change(&self, id: SessionId, change: impl FnOnce(&mut OpenStream)) {
         if let Some(open) = self.open().get_mut(&id) {
             change(open);
         }
     }
 
-    fn end(&self, ending: Ending, which: impl Fn(&Open) -> bool) {
+    fn end(&self, ending: CloseReason, which: impl Fn(&OpenStream) -> bool) {
         for open in self.open().values().filter(|open| which(open)) {
             tell(open, ending);
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<SessionId, Open>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<SessionId, OpenStream>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn left(&self) -> MutexGuard<'_, Vec<Left>> {
+    fn left(&self) -> MutexGuard<'_, Vec<PendingSettlement>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Goes on with the principal as it is now, as long as that may stream in the tenant: in its own, or as one of the
 /// platform.
-fn renew(open: &mut Open, now: &Principal) {
+fn renew(open: &mut OpenStream, now: &Principal) {
     let may_stream = now.scopes.grants(Scope::Realtime);
     if !may_stream || (open.tenant != now.tenant && !now.scopes.grants(Scope::Platform)) {
-        tell(open, Ending::ScopeLost);
+        tell(open, CloseReason::ScopeLost);
     }
     // The kind stays: a ticket acts as its key, and is told of as that.
     open.principal = Principal { kind: open.principal.kind, ..now.clone() };
 }
 
 /// Tells a stream to end. The first reason stands, unless it is a milder one.
-fn tell(open: &Open, ending: Ending) {
+fn tell(open: &OpenStream, ending: CloseReason) {
     open.end.send_if_modified(|told| {
-        let changes = told.is_none_or(|before| before == Ending::TimeUp && ending != Ending::TimeUp);
+        let changes = told.is_none_or(|before| before == CloseReason::TimeUp && ending != CloseReason::TimeUp);
         if changes {
             *told = Some(ending);
         }

@@ -1,9 +1,9 @@
 //! The router: a slot of the worker that has the least to do, in one step of the store.
 
-use crate::{Crowd, Place, ServiceResult, Shares, token};
+use crate::{TenantPresence, TakenPlace, ServiceResult, Shares, token};
 use dalston_model::{AuditEntry, SharedClock, Source, TenantId, Timestamp};
-use dalston_stream::{OwnWorker, StreamConfig, WorkerLink, connect};
-use dalston_work::{NewSession, OpenSession, SessionId, SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId};
+use dalston_stream::{BuiltinWorker, StreamConfig, WorkerLink, connect};
+use dalston_work::{NewSession, OpenSessionOutcome, SessionId, SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
@@ -50,7 +50,7 @@ impl FixedWorker {
 /// Who serves streams.
 pub struct RouterParts {
     /// The worker within the process.
-    pub own: Arc<dyn OwnWorker>,
+    pub own: Arc<dyn BuiltinWorker>,
     /// Streams that it serves at once.
     pub own_streams: u32,
     /// Workers of the settings.
@@ -58,16 +58,16 @@ pub struct RouterParts {
 }
 
 /// A session's slot, taken.
-pub(super) struct Slot {
+pub(super) struct SessionSlot {
     pub(super) link: WorkerLink,
     /// The place with the built-in worker, if it is one.
-    pub(super) own: Option<Place<TenantId>>,
+    pub(super) own: Option<TakenPlace<TenantId>>,
 }
 
 /// Finds workers for sessions.
 pub(super) struct Router {
     store: SharedWorkStorage,
-    own: Arc<dyn OwnWorker>,
+    own: Arc<dyn BuiltinWorker>,
     /// The places of the built-in worker.
     places: Arc<Shares<TenantId>>,
     fixed: Vec<FixedWorker>,
@@ -78,22 +78,22 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(store: SharedWorkStorage, parts: RouterParts, crowd: Arc<Crowd>, clock: SharedClock) -> Self {
+    pub(super) fn new(store: SharedWorkStorage, parts: RouterParts, crowd: Arc<TenantPresence>, clock: SharedClock) -> Self {
         let RouterParts { own, own_streams, fixed } = parts;
         let places = Shares::new(usize::try_from(own_streams).unwrap_or(usize::MAX), crowd);
         Self { store, own, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }
     }
 
     /// A slot, with a worker that answers; `None` when nobody has room.
-    pub(super) async fn open(&self, session: &NewSession, config: &StreamConfig) -> ServiceResult<Option<Slot>> {
+    pub(super) async fn open(&self, session: &NewSession, config: &StreamConfig) -> ServiceResult<Option<SessionSlot>> {
         let begun = self.clock.now();
         let mut except = self.dead_ones(begun);
         let mut own = self.places.is_open(&session.tenant);
         // Each round tries another worker, and the built-in one is the last.
         while self.clock.now().since(begun) < PATIENCE {
             match self.store.open_session(session, own, &except, TTL).await? {
-                OpenSession::Worker(worker) => match connect(&worker.url, session.id, config).await {
-                    Ok(link) => return Ok(Some(Slot { link, own: None })),
+                OpenSessionOutcome::Worker(worker) => match connect(&worker.url, session.id, config).await {
+                    Ok(link) => return Ok(Some(SessionSlot { link, own: None })),
                     Err(error) => {
                         tracing::warn!(worker = %worker.id, %error, "another worker is asked");
                         self.close(session.id).await?;
@@ -101,16 +101,16 @@ impl Router {
                         except.push(worker.id);
                     }
                 },
-                OpenSession::Own => {
+                OpenSessionOutcome::Own => {
                     if let Some(place) = self.places.take(&session.tenant) {
-                        return Ok(Some(Slot { link: self.own.serve(session.id, config), own: Some(place) }));
+                        return Ok(Some(SessionSlot { link: self.own.serve(session.id, config), own: Some(place) }));
                     }
                     // Somebody else was faster.
                     self.close(session.id).await?;
                     own = false;
                 }
-                OpenSession::NoCapacity => return Ok(None),
-                OpenSession::Excess(excess) => return Err(excess.into()),
+                OpenSessionOutcome::NoCapacity => return Ok(None),
+                OpenSessionOutcome::Excess(excess) => return Err(excess.into()),
             }
         }
         Ok(None)

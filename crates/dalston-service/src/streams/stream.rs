@@ -1,18 +1,18 @@
 //! An open stream, as the door that carries it holds it.
 
-use super::{Streams, budget::Budget, router::Slot};
-use crate::{Place, ServiceResult};
+use super::{Streams, budget::Budget, router::SessionSlot};
+use crate::{TakenPlace, ServiceResult};
 use dalston_auth::{Permit, rights};
 use dalston_model::TenantId;
 use dalston_store::StoreError;
 use dalston_stream::{StreamConfig, WorkerLink};
-use dalston_work::{Account, SessionId, SharedWorkStorage};
+use dalston_work::{UsageAccount, SessionId, SharedWorkStorage};
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Why a stream is ended from this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum CloseReason {
     /// Its key was revoked, disabled, or has expired.
     KeyEnded,
     /// Its key no longer holds `realtime`.
@@ -34,10 +34,10 @@ pub struct Stream {
     /// Its worker.
     pub worker: WorkerLink,
     /// Tells when to end, and why.
-    pub ending: watch::Receiver<Option<Ending>>,
+    pub ending: watch::Receiver<Option<CloseReason>>,
     permit: Permit<rights::Realtime>,
     budget: Budget,
-    own: Option<Place<TenantId>>,
+    own: Option<TakenPlace<TenantId>>,
     streams: Arc<Streams>,
     is_settled: bool,
 }
@@ -48,15 +48,15 @@ impl Stream {
         permit: Permit<rights::Realtime>,
         config: StreamConfig,
         budget: Budget,
-        ending: watch::Receiver<Option<Ending>>,
+        ending: watch::Receiver<Option<CloseReason>>,
         streams: Arc<Streams>,
     ) -> Self {
         let (worker, _) = WorkerLink::pair();
         Self { id, config, worker, ending, permit, budget, own: None, streams, is_settled: false }
     }
 
-    pub(super) fn attach(&mut self, slot: Slot) {
-        let Slot { link, own } = slot;
+    pub(super) fn attach(&mut self, slot: SessionSlot) {
+        let SessionSlot { link, own } = slot;
         self.worker = link;
         self.own = own;
     }
@@ -108,9 +108,9 @@ impl Stream {
         self.is_settled = true;
     }
 
-    fn left(&self) -> Left {
+    fn left(&self) -> PendingSettlement {
         let (account, change) = self.budget.settlement();
-        Left { id: self.id, account, change, is_closed: false }
+        PendingSettlement { id: self.id, account, change, is_closed: false }
     }
 }
 
@@ -124,15 +124,15 @@ impl Drop for Stream {
 }
 
 /// What an ended session leaves to do.
-pub(super) struct Left {
+pub(super) struct PendingSettlement {
     id: SessionId,
-    account: Account,
+    account: UsageAccount,
     /// Milliseconds: what was heard, less what was reserved.
     change: i64,
     is_closed: bool,
 }
 
-impl Left {
+impl PendingSettlement {
     /// Does it, or gives back what is still to do.
     pub(super) async fn settle(mut self, store: &SharedWorkStorage) -> Result<(), (Self, StoreError)> {
         if !self.is_closed

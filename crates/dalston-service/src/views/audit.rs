@@ -1,4 +1,4 @@
-use crate::{Head, Verified};
+use crate::{ChainHead, ChainVerification};
 use dalston_model::{AuditRecord, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,13 +83,13 @@ impl VerifiedView {
     }
 }
 
-impl From<Verified> for VerifiedView {
-    fn from(verified: Verified) -> Self {
+impl From<ChainVerification> for VerifiedView {
+    fn from(verified: ChainVerification) -> Self {
         Self {
             status: if verified.is_intact { Self::INTACT } else { "broken" }.to_owned(),
             checked: verified.checked,
             first_seq: verified.first,
-            head: verified.head.map(|Head { seq, hash }| format!("{seq}:{hash}")),
+            head: verified.head.map(|ChainHead { seq, hash }| format!("{seq}:{hash}")),
             broken_at: verified.broken_at,
         }
     }

@@ -36,7 +36,7 @@ pub struct DeliveryView {
 
 /// What an event says of its job.
 #[derive(Deserialize)]
-struct Body {
+struct EventBody {
     data: Data,
 }
 
@@ -47,7 +47,7 @@ struct Data {
 
 impl From<&Delivery> for DeliveryView {
     fn from(delivery: &Delivery) -> Self {
-        let body = serde_json::from_str::<Body>(&delivery.body);
+        let body = serde_json::from_str::<EventBody>(&delivery.body);
         Self {
             id: delivery.id.to_string(),
             webhook_id: delivery.webhook.to_string(),

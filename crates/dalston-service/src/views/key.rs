@@ -1,5 +1,5 @@
 use dalston_model::{Key, KnownScopes, Timestamp};
-use dalston_store::UsedKey;
+use dalston_store::KeyWithUse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -43,7 +43,7 @@ pub struct KeyView {
 
 impl KeyView {
     /// The key, where these scopes are known.
-    pub fn new(used: &UsedKey, known: &KnownScopes) -> Self {
+    pub fn new(used: &KeyWithUse, known: &KnownScopes) -> Self {
         let Key {
             id,
             tenant,

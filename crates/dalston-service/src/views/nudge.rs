@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// What came of a nudge that reached somebody.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Nudged {
+pub struct NudgeOutcome {
     /// Whom it reached.
     pub result: NudgeResult,
     /// Whether it did not reach everybody.
@@ -58,8 +58,8 @@ impl NudgeView {
     }
 }
 
-impl From<Nudged> for NudgeView {
-    fn from(nudged: Nudged) -> Self {
+impl From<NudgeOutcome> for NudgeView {
+    fn from(nudged: NudgeOutcome) -> Self {
         Self { status: if nudged.partial { "partial" } else { Self::SUCCESS }.to_owned(), result: nudged.result }
     }
 }

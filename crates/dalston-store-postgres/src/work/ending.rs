@@ -7,9 +7,9 @@ use super::{
     meter, outbox,
     row::{self, QueuedJob, job_columns, queued_job_columns},
 };
-use crate::{change::Change, moment::Moment};
+use crate::{change::Change, pg_timestamp::PgTimestamp};
 use dalston_model::{AuditEntry, TenantId, Timestamp};
-use dalston_work::{Job, JobId, Outcome, ended_entry, ended_event};
+use dalston_work::{Job, JobId, JobOutcome, ended_entry, ended_event};
 use sqlx::PgConnection;
 
 const LOCK: &str = concat!("SELECT ", queued_job_columns!(), " FROM jobs WHERE tenant_id = $1 AND id = $2 FOR UPDATE");
@@ -31,8 +31,8 @@ pub(crate) async fn lock(conn: &mut PgConnection, tenant: &TenantId, id: JobId) 
 pub(crate) async fn moved(
     mut change: Change<'_>,
     before: QueuedJob,
-    outcome: &Outcome,
-    now: Option<Moment>,
+    outcome: &JobOutcome,
+    now: Option<PgTimestamp>,
     at: Timestamp,
     entry: Option<&AuditEntry>,
 ) -> sqlx::Result<Job> {
@@ -42,7 +42,7 @@ pub(crate) async fn moved(
     sqlx::query(MOVE)
         .bind(job.id.as_uuid())
         .bind(job.status.as_str())
-        .bind(job.completed_at.map(Moment))
+        .bind(job.completed_at.map(PgTimestamp))
         .bind(&job.error)
         .bind(job.result.as_ref().map(ToString::to_string))
         .bind(job.progress.map(i32::from))

@@ -1,12 +1,12 @@
 //! The steps on jobs, in Postgres.
 
 use super::{ending, meter::Quotas, row, row::job_columns};
-use crate::{PostgresStore, change::Change, claims, moment::Moment, page::Bounds, tenants};
+use crate::{PostgresStore, change::Change, claims, pg_timestamp::PgTimestamp, page::Bounds, tenants};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{Claim, StoreResult};
+use dalston_store::{IdempotencyKey, StoreResult};
 use dalston_work::{
-    ActiveJobs, CancelJob, DeleteJob, Excess, InsertJob, Job, JobId, JobStatus, JobStore, Outcome, QuotaKind, Reserve,
+    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, QuotaExceeded, InsertJobOutcome, Job, JobId, JobStatus, JobStore, JobOutcome, QuotaKind, ReserveOutcome,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
@@ -42,7 +42,7 @@ async fn find(conn: &mut PgConnection, tenant: &TenantId, id: JobId) -> sqlx::Re
 }
 
 /// The first limit of jobs at once that has no room. Counts no further than the limit.
-async fn crowded(conn: &mut PgConnection, job: &Job, quotas: &Quotas) -> sqlx::Result<Option<Excess>> {
+async fn crowded(conn: &mut PgConnection, job: &Job, quotas: &Quotas) -> sqlx::Result<Option<QuotaExceeded>> {
     for (key, excess) in quotas.at_once(QuotaKind::Jobs) {
         let sql = if key.is_some() { open_sql!(" AND created_by = $3") } else { open_sql!() };
         let query = sqlx::query_scalar::<_, i64>(sql).bind(job.tenant.as_str()).bind(i64::from(excess.most));
@@ -54,7 +54,7 @@ async fn crowded(conn: &mut PgConnection, job: &Job, quotas: &Quotas) -> sqlx::R
     Ok(None)
 }
 
-async fn insert(conn: &mut PgConnection, job: &Job, reserved_ms: u64, now: Option<Moment>) -> sqlx::Result<()> {
+async fn insert(conn: &mut PgConnection, job: &Job, reserved_ms: u64, now: Option<PgTimestamp>) -> sqlx::Result<()> {
     let sql = concat!(
         "INSERT INTO jobs (",
         job_columns!(),
@@ -75,10 +75,10 @@ async fn insert(conn: &mut PgConnection, job: &Job, reserved_ms: u64, now: Optio
         .bind(&job.model)
         .bind(&job.language)
         .bind(job.metadata.to_string())
-        .bind(Moment(job.created_at))
+        .bind(PgTimestamp(job.created_at))
         .bind(job.created_by.map(|actor| actor.to_string()))
-        .bind(job.started_at.map(Moment))
-        .bind(job.completed_at.map(Moment))
+        .bind(job.started_at.map(PgTimestamp))
+        .bind(job.completed_at.map(PgTimestamp))
         .bind(&job.error)
         .bind(job.result.as_ref().map(ToString::to_string))
         .bind(options)
@@ -92,29 +92,29 @@ async fn insert(conn: &mut PgConnection, job: &Job, reserved_ms: u64, now: Optio
 
 #[async_trait]
 impl JobStore for PostgresStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob> {
+    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             if let Some(repeated) = claims::repeated(change.conn(), claim, now).await? {
-                return Ok(InsertJob::Repeated(repeated));
+                return Ok(InsertJobOutcome::Repeated(repeated));
             }
             if !tenants::exists(change.conn(), &job.tenant).await? {
-                return Ok(InsertJob::UnknownTenant);
+                return Ok(InsertJobOutcome::UnknownTenant);
             }
             let quotas = Quotas::read(change.conn(), &job.tenant, job.key()).await?;
             if let Some(excess) = crowded(change.conn(), job, &quotas).await? {
-                return Ok(InsertJob::Excess(excess));
+                return Ok(InsertJobOutcome::Excess(excess));
             }
             let reserved_ms = match quotas.reserve(change.conn(), &job.account(), job.amount()).await? {
-                Reserve::Granted(ms) => ms,
-                Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
+                ReserveOutcome::Granted(ms) => ms,
+                ReserveOutcome::Exhausted(excess) => return Ok(InsertJobOutcome::Excess(excess)),
             };
             claims::make(change.conn(), claim, &job.id.to_string(), now).await?;
             insert(change.conn(), job, reserved_ms, now).await?;
             change.commit(entry).await?;
-            Ok(InsertJob::Inserted)
+            Ok(InsertJobOutcome::Inserted)
         })
         .await
     }
@@ -172,39 +172,39 @@ impl JobStore for PostgresStore {
         id: JobId,
         at: Timestamp,
         entry: &AuditEntry,
-    ) -> StoreResult<CancelJob> {
+    ) -> StoreResult<CancelJobOutcome> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
-            let Some(queued) = ending::lock(change.conn(), tenant, id).await? else { return Ok(CancelJob::Unknown) };
+            let Some(queued) = ending::lock(change.conn(), tenant, id).await? else { return Ok(CancelJobOutcome::Unknown) };
             let before = queued.job.status;
-            let Some(after) = before.cancelled() else { return Ok(CancelJob::Ended(before)) };
+            let Some(after) = before.cancelled() else { return Ok(CancelJobOutcome::Ended(before)) };
             if after.is_ended() {
-                ending::moved(change, queued, &Outcome::Cancelled, self.now(), at, Some(entry)).await?;
-                return Ok(CancelJob::Cancelled);
+                ending::moved(change, queued, &JobOutcome::Cancelled, self.now(), at, Some(entry)).await?;
+                return Ok(CancelJobOutcome::Cancelled);
             }
             if after != before {
                 let query = sqlx::query("UPDATE jobs SET status = $2 WHERE id = $1");
                 query.bind(id.as_uuid()).bind(after.as_str()).execute(change.conn()).await?;
                 change.commit(entry).await?;
             }
-            Ok(CancelJob::Cancelling)
+            Ok(CancelJobOutcome::Cancelling)
         })
         .await
     }
 
-    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob> {
+    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJobOutcome> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             match find(change.conn(), tenant, id).await? {
-                None => Ok(DeleteJob::Unknown),
-                Some(job) if !job.status.is_ended() => Ok(DeleteJob::NotEnded),
+                None => Ok(DeleteJobOutcome::Unknown),
+                Some(job) if !job.status.is_ended() => Ok(DeleteJobOutcome::NotEnded),
                 Some(_) => {
                     let query = sqlx::query("DELETE FROM jobs WHERE id = $1").bind(id.as_uuid());
                     query.execute(change.conn()).await?;
                     change.commit(entry).await?;
-                    Ok(DeleteJob::Deleted)
+                    Ok(DeleteJobOutcome::Deleted)
                 }
             }
         })

@@ -6,7 +6,7 @@ use crate::{PostgresStore, change::Change, tenants};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day, KeyId, TenantId};
 use dalston_store::StoreResult;
-use dalston_work::{Account, Amount, Excess, MeterStore, Metered, MeteredDay, Quota, QuotaKind, Reserve, Subject};
+use dalston_work::{UsageAccount, AudioAmount, QuotaExceeded, MeterStore, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -82,10 +82,10 @@ impl Quotas {
     }
 
     /// Limits of so many jobs or streams at once: whose they are, and how high.
-    pub(crate) fn at_once(&self, limit: QuotaKind) -> impl Iterator<Item = (Option<KeyId>, Excess)> {
+    pub(crate) fn at_once(&self, limit: QuotaKind) -> impl Iterator<Item = (Option<KeyId>, QuotaExceeded)> {
         self.0.iter().filter_map(move |(key, quota)| {
             let most = quota.limit(limit)?;
-            Some((*key, Excess { limit, of_key: key.is_some(), most }))
+            Some((*key, QuotaExceeded { limit, of_key: key.is_some(), most }))
         })
     }
 
@@ -93,9 +93,9 @@ impl Quotas {
     pub(crate) async fn reserve(
         &self,
         conn: &mut PgConnection,
-        account: &Account,
-        amount: Amount,
-    ) -> sqlx::Result<Reserve> {
+        account: &UsageAccount,
+        amount: AudioAmount,
+    ) -> sqlx::Result<ReserveOutcome> {
         let mut limits = Vec::with_capacity(self.0.len());
         if self.0.iter().any(|(_, quota)| quota.limit(QuotaKind::Seconds).is_some()) {
             let query = sqlx::query(LOCK).bind(account.tenant.as_str()).bind(ids(account.key));
@@ -108,26 +108,26 @@ impl Quotas {
             for (key, quota) in &self.0 {
                 let Some(most) = quota.limit(QuotaKind::Seconds) else { continue };
                 let used = used.get(&id(*key)).copied().unwrap_or_default();
-                let excess = Excess { limit: QuotaKind::Seconds, of_key: key.is_some(), most };
+                let excess = QuotaExceeded { limit: QuotaKind::Seconds, of_key: key.is_some(), most };
                 limits.push((excess, (u64::from(most) * 1_000).saturating_sub(used)));
             }
         }
         match amount.within(limits) {
             Ok(granted) => {
                 settle(conn, account, i64::try_from(granted).unwrap_or(i64::MAX)).await?;
-                Ok(Reserve::Granted(granted))
+                Ok(ReserveOutcome::Granted(granted))
             }
-            Err(excess) => Ok(Reserve::Exhausted(excess)),
+            Err(excess) => Ok(ReserveOutcome::Exhausted(excess)),
         }
     }
 }
 
 /// Adds to the account, or takes from it.
-pub(crate) async fn settle(conn: &mut PgConnection, account: &Account, ms: i64) -> sqlx::Result<()> {
+pub(crate) async fn settle(conn: &mut PgConnection, account: &UsageAccount, ms: i64) -> sqlx::Result<()> {
     if ms == 0 {
         return Ok(());
     }
-    let (jobs, streams) = if account.of == Metered::Jobs { (ms, 0) } else { (0, ms) };
+    let (jobs, streams) = if account.of == UsageSource::Jobs { (ms, 0) } else { (0, ms) };
     let query = sqlx::query(ADD).bind(account.tenant.as_str()).bind(ids(account.key));
     query.bind(account.day.number()).bind(jobs).bind(streams).execute(conn).await?;
     Ok(())
@@ -147,7 +147,7 @@ fn limit(row: &PgRow) -> sqlx::Result<(QuotaKind, u32)> {
     Ok((row::parsed(row, "kind")?, row::narrow(row, "most")?))
 }
 
-async fn exists(conn: &mut PgConnection, subject: &Subject) -> sqlx::Result<bool> {
+async fn exists(conn: &mut PgConnection, subject: &QuotaOwner) -> sqlx::Result<bool> {
     let Some(key) = subject.key() else { return tenants::exists(conn, subject.tenant()).await };
     let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM keys WHERE id = $1 AND tenant_id = $2)");
     query.bind(key.as_uuid()).bind(subject.tenant().as_str()).fetch_one(conn).await
@@ -155,7 +155,7 @@ async fn exists(conn: &mut PgConnection, subject: &Subject) -> sqlx::Result<bool
 
 #[async_trait]
 impl MeterStore for PostgresStore {
-    async fn quota(&self, subject: &Subject) -> StoreResult<Quota> {
+    async fn quota(&self, subject: &QuotaOwner) -> StoreResult<Quota> {
         self.call(async {
             let query = sqlx::query(QUOTAS).bind(subject.tenant().as_str()).bind(vec![id(subject.key())]);
             let limits = query.try_map(|row| limit(&row)).fetch_all(&mut *self.lease().await?).await?;
@@ -164,7 +164,7 @@ impl MeterStore for PostgresStore {
         .await
     }
 
-    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn set_quota(&self, subject: &QuotaOwner, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
@@ -182,13 +182,13 @@ impl MeterStore for PostgresStore {
         .await
     }
 
-    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
+    async fn reserve_audio(&self, account: &UsageAccount, amount: AudioAmount) -> StoreResult<ReserveOutcome> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut transaction = lease.begin().await?;
             let quotas = Quotas::read(&mut transaction, &account.tenant, account.key).await?;
             let reserve = quotas.reserve(&mut transaction, account, amount).await?;
-            if matches!(reserve, Reserve::Granted(_)) {
+            if matches!(reserve, ReserveOutcome::Granted(_)) {
                 transaction.commit().await?;
             }
             Ok(reserve)
@@ -196,11 +196,11 @@ impl MeterStore for PostgresStore {
         .await
     }
 
-    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {
+    async fn settle_audio(&self, account: &UsageAccount, ms: i64) -> StoreResult<()> {
         self.call(async { settle(&mut *self.lease().await?, account, ms).await }).await
     }
 
-    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>> {
+    async fn metered(&self, subject: &QuotaOwner, since: Day) -> StoreResult<Vec<MeteredDay>> {
         self.call(async {
             let day = |row: PgRow| {
                 Ok(MeteredDay {

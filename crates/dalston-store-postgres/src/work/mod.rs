@@ -7,6 +7,6 @@ mod outbox;
 mod queue;
 mod row;
 mod sessions;
-mod turns;
+mod fair_turns;
 mod webhooks;
 mod workers;

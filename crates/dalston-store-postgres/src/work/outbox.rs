@@ -3,9 +3,9 @@
 //! Order of the locks: the line of changes, the row `outbox`, the webhook, its deliveries.
 
 use super::row::{self, delivery_columns, webhook_columns};
-use crate::{change::Change, lease::Lease, moment::Moment};
+use crate::{change::Change, pooled_connection::PooledConnection, pg_timestamp::PgTimestamp};
 use dalston_model::AuditEntry;
-use dalston_work::{Attempted, Delivery, DeliveryStatus, DueDelivery, Event, Webhook, WebhookId, WebhookSecret};
+use dalston_work::{AttemptOutcome, Delivery, DeliveryStatus, DueDelivery, Event, Webhook, WebhookId, WebhookSecret};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
@@ -77,8 +77,8 @@ pub(crate) async fn put(conn: &mut PgConnection, event: &Event) -> sqlx::Result<
             .bind(webhook.id.as_uuid())
             .bind(delivery.kind.as_str())
             .bind(&delivery.body)
-            .bind(Moment(delivery.created_at))
-            .bind(delivery.next_at.map(Moment))
+            .bind(PgTimestamp(delivery.created_at))
+            .bind(delivery.next_at.map(PgTimestamp))
             .execute(&mut *conn)
             .await?;
     }
@@ -87,11 +87,11 @@ pub(crate) async fn put(conn: &mut PgConnection, event: &Event) -> sqlx::Result<
 
 /// Takes deliveries that are due, for `ttl`.
 pub(crate) async fn take(
-    lease: &mut Lease,
+    lease: &mut PooledConnection,
     limit: u32,
     ttl: Duration,
     but: &[WebhookId],
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
 ) -> sqlx::Result<Vec<DueDelivery>> {
     let but: Vec<Uuid> = but.iter().map(|webhook| *webhook.as_uuid()).collect();
     // An idle outbox is asked all the time, and without a lock.
@@ -116,7 +116,7 @@ pub(crate) async fn take(
     Ok(due.iter().filter_map(|id| taken.remove(id)).filter_map(full).collect())
 }
 
-async fn due(conn: &mut PgConnection, limit: u32, but: &[Uuid], now: Option<Moment>) -> sqlx::Result<Vec<Uuid>> {
+async fn due(conn: &mut PgConnection, limit: u32, but: &[Uuid], now: Option<PgTimestamp>) -> sqlx::Result<Vec<Uuid>> {
     sqlx::query_scalar(DUE).bind(now).bind(i64::from(limit)).bind(but).fetch_all(conn).await
 }
 
@@ -128,9 +128,9 @@ fn signed(row: &PgRow) -> sqlx::Result<(Webhook, Vec<WebhookSecret>)> {
 /// Notes how an attempt went. Tells whether its webhook was switched off, which only one that was given up can do: all
 /// others are no changes.
 pub(crate) async fn finish(
-    lease: &mut Lease,
-    attempted: &Attempted,
-    now: Option<Moment>,
+    lease: &mut PooledConnection,
+    attempted: &AttemptOutcome,
+    now: Option<PgTimestamp>,
     disabled: &AuditEntry,
 ) -> sqlx::Result<bool> {
     let status = match (&attempted.error, attempted.next_at) {
@@ -157,9 +157,9 @@ pub(crate) async fn finish(
 /// Writes it on the delivery and on its webhook, and tells whether that is switched off now.
 async fn note(
     conn: &mut PgConnection,
-    attempted: &Attempted,
+    attempted: &AttemptOutcome,
     status: DeliveryStatus,
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
 ) -> sqlx::Result<bool> {
     let read = |row: PgRow| Ok((row::webhook(&row)?, row::time(&row, "now")?));
     let query = sqlx::query(LOCK_OF).bind(attempted.tenant.as_str()).bind(attempted.delivery.as_uuid()).bind(now);
@@ -169,8 +169,8 @@ async fn note(
         .bind(webhook.id.as_uuid())
         .bind(i64::from(attempted.attempt))
         .bind(status.as_str())
-        .bind(attempted.next_at.filter(|_| status == DeliveryStatus::Pending).map(Moment))
-        .bind(Moment(attempted.at))
+        .bind(attempted.next_at.filter(|_| status == DeliveryStatus::Pending).map(PgTimestamp))
+        .bind(PgTimestamp(attempted.at))
         .bind(attempted.status.map(i32::from))
         .bind(attempted.error.as_deref().map(row::printable))
         .execute(&mut *conn)
@@ -203,8 +203,8 @@ pub(crate) async fn write(conn: &mut PgConnection, webhook: &Webhook) -> sqlx::R
         .bind(webhook.description.as_ref().map(dalston_model::Description::as_str))
         .bind(row::events(webhook))
         .bind(webhook.enabled)
-        .bind(webhook.disabled_at.map(Moment))
-        .bind(webhook.last_success_at.map(Moment))
+        .bind(webhook.disabled_at.map(PgTimestamp))
+        .bind(webhook.last_success_at.map(PgTimestamp))
         .bind(i64::from(webhook.exhausted))
         .execute(conn)
         .await?;

@@ -4,13 +4,13 @@
 use super::{
     ending,
     row::{self, QueuedJob, job_columns},
-    turns,
+    fair_turns,
 };
-use crate::{PostgresStore, change::Change, moment::Moment};
+use crate::{PostgresStore, change::Change, pg_timestamp::PgTimestamp};
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::StoreResult;
-use dalston_work::{Beat, FinishJob, Job, JobId, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, lapse};
+use dalston_work::{HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, lapse};
 use sqlx::{Row, postgres::PgRow};
 use std::{collections::HashMap, time::Duration};
 
@@ -63,14 +63,14 @@ const EXPIRED: &str = concat!(
 );
 
 /// Whether the lease counts.
-fn counts(queued: &QueuedJob, lease: &Lease) -> bool {
+fn counts(queued: &QueuedJob, lease: &JobLease) -> bool {
     queued.fence == lease.fence && matches!(queued.job.status, JobStatus::Running | JobStatus::Cancelling)
 }
 
 /// A lease that goes on, and how its job stands.
-fn held(row: &PgRow) -> sqlx::Result<(Lease, JobStatus)> {
+fn held(row: &PgRow) -> sqlx::Result<(JobLease, JobStatus)> {
     let (tenant, job) = place(row)?;
-    Ok((Lease { tenant, job, fence: row::count(row, "fence")? }, row::parsed(row, "status")?))
+    Ok((JobLease { tenant, job, fence: row::count(row, "fence")? }, row::parsed(row, "status")?))
 }
 
 /// Where a job is.
@@ -80,13 +80,13 @@ fn place(row: &PgRow) -> sqlx::Result<(TenantId, JobId)> {
 
 #[async_trait]
 impl QueueStore for PostgresStore {
-    async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
-        self.call(async { turns::lease(&mut self.lease().await?, ask, self.now()).await }).await
+    async fn lease_jobs(&self, ask: &JobLeaseRequest) -> StoreResult<Vec<LeasedJob>> {
+        self.call(async { fair_turns::lease(&mut self.lease().await?, ask, self.now()).await }).await
     }
 
-    async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>> {
+    async fn beat_jobs(&self, leases: &[(JobLease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<HeartbeatOutcome>> {
         self.call(async {
-            let fence = |lease: &Lease| row::bigint(lease.fence);
+            let fence = |lease: &JobLease| row::bigint(lease.fence);
             let query = sqlx::query(BEAT)
                 .bind(leases.iter().map(|(lease, _)| *lease.job.as_uuid()).collect::<Vec<_>>())
                 .bind(leases.iter().map(|(lease, _)| lease.tenant.as_str()).collect::<Vec<_>>())
@@ -95,27 +95,27 @@ impl QueueStore for PostgresStore {
                 .bind(self.now())
                 .bind(row::micros(ttl));
             let held = query.try_map(|row| held(&row)).fetch_all(&mut *self.lease().await?).await?;
-            let held: HashMap<Lease, JobStatus> = held.into_iter().collect();
-            let beat = |lease: &Lease| match held.get(lease) {
-                Some(JobStatus::Cancelling) => Beat::Cancelling,
-                Some(_) => Beat::Held,
-                None => Beat::Lost,
+            let held: HashMap<JobLease, JobStatus> = held.into_iter().collect();
+            let beat = |lease: &JobLease| match held.get(lease) {
+                Some(JobStatus::Cancelling) => HeartbeatOutcome::Cancelling,
+                Some(_) => HeartbeatOutcome::Held,
+                None => HeartbeatOutcome::Lost,
             };
             Ok(leases.iter().map(|(lease, _)| beat(lease)).collect())
         })
         .await
     }
 
-    async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob> {
+    async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome> {
         self.call(async {
             let mut conn = self.lease().await?;
             let mut change = Change::begin(&mut conn).await?;
             match ending::lock(change.conn(), &lease.tenant, lease.job).await? {
                 Some(queued) if counts(&queued, lease) => {
                     let job = ending::moved(change, queued, outcome, self.now(), at, None).await?;
-                    Ok(FinishJob::Finished(Box::new(job)))
+                    Ok(FinishJobOutcome::Finished(Box::new(job)))
                 }
-                _ => Ok(FinishJob::Lost),
+                _ => Ok(FinishJobOutcome::Lost),
             }
         })
         .await
@@ -152,7 +152,7 @@ impl QueueStore for PostgresStore {
                 let mut change = Change::begin(&mut lease).await?;
                 let Some(queued) = ending::lock(change.conn(), &tenant, id).await? else { continue };
                 if queued.job.status == JobStatus::Pending {
-                    jobs.push(ending::moved(change, queued, &Outcome::Cancelled, now, at, None).await?);
+                    jobs.push(ending::moved(change, queued, &JobOutcome::Cancelled, now, at, None).await?);
                 }
             }
             Ok(jobs)
@@ -162,7 +162,7 @@ impl QueueStore for PostgresStore {
 
     async fn expired_jobs(&self, default_days: Option<u32>, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
         self.call(async {
-            let query = sqlx::query(EXPIRED).bind(default_days.map(i64::from)).bind(Moment(at)).bind(i64::from(limit));
+            let query = sqlx::query(EXPIRED).bind(default_days.map(i64::from)).bind(PgTimestamp(at)).bind(i64::from(limit));
             query.try_map(|row| row::job(&row)).fetch_all(&mut *self.lease().await?).await
         })
         .await

@@ -4,11 +4,11 @@
 //! Order of the locks: the limits of the key and of the tenant, then the slots.
 
 use super::{meter::Quotas, row, workers};
-use crate::{PostgresStore, moment::Moment};
+use crate::{PostgresStore, pg_timestamp::PgTimestamp};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId};
 use dalston_store::StoreResult;
-use dalston_work::{Excess, NewSession, OpenSession, QuotaKind, SessionId, SessionStore, Worker, WorkerId, WorkerLoad};
+use dalston_work::{QuotaExceeded, NewSession, OpenSessionOutcome, QuotaKind, SessionId, SessionStore, Worker, WorkerId, WorkerLoad};
 use sqlx::PgConnection;
 use std::{collections::HashSet, time::Duration};
 use uuid::Uuid;
@@ -44,7 +44,7 @@ const SWEEP: &str = "
         ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
 
 /// The first limit of streams at once that has no room. Until the end of the transaction nobody else counts under them.
-async fn crowded(conn: &mut PgConnection, session: &NewSession, now: Option<Moment>) -> sqlx::Result<Option<Excess>> {
+async fn crowded(conn: &mut PgConnection, session: &NewSession, now: Option<PgTimestamp>) -> sqlx::Result<Option<QuotaExceeded>> {
     let quotas = Quotas::lock_streams(conn, &session.tenant, session.key).await?;
     for (key, excess) in quotas.at_once(QuotaKind::Streams) {
         let query = sqlx::query_scalar::<_, i64>(OPEN).bind(session.tenant.as_str()).bind(now);
@@ -61,7 +61,7 @@ async fn insert(
     session: &NewSession,
     worker: Option<&Worker>,
     ttl: Duration,
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
 ) -> sqlx::Result<()> {
     sqlx::query(INSERT)
         .bind(session.id.as_uuid())
@@ -95,22 +95,22 @@ impl SessionStore for PostgresStore {
         own: bool,
         except: &[WorkerId],
         ttl: Duration,
-    ) -> StoreResult<OpenSession> {
+    ) -> StoreResult<OpenSessionOutcome> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;
             let mut transaction = lease.begin().await?;
             sqlx::query(SWEEP).bind(now).execute(&mut *transaction).await?;
             if let Some(excess) = crowded(&mut transaction, session, now).await? {
-                return Ok(OpenSession::Excess(excess));
+                return Ok(OpenSessionOutcome::Excess(excess));
             }
             let worker = workers::choose(&mut transaction, session, except, now).await?;
             if worker.is_none() && !own {
-                return Ok(OpenSession::NoCapacity);
+                return Ok(OpenSessionOutcome::NoCapacity);
             }
             insert(&mut transaction, session, worker.as_ref(), ttl, now).await?;
             transaction.commit().await?;
-            Ok(worker.map_or(OpenSession::Own, OpenSession::Worker))
+            Ok(worker.map_or(OpenSessionOutcome::Own, OpenSessionOutcome::Worker))
         })
         .await
     }

@@ -4,12 +4,12 @@ use super::{
     outbox,
     row::{self, delivery_columns, webhook_columns},
 };
-use crate::{PostgresStore, change::Change, moment::Moment, page::Bounds, tenants};
+use crate::{PostgresStore, change::Change, pg_timestamp::PgTimestamp, page::Bounds, tenants};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook, WebhookId,
+    AttemptOutcome, Delivery, DeliveryId, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook, WebhookId,
     WebhookPatch, WebhookSecret, WebhookStore,
 };
 use sqlx::PgConnection;
@@ -78,10 +78,10 @@ async fn insert(conn: &mut PgConnection, webhook: &Webhook, secret: &WebhookSecr
         .bind(webhook.description.as_ref().map(dalston_model::Description::as_str))
         .bind(row::events(webhook))
         .bind(webhook.enabled)
-        .bind(webhook.disabled_at.map(Moment))
-        .bind(Moment(webhook.created_at))
+        .bind(webhook.disabled_at.map(PgTimestamp))
+        .bind(PgTimestamp(webhook.created_at))
         .bind(webhook.created_by.map(|actor| actor.to_string()))
-        .bind(webhook.last_success_at.map(Moment))
+        .bind(webhook.last_success_at.map(PgTimestamp))
         .bind(i64::from(webhook.exhausted))
         .bind(secret.expose())
         .execute(conn)
@@ -96,20 +96,20 @@ impl WebhookStore for PostgresStore {
         webhook: &Webhook,
         secret: &WebhookSecret,
         entry: &AuditEntry,
-    ) -> StoreResult<InsertWebhook> {
+    ) -> StoreResult<InsertWebhookOutcome> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             if !tenants::exists(change.conn(), &webhook.tenant).await? {
-                return Ok(InsertWebhook::UnknownTenant);
+                return Ok(InsertWebhookOutcome::UnknownTenant);
             }
             let query = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM webhooks WHERE tenant_id = $1");
             if query.bind(webhook.tenant.as_str()).fetch_one(change.conn()).await? >= i64::from(Webhook::MOST) {
-                return Ok(InsertWebhook::TooMany);
+                return Ok(InsertWebhookOutcome::TooMany);
             }
             insert(change.conn(), webhook, secret).await?;
             change.commit(entry).await?;
-            Ok(InsertWebhook::Inserted)
+            Ok(InsertWebhookOutcome::Inserted)
         })
         .await
     }
@@ -155,23 +155,23 @@ impl WebhookStore for PostgresStore {
         secret: &WebhookSecret,
         overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateWebhook> {
+    ) -> StoreResult<RotateWebhookOutcome> {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             let Some(webhook) = find(change.conn(), LOCK, tenant, id).await? else {
-                return Ok(RotateWebhook::Unknown);
+                return Ok(RotateWebhookOutcome::Unknown);
             };
             let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.as_uuid()).bind(self.now());
             let (until, now) = until.try_map(|row| row::overlap(&row)).fetch_one(change.conn()).await?;
             if let Some(until) = overlap.conflict(until, now) {
-                return Ok(RotateWebhook::Overlapping(until));
+                return Ok(RotateWebhookOutcome::Overlapping(until));
             }
             let previous_expires_at = now.plus(overlap.length);
             let query = sqlx::query(ROTATE).bind(id.as_uuid()).bind(secret.expose());
-            query.bind(Moment(previous_expires_at)).execute(change.conn()).await?;
+            query.bind(PgTimestamp(previous_expires_at)).execute(change.conn()).await?;
             change.commit(entry).await?;
-            Ok(RotateWebhook::Rotated { webhook: Box::new(webhook), previous_expires_at })
+            Ok(RotateWebhookOutcome::Rotated { webhook: Box::new(webhook), previous_expires_at })
         })
         .await
     }
@@ -204,7 +204,7 @@ impl WebhookStore for PostgresStore {
         self.call(async { outbox::take(&mut self.lease().await?, limit, ttl, but, self.now()).await }).await
     }
 
-    async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {
+    async fn finish_delivery(&self, attempted: &AttemptOutcome, disabled: &AuditEntry) -> StoreResult<bool> {
         self.call(async { outbox::finish(&mut self.lease().await?, attempted, self.now(), disabled).await }).await
     }
 
@@ -232,7 +232,7 @@ impl WebhookStore for PostgresStore {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
             let query = sqlx::query(RETRY).bind(tenant.as_str()).bind(webhook.as_uuid()).bind(id.as_uuid());
-            let query = query.bind(Moment(at)).try_map(|row| row::delivery(&row));
+            let query = query.bind(PgTimestamp(at)).try_map(|row| row::delivery(&row));
             let Some(delivery) = query.fetch_optional(change.conn()).await? else { return Ok(None) };
             change.commit(entry).await?;
             Ok(Some(delivery))
@@ -242,7 +242,7 @@ impl WebhookStore for PostgresStore {
 
     async fn sweep_deliveries(&self, before: Timestamp, limit: u32) -> StoreResult<u32> {
         self.call(async {
-            let query = sqlx::query(SWEEP).bind(Moment(before)).bind(i64::from(limit));
+            let query = sqlx::query(SWEEP).bind(PgTimestamp(before)).bind(i64::from(limit));
             let swept = query.execute(&mut *self.lease().await?).await?.rows_affected();
             Ok(u32::try_from(swept).unwrap_or(u32::MAX))
         })

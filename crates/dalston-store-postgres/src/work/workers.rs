@@ -1,7 +1,7 @@
 //! Workers of streams, and which of them serves a session.
 
 use super::row;
-use crate::{change::Change, lease::Lease, moment::Moment};
+use crate::{change::Change, pooled_connection::PooledConnection, pg_timestamp::PgTimestamp};
 use dalston_model::{AuditEntry, TenantId};
 use dalston_work::{NewSession, Slots, Worker, WorkerId, WorkerLoad};
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
@@ -42,10 +42,10 @@ const SWEEP: &str = "
 
 /// Registers the worker, or prolongs its registration. That of one as it was is no change.
 pub(crate) async fn put(
-    lease: &mut Lease,
+    lease: &mut PooledConnection,
     worker: &Worker,
     ttl: Duration,
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
     entry: &AuditEntry,
 ) -> sqlx::Result<bool> {
     let mut transaction = lease.begin().await?;
@@ -72,10 +72,10 @@ pub(crate) async fn put(
 
 /// Takes the worker away.
 pub(crate) async fn remove(
-    lease: &mut Lease,
+    lease: &mut PooledConnection,
     id: &WorkerId,
     tenant: Option<&TenantId>,
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
     entry: &AuditEntry,
 ) -> sqlx::Result<bool> {
     let mut change = Change::begin(lease).await?;
@@ -89,7 +89,7 @@ pub(crate) async fn remove(
 }
 
 /// The workers that are registered, by name.
-pub(crate) async fn loads(conn: &mut PgConnection, now: Option<Moment>) -> sqlx::Result<Vec<WorkerLoad>> {
+pub(crate) async fn loads(conn: &mut PgConnection, now: Option<PgTimestamp>) -> sqlx::Result<Vec<WorkerLoad>> {
     let load = |row: PgRow| {
         let (worker, lapses_at) = (worker(&row)?, row::time(&row, "lapses_at")?);
         Ok(WorkerLoad { worker, sessions: row::narrow(&row, "sessions")?, lapses_at })
@@ -103,7 +103,7 @@ pub(crate) async fn choose(
     conn: &mut PgConnection,
     session: &NewSession,
     except: &[WorkerId],
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
 ) -> sqlx::Result<Option<Worker>> {
     let query = sqlx::query(LIVE).bind(now).try_map(|row| worker(&row));
     let mut workers = query.fetch_all(&mut *conn).await?;
@@ -129,7 +129,7 @@ pub(crate) async fn choose(
 async fn shares(
     conn: &mut PgConnection,
     session: &NewSession,
-    now: Option<Moment>,
+    now: Option<PgTimestamp>,
 ) -> sqlx::Result<HashMap<String, u32>> {
     if !session.is_one_of_several {
         return Ok(HashMap::new());
@@ -142,12 +142,12 @@ fn slots(row: &PgRow) -> sqlx::Result<(String, u32)> {
     Ok((row.try_get("worker_id")?, row::narrow(row, "count")?))
 }
 
-async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<Moment>) -> sqlx::Result<Option<Worker>> {
+async fn lock(conn: &mut PgConnection, id: &WorkerId, now: Option<PgTimestamp>) -> sqlx::Result<Option<Worker>> {
     let query = sqlx::query(LOCK).bind(id.as_str()).bind(now);
     query.try_map(|row| worker(&row)).fetch_optional(conn).await
 }
 
-async fn write(conn: &mut PgConnection, worker: &Worker, ttl: Duration, now: Option<Moment>) -> sqlx::Result<()> {
+async fn write(conn: &mut PgConnection, worker: &Worker, ttl: Duration, now: Option<PgTimestamp>) -> sqlx::Result<()> {
     let text = serde_json::to_string(worker).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let query = sqlx::query(PUT).bind(worker.id.as_str()).bind(text).bind(now).bind(row::micros(ttl));
     query.execute(conn).await?;

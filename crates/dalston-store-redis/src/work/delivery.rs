@@ -4,7 +4,7 @@ use super::webhook::WebhookArgument;
 use crate::audit::AuditArgument;
 use dalston_model::{AuditEntry, Timestamp};
 use dalston_store::{StoreError, StoreResult};
-use dalston_work::{Attempted, Delivery, DeliveryStatus, Webhook};
+use dalston_work::{AttemptOutcome, Delivery, DeliveryStatus, Webhook};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
 
@@ -79,7 +79,7 @@ impl DeliveryRow {
 impl<'a> AttemptArgument<'a> {
     /// What became of `delivery`, and of its webhook when that is `changed`: the record before, and what it is now.
     pub(crate) fn new(
-        attempted: &'a Attempted,
+        attempted: &'a AttemptOutcome,
         delivery: &Delivery,
         status: DeliveryStatus,
         changed: Option<(&'a str, &Webhook)>,

@@ -3,27 +3,27 @@
 use super::{
     excess,
     job::{self, JobRow, QueuedJob},
-    moving::Move,
+    job_transition::JobTransition,
     scripts::{self, ClaimArgument, SCRIPTS},
 };
-use crate::{RedisStore, argument::argument, audit::AuditArgument, call::Call, page};
+use crate::{RedisStore, argument::argument, audit::AuditArgument, call::StoreCall, page};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{Claim, StoreResult};
-use dalston_work::{ActiveJobs, CancelJob, DeleteJob, InsertJob, Job, JobId, JobStatus, JobStore, ended_event};
+use dalston_store::{IdempotencyKey, StoreResult};
+use dalston_work::{ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobStatus, JobStore, ended_event};
 
 #[async_trait]
 impl JobStore for RedisStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob> {
+    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
         let given = job::JobArgument::new(job, claim.map(ClaimArgument::new), AuditArgument::new(entry)?)?;
         let mut script = SCRIPTS.insert_job.key(scripts::job(job.id));
         script.key(scripts::jobs(&job.tenant, None)).key(scripts::jobs(&job.tenant, Some(job.status)));
         let answer: Vec<String> = self.link.call().run(script.arg(argument(&given)?).arg(self.now())).await?;
         match answer.as_slice() {
-            [word] if word == "inserted" => Ok(InsertJob::Inserted),
-            [word] if word == "unknown_tenant" => Ok(InsertJob::UnknownTenant),
-            [word, excess @ ..] if word == "excess" => excess::read(excess).map(InsertJob::Excess),
-            answer => scripts::repeated(claim, answer).map(InsertJob::Repeated),
+            [word] if word == "inserted" => Ok(InsertJobOutcome::Inserted),
+            [word] if word == "unknown_tenant" => Ok(InsertJobOutcome::UnknownTenant),
+            [word, excess @ ..] if word == "excess" => excess::read(excess).map(InsertJobOutcome::Excess),
+            answer => scripts::repeated(claim, answer).map(InsertJobOutcome::Repeated),
         }
     }
 
@@ -62,34 +62,34 @@ impl JobStore for RedisStore {
         id: JobId,
         at: Timestamp,
         entry: &AuditEntry,
-    ) -> StoreResult<CancelJob> {
+    ) -> StoreResult<CancelJobOutcome> {
         let call = self.link.call();
         // Ends with the deadline of the call at the latest.
         loop {
-            let Some(before) = self.queued(&call, tenant, id).await? else { return Ok(CancelJob::Unknown) };
-            let Some(status) = before.job.status.cancelled() else { return Ok(CancelJob::Ended(before.job.status)) };
+            let Some(before) = self.queued(&call, tenant, id).await? else { return Ok(CancelJobOutcome::Unknown) };
+            let Some(status) = before.job.status.cancelled() else { return Ok(CancelJobOutcome::Ended(before.job.status)) };
             let completed_at = if status.is_ended() { Some(at) } else { before.job.completed_at };
             let after = Job { status, completed_at, ..before.job.clone() };
             let event = ended_event(&after, at);
-            let made = Move::new(&before, &after).recorded(Some(entry)).told(event);
+            let made = JobTransition::new(&before, &after).recorded(Some(entry)).told(event);
             if before.job.status == status || self.moved(&call, made).await? {
-                return Ok(if status.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling });
+                return Ok(if status.is_ended() { CancelJobOutcome::Cancelled } else { CancelJobOutcome::Cancelling });
             }
         }
     }
 
-    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob> {
+    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJobOutcome> {
         let call = self.link.call();
-        let Some(QueuedJob { job, .. }) = self.queued(&call, tenant, id).await? else { return Ok(DeleteJob::Unknown) };
+        let Some(QueuedJob { job, .. }) = self.queued(&call, tenant, id).await? else { return Ok(DeleteJobOutcome::Unknown) };
         if !job.status.is_ended() {
-            return Ok(DeleteJob::NotEnded);
+            return Ok(DeleteJobOutcome::NotEnded);
         }
         let mut script = SCRIPTS.delete_job.key(scripts::job(id));
         script.key(scripts::jobs(tenant, None)).key(scripts::jobs(tenant, Some(job.status)));
         script.arg(id.to_string()).arg(job.status.as_str()).arg(argument(&AuditArgument::new(entry)?)?);
         // An ended job changes no more: when it is not as it was, it is gone.
         let gone = call.run::<u8>(script.arg(tenant.as_str())).await? == 1;
-        Ok(if gone { DeleteJob::Deleted } else { DeleteJob::Unknown })
+        Ok(if gone { DeleteJobOutcome::Deleted } else { DeleteJobOutcome::Unknown })
     }
 
     async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
@@ -110,7 +110,7 @@ impl JobStore for RedisStore {
 
 impl RedisStore {
     /// The job of this id in this tenant, with what the queue knows of it.
-    pub(crate) async fn queued(&self, call: &Call<'_>, tenant: &TenantId, id: JobId) -> StoreResult<Option<QueuedJob>> {
+    pub(crate) async fn queued(&self, call: &StoreCall<'_>, tenant: &TenantId, id: JobId) -> StoreResult<Option<QueuedJob>> {
         let row: JobRow = call.run(&SCRIPTS.read_job.arg(id.to_string())).await?;
         Ok(row.queued()?.filter(|queued| queued.job.tenant == *tenant))
     }

@@ -8,7 +8,7 @@ use crate::{RedisStore, argument::argument, audit::AuditArgument};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day};
 use dalston_store::{StoreError, StoreResult};
-use dalston_work::{Account, Amount, MeterStore, Metered, MeteredDay, Quota, Reserve, Subject};
+use dalston_work::{UsageAccount, AudioAmount, MeterStore, UsageSource, MeteredDay, Quota, ReserveOutcome, QuotaOwner};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,8 +27,8 @@ pub(crate) struct AccountArgument {
 
 impl AccountArgument {
     /// The account.
-    pub(crate) fn new(account: &Account) -> Self {
-        let Account { tenant, key, day, of } = account;
+    pub(crate) fn new(account: &UsageAccount) -> Self {
+        let UsageAccount { tenant, key, day, of } = account;
         Self {
             tenant: tenant.to_string(),
             key: key.map(|key| key.to_string()),
@@ -47,11 +47,11 @@ pub(crate) struct AmountArgument {
 
 impl AmountArgument {
     /// The amount.
-    pub(crate) fn new(amount: Amount) -> Self {
+    pub(crate) fn new(amount: AudioAmount) -> Self {
         let (kind, ms) = match amount {
-            Amount::Whole(ms) => ("whole", ms),
-            Amount::UpTo(ms) => ("most", ms),
-            Amount::Rest => ("rest", 0),
+            AudioAmount::Whole(ms) => ("whole", ms),
+            AudioAmount::UpTo(ms) => ("most", ms),
+            AudioAmount::Rest => ("rest", 0),
         };
         Self { kind, ms: ms.min(MOST_MS).to_string() }
     }
@@ -59,17 +59,17 @@ impl AmountArgument {
 
 #[async_trait]
 impl MeterStore for RedisStore {
-    async fn quota(&self, subject: &Subject) -> StoreResult<Quota> {
+    async fn quota(&self, subject: &QuotaOwner) -> StoreResult<Quota> {
         let fields: HashMap<String, u32> =
             self.link.call().ask(redis::cmd("HGETALL").arg(scripts::quota(subject))).await?;
         // A kind of a later version limits nothing here.
         Ok(fields.into_iter().filter_map(|(word, most)| Some((word.parse().ok()?, most))).collect())
     }
 
-    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn set_quota(&self, subject: &QuotaOwner, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
         let call = self.link.call();
         // A key that was there is there for ever.
-        if let Subject::Key(tenant, id) = subject
+        if let QuotaOwner::Key(tenant, id) = subject
             && self.load(&call, tenant, *id).await?.is_none()
         {
             return Ok(false);
@@ -80,25 +80,25 @@ impl MeterStore for RedisStore {
         Ok(call.run::<u8>(&script).await? == 1)
     }
 
-    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
+    async fn reserve_audio(&self, account: &UsageAccount, amount: AudioAmount) -> StoreResult<ReserveOutcome> {
         let mut script = SCRIPTS.reserve_audio.arg(argument(&AccountArgument::new(account))?);
         script.arg(argument(&AmountArgument::new(amount))?);
         let answer: Vec<String> = self.link.call().run(&script).await?;
         let odd = || StoreError::corrupt("the answer of a script");
         match answer.as_slice() {
-            [word, ms] if word == "granted" => ms.parse().map(Reserve::Granted).map_err(|_| odd()),
-            [word, excess @ ..] if word == "excess" => excess::read(excess).map(Reserve::Exhausted),
+            [word, ms] if word == "granted" => ms.parse().map(ReserveOutcome::Granted).map_err(|_| odd()),
+            [word, excess @ ..] if word == "excess" => excess::read(excess).map(ReserveOutcome::Exhausted),
             _ => Err(odd()),
         }
     }
 
-    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {
+    async fn settle_audio(&self, account: &UsageAccount, ms: i64) -> StoreResult<()> {
         let most = MOST_MS.cast_signed();
         let mut script = SCRIPTS.settle_audio.arg(argument(&AccountArgument::new(account))?);
         self.link.call().run::<String>(script.arg(ms.clamp(-most, most).to_string())).await.map(|_| ())
     }
 
-    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>> {
+    async fn metered(&self, subject: &QuotaOwner, since: Day) -> StoreResult<Vec<MeteredDay>> {
         let fields: HashMap<String, u64> =
             self.link.call().ask(redis::cmd("HGETALL").arg(scripts::meter(subject))).await?;
         let mut days = BTreeMap::<Day, MeteredDay>::new();
@@ -108,16 +108,16 @@ impl MeterStore for RedisStore {
             };
             let day = Day::from_number(day);
             let metered = days.entry(day).or_insert(MeteredDay { day, jobs_ms: 0, streams_ms: 0 });
-            if of == field(Metered::Jobs) { metered.jobs_ms = ms } else { metered.streams_ms = ms }
+            if of == field(UsageSource::Jobs) { metered.jobs_ms = ms } else { metered.streams_ms = ms }
         }
         let shown = |it: &MeteredDay| it.day >= since && (it.jobs_ms > 0 || it.streams_ms > 0);
         Ok(days.into_values().rev().filter(shown).collect())
     }
 }
 
-const fn field(of: Metered) -> &'static str {
+const fn field(of: UsageSource) -> &'static str {
     match of {
-        Metered::Jobs => "jobs",
-        Metered::Streams => "streams",
+        UsageSource::Jobs => "jobs",
+        UsageSource::Streams => "streams",
     }
 }

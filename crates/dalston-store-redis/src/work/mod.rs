@@ -6,7 +6,7 @@ mod filing;
 mod job;
 mod jobs;
 mod meter;
-mod moving;
+mod job_transition;
 mod queue;
 mod scripts;
 mod sessions;
@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 /// What a node remembers of the work in the store.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct WorkMemo {
     /// Whether the jobs of an earlier version are filed.
     filed: AtomicBool,
     workers: Mutex<Arc<SeenWorkers>>,

@@ -8,7 +8,7 @@ use crate::{RedisStore, argument::argument};
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult};
-use dalston_work::{Beat, FinishJob, Job, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, lapse};
+use dalston_work::{HeartbeatOutcome, FinishJobOutcome, Job, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, lapse};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -24,20 +24,20 @@ struct LeaseArgument {
 
 #[async_trait]
 impl QueueStore for RedisStore {
-    async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
+    async fn lease_jobs(&self, ask: &JobLeaseRequest) -> StoreResult<Vec<LeasedJob>> {
         self.file_jobs().await?;
         let mut script = SCRIPTS.lease_jobs.arg(ask.limit);
         script.arg(ask.per_tenant).arg(ask.ttl.as_micros().to_string()).arg(self.now());
         script.arg(argument(&ask.but.iter().map(TenantId::as_str).collect::<Vec<_>>())?);
         let rows: Vec<JobRow> = self.link.call().run(&script).await?;
         let leased = |QueuedJob { job, fence, deaths, reserved_ms }| {
-            let lease = Lease { tenant: job.tenant.clone(), job: job.id, fence };
-            Leased { job, lease, deaths, reserved_ms }
+            let lease = JobLease { tenant: job.tenant.clone(), job: job.id, fence };
+            LeasedJob { job, lease, deaths, reserved_ms }
         };
         Ok(rows.into_iter().filter_map(JobRow::queued_or_none).map(leased).collect())
     }
 
-    async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>> {
+    async fn beat_jobs(&self, leases: &[(JobLease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<HeartbeatOutcome>> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
@@ -46,24 +46,24 @@ impl QueueStore for RedisStore {
         script.arg(ttl.as_micros().to_string()).arg(self.now());
         let words: Vec<String> = self.link.call().run(&script).await?;
         let beat = |word: String| match word.as_str() {
-            "running" => Ok(Beat::Held),
-            "cancelling" => Ok(Beat::Cancelling),
-            "lost" => Ok(Beat::Lost),
+            "running" => Ok(HeartbeatOutcome::Held),
+            "cancelling" => Ok(HeartbeatOutcome::Cancelling),
+            "lost" => Ok(HeartbeatOutcome::Lost),
             _ => Err(StoreError::corrupt("the answer of a script")),
         };
         words.into_iter().map(beat).collect()
     }
 
-    async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob> {
+    async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome> {
         let call = self.link.call();
         // Ends with the deadline of the call at the latest.
         loop {
-            let Some(before) = self.queued(&call, &lease.tenant, lease.job).await? else { return Ok(FinishJob::Lost) };
+            let Some(before) = self.queued(&call, &lease.tenant, lease.job).await? else { return Ok(FinishJobOutcome::Lost) };
             if before.fence != lease.fence || !works(before.job.status) {
-                return Ok(FinishJob::Lost);
+                return Ok(FinishJobOutcome::Lost);
             }
             if let Some(job) = self.come_out(&call, &before, outcome, None, at).await? {
-                return Ok(FinishJob::Finished(Box::new(job)));
+                return Ok(FinishJobOutcome::Finished(Box::new(job)));
             }
         }
     }
@@ -90,7 +90,7 @@ impl QueueStore for RedisStore {
             let mut script = SCRIPTS.orphaned_jobs.arg(&cursor);
             let (next, rows): (String, Vec<JobRow>) = self.link.call().run(script.arg(left)).await?;
             for before in rows.into_iter().filter_map(JobRow::queued_or_none) {
-                cancelled.extend(self.come_out(&self.link.call(), &before, &Outcome::Cancelled, None, at).await?);
+                cancelled.extend(self.come_out(&self.link.call(), &before, &JobOutcome::Cancelled, None, at).await?);
             }
             if next == "0" || cancelled.len() >= most {
                 return Ok(cancelled);
@@ -113,8 +113,8 @@ const fn works(status: JobStatus) -> bool {
 }
 
 impl LeaseArgument {
-    fn new((lease, progress): &(Lease, Option<u16>)) -> Self {
-        let Lease { tenant, job, fence } = lease;
+    fn new((lease, progress): &(JobLease, Option<u16>)) -> Self {
+        let JobLease { tenant, job, fence } = lease;
         Self { tenant: tenant.to_string(), id: job.to_string(), fence: fence.to_string(), progress: *progress }
     }
 }

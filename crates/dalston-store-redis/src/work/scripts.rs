@@ -3,7 +3,7 @@
 pub(crate) use crate::scripts::{ClaimArgument, repeated, tenant};
 
 use dalston_model::TenantId;
-use dalston_work::{JobId, JobStatus, Subject};
+use dalston_work::{JobId, JobStatus, QuotaOwner};
 
 crate::scripts::scripts! {
     keys: count_jobs, read_retention, set_quota, set_retention;
@@ -33,20 +33,20 @@ pub(crate) fn jobs(tenant: &TenantId, status: Option<JobStatus>) -> String {
 }
 
 /// The quota of a tenant or of a key.
-pub(crate) fn quota(subject: &Subject) -> String {
+pub(crate) fn quota(subject: &QuotaOwner) -> String {
     format!("dalston:quotas:{}", subject_name(subject))
 }
 
 /// The meter of a tenant or of a key.
-pub(crate) fn meter(subject: &Subject) -> String {
+pub(crate) fn meter(subject: &QuotaOwner) -> String {
     format!("dalston:meter:{}", subject_name(subject))
 }
 
 /// As the scripts make it: no tenant has the sign that stands between.
-fn subject_name(subject: &Subject) -> String {
+fn subject_name(subject: &QuotaOwner) -> String {
     match subject {
-        Subject::Tenant(tenant) => tenant.to_string(),
-        Subject::Key(tenant, key) => format!("{tenant}:{key}"),
+        QuotaOwner::Tenant(tenant) => tenant.to_string(),
+        QuotaOwner::Key(tenant, key) => format!("{tenant}:{key}"),
     }
 }
 

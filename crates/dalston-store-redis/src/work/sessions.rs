@@ -8,7 +8,7 @@ use crate::{RedisStore, argument::argument, audit::AuditArgument};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult};
-use dalston_work::{NewSession, OpenSession, SessionId, SessionStore, Worker, WorkerId, WorkerLoad};
+use dalston_work::{NewSession, OpenSessionOutcome, SessionId, SessionStore, Worker, WorkerId, WorkerLoad};
 use serde::Serialize;
 use std::{
     sync::{Arc, PoisonError},
@@ -69,7 +69,7 @@ impl SessionStore for RedisStore {
         own: bool,
         except: &[WorkerId],
         ttl: Duration,
-    ) -> StoreResult<OpenSession> {
+    ) -> StoreResult<OpenSessionOutcome> {
         let NewSession { id, tenant, key, model, language, is_one_of_several } = session;
         let call = self.link.call();
         let fits = |it: &&Worker| it.serves(tenant, model, language) && !except.contains(&it.id);
@@ -97,12 +97,12 @@ impl SessionStore for RedisStore {
                     *self.work.workers.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
                     continue;
                 }
-                [word, excess @ ..] if word == "excess" => excess::read(excess).map(OpenSession::Excess),
-                [word, _] if word == "own" => Ok(OpenSession::Own),
-                [word] if word == "no_capacity" => Ok(OpenSession::NoCapacity),
+                [word, excess @ ..] if word == "excess" => excess::read(excess).map(OpenSessionOutcome::Excess),
+                [word, _] if word == "own" => Ok(OpenSessionOutcome::Own),
+                [word] if word == "no_capacity" => Ok(OpenSessionOutcome::NoCapacity),
                 [word, name] if word == "worker" => {
                     let chosen = fitting.into_iter().find(|worker| worker.id.as_str() == name);
-                    chosen.cloned().map(OpenSession::Worker).ok_or_else(odd)
+                    chosen.cloned().map(OpenSessionOutcome::Worker).ok_or_else(odd)
                 }
                 _ => Err(odd()),
             };

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreError, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook,
+    AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook,
     WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
 };
 use std::time::Duration;
@@ -26,13 +26,13 @@ impl WebhookStore for RedisStore {
         webhook: &Webhook,
         secret: &WebhookSecret,
         entry: &AuditEntry,
-    ) -> StoreResult<InsertWebhook> {
+    ) -> StoreResult<InsertWebhookOutcome> {
         let given = argument(&InsertArgument::new(webhook, secret, entry)?)?;
         let answer: String = self.link.call().run(&SCRIPTS.insert_webhook.arg(given)).await?;
         match answer.as_str() {
-            "inserted" => Ok(InsertWebhook::Inserted),
-            "unknown_tenant" => Ok(InsertWebhook::UnknownTenant),
-            "too_many" => Ok(InsertWebhook::TooMany),
+            "inserted" => Ok(InsertWebhookOutcome::Inserted),
+            "unknown_tenant" => Ok(InsertWebhookOutcome::UnknownTenant),
+            "too_many" => Ok(InsertWebhookOutcome::TooMany),
             _ => Err(StoreError::corrupt("the answer of a script")),
         }
     }
@@ -79,15 +79,15 @@ impl WebhookStore for RedisStore {
         secret: &WebhookSecret,
         overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateWebhook> {
+    ) -> StoreResult<RotateWebhookOutcome> {
         let mut script = SCRIPTS.rotate_webhook.arg(tenant.as_str());
         script.arg(id.to_string()).arg(secret.expose()).arg(overlap.length.as_micros().to_string());
         script.arg(u8::from(overlap.end_running)).arg(argument(&AuditArgument::new(entry)?)?).arg(self.now());
         let answer: Option<(Option<String>, i64)> = self.link.call().run(&script).await?;
-        let Some((json, until)) = answer else { return Ok(RotateWebhook::Unknown) };
+        let Some((json, until)) = answer else { return Ok(RotateWebhookOutcome::Unknown) };
         let until = Timestamp::from_micros(until);
-        let Some(json) = json else { return Ok(RotateWebhook::Overlapping(until)) };
-        Ok(RotateWebhook::Rotated { webhook: Box::new(webhook::webhook(&json)?), previous_expires_at: until })
+        let Some(json) = json else { return Ok(RotateWebhookOutcome::Overlapping(until)) };
+        Ok(RotateWebhookOutcome::Rotated { webhook: Box::new(webhook::webhook(&json)?), previous_expires_at: until })
     }
 
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool> {
@@ -114,7 +114,7 @@ impl WebhookStore for RedisStore {
         rows.into_iter().map(due).collect()
     }
 
-    async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {
+    async fn finish_delivery(&self, attempted: &AttemptOutcome, disabled: &AuditEntry) -> StoreResult<bool> {
         let call = self.link.call();
         // Ends with the deadline of the call at the latest.
         loop {

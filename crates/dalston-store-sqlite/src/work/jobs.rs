@@ -12,9 +12,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{Claim, StoreResult};
+use dalston_store::{IdempotencyKey, StoreResult};
 use dalston_work::{
-    ActiveJobs, CancelJob, DeleteJob, Excess, InsertJob, Job, JobId, JobStatus, JobStore, Outcome, QuotaKind, Reserve,
+    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, QuotaExceeded, InsertJobOutcome, Job, JobId, JobStatus, JobStore, JobOutcome, QuotaKind, ReserveOutcome,
 };
 use serde_json::Value;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -66,7 +66,7 @@ pub(crate) const RETENTION: &str =
     "SELECT tenant_id, days FROM json_each(?) AS asked CROSS JOIN retention ON tenant_id = asked.value";
 
 /// Whether the job would be one too many.
-async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Option<Excess>> {
+async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Option<QuotaExceeded>> {
     for bound in meter::bounds(change, &job.tenant, job.key(), QuotaKind::Jobs).await? {
         let count = if bound.of_key {
             sqlx::query_scalar(COUNT_OF_KEY).bind(super::text(job.key()))
@@ -83,29 +83,29 @@ async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Optio
 
 #[async_trait]
 impl JobStore for SqliteStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob> {
+    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();
             if let Some(repeated) = claims::repeated(&mut change, claim, now).await? {
-                return Ok(InsertJob::Repeated(repeated));
+                return Ok(InsertJobOutcome::Repeated(repeated));
             }
             if !tenants::exists(&mut change, &job.tenant).await? {
-                return Ok(InsertJob::UnknownTenant);
+                return Ok(InsertJobOutcome::UnknownTenant);
             }
             if let Some(excess) = crowded(&mut change, job).await? {
-                return Ok(InsertJob::Excess(excess));
+                return Ok(InsertJobOutcome::Excess(excess));
             }
             let reserved_ms = match meter::reserve(&mut change, &job.account(), job.amount()).await? {
-                Reserve::Granted(ms) => ms,
-                Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
+                ReserveOutcome::Granted(ms) => ms,
+                ReserveOutcome::Exhausted(excess) => return Ok(InsertJobOutcome::Excess(excess)),
             };
             claims::make(&mut change, claim, job.id.to_string(), now).await?;
             let insert = job_row::bind_job(sqlx::query(INSERT), job).bind(row::count(reserved_ms));
             insert.execute(&mut *change).await?;
             feed::record(&mut change, entry).await?;
             change.commit().await?;
-            Ok(InsertJob::Inserted)
+            Ok(InsertJobOutcome::Inserted)
         })
         .await
     }
@@ -158,43 +158,43 @@ impl JobStore for SqliteStore {
         id: JobId,
         at: Timestamp,
         entry: &AuditEntry,
-    ) -> StoreResult<CancelJob> {
+    ) -> StoreResult<CancelJobOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let find = sqlx::query(FIND_QUEUED).bind(id.to_string()).bind(tenant.as_str());
             let found = find.try_map(|row| queued::queued(&row)).fetch_optional(&mut *change).await?;
-            let Some(queued) = found else { return Ok(CancelJob::Unknown) };
+            let Some(queued) = found else { return Ok(CancelJobOutcome::Unknown) };
             match queued.job.status {
                 JobStatus::Pending => {
-                    queued.write(&mut change, &Outcome::Cancelled, at, self.clock.now()).await?;
+                    queued.write(&mut change, &JobOutcome::Cancelled, at, self.clock.now()).await?;
                     feed::record(&mut change, entry).await?;
                     change.commit().await?;
-                    Ok(CancelJob::Cancelled)
+                    Ok(CancelJobOutcome::Cancelled)
                 }
                 JobStatus::Running => {
                     sqlx::query(STOP).bind(id.to_string()).execute(&mut *change).await?;
                     feed::record(&mut change, entry).await?;
                     change.commit().await?;
-                    Ok(CancelJob::Cancelling)
+                    Ok(CancelJobOutcome::Cancelling)
                 }
-                JobStatus::Cancelling => Ok(CancelJob::Cancelling),
-                ended => Ok(CancelJob::Ended(ended)),
+                JobStatus::Cancelling => Ok(CancelJobOutcome::Cancelling),
+                ended => Ok(CancelJobOutcome::Ended(ended)),
             }
         })
         .await
     }
 
-    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob> {
+    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJobOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             match status(&mut change, tenant, id).await? {
-                None => Ok(DeleteJob::Unknown),
-                Some(status) if !status.is_ended() => Ok(DeleteJob::NotEnded),
+                None => Ok(DeleteJobOutcome::Unknown),
+                Some(status) if !status.is_ended() => Ok(DeleteJobOutcome::NotEnded),
                 Some(_) => {
                     sqlx::query(DELETE).bind(id.to_string()).execute(&mut *change).await?;
                     feed::record(&mut change, entry).await?;
                     change.commit().await?;
-                    Ok(DeleteJob::Deleted)
+                    Ok(DeleteJobOutcome::Deleted)
                 }
             }
         })

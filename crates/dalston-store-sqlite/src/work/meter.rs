@@ -4,7 +4,7 @@ use crate::{SqliteStore, feed, row};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day, KeyId, TenantId};
 use dalston_store::StoreResult;
-use dalston_work::{Account, Amount, Excess, MeterStore, Metered, MeteredDay, Quota, QuotaKind, Reserve, Subject};
+use dalston_work::{UsageAccount, AudioAmount, QuotaExceeded, MeterStore, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
 pub(crate) const QUOTA: &str = "SELECT kind, most FROM quotas WHERE tenant_id = ? AND key_id = ?";
@@ -39,21 +39,21 @@ pub(crate) async fn bounds(
     tenant: &TenantId,
     key: Option<KeyId>,
     limit: QuotaKind,
-) -> sqlx::Result<Vec<Excess>> {
+) -> sqlx::Result<Vec<QuotaExceeded>> {
     let binding = sqlx::query(BINDING).bind(tenant.as_str()).bind(text(key)).bind(limit.as_str());
-    let bound = |row: SqliteRow| Ok(Excess { limit, of_key: row.try_get("of_key")?, most: row.try_get("most")? });
+    let bound = |row: SqliteRow| Ok(QuotaExceeded { limit, of_key: row.try_get("of_key")?, most: row.try_get("most")? });
     binding.try_map(bound).fetch_all(change).await
 }
 
 /// Milliseconds of jobs and of streams on that day.
-async fn used(change: &mut SqliteConnection, account: &Account, key: &str) -> sqlx::Result<(u64, u64)> {
+async fn used(change: &mut SqliteConnection, account: &UsageAccount, key: &str) -> sqlx::Result<(u64, u64)> {
     let used = sqlx::query(USED).bind(account.tenant.as_str()).bind(key).bind(account.day.number());
     let used = used.try_map(|row: SqliteRow| Ok((row.try_get("jobs_ms")?, row.try_get("streams_ms")?)));
     Ok(used.fetch_optional(change).await?.unwrap_or_default())
 }
 
 /// Reserves in the transaction of the change that needs it.
-pub(crate) async fn reserve(change: &mut SqliteConnection, account: &Account, amount: Amount) -> sqlx::Result<Reserve> {
+pub(crate) async fn reserve(change: &mut SqliteConnection, account: &UsageAccount, amount: AudioAmount) -> sqlx::Result<ReserveOutcome> {
     let mut limits = Vec::with_capacity(2);
     for bound in bounds(change, &account.tenant, account.key, QuotaKind::Seconds).await? {
         let key = if bound.of_key { text(account.key) } else { String::new() };
@@ -63,21 +63,21 @@ pub(crate) async fn reserve(change: &mut SqliteConnection, account: &Account, am
     match amount.within(limits) {
         Ok(granted) => {
             settle(change, account, row::count(granted)).await?;
-            Ok(Reserve::Granted(granted))
+            Ok(ReserveOutcome::Granted(granted))
         }
-        Err(bound) => Ok(Reserve::Exhausted(bound)),
+        Err(bound) => Ok(ReserveOutcome::Exhausted(bound)),
     }
 }
 
 /// Settles in the transaction of the change that tells how much it was.
-pub(crate) async fn settle(change: &mut SqliteConnection, account: &Account, ms: i64) -> sqlx::Result<()> {
+pub(crate) async fn settle(change: &mut SqliteConnection, account: &UsageAccount, ms: i64) -> sqlx::Result<()> {
     if ms == 0 {
         return Ok(());
     }
     let key = account.key.map(|key| text(Some(key)));
     for key in key.into_iter().chain([String::new()]) {
         let (mut jobs, mut streams) = used(change, account, &key).await?;
-        let counted = if account.of == Metered::Jobs { &mut jobs } else { &mut streams };
+        let counted = if account.of == UsageSource::Jobs { &mut jobs } else { &mut streams };
         *counted = counted.saturating_add_signed(ms);
         sqlx::query(SET_USED)
             .bind(account.tenant.as_str())
@@ -91,19 +91,19 @@ pub(crate) async fn settle(change: &mut SqliteConnection, account: &Account, ms:
     Ok(())
 }
 
-async fn is_subject(database: impl SqliteExecutor<'_>, subject: &Subject) -> sqlx::Result<bool> {
+async fn is_subject(database: impl SqliteExecutor<'_>, subject: &QuotaOwner) -> sqlx::Result<bool> {
     sqlx::query_scalar(IS_SUBJECT).bind(subject.tenant().as_str()).bind(text(subject.key())).fetch_one(database).await
 }
 
 #[async_trait]
 impl MeterStore for SqliteStore {
-    async fn quota(&self, subject: &Subject) -> StoreResult<Quota> {
+    async fn quota(&self, subject: &QuotaOwner) -> StoreResult<Quota> {
         let find = sqlx::query(QUOTA).bind(subject.tenant().as_str()).bind(text(subject.key()));
         let find = find.try_map(|row| Ok((row::parsed(&row, "kind")?, row.try_get("most")?)));
         Ok(self.call(find.fetch_all(&self.readers)).await?.into_iter().collect())
     }
 
-    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn set_quota(&self, subject: &QuotaOwner, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
         self.call(async {
             let mut change = self.change().await?;
             if !is_subject(&mut *change, subject).await? {
@@ -122,7 +122,7 @@ impl MeterStore for SqliteStore {
         .await
     }
 
-    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
+    async fn reserve_audio(&self, account: &UsageAccount, amount: AudioAmount) -> StoreResult<ReserveOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let reserve = reserve(&mut change, account, amount).await?;
@@ -132,7 +132,7 @@ impl MeterStore for SqliteStore {
         .await
     }
 
-    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {
+    async fn settle_audio(&self, account: &UsageAccount, ms: i64) -> StoreResult<()> {
         self.call(async {
             let mut change = self.change().await?;
             settle(&mut change, account, ms).await?;
@@ -141,7 +141,7 @@ impl MeterStore for SqliteStore {
         .await
     }
 
-    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>> {
+    async fn metered(&self, subject: &QuotaOwner, since: Day) -> StoreResult<Vec<MeteredDay>> {
         let days =
             sqlx::query(DAYS).bind(subject.tenant().as_str()).bind(text(subject.key())).bind(since.number()).try_map(
                 |row: SqliteRow| {

@@ -11,7 +11,7 @@ mod queued;
 mod sessions;
 #[cfg(test)]
 mod tests;
-mod turns;
+mod fair_turns;
 mod webhook_row;
 mod webhooks;
 

@@ -3,7 +3,7 @@
 use super::webhook_row::{self, webhook_columns};
 use crate::{page::page, row};
 use dalston_model::Timestamp;
-use dalston_work::{Attempted, Delivery, DeliveryStatus, DueDelivery, Event, WebhookId, WebhookSecret};
+use dalston_work::{AttemptOutcome, Delivery, DeliveryStatus, DueDelivery, Event, WebhookId, WebhookSecret};
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use std::{collections::BTreeSet, time::Duration};
@@ -118,14 +118,14 @@ pub(crate) async fn tell(change: &mut SqliteConnection, event: &Event) -> sqlx::
 
 /// A delivery that is due, in the order of its time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
+struct DueDeliveryRow {
     next_at: i64,
     id: String,
     webhook: String,
 }
 
-fn due(row: &SqliteRow) -> sqlx::Result<Due> {
-    Ok(Due { next_at: row.try_get("next_at")?, id: row.try_get("id")?, webhook: row.try_get("webhook")? })
+fn due(row: &SqliteRow) -> sqlx::Result<DueDeliveryRow> {
+    Ok(DueDeliveryRow { next_at: row.try_get("next_at")?, id: row.try_get("id")?, webhook: row.try_get("webhook")? })
 }
 
 /// Takes what is due.
@@ -139,7 +139,7 @@ pub(crate) async fn take(
     let mut open = first_due(change, limit, but, now).await?;
     let mut taken = Vec::new();
     for _ in 0..limit {
-        let Some(Due { next_at, id, webhook }) = open.pop_first() else { break };
+        let Some(DueDeliveryRow { next_at, id, webhook }) = open.pop_first() else { break };
         let next = sqlx::query(NEXT_DUE).bind(&webhook).bind(now.as_micros()).bind(next_at).bind(&id);
         open.extend(next.try_map(|row| due(&row)).fetch_optional(&mut *change).await?);
         let take = sqlx::query(TAKE).bind(now.plus(ttl).as_micros()).bind(&id).try_map(|row| delivery(&row));
@@ -161,7 +161,7 @@ async fn first_due(
     limit: u32,
     but: &[WebhookId],
     now: Timestamp,
-) -> sqlx::Result<BTreeSet<Due>> {
+) -> sqlx::Result<BTreeSet<DueDeliveryRow>> {
     let but: Vec<String> = but.iter().map(ToString::to_string).collect();
     let mut firsts = BTreeSet::new();
     let mut rows = sqlx::query(DUE).bind(now.as_micros()).try_map(|row| due(&row)).fetch(change);
@@ -178,7 +178,7 @@ async fn first_due(
 }
 
 /// Notes how an attempt went. Tells whether the webhook was switched off for it.
-pub(crate) async fn finish(change: &mut SqliteConnection, attempted: &Attempted, now: Timestamp) -> sqlx::Result<bool> {
+pub(crate) async fn finish(change: &mut SqliteConnection, attempted: &AttemptOutcome, now: Timestamp) -> sqlx::Result<bool> {
     let under_way = sqlx::query(UNDER_WAY).bind(attempted.delivery.to_string()).bind(attempted.attempt);
     let under_way = under_way.try_map(|row| delivery(&row)).fetch_optional(&mut *change).await?;
     let Some(Delivery { webhook, .. }) = under_way else { return Ok(false) };

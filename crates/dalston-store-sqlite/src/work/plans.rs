@@ -1,6 +1,6 @@
 //! How SQLite runs the statements of work.
 
-use super::{jobs, meter, outbox, queue, queued, sessions, turns, webhook_row, webhooks};
+use super::{jobs, meter, outbox, queue, queued, sessions, fair_turns, webhook_row, webhooks};
 use crate::{plans::check, work::tests::scratch};
 
 /// Each statement, and the ways in that it must take.
@@ -17,9 +17,9 @@ const STATEMENTS: &[(&str, &[&str])] = &[
     (jobs::STOP, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
     (jobs::DELETE, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
     (queued::WRITE, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
-    (turns::WAKE, &["INDEX jobs_waiting (due_at<?)"]),
+    (fair_turns::WAKE, &["INDEX jobs_waiting (due_at<?)"]),
     (
-        turns::READY,
+        fair_turns::READY,
         &[
             "INDEX jobs_ready",
             "INDEX jobs_ready (tenant_id>?)",
@@ -28,9 +28,9 @@ const STATEMENTS: &[(&str, &[&str])] = &[
             "COVERING INDEX jobs_by_status (tenant_id=? AND status=?)",
         ],
     ),
-    (turns::OLDEST, &["INDEX jobs_ready (tenant_id=?)"]),
-    (turns::LEASE, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
-    (turns::LAST_TURN, &["COVERING INDEX turns_by_number"]),
+    (fair_turns::OLDEST, &["INDEX jobs_ready (tenant_id=?)"]),
+    (fair_turns::LEASE, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
+    (fair_turns::LAST_TURN, &["COVERING INDEX turns_by_number"]),
     (queue::BEAT, &["SCAN beat VIRTUAL TABLE", "INDEX sqlite_autoindex_jobs_1 (id=?)"]),
     (queue::HELD, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
     (queue::LAPSED, &["INDEX jobs_leased (lease_ends<?)"]),

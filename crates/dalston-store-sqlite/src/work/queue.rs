@@ -3,13 +3,13 @@
 use super::job_row::{self, job_columns};
 use super::{
     queued::{self, queued_columns},
-    turns,
+    fair_turns,
 };
 use crate::{SqliteStore, row};
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::StoreResult;
-use dalston_work::{Beat, FinishJob, Job, JobId, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, lapse};
+use dalston_work::{HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, lapse};
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 use std::{collections::HashMap, time::Duration};
@@ -57,7 +57,7 @@ pub(crate) const EXPIRED: &str = concat!(
     "?2 - 86400000000 * ifnull((SELECT days FROM retention WHERE tenant_id = tenant), ?1) LIMIT ?3"
 );
 
-fn batched((lease, progress): &(Lease, Option<u16>)) -> Value {
+fn batched((lease, progress): &(JobLease, Option<u16>)) -> Value {
     json!({
         "job": lease.job.to_string(),
         "tenant": lease.tenant.as_str(),
@@ -74,22 +74,22 @@ fn beating(row: &SqliteRow) -> sqlx::Result<((TenantId, JobId, u64), JobStatus)>
 
 #[async_trait]
 impl QueueStore for SqliteStore {
-    async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
+    async fn lease_jobs(&self, ask: &JobLeaseRequest) -> StoreResult<Vec<LeasedJob>> {
         self.call(async {
             let mut change = self.change().await?;
-            let leased = turns::lease(&mut change, ask, self.clock.now()).await?;
+            let leased = fair_turns::lease(&mut change, ask, self.clock.now()).await?;
             change.commit().await?;
             let leased = leased.into_iter().map(|queued| {
-                let lease = Lease { tenant: queued.job.tenant.clone(), job: queued.job.id, fence: queued.fence };
+                let lease = JobLease { tenant: queued.job.tenant.clone(), job: queued.job.id, fence: queued.fence };
                 let (deaths, reserved_ms) = (queued.deaths, queued.reserved_ms);
-                Leased { job: queued.job, lease, deaths, reserved_ms }
+                LeasedJob { job: queued.job, lease, deaths, reserved_ms }
             });
             Ok(leased.collect())
         })
         .await
     }
 
-    async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>> {
+    async fn beat_jobs(&self, leases: &[(JobLease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<HeartbeatOutcome>> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
@@ -100,17 +100,17 @@ impl QueueStore for SqliteStore {
             let beat = sqlx::query(BEAT).bind(batch).bind(ends.as_micros()).try_map(|row| beating(&row));
             let beating: HashMap<_, _> = beat.fetch_all(&mut *change).await?.into_iter().collect();
             change.commit().await?;
-            let beat = |(lease, _): &(Lease, _)| match beating.get(&(lease.tenant.clone(), lease.job, lease.fence)) {
-                None => Beat::Lost,
-                Some(JobStatus::Cancelling) => Beat::Cancelling,
-                Some(_) => Beat::Held,
+            let beat = |(lease, _): &(JobLease, _)| match beating.get(&(lease.tenant.clone(), lease.job, lease.fence)) {
+                None => HeartbeatOutcome::Lost,
+                Some(JobStatus::Cancelling) => HeartbeatOutcome::Cancelling,
+                Some(_) => HeartbeatOutcome::Held,
             };
             Ok(leases.iter().map(beat).collect())
         })
         .await
     }
 
-    async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob> {
+    async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let held = sqlx::query(HELD)
@@ -118,10 +118,10 @@ impl QueueStore for SqliteStore {
                 .bind(lease.tenant.as_str())
                 .bind(row::count(lease.fence))
                 .try_map(|row| queued::queued(&row));
-            let Some(held) = held.fetch_optional(&mut *change).await? else { return Ok(FinishJob::Lost) };
+            let Some(held) = held.fetch_optional(&mut *change).await? else { return Ok(FinishJobOutcome::Lost) };
             let job = held.write_recorded(&mut change, outcome, at, self.clock.now()).await?;
             change.commit().await?;
-            Ok(FinishJob::Finished(Box::new(job)))
+            Ok(FinishJobOutcome::Finished(Box::new(job)))
         })
         .await
     }
@@ -149,7 +149,7 @@ impl QueueStore for SqliteStore {
             let orphans = sqlx::query(ORPHANS).bind(limit).try_map(|row| queued::queued(&row));
             let mut cancelled = Vec::new();
             for queued in orphans.fetch_all(&mut *change).await? {
-                cancelled.push(queued.write_recorded(&mut change, &Outcome::Cancelled, at, now).await?);
+                cancelled.push(queued.write_recorded(&mut change, &JobOutcome::Cancelled, at, now).await?);
             }
             change.commit().await?;
             Ok(cancelled)

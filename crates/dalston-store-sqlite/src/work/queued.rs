@@ -3,7 +3,7 @@
 use super::{job_row, meter, outbox};
 use crate::{feed, row};
 use dalston_model::Timestamp;
-use dalston_work::{Job, JobStatus, Outcome, ended_entry, ended_event};
+use dalston_work::{Job, JobStatus, JobOutcome, ended_entry, ended_event};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 /// The columns that [`queued`] reads.
@@ -19,7 +19,7 @@ pub(crate) const WRITE: &str = "UPDATE jobs SET status = ?, completed_at = ?, pr
      due_at = ?, reserved_ms = ?, deaths = deaths + ?, lease_ends = NULL WHERE id = ?";
 
 /// A job in the queue.
-pub(crate) struct Queued {
+pub(crate) struct QueuedJob {
     pub(crate) job: Job,
     /// How often it was leased.
     pub(crate) fence: u64,
@@ -30,8 +30,8 @@ pub(crate) struct Queued {
 }
 
 /// The job in a row, with what the queue knows of it.
-pub(crate) fn queued(row: &SqliteRow) -> sqlx::Result<Queued> {
-    Ok(Queued {
+pub(crate) fn queued(row: &SqliteRow) -> sqlx::Result<QueuedJob> {
+    Ok(QueuedJob {
         job: job_row::job(row)?,
         fence: row.try_get("fence")?,
         deaths: row.try_get("deaths")?,
@@ -39,13 +39,13 @@ pub(crate) fn queued(row: &SqliteRow) -> sqlx::Result<Queued> {
     })
 }
 
-impl Queued {
+impl QueuedJob {
     /// Writes what came of the job at the time `at`, which the store's clock calls `now`. One that has ended is put into
     /// the outbox and settled; its record is the caller's.
     pub(crate) async fn write(
         self,
         change: &mut SqliteConnection,
-        outcome: &Outcome,
+        outcome: &JobOutcome,
         at: Timestamp,
         now: Timestamp,
     ) -> sqlx::Result<Job> {
@@ -76,7 +76,7 @@ impl Queued {
     pub(crate) async fn write_recorded(
         self,
         change: &mut SqliteConnection,
-        outcome: &Outcome,
+        outcome: &JobOutcome,
         at: Timestamp,
         now: Timestamp,
     ) -> sqlx::Result<Job> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId, Timestamp};
 use dalston_store::StoreResult;
 use dalston_work::{
-    Excess, NewSession, OpenSession, QuotaKind, SessionId, SessionStore, Slots, Worker, WorkerId, WorkerLoad,
+    QuotaExceeded, NewSession, OpenSessionOutcome, QuotaKind, SessionId, SessionStore, Slots, Worker, WorkerId, WorkerLoad,
 };
 use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
@@ -90,7 +90,7 @@ async fn shares(
 }
 
 /// Whether the session would be one too many.
-async fn crowded(change: &mut SqliteConnection, session: &NewSession, now: Timestamp) -> sqlx::Result<Option<Excess>> {
+async fn crowded(change: &mut SqliteConnection, session: &NewSession, now: Timestamp) -> sqlx::Result<Option<QuotaExceeded>> {
     for bound in meter::bounds(change, &session.tenant, session.key, QuotaKind::Streams).await? {
         let count = if bound.of_key {
             sqlx::query_scalar(COUNT_OF_KEY).bind(super::text(session.key))
@@ -156,12 +156,12 @@ impl SessionStore for SqliteStore {
         own: bool,
         except: &[WorkerId],
         ttl: Duration,
-    ) -> StoreResult<OpenSession> {
+    ) -> StoreResult<OpenSessionOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();
             if let Some(excess) = crowded(&mut change, session, now).await? {
-                return Ok(OpenSession::Excess(excess));
+                return Ok(OpenSessionOutcome::Excess(excess));
             }
             let shares = shares(&mut change, session, now).await?;
             let slots = workers(&mut *change, now).await?.into_iter().map(|WorkerLoad { worker, sessions, .. }| {
@@ -170,7 +170,7 @@ impl SessionStore for SqliteStore {
             });
             let worker = Slots::choose(slots, session, except);
             if worker.is_none() && !own {
-                return Ok(OpenSession::NoCapacity);
+                return Ok(OpenSessionOutcome::NoCapacity);
             }
             sqlx::query(SWEEP).bind(now.as_micros()).execute(&mut *change).await?;
             sqlx::query(OPEN)
@@ -182,7 +182,7 @@ impl SessionStore for SqliteStore {
                 .execute(&mut *change)
                 .await?;
             change.commit().await?;
-            Ok(worker.map_or(OpenSession::Own, OpenSession::Worker))
+            Ok(worker.map_or(OpenSessionOutcome::Own, OpenSessionOutcome::Worker))
         })
         .await
     }

@@ -6,7 +6,7 @@ use crate::{
 };
 use dalston_model::{KeyScopes, ManualClock, SeededEntropy, TenantId};
 use dalston_work::{
-    JobId, JobOptions, JobStatus, JobStore, Lease, LeaseJobs, Leased, NewSession, OpenSession, QueueStore, SessionId,
+    JobId, JobOptions, JobStatus, JobStore, JobLease, JobLeaseRequest, LeasedJob, NewSession, OpenSessionOutcome, QueueStore, SessionId,
     SessionStore, Worker,
 };
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -50,9 +50,9 @@ async fn jobs_from_before_the_queue_are_read_and_leased() {
     let first = store.job(&tenant, job(1)).await.unwrap().unwrap();
     assert_eq!((first.options, first.progress), (JobOptions::default(), None));
 
-    let ask = LeaseJobs { limit: 10, per_tenant: 10, but: Vec::new(), ttl: Duration::from_mins(1) };
-    let lease = |number, fence| Lease { tenant: TenantId::default(), job: job(number), fence };
-    let leases = |leased: Vec<Leased>| leased.into_iter().map(|it| it.lease).collect::<Vec<_>>();
+    let ask = JobLeaseRequest { limit: 10, per_tenant: 10, but: Vec::new(), ttl: Duration::from_mins(1) };
+    let lease = |number, fence| JobLease { tenant: TenantId::default(), job: job(number), fence };
+    let leases = |leased: Vec<LeasedJob>| leased.into_iter().map(|it| it.lease).collect::<Vec<_>>();
     assert_eq!(leases(store.lease_jobs(&ask).await.unwrap()), [lease(1, 1)]);
     // Who worked on the others is gone.
     let moved = store.reclaim_jobs(3, "the node is gone", NOW, 10).await.unwrap();
@@ -84,7 +84,7 @@ async fn lapsed_sessions_and_workers_do_not_pile_up() {
     };
     for number in 0..40 {
         assert_eq!(store.put_worker(&worker(number), second, &entry).await, Ok(true));
-        assert!(matches!(store.open_session(&session(number), false, &[], second).await, Ok(OpenSession::Worker(_))));
+        assert!(matches!(store.open_session(&session(number), false, &[], second).await, Ok(OpenSessionOutcome::Worker(_))));
     }
     clock.advance(second);
     for _ in 0..20 {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    Attempted, Delivery, DeliveryId, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook, WebhookId,
+    AttemptOutcome, Delivery, DeliveryId, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook, WebhookId,
     WebhookPatch, WebhookSecret, WebhookStore,
 };
 use std::time::Duration;
@@ -40,15 +40,15 @@ impl WebhookStore for SqliteStore {
         webhook: &Webhook,
         secret: &WebhookSecret,
         entry: &AuditEntry,
-    ) -> StoreResult<InsertWebhook> {
+    ) -> StoreResult<InsertWebhookOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             if !tenants::exists(&mut change, &webhook.tenant).await? {
-                return Ok(InsertWebhook::UnknownTenant);
+                return Ok(InsertWebhookOutcome::UnknownTenant);
             }
             let own: u32 = sqlx::query_scalar(COUNT).bind(webhook.tenant.as_str()).fetch_one(&mut *change).await?;
             if own >= Webhook::MOST {
-                return Ok(InsertWebhook::TooMany);
+                return Ok(InsertWebhookOutcome::TooMany);
             }
             sqlx::query(INSERT)
                 .bind(webhook.id.to_string())
@@ -67,7 +67,7 @@ impl WebhookStore for SqliteStore {
                 .await?;
             feed::record(&mut change, entry).await?;
             change.commit().await?;
-            Ok(InsertWebhook::Inserted)
+            Ok(InsertWebhookOutcome::Inserted)
         })
         .await
     }
@@ -110,22 +110,22 @@ impl WebhookStore for SqliteStore {
         secret: &WebhookSecret,
         overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateWebhook> {
+    ) -> StoreResult<RotateWebhookOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();
-            let Some(webhook) = find(&mut change, tenant, id).await? else { return Ok(RotateWebhook::Unknown) };
+            let Some(webhook) = find(&mut change, tenant, id).await? else { return Ok(RotateWebhookOutcome::Unknown) };
             let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.to_string());
             let until = until.try_map(|row| row::time_if_any(&row, "old_ends_at")).fetch_one(&mut *change).await?;
             if let Some(until) = overlap.conflict(until, now) {
-                return Ok(RotateWebhook::Overlapping(until));
+                return Ok(RotateWebhookOutcome::Overlapping(until));
             }
             let previous_expires_at = now.plus(overlap.length);
             let rotate = sqlx::query(ROTATE).bind(previous_expires_at.as_micros()).bind(secret.expose());
             rotate.bind(id.to_string()).execute(&mut *change).await?;
             feed::record(&mut change, entry).await?;
             change.commit().await?;
-            Ok(RotateWebhook::Rotated { webhook: Box::new(webhook), previous_expires_at })
+            Ok(RotateWebhookOutcome::Rotated { webhook: Box::new(webhook), previous_expires_at })
         })
         .await
     }
@@ -164,7 +164,7 @@ impl WebhookStore for SqliteStore {
         .await
     }
 
-    async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {
+    async fn finish_delivery(&self, attempted: &AttemptOutcome, disabled: &AuditEntry) -> StoreResult<bool> {
         self.call(async {
             let mut change = self.change().await?;
             let dead = outbox::finish(&mut change, attempted, self.clock.now()).await?;

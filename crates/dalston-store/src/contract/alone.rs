@@ -2,9 +2,9 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once},
+    handle::{StoreHandle, at_once},
 };
-use crate::{Alone, LimitStore};
+use crate::{LocalAdmissions, LimitStore};
 use dalston_model::{KeyId, NodeId, OsEntropy, RateLimit, Timestamp};
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The counter, one key to count, and a node.
 #[derive(Clone)]
 struct Counter {
-    hand: Hand,
+    hand: StoreHandle,
     limits: Arc<dyn LimitStore>,
     key: KeyId,
     node: NodeId,
@@ -21,7 +21,7 @@ struct Counter {
 
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
-        let hand = Hand::of(fixture);
+        let hand = StoreHandle::of(fixture);
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
         hand.clock.advance(Duration::from_micros(50_001));
         let node = NodeId::new(hand.now(), &OsEntropy).unwrap();
@@ -30,7 +30,7 @@ impl Counter {
 
     /// Reports seconds: their names, their ages in slots and their units.
     async fn report(&self, seconds: &[(i64, i64, u32)]) {
-        let alone: Vec<_> = seconds.iter().map(|&(second, age, units)| Alone { second, age, units }).collect();
+        let alone: Vec<_> = seconds.iter().map(|&(second, age, units)| LocalAdmissions { second, age, units }).collect();
         self.limits.report(self.key, self.node, &alone).await.unwrap();
     }
 

@@ -1,6 +1,6 @@
 //! Pages of audit records: newest first, of whatever is asked for.
 
-use super::{Fixture, hand::Hand};
+use super::{Fixture, handle::StoreHandle};
 use crate::AuditQuery;
 use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Door, KeyAction, Source, Target, TenantId, Timestamp};
 use std::{
@@ -17,7 +17,7 @@ fn query(limit: u32) -> AuditQuery {
 }
 
 /// Records of two tenants, three actors and three actions, a second apart.
-async fn population(hand: &Hand) -> ([TenantId; 2], [Actor; 3], [Action; 3]) {
+async fn population(hand: &StoreHandle) -> ([TenantId; 2], [Actor; 3], [Action; 3]) {
     let tenants = [TenantId::default(), "acme".parse().unwrap()];
     let actors = [Actor::Master, Actor::Key(hand.key_id()), Actor::ChatAdmin(-5)];
     let actions = [KeyAction::MASTER_USED, Action::new("service.own"), KeyAction::SECRET_CLAIMED];
@@ -32,7 +32,7 @@ async fn population(hand: &Hand) -> ([TenantId; 2], [Actor; 3], [Action; 3]) {
 }
 
 /// All pages of a query.
-async fn walk(hand: &Hand, query: &AuditQuery) -> Vec<AuditRecord> {
+async fn walk(hand: &StoreHandle, query: &AuditQuery) -> Vec<AuditRecord> {
     let (mut all, mut query) = (Vec::new(), query.clone());
     loop {
         let page = hand.store.audit(&query).await.unwrap();
@@ -45,13 +45,13 @@ async fn walk(hand: &Hand, query: &AuditQuery) -> Vec<AuditRecord> {
 }
 
 pub async fn an_empty_record_has_one_empty_page(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let page = hand.store.audit(&query(10)).await.unwrap();
     assert_eq!((page.records, page.next), (Vec::new(), None));
 }
 
 pub async fn audit_pages_are_newest_first(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     population(&hand).await;
     let mut all = hand.audit().await;
     all.reverse();
@@ -66,7 +66,7 @@ pub async fn audit_pages_are_newest_first(fixture: &Fixture) {
 }
 
 pub async fn audit_filters_hold_alone_and_together(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let (tenants, actors, actions) = population(&hand).await;
     let mut all = hand.audit().await;
     all.reverse();
@@ -95,7 +95,7 @@ pub async fn audit_filters_hold_alone_and_together(fixture: &Fixture) {
 }
 
 pub async fn since_is_among_them_and_until_is_not(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     population(&hand).await;
     let all = hand.audit().await;
     let query = AuditQuery { since: Some(all[10].time), until: Some(all[12].time), ..query(10) };
@@ -104,7 +104,7 @@ pub async fn since_is_among_them_and_until_is_not(fixture: &Fixture) {
 }
 
 pub async fn the_audit_of_a_tenant_shows_no_other(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     population(&hand).await;
     for id in ["a", "ac", "acme-1", "nobody"] {
         let of = AuditQuery { tenant: Some(id.parse().unwrap()), ..query(100) };
@@ -117,7 +117,7 @@ pub async fn the_audit_of_a_tenant_shows_no_other(fixture: &Fixture) {
 }
 
 pub async fn audit_pages_neither_repeat_nor_skip_while_records_are_added(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     population(&hand).await;
     let before: HashSet<u64> = hand.audit().await.iter().map(|record| record.seq).collect();
     let ended = Arc::new(AtomicBool::new(false));

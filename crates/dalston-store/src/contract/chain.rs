@@ -2,9 +2,9 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once},
+    handle::{StoreHandle, at_once},
 };
-use crate::Mark;
+use crate::Checkpoint;
 use dalston_model::{Actor, AuditEntry, AuditHash, AuditRecord, Door, KeyAction, KeyPatch, Source, Target, TenantId};
 use serde_json::json;
 use std::time::Duration;
@@ -20,20 +20,20 @@ fn verify(records: &[AuditRecord]) {
 }
 
 /// What is recorded without a change.
-fn used(hand: &Hand) -> AuditEntry {
+fn used(hand: &StoreHandle) -> AuditEntry {
     let tenant = TenantId::default();
     hand.entry(KeyAction::MASTER_USED, &tenant, Target::tenant(&tenant))
 }
 
 pub async fn every_change_is_linked_from_the_start(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = hand.tenant("acme").await;
     let first = hand.new_key();
     let entry = hand.entry(KeyAction::KEY_CREATED, &first.key.tenant, Target::key(first.key.id));
     assert_eq!(hand.store.insert_first_key(&first, &entry).await, Ok(true));
     let key = hand.key_of(&tenant, &["admin"]).await.key;
     hand.update(&key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
-    hand.rotate(&key, &Hand::rotation(Duration::from_mins(1))).await;
+    hand.rotate(&key, &StoreHandle::rotation(Duration::from_mins(1))).await;
     hand.revoke(&key).await;
     hand.store.record(&used(&hand)).await.unwrap();
     let records = hand.audit().await;
@@ -42,7 +42,7 @@ pub async fn every_change_is_linked_from_the_start(fixture: &Fixture) {
 }
 
 pub async fn a_record_without_a_change_is_numbered_and_linked(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     assert_eq!(hand.store.record(&used(&hand)).await, Ok(1));
     let key = hand.key().await.key;
     assert_eq!(hand.store.record(&used(&hand)).await, Ok(3));
@@ -50,13 +50,13 @@ pub async fn a_record_without_a_change_is_numbered_and_linked(fixture: &Fixture)
     let records = hand.audit().await;
     assert_eq!(records[2].action, "master.used");
     verify(&records);
-    let changes = hand.changes(&Mark::START, 10).await.0;
+    let changes = hand.changes(&Checkpoint::START, 10).await.0;
     assert_eq!(changes.len(), 1, "it is a change of no key");
     assert_eq!((changes[0].seq, changes[0].key.id), (2, key.id));
 }
 
 pub async fn parallel_changes_make_one_chain(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     at_once(8, |number| {
         let hand = hand.clone();
         async move {
@@ -79,7 +79,7 @@ pub async fn parallel_changes_make_one_chain(fixture: &Fixture) {
 }
 
 pub async fn a_record_read_back_has_the_digest_of_the_one_written(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let actors = [Actor::ChatAdmin(i64::MIN), Actor::ChatGuest(7), Actor::Key(hand.key_id()), Actor::Master];
     let details = [
         json!({}),

@@ -2,9 +2,9 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once},
+    handle::{StoreHandle, at_once},
 };
-use crate::{Heard, KeyChange, Mark};
+use crate::{ChangesResult, KeyChange, Checkpoint};
 use dalston_model::{
     Actor, AuditEntry, AuditHash, AuditRecord, Door, Key, KeyAction, KeyPatch, Source, Target, Tenant, Timestamp,
 };
@@ -12,35 +12,35 @@ use serde_json::json;
 use std::{collections::HashMap, time::Duration};
 
 pub async fn an_empty_store_has_no_changes(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     assert_eq!(hand.seq().await, 0);
-    assert_eq!(hand.store.mark().await, Ok(Mark::START));
-    assert_eq!(hand.changes(&Mark::START, 10).await, (Vec::new(), Mark::START));
+    assert_eq!(hand.store.checkpoint().await, Ok(Checkpoint::START));
+    assert_eq!(hand.changes(&Checkpoint::START, 10).await, (Vec::new(), Checkpoint::START));
     assert_eq!(hand.audit().await, []);
 }
 
 pub async fn a_change_has_the_number_of_its_audit_record(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let record = hand.audit().await.remove(0);
     assert_eq!(hand.seq().await, record.seq);
-    let end = Mark { seq: record.seq, link: record.hash };
-    assert_eq!(hand.store.mark().await, Ok(end));
-    assert_eq!(hand.changes(&Mark::START, 10).await, (vec![KeyChange { seq: record.seq, key }], end));
+    let end = Checkpoint { seq: record.seq, link: record.hash };
+    assert_eq!(hand.store.checkpoint().await, Ok(end));
+    assert_eq!(hand.changes(&Checkpoint::START, 10).await, (vec![KeyChange { seq: record.seq, key }], end));
     assert_eq!(hand.changes(&end, 10).await, (Vec::new(), end));
     assert_eq!(hand.store.audit_after(record.seq, 10).await, Ok(Vec::new()));
 }
 
 pub async fn a_key_that_changed_twice_is_there_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let (one, two) = (hand.key().await, hand.key().await);
-    let middle = hand.store.mark().await.unwrap();
+    let middle = hand.store.checkpoint().await.unwrap();
     hand.update(&one.key, &KeyPatch { enabled: Some(false), ..KeyPatch::default() }, &hand.guard()).await;
-    let rotation = Hand::rotation(Duration::ZERO);
+    let rotation = StoreHandle::rotation(Duration::ZERO);
     hand.rotate(&one.key, &rotation).await;
-    let last = hand.store.mark().await.unwrap();
+    let last = hand.store.checkpoint().await.unwrap();
     let now = Key { enabled: false, prefix: rotation.prefix, ..one.key.clone() };
-    let changes = hand.changes(&Mark::START, 10).await.0;
+    let changes = hand.changes(&Checkpoint::START, 10).await.0;
     let expected = [KeyChange { seq: middle.seq, key: two.key.clone() }, KeyChange { seq: last.seq, key: now }];
     assert_eq!(changes, expected);
     assert_eq!(hand.changes(&middle, 10).await.0, expected[1..]);
@@ -51,7 +51,7 @@ pub async fn a_key_that_changed_twice_is_there_once(fixture: &Fixture) {
 }
 
 pub async fn changes_come_in_order_and_in_parts(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let mut ids = Vec::new();
     for _ in 0..4 {
@@ -59,7 +59,7 @@ pub async fn changes_come_in_order_and_in_parts(fixture: &Fixture) {
         hand.note().await;
         ids.push(hand.key_of(&acme, &["nudge"]).await.key.id);
     }
-    let (mut seen, mut mark) = (Vec::new(), Mark::START);
+    let (mut seen, mut mark) = (Vec::new(), Checkpoint::START);
     loop {
         let (part, next) = hand.changes(&mark, 3).await;
         assert!(part.len() <= 3 && part.is_sorted_by(|one, two| one.seq < two.seq));
@@ -74,14 +74,14 @@ pub async fn changes_come_in_order_and_in_parts(fixture: &Fixture) {
 }
 
 pub async fn the_mark_of_a_part_is_that_of_its_last_change(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for _ in 0..3 {
         hand.key().await;
         hand.note().await;
     }
     let records = hand.audit().await;
-    let mark = |number: usize| Mark { seq: records[number].seq, link: records[number].hash };
-    let (part, next) = hand.changes(&Mark::START, 2).await;
+    let mark = |number: usize| Checkpoint { seq: records[number].seq, link: records[number].hash };
+    let (part, next) = hand.changes(&Checkpoint::START, 2).await;
     assert_eq!((part.len(), next), (2, mark(2)));
     let (part, next) = hand.changes(&next, 2).await;
     assert_eq!((part.len(), next), (1, mark(5)), "the rest, and all that is no change of a key");
@@ -89,23 +89,23 @@ pub async fn the_mark_of_a_part_is_that_of_its_last_change(fixture: &Fixture) {
 }
 
 pub async fn a_history_that_is_another_one_is_noticed(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for _ in 0..3 {
         hand.key().await;
     }
     let records = hand.audit().await;
-    let end = hand.store.mark().await.unwrap();
+    let end = hand.store.checkpoint().await.unwrap();
     let others = [
-        ("lost its end", Mark { seq: end.seq + 1, link: end.link }),
-        ("is much shorter", Mark { seq: u64::MAX, link: end.link }),
-        ("has as many changes", Mark { link: records[1].hash, ..end }),
-        ("has more by now", Mark { seq: records[0].seq, link: records[2].hash }),
-        ("began anew", Mark { link: Some(AuditHash::new([7; 32])), ..end }),
-        ("is older than the chain", Mark { link: None, ..end }),
+        ("lost its end", Checkpoint { seq: end.seq + 1, link: end.link }),
+        ("is much shorter", Checkpoint { seq: u64::MAX, link: end.link }),
+        ("has as many changes", Checkpoint { link: records[1].hash, ..end }),
+        ("has more by now", Checkpoint { seq: records[0].seq, link: records[2].hash }),
+        ("began anew", Checkpoint { link: Some(AuditHash::new([7; 32])), ..end }),
+        ("is older than the chain", Checkpoint { link: None, ..end }),
     ];
     for (what, other) in others {
         for limit in [1, 100] {
-            assert_eq!(hand.store.key_changes(&other, limit).await, Ok(Heard::Diverged(end)), "a history that {what}");
+            assert_eq!(hand.store.key_changes(&other, limit).await, Ok(ChangesResult::Diverged(end)), "a history that {what}");
         }
     }
     let key = hand.key().await.key;
@@ -115,13 +115,13 @@ pub async fn a_history_that_is_another_one_is_noticed(fixture: &Fixture) {
 
 pub async fn what_was_heard_is_seen_by_whoever_looks_then(fixture: &Fixture) {
     const KEYS: usize = 40;
-    let (hand, other) = (Hand::of(fixture), fixture.other_node().await);
+    let (hand, other) = (StoreHandle::of(fixture), fixture.other_node().await);
     let mut keys = HashMap::new();
     for _ in 0..KEYS {
         let new = hand.key().await;
         keys.insert(new.key.id, new);
     }
-    let mut mark = other.mark().await.unwrap();
+    let mut mark = other.checkpoint().await.unwrap();
     let revoking = tokio::spawn({
         let (hand, keys) = (hand.clone(), keys.values().map(|new| new.key.clone()).collect::<Vec<_>>());
         async move {
@@ -133,7 +133,7 @@ pub async fn what_was_heard_is_seen_by_whoever_looks_then(fixture: &Fixture) {
         }
     });
     while !keys.is_empty() {
-        let Heard::Changes { changes, mark: next } = other.key_changes(&mark, 10).await.unwrap() else {
+        let ChangesResult::Changes { changes, mark: next } = other.key_changes(&mark, 10).await.unwrap() else {
             panic!("the history is the same")
         };
         for change in changes {
@@ -148,7 +148,7 @@ pub async fn what_was_heard_is_seen_by_whoever_looks_then(fixture: &Fixture) {
 }
 
 pub async fn every_field_of_an_audit_record_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let sources = [
         (Actor::Key(hand.key_id()), Door::Http, Some("2001:db8::1".parse().unwrap()), Some("aZ0_.-".parse().unwrap())),
         (Actor::Master, Door::Stream, Some("192.0.2.1".parse().unwrap()), None),
@@ -178,11 +178,11 @@ pub async fn every_field_of_an_audit_record_survives(fixture: &Fixture) {
 }
 
 pub async fn every_change_is_recorded_once_in_order(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = hand.tenant("acme").await;
     let key = hand.key_of(&tenant, &["admin"]).await.key;
     hand.update(&key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
-    hand.rotate(&key, &Hand::rotation(Duration::ZERO)).await;
+    hand.rotate(&key, &StoreHandle::rotation(Duration::ZERO)).await;
     hand.revoke(&key).await;
     let records = hand.audit().await;
     let key_id = key.id.to_string();
@@ -205,7 +205,7 @@ pub async fn every_change_is_recorded_once_in_order(fixture: &Fixture) {
 }
 
 pub async fn audit_records_come_in_parts(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for _ in 0..7 {
         hand.key().await;
     }
@@ -216,14 +216,14 @@ pub async fn audit_records_come_in_parts(fixture: &Fixture) {
 }
 
 pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
     hand.revoke(&new.key).await;
     let records = hand.audit().await;
     let seq = hand.seq().await;
     hand.revoke(&new.key).await;
     hand.update(&new.key, &KeyPatch::default(), &hand.guard()).await;
-    hand.try_rotate(&new.key, &Hand::rotation(Duration::ZERO), &hand.guard(), None).await;
+    hand.try_rotate(&new.key, &StoreHandle::rotation(Duration::ZERO), &hand.guard(), None).await;
     let stranger = hand.new_key();
     hand.revoke(&stranger.key).await;
     let entry = hand.entry(KeyAction::KEY_CREATED, &stranger.key.tenant, Target::key(stranger.key.id));
@@ -235,7 +235,7 @@ pub async fn what_changes_nothing_is_not_recorded(fixture: &Fixture) {
 }
 
 pub async fn a_store_tells_its_time(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for _ in 0..2 {
         assert_eq!(hand.store.now().await, Ok(hand.now()));
         hand.clock.advance(Duration::from_micros(1_234_567));

@@ -2,9 +2,9 @@
 
 use super::{
     Fixture,
-    hand::{Hand, scopes},
+    handle::{StoreHandle, scopes},
 };
-use crate::{KeyFigures, NewKey};
+use crate::{KeyStats, KeyToInsert};
 use dalston_model::{KeyPatch, TenantId, Timestamp, UsageDelta};
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ const MICRO: Duration = Duration::from_micros(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-async fn figures(hand: &Hand) -> KeyFigures {
-    hand.store.key_figures(&TenantId::default(), hand.now()).await.unwrap()
+async fn figures(hand: &StoreHandle) -> KeyStats {
+    hand.store.key_stats(&TenantId::default(), hand.now()).await.unwrap()
 }
 
 /// So long before now.
-fn ago(hand: &Hand, time: Duration) -> Timestamp {
+fn ago(hand: &StoreHandle, time: Duration) -> Timestamp {
     Timestamp::from_micros(hand.now().as_micros() - i64::try_from(time.as_micros()).unwrap())
 }
 
 /// A key that `shape` changes before it is inserted.
-async fn key(hand: &Hand, shape: impl FnOnce(&mut NewKey)) -> NewKey {
+async fn key(hand: &StoreHandle, shape: impl FnOnce(&mut KeyToInsert)) -> KeyToInsert {
     let mut new = hand.new_key();
     shape(&mut new);
     hand.insert(&new).await;
@@ -30,20 +30,20 @@ async fn key(hand: &Hand, shape: impl FnOnce(&mut NewKey)) -> NewKey {
 }
 
 /// A use at that time.
-async fn use_at(hand: &Hand, new: &NewKey, at: Timestamp) {
+async fn use_at(hand: &StoreHandle, new: &KeyToInsert, at: Timestamp) {
     let delta = UsageDelta { last_used: Some((at, None)), ..hand.delta(new.key.id) };
     hand.count(&[delta]).await;
 }
 
 pub async fn a_tenant_without_keys_has_no_figures(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
-    assert_eq!(figures(&hand).await, KeyFigures::default());
+    let hand = StoreHandle::of(fixture);
+    assert_eq!(figures(&hand).await, KeyStats::default());
     let nobody = "nobody".parse().unwrap();
-    assert_eq!(hand.store.key_figures(&nobody, hand.now()).await, Ok(KeyFigures::default()));
+    assert_eq!(hand.store.key_stats(&nobody, hand.now()).await, Ok(KeyStats::default()));
 }
 
 pub async fn keys_are_counted_by_what_they_are(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let now = hand.now();
     let acme = hand.tenant("acme").await;
     for _ in 0..3 {
@@ -63,17 +63,17 @@ pub async fn keys_are_counted_by_what_they_are(fixture: &Fixture) {
     for _ in 0..5 {
         hand.key_of(&acme, &["admin"]).await;
     }
-    let expected = KeyFigures { active: 6, revoked: 2, expiring: 2, ..KeyFigures::default() };
+    let expected = KeyStats { active: 6, revoked: 2, expiring: 2, ..KeyStats::default() };
     assert_eq!(figures(&hand).await, expected);
-    let of_acme = KeyFigures { active: 5, ..KeyFigures::default() };
-    assert_eq!(hand.store.key_figures(&acme, now).await, Ok(of_acme));
+    let of_acme = KeyStats { active: 5, ..KeyStats::default() };
+    assert_eq!(hand.store.key_stats(&acme, now).await, Ok(of_acme));
     hand.clock.advance(DAY * 7);
-    assert_eq!(figures(&hand).await, KeyFigures { active: 4, expiring: 1, ..expected }, "by the time that is given");
-    assert_eq!(hand.store.key_figures(&TenantId::default(), now).await, Ok(expected), "not by the clock");
+    assert_eq!(figures(&hand).await, KeyStats { active: 4, expiring: 1, ..expected }, "by the time that is given");
+    assert_eq!(hand.store.key_stats(&TenantId::default(), now).await, Ok(expected), "not by the clock");
 }
 
 pub async fn unused_keys_are_counted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let (idle, edge) = (ago(&hand, DAY * 30 + MICRO), ago(&hand, DAY * 30));
     key(&hand, |new| new.key.created_at = idle).await;
     key(&hand, |new| new.key.created_at = edge).await;
@@ -98,7 +98,7 @@ pub async fn unused_keys_are_counted(fixture: &Fixture) {
 }
 
 pub async fn used_keys_are_counted_whatever_became_of_them(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let ages = [Duration::ZERO, HOUR, HOUR + MICRO, DAY, DAY + MICRO, DAY * 40];
     let mut keys = Vec::new();
     for age in ages {
@@ -129,34 +129,34 @@ pub async fn used_keys_are_counted_whatever_became_of_them(fixture: &Fixture) {
 }
 
 pub async fn figures_follow_every_change(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = key(&hand, |new| new.key.created_at = ago(&hand, DAY * 31)).await;
-    let mut expected = KeyFigures { active: 1, unused: 1, ..KeyFigures::default() };
+    let mut expected = KeyStats { active: 1, unused: 1, ..KeyStats::default() };
     assert_eq!(figures(&hand).await, expected);
     let change = async |patch: KeyPatch| {
         hand.update(&new.key, &patch, &hand.guard()).await;
         figures(&hand).await
     };
     let off = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
-    assert_eq!(change(off.clone()).await, KeyFigures::default());
+    assert_eq!(change(off.clone()).await, KeyStats::default());
     // Used while it is off, by a node that had not heard of it.
     use_at(&hand, &new, hand.now()).await;
-    expected = KeyFigures { active: 1, used_last_hour: 1, used_last_day: 1, ..KeyFigures::default() };
+    expected = KeyStats { active: 1, used_last_hour: 1, used_last_day: 1, ..KeyStats::default() };
     assert_eq!(change(KeyPatch { enabled: Some(true), ..off }).await, expected);
     let soon = KeyPatch { expires_at: Some(Some(hand.now().plus(HOUR))), ..KeyPatch::default() };
-    assert_eq!(change(soon).await, KeyFigures { expiring: 1, ..expected });
-    hand.rotate(&new.key, &Hand::rotation(HOUR)).await;
-    assert_eq!(figures(&hand).await, KeyFigures { expiring: 1, ..expected });
+    assert_eq!(change(soon).await, KeyStats { expiring: 1, ..expected });
+    hand.rotate(&new.key, &StoreHandle::rotation(HOUR)).await;
+    assert_eq!(figures(&hand).await, KeyStats { expiring: 1, ..expected });
     let never = KeyPatch { expires_at: Some(None), scopes: Some(scopes(&["nudge"])), ..KeyPatch::default() };
     assert_eq!(change(never).await, expected);
     hand.clock.advance(DAY * 31);
-    expected = KeyFigures { active: 1, unused: 1, ..KeyFigures::default() };
+    expected = KeyStats { active: 1, unused: 1, ..KeyStats::default() };
     assert_eq!(figures(&hand).await, expected);
     use_at(&hand, &new, hand.now()).await;
-    expected = KeyFigures { active: 1, used_last_hour: 1, used_last_day: 1, ..KeyFigures::default() };
+    expected = KeyStats { active: 1, used_last_hour: 1, used_last_day: 1, ..KeyStats::default() };
     assert_eq!(figures(&hand).await, expected);
     hand.revoke(&new.key).await;
-    assert_eq!(figures(&hand).await, KeyFigures { active: 0, revoked: 1, ..expected });
+    assert_eq!(figures(&hand).await, KeyStats { active: 0, revoked: 1, ..expected });
     use_at(&hand, &new, hand.now().plus(MICRO)).await;
-    assert_eq!(figures(&hand).await, KeyFigures { active: 0, revoked: 1, ..expected });
+    assert_eq!(figures(&hand).await, KeyStats { active: 0, revoked: 1, ..expected });
 }

@@ -5,7 +5,7 @@ use dalston_model::ManualClock;
 use std::{any::Any, pin::Pin, sync::Arc};
 
 /// Opens a store once more.
-pub type Again<S = dyn KeyStorage> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Arc<S>> + Send>> + Send + Sync>;
+pub type Reopen<S = dyn KeyStorage> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Arc<S>> + Send>> + Send + Sync>;
 
 /// An engine on an empty store, for one test.
 pub struct Fixture<S: ?Sized = dyn KeyStorage> {
@@ -16,7 +16,7 @@ pub struct Fixture<S: ?Sized = dyn KeyStorage> {
     /// The clock that the engine goes by.
     pub clock: Arc<ManualClock>,
     /// Opens the same store as another node does; `None` where all nodes are in this process.
-    pub again: Option<Again<S>>,
+    pub again: Option<Reopen<S>>,
     /// What must live as long as the test: a folder, a database.
     pub keep: Box<dyn Any + Send + Sync>,
 }

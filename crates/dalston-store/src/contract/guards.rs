@@ -2,14 +2,14 @@
 
 use super::{
     Fixture,
-    hand::{Hand, scopes, within},
+    handle::{StoreHandle, scopes, within},
 };
-use crate::{ChangeKey, Guard, Objection, RevokeKey, RotateKey};
+use crate::{UpdateKeyOutcome, UpdatePrecondition, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome};
 use dalston_model::{KeyPatch, Scope, TenantId};
 use std::time::Duration;
 
-fn keep_admin(hand: &Hand) -> Guard {
-    Guard { keep_admin: true, ..hand.guard() }
+fn keep_admin(hand: &StoreHandle) -> UpdatePrecondition {
+    UpdatePrecondition { keep_admin: true, ..hand.guard() }
 }
 
 fn disabled() -> KeyPatch {
@@ -17,9 +17,9 @@ fn disabled() -> KeyPatch {
 }
 
 pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = TenantId::default();
-    let within = |names| Guard { within: Some(within(names)), ..hand.guard() };
+    let within = |names| UpdatePrecondition { within: Some(within(names)), ..hand.guard() };
     let wider = hand.key_of(&tenant, &["worker", "jobs:read"]).await;
     let callers = [
         (&["admin"][..], Scope::Worker),
@@ -28,65 +28,65 @@ pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
     ];
     for (caller, beyond) in callers {
         let guard = within(caller);
-        let refused = ChangeKey::Refused(Objection::Wider(beyond));
+        let refused = UpdateKeyOutcome::Refused(PolicyViolation::Wider(beyond));
         assert_eq!(hand.update(&wider.key, &disabled(), &guard).await, refused);
-        let rotation = Hand::rotation(Duration::ZERO);
+        let rotation = StoreHandle::rotation(Duration::ZERO);
         let answer = hand.try_rotate(&wider.key, &rotation, &guard, None).await;
-        assert_eq!(answer, RotateKey::Refused(Objection::Wider(beyond)));
-        assert_eq!(hand.try_revoke(&wider.key, &guard).await, RevokeKey::Refused(Objection::Wider(beyond)));
+        assert_eq!(answer, RotateKeyOutcome::Refused(PolicyViolation::Wider(beyond)));
+        assert_eq!(hand.try_revoke(&wider.key, &guard).await, RevokeKeyOutcome::Refused(PolicyViolation::Wider(beyond)));
     }
     assert_eq!(hand.look(&wider.key).await.key, wider.key);
     let guard = within(&["platform"]);
-    assert!(matches!(hand.update(&wider.key, &disabled(), &guard).await, ChangeKey::Changed(_)));
-    assert_eq!(hand.try_revoke(&wider.key, &within(&["worker", "jobs:read"])).await, RevokeKey::Revoked);
+    assert!(matches!(hand.update(&wider.key, &disabled(), &guard).await, UpdateKeyOutcome::Changed(_)));
+    assert_eq!(hand.try_revoke(&wider.key, &within(&["worker", "jobs:read"])).await, RevokeKeyOutcome::Revoked);
 }
 
 pub async fn a_name_that_nobody_knows_is_within_admin_alone(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let stale = hand.key_of(&TenantId::default(), &["jobs:read", "gone:read"]).await;
-    let refused = Objection::Wider(Scope::Admin);
+    let refused = PolicyViolation::Wider(Scope::Admin);
     for caller in [&["jobs:read", "jobs:write"][..], &["worker", "metrics", "jobs:read"]] {
-        let guard = Guard { within: Some(within(caller)), ..hand.guard() };
-        assert_eq!(hand.update(&stale.key, &disabled(), &guard).await, ChangeKey::Refused(refused));
-        let answer = hand.try_rotate(&stale.key, &Hand::rotation(Duration::ZERO), &guard, None).await;
-        assert_eq!(answer, RotateKey::Refused(refused));
-        assert_eq!(hand.try_revoke(&stale.key, &guard).await, RevokeKey::Refused(refused));
+        let guard = UpdatePrecondition { within: Some(within(caller)), ..hand.guard() };
+        assert_eq!(hand.update(&stale.key, &disabled(), &guard).await, UpdateKeyOutcome::Refused(refused));
+        let answer = hand.try_rotate(&stale.key, &StoreHandle::rotation(Duration::ZERO), &guard, None).await;
+        assert_eq!(answer, RotateKeyOutcome::Refused(refused));
+        assert_eq!(hand.try_revoke(&stale.key, &guard).await, RevokeKeyOutcome::Refused(refused));
     }
     for caller in ["admin", "platform"] {
-        let guard = Guard { within: Some(within(&[caller])), ..hand.guard() };
-        assert!(matches!(hand.update(&stale.key, &disabled(), &guard).await, ChangeKey::Changed(_)), "{caller}");
-        let answer = hand.try_rotate(&stale.key, &Hand::replacement(Duration::ZERO), &guard, None).await;
-        assert!(matches!(answer, RotateKey::Rotated { .. }), "{caller}");
+        let guard = UpdatePrecondition { within: Some(within(&[caller])), ..hand.guard() };
+        assert!(matches!(hand.update(&stale.key, &disabled(), &guard).await, UpdateKeyOutcome::Changed(_)), "{caller}");
+        let answer = hand.try_rotate(&stale.key, &StoreHandle::replacement(Duration::ZERO), &guard, None).await;
+        assert!(matches!(answer, RotateKeyOutcome::Rotated { .. }), "{caller}");
     }
-    let admin = Guard { within: Some(within(&["admin"])), keep_admin: true, ..hand.guard() };
-    assert_eq!(hand.try_revoke(&stale.key, &admin).await, RevokeKey::Revoked);
+    let admin = UpdatePrecondition { within: Some(within(&["admin"])), keep_admin: true, ..hand.guard() };
+    assert_eq!(hand.try_revoke(&stale.key, &admin).await, RevokeKeyOutcome::Revoked);
 }
 
 pub async fn a_name_that_nobody_knows_makes_no_admin(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = TenantId::default();
     let admin = hand.key_of(&tenant, &["admin", "gone:read"]).await;
     for name in ["Admin", "gone:admin", "PLATFORM", "admin:"] {
         hand.key_of(&tenant, &[name]).await;
     }
-    assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+    assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
     let losing = KeyPatch { scopes: Some(scopes(&["gone:read"])), ..KeyPatch::default() };
     let answer = hand.update(&admin.key, &losing, &keep_admin(&hand)).await;
-    assert_eq!(answer, ChangeKey::Refused(Objection::LastAdmin));
+    assert_eq!(answer, UpdateKeyOutcome::Refused(PolicyViolation::LastAdmin));
 }
 
 pub async fn the_last_live_admin_is_kept(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = TenantId::default();
     let (one, two) = (hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["admin"]).await);
     hand.key_of(&tenant, &["jobs:read"]).await;
-    assert_eq!(hand.try_revoke(&one.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
-    assert_eq!(hand.try_revoke(&two.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+    assert_eq!(hand.try_revoke(&one.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Revoked);
+    assert_eq!(hand.try_revoke(&two.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
     assert_eq!(hand.find(&two.digest).await.key, two.key);
 }
 
 pub async fn the_last_admin_is_neither_disabled_nor_stripped_nor_ended(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
     let losing = [
         disabled(),
@@ -95,7 +95,7 @@ pub async fn the_last_admin_is_neither_disabled_nor_stripped_nor_ended(fixture: 
     ];
     for patch in losing {
         let answer = hand.update(&admin.key, &patch, &keep_admin(&hand)).await;
-        assert_eq!(answer, ChangeKey::Refused(Objection::LastAdmin), "{patch:?}");
+        assert_eq!(answer, UpdateKeyOutcome::Refused(PolicyViolation::LastAdmin), "{patch:?}");
     }
     assert_eq!(hand.look(&admin.key).await.key, admin.key);
     let keeping = [
@@ -105,15 +105,15 @@ pub async fn the_last_admin_is_neither_disabled_nor_stripped_nor_ended(fixture: 
     ];
     for patch in keeping {
         let answer = hand.update(&admin.key, &patch, &keep_admin(&hand)).await;
-        assert!(matches!(answer, ChangeKey::Changed(_)), "{patch:?}");
+        assert!(matches!(answer, UpdateKeyOutcome::Changed(_)), "{patch:?}");
     }
-    let rotation = Hand::rotation(Duration::ZERO);
+    let rotation = StoreHandle::rotation(Duration::ZERO);
     let answer = hand.try_rotate(&admin.key, &rotation, &keep_admin(&hand), None).await;
-    assert!(matches!(answer, RotateKey::Rotated { .. }));
+    assert!(matches!(answer, RotateKeyOutcome::Rotated { .. }));
 }
 
 pub async fn an_admin_that_is_not_live_does_not_count(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = TenantId::default();
     let last = hand.key_of(&tenant, &["admin"]).await;
     let off = hand.key_of(&tenant, &["admin"]).await;
@@ -126,50 +126,50 @@ pub async fn an_admin_that_is_not_live_does_not_count(fixture: &Fixture) {
     hand.insert(&ending).await;
     // It works up to its end, not at it.
     hand.clock.advance(Duration::from_secs(10));
-    assert_eq!(hand.try_revoke(&last.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
-    let earlier = Guard { at: ending.key.created_at, ..keep_admin(&hand) };
-    assert_eq!(hand.try_revoke(&last.key, &earlier).await, RevokeKey::Revoked, "the guard's time decides");
+    assert_eq!(hand.try_revoke(&last.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
+    let earlier = UpdatePrecondition { at: ending.key.created_at, ..keep_admin(&hand) };
+    assert_eq!(hand.try_revoke(&last.key, &earlier).await, RevokeKeyOutcome::Revoked, "the guard's time decides");
 }
 
 pub async fn an_admin_of_another_tenant_does_not_count(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let (ours, _theirs) =
         (hand.key_of(&TenantId::default(), &["admin"]).await, hand.key_of(&acme, &["platform"]).await);
-    assert_eq!(hand.try_revoke(&ours.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+    assert_eq!(hand.try_revoke(&ours.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
 }
 
 pub async fn a_platform_key_counts_as_an_admin(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = TenantId::default();
     let (admin, platform) = (hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["platform"]).await);
-    assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
-    assert_eq!(hand.try_revoke(&platform.key, &keep_admin(&hand)).await, RevokeKey::Refused(Objection::LastAdmin));
+    assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Revoked);
+    assert_eq!(hand.try_revoke(&platform.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
 }
 
 pub async fn a_key_that_is_no_live_admin_may_always_go(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = TenantId::default();
     let plain = hand.key_of(&tenant, &["jobs:read", "worker"]).await;
-    assert_eq!(hand.try_revoke(&plain.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
+    assert_eq!(hand.try_revoke(&plain.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Revoked);
     let off = hand.key_of(&tenant, &["admin"]).await;
     hand.update(&off.key, &disabled(), &hand.guard()).await;
-    assert_eq!(hand.try_revoke(&off.key, &keep_admin(&hand)).await, RevokeKey::Revoked);
+    assert_eq!(hand.try_revoke(&off.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Revoked);
 }
 
 pub async fn the_last_admin_goes_when_nobody_asks_to_keep_it(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
-    assert!(matches!(hand.update(&admin.key, &disabled(), &hand.guard()).await, ChangeKey::Changed(_)));
-    assert_eq!(hand.revoke(&admin.key).await, RevokeKey::Revoked);
+    assert!(matches!(hand.update(&admin.key, &disabled(), &hand.guard()).await, UpdateKeyOutcome::Changed(_)));
+    assert_eq!(hand.revoke(&admin.key).await, RevokeKeyOutcome::Revoked);
 }
 
 pub async fn what_a_guard_refuses_leaves_no_trace(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let admin = hand.key_of(&TenantId::default(), &["admin"]).await;
     let seq = hand.seq().await;
-    let within = Guard { within: Some(within(&["jobs:read"])), ..hand.guard() };
-    let rotation = Hand::rotation(Duration::ZERO);
+    let within = UpdatePrecondition { within: Some(within(&["jobs:read"])), ..hand.guard() };
+    let rotation = StoreHandle::rotation(Duration::ZERO);
     hand.try_rotate(&admin.key, &rotation, &within, None).await;
     hand.update(&admin.key, &disabled(), &keep_admin(&hand)).await;
     hand.try_revoke(&admin.key, &within).await;

@@ -2,9 +2,9 @@
 
 use super::{
     Fixture,
-    hand::{Hand, digest, metadata, page, scopes},
+    handle::{StoreHandle, digest, metadata, page, scopes},
 };
-use crate::{ChangeKey, InsertKey, Mark, NewKey, Objection, RevokeKey, RotateKey};
+use crate::{UpdateKeyOutcome, InsertKeyOutcome, Checkpoint, KeyToInsert, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome};
 use dalston_model::{
     Actor, Key, KeyAction, KeyPatch, KeyScopes, Metadata, RateLimit, Scope, Start, Target, TenantId, Timestamp,
 };
@@ -14,7 +14,7 @@ use std::time::Duration;
 const END: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 
 /// A key with all that a key can have.
-fn full(hand: &Hand) -> NewKey {
+fn full(hand: &StoreHandle) -> KeyToInsert {
     let mut new = hand.new_key();
     new.key = Key {
         prefix: "dk_Zz09-_'\"".to_owned(),
@@ -33,35 +33,35 @@ fn full(hand: &Hand) -> NewKey {
 }
 
 /// Whether the key is the same through every way in.
-async fn survives(hand: &Hand, new: &NewKey) {
+async fn survives(hand: &StoreHandle, new: &KeyToInsert) {
     hand.insert(new).await;
     let used = hand.look(&new.key).await;
     assert_eq!((&used.key, used.last_used_at), (&new.key, None));
     assert_eq!(hand.find(&new.digest).await.key, new.key);
     let listed = hand.store.keys(&new.key.tenant, &page(100, Start::Newest), false).await.unwrap();
     assert!(listed.items.contains(&used), "not listed");
-    let changes = hand.changes(&Mark::START, 1_000).await.0;
+    let changes = hand.changes(&Checkpoint::START, 1_000).await.0;
     assert!(changes.iter().any(|change| change.key == new.key), "not in the feed");
 }
 
 pub async fn an_inserted_key_is_found_listed_and_revocable(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.new_key();
-    assert_eq!(hand.try_insert(&new, None).await, InsertKey::Inserted);
+    assert_eq!(hand.try_insert(&new, None).await, InsertKeyOutcome::Inserted);
     let found = hand.find(&new.digest).await;
     assert_eq!((found.key, found.secret_expires_at, found.now), (new.key.clone(), None, hand.now()));
     let listed = hand.store.keys(&new.key.tenant, &page(10, Start::Newest), false).await.unwrap();
     assert_eq!((listed.items.len(), listed.next), (1, None));
     assert_eq!(hand.audit().await.len(), 1);
     assert!(hand.seq().await > 0);
-    assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+    assert_eq!(hand.revoke(&new.key).await, RevokeKeyOutcome::Revoked);
 }
 
 pub async fn a_key_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let mut new = hand.new_key();
     new.key.tenant = "nobody".parse().unwrap();
-    assert_eq!(hand.try_insert(&new, None).await, InsertKey::UnknownTenant);
+    assert_eq!(hand.try_insert(&new, None).await, InsertKeyOutcome::UnknownTenant);
     assert_eq!(hand.store.find_key(&new.digest).await, Ok(None));
     assert_eq!(hand.store.key(&new.key.tenant, new.key.id).await, Ok(None));
     assert_eq!(hand.store.tenant(&new.key.tenant).await, Ok(None));
@@ -69,30 +69,30 @@ pub async fn a_key_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
 }
 
 pub async fn an_unknown_key_is_not_there(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.new_key().key;
     assert_eq!(hand.store.key(&key.tenant, key.id).await, Ok(None));
-    assert_eq!(hand.revoke(&key).await, RevokeKey::Unknown);
-    assert_eq!(hand.update(&key, &KeyPatch::default(), &hand.guard()).await, ChangeKey::Unknown);
-    let rotation = Hand::rotation(Duration::ZERO);
-    assert_eq!(hand.try_rotate(&key, &rotation, &hand.guard(), None).await, RotateKey::Unknown);
+    assert_eq!(hand.revoke(&key).await, RevokeKeyOutcome::Unknown);
+    assert_eq!(hand.update(&key, &KeyPatch::default(), &hand.guard()).await, UpdateKeyOutcome::Unknown);
+    let rotation = StoreHandle::rotation(Duration::ZERO);
+    assert_eq!(hand.try_rotate(&key, &rotation, &hand.guard(), None).await, RotateKeyOutcome::Unknown);
     assert_eq!(hand.store.find_key(&rotation.digest).await, Ok(None));
 }
 
 pub async fn every_field_of_a_key_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     survives(&hand, &full(&hand)).await;
 }
 
 pub async fn a_key_with_nothing_optional_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let mut new = hand.new_key();
     new.key.created_by = None;
     survives(&hand, &new).await;
 }
 
 pub async fn every_scope_and_creator_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for scope in Scope::BUILT_IN {
         let mut new = hand.new_key();
         new.key.scopes = scopes(&[scope.as_str()]);
@@ -107,7 +107,7 @@ pub async fn every_scope_and_creator_survives(fixture: &Fixture) {
 }
 
 pub async fn a_scope_that_nobody_knows_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let longest = ["a".repeat(32), "b".repeat(32), "c".repeat(32)].join(":");
     for names in [&["notes:read"][..], &["zoo", "jobs:read", "Odd.Name/*", "admin", &longest]] {
         let mut new = hand.new_key();
@@ -122,7 +122,7 @@ pub async fn a_scope_that_nobody_knows_survives(fixture: &Fixture) {
 }
 
 pub async fn a_scope_that_nobody_knows_stays_through_every_change_but_its_own(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let mut new = full(&hand);
     new.key.scopes = scopes(&["jobs:read", "gone:read", "Gone"]);
     hand.insert(&new).await;
@@ -135,7 +135,7 @@ pub async fn a_scope_that_nobody_knows_stays_through_every_change_but_its_own(fi
         hand.update(&new.key, &patch, &hand.guard()).await;
         assert_eq!(hand.look(&new.key).await.key.scopes, new.key.scopes, "{patch:?}");
     }
-    let rotation = Hand::rotation(Duration::from_hours(1));
+    let rotation = StoreHandle::rotation(Duration::from_hours(1));
     assert_eq!(hand.rotate(&new.key, &rotation).await.key.scopes, new.key.scopes);
     for digest in [&new.digest, &rotation.digest] {
         assert_eq!(hand.find(digest).await.key.scopes, new.key.scopes);
@@ -148,7 +148,7 @@ pub async fn a_scope_that_nobody_knows_stays_through_every_change_but_its_own(fi
 }
 
 pub async fn an_update_changes_what_it_names_and_nothing_else(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = full(&hand);
     hand.insert(&new).await;
     let patches = [
@@ -165,7 +165,7 @@ pub async fn an_update_changes_what_it_names_and_nothing_else(fixture: &Fixture)
     for patch in patches {
         expected = patch.apply(expected);
         match hand.update(&new.key, &patch, &hand.guard()).await {
-            ChangeKey::Changed(used) => assert_eq!(used.key, expected),
+            UpdateKeyOutcome::Changed(used) => assert_eq!(used.key, expected),
             other => panic!("{other:?}"),
         }
         assert_eq!(hand.look(&new.key).await.key, expected);
@@ -174,7 +174,7 @@ pub async fn an_update_changes_what_it_names_and_nothing_else(fixture: &Fixture)
 }
 
 pub async fn an_update_clears_what_it_says_to_clear(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = full(&hand);
     hand.insert(&new).await;
     let patch =
@@ -185,37 +185,37 @@ pub async fn an_update_clears_what_it_says_to_clear(fixture: &Fixture) {
 }
 
 pub async fn metadata_survives_every_change_of_its_key(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = full(&hand);
     hand.insert(&new).await;
     hand.update(&new.key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
-    hand.rotate(&new.key, &Hand::rotation(Duration::from_mins(1))).await;
+    hand.rotate(&new.key, &StoreHandle::rotation(Duration::from_mins(1))).await;
     hand.count(&[hand.delta(new.key.id)]).await;
-    assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+    assert_eq!(hand.revoke(&new.key).await, RevokeKeyOutcome::Revoked);
     let key = hand.find(&new.digest).await.key;
     let (prefix, revoked_at) = ("dk_rotated".to_owned(), Some(hand.now()));
     assert_eq!(key, Key { enabled: true, prefix, revoked_at, ..new.key });
 }
 
 pub async fn a_revoked_key_is_not_updated(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
     hand.revoke(&new.key).await;
     let before = hand.look(&new.key).await;
     let patch = KeyPatch { enabled: Some(true), name: Some("other".parse().unwrap()), ..KeyPatch::default() };
     let answer = hand.update(&new.key, &patch, &hand.guard()).await;
-    assert_eq!(answer, ChangeKey::Refused(Objection::Revoked));
+    assert_eq!(answer, UpdateKeyOutcome::Refused(PolicyViolation::Revoked));
     assert_eq!(hand.look(&new.key).await, before);
 }
 
 pub async fn a_revoked_key_stays_revoked(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
     let first = hand.now();
-    assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+    assert_eq!(hand.revoke(&new.key).await, RevokeKeyOutcome::Revoked);
     let seq = hand.seq().await;
     hand.clock.advance(Duration::from_secs(5));
-    assert_eq!(hand.revoke(&new.key).await, RevokeKey::AlreadyRevoked(first));
+    assert_eq!(hand.revoke(&new.key).await, RevokeKeyOutcome::AlreadyRevoked(first));
     assert_eq!(hand.find(&new.digest).await.key.revoked_at, Some(first));
     assert_eq!(hand.look(&new.key).await.key, Key { revoked_at: Some(first), ..new.key });
     assert_eq!(hand.seq().await, seq);
@@ -223,9 +223,9 @@ pub async fn a_revoked_key_stays_revoked(fixture: &Fixture) {
 }
 
 pub async fn a_revocation_takes_all_secrets(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
-    let rotation = Hand::rotation(Duration::from_hours(1));
+    let rotation = StoreHandle::rotation(Duration::from_hours(1));
     hand.rotate(&new.key, &rotation).await;
     hand.revoke(&new.key).await;
     assert_eq!(hand.find(&rotation.digest).await.key.revoked_at, Some(hand.now()));
@@ -233,13 +233,13 @@ pub async fn a_revocation_takes_all_secrets(fixture: &Fixture) {
     assert!(old.is_none_or(|found| found.key.revoked_at == Some(hand.now())));
 }
 
-async fn first(hand: &Hand, new: &NewKey) -> bool {
+async fn first(hand: &StoreHandle, new: &KeyToInsert) -> bool {
     let entry = hand.entry(KeyAction::KEY_CREATED, &new.key.tenant, Target::key(new.key.id));
     hand.store.insert_first_key(new, &entry).await.unwrap()
 }
 
 pub async fn the_first_key_is_inserted_only_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let (one, two) = (hand.new_key(), hand.new_key());
     assert_eq!(hand.store.has_keys().await, Ok(false));
     assert!(first(&hand, &one).await);
@@ -254,9 +254,9 @@ pub async fn the_first_key_is_inserted_only_once(fixture: &Fixture) {
 }
 
 pub async fn the_first_key_brings_its_tenant(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant: TenantId = "acme".parse().unwrap();
-    let mut new = NewKey { digest: digest(), ..hand.new_key() };
+    let mut new = KeyToInsert { digest: digest(), ..hand.new_key() };
     new.key.tenant = tenant.clone();
     assert!(first(&hand, &new).await);
     assert_eq!(hand.store.tenant(&tenant).await.unwrap().map(|tenant| tenant.id), Some(tenant));
@@ -264,7 +264,7 @@ pub async fn the_first_key_brings_its_tenant(fixture: &Fixture) {
 }
 
 pub async fn there_is_no_first_key_after_another(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = hand.tenant("acme").await;
     hand.key_of(&tenant, &["jobs:read"]).await;
     let new = hand.new_key();

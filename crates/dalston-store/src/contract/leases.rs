@@ -1,7 +1,7 @@
 //! Slices of a minute that nodes are lent: never more than the limit in any window of 60 seconds, whatever nodes do.
 
-use super::{Fixture, hand::Hand};
-use crate::{Closed, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, slot};
+use super::{Fixture, handle::StoreHandle};
+use crate::{ClosedLease, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, slot};
 use dalston_model::{KeyId, LeaseId, OsEntropy, RateLimit, Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The counter and one key to count.
 #[derive(Clone)]
 struct Counter {
-    hand: Hand,
+    hand: StoreHandle,
     limits: Arc<dyn LimitStore>,
     key: KeyId,
 }
@@ -20,13 +20,13 @@ struct Counter {
 #[derive(Clone, Copy)]
 struct Slice {
     id: LeaseId,
-    granted: Granted,
+    granted: GrantedLease,
 }
 
 impl Slice {
     /// Done with it, after so many units in each of its first slots.
-    fn closed(&self, spent: &[u32]) -> Closed {
-        let mut closed = Closed { id: self.id, first: slot(self.granted.starts), spent: [0; LEASE_SLOTS] };
+    fn closed(&self, spent: &[u32]) -> ClosedLease {
+        let mut closed = ClosedLease { id: self.id, first: slot(self.granted.starts), spent: [0; LEASE_SLOTS] };
         closed.spent[..spent.len()].copy_from_slice(spent);
         closed
     }
@@ -34,7 +34,7 @@ impl Slice {
 
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
-        let hand = Hand::of(fixture);
+        let hand = StoreHandle::of(fixture);
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
         hand.clock.advance(Duration::from_micros(50_001));
         Self { key: hand.key_id(), hand, limits }
@@ -44,12 +44,12 @@ impl Counter {
         LeaseId::new(self.hand.now(), &OsEntropy).unwrap()
     }
 
-    async fn ask(&self, id: LeaseId, limit: u32, want: u32, closed: &[Closed]) -> Granted {
+    async fn ask(&self, id: LeaseId, limit: u32, want: u32, closed: &[ClosedLease]) -> GrantedLease {
         let request = LeaseRequest { id, limit: RateLimit::new(limit).unwrap(), want, closed: closed.to_vec() };
         self.limits.lease(self.key, &request).await.unwrap()
     }
 
-    async fn lease(&self, limit: u32, want: u32, closed: &[Closed]) -> Slice {
+    async fn lease(&self, limit: u32, want: u32, closed: &[ClosedLease]) -> Slice {
         let id = self.id();
         Slice { id, granted: self.ask(id, limit, want, closed).await }
     }
@@ -101,7 +101,7 @@ pub async fn a_slice_is_settled_once(fixture: &Fixture) {
         counter.lease(10, 0, &[closed]).await;
         assert_eq!(counter.used().await, 4);
     }
-    let stranger = Closed { id: counter.id(), ..closed };
+    let stranger = ClosedLease { id: counter.id(), ..closed };
     counter.lease(10, 0, &[stranger]).await;
     assert_eq!(counter.used().await, 4);
 }
@@ -280,7 +280,7 @@ async fn random_schedule(fixture: &Fixture, nodes: usize, mut seed: u64) {
         (seed >> 33) % most
     };
     let counter = Counter::of(fixture);
-    let mut held: Vec<Option<(Slice, Closed, u32)>> = vec![None; nodes];
+    let mut held: Vec<Option<(Slice, ClosedLease, u32)>> = vec![None; nodes];
     let mut admitted = Vec::<Timestamp>::new();
     let end = counter.hand.now().plus(SECOND * 600);
     while counter.hand.now() < end {

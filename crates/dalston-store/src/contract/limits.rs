@@ -1,7 +1,7 @@
 //! The shared counter: never more than the limit in any window of 60 seconds.
 
-use super::{Fixture, hand::Hand};
-use crate::{LimitStore, Taken};
+use super::{Fixture, handle::StoreHandle};
+use crate::{LimitStore, Acquired};
 use dalston_model::{KeyId, RateLimit, Timestamp};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -11,14 +11,14 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The counter and one key to count.
 struct Counter {
-    hand: Hand,
+    hand: StoreHandle,
     limits: Arc<dyn LimitStore>,
     key: KeyId,
 }
 
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
-        let hand = Hand::of(fixture);
+        let hand = StoreHandle::of(fixture);
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
         // Away from a full second, where nothing falls on a boundary by chance.
         hand.clock.advance(Duration::from_micros(250_001));
@@ -29,7 +29,7 @@ impl Counter {
         self.hand.clock.advance(by);
     }
 
-    async fn take(&self, limit: u32) -> Taken {
+    async fn take(&self, limit: u32) -> Acquired {
         self.limits.take(self.key, RateLimit::new(limit).unwrap()).await.unwrap()
     }
 

@@ -12,7 +12,7 @@ pub mod feed;
 pub mod figures;
 mod fixture;
 pub mod guards;
-pub mod hand;
+pub mod handle;
 pub mod keys;
 pub mod leases;
 pub mod limits;
@@ -24,10 +24,10 @@ pub mod revocation;
 pub mod secrets;
 pub mod tenants;
 pub mod usage;
-pub mod wakes;
+pub mod notifier;
 
-pub use fixture::{Again, Fixture};
-pub use hand::Hand;
+pub use fixture::{Reopen, Fixture};
+pub use handle::StoreHandle;
 
 /// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives.
 /// `contract!(redis, kit::stores::redis(), limits)` is for an engine with a shared counter: one that has a counter
@@ -144,7 +144,7 @@ macro_rules! contract {
                 audit_records_come_in_parts,
                 what_changes_nothing_is_not_recorded,
             }
-            wakes {
+            notifier {
                 a_change_of_another_node_wakes,
                 a_change_before_the_wait_wakes,
                 a_wait_that_is_given_up_loses_nothing,
@@ -242,7 +242,7 @@ mod tests {
             include_str!("secrets.rs"),
             include_str!("tenants.rs"),
             include_str!("usage.rs"),
-            include_str!("wakes.rs"),
+            include_str!("notifier.rs"),
         ];
         for line in groups.iter().flat_map(|group| group.lines()) {
             let rule = line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix("(fixture: &Fixture) {"));

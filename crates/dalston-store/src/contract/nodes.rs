@@ -2,9 +2,9 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once},
+    handle::{StoreHandle, at_once},
 };
-use crate::{LimitStore, NODE_LEASE, Place};
+use crate::{LimitStore, NODE_LEASE, NodePlace};
 use dalston_model::{NodeId, OsEntropy, RateLimit, Timestamp};
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The counter and its clock.
 #[derive(Clone)]
 struct Counter {
-    hand: Hand,
+    hand: StoreHandle,
     limits: Arc<dyn LimitStore>,
 }
 
@@ -22,7 +22,7 @@ struct Counter {
 struct Node {
     counter: Counter,
     id: NodeId,
-    place: Option<Place>,
+    place: Option<NodePlace>,
     /// When it registered last.
     at: Timestamp,
 }
@@ -30,7 +30,7 @@ struct Node {
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
-        Self { hand: Hand::of(fixture), limits }
+        Self { hand: StoreHandle::of(fixture), limits }
     }
 
     fn node(&self) -> Node {
@@ -45,7 +45,7 @@ impl Counter {
 
 impl Node {
     /// Registers, and does not hear the answer.
-    async fn unheard(&mut self) -> Place {
+    async fn unheard(&mut self) -> NodePlace {
         self.at = self.counter.hand.now();
         let seen = self.place.map_or(0, |place| place.turn);
         self.counter.limits.enlist(self.id, seen).await.unwrap()

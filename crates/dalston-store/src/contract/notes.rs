@@ -2,23 +2,23 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once},
+    handle::{StoreHandle, at_once},
 };
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const ALMOST: Duration = Duration::from_micros(59_999_999);
 
-async fn put(hand: &Hand, name: &str, expected: Option<&str>, text: &str) -> bool {
-    hand.store.put_note(name, expected, text, MINUTE).await.unwrap()
+async fn put(hand: &StoreHandle, name: &str, expected: Option<&str>, text: &str) -> bool {
+    hand.store.put_entry(name, expected, text, MINUTE).await.unwrap()
 }
 
-async fn read(hand: &Hand, name: &str) -> Option<String> {
-    hand.store.note(name).await.unwrap()
+async fn read(hand: &StoreHandle, name: &str) -> Option<String> {
+    hand.store.get_entry(name).await.unwrap()
 }
 
 pub async fn a_note_is_written_over_what_was_expected_only(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     assert_eq!(read(&hand, "name").await, None);
     assert!(!put(&hand, "name", Some("one"), "two").await, "there is none");
     assert!(put(&hand, "name", None, "one").await);
@@ -34,7 +34,7 @@ pub async fn a_note_is_written_over_what_was_expected_only(fixture: &Fixture) {
 }
 
 pub async fn a_note_lapses_by_the_clock_of_the_store(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for name in ["read", "put", "expected", "taken"] {
         assert!(put(&hand, name, None, "old").await);
     }
@@ -45,7 +45,7 @@ pub async fn a_note_lapses_by_the_clock_of_the_store(fixture: &Fixture) {
     assert_eq!(read(&hand, "read").await, None);
     assert!(put(&hand, "put", None, "new").await);
     assert!(!put(&hand, "expected", Some("old"), "new").await);
-    assert_eq!(hand.store.take_note("taken").await, Ok(None));
+    assert_eq!(hand.store.take_entry("taken").await, Ok(None));
     hand.clock.advance(ALMOST);
     assert_eq!(read(&hand, "put").await.as_deref(), Some("new"), "with a time of its own");
     assert!(put(&hand, "put", Some("new"), "newer").await);
@@ -53,20 +53,20 @@ pub async fn a_note_lapses_by_the_clock_of_the_store(fixture: &Fixture) {
     assert_eq!(read(&hand, "put").await.as_deref(), Some("newer"), "prolonged");
     hand.clock.advance(Duration::from_micros(1));
     assert_eq!(read(&hand, "put").await, None);
-    assert!(hand.store.put_note("at once", None, "text", Duration::ZERO).await.unwrap());
+    assert!(hand.store.put_entry("at once", None, "text", Duration::ZERO).await.unwrap());
     assert_eq!(read(&hand, "at once").await, None);
 }
 
 pub async fn a_note_is_taken_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
-    assert_eq!(hand.store.take_note("name").await, Ok(None));
+    let hand = StoreHandle::of(fixture);
+    assert_eq!(hand.store.take_entry("name").await, Ok(None));
     for round in 0..10 {
         let text = format!("text {round}");
         assert!(put(&hand, "name", None, &text).await);
         assert!(put(&hand, "other", (round > 0).then_some("stays"), "stays").await);
         let taken = at_once(16, |_| {
             let store = hand.store.clone();
-            async move { store.take_note("name").await.unwrap() }
+            async move { store.take_entry("name").await.unwrap() }
         })
         .await;
         assert_eq!(taken.iter().flatten().collect::<Vec<_>>(), [&text], "by one of all who ask");
@@ -76,7 +76,7 @@ pub async fn a_note_is_taken_once(fixture: &Fixture) {
 }
 
 pub async fn parallel_writes_of_a_note_write_one(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let mut there: Option<String> = None;
     for round in 0..10 {
         let written = at_once(16, |number| {
@@ -100,7 +100,7 @@ pub async fn parallel_writes_of_a_note_write_one(fixture: &Fixture) {
 }
 
 pub async fn notes_of_odd_names_and_texts_stay_apart(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let odd = [
         "",
         " ",
@@ -140,15 +140,15 @@ pub async fn notes_of_odd_names_and_texts_stay_apart(fixture: &Fixture) {
         assert!(put(&hand, name, Some(name), &"\u{1f389}\u{0}'".repeat(2_000)).await, "{name:?}");
     }
     for name in odd {
-        let text = hand.store.take_note(name).await.unwrap();
+        let text = hand.store.take_entry(name).await.unwrap();
         assert_eq!(text, Some("\u{1f389}\u{0}'".repeat(2_000)), "{name:?}");
     }
 }
 
 pub async fn notes_are_no_changes(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     assert!(put(&hand, "name", None, "text").await);
-    hand.store.take_note("name").await.unwrap();
+    hand.store.take_entry("name").await.unwrap();
     assert_eq!(hand.seq().await, 0);
     assert_eq!(hand.audit().await, []);
 }

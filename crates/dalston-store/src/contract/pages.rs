@@ -2,13 +2,13 @@
 
 use super::{
     Fixture,
-    hand::{Hand, page},
+    handle::{StoreHandle, page},
 };
 use dalston_model::{Cursor, Key, KeyId, Start, TenantId, Timestamp};
 use std::{collections::HashSet, time::Duration};
 
 /// Inserts a key made at `at`.
-async fn key_at(hand: &Hand, at: Timestamp) -> Key {
+async fn key_at(hand: &StoreHandle, at: Timestamp) -> Key {
     let mut new = hand.new_key();
     new.key.created_at = at;
     hand.insert(&new).await;
@@ -16,7 +16,7 @@ async fn key_at(hand: &Hand, at: Timestamp) -> Key {
 }
 
 /// Seven keys, three of them of one microsecond, inserted in no order; given newest first.
-async fn some_keys(hand: &Hand) -> Vec<Key> {
+async fn some_keys(hand: &StoreHandle) -> Vec<Key> {
     let mut keys = Vec::new();
     for micros in [3, 1_000_000, 2, 2, 0, 2, 1] {
         keys.push(key_at(hand, hand.now().plus(Duration::from_micros(micros))).await);
@@ -25,7 +25,7 @@ async fn some_keys(hand: &Hand) -> Vec<Key> {
     keys
 }
 
-async fn list(hand: &Hand, items: u32, start: Start) -> (Vec<Key>, Option<Cursor>) {
+async fn list(hand: &StoreHandle, items: u32, start: Start) -> (Vec<Key>, Option<Cursor>) {
     let part = hand.store.keys(&TenantId::default(), &page(items, start), false).await.unwrap();
     (part.items.into_iter().map(|used| used.key).collect(), part.next)
 }
@@ -35,7 +35,7 @@ fn cursor(key: &Key) -> Cursor {
 }
 
 /// Walks all keys of `default`, so many at a time, with `between` done after each page.
-pub(super) async fn walk(hand: &Hand, items: u32, between: impl AsyncFn()) -> Vec<KeyId> {
+pub(super) async fn walk(hand: &StoreHandle, items: u32, between: impl AsyncFn()) -> Vec<KeyId> {
     let (mut walked, mut start) = (Vec::new(), Start::Newest);
     loop {
         let (part, next) = list(hand, items, start).await;
@@ -50,13 +50,13 @@ pub(super) async fn walk(hand: &Hand, items: u32, between: impl AsyncFn()) -> Ve
 }
 
 pub async fn newest_is_first_and_equal_times_go_by_id(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let keys = some_keys(&hand).await;
     assert_eq!(list(&hand, 100, Start::Newest).await, (keys, None));
 }
 
 pub async fn a_walk_by_cursor_sees_every_key_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let ids: Vec<_> = some_keys(&hand).await.iter().map(|key| key.id).collect();
     for items in 1..=8 {
         assert_eq!(walk(&hand, items, async || ()).await, ids, "{items} a page");
@@ -64,7 +64,7 @@ pub async fn a_walk_by_cursor_sees_every_key_once(fixture: &Fixture) {
 }
 
 pub async fn a_page_knows_whether_there_is_another(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     assert_eq!(list(&hand, 1, Start::Newest).await, (Vec::new(), None));
     let keys = some_keys(&hand).await;
     assert_eq!(list(&hand, 6, Start::Newest).await, (keys[..6].to_vec(), Some(cursor(&keys[5]))));
@@ -74,7 +74,7 @@ pub async fn a_page_knows_whether_there_is_another(fixture: &Fixture) {
 }
 
 pub async fn an_offset_skips_the_newest(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let keys = some_keys(&hand).await;
     assert_eq!(list(&hand, 2, Start::Offset(0)).await, (keys[..2].to_vec(), Some(cursor(&keys[1]))));
     assert_eq!(list(&hand, 2, Start::Offset(3)).await, (keys[3..5].to_vec(), Some(cursor(&keys[4]))));
@@ -83,14 +83,14 @@ pub async fn an_offset_skips_the_newest(fixture: &Fixture) {
 }
 
 pub async fn a_cursor_outlives_its_item(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let keys = some_keys(&hand).await;
     hand.revoke(&keys[3]).await;
     assert_eq!(list(&hand, 100, Start::After(cursor(&keys[3]))).await.0, keys[4..]);
 }
 
 pub async fn a_cursor_of_another_list_is_no_outage(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let keys = some_keys(&hand).await;
     // A moment between two items, so that only the time decides.
     let between = Timestamp::from_micros(keys[0].created_at.as_micros() - 1);
@@ -107,7 +107,7 @@ pub async fn a_cursor_of_another_list_is_no_outage(fixture: &Fixture) {
 }
 
 pub async fn insertions_neither_repeat_nor_skip_a_row(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let before: HashSet<_> = some_keys(&hand).await.iter().map(|key| key.id).collect();
     let (newest, middle) = (hand.now().plus(Duration::from_secs(9)), hand.now().plus(Duration::from_micros(2)));
     let walked = walk(&hand, 2, async || {
@@ -123,7 +123,7 @@ pub async fn insertions_neither_repeat_nor_skip_a_row(fixture: &Fixture) {
 }
 
 pub async fn revoked_keys_are_listed_only_when_asked_for(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let keys = some_keys(&hand).await;
     hand.revoke(&keys[0]).await;
     hand.revoke(&keys[4]).await;

@@ -2,10 +2,10 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once, page},
+    handle::{StoreHandle, at_once, page},
     pages::walk,
 };
-use crate::{ChangeKey, Guard, InsertKey, Mark, RevokeKey, RotateKey};
+use crate::{UpdateKeyOutcome, UpdatePrecondition, InsertKeyOutcome, Checkpoint, RevokeKeyOutcome, RotateKeyOutcome};
 use dalston_model::{Day, KeyAction, KeyId, KeyPatch, Start, Target, TenantId};
 use std::{
     collections::HashSet,
@@ -18,7 +18,7 @@ use std::{
 use tokio::task::JoinSet;
 
 pub async fn parallel_inserts_of_one_claim_insert_one(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for round in 0..10 {
         let claim = hand.claim(&format!("round {round}"));
         let answers = at_once(16, |_| {
@@ -30,10 +30,10 @@ pub async fn parallel_inserts_of_one_claim_insert_one(fixture: &Fixture) {
         })
         .await;
         let inserted: Vec<KeyId> =
-            answers.iter().filter(|(_, answer)| *answer == InsertKey::Inserted).map(|(id, _)| *id).collect();
+            answers.iter().filter(|(_, answer)| *answer == InsertKeyOutcome::Inserted).map(|(id, _)| *id).collect();
         assert_eq!(inserted.len(), 1);
         for (_, answer) in answers {
-            if let InsertKey::Repeated(repeated) = answer {
+            if let InsertKeyOutcome::Repeated(repeated) = answer {
                 assert_eq!((repeated.target, repeated.same_payload), (inserted[0].to_string(), true));
             }
         }
@@ -44,7 +44,7 @@ pub async fn parallel_inserts_of_one_claim_insert_one(fixture: &Fixture) {
 }
 
 pub async fn parallel_first_keys_insert_one(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let answers = at_once(8, |number| {
         let mut new = hand.new_key();
         if number % 2 == 1 {
@@ -63,19 +63,19 @@ pub async fn parallel_first_keys_insert_one(fixture: &Fixture) {
 }
 
 pub async fn parallel_changes_leave_one_admin(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for round in 0..40 {
         let tenant = hand.tenant(&format!("t{round}")).await;
         let admins = [hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["admin"]).await];
         let done = at_once(2, |number| {
             let (hand, key) = (hand.clone(), admins[number].key.clone());
             async move {
-                let guard = Guard { keep_admin: true, ..hand.guard() };
+                let guard = UpdatePrecondition { keep_admin: true, ..hand.guard() };
                 if number == 0 || round % 2 == 0 {
-                    return hand.try_revoke(&key, &guard).await == RevokeKey::Revoked;
+                    return hand.try_revoke(&key, &guard).await == RevokeKeyOutcome::Revoked;
                 }
                 let off = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
-                matches!(hand.update(&key, &off, &guard).await, ChangeKey::Changed(_))
+                matches!(hand.update(&key, &off, &guard).await, UpdateKeyOutcome::Changed(_))
             }
         })
         .await;
@@ -89,14 +89,14 @@ pub async fn parallel_changes_leave_one_admin(fixture: &Fixture) {
 }
 
 pub async fn parallel_rotations_keep_the_secret_in_use(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for _ in 0..10 {
         let new = hand.key().await;
         let end = hand.now().plus(Duration::from_mins(1));
         let answers = at_once(8, |_| {
             let (hand, key) = (hand.clone(), new.key.clone());
             async move {
-                let rotation = Hand::rotation(Duration::from_mins(1));
+                let rotation = StoreHandle::rotation(Duration::from_mins(1));
                 (hand.try_rotate(&key, &rotation, &hand.guard(), None).await, rotation.digest)
             }
         })
@@ -105,8 +105,8 @@ pub async fn parallel_rotations_keep_the_secret_in_use(fixture: &Fixture) {
         for (answer, digest) in answers {
             live += usize::from(hand.lives(&digest).await);
             match answer {
-                RotateKey::Rotated { .. } => rotated += 1,
-                other => assert_eq!(other, RotateKey::Overlapping(end)),
+                RotateKeyOutcome::Rotated { .. } => rotated += 1,
+                other => assert_eq!(other, RotateKeyOutcome::Overlapping(end)),
             }
         }
         assert_eq!((rotated, live), (1, 1));
@@ -115,13 +115,13 @@ pub async fn parallel_rotations_keep_the_secret_in_use(fixture: &Fixture) {
 }
 
 pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for _ in 0..10 {
         let new = hand.key().await;
         let mut secrets = at_once(8, |_| {
             let (hand, key) = (hand.clone(), new.key.clone());
             async move {
-                let rotation = Hand::replacement(Duration::from_mins(1));
+                let rotation = StoreHandle::replacement(Duration::from_mins(1));
                 hand.rotate(&key, &rotation).await;
                 rotation.digest
             }
@@ -140,7 +140,7 @@ pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
 }
 
 pub async fn parallel_uses_all_count(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let keys = Arc::new([hand.key().await.key, hand.key().await.key]);
     at_once(16, |number| {
         let (hand, keys) = (hand.clone(), keys.clone());
@@ -160,7 +160,7 @@ pub async fn parallel_uses_all_count(fixture: &Fixture) {
 }
 
 pub async fn a_walk_among_insertions_sees_every_key_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let mut before = HashSet::new();
     for _ in 0..40 {
         before.insert(hand.key().await.key.id);
@@ -195,7 +195,7 @@ pub async fn a_walk_among_insertions_sees_every_key_once(fixture: &Fixture) {
 pub async fn a_reader_of_the_feed_misses_nothing(fixture: &Fixture) {
     const TASKS: usize = 8;
     const EACH: usize = 30;
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let left = Arc::new(AtomicU64::new(TASKS as u64));
     let mut writers = JoinSet::new();
     for _ in 0..TASKS {
@@ -208,7 +208,7 @@ pub async fn a_reader_of_the_feed_misses_nothing(fixture: &Fixture) {
         });
     }
     // A number that is seen before a smaller one is committed would hide that one for ever.
-    let (mut keys, mut records, mut mark, mut audit_seq) = (HashSet::new(), 0, Mark::START, 0);
+    let (mut keys, mut records, mut mark, mut audit_seq) = (HashSet::new(), 0, Checkpoint::START, 0);
     loop {
         let ended = left.load(Ordering::SeqCst) == 0;
         let (changes, next) = hand.changes(&mark, 16).await;

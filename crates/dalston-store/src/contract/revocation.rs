@@ -2,9 +2,9 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once, page},
+    handle::{StoreHandle, at_once, page},
 };
-use crate::{NewKey, Objection, RevokeKey, RotateKey, Rotation};
+use crate::{KeyToInsert, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, Rotation};
 use dalston_model::{KeyPatch, Start, TenantId};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Barrier, task::JoinSet};
@@ -17,7 +17,7 @@ const WRITERS: usize = 16;
 /// Revokes so many keys, each while 16 writers add to its usage. Fails when a find after a revocation gives the key as
 /// not revoked, or when one comes back to life later.
 pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let mut revokers = JoinSet::new();
     for revoker in 0..REVOKERS {
         let hand = hand.clone();
@@ -33,7 +33,7 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
                     writers.spawn(use_key(hand.clone(), new.clone(), together.clone()));
                 }
                 together.wait().await;
-                assert_eq!(hand.revoke(&new.key).await, RevokeKey::Revoked);
+                assert_eq!(hand.revoke(&new.key).await, RevokeKeyOutcome::Revoked);
                 assert!(hand.find(&new.digest).await.key.revoked_at.is_some(), "in use, it outlives its revocation");
                 while writers.join_next().await.transpose().unwrap().is_some() {}
                 keys.push(new);
@@ -49,7 +49,7 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
 }
 
 /// What a request writes of its key, at the moment of the revocation.
-async fn use_key(hand: Hand, new: NewKey, together: Arc<Barrier>) {
+async fn use_key(hand: StoreHandle, new: KeyToInsert, together: Arc<Barrier>) {
     together.wait().await;
     hand.count(&[hand.delta(new.key.id)]).await;
 }
@@ -59,16 +59,16 @@ pub async fn using_a_key_never_revives_it(fixture: &Fixture) {
 }
 
 pub async fn changing_a_key_never_revives_it(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for _ in 0..50 {
         let new = hand.key().await;
         let rotations: Arc<Vec<Rotation>> =
-            Arc::new((0..9).map(|_| Hand::replacement(Duration::from_mins(1))).collect());
+            Arc::new((0..9).map(|_| StoreHandle::replacement(Duration::from_mins(1))).collect());
         let answers = at_once(9, |number| {
             let (hand, key, rotations) = (hand.clone(), new.key.clone(), rotations.clone());
             async move {
                 match number {
-                    0 => return hand.revoke(&key).await == RevokeKey::Revoked,
+                    0 => return hand.revoke(&key).await == RevokeKeyOutcome::Revoked,
                     number if number % 2 == 0 => {
                         hand.try_rotate(&key, &rotations[number], &hand.guard(), None).await;
                     }
@@ -87,7 +87,7 @@ pub async fn changing_a_key_never_revives_it(fixture: &Fixture) {
             let found = hand.store.find_key(&secret).await.unwrap();
             assert!(found.is_none_or(|found| found.key.revoked_at.is_some()), "a secret outlives its key");
         }
-        let late = hand.try_rotate(&new.key, &Hand::rotation(Duration::ZERO), &hand.guard(), None).await;
-        assert_eq!(late, RotateKey::Refused(Objection::Revoked));
+        let late = hand.try_rotate(&new.key, &StoreHandle::rotation(Duration::ZERO), &hand.guard(), None).await;
+        assert_eq!(late, RotateKeyOutcome::Refused(PolicyViolation::Revoked));
     }
 }

@@ -2,14 +2,14 @@
 
 use super::{
     Fixture,
-    hand::{Hand, page},
+    handle::{StoreHandle, page},
 };
-use crate::{ChangeKey, RevokeKey, RotateKey};
+use crate::{UpdateKeyOutcome, RevokeKeyOutcome, RotateKeyOutcome};
 use dalston_model::{Cursor, Day, Key, KeyAction, KeyPatch, Start, Target, Tenant, TenantId};
 use std::time::Duration;
 
 pub async fn the_default_tenant_is_there_from_the_start(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let tenant = hand.store.tenant(&TenantId::default()).await.unwrap().unwrap();
     assert_eq!(tenant.id, TenantId::default());
     let all = hand.store.tenants(&page(10, Start::Newest)).await.unwrap();
@@ -18,7 +18,7 @@ pub async fn the_default_tenant_is_there_from_the_start(fixture: &Fixture) {
 }
 
 pub async fn a_tenant_is_inserted_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let name = Some("Ünï 'quo\"te' 🎉".parse().unwrap());
     let tenant = Tenant { id: format!("0-_{}", "x".repeat(60)).parse().unwrap(), name, created_at: hand.now() };
     let entry = hand.entry(KeyAction::TENANT_CREATED, &tenant.id, Target::tenant(&tenant.id));
@@ -32,7 +32,7 @@ pub async fn a_tenant_is_inserted_once(fixture: &Fixture) {
 }
 
 pub async fn tenants_are_listed_in_pages(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     for id in ["b", "a", "c-1", "c_1", "9"] {
         hand.tenant(id).await;
     }
@@ -57,7 +57,7 @@ pub async fn tenants_are_listed_in_pages(fixture: &Fixture) {
 }
 
 pub async fn tenants_are_counted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     assert_eq!(hand.store.tenant_count().await, Ok(1));
     for id in ["b", "a"] {
         hand.tenant(id).await;
@@ -69,26 +69,26 @@ pub async fn tenants_are_counted(fixture: &Fixture) {
 }
 
 pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let ours = hand.key().await;
     hand.count(&[hand.delta(ours.key.id)]).await;
     let theirs = Key { tenant: acme.clone(), ..ours.key.clone() };
     let seq = hand.seq().await;
-    let rotation = Hand::rotation(Duration::ZERO);
+    let rotation = StoreHandle::rotation(Duration::ZERO);
     let patch = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
     assert_eq!(hand.store.key(&acme, ours.key.id).await, Ok(None));
     assert_eq!(hand.store.usage(&acme, ours.key.id, Day::from_number(0)).await, Ok(None));
-    assert_eq!(hand.update(&theirs, &patch, &hand.guard()).await, ChangeKey::Unknown);
-    assert_eq!(hand.try_rotate(&theirs, &rotation, &hand.guard(), None).await, RotateKey::Unknown);
-    assert_eq!(hand.revoke(&theirs).await, RevokeKey::Unknown);
+    assert_eq!(hand.update(&theirs, &patch, &hand.guard()).await, UpdateKeyOutcome::Unknown);
+    assert_eq!(hand.try_rotate(&theirs, &rotation, &hand.guard(), None).await, RotateKeyOutcome::Unknown);
+    assert_eq!(hand.revoke(&theirs).await, RevokeKeyOutcome::Unknown);
     assert_eq!(hand.look(&ours.key).await.key, ours.key);
     assert!(hand.lives(&ours.digest).await);
     assert_eq!(hand.seq().await, seq);
 }
 
 pub async fn lists_show_their_own_tenant(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     // One name begins with the other: a key space joined without care would mix them.
     let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
     hand.key().await;

@@ -2,30 +2,30 @@
 
 use super::{
     Fixture,
-    hand::{Hand, at_once},
+    handle::{StoreHandle, at_once},
 };
-use crate::Mark;
-use dalston_model::{Day, Key, PageRequest, Refused, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
+use crate::Checkpoint;
+use dalston_model::{Day, Key, PageRequest, RefusedRequests, TenantId, Timestamp, Usage, UsageDelta, UsageStep};
 use std::{net::IpAddr, time::Duration};
 
 const EPOCH: Day = Day::from_number(0);
 
-async fn usage(hand: &Hand, key: &Key, since: Day) -> Usage {
+async fn usage(hand: &StoreHandle, key: &Key, since: Day) -> Usage {
     hand.store.usage(&key.tenant, key.id, since).await.unwrap().unwrap()
 }
 
 /// One admitted request so many seconds from now.
-fn used(hand: &Hand, key: &Key, seconds: u64, from: Option<&str>) -> UsageDelta {
+fn used(hand: &StoreHandle, key: &Key, seconds: u64, from: Option<&str>) -> UsageDelta {
     let at = hand.now().plus(Duration::from_secs(seconds));
     let from = from.map(|address| address.parse::<IpAddr>().unwrap());
     UsageDelta { last_used: Some((at, from)), day: Day::of(at), ..hand.delta(key.id) }
 }
 
 pub async fn usage_adds_up(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     assert_eq!(usage(&hand, &key, EPOCH).await, Usage::default());
-    let refused = Refused { rate_limited: 3, insufficient_scope: 2 };
+    let refused = RefusedRequests { rate_limited: 3, insufficient_scope: 2 };
     let delta = UsageDelta { refused, admitted: 5_000_000_000, ..hand.delta(key.id) };
     hand.count(&[]).await;
     // The same key and day twice in one batch.
@@ -37,14 +37,14 @@ pub async fn usage_adds_up(fixture: &Fixture) {
         usage_count: 15_000_000_000,
         last_used_at: Some(hand.now()),
         last_used_from: None,
-        refused: Refused { rate_limited: 12, insufficient_scope: 8 },
+        refused: RefusedRequests { rate_limited: 12, insufficient_scope: 8 },
         days: vec![(delta.day, 15_000_000_000)],
     };
     assert_eq!(usage(&hand, &key, EPOCH).await, expected, "and a day of refusals only is none");
 }
 
 pub async fn the_latest_use_wins_in_any_order(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let batches = [
         vec![used(&hand, &key, 2, Some("192.0.2.1")), used(&hand, &key, 5, Some("2001:db8::5"))],
@@ -65,7 +65,7 @@ pub async fn the_latest_use_wins_in_any_order(fixture: &Fixture) {
 }
 
 pub async fn the_last_use_is_shown_with_the_key(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
     let at = Timestamp::from_micros(hand.now().as_micros() + 123_457);
     let delta = UsageDelta { last_used: Some((at, None)), ..hand.delta(new.key.id) };
@@ -73,12 +73,12 @@ pub async fn the_last_use_is_shown_with_the_key(fixture: &Fixture) {
     assert_eq!(hand.look(&new.key).await.last_used_at, Some(at));
     let listed = hand.store.keys(&new.key.tenant, &PageRequest::default(), false).await.unwrap();
     assert_eq!(listed.items[0].last_used_at, Some(at));
-    let changed = hand.rotate(&new.key, &Hand::rotation(Duration::ZERO)).await;
+    let changed = hand.rotate(&new.key, &StoreHandle::rotation(Duration::ZERO)).await;
     assert_eq!(changed.last_used_at, Some(at));
 }
 
 pub async fn days_are_newest_first_from_a_day_on(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let today = Day::of(hand.now());
     for back in [3, 0, 400, 1, 10] {
@@ -94,7 +94,7 @@ pub async fn days_are_newest_first_from_a_day_on(fixture: &Fixture) {
 }
 
 pub async fn unknown_keys_are_passed_over(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let mut batch: Vec<_> = (0..2_000).map(|_| hand.delta(hand.key_id())).collect();
     let stranger = batch[0].key;
@@ -106,20 +106,20 @@ pub async fn unknown_keys_are_passed_over(fixture: &Fixture) {
 }
 
 pub async fn using_a_key_does_not_change_it(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
-    let changes = hand.changes(&Mark::START, 10).await.0;
+    let changes = hand.changes(&Checkpoint::START, 10).await.0;
     let records = hand.audit().await;
     hand.count(&[hand.delta(new.key.id)]).await;
     hand.find(&new.digest).await;
     assert_eq!(hand.look(&new.key).await.key, new.key);
-    assert_eq!(hand.changes(&Mark::START, 10).await.0, changes);
+    assert_eq!(hand.changes(&Checkpoint::START, 10).await.0, changes);
     assert_eq!(hand.audit().await, records);
     assert_eq!(hand.seq().await, changes[0].seq);
 }
 
 pub async fn a_revoked_key_keeps_its_usage(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
     hand.count(&[hand.delta(new.key.id)]).await;
     hand.revoke(&new.key).await;
@@ -135,7 +135,7 @@ fn numbered(step: UsageStep, number: u64) -> UsageStep {
 }
 
 pub async fn a_repeated_step_counts_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let (one, two) = (hand.key().await.key, hand.key().await.key);
     let (step, deltas) = (hand.step(), [hand.delta(one.id), hand.delta(two.id), hand.delta(one.id)]);
     let other_node = fixture.other_node().await;
@@ -152,7 +152,7 @@ pub async fn a_repeated_step_counts_once(fixture: &Fixture) {
 }
 
 pub async fn a_step_whose_answer_was_lost_is_found_out(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let step = hand.step();
     assert_eq!(hand.store.add_usage(step, &[hand.delta(key.id), hand.delta(hand.key_id())]).await, Ok(2));
@@ -163,7 +163,7 @@ pub async fn a_step_whose_answer_was_lost_is_found_out(fixture: &Fixture) {
 }
 
 pub async fn a_step_that_is_void_stays_void(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let step = hand.step();
     let deltas = [hand.delta(key.id)];
@@ -176,7 +176,7 @@ pub async fn a_step_that_is_void_stays_void(fixture: &Fixture) {
 }
 
 pub async fn a_late_step_counts_nothing(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let (step, deltas) = (hand.step(), [hand.delta(key.id)]);
     for number in [3, 9] {
@@ -190,7 +190,7 @@ pub async fn a_late_step_counts_nothing(fixture: &Fixture) {
 }
 
 pub async fn counters_number_their_steps_apart(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let there = fixture.other_node().await;
     let (ours, theirs) = (hand.step(), hand.step());
@@ -203,7 +203,7 @@ pub async fn counters_number_their_steps_apart(fixture: &Fixture) {
 }
 
 pub async fn parallel_repeats_of_a_step_count_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let steps: Vec<_> = (0..8).map(|_| hand.step()).collect();
     let answers = at_once(32, |number| {
@@ -215,7 +215,7 @@ pub async fn parallel_repeats_of_a_step_count_once(fixture: &Fixture) {
 }
 
 pub async fn a_counter_is_remembered_for_a_month(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+    let hand = StoreHandle::of(fixture);
     let key = hand.key().await.key;
     let (step, deltas) = (hand.step(), [hand.delta(key.id)]);
     assert_eq!(hand.store.add_usage(numbered(step, 2), &deltas).await, Ok(1));

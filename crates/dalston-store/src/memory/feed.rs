@@ -1,15 +1,15 @@
 //! What changed, in memory.
 
 use super::{MemoryEngine, MemoryState};
-use crate::{AuditPage, AuditQuery, FeedStore, Heard, KeyChange, Mark, StoreError, StoreResult, Wakes};
+use crate::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreError, StoreResult, ChangeNotifier};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use tokio::sync::watch;
 
 impl<W> MemoryState<W> {
     /// The end of the record.
-    fn end(&self) -> Mark {
-        Mark { seq: self.seq, link: self.link(self.seq) }
+    fn end(&self) -> Checkpoint {
+        Checkpoint { seq: self.seq, link: self.link(self.seq) }
     }
 
     /// The link of the last record up to that number.
@@ -20,10 +20,10 @@ impl<W> MemoryState<W> {
 }
 
 /// Hears each change of a key.
-struct Changed(watch::Receiver<()>);
+struct MemoryNotifier(watch::Receiver<()>);
 
 #[async_trait]
-impl Wakes for Changed {
+impl ChangeNotifier for MemoryNotifier {
     async fn next(&mut self) -> StoreResult<()> {
         self.0.changed().await.map_err(StoreError::unavailable)
     }
@@ -31,26 +31,26 @@ impl Wakes for Changed {
 
 #[async_trait]
 impl<W: Send> FeedStore for MemoryEngine<W> {
-    async fn mark(&self) -> StoreResult<Mark> {
+    async fn checkpoint(&self) -> StoreResult<Checkpoint> {
         Ok(self.state().end())
     }
 
-    async fn key_changes(&self, after: &Mark, limit: u32) -> StoreResult<Heard> {
+    async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult> {
         let state = self.state();
         let later = state.changes.range(after.seq.saturating_add(1)..);
         let later = later.take(usize::try_from(limit).unwrap_or(usize::MAX)).filter_map(|(seq, id)| {
             let change = KeyChange { seq: *seq, key: state.keys.get(id)?.key.clone() };
             Some((change, state.link(*seq)))
         });
-        Ok(Heard::after(after, state.link(after.seq), state.end(), later.collect(), limit))
+        Ok(ChangesResult::after(after, state.link(after.seq), state.end(), later.collect(), limit))
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {
         Ok(self.clock.now())
     }
 
-    async fn wakes(&self) -> StoreResult<Box<dyn Wakes>> {
-        Ok(Box::new(Changed(self.state().changed.subscribe())))
+    async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>> {
+        Ok(Box::new(MemoryNotifier(self.state().changed.subscribe())))
     }
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {

@@ -1,9 +1,9 @@
 //! The steps on keys, in memory.
 
-use super::{KeyRow, MemoryEngine, MemoryState, Secret, sorted_page};
+use super::{KeyRow, MemoryEngine, MemoryState, SecretRow, sorted_page};
 use crate::{
-    ChangeKey, Claim, Found, Guard, InsertKey, KeyFigures, KeyLookup, KeyStore, NewKey, Objection, RevokeKey,
-    RotateKey, Rotation, StoreResult, UsedKey,
+    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
+    RotateKeyOutcome, Rotation, StoreResult, KeyWithUse,
 };
 use async_trait::async_trait;
 use dalston_model::{
@@ -13,15 +13,15 @@ use dalston_model::{
 use std::{collections::BTreeMap, time::Duration};
 
 impl KeyRow {
-    fn used(&self) -> UsedKey {
-        UsedKey { key: self.key.clone(), last_used_at: self.usage.last_used_at }
+    fn used(&self) -> KeyWithUse {
+        KeyWithUse { key: self.key.clone(), last_used_at: self.usage.last_used_at }
     }
 }
 
 impl<W> MemoryState<W> {
-    fn add(&mut self, new: &NewKey, entry: &AuditEntry) {
+    fn add(&mut self, new: &KeyToInsert, entry: &AuditEntry) {
         let id = new.key.id;
-        self.secrets.insert(new.digest, Secret { key: id, expires_at: None });
+        self.secrets.insert(new.digest, SecretRow { key: id, expires_at: None });
         let row = KeyRow { key: new.key.clone(), seq: 0, usage: Usage::default(), days: BTreeMap::new() };
         self.keys.insert(id, row);
         let seq = self.record(entry);
@@ -37,11 +37,11 @@ impl<W> MemoryState<W> {
         self.keys.values().filter(other).any(|row| row.key.is_live_admin(at))
     }
 
-    fn objection(&self, guard: &Guard, before: &Key, after: &Key) -> Option<Objection> {
-        guard.objection(before, after, self.others(before, guard.at))
+    fn objection(&self, guard: &UpdatePrecondition, before: &Key, after: &Key) -> Option<PolicyViolation> {
+        guard.violation(before, after, self.others(before, guard.at))
     }
 
-    fn replace(&mut self, after: Key, entry: &AuditEntry) -> Option<Box<UsedKey>> {
+    fn replace(&mut self, after: Key, entry: &AuditEntry) -> Option<Box<KeyWithUse>> {
         let id = after.id;
         if let Some(row) = self.keys.get_mut(&id) {
             row.key = after;
@@ -59,11 +59,11 @@ impl<W> MemoryState<W> {
 
 #[async_trait]
 impl<W: Send> KeyLookup for MemoryEngine<W> {
-    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
+    async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>> {
         let now = self.clock.now();
         let state = self.state();
         let Some(secret) = state.secrets.get(digest) else { return Ok(None) };
-        let found = |row: &KeyRow| Found {
+        let found = |row: &KeyRow| FoundKey {
             key: row.key.clone(),
             secret_expires_at: secret.expires_at,
             now,
@@ -72,7 +72,7 @@ impl<W: Send> KeyLookup for MemoryEngine<W> {
         Ok(state.keys.get(&secret.key).map(found))
     }
 
-    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+    async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>> {
         Ok(self.state().row(tenant, id).map(KeyRow::used))
     }
 
@@ -83,21 +83,21 @@ impl<W: Send> KeyLookup for MemoryEngine<W> {
 
 #[async_trait]
 impl<W: Send> KeyStore for MemoryEngine<W> {
-    async fn insert_key(&self, new: &NewKey, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertKey> {
+    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(repeated) = state.repeated(claim, now) {
-            return Ok(InsertKey::Repeated(repeated));
+            return Ok(InsertKeyOutcome::Repeated(repeated));
         }
         if !state.tenants.contains_key(&new.key.tenant) {
-            return Ok(InsertKey::UnknownTenant);
+            return Ok(InsertKeyOutcome::UnknownTenant);
         }
         state.claim(claim, new.key.id.to_string());
         state.add(new, entry);
-        Ok(InsertKey::Inserted)
+        Ok(InsertKeyOutcome::Inserted)
     }
 
-    async fn insert_first_key(&self, new: &NewKey, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn insert_first_key(&self, new: &KeyToInsert, entry: &AuditEntry) -> StoreResult<bool> {
         let mut state = self.state();
         if !state.keys.is_empty() {
             return Ok(false);
@@ -113,17 +113,17 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
         Ok(!self.state().keys.is_empty())
     }
 
-    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<UsedKey>> {
+    async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<KeyWithUse>> {
         let state = self.state();
         let shown = |row: &&KeyRow| row.key.tenant == *tenant && (revoked || row.key.revoked_at.is_none());
         let rows = state.keys.values().filter(shown).map(KeyRow::used).collect();
         Ok(sorted_page(rows, request, |used| Cursor { created_at: used.key.created_at, id: used.key.id.to_string() }))
     }
 
-    async fn key_figures(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyFigures> {
+    async fn key_stats(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats> {
         let state = self.state();
-        let idle = |since: Timestamp| KeyFigures::IDLE < at.since(since);
-        let mut figures = KeyFigures::default();
+        let idle = |since: Timestamp| KeyStats::IDLE < at.since(since);
+        let mut figures = KeyStats::default();
         for row in state.keys.values().filter(|row| row.key.tenant == *tenant) {
             let (key, used) = (&row.key, row.usage.last_used_at);
             let active = key.state(at) == KeyState::Active;
@@ -132,7 +132,7 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
             figures.active += u64::from(active);
             figures.revoked += u64::from(key.revoked_at.is_some());
             figures.expiring +=
-                u64::from(active && key.expires_at.is_some_and(|end| end.since(at) <= KeyFigures::SOON));
+                u64::from(active && key.expires_at.is_some_and(|end| end.since(at) <= KeyStats::SOON));
             figures.unused += u64::from(enabled && idle(key.created_at) && used.is_none_or(idle));
             figures.used_last_hour += u64::from(within(Duration::from_hours(1)));
             figures.used_last_day += u64::from(within(Duration::from_hours(24)));
@@ -145,16 +145,16 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
         tenant: &TenantId,
         id: KeyId,
         patch: &KeyPatch,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<ChangeKey> {
+    ) -> StoreResult<UpdateKeyOutcome> {
         let mut state = self.state();
-        let Some(row) = state.row(tenant, id) else { return Ok(ChangeKey::Unknown) };
+        let Some(row) = state.row(tenant, id) else { return Ok(UpdateKeyOutcome::Unknown) };
         let after = patch.apply(row.key.clone());
         if let Some(objection) = state.objection(guard, &row.key, &after) {
-            return Ok(ChangeKey::Refused(objection));
+            return Ok(UpdateKeyOutcome::Refused(objection));
         }
-        Ok(state.replace(after, entry).map_or(ChangeKey::Unknown, ChangeKey::Changed))
+        Ok(state.replace(after, entry).map_or(UpdateKeyOutcome::Unknown, UpdateKeyOutcome::Changed))
     }
 
     async fn rotate_key(
@@ -162,51 +162,51 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
         tenant: &TenantId,
         id: KeyId,
         rotation: &Rotation,
-        guard: &Guard,
-        claim: Option<&Claim>,
+        guard: &UpdatePrecondition,
+        claim: Option<&IdempotencyKey>,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateKey> {
+    ) -> StoreResult<RotateKeyOutcome> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(repeated) = state.repeated(claim, now) {
-            return Ok(RotateKey::Repeated(repeated));
+            return Ok(RotateKeyOutcome::Repeated(repeated));
         }
-        let Some(row) = state.row(tenant, id) else { return Ok(RotateKey::Unknown) };
+        let Some(row) = state.row(tenant, id) else { return Ok(RotateKeyOutcome::Unknown) };
         let after = Key { prefix: rotation.prefix.clone(), ..row.key.clone() };
         if let Some(objection) = state.objection(guard, &row.key, &after) {
-            return Ok(RotateKey::Refused(objection));
+            return Ok(RotateKeyOutcome::Refused(objection));
         }
         if let Some(until) = rotation.overlap.conflict(state.overlapping_until(id), now) {
-            return Ok(RotateKey::Overlapping(until));
+            return Ok(RotateKeyOutcome::Overlapping(until));
         }
         let previous_expires_at = now.plus(rotation.overlap.length);
         state.secrets.retain(|_, secret| secret.key != id || secret.expires_at.is_none());
         for secret in state.secrets.values_mut().filter(|secret| secret.key == id) {
             secret.expires_at = Some(previous_expires_at);
         }
-        state.secrets.insert(rotation.digest, Secret { key: id, expires_at: None });
+        state.secrets.insert(rotation.digest, SecretRow { key: id, expires_at: None });
         state.claim(claim, id.to_string());
         let used = state.replace(after, entry);
-        Ok(used.map_or(RotateKey::Unknown, |used| RotateKey::Rotated { used, previous_expires_at }))
+        Ok(used.map_or(RotateKeyOutcome::Unknown, |used| RotateKeyOutcome::Rotated { used, previous_expires_at }))
     }
 
     async fn revoke_key(
         &self,
         tenant: &TenantId,
         id: KeyId,
-        guard: &Guard,
+        guard: &UpdatePrecondition,
         entry: &AuditEntry,
-    ) -> StoreResult<RevokeKey> {
+    ) -> StoreResult<RevokeKeyOutcome> {
         let mut state = self.state();
-        let Some(row) = state.row(tenant, id) else { return Ok(RevokeKey::Unknown) };
+        let Some(row) = state.row(tenant, id) else { return Ok(RevokeKeyOutcome::Unknown) };
         if let Some(at) = row.key.revoked_at {
-            return Ok(RevokeKey::AlreadyRevoked(at));
+            return Ok(RevokeKeyOutcome::AlreadyRevoked(at));
         }
         let after = Key { revoked_at: Some(guard.at), ..row.key.clone() };
         if let Some(objection) = state.objection(guard, &row.key, &after) {
-            return Ok(RevokeKey::Refused(objection));
+            return Ok(RevokeKeyOutcome::Refused(objection));
         }
         state.replace(after, entry);
-        Ok(RevokeKey::Revoked)
+        Ok(RevokeKeyOutcome::Revoked)
     }
 }

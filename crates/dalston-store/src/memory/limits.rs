@@ -1,9 +1,9 @@
 //! The counter in memory: the reference for all others, and what simulations count with. Nodes do not share it: the
 //! memory engine has none.
 
-use super::nodes::Roll;
+use super::nodes::NodeList;
 use crate::{
-    AHEAD_SLOTS, Alone, Granted, LEASE_SLOTS, LeaseRequest, LimitStore, Place, StoreResult, Taken, WINDOW_SLOTS, slot,
+    AHEAD_SLOTS, LocalAdmissions, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, NodePlace, StoreResult, Acquired, WINDOW_SLOTS, slot,
     slot_start,
 };
 use async_trait::async_trait;
@@ -17,8 +17,8 @@ use std::{
 /// Minutes in memory, by a clock.
 pub struct MemoryCounter {
     clock: SharedClock,
-    minutes: Mutex<HashMap<KeyId, Minute>>,
-    nodes: Mutex<Roll>,
+    minutes: Mutex<HashMap<KeyId, MinuteCount>>,
+    nodes: Mutex<NodeList>,
 }
 
 impl MemoryCounter {
@@ -27,7 +27,7 @@ impl MemoryCounter {
         Self { clock, minutes: Mutex::default(), nodes: Mutex::default() }
     }
 
-    fn with<R>(&self, key: KeyId, work: impl FnOnce(&mut Minute, Timestamp) -> R) -> R {
+    fn with<R>(&self, key: KeyId, work: impl FnOnce(&mut MinuteCount, Timestamp) -> R) -> R {
         let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         work(minutes.entry(key).or_default(), now)
@@ -36,20 +36,20 @@ impl MemoryCounter {
 
 #[async_trait]
 impl LimitStore for MemoryCounter {
-    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Taken> {
+    async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired> {
         Ok(self.with(key, |minute, now| minute.take(now, limit)))
     }
 
-    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<Granted> {
+    async fn lease(&self, key: KeyId, request: &LeaseRequest) -> StoreResult<GrantedLease> {
         Ok(self.with(key, |minute, now| minute.lease(now, request)))
     }
 
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[Alone]) -> StoreResult<()> {
+    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()> {
         self.with(key, |minute, now| minute.report(now, node, alone));
         Ok(())
     }
 
-    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<Place> {
+    async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
         let mut roll = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(roll.enlist(node, seen, self.clock.now()))
     }
@@ -61,7 +61,7 @@ impl LimitStore for MemoryCounter {
 }
 
 /// The minute of a key.
-struct Minute {
+struct MinuteCount {
     newest: i64,
     /// What counts, by slot, slices in their last.
     counts: BTreeMap<i64, u32>,
@@ -71,24 +71,24 @@ struct Minute {
     alone: HashMap<(NodeId, i64), (i64, u32)>,
 }
 
-impl Default for Minute {
+impl Default for MinuteCount {
     fn default() -> Self {
         Self { newest: i64::MIN, counts: BTreeMap::new(), lent: HashMap::new(), alone: HashMap::new() }
     }
 }
 
-impl Minute {
-    fn take(&mut self, now: Timestamp, limit: RateLimit) -> Taken {
+impl MinuteCount {
+    fn take(&mut self, now: Timestamp, limit: RateLimit) -> Acquired {
         let current = self.trim(now);
         let used = self.used(current);
         if used >= limit.get() {
-            return Taken { admitted: false, used, frees_in: self.frees_in(now, limit.get() - 1) };
+            return Acquired { admitted: false, used, frees_in: self.frees_in(now, limit.get() - 1) };
         }
         *self.counts.entry(current).or_default() += 1;
-        Taken { admitted: true, used: used + 1, frees_in: self.frees_in(now, used) }
+        Acquired { admitted: true, used: used + 1, frees_in: self.frees_in(now, used) }
     }
 
-    fn lease(&mut self, now: Timestamp, request: &LeaseRequest) -> Granted {
+    fn lease(&mut self, now: Timestamp, request: &LeaseRequest) -> GrantedLease {
         let current = self.trim(now);
         self.settle(request);
         let (limit, used) = (request.limit.get(), self.used(current));
@@ -101,7 +101,7 @@ impl Minute {
             self.lent.insert(request.id, (last, units));
         }
         let keep = if units > 0 { used.saturating_add(units) - 1 } else { limit - 1 };
-        Granted {
+        GrantedLease {
             units,
             now,
             starts: slot_start(first).max(now),
@@ -122,9 +122,9 @@ impl Minute {
         self.counts.retain(|_, count| *count > 0);
     }
 
-    fn report(&mut self, now: Timestamp, node: NodeId, alone: &[Alone]) {
+    fn report(&mut self, now: Timestamp, node: NodeId, alone: &[LocalAdmissions]) {
         let current = self.trim(now);
-        for Alone { second, age, units } in alone.iter().filter(|second| second.age <= WINDOW_SLOTS) {
+        for LocalAdmissions { second, age, units } in alone.iter().filter(|second| second.age <= WINDOW_SLOTS) {
             let slot = current - age;
             let known = self.alone.entry((node, *second)).or_insert((slot, 0));
             *self.counts.entry(slot).or_default() += units.saturating_sub(known.1);

@@ -4,11 +4,11 @@ mod feed;
 mod keys;
 mod limits;
 mod nodes;
-mod notes;
+mod kv;
 
 pub use limits::MemoryCounter;
 
-use crate::{Claim, KeyStorage, PoolFigures, Repeated, StoreResult, TenantStore, UsageStore};
+use crate::{IdempotencyKey, KeyStorage, PoolStats, AlreadyProcessed, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, AuditHash, AuditRecord, Cursor, Day, Key, KeyDigest, KeyId, NodeId, Page, PageRequest, SharedClock,
@@ -39,13 +39,13 @@ struct KeyRow {
 }
 
 /// A secret of a key.
-struct Secret {
+struct SecretRow {
     key: KeyId,
     expires_at: Option<Timestamp>,
 }
 
 /// A note.
-struct Note {
+struct KvEntry {
     text: String,
     lapses_at: Timestamp,
 }
@@ -57,13 +57,13 @@ pub struct MemoryState<W> {
     pub work: W,
     seq: u64,
     keys: HashMap<KeyId, KeyRow>,
-    secrets: HashMap<KeyDigest, Secret>,
+    secrets: HashMap<KeyDigest, SecretRow>,
     tenants: BTreeMap<TenantId, Tenant>,
-    claims: HashMap<(String, String), (Claim, String)>,
+    claims: HashMap<(String, String), (IdempotencyKey, String)>,
     changes: BTreeMap<u64, KeyId>,
     changed: watch::Sender<()>,
     audit: Vec<AuditRecord>,
-    notes: HashMap<String, Note>,
+    notes: HashMap<String, KvEntry>,
     /// The last step of usage of each node: its number, and how many deltas it had.
     steps: HashMap<NodeId, (u64, u64)>,
 }
@@ -122,15 +122,15 @@ impl<W> MemoryState<W> {
     }
 
     /// What the claim made before, if it was made and has not expired.
-    pub fn repeated(&self, claim: Option<&Claim>, now: Timestamp) -> Option<Repeated> {
+    pub fn repeated(&self, claim: Option<&IdempotencyKey>, now: Timestamp) -> Option<AlreadyProcessed> {
         let claim = claim?;
         let (then, target) = self.claims.get(&(claim.scope.clone(), claim.key.clone()))?;
         (then.expires_at > now)
-            .then(|| Repeated { target: target.clone(), same_payload: then.fingerprint == claim.fingerprint })
+            .then(|| AlreadyProcessed { target: target.clone(), same_payload: then.fingerprint == claim.fingerprint })
     }
 
     /// Makes the claim, if there is one, for what has this id.
-    pub fn claim(&mut self, claim: Option<&Claim>, target: String) {
+    pub fn claim(&mut self, claim: Option<&IdempotencyKey>, target: String) {
         if let Some(claim) = claim {
             self.claims.insert((claim.scope.clone(), claim.key.clone()), (claim.clone(), target));
         }
@@ -227,7 +227,7 @@ impl<W: Send> KeyStorage for MemoryEngine<W> {
         Ok(())
     }
 
-    fn pool(&self) -> Option<PoolFigures> {
+    fn pool(&self) -> Option<PoolStats> {
         None
     }
 

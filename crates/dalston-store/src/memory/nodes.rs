@@ -1,17 +1,17 @@
 //! The nodes that share the counter in memory.
 
-use crate::{NODE_LEASE, Place};
+use crate::{NODE_LEASE, NodePlace};
 use dalston_model::{NodeId, Timestamp};
 use std::num::NonZeroU32;
 
 /// The nodes, in the order of joining.
 #[derive(Default)]
-pub(super) struct Roll {
+pub(super) struct NodeList {
     turn: i64,
-    nodes: Vec<Registered>,
+    nodes: Vec<ListedNode>,
 }
 
-struct Registered {
+struct ListedNode {
     node: NodeId,
     /// The turn in which it joined, the last one in which it registered, and that of the list by which it goes.
     joined: i64,
@@ -20,8 +20,8 @@ struct Registered {
     at: Timestamp,
 }
 
-impl Roll {
-    pub(super) fn enlist(&mut self, node: NodeId, seen: i64, now: Timestamp) -> Place {
+impl NodeList {
+    pub(super) fn enlist(&mut self, node: NodeId, seen: i64, now: Timestamp) -> NodePlace {
         for other in &mut self.nodes {
             // The clock may have been set back.
             other.at = other.at.min(now);
@@ -35,7 +35,7 @@ impl Roll {
             rank
         } else {
             // What it saw was another list.
-            self.nodes.push(Registered { node, joined: turn, turn, seen: 0, at: now });
+            self.nodes.push(ListedNode { node, joined: turn, turn, seen: 0, at: now });
             self.nodes.len() - 1
         };
         let own = &mut self.nodes[rank];
@@ -43,7 +43,7 @@ impl Roll {
         let joined = own.joined;
         let is_known = self.nodes.iter().take(rank).all(|earlier| earlier.seen >= joined);
         let nodes = u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-        Place { nodes, rank: u32::try_from(rank).ok().filter(|_| is_known), turn }
+        NodePlace { nodes, rank: u32::try_from(rank).ok().filter(|_| is_known), turn }
     }
 
     pub(super) fn delist(&mut self, node: NodeId) {

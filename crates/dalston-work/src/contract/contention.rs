@@ -1,16 +1,16 @@
 //! Many nodes at once, on jobs, quotas, sessions and deliveries: each job once, no limit exceeded.
 
 use super::{
-    Fixture,
-    hand::{
-        Hand, at_once,
+    WorkFixture,
+    handle::{
+        WorkHandle, at_once,
         rooms::worker,
         work::{MINUTE, completed, failed, retry},
     },
 };
 use crate::{
-    Amount, CancelJob, FinishJob, InsertJob, JobId, Leased, Metered, OpenSession, Outcome, Quota, QuotaKind, Reserve,
-    SessionId, Subject, WorkerId,
+    AudioAmount, CancelJobOutcome, FinishJobOutcome, InsertJobOutcome, JobId, LeasedJob, UsageSource, OpenSessionOutcome, JobOutcome, Quota, QuotaKind, ReserveOutcome,
+    SessionId, QuotaOwner, WorkerId,
 };
 use dalston_model::TenantId;
 use std::{
@@ -19,13 +19,13 @@ use std::{
 };
 
 /// So many rounds where they cost nothing, and fewer where each is a way to a server.
-fn rounds(hand: &Hand, many: usize, few: usize) -> usize {
+fn rounds(hand: &WorkHandle, many: usize, few: usize) -> usize {
     if hand.store.kind() == "memory" { many } else { few }
 }
 
-pub async fn parallel_nodes_lease_each_job_once(fixture: &Fixture) {
+pub async fn parallel_nodes_lease_each_job_once(fixture: &WorkFixture) {
     const NODES: usize = 8;
-    let hand = Hand::of(fixture);
+    let hand = WorkHandle::of(fixture);
     let tenants = [TenantId::default(), hand.tenant("acme").await, hand.tenant("beta").await];
     let jobs = rounds(&hand, 300, 90);
     let mut all = HashSet::new();
@@ -46,7 +46,7 @@ pub async fn parallel_nodes_lease_each_job_once(fixture: &Fixture) {
         }
     })
     .await;
-    let leased: Vec<Leased> = leased.into_iter().flatten().collect();
+    let leased: Vec<LeasedJob> = leased.into_iter().flatten().collect();
     assert!(leased.iter().all(|it| it.lease.fence == 1));
     let ids: HashSet<JobId> = leased.iter().map(|it| it.job.id).collect();
     assert_eq!(ids.len(), leased.len(), "a job twice");
@@ -57,8 +57,8 @@ pub async fn parallel_nodes_lease_each_job_once(fixture: &Fixture) {
     }
 }
 
-pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     for _ in 0..30 {
         hand.pending(&TenantId::default()).await;
@@ -70,7 +70,7 @@ pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &Fixture) {
             async move { hand.try_lease(3, 3).await }
         })
         .await;
-        let leased: Vec<Leased> = batches.into_iter().flatten().collect();
+        let leased: Vec<LeasedJob> = batches.into_iter().flatten().collect();
         for tenant in [&TenantId::default(), &acme] {
             let own = leased.iter().filter(|it| it.job.tenant == *tenant).count();
             assert!(own <= 3, "{own} of {tenant}");
@@ -84,15 +84,15 @@ pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &Fixture) {
     }
 }
 
-pub async fn a_job_ends_once_whoever_ends_it(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_ends_once_whoever_ends_it(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
-    let all = Subject::Tenant(TenantId::default());
+    let all = QuotaOwner::Tenant(TenantId::default());
     let count = rounds(&hand, 1_000, 40);
     let (mut ended, mut kept) = (Vec::new(), 0);
     for round in 0..count {
         let job = hand.spoken(None, 1.0);
-        assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::Inserted);
+        assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
         let held = hand.lease().await;
         // Every other lease has lapsed when all of them come.
         if round % 2 == 0 {
@@ -105,7 +105,7 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &Fixture) {
                     0 | 1 => completed(1_234),
                     2 => failed(),
                     3 => {
-                        assert_ne!(hand.cancel(&held.job).await, CancelJob::Unknown);
+                        assert_ne!(hand.cancel(&held.job).await, CancelJobOutcome::Unknown);
                         return 0;
                     }
                     4 => {
@@ -118,8 +118,8 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &Fixture) {
                     }
                 };
                 match hand.finish(&held.lease, &outcome).await {
-                    FinishJob::Finished(job) => usize::from(job.status.is_ended()),
-                    FinishJob::Lost => 0,
+                    FinishJobOutcome::Finished(job) => usize::from(job.status.is_ended()),
+                    FinishJobOutcome::Lost => 0,
                 }
             }
         })
@@ -168,8 +168,8 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &Fixture) {
     assert!(hand.deliveries(&hook).await.len() <= count);
 }
 
-pub async fn a_job_survives_nodes_that_die(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_survives_nodes_that_die(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let count = rounds(&hand, 200, 30);
     let mut jobs = Vec::new();
     for _ in 0..count {
@@ -191,7 +191,7 @@ pub async fn a_job_survives_nodes_that_die(fixture: &Fixture) {
                         _ if it.deaths == 0 => continue,
                         _ => completed(0),
                     };
-                    if let FinishJob::Finished(job) = hand.finish(&it.lease, &outcome).await {
+                    if let FinishJobOutcome::Finished(job) = hand.finish(&it.lease, &outcome).await {
                         ends += usize::from(job.status.is_ended());
                     }
                 }
@@ -214,24 +214,24 @@ pub async fn a_job_survives_nodes_that_die(fixture: &Fixture) {
     assert_eq!(records.iter().filter(|record| record.action == "job.completed").count(), count);
 }
 
-pub async fn parallel_reservations_never_exceed_a_quota(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_reservations_never_exceed_a_quota(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let keys = [hand.key().await.key.id, hand.key().await.key.id];
     let seconds = |most| Quota::default().with(QuotaKind::Seconds, Some(most));
-    hand.limit(&Subject::Key(TenantId::default(), keys[0]), seconds(3)).await;
-    hand.limit(&Subject::Tenant(TenantId::default()), seconds(7)).await;
+    hand.limit(&QuotaOwner::Key(TenantId::default(), keys[0]), seconds(3)).await;
+    hand.limit(&QuotaOwner::Tenant(TenantId::default()), seconds(7)).await;
     let each = rounds(&hand, 50, 20);
     let granted = at_once(16, |number| {
         let hand = hand.clone();
         async move {
-            let of = if number % 4 < 2 { Metered::Jobs } else { Metered::Streams };
+            let of = if number % 4 < 2 { UsageSource::Jobs } else { UsageSource::Streams };
             let account = hand.account(Some(keys[number % 2]), of);
-            let amount = if number % 3 == 0 { Amount::Whole(73) } else { Amount::UpTo(73) };
+            let amount = if number % 3 == 0 { AudioAmount::Whole(73) } else { AudioAmount::UpTo(73) };
             let mut sum = 0;
             for _ in 0..each {
                 match hand.store.reserve_audio(&account, amount).await.unwrap() {
-                    Reserve::Granted(ms) => sum += ms,
-                    Reserve::Exhausted(_) => {}
+                    ReserveOutcome::Granted(ms) => sum += ms,
+                    ReserveOutcome::Exhausted(_) => {}
                 }
             }
             (number % 2, sum)
@@ -240,34 +240,34 @@ pub async fn parallel_reservations_never_exceed_a_quota(fixture: &Fixture) {
     .await;
     let sum = |key| granted.iter().filter(|(own, _)| *own == key).map(|(_, ms)| ms).sum::<u64>();
     assert!(sum(0) <= 3_000 && sum(0) + sum(1) == 7_000, "{granted:?}");
-    let (jobs, streams) = hand.metered(&Subject::Tenant(TenantId::default())).await;
+    let (jobs, streams) = hand.metered(&QuotaOwner::Tenant(TenantId::default())).await;
     assert_eq!(jobs + streams, 7_000);
 }
 
-pub async fn parallel_inserts_never_exceed_a_quota(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_inserts_never_exceed_a_quota(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let keys = [hand.key().await.key.id, hand.key().await.key.id];
     let quota = |jobs| Quota::default().with(QuotaKind::Jobs, Some(jobs));
-    hand.limit(&Subject::Key(TenantId::default(), keys[0]), quota(4)).await;
-    hand.limit(&Subject::Tenant(TenantId::default()), quota(7).with(QuotaKind::Seconds, Some(9))).await;
+    hand.limit(&QuotaOwner::Key(TenantId::default(), keys[0]), quota(4)).await;
+    hand.limit(&QuotaOwner::Tenant(TenantId::default()), quota(7).with(QuotaKind::Seconds, Some(9))).await;
     let answers = at_once(32, |number| {
         let hand = hand.clone();
         let job = hand.spoken(Some(keys[number % 2]), 0.5);
         async move { (number % 2, hand.try_insert_job(&job, None).await) }
     })
     .await;
-    let count = |key| answers.iter().filter(|(own, it)| *own == key && *it == InsertJob::Inserted).count();
+    let count = |key| answers.iter().filter(|(own, it)| *own == key && *it == InsertJobOutcome::Inserted).count();
     assert!(count(0) <= 4, "{} of the key", count(0));
     assert_eq!(count(0) + count(1), 7);
     assert_eq!(hand.store.active_jobs(&TenantId::default()).await.unwrap().pending, 7);
-    assert_eq!(hand.metered(&Subject::Tenant(TenantId::default())).await, (3_500, 0));
+    assert_eq!(hand.metered(&QuotaOwner::Tenant(TenantId::default())).await, (3_500, 0));
 }
 
-pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
     let streams = |most| Quota::default().with(QuotaKind::Streams, Some(most));
-    hand.limit(&Subject::Key(TenantId::default(), key), streams(3)).await;
+    hand.limit(&QuotaOwner::Key(TenantId::default(), key), streams(3)).await;
     let capacities = [("a", 4), ("b", 3), ("c", 2)];
     for (id, capacity) in capacities {
         assert!(hand.put(&worker(id, capacity)).await);
@@ -284,7 +284,7 @@ pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &Fixture)
         let mut loads = HashMap::<WorkerId, u32>::new();
         let (mut open, mut of_key): (Vec<SessionId>, u32) = (Vec::new(), 0);
         for (keyed, id, answer) in answers {
-            if let OpenSession::Worker(worker) = answer {
+            if let OpenSessionOutcome::Worker(worker) = answer {
                 *loads.entry(worker.id).or_default() += 1;
                 of_key += u32::from(keyed);
                 open.push(id);
@@ -306,8 +306,8 @@ pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &Fixture)
     }
 }
 
-pub async fn parallel_takes_give_each_delivery_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_takes_give_each_delivery_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for _ in 0..3 {
         hand.webhook(&[]).await;
     }
@@ -338,8 +338,8 @@ pub async fn parallel_takes_give_each_delivery_once(fixture: &Fixture) {
     }
 }
 
-pub async fn parallel_notes_of_an_attempt_count_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_notes_of_an_attempt_count_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     let count = rounds(&hand, 100, 12);
     for round in 1..=count {
@@ -354,12 +354,12 @@ pub async fn parallel_notes_of_an_attempt_count_once(fixture: &Fixture) {
     }
 }
 
-pub async fn parallel_sweeps_of_orphans_cancel_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_sweeps_of_orphans_cancel_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     let key = hand.key().await.key;
     for _ in 0..20 {
-        assert_eq!(hand.try_insert_job(&hand.spoken(Some(key.id), 1.0), None).await, InsertJob::Inserted);
+        assert_eq!(hand.try_insert_job(&hand.spoken(Some(key.id), 1.0), None).await, InsertJobOutcome::Inserted);
     }
     hand.revoke(&key).await;
     let answers = at_once(6, |number| {
@@ -376,11 +376,11 @@ pub async fn parallel_sweeps_of_orphans_cancel_once(fixture: &Fixture) {
     let mut cancelled: usize = answers.iter().map(|(cancelled, _)| cancelled).sum();
     let leased: Vec<_> = answers.into_iter().flat_map(|(_, leased)| leased).collect();
     for it in &leased {
-        hand.finished(&it.lease, &Outcome::Cancelled).await;
+        hand.finished(&it.lease, &JobOutcome::Cancelled).await;
     }
     cancelled += hand.store.cancel_orphans(hand.now(), 100).await.unwrap().len();
     assert_eq!(cancelled + leased.len(), 20);
-    assert_eq!(hand.metered(&Subject::Tenant(key.tenant)).await, (0, 0));
+    assert_eq!(hand.metered(&QuotaOwner::Tenant(key.tenant)).await, (0, 0));
     let told: HashSet<_> = hand.deliveries(&hook).await.into_iter().map(|it| it.body).collect();
     assert_eq!(told.len(), 20);
     let records = hand.audit().await;

@@ -1,26 +1,26 @@
 //! The outbox: what is due is taken, noted, tried again or given up.
 
 use super::{
-    Fixture,
-    hand::{
-        Hand,
+    WorkFixture,
+    handle::{
+        WorkHandle,
         hooks::secret,
         page,
         work::{ALMOST, MICRO, MINUTE},
     },
 };
-use crate::{Attempted, Delivery, DeliveryStatus, DueDelivery, Event, EventKind, Webhook};
+use crate::{AttemptOutcome, Delivery, DeliveryStatus, DueDelivery, Event, EventKind, Webhook};
 use dalston_model::{Cursor, Start, TenantId};
 use std::time::Duration;
 
-async fn only(hand: &Hand, webhook: &Webhook) -> Delivery {
+async fn only(hand: &WorkHandle, webhook: &Webhook) -> Delivery {
     let mut all = hand.deliveries(webhook).await;
     assert_eq!(all.len(), 1);
     all.remove(0)
 }
 
-pub async fn a_published_event_reaches_whoever_listens_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_published_event_reaches_whoever_listens_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let listening = [hand.webhook(&[]).await, hand.webhook(&[EventKind::Failed]).await];
     let other = hand.webhook(&[EventKind::Completed]).await;
     let off = hand.webhook(&[]).await;
@@ -59,8 +59,8 @@ pub async fn a_published_event_reaches_whoever_listens_once(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq, "no change to record");
 }
 
-pub async fn a_delivery_is_taken_for_a_while(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_delivery_is_taken_for_a_while(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert_eq!(hand.take().await, []);
     let webhook = hand.webhook(&[]).await;
     hand.happen().await;
@@ -81,8 +81,8 @@ pub async fn a_delivery_is_taken_for_a_while(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq, "no change to record");
 }
 
-pub async fn the_oldest_due_is_taken_first(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_oldest_due_is_taken_first(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (one, two) = (hand.webhook(&[]).await, hand.webhook(&[]).await);
     for _ in 0..3 {
         hand.happen().await;
@@ -108,8 +108,8 @@ pub async fn the_oldest_due_is_taken_first(fixture: &Fixture) {
     assert_eq!(again.iter().map(|due| due.delivery.id).collect::<Vec<_>>(), expected);
 }
 
-pub async fn deliveries_of_a_disabled_webhook_stay(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn deliveries_of_a_disabled_webhook_stay(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (off, on) = (hand.webhook(&[]).await, hand.webhook(&[]).await);
     hand.happen().await;
     hand.switch(&off, false).await;
@@ -126,8 +126,8 @@ pub async fn deliveries_of_a_disabled_webhook_stay(fixture: &Fixture) {
     assert_eq!(hand.take_one().await.delivery.id, waits.id);
 }
 
-pub async fn webhooks_that_have_enough_are_passed_over(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn webhooks_that_have_enough_are_passed_over(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (slow, quick) = (hand.webhook(&[]).await, hand.webhook(&[]).await);
     for _ in 0..5 {
         hand.happen().await;
@@ -142,8 +142,8 @@ pub async fn webhooks_that_have_enough_are_passed_over(fixture: &Fixture) {
     assert_eq!((of(&taken, &slow), of(&taken, &quick)), (5, 2));
 }
 
-pub async fn an_arrival_is_noted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn an_arrival_is_noted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = Webhook { exhausted: 4, ..hand.new_webhook() };
     hand.try_insert_webhook(&webhook).await;
     hand.happen().await;
@@ -170,13 +170,13 @@ pub async fn an_arrival_is_noted(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq);
 }
 
-pub async fn a_failed_attempt_is_tried_again_at_its_time(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_failed_attempt_is_tried_again_at_its_time(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     hand.happen().await;
     let due = hand.take_one().await;
     let next_at = Some(hand.now().plus(MINUTE));
-    let missed = Attempted { status: None, ..hand.missed(&due, next_at) };
+    let missed = AttemptOutcome { status: None, ..hand.missed(&due, next_at) };
     assert!(!hand.note(&missed, &webhook).await);
     let expected = Delivery {
         status: DeliveryStatus::Pending,
@@ -193,8 +193,8 @@ pub async fn a_failed_attempt_is_tried_again_at_its_time(fixture: &Fixture) {
     assert_eq!(hand.take_one().await.delivery.attempts, 2);
 }
 
-pub async fn a_delivery_is_given_up(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_delivery_is_given_up(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     for exhausted in 1..=3 {
         hand.happen().await;
@@ -216,8 +216,8 @@ pub async fn a_delivery_is_given_up(fixture: &Fixture) {
     assert_eq!(hand.take().await, []);
 }
 
-pub async fn a_later_attempt_makes_an_earlier_one_void(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_later_attempt_makes_an_earlier_one_void(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     hand.happen().await;
     let first = hand.take_one().await;
@@ -232,8 +232,8 @@ pub async fn a_later_attempt_makes_an_earlier_one_void(fixture: &Fixture) {
     assert_eq!(only(&hand, &webhook).await.status, DeliveryStatus::Delivered);
 }
 
-pub async fn an_attempt_is_noted_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn an_attempt_is_noted_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     hand.happen().await;
     let due = hand.take_one().await;
@@ -246,8 +246,8 @@ pub async fn an_attempt_is_noted_once(fixture: &Fixture) {
     assert_eq!(hand.look_webhook(&webhook).await, counted);
 }
 
-pub async fn a_webhook_that_never_answers_is_switched_off(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_webhook_that_never_answers_is_switched_off(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     let fail = async || {
         hand.happen().await;
@@ -274,8 +274,8 @@ pub async fn a_webhook_that_never_answers_is_switched_off(fixture: &Fixture) {
     assert!(!fail().await);
 }
 
-pub async fn a_webhook_that_answered_lately_stays_on(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_webhook_that_answered_lately_stays_on(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     hand.clock.advance(Webhook::SILENCE);
     let attempt = async |arrives: bool| {
@@ -294,8 +294,8 @@ pub async fn a_webhook_that_answered_lately_stays_on(fixture: &Fixture) {
     assert!(!hand.look_webhook(&webhook).await.enabled);
 }
 
-pub async fn an_ended_delivery_is_started_again(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn an_ended_delivery_is_started_again(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (webhook, other) = (hand.webhook(&[]).await, hand.webhook(&[]).await);
     hand.switch(&other, false).await;
     hand.happen().await;
@@ -327,8 +327,8 @@ pub async fn an_ended_delivery_is_started_again(fixture: &Fixture) {
     assert_eq!(hand.retry(&webhook, &stranger, hand.now()).await, None);
 }
 
-pub async fn deliveries_are_listed_in_pages(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn deliveries_are_listed_in_pages(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (webhook, later) = (hand.webhook(&[]).await, hand.webhook(&[]).await);
     for _ in 0..5 {
         hand.happen().await;
@@ -347,8 +347,8 @@ pub async fn deliveries_are_listed_in_pages(fixture: &Fixture) {
     assert!(hand.deliveries(&later).await.iter().all(|delivery| delivery.webhook == later.id));
 }
 
-pub async fn old_ended_deliveries_are_swept(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn old_ended_deliveries_are_swept(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     for _ in 0..6 {
         hand.happen().await;

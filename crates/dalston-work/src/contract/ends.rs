@@ -1,22 +1,22 @@
 //! The end of a job: once, with its record, its deliveries and its settlement.
 
 use super::{
-    Fixture,
-    hand::{
-        Hand,
+    WorkFixture,
+    handle::{
+        WorkHandle,
         work::{MICRO, MINUTE, completed, failed, retry},
     },
 };
 use crate::{
-    Beat, CancelJob, DEATHS, Delivery, EventKind, FinishJob, InsertJob, Job, JobStatus, Lease, Outcome, Subject,
+    HeartbeatOutcome, CancelJobOutcome, DEATHS, Delivery, EventKind, FinishJobOutcome, InsertJobOutcome, Job, JobStatus, JobLease, JobOutcome, QuotaOwner,
     Webhook, ended_entry, ended_event,
 };
 use dalston_model::{AuditRecord, KeyId, TenantId};
-use dalston_store::RevokeKey;
+use dalston_store::RevokeKeyOutcome;
 use std::time::Duration;
 
 /// The job has ended just now, was recorded so and told of to `hook` once.
-async fn has_ended(hand: &Hand, job: &Job, hook: &Webhook) {
+async fn has_ended(hand: &WorkHandle, job: &Job, hook: &Webhook) {
     assert_eq!(&hand.look_job(job).await, job);
     assert_eq!(job.completed_at, Some(hand.now()));
     let records = hand.ends(job.id).await;
@@ -30,19 +30,19 @@ async fn has_ended(hand: &Hand, job: &Job, hook: &Webhook) {
 }
 
 /// What a key, and its tenant, have on the meter.
-async fn metered(hand: &Hand, key: KeyId) -> [(u64, u64); 2] {
+async fn metered(hand: &WorkHandle, key: KeyId) -> [(u64, u64); 2] {
     let tenant = TenantId::default();
-    let own = hand.metered(&Subject::Key(tenant.clone(), key)).await;
-    [own, hand.metered(&Subject::Tenant(tenant)).await]
+    let own = hand.metered(&QuotaOwner::Key(tenant.clone(), key)).await;
+    [own, hand.metered(&QuotaOwner::Tenant(tenant)).await]
 }
 
-pub async fn every_outcome_ends_a_job_as_it_says(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_outcome_ends_a_job_as_it_says(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     for (outcome, status) in [
         (completed(7), JobStatus::Completed),
         (failed(), JobStatus::Failed),
-        (Outcome::Cancelled, JobStatus::Cancelled),
+        (JobOutcome::Cancelled, JobStatus::Cancelled),
     ] {
         hand.pending(&TenantId::default()).await;
         let held = hand.lease().await;
@@ -54,12 +54,12 @@ pub async fn every_outcome_ends_a_job_as_it_says(fixture: &Fixture) {
         assert_eq!(ended.status, status);
         has_ended(&hand, &ended, &hook).await;
         assert_eq!(hand.try_lease(10, 10).await, []);
-        assert_eq!(hand.beat(&held.lease, None).await, Beat::Lost);
+        assert_eq!(hand.beat(&held.lease, None).await, HeartbeatOutcome::Lost);
     }
 }
 
-pub async fn the_end_has_the_time_that_it_is_given(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_end_has_the_time_that_it_is_given(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.pending(&TenantId::default()).await;
     let held = hand.lease().await;
     let at = hand.now().plus(Duration::from_micros(1_234_567));
@@ -68,17 +68,17 @@ pub async fn the_end_has_the_time_that_it_is_given(fixture: &Fixture) {
     assert_eq!(hand.ends(job.id).await[0].time, at);
 }
 
-pub async fn a_job_ends_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_ends_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     hand.pending(&TenantId::default()).await;
     let held = hand.lease().await;
     let ended = hand.finished(&held.lease, &completed(7)).await;
     let seq = hand.seq().await;
-    for outcome in [completed(7), failed(), retry(Duration::ZERO), Outcome::Cancelled] {
-        assert_eq!(hand.finish(&held.lease, &outcome).await, FinishJob::Lost);
+    for outcome in [completed(7), failed(), retry(Duration::ZERO), JobOutcome::Cancelled] {
+        assert_eq!(hand.finish(&held.lease, &outcome).await, FinishJobOutcome::Lost);
     }
-    assert_eq!(hand.cancel(&ended).await, CancelJob::Ended(JobStatus::Completed));
+    assert_eq!(hand.cancel(&ended).await, CancelJobOutcome::Ended(JobStatus::Completed));
     has_ended(&hand, &ended, &hook).await;
     hand.clock.advance(MINUTE);
     assert_eq!(hand.reclaim(1).await, []);
@@ -86,35 +86,35 @@ pub async fn a_job_ends_once(fixture: &Fixture) {
     assert_eq!(hand.deliveries(&hook).await.len(), 1);
 }
 
-pub async fn a_lease_that_does_not_count_ends_nothing(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_lease_that_does_not_count_ends_nothing(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let job = hand.pending(&TenantId::default()).await;
-    let guess = Lease { tenant: job.tenant.clone(), job: job.id, fence: 0 };
-    assert_eq!(hand.finish(&guess, &failed()).await, FinishJob::Lost, "it was never leased");
+    let guess = JobLease { tenant: job.tenant.clone(), job: job.id, fence: 0 };
+    assert_eq!(hand.finish(&guess, &failed()).await, FinishJobOutcome::Lost, "it was never leased");
     let held = hand.lease().await;
     let seq = hand.seq().await;
     for wrong in [
-        Lease { tenant: acme, ..held.lease.clone() },
-        Lease { job: hand.new_job().id, ..held.lease.clone() },
-        Lease { fence: held.lease.fence + 1, ..held.lease.clone() },
+        JobLease { tenant: acme, ..held.lease.clone() },
+        JobLease { job: hand.new_job().id, ..held.lease.clone() },
+        JobLease { fence: held.lease.fence + 1, ..held.lease.clone() },
         guess,
     ] {
-        assert_eq!(hand.finish(&wrong, &failed()).await, FinishJob::Lost);
+        assert_eq!(hand.finish(&wrong, &failed()).await, FinishJobOutcome::Lost);
     }
     assert_eq!(hand.look_job(&job).await, held.job);
     assert_eq!(hand.seq().await, seq);
 }
 
-pub async fn a_job_that_was_asked_to_stop_is_cancelled_whatever_came_out(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_that_was_asked_to_stop_is_cancelled_whatever_came_out(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
-    for outcome in [completed(7), failed(), retry(MINUTE), Outcome::Cancelled] {
+    for outcome in [completed(7), failed(), retry(MINUTE), JobOutcome::Cancelled] {
         hand.pending(&TenantId::default()).await;
         let held = hand.lease().await;
-        assert_eq!(hand.cancel(&held.job).await, CancelJob::Cancelling);
+        assert_eq!(hand.cancel(&held.job).await, CancelJobOutcome::Cancelling);
         assert_eq!(hand.deliveries(&hook).await.iter().filter(|it| it.created_at == hand.now()).count(), 0);
-        assert_eq!(hand.beat(&held.lease, None).await, Beat::Cancelling);
+        assert_eq!(hand.beat(&held.lease, None).await, HeartbeatOutcome::Cancelling);
         let ended = hand.finished(&held.lease, &outcome).await;
         let completed_at = Some(hand.now());
         assert_eq!(ended, Job { status: JobStatus::Cancelled, completed_at, ..held.job });
@@ -123,8 +123,8 @@ pub async fn a_job_that_was_asked_to_stop_is_cancelled_whatever_came_out(fixture
     }
 }
 
-pub async fn a_job_whose_node_died_is_tried_once_more(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_whose_node_died_is_tried_once_more(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     for attempts in [1, 2, 9] {
         hand.pending(&TenantId::default()).await;
@@ -152,11 +152,11 @@ pub async fn a_job_whose_node_died_is_tried_once_more(fixture: &Fixture) {
     }
 }
 
-pub async fn deaths_at_a_job_are_counted_whoever_died(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn deaths_at_a_job_are_counted_whoever_died(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     hand.pending(&TenantId::default()).await;
-    let died = Outcome::Died { error: "the process died".to_owned() };
+    let died = JobOutcome::Died { error: "the process died".to_owned() };
     for (outcome, before) in [(retry(Duration::ZERO), 0), (died, 0), (retry(Duration::ZERO), 1)] {
         let held = hand.lease().await;
         assert_eq!(held.deaths, before, "an engine that is away is no death");
@@ -175,12 +175,12 @@ pub async fn deaths_at_a_job_are_counted_whoever_died(fixture: &Fixture) {
     let held = hand.lease().await;
     assert_eq!(held.deaths, 0, "each job has its own");
     hand.cancel(&stopped).await;
-    let ended = hand.finished(&held.lease, &Outcome::Died { error: "the process died".to_owned() }).await;
+    let ended = hand.finished(&held.lease, &JobOutcome::Died { error: "the process died".to_owned() }).await;
     assert_eq!((ended.status, ended.error), (JobStatus::Cancelled, None));
 }
 
-pub async fn a_lapsed_job_that_was_to_stop_is_cancelled(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_lapsed_job_that_was_to_stop_is_cancelled(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     for attempts in [1, 3] {
         hand.pending(&TenantId::default()).await;
@@ -194,8 +194,8 @@ pub async fn a_lapsed_job_that_was_to_stop_is_cancelled(fixture: &Fixture) {
     }
 }
 
-pub async fn no_more_jobs_are_reclaimed_than_asked_for(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn no_more_jobs_are_reclaimed_than_asked_for(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for _ in 0..5 {
         hand.pending(&TenantId::default()).await;
     }
@@ -209,21 +209,21 @@ pub async fn no_more_jobs_are_reclaimed_than_asked_for(fixture: &Fixture) {
     assert_eq!(hand.try_lease(10, 10).await.len(), 5);
 }
 
-pub async fn jobs_of_a_revoked_key_are_cancelled(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn jobs_of_a_revoked_key_are_cancelled(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     let (gone, stays) = (hand.key().await.key, hand.key().await.key);
     let running = hand.spoken(Some(gone.id), 1.0);
-    assert_eq!(hand.try_insert_job(&running, None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&running, None).await, InsertJobOutcome::Inserted);
     let held = hand.lease().await;
     let mut queued = Vec::new();
     for key in [Some(gone.id), Some(gone.id), Some(gone.id), Some(stays.id), None, Some(hand.key_id())] {
         let job = hand.spoken(key, 1.0);
-        assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::Inserted);
+        assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
         queued.push(job);
     }
     assert_eq!(hand.store.cancel_orphans(hand.now(), 10).await, Ok(Vec::new()));
-    assert_eq!(hand.revoke(&gone).await, RevokeKey::Revoked);
+    assert_eq!(hand.revoke(&gone).await, RevokeKeyOutcome::Revoked);
     assert_eq!(metered(&hand, gone.id).await[0], (4_000, 0));
     assert_eq!(hand.store.cancel_orphans(hand.now(), 0).await, Ok(Vec::new()));
     let mut cancelled = hand.store.cancel_orphans(hand.now(), 2).await.unwrap();
@@ -239,13 +239,13 @@ pub async fn jobs_of_a_revoked_key_are_cancelled(fixture: &Fixture) {
         assert_eq!(&hand.look_job(job).await, job, "it waits on");
     }
     assert_eq!(metered(&hand, gone.id).await[0], (1_000, 0), "the one that runs goes on");
-    assert_eq!(hand.beat(&held.lease, None).await, Beat::Held);
+    assert_eq!(hand.beat(&held.lease, None).await, HeartbeatOutcome::Held);
     hand.finished(&held.lease, &retry(MINUTE)).await;
     assert_eq!(hand.store.cancel_orphans(hand.now(), 10).await.unwrap().len(), 1, "until it waits again");
 }
 
-pub async fn every_webhook_that_hears_an_end_is_told_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_webhook_that_hears_an_end_is_told_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let all = hand.webhook(&[]).await;
     let each = [EventKind::Completed, EventKind::Failed, EventKind::Cancelled];
@@ -257,7 +257,7 @@ pub async fn every_webhook_that_hears_an_end_is_told_once(fixture: &Fixture) {
     hand.switch(&off, false).await;
     let theirs = Webhook { tenant: acme, ..hand.new_webhook() };
     hand.try_insert_webhook(&theirs).await;
-    for outcome in [completed(0), failed(), Outcome::Cancelled] {
+    for outcome in [completed(0), failed(), JobOutcome::Cancelled] {
         hand.pending(&TenantId::default()).await;
         let held = hand.lease().await;
         hand.finished(&held.lease, &outcome).await;
@@ -275,14 +275,14 @@ pub async fn every_webhook_that_hears_an_end_is_told_once(fixture: &Fixture) {
     assert_eq!(hand.deliveries(&theirs).await, []);
 }
 
-pub async fn a_cancelled_job_is_told_of_and_settled(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_cancelled_job_is_told_of_and_settled(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let hook = hand.webhook(&[]).await;
     let key = hand.key().await.key.id;
     let job = hand.spoken(Some(key), 2.5);
-    assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
     assert_eq!(metered(&hand, key).await, [(2_500, 0); 2]);
-    assert_eq!(hand.cancel(&job).await, CancelJob::Cancelled);
+    assert_eq!(hand.cancel(&job).await, CancelJobOutcome::Cancelled);
     let ended = hand.look_job(&job).await;
     let told = Delivery::new(&ended_event(&ended, hand.now()).unwrap(), hook.id);
     assert_eq!(hand.deliveries(&hook).await, std::slice::from_ref(&told));
@@ -292,13 +292,13 @@ pub async fn a_cancelled_job_is_told_of_and_settled(fixture: &Fixture) {
     assert_eq!(hand.deliveries(&hook).await, [told]);
 }
 
-pub async fn the_end_settles_what_was_reserved(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_end_settles_what_was_reserved(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
     let mut sum = 0;
-    for (outcome, kept) in [(completed(4_321), 4_321), (completed(100), 100), (failed(), 0), (Outcome::Cancelled, 0)] {
+    for (outcome, kept) in [(completed(4_321), 4_321), (completed(100), 100), (failed(), 0), (JobOutcome::Cancelled, 0)] {
         let job = hand.spoken(Some(key), 2.0004);
-        assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::Inserted);
+        assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
         assert_eq!(metered(&hand, key).await, [(sum + 2_001, 0); 2], "rounded up");
         let held = hand.lease().await;
         // What waits again keeps its reservation.
@@ -313,7 +313,7 @@ pub async fn the_end_settles_what_was_reserved(fixture: &Fixture) {
         assert_eq!(metered(&hand, key).await, [(sum, 0); 2], "{outcome:?}");
     }
     for cancelling in [false, true] {
-        assert_eq!(hand.try_insert_job(&hand.spoken(Some(key), 1.0), None).await, InsertJob::Inserted);
+        assert_eq!(hand.try_insert_job(&hand.spoken(Some(key), 1.0), None).await, InsertJobOutcome::Inserted);
         let held = hand.lease().await;
         if cancelling {
             hand.cancel(&held.job).await;
@@ -325,9 +325,9 @@ pub async fn the_end_settles_what_was_reserved(fixture: &Fixture) {
     }
 }
 
-pub async fn audio_of_unknown_length_is_metered_when_it_is_known(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
-    let tenant = Subject::Tenant(TenantId::default());
+pub async fn audio_of_unknown_length_is_metered_when_it_is_known(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
+    let tenant = QuotaOwner::Tenant(TenantId::default());
     let job = hand.pending(&TenantId::default()).await;
     assert_eq!(hand.metered(&tenant).await, (0, 0));
     let held = hand.lease().await;

@@ -1,37 +1,37 @@
 //! Jobs: insert, get, list, cancel, delete.
 
 use super::{
-    Fixture,
-    hand::{Hand, metadata, page},
+    WorkFixture,
+    handle::{WorkHandle, metadata, page},
 };
-use crate::{ActiveJobs, Audio, CancelJob, DeleteJob, InsertJob, Job, JobOptions, JobStatus, WorkAction, WorkTarget};
+use crate::{ActiveJobs, Audio, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobOptions, JobStatus, WorkAction, WorkTarget};
 use dalston_model::{Actor, FileName, Start, Timestamp};
 use serde_json::json;
 
-async fn cancel(hand: &Hand, job: &Job, at: Timestamp) -> CancelJob {
+async fn cancel(hand: &WorkHandle, job: &Job, at: Timestamp) -> CancelJobOutcome {
     let entry = hand.entry(WorkAction::JOB_CANCELLED, &job.tenant, WorkTarget::Job(job.id).into());
     hand.store.cancel_job(&job.tenant, job.id, at, &entry).await.unwrap()
 }
 
-async fn delete(hand: &Hand, job: &Job) -> DeleteJob {
+async fn delete(hand: &WorkHandle, job: &Job) -> DeleteJobOutcome {
     let entry = hand.entry(WorkAction::JOB_DELETED, &job.tenant, WorkTarget::Job(job.id).into());
     hand.store.delete_job(&job.tenant, job.id, &entry).await.unwrap()
 }
 
-async fn look(hand: &Hand, job: &Job) -> Job {
+async fn look(hand: &WorkHandle, job: &Job) -> Job {
     hand.store.job(&job.tenant, job.id).await.unwrap().unwrap()
 }
 
-async fn survives(hand: &Hand, job: &Job) {
-    assert_eq!(hand.try_insert_job(job, None).await, InsertJob::Inserted);
+async fn survives(hand: &WorkHandle, job: &Job) {
+    assert_eq!(hand.try_insert_job(job, None).await, InsertJobOutcome::Inserted);
     assert_eq!(&look(hand, job).await, job);
     let listed = hand.store.jobs(&job.tenant, &page(100, Start::Newest), None).await.unwrap();
     assert!(listed.items.contains(job));
     assert_eq!(hand.store.job_exists(job.id).await, Ok(true));
 }
 
-pub async fn every_field_of_a_job_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_field_of_a_job_survives(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = Job {
         status: JobStatus::Failed,
         filename: FileName::clean("Ünï 'quo\"te' %_; DROP TABLE jobs; -- 日本 🎉.wav"),
@@ -64,81 +64,81 @@ pub async fn every_field_of_a_job_survives(fixture: &Fixture) {
     survives(&hand, &job).await;
 }
 
-pub async fn a_job_with_nothing_optional_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_with_nothing_optional_survives(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = Job { size_bytes: 0, ..hand.new_job() };
     survives(&hand, &job).await;
     assert_eq!(hand.audit().await.len(), 1);
     let stranger = hand.new_job();
     assert_eq!(hand.store.job(&stranger.tenant, stranger.id).await, Ok(None));
     assert_eq!(hand.store.job_exists(stranger.id).await, Ok(false));
-    assert_eq!(cancel(&hand, &stranger, hand.now()).await, CancelJob::Unknown);
-    assert_eq!(delete(&hand, &stranger).await, DeleteJob::Unknown);
+    assert_eq!(cancel(&hand, &stranger, hand.now()).await, CancelJobOutcome::Unknown);
+    assert_eq!(delete(&hand, &stranger).await, DeleteJobOutcome::Unknown);
 }
 
-pub async fn every_status_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_status_survives(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for status in JobStatus::ALL {
         survives(&hand, &Job { status, result: Some(json!("text")), ..hand.new_job() }).await;
     }
 }
 
-pub async fn a_job_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_of_an_unknown_tenant_is_not_inserted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = Job { tenant: "nobody".parse().unwrap(), ..hand.new_job() };
-    assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::UnknownTenant);
+    assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::UnknownTenant);
     assert_eq!(hand.store.job_exists(job.id).await, Ok(false));
     assert_eq!(hand.seq().await, 0);
 }
 
-pub async fn a_pending_job_is_cancelled_at_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_pending_job_is_cancelled_at_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.job(JobStatus::Pending).await;
     let at = Timestamp::from_micros(hand.now().as_micros() + 1_000_001);
-    assert_eq!(cancel(&hand, &job, at).await, CancelJob::Cancelled);
+    assert_eq!(cancel(&hand, &job, at).await, CancelJobOutcome::Cancelled);
     let cancelled = Job { status: JobStatus::Cancelled, completed_at: Some(at), ..job.clone() };
     assert_eq!(look(&hand, &job).await, cancelled);
-    assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Ended(JobStatus::Cancelled));
+    assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJobOutcome::Ended(JobStatus::Cancelled));
     assert_eq!(look(&hand, &job).await, cancelled);
     assert_eq!(hand.audit().await.len(), 2);
 }
 
-pub async fn a_running_job_is_asked_to_stop(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_running_job_is_asked_to_stop(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.job(JobStatus::Running).await;
-    assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Cancelling);
+    assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJobOutcome::Cancelling);
     let seq = hand.seq().await;
-    assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Cancelling);
+    assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJobOutcome::Cancelling);
     assert_eq!(hand.seq().await, seq, "nothing changed the second time");
     assert_eq!(look(&hand, &job).await, Job { status: JobStatus::Cancelling, ..job });
     assert_eq!(hand.audit().await.len(), 2);
 }
 
-pub async fn an_ended_job_is_not_cancelled(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn an_ended_job_is_not_cancelled(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
         let job = hand.job(status).await;
         let seq = hand.seq().await;
-        assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Ended(status));
+        assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJobOutcome::Ended(status));
         assert_eq!(look(&hand, &job).await, job);
         assert_eq!(hand.seq().await, seq);
     }
 }
 
-pub async fn only_an_ended_job_is_deleted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn only_an_ended_job_is_deleted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for status in JobStatus::ALL {
         let job = hand.job(status).await;
         let records = hand.audit().await.len();
         if status.is_ended() {
-            assert_eq!(delete(&hand, &job).await, DeleteJob::Deleted);
+            assert_eq!(delete(&hand, &job).await, DeleteJobOutcome::Deleted);
             assert_eq!(hand.store.job_exists(job.id).await, Ok(false));
             assert_eq!(hand.store.job(&job.tenant, job.id).await, Ok(None));
-            assert_eq!(delete(&hand, &job).await, DeleteJob::Unknown);
-            assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJob::Unknown);
+            assert_eq!(delete(&hand, &job).await, DeleteJobOutcome::Unknown);
+            assert_eq!(cancel(&hand, &job, hand.now()).await, CancelJobOutcome::Unknown);
             assert_eq!(hand.audit().await.len(), records + 1);
         } else {
-            assert_eq!(delete(&hand, &job).await, DeleteJob::NotEnded);
+            assert_eq!(delete(&hand, &job).await, DeleteJobOutcome::NotEnded);
             assert_eq!(look(&hand, &job).await, job);
             assert_eq!(hand.audit().await.len(), records);
         }
@@ -147,8 +147,8 @@ pub async fn only_an_ended_job_is_deleted(fixture: &Fixture) {
     assert_eq!(left.items.len(), 3, "deleted jobs are not listed");
 }
 
-pub async fn active_jobs_are_counted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn active_jobs_are_counted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let tenant = hand.new_job().tenant;
     assert_eq!(hand.store.active_jobs(&tenant).await, Ok(ActiveJobs::default()));
     for (status, jobs) in JobStatus::ALL.into_iter().zip([3, 2, 1, 1, 1, 1]) {
@@ -165,8 +165,8 @@ pub async fn active_jobs_are_counted(fixture: &Fixture) {
     assert_eq!(hand.store.active_jobs(&tenant).await, counted(3, 2, 2));
 }
 
-pub async fn jobs_are_listed_by_status(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn jobs_are_listed_by_status(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for status in JobStatus::ALL {
         hand.job(status).await;
     }

@@ -1,15 +1,15 @@
 //! Lists of jobs, and the walls between tenants.
 
 use super::{
-    Fixture,
-    hand::{Hand, page},
+    WorkFixture,
+    handle::{WorkHandle, page},
 };
-use crate::{ActiveJobs, CancelJob, DeleteJob, Job, JobStatus, WorkAction, WorkTarget};
+use crate::{ActiveJobs, CancelJobOutcome, DeleteJobOutcome, Job, JobStatus, WorkAction, WorkTarget};
 use dalston_model::{Cursor, Start, TenantId, Timestamp};
 use std::time::Duration;
 
-pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let mut jobs = Vec::new();
     for micros in [3, 2, 2, 0, 2, 1_000_000] {
         for status in [JobStatus::Pending, JobStatus::Completed] {
@@ -35,8 +35,8 @@ pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &Fixture) {
     }
 }
 
-pub async fn a_cursor_of_jobs_outlives_its_job(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_cursor_of_jobs_outlives_its_job(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (old, gone) = (hand.job(JobStatus::Failed).await, hand.new_job());
     let gone = Job { created_at: hand.now().plus(Duration::from_secs(1)), status: JobStatus::Failed, ..gone };
     hand.try_insert_job(&gone, None).await;
@@ -46,8 +46,8 @@ pub async fn a_cursor_of_jobs_outlives_its_job(fixture: &Fixture) {
     assert_eq!(hand.store.jobs(&old.tenant, &page(9, behind), None).await.unwrap().items, [old]);
 }
 
-pub async fn a_cursor_of_another_list_is_no_outage(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_cursor_of_another_list_is_no_outage(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.job(JobStatus::Pending).await;
     // Later than the job, so that only the time decides.
     let later = Timestamp::from_micros(job.created_at.as_micros() + 1);
@@ -58,17 +58,17 @@ pub async fn a_cursor_of_another_list_is_no_outage(fixture: &Fixture) {
     }
 }
 
-pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let (pending, ended) = (hand.job(JobStatus::Pending).await, hand.job(JobStatus::Failed).await);
     let seq = hand.seq().await;
     for job in [&pending, &ended] {
         let entry = |action| hand.entry(action, &acme, WorkTarget::Job(job.id).into());
         let cancel = hand.store.cancel_job(&acme, job.id, hand.now(), &entry(WorkAction::JOB_CANCELLED)).await;
-        assert_eq!(cancel, Ok(CancelJob::Unknown));
+        assert_eq!(cancel, Ok(CancelJobOutcome::Unknown));
         let delete = hand.store.delete_job(&acme, job.id, &entry(WorkAction::JOB_DELETED)).await;
-        assert_eq!(delete, Ok(DeleteJob::Unknown));
+        assert_eq!(delete, Ok(DeleteJobOutcome::Unknown));
         assert_eq!(hand.store.job(&acme, job.id).await, Ok(None));
         assert_eq!(hand.store.job(&job.tenant, job.id).await.unwrap().as_ref(), Some(job));
         assert_eq!(hand.store.job_exists(job.id).await, Ok(true));
@@ -76,8 +76,8 @@ pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq);
 }
 
-pub async fn lists_show_their_own_tenant(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn lists_show_their_own_tenant(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     // One name begins with the other: a key space joined without care would mix them.
     let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
     hand.job(JobStatus::Pending).await;

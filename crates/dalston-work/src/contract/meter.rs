@@ -1,12 +1,12 @@
 //! Quotas and the meter: reserved before, settled after.
 
-use super::{Fixture, hand::Hand};
+use super::{WorkFixture, handle::WorkHandle};
 use crate::{
-    Account, Amount, Excess, InsertJob, Job, JobStatus, Metered, MeteredDay, Quota, QuotaKind, Reserve, Subject,
+    UsageAccount, AudioAmount, QuotaExceeded, InsertJobOutcome, Job, JobStatus, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner,
     WorkAction, WorkTarget,
 };
 use dalston_model::{Actor, Day, KeyId, TenantId};
-use dalston_store::Claim;
+use dalston_store::IdempotencyKey;
 use std::time::Duration;
 
 fn seconds(most: u32) -> Quota {
@@ -17,25 +17,25 @@ fn jobs(most: u32) -> Quota {
     Quota::default().with(QuotaKind::Jobs, Some(most))
 }
 
-fn no_seconds(of_key: bool, most: u32) -> Reserve {
-    Reserve::Exhausted(Excess { limit: QuotaKind::Seconds, of_key, most })
+fn no_seconds(of_key: bool, most: u32) -> ReserveOutcome {
+    ReserveOutcome::Exhausted(QuotaExceeded { limit: QuotaKind::Seconds, of_key, most })
 }
 
-fn tenant() -> Subject {
-    Subject::Tenant(TenantId::default())
+fn tenant() -> QuotaOwner {
+    QuotaOwner::Tenant(TenantId::default())
 }
 
-fn of(key: KeyId) -> Subject {
-    Subject::Key(TenantId::default(), key)
+fn of(key: KeyId) -> QuotaOwner {
+    QuotaOwner::Key(TenantId::default(), key)
 }
 
-async fn reserve(hand: &Hand, account: &Account, ms: u64, whole: bool) -> Reserve {
-    let amount = if whole { Amount::Whole(ms) } else { Amount::UpTo(ms) };
+async fn reserve(hand: &WorkHandle, account: &UsageAccount, ms: u64, whole: bool) -> ReserveOutcome {
+    let amount = if whole { AudioAmount::Whole(ms) } else { AudioAmount::UpTo(ms) };
     hand.store.reserve_audio(account, amount).await.unwrap()
 }
 
-pub async fn a_quota_is_set_and_read(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_quota_is_set_and_read(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
     let records = hand.audit().await.len();
     let quota =
@@ -54,13 +54,13 @@ pub async fn a_quota_is_set_and_read(fixture: &Fixture) {
     assert!(audit[records..].iter().all(|record| record.action == "quota.changed"));
 }
 
-pub async fn there_is_no_quota_of_nobody(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn there_is_no_quota_of_nobody(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (acme, key) = (hand.tenant("acme").await, hand.key().await.key.id);
     let seq = hand.seq().await;
     let nobody: TenantId = "nobody".parse().unwrap();
     for subject in
-        [Subject::Tenant(nobody.clone()), of(hand.key_id()), Subject::Key(acme, key), Subject::Key(nobody, key)]
+        [QuotaOwner::Tenant(nobody.clone()), of(hand.key_id()), QuotaOwner::Key(acme, key), QuotaOwner::Key(nobody, key)]
     {
         assert!(!hand.try_quota(&subject, &seconds(1)).await);
         assert_eq!(hand.store.quota(&subject).await, Ok(Quota::default()));
@@ -69,67 +69,67 @@ pub async fn there_is_no_quota_of_nobody(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq);
 }
 
-pub async fn audio_without_a_limit_is_metered(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn audio_without_a_limit_is_metered(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (key, other) = (hand.key().await.key.id, hand.key().await.key.id);
     let seq = hand.seq().await;
     for whole in [true, false] {
-        let account = hand.account(Some(key), Metered::Jobs);
-        assert_eq!(reserve(&hand, &account, 1_000_000_000_000, whole).await, Reserve::Granted(1_000_000_000_000));
+        let account = hand.account(Some(key), UsageSource::Jobs);
+        assert_eq!(reserve(&hand, &account, 1_000_000_000_000, whole).await, ReserveOutcome::Granted(1_000_000_000_000));
     }
-    assert_eq!(reserve(&hand, &hand.account(Some(other), Metered::Streams), 7, true).await, Reserve::Granted(7));
-    assert_eq!(reserve(&hand, &hand.account(None, Metered::Streams), 30, true).await, Reserve::Granted(30));
+    assert_eq!(reserve(&hand, &hand.account(Some(other), UsageSource::Streams), 7, true).await, ReserveOutcome::Granted(7));
+    assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Streams), 30, true).await, ReserveOutcome::Granted(30));
     assert_eq!(hand.metered(&of(key)).await, (2_000_000_000_000, 0));
     assert_eq!(hand.metered(&of(other)).await, (0, 7));
     assert_eq!(hand.metered(&tenant()).await, (2_000_000_000_000, 37), "all of its keys, and who has none");
     assert_eq!(hand.seq().await, seq, "no change to record");
 }
 
-pub async fn a_reservation_is_what_both_have_left(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_reservation_is_what_both_have_left(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (key, other) = (hand.key().await.key.id, hand.key().await.key.id);
     hand.limit(&of(key), seconds(3)).await;
     hand.limit(&tenant(), seconds(5)).await;
-    let (mine, theirs) = (hand.account(Some(key), Metered::Streams), hand.account(Some(other), Metered::Jobs));
-    assert_eq!(reserve(&hand, &mine, 1_000, false).await, Reserve::Granted(1_000));
-    assert_eq!(reserve(&hand, &mine, 9_000, false).await, Reserve::Granted(2_000), "what the key has left");
+    let (mine, theirs) = (hand.account(Some(key), UsageSource::Streams), hand.account(Some(other), UsageSource::Jobs));
+    assert_eq!(reserve(&hand, &mine, 1_000, false).await, ReserveOutcome::Granted(1_000));
+    assert_eq!(reserve(&hand, &mine, 9_000, false).await, ReserveOutcome::Granted(2_000), "what the key has left");
     assert_eq!(reserve(&hand, &mine, 1, false).await, no_seconds(true, 3));
-    assert_eq!(reserve(&hand, &theirs, 9_000, false).await, Reserve::Granted(2_000), "what the tenant has left");
+    assert_eq!(reserve(&hand, &theirs, 9_000, false).await, ReserveOutcome::Granted(2_000), "what the tenant has left");
     assert_eq!(reserve(&hand, &theirs, 1, false).await, no_seconds(false, 5));
     assert_eq!(reserve(&hand, &mine, 1, false).await, no_seconds(true, 3), "the key's is asked first");
     assert_eq!(hand.metered(&of(key)).await, (0, 3_000));
     assert_eq!(hand.metered(&of(other)).await, (2_000, 0));
     assert_eq!(hand.metered(&tenant()).await, (2_000, 3_000));
-    assert_eq!(reserve(&hand, &hand.account(None, Metered::Jobs), 1, false).await, no_seconds(false, 5));
+    assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Jobs), 1, false).await, no_seconds(false, 5));
 }
 
-pub async fn a_whole_reservation_is_all_or_nothing(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_whole_reservation_is_all_or_nothing(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
     hand.limit(&of(key), seconds(3)).await;
     hand.limit(&tenant(), seconds(2)).await;
-    let account = hand.account(Some(key), Metered::Jobs);
+    let account = hand.account(Some(key), UsageSource::Jobs);
     assert_eq!(reserve(&hand, &account, 3_001, true).await, no_seconds(true, 3));
     assert_eq!(reserve(&hand, &account, 2_001, true).await, no_seconds(false, 2));
     assert_eq!(hand.metered(&of(key)).await, (0, 0), "nothing on the key either");
-    assert_eq!(reserve(&hand, &account, 1_500, true).await, Reserve::Granted(1_500));
+    assert_eq!(reserve(&hand, &account, 1_500, true).await, ReserveOutcome::Granted(1_500));
     assert_eq!(reserve(&hand, &account, 501, true).await, no_seconds(false, 2));
-    assert_eq!(reserve(&hand, &account, 500, true).await, Reserve::Granted(500));
+    assert_eq!(reserve(&hand, &account, 500, true).await, ReserveOutcome::Granted(500));
     assert_eq!(hand.metered(&of(key)).await, (2_000, 0));
     assert_eq!(hand.metered(&tenant()).await, (2_000, 0));
 }
 
-pub async fn nothing_is_granted_unless_nothing_is_left(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn nothing_is_granted_unless_nothing_is_left(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
-    let account = hand.account(Some(key), Metered::Jobs);
+    let account = hand.account(Some(key), UsageSource::Jobs);
     for whole in [true, false] {
-        assert_eq!(reserve(&hand, &account, 0, whole).await, Reserve::Granted(0));
+        assert_eq!(reserve(&hand, &account, 0, whole).await, ReserveOutcome::Granted(0));
     }
     hand.limit(&of(key), seconds(1)).await;
-    assert_eq!(reserve(&hand, &account, 999, true).await, Reserve::Granted(999));
-    assert_eq!(reserve(&hand, &account, 0, true).await, Reserve::Granted(0));
-    assert_eq!(reserve(&hand, &account, 1, true).await, Reserve::Granted(1));
+    assert_eq!(reserve(&hand, &account, 999, true).await, ReserveOutcome::Granted(999));
+    assert_eq!(reserve(&hand, &account, 0, true).await, ReserveOutcome::Granted(0));
+    assert_eq!(reserve(&hand, &account, 1, true).await, ReserveOutcome::Granted(1));
     for whole in [true, false] {
         assert_eq!(reserve(&hand, &account, 0, whole).await, no_seconds(true, 1));
     }
@@ -137,141 +137,141 @@ pub async fn nothing_is_granted_unless_nothing_is_left(fixture: &Fixture) {
     assert_eq!(reserve(&hand, &account, 0, true).await, no_seconds(true, 0));
 }
 
-pub async fn the_rest_of_a_day_is_what_both_have_left(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_rest_of_a_day_is_what_both_have_left(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
-    let account = hand.account(Some(key), Metered::Jobs);
-    let rest = async || hand.store.reserve_audio(&account, Amount::Rest).await.unwrap();
-    assert_eq!(rest().await, Reserve::Granted(0), "there is no limit");
+    let account = hand.account(Some(key), UsageSource::Jobs);
+    let rest = async || hand.store.reserve_audio(&account, AudioAmount::Rest).await.unwrap();
+    assert_eq!(rest().await, ReserveOutcome::Granted(0), "there is no limit");
     hand.limit(&tenant(), seconds(5)).await;
-    assert_eq!(reserve(&hand, &account, 1_500, true).await, Reserve::Granted(1_500));
+    assert_eq!(reserve(&hand, &account, 1_500, true).await, ReserveOutcome::Granted(1_500));
     hand.limit(&of(key), seconds(3)).await;
-    assert_eq!(rest().await, Reserve::Granted(1_500), "what the key has left");
+    assert_eq!(rest().await, ReserveOutcome::Granted(1_500), "what the key has left");
     assert_eq!(rest().await, no_seconds(true, 3));
     hand.limit(&of(key), Quota::default()).await;
-    assert_eq!(rest().await, Reserve::Granted(2_000), "what the tenant has left");
+    assert_eq!(rest().await, ReserveOutcome::Granted(2_000), "what the tenant has left");
     assert_eq!(rest().await, no_seconds(false, 5));
     assert_eq!(hand.metered(&tenant()).await, (5_000, 0));
 }
 
-pub async fn a_job_of_unknown_length_takes_the_rest_of_the_day(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_of_unknown_length_takes_the_rest_of_the_day(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
     let unknown = || Job { created_by: Some(Actor::Key(key)), ..hand.new_job() };
     let free = unknown();
-    assert_eq!(hand.try_insert_job(&free, None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&free, None).await, InsertJobOutcome::Inserted);
     assert_eq!(hand.lease().await.reserved_ms, 0, "without a limit");
     hand.limit(&of(key), seconds(3)).await;
     let spoken = hand.spoken(Some(key), 1.0);
-    assert_eq!(hand.try_insert_job(&spoken, None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&spoken, None).await, InsertJobOutcome::Inserted);
     assert_eq!(hand.lease().await.reserved_ms, 1_000);
     let long = unknown();
-    assert_eq!(hand.try_insert_job(&long, None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&long, None).await, InsertJobOutcome::Inserted);
     assert_eq!(hand.metered(&of(key)).await, (3_000, 0));
-    let excess = Excess { limit: QuotaKind::Seconds, of_key: true, most: 3 };
-    assert_eq!(hand.try_insert_job(&unknown(), None).await, InsertJob::Excess(excess));
+    let excess = QuotaExceeded { limit: QuotaKind::Seconds, of_key: true, most: 3 };
+    assert_eq!(hand.try_insert_job(&unknown(), None).await, InsertJobOutcome::Excess(excess));
     // Tried again, it keeps what was reserved; ended, it is settled to what there was.
     let held = hand.lease().await;
     assert_eq!(held.reserved_ms, 2_000);
-    let again = crate::Outcome::Retry { error: "away".to_owned(), after: Duration::ZERO };
+    let again = crate::JobOutcome::Retry { error: "away".to_owned(), after: Duration::ZERO };
     hand.finished(&held.lease, &again).await;
     let held = hand.lease().await;
     assert_eq!(held.reserved_ms, 2_000);
-    hand.finished(&held.lease, &super::hand::work::completed(700)).await;
+    hand.finished(&held.lease, &super::handle::work::completed(700)).await;
     assert_eq!(hand.metered(&of(key)).await, (1_700, 0));
-    assert_eq!(hand.try_insert_job(&unknown(), None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&unknown(), None).await, InsertJobOutcome::Inserted);
     assert_eq!(hand.lease().await.reserved_ms, 1_300);
 }
 
-pub async fn jobs_and_streams_share_a_day(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn jobs_and_streams_share_a_day(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     hand.limit(&tenant(), seconds(10)).await;
-    assert_eq!(reserve(&hand, &hand.account(None, Metered::Jobs), 6_000, true).await, Reserve::Granted(6_000));
-    assert_eq!(reserve(&hand, &hand.account(None, Metered::Streams), 9_000, false).await, Reserve::Granted(4_000));
-    assert_eq!(reserve(&hand, &hand.account(None, Metered::Jobs), 1, false).await, no_seconds(false, 10));
+    assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Jobs), 6_000, true).await, ReserveOutcome::Granted(6_000));
+    assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Streams), 9_000, false).await, ReserveOutcome::Granted(4_000));
+    assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Jobs), 1, false).await, no_seconds(false, 10));
     let days = hand.store.metered(&tenant(), Day::from_number(0)).await.unwrap();
     assert_eq!(days, [MeteredDay { day: Day::of(hand.now()), jobs_ms: 6_000, streams_ms: 4_000 }]);
 }
 
-pub async fn every_day_begins_anew(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_day_begins_anew(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     hand.limit(&tenant(), seconds(1)).await;
     let mut days = Vec::new();
     for _ in 0..3 {
-        let account = hand.account(None, Metered::Jobs);
-        assert_eq!(reserve(&hand, &account, 5_000, false).await, Reserve::Granted(1_000));
+        let account = hand.account(None, UsageSource::Jobs);
+        assert_eq!(reserve(&hand, &account, 5_000, false).await, ReserveOutcome::Granted(1_000));
         assert_eq!(reserve(&hand, &account, 1, false).await, no_seconds(false, 1));
         days.push(MeteredDay { day: account.day, jobs_ms: 1_000, streams_ms: 0 });
         hand.clock.advance(Duration::from_hours(24));
     }
     // The account's day counts, not the store's.
-    let past = Account { day: days[0].day, ..hand.account(None, Metered::Jobs) };
+    let past = UsageAccount { day: days[0].day, ..hand.account(None, UsageSource::Jobs) };
     assert_eq!(reserve(&hand, &past, 1, false).await, no_seconds(false, 1));
     days.reverse();
     assert_eq!(hand.store.metered(&tenant(), Day::from_number(0)).await.as_ref(), Ok(&days), "newest first");
     assert_eq!(hand.store.metered(&tenant(), days[1].day).await.unwrap(), days[..2]);
     assert_eq!(hand.store.metered(&tenant(), Day::of(hand.now())).await, Ok(Vec::new()));
-    let today = hand.account(None, Metered::Streams);
+    let today = hand.account(None, UsageSource::Streams);
     reserve(&hand, &today, 10, false).await;
     hand.store.settle_audio(&today, -10).await.unwrap();
     assert_eq!(hand.store.metered(&tenant(), Day::from_number(0)).await, Ok(days), "a day without any is left out");
 }
 
-pub async fn a_settlement_is_never_refused_and_never_below_nothing(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_settlement_is_never_refused_and_never_below_nothing(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (key, other) = (hand.key().await.key.id, hand.key().await.key.id);
     hand.limit(&of(key), seconds(1)).await;
-    let (streams, jobs) = (hand.account(Some(key), Metered::Streams), hand.account(Some(key), Metered::Jobs));
-    assert_eq!(reserve(&hand, &streams, 800, true).await, Reserve::Granted(800));
+    let (streams, jobs) = (hand.account(Some(key), UsageSource::Streams), hand.account(Some(key), UsageSource::Jobs));
+    assert_eq!(reserve(&hand, &streams, 800, true).await, ReserveOutcome::Granted(800));
     hand.store.settle_audio(&streams, -300).await.unwrap();
     assert_eq!(hand.metered(&of(key)).await, (0, 500));
-    assert_eq!(reserve(&hand, &jobs, 9_999, false).await, Reserve::Granted(500), "what was given back");
+    assert_eq!(reserve(&hand, &jobs, 9_999, false).await, ReserveOutcome::Granted(500), "what was given back");
     hand.store.settle_audio(&streams, 2_000).await.unwrap();
     assert_eq!(hand.metered(&of(key)).await, (500, 2_500), "beyond the limit");
     assert_eq!(reserve(&hand, &jobs, 1, false).await, no_seconds(true, 1));
     hand.store.settle_audio(&streams, -1_000_000).await.unwrap();
     assert_eq!(hand.metered(&of(key)).await, (500, 0), "jobs and streams apart");
     assert_eq!(hand.metered(&tenant()).await, (500, 0));
-    hand.store.settle_audio(&hand.account(Some(other), Metered::Jobs), -100).await.unwrap();
+    hand.store.settle_audio(&hand.account(Some(other), UsageSource::Jobs), -100).await.unwrap();
     assert_eq!(hand.metered(&of(other)).await, (0, 0));
     hand.store.settle_audio(&jobs, 0).await.unwrap();
     assert_eq!(hand.metered(&of(key)).await, (500, 0));
 }
 
-pub async fn a_changed_quota_holds_at_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
-    let account = hand.account(None, Metered::Jobs);
-    assert_eq!(reserve(&hand, &account, 5_000, true).await, Reserve::Granted(5_000));
+pub async fn a_changed_quota_holds_at_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
+    let account = hand.account(None, UsageSource::Jobs);
+    assert_eq!(reserve(&hand, &account, 5_000, true).await, ReserveOutcome::Granted(5_000));
     hand.limit(&tenant(), seconds(4)).await;
     assert_eq!(reserve(&hand, &account, 1, false).await, no_seconds(false, 4), "what was used before counts");
     hand.limit(&tenant(), seconds(6)).await;
-    assert_eq!(reserve(&hand, &account, 5_000, false).await, Reserve::Granted(1_000));
+    assert_eq!(reserve(&hand, &account, 5_000, false).await, ReserveOutcome::Granted(1_000));
     hand.limit(&tenant(), Quota::default()).await;
-    assert_eq!(reserve(&hand, &account, 5_000, true).await, Reserve::Granted(5_000));
+    assert_eq!(reserve(&hand, &account, 5_000, true).await, ReserveOutcome::Granted(5_000));
 }
 
-pub async fn tenants_are_metered_apart(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn tenants_are_metered_apart(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
-    hand.limit(&Subject::Tenant(acme.clone()), seconds(1)).await;
+    hand.limit(&QuotaOwner::Tenant(acme.clone()), seconds(1)).await;
     for (tenant, ms) in [(&acme, 1_000), (&longer, 50_000)] {
-        let account = Account { tenant: tenant.clone(), ..hand.account(None, Metered::Jobs) };
-        assert_eq!(reserve(&hand, &account, 50_000, false).await, Reserve::Granted(ms));
-        assert_eq!(hand.metered(&Subject::Tenant(tenant.clone())).await, (ms, 0));
+        let account = UsageAccount { tenant: tenant.clone(), ..hand.account(None, UsageSource::Jobs) };
+        assert_eq!(reserve(&hand, &account, 50_000, false).await, ReserveOutcome::Granted(ms));
+        assert_eq!(hand.metered(&QuotaOwner::Tenant(tenant.clone())).await, (ms, 0));
     }
     assert_eq!(hand.metered(&tenant()).await, (0, 0));
 }
 
-pub async fn no_more_jobs_are_there_at_once_than_allowed(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn no_more_jobs_are_there_at_once_than_allowed(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (key, other) = (hand.key().await.key.id, hand.key().await.key.id);
     hand.limit(&of(key), jobs(2)).await;
     hand.limit(&tenant(), jobs(3)).await;
-    let full = |of_key, most| InsertJob::Excess(Excess { limit: QuotaKind::Jobs, of_key, most });
+    let full = |of_key, most| InsertJobOutcome::Excess(QuotaExceeded { limit: QuotaKind::Jobs, of_key, most });
     let insert = async |key| hand.try_insert_job(&hand.spoken(key, 1.0), None).await;
     hand.job(JobStatus::Completed).await;
     for _ in 0..2 {
-        assert_eq!(insert(Some(key)).await, InsertJob::Inserted, "one that has ended does not count");
+        assert_eq!(insert(Some(key)).await, InsertJobOutcome::Inserted, "one that has ended does not count");
     }
     let seq = hand.seq().await;
     let refused = hand.spoken(Some(key), 1.0);
@@ -279,7 +279,7 @@ pub async fn no_more_jobs_are_there_at_once_than_allowed(fixture: &Fixture) {
     assert_eq!(hand.store.job_exists(refused.id).await, Ok(false));
     assert_eq!(hand.seq().await, seq);
     assert_eq!(hand.metered(&of(key)).await, (2_000, 0), "nothing was reserved");
-    assert_eq!(insert(Some(other)).await, InsertJob::Inserted);
+    assert_eq!(insert(Some(other)).await, InsertJobOutcome::Inserted);
     assert_eq!(insert(Some(other)).await, full(false, 3));
     assert_eq!(insert(None).await, full(false, 3));
     assert_eq!(insert(Some(key)).await, full(true, 2), "the key's is asked first");
@@ -288,17 +288,17 @@ pub async fn no_more_jobs_are_there_at_once_than_allowed(fixture: &Fixture) {
     assert_eq!(insert(None).await, full(false, 3));
     hand.cancel(&held.job).await;
     assert_eq!(insert(Some(key)).await, full(true, 2));
-    hand.finished(&held.lease, &crate::Outcome::Cancelled).await;
-    assert_eq!(insert(Some(key)).await, InsertJob::Inserted);
+    hand.finished(&held.lease, &crate::JobOutcome::Cancelled).await;
+    assert_eq!(insert(Some(key)).await, InsertJobOutcome::Inserted);
     assert_eq!(insert(Some(key)).await, full(true, 2));
 }
 
-pub async fn a_job_without_audio_left_is_not_inserted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_without_audio_left_is_not_inserted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
     hand.limit(&of(key), seconds(3)).await;
     hand.limit(&tenant(), seconds(2)).await;
-    let empty = |of_key, most| InsertJob::Excess(Excess { limit: QuotaKind::Seconds, of_key, most });
+    let empty = |of_key, most| InsertJobOutcome::Excess(QuotaExceeded { limit: QuotaKind::Seconds, of_key, most });
     let insert = async |seconds| hand.try_insert_job(&hand.spoken(Some(key), seconds), None).await;
     let seq = hand.seq().await;
     assert_eq!(insert(3.5).await, empty(true, 3));
@@ -306,36 +306,36 @@ pub async fn a_job_without_audio_left_is_not_inserted(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq);
     assert_eq!(hand.store.active_jobs(&TenantId::default()).await.unwrap().pending, 0);
     assert_eq!(hand.metered(&of(key)).await, (0, 0));
-    assert_eq!(insert(1.5).await, InsertJob::Inserted);
+    assert_eq!(insert(1.5).await, InsertJobOutcome::Inserted);
     assert_eq!(insert(0.6).await, empty(false, 2));
-    assert_eq!(insert(0.5).await, InsertJob::Inserted);
+    assert_eq!(insert(0.5).await, InsertJobOutcome::Inserted);
     assert_eq!(hand.metered(&tenant()).await, (2_000, 0));
     assert_eq!(hand.try_insert_job(&hand.new_job(), None).await, empty(false, 2), "nothing is left");
     hand.clock.advance(Duration::from_hours(24));
-    assert_eq!(insert(2.0).await, InsertJob::Inserted, "of the day on which it is made");
+    assert_eq!(insert(2.0).await, InsertJobOutcome::Inserted, "of the day on which it is made");
 }
 
-pub async fn a_refused_job_claims_nothing(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_refused_job_claims_nothing(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     hand.limit(&tenant(), jobs(1)).await;
-    let (first, second): (Claim, Claim) = (hand.claim("first"), hand.claim("second"));
+    let (first, second): (IdempotencyKey, IdempotencyKey) = (hand.claim("first"), hand.claim("second"));
     let (one, two) = (hand.new_job(), hand.new_job());
-    assert_eq!(hand.try_insert_job(&one, Some(&first)).await, InsertJob::Inserted);
-    assert!(matches!(hand.try_insert_job(&two, Some(&second)).await, InsertJob::Excess(_)));
+    assert_eq!(hand.try_insert_job(&one, Some(&first)).await, InsertJobOutcome::Inserted);
+    assert!(matches!(hand.try_insert_job(&two, Some(&second)).await, InsertJobOutcome::Excess(_)));
     // What was made before is told, whatever the limit.
     assert!(
-        matches!(hand.try_insert_job(&two, Some(&first)).await, InsertJob::Repeated(it) if it.target == one.id.to_string())
+        matches!(hand.try_insert_job(&two, Some(&first)).await, InsertJobOutcome::Repeated(it) if it.target == one.id.to_string())
     );
     hand.cancel(&one).await;
-    assert_eq!(hand.try_insert_job(&two, Some(&second)).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&two, Some(&second)).await, InsertJobOutcome::Inserted);
 }
 
-pub async fn a_deleted_job_stays_on_the_meter(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_deleted_job_stays_on_the_meter(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.spoken(None, 1.0);
-    assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
     let held = hand.lease().await;
-    hand.finished(&held.lease, &super::hand::work::completed(1_100)).await;
+    hand.finished(&held.lease, &super::handle::work::completed(1_100)).await;
     let entry = hand.entry(WorkAction::JOB_DELETED, &job.tenant, WorkTarget::Job(job.id).into());
     hand.store.delete_job(&job.tenant, job.id, &entry).await.unwrap();
     assert_eq!(hand.metered(&tenant()).await, (1_100, 0));

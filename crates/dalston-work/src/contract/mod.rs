@@ -7,7 +7,7 @@
 pub mod contention;
 pub mod deliveries;
 pub mod ends;
-mod hand;
+mod handle;
 pub mod jobs;
 pub mod lists;
 pub mod meter;
@@ -20,10 +20,10 @@ pub mod webhooks;
 use crate::WorkStorage;
 
 /// An engine of keys and work on an empty store, for one test.
-pub type Fixture = dalston_store::contract::Fixture<dyn WorkStorage>;
+pub type WorkFixture = dalston_store::contract::Fixture<dyn WorkStorage>;
 
 /// Opens a store of keys and work once more.
-pub type Again = dalston_store::contract::Again<dyn WorkStorage>;
+pub type ReopenWork = dalston_store::contract::Reopen<dyn WorkStorage>;
 
 /// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives. The caller
 /// needs tokio.
@@ -185,7 +185,7 @@ macro_rules! contract {
         $(mod $group {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {
-                let fixture: $crate::contract::Fixture = $fixture.await;
+                let fixture: $crate::contract::WorkFixture = $fixture.await;
                 $crate::contract::$group::$rule(&fixture).await;
                 fixture.store.close().await;
             })+
@@ -212,7 +212,7 @@ mod tests {
             include_str!("webhooks.rs"),
         ];
         for line in groups.iter().flat_map(|group| group.lines()) {
-            let rule = line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix("(fixture: &Fixture) {"));
+            let rule = line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix("(fixture: &WorkFixture) {"));
             if let Some(rule) = rule {
                 assert!(list.contains(&format!(" {rule},")) || list.contains(&format!(" {rule} ")), "{rule}");
             }

@@ -1,40 +1,40 @@
 //! The queue: whose job is leased next, and to whom a lease belongs.
 
 use super::{
-    Fixture,
-    hand::{
-        Hand,
+    WorkFixture,
+    handle::{
+        WorkHandle,
         work::{ALMOST, MICRO, MINUTE, completed, retry},
     },
 };
-use crate::{Beat, FinishJob, Job, JobId, JobStatus, Lease, LeaseJobs, Leased, Outcome};
+use crate::{HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome};
 use dalston_model::TenantId;
 use std::time::Duration;
 
-fn ids(leased: &[Leased]) -> Vec<JobId> {
+fn ids(leased: &[LeasedJob]) -> Vec<JobId> {
     leased.iter().map(|leased| leased.job.id).collect()
 }
 
-fn tenants(leased: &[Leased]) -> Vec<&str> {
+fn tenants(leased: &[LeasedJob]) -> Vec<&str> {
     leased.iter().map(|leased| leased.job.tenant.as_str()).collect()
 }
 
-pub async fn a_leased_job_runs(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_leased_job_runs(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert_eq!(hand.try_lease(10, 10).await, []);
     let job = hand.pending(&TenantId::default()).await;
     let seq = hand.seq().await;
-    let Leased { job: leased, lease, .. } = hand.lease().await;
+    let LeasedJob { job: leased, lease, .. } = hand.lease().await;
     assert_eq!(leased, Job { status: JobStatus::Running, started_at: Some(hand.now()), ..job.clone() });
-    assert_eq!(lease, Lease { tenant: job.tenant.clone(), job: job.id, fence: 1 });
+    assert_eq!(lease, JobLease { tenant: job.tenant.clone(), job: job.id, fence: 1 });
     assert_eq!(hand.look_job(&job).await, leased);
     assert_eq!(hand.store.active_jobs(&job.tenant).await.unwrap().running, 1);
     assert_eq!(hand.try_lease(10, 10).await, [], "by one only");
     assert_eq!(hand.seq().await, seq, "it has not ended");
 }
 
-pub async fn only_pending_jobs_are_leased(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn only_pending_jobs_are_leased(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for status in JobStatus::ALL {
         hand.job(status).await;
     }
@@ -44,8 +44,8 @@ pub async fn only_pending_jobs_are_leased(fixture: &Fixture) {
     assert_eq!(leased.len(), 1);
 }
 
-pub async fn no_more_jobs_are_leased_than_asked_for(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn no_more_jobs_are_leased_than_asked_for(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for _ in 0..5 {
         hand.pending(&TenantId::default()).await;
     }
@@ -54,8 +54,8 @@ pub async fn no_more_jobs_are_leased_than_asked_for(fixture: &Fixture) {
     assert_eq!(hand.try_lease(10, 10).await.len(), 3);
 }
 
-pub async fn the_oldest_job_of_a_tenant_comes_first(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_oldest_job_of_a_tenant_comes_first(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let mut jobs = Vec::new();
     for _ in 0..12 {
         jobs.push(hand.pending(&TenantId::default()).await.id);
@@ -64,8 +64,8 @@ pub async fn the_oldest_job_of_a_tenant_comes_first(fixture: &Fixture) {
     assert_eq!([ids(&first), ids(&rest)].concat(), jobs);
 }
 
-pub async fn tenants_that_are_passed_over_keep_their_turn(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn tenants_that_are_passed_over_keep_their_turn(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (default, acme, zeta) = (TenantId::default(), hand.tenant("acme").await, hand.tenant("zeta").await);
     for _ in 0..3 {
         for tenant in [&default, &acme, &zeta] {
@@ -82,8 +82,8 @@ pub async fn tenants_that_are_passed_over_keep_their_turn(fixture: &Fixture) {
     assert_eq!(hand.try_lease(10, 10).await.len(), 2);
 }
 
-pub async fn no_tenant_runs_more_than_its_share(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn no_tenant_runs_more_than_its_share(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     for _ in 0..5 {
         hand.pending(&TenantId::default()).await;
@@ -98,7 +98,7 @@ pub async fn no_tenant_runs_more_than_its_share(fixture: &Fixture) {
     hand.cancel(&leased[0].job).await;
     assert_eq!(hand.try_lease(10, 2).await, []);
     let ended = leased.remove(0);
-    hand.finished(&ended.lease, &Outcome::Cancelled).await;
+    hand.finished(&ended.lease, &JobOutcome::Cancelled).await;
     let next = hand.try_lease(10, 2).await;
     assert_eq!(tenants(&next), [ended.job.tenant.as_str()], "a place is free");
     hand.finished(&next[0].lease, &retry(MINUTE)).await;
@@ -106,8 +106,8 @@ pub async fn no_tenant_runs_more_than_its_share(fixture: &Fixture) {
     assert_eq!(hand.try_lease(10, 0).await, []);
 }
 
-pub async fn many_jobs_of_one_tenant_delay_another_by_one(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn many_jobs_of_one_tenant_delay_another_by_one(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     // All of them where they cost nothing.
     let many = if hand.store.kind() == "memory" { 10_000 } else { 500 };
@@ -128,8 +128,8 @@ pub async fn many_jobs_of_one_tenant_delay_another_by_one(fixture: &Fixture) {
     assert_eq!(ids(&hand.try_lease(1, 100).await), [late.id]);
 }
 
-pub async fn tenants_get_equal_shares(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn tenants_get_equal_shares(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (acme, beta) = (hand.tenant("acme").await, hand.tenant("beta").await);
     for (tenant, jobs) in [(TenantId::default(), 20), (acme, 9), (beta, 6)] {
         for _ in 0..jobs {
@@ -165,8 +165,8 @@ pub async fn tenants_get_equal_shares(fixture: &Fixture) {
     assert_eq!(left.len(), 35 - 9 - 9 - 6);
 }
 
-pub async fn a_lease_lapses_and_another_takes_the_job(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_lease_lapses_and_another_takes_the_job(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.pending(&TenantId::default()).await;
     let first = hand.lease().await;
     hand.clock.advance(ALMOST);
@@ -174,29 +174,29 @@ pub async fn a_lease_lapses_and_another_takes_the_job(fixture: &Fixture) {
     assert_eq!(hand.try_lease(10, 10).await, []);
     hand.clock.advance(MICRO);
     assert_eq!(hand.reclaim(3).await.len(), 1);
-    assert_eq!(hand.beat(&first.lease, Some(1)).await, Beat::Lost, "it waits for another");
-    assert_eq!(hand.finish(&first.lease, &completed(1)).await, FinishJob::Lost);
+    assert_eq!(hand.beat(&first.lease, Some(1)).await, HeartbeatOutcome::Lost, "it waits for another");
+    assert_eq!(hand.finish(&first.lease, &completed(1)).await, FinishJobOutcome::Lost);
     let second = hand.lease().await;
     assert_eq!((second.job.id, second.lease.fence), (job.id, 2));
     assert_eq!(second.job.started_at, first.job.started_at, "it began when it first did");
-    assert_eq!(hand.beat(&first.lease, Some(1)).await, Beat::Lost, "it is another's");
-    for outcome in [completed(1), retry(MINUTE), Outcome::Cancelled] {
-        assert_eq!(hand.finish(&first.lease, &outcome).await, FinishJob::Lost);
+    assert_eq!(hand.beat(&first.lease, Some(1)).await, HeartbeatOutcome::Lost, "it is another's");
+    for outcome in [completed(1), retry(MINUTE), JobOutcome::Cancelled] {
+        assert_eq!(hand.finish(&first.lease, &outcome).await, FinishJobOutcome::Lost);
     }
     assert_eq!(hand.look_job(&job).await, second.job, "nothing was changed");
-    assert_eq!(hand.beat(&second.lease, None).await, Beat::Held);
+    assert_eq!(hand.beat(&second.lease, None).await, HeartbeatOutcome::Held);
     assert_eq!(hand.finished(&second.lease, &completed(1)).await.status, JobStatus::Completed);
-    assert_eq!(hand.beat(&second.lease, None).await, Beat::Lost, "it has ended");
+    assert_eq!(hand.beat(&second.lease, None).await, HeartbeatOutcome::Lost, "it has ended");
     assert_eq!(hand.ends(job.id).await.len(), 1);
 }
 
-pub async fn a_heartbeat_keeps_a_lease(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_heartbeat_keeps_a_lease(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     hand.pending(&TenantId::default()).await;
     let held = hand.lease().await;
     for _ in 0..3 {
         hand.clock.advance(ALMOST);
-        assert_eq!(hand.beat(&held.lease, None).await, Beat::Held);
+        assert_eq!(hand.beat(&held.lease, None).await, HeartbeatOutcome::Held);
     }
     hand.clock.advance(ALMOST);
     assert_eq!(hand.reclaim(3).await, []);
@@ -204,12 +204,12 @@ pub async fn a_heartbeat_keeps_a_lease(fixture: &Fixture) {
     assert_eq!(hand.reclaim(3).await.len(), 1);
 }
 
-pub async fn a_lapsed_lease_counts_until_it_is_taken_back(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_lapsed_lease_counts_until_it_is_taken_back(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.pending(&TenantId::default()).await;
     let held = hand.lease().await;
     hand.clock.advance(MINUTE * 2);
-    assert_eq!(hand.beat(&held.lease, None).await, Beat::Held);
+    assert_eq!(hand.beat(&held.lease, None).await, HeartbeatOutcome::Held);
     assert_eq!(hand.reclaim(3).await, [], "it goes on");
     hand.clock.advance(MINUTE * 2);
     hand.finished(&held.lease, &completed(0)).await;
@@ -217,8 +217,8 @@ pub async fn a_lapsed_lease_counts_until_it_is_taken_back(fixture: &Fixture) {
     assert_eq!(hand.look_job(&job).await.status, JobStatus::Completed);
 }
 
-pub async fn heartbeats_are_answered_each_in_order(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn heartbeats_are_answered_each_in_order(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert_eq!(hand.store.beat_jobs(&[], MINUTE).await, Ok(Vec::new()));
     let acme = hand.tenant("acme").await;
     for tenant in [&acme, &acme, &TenantId::default(), &TenantId::default()] {
@@ -227,18 +227,18 @@ pub async fn heartbeats_are_answered_each_in_order(fixture: &Fixture) {
     let leased = hand.try_lease(10, 10).await;
     hand.cancel(&leased[1].job).await;
     hand.finished(&leased[2].lease, &completed(0)).await;
-    let stranger = Lease { job: hand.new_job().id, ..leased[0].lease.clone() };
-    let elsewhere = Lease { tenant: hand.tenant("other").await, ..leased[0].lease.clone() };
-    let later = Lease { fence: 2, ..leased[3].lease.clone() };
+    let stranger = JobLease { job: hand.new_job().id, ..leased[0].lease.clone() };
+    let elsewhere = JobLease { tenant: hand.tenant("other").await, ..leased[0].lease.clone() };
+    let later = JobLease { fence: 2, ..leased[3].lease.clone() };
     let asked = [&leased[0].lease, &stranger, &leased[1].lease, &leased[2].lease, &elsewhere, &leased[3].lease, &later];
     let asked: Vec<_> = asked.into_iter().map(|lease| (lease.clone(), Some(250))).collect();
     let beats = hand.store.beat_jobs(&asked, MINUTE).await.unwrap();
-    let (held, lost) = (Beat::Held, Beat::Lost);
-    assert_eq!(beats, [held, lost, Beat::Cancelling, lost, lost, held, lost]);
+    let (held, lost) = (HeartbeatOutcome::Held, HeartbeatOutcome::Lost);
+    assert_eq!(beats, [held, lost, HeartbeatOutcome::Cancelling, lost, lost, held, lost]);
 }
 
-pub async fn progress_is_noted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn progress_is_noted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.pending(&TenantId::default()).await;
     let held = hand.lease().await;
     assert_eq!(hand.look_job(&job).await.progress, None);
@@ -252,15 +252,15 @@ pub async fn progress_is_noted(fixture: &Fixture) {
     assert_eq!(hand.look_job(&job).await.progress, None, "it begins anew");
 }
 
-pub async fn a_retry_is_due_after_its_time(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_retry_is_due_after_its_time(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.pending(&TenantId::default()).await;
     let first = hand.lease().await;
     let waits = hand.finished(&first.lease, &retry(MINUTE)).await;
     let error = Some("not \"yet\"".to_owned());
     assert_eq!(waits, Job { status: JobStatus::Pending, error, ..first.job.clone() });
     assert_eq!(hand.look_job(&job).await, waits);
-    assert_eq!(hand.beat(&first.lease, None).await, Beat::Lost);
+    assert_eq!(hand.beat(&first.lease, None).await, HeartbeatOutcome::Lost);
     hand.clock.advance(ALMOST);
     assert_eq!(hand.try_lease(10, 10).await, []);
     let younger = hand.pending(&job.tenant).await;
@@ -271,13 +271,13 @@ pub async fn a_retry_is_due_after_its_time(fixture: &Fixture) {
     assert_eq!(hand.ends(job.id).await, [], "it has not ended");
 }
 
-pub async fn a_lease_is_as_long_as_it_was_asked_for(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_lease_is_as_long_as_it_was_asked_for(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for seconds in [1, 100] {
         hand.pending(&TenantId::default()).await;
         let ttl = Duration::from_secs(seconds);
         let leased =
-            hand.store.lease_jobs(&LeaseJobs { limit: 1, per_tenant: 10, but: Vec::new(), ttl }).await.unwrap();
+            hand.store.lease_jobs(&JobLeaseRequest { limit: 1, per_tenant: 10, but: Vec::new(), ttl }).await.unwrap();
         assert_eq!(leased.len(), 1);
     }
     hand.clock.advance(Duration::from_secs(1));

@@ -1,15 +1,15 @@
 //! What is done to jobs: recorded, numbered and linked like a change of a key, and claimed once.
 
 use super::{
-    Fixture,
-    hand::{Hand, at_once},
+    WorkFixture,
+    handle::{WorkHandle, at_once},
 };
-use crate::{CancelJob, InsertJob, JobStatus, WorkAction, WorkTarget};
+use crate::{CancelJobOutcome, InsertJobOutcome, JobStatus, WorkAction, WorkTarget};
 use dalston_model::{AuditHash, AuditRecord};
-use dalston_store::{Claim, InsertKey, Mark, Repeated};
+use dalston_store::{IdempotencyKey, InsertKeyOutcome, Checkpoint, AlreadyProcessed};
 
-fn repeated(target: &impl ToString, same_payload: bool) -> Repeated {
-    Repeated { target: target.to_string(), same_payload }
+fn repeated(target: &impl ToString, same_payload: bool) -> AlreadyProcessed {
+    AlreadyProcessed { target: target.to_string(), same_payload }
 }
 
 /// Each record has the link behind that of the one before.
@@ -21,8 +21,8 @@ fn verify(records: &[AuditRecord]) {
     }
 }
 
-pub async fn every_change_of_a_job_is_recorded_once_in_order(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_change_of_a_job_is_recorded_once_in_order(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let job = hand.job(JobStatus::Pending).await;
     let entry = |action| hand.entry(action, &job.tenant, WorkTarget::Job(job.id).into());
     hand.store.cancel_job(&job.tenant, job.id, hand.now(), &entry(WorkAction::JOB_CANCELLED)).await.unwrap();
@@ -35,11 +35,11 @@ pub async fn every_change_of_a_job_is_recorded_once_in_order(fixture: &Fixture) 
     let expected = ["job.created", "job.cancelled", "job.deleted"].map(|action| [action, "default", "job", &id]);
     assert_eq!(records.iter().map(texts).collect::<Vec<_>>(), expected.map(|it| it.map(str::to_owned)));
     verify(&records);
-    assert_eq!(hand.changes(&Mark::START, 10).await.0, [], "it is a change of no key");
+    assert_eq!(hand.changes(&Checkpoint::START, 10).await.0, [], "it is a change of no key");
 }
 
-pub async fn parallel_changes_of_keys_and_jobs_make_one_chain(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_changes_of_keys_and_jobs_make_one_chain(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     at_once(8, |number| {
         let hand = hand.clone();
         async move {
@@ -54,29 +54,29 @@ pub async fn parallel_changes_of_keys_and_jobs_make_one_chain(fixture: &Fixture)
     verify(&records);
 }
 
-pub async fn a_repeated_job_is_not_inserted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_repeated_job_is_not_inserted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (one, two, claim) = (hand.new_job(), hand.new_job(), hand.claim("upload"));
-    assert_eq!(hand.try_insert_job(&one, Some(&claim)).await, InsertJob::Inserted);
-    assert_eq!(hand.try_insert_job(&two, Some(&claim)).await, InsertJob::Repeated(repeated(&one.id, true)));
-    let other = Claim { fingerprint: [0; 32], ..claim };
-    assert_eq!(hand.try_insert_job(&two, Some(&other)).await, InsertJob::Repeated(repeated(&one.id, false)));
+    assert_eq!(hand.try_insert_job(&one, Some(&claim)).await, InsertJobOutcome::Inserted);
+    assert_eq!(hand.try_insert_job(&two, Some(&claim)).await, InsertJobOutcome::Repeated(repeated(&one.id, true)));
+    let other = IdempotencyKey { fingerprint: [0; 32], ..claim };
+    assert_eq!(hand.try_insert_job(&two, Some(&other)).await, InsertJobOutcome::Repeated(repeated(&one.id, false)));
     assert_eq!(hand.store.job_exists(two.id).await, Ok(false));
     assert_eq!(one.status, JobStatus::Pending);
     assert_eq!(hand.store.active_jobs(&one.tenant).await.unwrap().pending, 1);
 }
 
-pub async fn a_job_that_is_not_inserted_claims_nothing(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_that_is_not_inserted_claims_nothing(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let claim = hand.claim("once");
     let mut job = hand.new_job();
     job.tenant = "nobody".parse().unwrap();
-    assert_eq!(hand.try_insert_job(&job, Some(&claim)).await, InsertJob::UnknownTenant);
-    assert_eq!(hand.try_insert(&hand.new_key(), Some(&claim)).await, InsertKey::Inserted);
+    assert_eq!(hand.try_insert_job(&job, Some(&claim)).await, InsertJobOutcome::UnknownTenant);
+    assert_eq!(hand.try_insert(&hand.new_key(), Some(&claim)).await, InsertKeyOutcome::Inserted);
 }
 
-pub async fn parallel_cancels_cancel_once(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_cancels_cancel_once(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for _ in 0..10 {
         let job = hand.job(JobStatus::Pending).await;
         let answers = at_once(8, |_| {
@@ -85,8 +85,8 @@ pub async fn parallel_cancels_cancel_once(fixture: &Fixture) {
             async move { store.cancel_job(&job.tenant, job.id, at, &entry).await.unwrap() }
         })
         .await;
-        assert_eq!(answers.iter().filter(|answer| **answer == CancelJob::Cancelled).count(), 1);
-        assert_eq!(answers.iter().filter(|answer| **answer == CancelJob::Ended(JobStatus::Cancelled)).count(), 7);
+        assert_eq!(answers.iter().filter(|answer| **answer == CancelJobOutcome::Cancelled).count(), 1);
+        assert_eq!(answers.iter().filter(|answer| **answer == CancelJobOutcome::Ended(JobStatus::Cancelled)).count(), 7);
     }
     assert_eq!(hand.audit().await.len(), 20);
 }

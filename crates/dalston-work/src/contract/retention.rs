@@ -1,25 +1,25 @@
 //! Retention: for how long ended jobs are kept.
 
-use super::{Fixture, hand::Hand};
-use crate::{InsertJob, Job, JobId, JobStatus, WorkAction, WorkTarget};
+use super::{WorkFixture, handle::WorkHandle};
+use crate::{InsertJobOutcome, Job, JobId, JobStatus, WorkAction, WorkTarget};
 use dalston_model::{Target, TenantId, Timestamp};
 use std::{collections::HashSet, time::Duration};
 
 const DAY: Duration = Duration::from_hours(24);
 
-async fn set(hand: &Hand, tenant: &TenantId, days: Option<u32>) -> bool {
+async fn set(hand: &WorkHandle, tenant: &TenantId, days: Option<u32>) -> bool {
     let entry = hand.entry(WorkAction::RETENTION_CHANGED, tenant, Target::tenant(tenant));
     hand.store.set_retention(tenant, days, &entry).await.unwrap()
 }
 
 /// A job that ended now.
-async fn ended(hand: &Hand, tenant: &TenantId, status: JobStatus) -> JobId {
+async fn ended(hand: &WorkHandle, tenant: &TenantId, status: JobStatus) -> JobId {
     let job = Job { tenant: tenant.clone(), status, completed_at: Some(hand.now()), ..hand.new_job() };
-    assert_eq!(hand.try_insert_job(&job, None).await, InsertJob::Inserted);
+    assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
     job.id
 }
 
-async fn expired(hand: &Hand, default_days: Option<u32>, at: Timestamp) -> HashSet<JobId> {
+async fn expired(hand: &WorkHandle, default_days: Option<u32>, at: Timestamp) -> HashSet<JobId> {
     let jobs = hand.store.expired_jobs(default_days, at, 100).await.unwrap();
     for job in &jobs {
         assert_eq!(&hand.look_job(job).await, job);
@@ -29,8 +29,8 @@ async fn expired(hand: &Hand, default_days: Option<u32>, at: Timestamp) -> HashS
     ids
 }
 
-pub async fn the_retention_of_a_tenant_is_set_and_cleared(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_retention_of_a_tenant_is_set_and_cleared(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (usual, acme) = (TenantId::default(), hand.tenant("acme").await);
     let asked = ["nobody".parse().unwrap(), acme.clone(), usual.clone(), acme.clone()];
     assert_eq!(hand.store.retention(&asked).await, Ok(vec![None; 4]));
@@ -46,8 +46,8 @@ pub async fn the_retention_of_a_tenant_is_set_and_cleared(fixture: &Fixture) {
     assert_eq!(hand.store.retention(&[]).await, Ok(Vec::new()));
 }
 
-pub async fn an_ended_job_expires_after_the_days_of_its_tenant(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn an_ended_job_expires_after_the_days_of_its_tenant(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (short, long, usual) = (hand.tenant("short").await, hand.tenant("long").await, TenantId::default());
     assert!(set(&hand, &short, Some(1)).await && set(&hand, &long, Some(10)).await);
     let (one, ten, three) = (
@@ -70,16 +70,16 @@ pub async fn an_ended_job_expires_after_the_days_of_its_tenant(fixture: &Fixture
     assert_eq!(expired(&hand, Some(11), day(11)).await, all(&[one, three, ten]), "old jobs too");
 }
 
-pub async fn a_job_that_has_not_ended_does_not_expire(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_that_has_not_ended_does_not_expire(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for status in [JobStatus::Pending, JobStatus::Running, JobStatus::Cancelling] {
         hand.job(status).await;
     }
     assert_eq!(expired(&hand, Some(1), hand.now().plus(DAY * 100)).await, HashSet::new());
 }
 
-pub async fn expired_jobs_come_in_parts(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn expired_jobs_come_in_parts(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for _ in 0..5 {
         ended(&hand, &TenantId::default(), JobStatus::Completed).await;
     }
@@ -96,12 +96,12 @@ pub async fn expired_jobs_come_in_parts(fixture: &Fixture) {
     assert_eq!(counts, [0, 2, 2, 1, 0]);
 }
 
-pub async fn a_job_that_ended_in_any_way_expires(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_job_that_ended_in_any_way_expires(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let cancelled = hand.pending(&TenantId::default()).await;
     hand.cancel(&cancelled).await;
     let mut ids = HashSet::from([cancelled.id]);
-    for outcome in [super::hand::work::completed(0), super::hand::work::failed()] {
+    for outcome in [super::handle::work::completed(0), super::handle::work::failed()] {
         ids.insert(hand.pending(&TenantId::default()).await.id);
         let held = hand.lease().await;
         hand.finished(&held.lease, &outcome).await;

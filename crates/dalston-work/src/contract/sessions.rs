@@ -1,23 +1,23 @@
 //! Workers of streams and the slots of their sessions.
 
 use super::{
-    Fixture,
-    hand::{
-        Hand,
+    WorkFixture,
+    handle::{
+        WorkHandle,
         rooms::worker,
         work::{ALMOST, MICRO, MINUTE},
     },
 };
-use crate::{Excess, NewSession, OpenSession, Quota, QuotaKind, SessionId, Subject, Worker, WorkerLoad};
+use crate::{QuotaExceeded, NewSession, OpenSessionOutcome, Quota, QuotaKind, SessionId, QuotaOwner, Worker, WorkerLoad};
 use dalston_model::TenantId;
 use std::time::Duration;
 
-async fn loads(hand: &Hand) -> Vec<(String, u32)> {
+async fn loads(hand: &WorkHandle) -> Vec<(String, u32)> {
     hand.workers().await.into_iter().map(|it| (it.worker.id.to_string(), it.sessions)).collect()
 }
 
-pub async fn every_field_of_a_worker_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_field_of_a_worker_survives(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     assert_eq!(hand.workers().await, []);
     let full = Worker {
@@ -34,8 +34,8 @@ pub async fn every_field_of_a_worker_survives(fixture: &Fixture) {
     assert_eq!(hand.workers().await, [load(full), load(plain)], "by name");
 }
 
-pub async fn a_registration_is_recorded_when_it_is_new_or_another(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_registration_is_recorded_when_it_is_new_or_another(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let first = worker("w", 2);
     let records = async || hand.audit().await.len();
     assert!(hand.put(&first).await);
@@ -58,8 +58,8 @@ pub async fn a_registration_is_recorded_when_it_is_new_or_another(fixture: &Fixt
     assert_eq!(records().await, 6, "it came back");
 }
 
-pub async fn a_worker_of_another_tenant_keeps_its_name(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_worker_of_another_tenant_keeps_its_name(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (acme, beta) = (hand.tenant("acme").await, hand.tenant("beta").await);
     let own = Worker { tenant: Some(acme), ..worker("w", 2) };
     assert!(hand.put(&own).await);
@@ -75,8 +75,8 @@ pub async fn a_worker_of_another_tenant_keeps_its_name(fixture: &Fixture) {
     assert_eq!(hand.workers().await[0].worker, other);
 }
 
-pub async fn a_worker_lapses(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_worker_lapses(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert!(hand.put(&worker("w", 2)).await);
     let (session, _) = hand.opened().await;
     hand.clock.advance(ALMOST);
@@ -84,7 +84,7 @@ pub async fn a_worker_lapses(fixture: &Fixture) {
     assert_eq!(loads(&hand).await, [("w".to_owned(), 1)]);
     hand.clock.advance(MICRO);
     assert_eq!(hand.workers().await, []);
-    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSession::NoCapacity, "a dead worker is asked no more");
+    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSessionOutcome::NoCapacity, "a dead worker is asked no more");
     let id = "w".parse().unwrap();
     assert!(!hand.remove(&id, None).await);
     assert_eq!(hand.sessions().await, 1, "what it serves goes on");
@@ -92,8 +92,8 @@ pub async fn a_worker_lapses(fixture: &Fixture) {
     assert_eq!(loads(&hand).await, [("w".to_owned(), 1)], "and is its load when it comes back");
 }
 
-pub async fn a_worker_is_taken_away(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_worker_is_taken_away(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let (all, own) = (worker("all", 1), Worker { tenant: Some(acme.clone()), ..worker("own", 1) });
     assert!(hand.put(&all).await && hand.put(&own).await);
@@ -115,8 +115,8 @@ pub async fn a_worker_is_taken_away(fixture: &Fixture) {
     assert_eq!(hand.sessions().await, 1);
 }
 
-pub async fn the_least_share_is_next(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_least_share_is_next(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for (id, capacity) in [("c", 4), ("a", 2), ("b", 2)] {
         assert!(hand.put(&worker(id, capacity)).await);
     }
@@ -127,15 +127,15 @@ pub async fn the_least_share_is_next(fixture: &Fixture) {
     let names: Vec<&str> = served.iter().map(|(_, name)| name.as_str()).collect();
     // Shares: all 0, then c has 1/4 while a and b have 1/2, then all 1/2, then c has 3/4.
     assert_eq!(names, ["a", "b", "c", "c", "a", "b", "c", "c"]);
-    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSession::NoCapacity);
+    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSessionOutcome::NoCapacity);
     assert_eq!(hand.sessions().await, 8, "and takes no place");
     assert!(hand.close(served[1].0).await);
     assert_eq!(hand.opened().await.1, "b");
     assert_eq!(loads(&hand).await, [("a".to_owned(), 2), ("b".to_owned(), 2), ("c".to_owned(), 4)]);
 }
 
-pub async fn a_large_capacity_overflows_nothing(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_large_capacity_overflows_nothing(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     for (id, capacity) in [("a", u32::MAX), ("b", u32::MAX - 1), ("c", 1)] {
         assert!(hand.put(&worker(id, capacity)).await);
     }
@@ -147,8 +147,8 @@ pub async fn a_large_capacity_overflows_nothing(fixture: &Fixture) {
     assert_eq!(names, ["a", "b", "c", "a", "b"]);
 }
 
-pub async fn a_smaller_capacity_takes_no_slot_away(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_smaller_capacity_takes_no_slot_away(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert!(hand.put(&worker("w", 3)).await);
     let mut sessions = Vec::new();
     for _ in 0..3 {
@@ -157,13 +157,13 @@ pub async fn a_smaller_capacity_takes_no_slot_away(fixture: &Fixture) {
     assert!(hand.put(&worker("w", 2)).await);
     assert_eq!(hand.store.renew_sessions(&sessions, MINUTE).await, Ok(Vec::new()));
     assert!(hand.close(sessions[0]).await);
-    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSession::NoCapacity);
+    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSessionOutcome::NoCapacity);
     assert!(hand.close(sessions[1]).await);
     hand.opened().await;
 }
 
-pub async fn a_session_gets_a_worker_that_serves_it(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_session_gets_a_worker_that_serves_it(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let words = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
     let workers = [
@@ -191,13 +191,13 @@ pub async fn a_session_gets_a_worker_that_serves_it(fixture: &Fixture) {
         (ask(&acme, "other", "fr"), Some("acme")),
     ] {
         let chosen = workers.iter().find(|it| Some(it.id.as_str()) == name).cloned();
-        let expected = chosen.map_or(OpenSession::NoCapacity, OpenSession::Worker);
+        let expected = chosen.map_or(OpenSessionOutcome::NoCapacity, OpenSessionOutcome::Worker);
         assert_eq!(hand.open(&session).await, expected, "{session:?}");
     }
 }
 
-pub async fn one_of_several_tenants_has_a_share_of_a_shared_worker(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn one_of_several_tenants_has_a_share_of_a_shared_worker(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let tenants = [TenantId::default(), hand.tenant("acme").await, hand.tenant("zeta").await];
     for (capacity, shares) in [(1, [1, 0, 0]), (2, [1, 1, 0]), (3, [2, 1, 0]), (8, [4, 4, 0])] {
         let shared = worker("shared", capacity);
@@ -214,7 +214,7 @@ pub async fn one_of_several_tenants_has_a_share_of_a_shared_worker(fixture: &Fix
                 );
             }
             let mut got = asking.join_all().await;
-            got.retain(|(_, opened)| *opened != OpenSession::NoCapacity);
+            got.retain(|(_, opened)| *opened != OpenSessionOutcome::NoCapacity);
             assert_eq!(got.len(), share, "{tenant} of {capacity}");
             open.extend(got.into_iter().map(|(id, _)| id));
         }
@@ -229,51 +229,51 @@ pub async fn one_of_several_tenants_has_a_share_of_a_shared_worker(fixture: &Fix
         hand.opened().await;
     }
     let ask = NewSession { is_one_of_several: true, ..hand.new_session(None) };
-    assert_eq!(hand.open(&ask).await, OpenSession::NoCapacity);
+    assert_eq!(hand.open(&ask).await, OpenSessionOutcome::NoCapacity);
     assert!(hand.put(&Worker { capacity: 4, ..own.clone() }).await);
-    assert_eq!(hand.open(&ask).await, OpenSession::Worker(Worker { capacity: 4, ..own }));
+    assert_eq!(hand.open(&ask).await, OpenSessionOutcome::Worker(Worker { capacity: 4, ..own }));
 }
 
-pub async fn a_worker_that_could_not_be_reached_is_passed_over(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_worker_that_could_not_be_reached_is_passed_over(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (a, b) = (worker("a", 1), worker("b", 1));
     assert!(hand.put(&a).await && hand.put(&b).await);
     let open = async |except: &[_]| {
         let session = hand.new_session(None);
         hand.store.open_session(&session, false, except, MINUTE).await.unwrap()
     };
-    assert_eq!(open(&[a.id.clone(), b.id.clone()]).await, OpenSession::NoCapacity);
-    assert_eq!(open(std::slice::from_ref(&a.id)).await, OpenSession::Worker(b));
-    assert_eq!(open(std::slice::from_ref(&a.id)).await, OpenSession::NoCapacity);
-    assert_eq!(open(&["other".parse().unwrap()]).await, OpenSession::Worker(a));
+    assert_eq!(open(&[a.id.clone(), b.id.clone()]).await, OpenSessionOutcome::NoCapacity);
+    assert_eq!(open(std::slice::from_ref(&a.id)).await, OpenSessionOutcome::Worker(b));
+    assert_eq!(open(std::slice::from_ref(&a.id)).await, OpenSessionOutcome::NoCapacity);
+    assert_eq!(open(&["other".parse().unwrap()]).await, OpenSessionOutcome::Worker(a));
 }
 
-pub async fn the_nodes_own_worker_comes_last(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn the_nodes_own_worker_comes_last(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let open = async |own| {
         let session = hand.new_session(None);
         (session.id, hand.store.open_session(&session, own, &[], MINUTE).await.unwrap())
     };
-    assert_eq!(open(false).await.1, OpenSession::NoCapacity);
-    assert_eq!(open(true).await.1, OpenSession::Own, "where there is no other");
+    assert_eq!(open(false).await.1, OpenSessionOutcome::NoCapacity);
+    assert_eq!(open(true).await.1, OpenSessionOutcome::Own, "where there is no other");
     assert!(hand.put(&worker("w", 1)).await);
     let (session, opened) = open(true).await;
-    assert_eq!(opened, OpenSession::Worker(worker("w", 1)));
-    assert_eq!(open(true).await.1, OpenSession::Own, "where no other has room");
-    assert_eq!(open(false).await.1, OpenSession::NoCapacity);
+    assert_eq!(opened, OpenSessionOutcome::Worker(worker("w", 1)));
+    assert_eq!(open(true).await.1, OpenSessionOutcome::Own, "where no other has room");
+    assert_eq!(open(false).await.1, OpenSessionOutcome::NoCapacity);
     assert_eq!(loads(&hand).await, [("w".to_owned(), 1)], "it is no load of another");
     assert_eq!(hand.sessions().await, 3);
     assert!(hand.close(session).await);
-    assert_eq!(open(true).await.1, OpenSession::Worker(worker("w", 1)));
+    assert_eq!(open(true).await.1, OpenSessionOutcome::Worker(worker("w", 1)));
 }
 
-pub async fn a_session_lapses_and_frees_its_slot(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_session_lapses_and_frees_its_slot(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert!(hand.put(&worker("w", 1)).await);
     let (session, _) = hand.opened().await;
     hand.clock.advance(ALMOST);
     assert!(hand.put(&worker("w", 1)).await);
-    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSession::NoCapacity);
+    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSessionOutcome::NoCapacity);
     assert_eq!(hand.store.renew_sessions(&[session], MINUTE).await, Ok(Vec::new()));
     hand.clock.advance(ALMOST);
     assert_eq!((hand.sessions().await, loads(&hand).await), (1, vec![("w".to_owned(), 1)]), "prolonged");
@@ -286,8 +286,8 @@ pub async fn a_session_lapses_and_frees_its_slot(fixture: &Fixture) {
     assert_eq!(hand.sessions().await, 1, "another's slot is not freed");
 }
 
-pub async fn sessions_are_renewed_together(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn sessions_are_renewed_together(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert!(hand.put(&worker("w", 9)).await);
     assert_eq!(hand.store.renew_sessions(&[], MINUTE).await, Ok(Vec::new()));
     let mut sessions = Vec::new();
@@ -308,8 +308,8 @@ pub async fn sessions_are_renewed_together(fixture: &Fixture) {
     assert_eq!(hand.sessions().await, 0);
 }
 
-pub async fn closing_again_is_the_same(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn closing_again_is_the_same(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     assert!(hand.put(&worker("w", 2)).await);
     let seq = hand.seq().await;
     let ((one, _), (two, _)) = (hand.opened().await, hand.opened().await);
@@ -324,20 +324,20 @@ pub async fn closing_again_is_the_same(fixture: &Fixture) {
     assert_eq!(hand.seq().await, seq, "sessions are no changes");
 }
 
-pub async fn no_more_streams_are_open_than_allowed(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn no_more_streams_are_open_than_allowed(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (key, other) = (hand.key().await.key.id, hand.key().await.key.id);
     let streams = |most| Quota::default().with(QuotaKind::Streams, Some(most));
-    hand.limit(&Subject::Key(TenantId::default(), key), streams(2)).await;
-    hand.limit(&Subject::Tenant(TenantId::default()), streams(3)).await;
+    hand.limit(&QuotaOwner::Key(TenantId::default(), key), streams(2)).await;
+    hand.limit(&QuotaOwner::Tenant(TenantId::default()), streams(3)).await;
     assert!(hand.put(&worker("w", 9)).await);
-    let full = |of_key, most| OpenSession::Excess(Excess { limit: QuotaKind::Streams, of_key, most });
+    let full = |of_key, most| OpenSessionOutcome::Excess(QuotaExceeded { limit: QuotaKind::Streams, of_key, most });
     let open = async |key| {
         let session = hand.new_session(key);
         // The node's own counts too.
         (session.id, hand.store.open_session(&session, true, &[], MINUTE).await.unwrap())
     };
-    let room = OpenSession::Worker(worker("w", 9));
+    let room = OpenSessionOutcome::Worker(worker("w", 9));
     let mut ids: Vec<SessionId> = Vec::new();
     for _ in 0..2 {
         let (id, opened) = open(Some(key)).await;
@@ -361,14 +361,14 @@ pub async fn no_more_streams_are_open_than_allowed(fixture: &Fixture) {
     assert_eq!(open(Some(key)).await.1, full(true, 2));
 }
 
-pub async fn sessions_are_counted_by_tenant(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn sessions_are_counted_by_tenant(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     assert!(hand.put(&worker("w", 9)).await);
     hand.opened().await;
     hand.opened().await;
     let theirs = NewSession { tenant: acme.clone(), ..hand.new_session(None) };
-    assert_eq!(hand.open(&theirs).await, OpenSession::Worker(worker("w", 9)));
+    assert_eq!(hand.open(&theirs).await, OpenSessionOutcome::Worker(worker("w", 9)));
     assert_eq!(hand.sessions().await, 2);
     assert_eq!(hand.store.session_count(&acme).await, Ok(1));
     hand.clock.advance(Duration::from_mins(1));

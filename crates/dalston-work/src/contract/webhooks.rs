@@ -1,20 +1,20 @@
 //! Webhooks: insert, get, list, change, rotate, delete.
 
 use super::{
-    Fixture,
-    hand::{
-        Hand, at_once,
+    WorkFixture,
+    handle::{
+        WorkHandle, at_once,
         hooks::secret,
         page,
         work::{ALMOST, MICRO, MINUTE},
     },
 };
-use crate::{EventKind, InsertWebhook, RotateWebhook, Webhook, WebhookPatch};
+use crate::{EventKind, InsertWebhookOutcome, RotateWebhookOutcome, Webhook, WebhookPatch};
 use dalston_model::{Actor, Cursor, Start, TenantId, Timestamp};
 use std::time::Duration;
 
-pub async fn every_field_of_a_webhook_survives(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn every_field_of_a_webhook_survives(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let full = Webhook {
         url: "https://example.com/ü?a='\"\\&b=%20".to_owned(),
         description: Some("Ünï 'quo\"te' 🎉".parse().unwrap()),
@@ -30,7 +30,7 @@ pub async fn every_field_of_a_webhook_survives(fixture: &Fixture) {
     let plain = hand.new_webhook();
     let every = Webhook { events: EventKind::ALL.to_vec(), created_by: Some(Actor::Master), ..hand.new_webhook() };
     for webhook in [&full, &plain, &every] {
-        assert_eq!(hand.try_insert_webhook(webhook).await, InsertWebhook::Inserted);
+        assert_eq!(hand.try_insert_webhook(webhook).await, InsertWebhookOutcome::Inserted);
         assert_eq!(&hand.look_webhook(webhook).await, webhook);
         let listed = hand.store.webhooks(&webhook.tenant, &page(10, Start::Newest)).await.unwrap();
         assert!(listed.items.contains(webhook));
@@ -39,16 +39,16 @@ pub async fn every_field_of_a_webhook_survives(fixture: &Fixture) {
     assert_eq!(audit.iter().map(|record| record.action.as_str()).collect::<Vec<_>>(), ["webhook.created"; 3]);
 }
 
-pub async fn a_webhook_of_an_unknown_tenant_is_not_inserted(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_webhook_of_an_unknown_tenant_is_not_inserted(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = Webhook { tenant: "nobody".parse().unwrap(), ..hand.new_webhook() };
-    assert_eq!(hand.try_insert_webhook(&webhook).await, InsertWebhook::UnknownTenant);
+    assert_eq!(hand.try_insert_webhook(&webhook).await, InsertWebhookOutcome::UnknownTenant);
     assert_eq!(hand.store.webhook(&webhook.tenant, webhook.id).await, Ok(None));
     assert_eq!(hand.seq().await, 0);
 }
 
-pub async fn a_tenant_has_only_so_many_webhooks(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_tenant_has_only_so_many_webhooks(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let first = hand.webhook(&[]).await;
     for _ in 1..Webhook::MOST {
@@ -56,17 +56,17 @@ pub async fn a_tenant_has_only_so_many_webhooks(fixture: &Fixture) {
     }
     let seq = hand.seq().await;
     let more = hand.new_webhook();
-    assert_eq!(hand.try_insert_webhook(&more).await, InsertWebhook::TooMany);
+    assert_eq!(hand.try_insert_webhook(&more).await, InsertWebhookOutcome::TooMany);
     assert_eq!(hand.store.webhook(&more.tenant, more.id).await, Ok(None));
     assert_eq!(hand.seq().await, seq);
     let theirs = Webhook { tenant: acme, ..hand.new_webhook() };
-    assert_eq!(hand.try_insert_webhook(&theirs).await, InsertWebhook::Inserted, "each has its own");
+    assert_eq!(hand.try_insert_webhook(&theirs).await, InsertWebhookOutcome::Inserted, "each has its own");
     assert!(hand.delete_webhook(&first).await);
-    assert_eq!(hand.try_insert_webhook(&more).await, InsertWebhook::Inserted);
+    assert_eq!(hand.try_insert_webhook(&more).await, InsertWebhookOutcome::Inserted);
 }
 
-pub async fn webhooks_are_listed_in_pages(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn webhooks_are_listed_in_pages(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let mut all = Vec::new();
     for _ in 0..5 {
         all.insert(0, hand.webhook(&[]).await);
@@ -81,8 +81,8 @@ pub async fn webhooks_are_listed_in_pages(fixture: &Fixture) {
     assert_eq!(rest.items, all[4..]);
 }
 
-pub async fn another_tenants_webhook_is_unknown_to_every_step(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn another_tenants_webhook_is_unknown_to_every_step(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
     let ours = hand.webhook(&[]).await;
     hand.happen().await;
@@ -99,7 +99,7 @@ pub async fn another_tenants_webhook_is_unknown_to_every_step(fixture: &Fixture)
     let patch = WebhookPatch { enabled: Some(false), ..WebhookPatch::default() };
     assert_eq!(hand.store.webhook(&acme, ours.id).await, Ok(None));
     assert_eq!(hand.patch_webhook(&theirs, &patch).await, None);
-    assert_eq!(hand.rotate_webhook(&theirs, 1, MINUTE, true).await, RotateWebhook::Unknown);
+    assert_eq!(hand.rotate_webhook(&theirs, 1, MINUTE, true).await, RotateWebhookOutcome::Unknown);
     assert_eq!(hand.deliveries(&theirs).await, []);
     assert_eq!(hand.retry(&theirs, &deliveries[0], hand.now()).await, None);
     assert!(!hand.delete_webhook(&theirs).await);
@@ -109,8 +109,8 @@ pub async fn another_tenants_webhook_is_unknown_to_every_step(fixture: &Fixture)
     assert_eq!(hand.seq().await, seq);
 }
 
-pub async fn a_patch_changes_what_it_names_and_nothing_else(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_patch_changes_what_it_names_and_nothing_else(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = Webhook { disabled_at: Some(hand.now()), exhausted: 12, enabled: false, ..hand.new_webhook() };
     hand.try_insert_webhook(&webhook).await;
     let mut now = webhook.clone();
@@ -137,8 +137,8 @@ pub async fn a_patch_changes_what_it_names_and_nothing_else(fixture: &Fixture) {
     assert_eq!(hand.audit().await.len(), patches.len() + 1);
 }
 
-pub async fn two_secrets_sign_while_a_rotation_overlaps(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn two_secrets_sign_while_a_rotation_overlaps(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     // A retry that is due at once: the next take shows who signs.
     hand.happen().await;
@@ -167,12 +167,12 @@ pub async fn two_secrets_sign_while_a_rotation_overlaps(fixture: &Fixture) {
     let records = hand.audit().await;
     assert_eq!(records.iter().filter(|record| record.action == "webhook.rotated").count(), 3);
     let seq = hand.seq().await;
-    assert_eq!(hand.rotate_webhook(&hand.new_webhook(), 1, MINUTE, false).await, RotateWebhook::Unknown);
+    assert_eq!(hand.rotate_webhook(&hand.new_webhook(), 1, MINUTE, false).await, RotateWebhookOutcome::Unknown);
     assert_eq!(hand.seq().await, seq);
 }
 
-pub async fn a_running_overlap_forbids_a_rotation(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_running_overlap_forbids_a_rotation(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     hand.happen().await;
     hand.rotate_webhook(&webhook, 1, MINUTE, false).await;
@@ -181,7 +181,7 @@ pub async fn a_running_overlap_forbids_a_rotation(fixture: &Fixture) {
         hand.clock.advance(step);
         for length in [Duration::ZERO, MINUTE, MINUTE * 2] {
             let answer = hand.rotate_webhook(&webhook, 2, length, false).await;
-            assert_eq!(answer, RotateWebhook::Overlapping(end), "{length:?}");
+            assert_eq!(answer, RotateWebhookOutcome::Overlapping(end), "{length:?}");
         }
     }
     assert_eq!(hand.seq().await, seq);
@@ -192,8 +192,8 @@ pub async fn a_running_overlap_forbids_a_rotation(fixture: &Fixture) {
     assert_eq!(hand.take_one().await.secrets, [secret(3), secret(1)]);
 }
 
-pub async fn parallel_rotations_keep_the_secret_that_signs(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn parallel_rotations_keep_the_secret_that_signs(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
     hand.happen().await;
     let answers = at_once(8, |number| {
@@ -201,14 +201,14 @@ pub async fn parallel_rotations_keep_the_secret_that_signs(fixture: &Fixture) {
         async move { hand.rotate_webhook(&webhook, number + 1, MINUTE, false).await }
     })
     .await;
-    let refused = RotateWebhook::Overlapping(hand.now().plus(MINUTE));
+    let refused = RotateWebhookOutcome::Overlapping(hand.now().plus(MINUTE));
     assert_eq!(answers.iter().filter(|answer| **answer == refused).count(), 7);
     assert_eq!(answers.iter().filter(|answer| **answer == hand.rotated(&webhook, MINUTE)).count(), 1);
     assert_eq!(hand.take_one().await.secrets[1..], [secret(0)]);
 }
 
-pub async fn a_rotation_changes_nothing_else(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_rotation_changes_nothing_else(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let webhook = Webhook { enabled: false, exhausted: 3, ..hand.new_webhook() };
     hand.try_insert_webhook(&webhook).await;
     let rotated = hand.rotated(&webhook, MINUTE);
@@ -216,8 +216,8 @@ pub async fn a_rotation_changes_nothing_else(fixture: &Fixture) {
     assert_eq!(hand.look_webhook(&webhook).await, webhook);
 }
 
-pub async fn a_deleted_webhook_is_gone_with_its_deliveries(fixture: &Fixture) {
-    let hand = Hand::of(fixture);
+pub async fn a_deleted_webhook_is_gone_with_its_deliveries(fixture: &WorkFixture) {
+    let hand = WorkHandle::of(fixture);
     let (webhook, stays) = (hand.webhook(&[]).await, hand.webhook(&[]).await);
     hand.happen().await;
     let due = hand.take().await;

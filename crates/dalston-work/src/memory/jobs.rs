@@ -1,49 +1,49 @@
 //! The steps on jobs, in memory.
 
-use super::{MemoryStore, Queued, State};
+use super::{MemoryWorkStore, QueueEntry, WorkTransaction};
 use crate::{
-    ActiveJobs, CancelJob, DeleteJob, InsertJob, Job, JobId, JobStatus, JobStore, QuotaKind, Reserve, Subject,
+    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobStatus, JobStore, QuotaKind, ReserveOutcome, QuotaOwner,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{Claim, StoreResult, sorted_page};
+use dalston_store::{IdempotencyKey, StoreResult, sorted_page};
 
 #[async_trait]
-impl JobStore for MemoryStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&Claim>, entry: &AuditEntry) -> StoreResult<InsertJob> {
+impl JobStore for MemoryWorkStore {
+    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
         let now = self.time();
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         if let Some(repeated) = state.repeated(claim, now) {
-            return Ok(InsertJob::Repeated(repeated));
+            return Ok(InsertJobOutcome::Repeated(repeated));
         }
         if !state.has_tenant(&job.tenant) {
-            return Ok(InsertJob::UnknownTenant);
+            return Ok(InsertJobOutcome::UnknownTenant);
         }
-        let count = |subject: &Subject| {
+        let count = |subject: &QuotaOwner| {
             let of =
                 |it: &&Job| it.tenant == *subject.tenant() && subject.key().is_none_or(|key| it.key() == Some(key));
             state.work.jobs.values().filter(|it| !it.status.is_ended()).filter(of).count()
         };
         if let Some(excess) = state.crowded(&job.tenant, job.key(), QuotaKind::Jobs, count) {
-            return Ok(InsertJob::Excess(excess));
+            return Ok(InsertJobOutcome::Excess(excess));
         }
         let reserved_ms = match state.reserve(&job.account(), job.amount()) {
-            Reserve::Granted(ms) => ms,
-            Reserve::Exhausted(excess) => return Ok(InsertJob::Excess(excess)),
+            ReserveOutcome::Granted(ms) => ms,
+            ReserveOutcome::Exhausted(excess) => return Ok(InsertJobOutcome::Excess(excess)),
         };
-        state.work.queue.insert(job.id, Queued::new(now, reserved_ms));
+        state.work.queue.insert(job.id, QueueEntry::new(now, reserved_ms));
         state.claim(claim, job.id.to_string());
         state.work.jobs.insert(job.id, job.clone());
         state.record(entry);
-        Ok(InsertJob::Inserted)
+        Ok(InsertJobOutcome::Inserted)
     }
 
     async fn job(&self, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>> {
-        Ok(State::of(self).work.jobs.get(&id).filter(|job| job.tenant == *tenant).cloned())
+        Ok(WorkTransaction::of(self).work.jobs.get(&id).filter(|job| job.tenant == *tenant).cloned())
     }
 
     async fn job_exists(&self, id: JobId) -> StoreResult<bool> {
-        Ok(State::of(self).work.jobs.contains_key(&id))
+        Ok(WorkTransaction::of(self).work.jobs.contains_key(&id))
     }
 
     async fn jobs(
@@ -52,7 +52,7 @@ impl JobStore for MemoryStore {
         request: &PageRequest,
         status: Option<JobStatus>,
     ) -> StoreResult<Page<Job>> {
-        let state = State::of(self);
+        let state = WorkTransaction::of(self);
         let shown = |job: &&Job| job.tenant == *tenant && status.is_none_or(|status| job.status == status);
         let jobs = state.work.jobs.values().filter(shown).cloned().collect();
         Ok(sorted_page(jobs, request, |job| Cursor { created_at: job.created_at, id: job.id.to_string() }))
@@ -60,7 +60,7 @@ impl JobStore for MemoryStore {
 
     async fn active_jobs(&self, tenant: &TenantId) -> StoreResult<ActiveJobs> {
         let mut active = ActiveJobs::default();
-        for job in State::of(self).work.jobs.values().filter(|job| job.tenant == *tenant) {
+        for job in WorkTransaction::of(self).work.jobs.values().filter(|job| job.tenant == *tenant) {
             match job.status {
                 JobStatus::Pending => active.pending += 1,
                 JobStatus::Running => active.running += 1,
@@ -77,13 +77,13 @@ impl JobStore for MemoryStore {
         id: JobId,
         at: Timestamp,
         entry: &AuditEntry,
-    ) -> StoreResult<CancelJob> {
-        let mut state = State::of(self);
+    ) -> StoreResult<CancelJobOutcome> {
+        let mut state = WorkTransaction::of(self);
         let Some(job) = state.work.jobs.get_mut(&id).filter(|job| job.tenant == *tenant) else {
-            return Ok(CancelJob::Unknown);
+            return Ok(CancelJobOutcome::Unknown);
         };
         let before = job.status;
-        let Some(after) = before.cancelled() else { return Ok(CancelJob::Ended(before)) };
+        let Some(after) = before.cancelled() else { return Ok(CancelJobOutcome::Ended(before)) };
         job.status = after;
         if after.is_ended() {
             job.completed_at = Some(at);
@@ -93,25 +93,25 @@ impl JobStore for MemoryStore {
             state.record(entry);
             state.ended(&job, 0, at);
         }
-        Ok(if after.is_ended() { CancelJob::Cancelled } else { CancelJob::Cancelling })
+        Ok(if after.is_ended() { CancelJobOutcome::Cancelled } else { CancelJobOutcome::Cancelling })
     }
 
-    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJob> {
-        let mut state = State::of(self);
+    async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJobOutcome> {
+        let mut state = WorkTransaction::of(self);
         match state.work.jobs.get(&id).filter(|job| job.tenant == *tenant) {
-            None => Ok(DeleteJob::Unknown),
-            Some(job) if !job.status.is_ended() => Ok(DeleteJob::NotEnded),
+            None => Ok(DeleteJobOutcome::Unknown),
+            Some(job) if !job.status.is_ended() => Ok(DeleteJobOutcome::NotEnded),
             Some(_) => {
                 state.work.jobs.remove(&id);
                 state.work.queue.remove(&id);
                 state.record(entry);
-                Ok(DeleteJob::Deleted)
+                Ok(DeleteJobOutcome::Deleted)
             }
         }
     }
 
     async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool> {
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         if !state.has_tenant(id) {
             return Ok(false);
         }
@@ -124,7 +124,7 @@ impl JobStore for MemoryStore {
     }
 
     async fn retention(&self, tenants: &[TenantId]) -> StoreResult<Vec<Option<u32>>> {
-        let state = State::of(self);
+        let state = WorkTransaction::of(self);
         Ok(tenants.iter().map(|tenant| state.work.retention.get(tenant).copied()).collect())
     }
 }

@@ -1,16 +1,16 @@
 //! Quotas and the meter, in memory.
 
-use super::{MemoryStore, State};
-use crate::{Account, Amount, Excess, MeterStore, Metered, MeteredDay, Quota, QuotaKind, Reserve, Subject};
+use super::{MemoryWorkStore, WorkTransaction};
+use crate::{UsageAccount, AudioAmount, QuotaExceeded, MeterStore, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day, KeyId, TenantId};
 use dalston_store::StoreResult;
 
-impl State<'_> {
+impl WorkTransaction<'_> {
     /// The key's quota and the tenant's, in the order in which they are asked.
-    fn quotas(&self, tenant: &TenantId, key: Option<KeyId>) -> Vec<(Subject, Quota)> {
-        let subjects = key.map(|key| Subject::Key(tenant.clone(), key)).into_iter();
-        let subjects = subjects.chain([Subject::Tenant(tenant.clone())]);
+    fn quotas(&self, tenant: &TenantId, key: Option<KeyId>) -> Vec<(QuotaOwner, Quota)> {
+        let subjects = key.map(|key| QuotaOwner::Key(tenant.clone(), key)).into_iter();
+        let subjects = subjects.chain([QuotaOwner::Tenant(tenant.clone())]);
         subjects.map(|subject| (subject.clone(), self.work.quotas.get(&subject).copied().unwrap_or_default())).collect()
     }
 
@@ -20,54 +20,54 @@ impl State<'_> {
         tenant: &TenantId,
         key: Option<KeyId>,
         limit: QuotaKind,
-        count: impl Fn(&Subject) -> usize,
-    ) -> Option<Excess> {
+        count: impl Fn(&QuotaOwner) -> usize,
+    ) -> Option<QuotaExceeded> {
         self.quotas(tenant, key).into_iter().find_map(|(subject, quota)| {
             let most = quota.limit(limit)?;
             let full = u32::try_from(count(&subject)).unwrap_or(u32::MAX) >= most;
-            full.then_some(Excess { limit, of_key: subject.key().is_some(), most })
+            full.then_some(QuotaExceeded { limit, of_key: subject.key().is_some(), most })
         })
     }
 
-    pub(super) fn reserve(&mut self, account: &Account, amount: Amount) -> Reserve {
+    pub(super) fn reserve(&mut self, account: &UsageAccount, amount: AudioAmount) -> ReserveOutcome {
         let limits = self.quotas(&account.tenant, account.key).into_iter().filter_map(|(subject, quota)| {
             let most = quota.limit(QuotaKind::Seconds)?;
-            let excess = Excess { limit: QuotaKind::Seconds, of_key: subject.key().is_some(), most };
+            let excess = QuotaExceeded { limit: QuotaKind::Seconds, of_key: subject.key().is_some(), most };
             let used = self.work.meter.get(&(subject, account.day)).map_or(0, |(jobs, streams)| jobs + streams);
             Some((excess, (u64::from(most) * 1_000).saturating_sub(used)))
         });
         match amount.within(limits) {
             Ok(granted) => {
                 self.settle(account, i64::try_from(granted).unwrap_or(i64::MAX));
-                Reserve::Granted(granted)
+                ReserveOutcome::Granted(granted)
             }
-            Err(excess) => Reserve::Exhausted(excess),
+            Err(excess) => ReserveOutcome::Exhausted(excess),
         }
     }
 
-    pub(super) fn settle(&mut self, account: &Account, ms: i64) {
+    pub(super) fn settle(&mut self, account: &UsageAccount, ms: i64) {
         if ms == 0 {
             return;
         }
         for (subject, _) in self.quotas(&account.tenant, account.key) {
             let (jobs, streams) = self.work.meter.entry((subject, account.day)).or_default();
-            let used = if account.of == Metered::Jobs { jobs } else { streams };
+            let used = if account.of == UsageSource::Jobs { jobs } else { streams };
             *used = used.saturating_add_signed(ms);
         }
     }
 }
 
 #[async_trait]
-impl MeterStore for MemoryStore {
-    async fn quota(&self, subject: &Subject) -> StoreResult<Quota> {
-        Ok(State::of(self).work.quotas.get(subject).copied().unwrap_or_default())
+impl MeterStore for MemoryWorkStore {
+    async fn quota(&self, subject: &QuotaOwner) -> StoreResult<Quota> {
+        Ok(WorkTransaction::of(self).work.quotas.get(subject).copied().unwrap_or_default())
     }
 
-    async fn set_quota(&self, subject: &Subject, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
-        let mut state = State::of(self);
+    async fn set_quota(&self, subject: &QuotaOwner, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut state = WorkTransaction::of(self);
         let there = match subject {
-            Subject::Tenant(tenant) => state.has_tenant(tenant),
-            Subject::Key(tenant, id) => state.key_of(*id).is_some_and(|key| key.tenant == *tenant),
+            QuotaOwner::Tenant(tenant) => state.has_tenant(tenant),
+            QuotaOwner::Key(tenant, id) => state.key_of(*id).is_some_and(|key| key.tenant == *tenant),
         };
         if there {
             state.work.quotas.insert(subject.clone(), *quota);
@@ -76,17 +76,17 @@ impl MeterStore for MemoryStore {
         Ok(there)
     }
 
-    async fn reserve_audio(&self, account: &Account, amount: Amount) -> StoreResult<Reserve> {
-        Ok(State::of(self).reserve(account, amount))
+    async fn reserve_audio(&self, account: &UsageAccount, amount: AudioAmount) -> StoreResult<ReserveOutcome> {
+        Ok(WorkTransaction::of(self).reserve(account, amount))
     }
 
-    async fn settle_audio(&self, account: &Account, ms: i64) -> StoreResult<()> {
-        State::of(self).settle(account, ms);
+    async fn settle_audio(&self, account: &UsageAccount, ms: i64) -> StoreResult<()> {
+        WorkTransaction::of(self).settle(account, ms);
         Ok(())
     }
 
-    async fn metered(&self, subject: &Subject, since: Day) -> StoreResult<Vec<MeteredDay>> {
-        let state = State::of(self);
+    async fn metered(&self, subject: &QuotaOwner, since: Day) -> StoreResult<Vec<MeteredDay>> {
+        let state = WorkTransaction::of(self);
         let own = state.work.meter.iter().filter(|((of, day), _)| of == subject && *day >= since);
         let mut days: Vec<MeteredDay> = own
             .map(|((_, day), (jobs_ms, streams_ms))| MeteredDay {

@@ -7,7 +7,7 @@ mod sessions;
 mod webhooks;
 
 use crate::{
-    Delivery, DeliveryId, Job, JobId, Quota, SessionId, Subject, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
+    Delivery, DeliveryId, Job, JobId, Quota, SessionId, QuotaOwner, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
 };
 use dalston_model::{Day, KeyId, TenantId, Timestamp};
 use dalston_store::MemoryState;
@@ -18,11 +18,11 @@ use std::{
 };
 
 /// A store of keys and of work in memory. Everything is gone when the process ends.
-pub type MemoryStore = dalston_store::MemoryEngine<Work>;
+pub type MemoryWorkStore = dalston_store::MemoryEngine<WorkTables>;
 
 /// What the queue knows of a job.
 #[derive(Debug)]
-struct Queued {
+struct QueueEntry {
     due_at: Timestamp,
     fence: u64,
     /// Set while it is leased.
@@ -31,7 +31,7 @@ struct Queued {
     deaths: u64,
 }
 
-impl Queued {
+impl QueueEntry {
     const fn new(due_at: Timestamp, reserved_ms: u64) -> Self {
         Self { due_at, fence: 0, lease_ends: None, reserved_ms, deaths: 0 }
     }
@@ -39,14 +39,14 @@ impl Queued {
 
 /// A registered worker.
 #[derive(Debug)]
-struct Beating {
+struct RegisteredWorker {
     worker: Worker,
     lapses_at: Timestamp,
 }
 
 /// An open session.
 #[derive(Debug)]
-struct Session {
+struct SessionRow {
     tenant: TenantId,
     key: Option<KeyId>,
     worker: Option<WorkerId>,
@@ -63,42 +63,42 @@ struct WebhookRow {
 
 /// What a [`MemoryStore`] keeps beside the keys.
 #[derive(Debug, Default)]
-pub struct Work {
+pub struct WorkTables {
     jobs: HashMap<JobId, Job>,
-    queue: HashMap<JobId, Queued>,
+    queue: HashMap<JobId, QueueEntry>,
     /// Turns given to tenants so far, and the last one of each.
     serving: u64,
     served: HashMap<TenantId, u64>,
     /// For how many days ended jobs are kept.
     retention: HashMap<TenantId, u32>,
-    quotas: HashMap<Subject, Quota>,
+    quotas: HashMap<QuotaOwner, Quota>,
     /// Milliseconds of jobs and of streams.
-    meter: HashMap<(Subject, Day), (u64, u64)>,
-    workers: BTreeMap<WorkerId, Beating>,
-    sessions: HashMap<SessionId, Session>,
+    meter: HashMap<(QuotaOwner, Day), (u64, u64)>,
+    workers: BTreeMap<WorkerId, RegisteredWorker>,
+    sessions: HashMap<SessionId, SessionRow>,
     webhooks: HashMap<WebhookId, WebhookRow>,
     deliveries: HashMap<DeliveryId, Delivery>,
 }
 
 /// A transaction of work.
-struct State<'a>(MutexGuard<'a, MemoryState<Work>>);
+struct WorkTransaction<'a>(MutexGuard<'a, MemoryState<WorkTables>>);
 
-impl<'a> State<'a> {
-    fn of(store: &'a MemoryStore) -> Self {
+impl<'a> WorkTransaction<'a> {
+    fn of(store: &'a MemoryWorkStore) -> Self {
         Self(store.state())
     }
 }
 
-impl Deref for State<'_> {
-    type Target = MemoryState<Work>;
+impl Deref for WorkTransaction<'_> {
+    type Target = MemoryState<WorkTables>;
 
-    fn deref(&self) -> &MemoryState<Work> {
+    fn deref(&self) -> &MemoryState<WorkTables> {
         &self.0
     }
 }
 
-impl DerefMut for State<'_> {
-    fn deref_mut(&mut self) -> &mut MemoryState<Work> {
+impl DerefMut for WorkTransaction<'_> {
+    fn deref_mut(&mut self) -> &mut MemoryState<WorkTables> {
         &mut self.0
     }
 }

@@ -1,8 +1,8 @@
 //! The queue, in memory.
 
-use super::{MemoryStore, Queued, State};
+use super::{MemoryWorkStore, QueueEntry, WorkTransaction};
 use crate::{
-    Beat, FinishJob, Job, JobId, JobStatus, Lease, LeaseJobs, Leased, Outcome, QueueStore, Turn, Turns, ended_entry,
+    HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, WaitingTenant, FairScheduler, ended_entry,
     ended_event, lapse,
 };
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use dalston_model::{TenantId, Timestamp};
 use dalston_store::StoreResult;
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
-impl State<'_> {
+impl WorkTransaction<'_> {
     /// Writes the job as it is now; one that has ended is recorded, told of, and settled with `kept_ms`.
     fn moved(&mut self, job: Job, kept_ms: u64, at: Timestamp) -> Job {
         if let Some(entry) = ended_entry(&job, at) {
@@ -34,7 +34,7 @@ impl State<'_> {
     }
 
     /// The job, if the lease counts.
-    fn held(&self, lease: &Lease) -> Option<&Job> {
+    fn held(&self, lease: &JobLease) -> Option<&Job> {
         let job = self.work.jobs.get(&lease.job).filter(|job| job.tenant == lease.tenant)?;
         let counts = self.work.queue.get(&lease.job)?.fence == lease.fence;
         (counts && matches!(job.status, JobStatus::Running | JobStatus::Cancelling)).then_some(job)
@@ -62,34 +62,34 @@ impl State<'_> {
 }
 
 #[async_trait]
-impl QueueStore for MemoryStore {
-    async fn lease_jobs(&self, ask: &LeaseJobs) -> StoreResult<Vec<Leased>> {
+impl QueueStore for MemoryWorkStore {
+    async fn lease_jobs(&self, ask: &JobLeaseRequest) -> StoreResult<Vec<LeasedJob>> {
         let now = self.time();
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let mut leased = Vec::new();
         let mut due = state.due(now);
-        let mut turns = Turns::new(ask, state.work.serving);
+        let mut turns = FairScheduler::new(ask, state.work.serving);
         for (tenant, jobs) in &mut due {
             let served = state.work.served.get(tenant).copied().unwrap_or_default();
             let Some(job) = jobs.pop() else { continue };
-            turns.wait(Turn { tenant: tenant.clone(), running: state.running(tenant), served, job });
+            turns.wait(WaitingTenant { tenant: tenant.clone(), running: state.running(tenant), served, job });
         }
         for _ in 0..ask.limit {
-            let Some((Turn { tenant, running, job: (_, id), .. }, number)) = turns.serve() else { break };
+            let Some((WaitingTenant { tenant, running, job: (_, id), .. }, number)) = turns.serve() else { break };
             let Some(job) = state.work.jobs.get_mut(&id) else { break };
             job.status = JobStatus::Running;
             job.started_at = job.started_at.or(Some(now));
             job.progress = None;
             let job = job.clone();
-            let queued = state.work.queue.entry(id).or_insert_with(|| Queued::new(now, 0));
+            let queued = state.work.queue.entry(id).or_insert_with(|| QueueEntry::new(now, 0));
             queued.fence += 1;
             queued.lease_ends = Some(now.plus(ask.ttl));
             let reserved_ms = queued.reserved_ms;
-            let lease = Lease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
+            let lease = JobLease { tenant: job.tenant.clone(), job: id, fence: queued.fence };
             let deaths = queued.deaths;
             state.work.serving = number;
             state.work.served.insert(tenant.clone(), number);
-            leased.push(Leased { job, lease, deaths, reserved_ms });
+            leased.push(LeasedJob { job, lease, deaths, reserved_ms });
             if let Some(next) = due.get_mut(&tenant).and_then(Vec::pop) {
                 turns.again(tenant, running, number, next);
             }
@@ -97,13 +97,13 @@ impl QueueStore for MemoryStore {
         Ok(leased)
     }
 
-    async fn beat_jobs(&self, leases: &[(Lease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<Beat>> {
+    async fn beat_jobs(&self, leases: &[(JobLease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<HeartbeatOutcome>> {
         let now = self.time();
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let mut beats = Vec::with_capacity(leases.len());
         for (lease, progress) in leases {
             let Some(status) = state.held(lease).map(|job| job.status) else {
-                beats.push(Beat::Lost);
+                beats.push(HeartbeatOutcome::Lost);
                 continue;
             };
             if let Some(queued) = state.work.queue.get_mut(&lease.job) {
@@ -112,15 +112,15 @@ impl QueueStore for MemoryStore {
             if let Some(job) = state.work.jobs.get_mut(&lease.job) {
                 job.progress = progress.or(job.progress);
             }
-            beats.push(if status == JobStatus::Cancelling { Beat::Cancelling } else { Beat::Held });
+            beats.push(if status == JobStatus::Cancelling { HeartbeatOutcome::Cancelling } else { HeartbeatOutcome::Held });
         }
         Ok(beats)
     }
 
-    async fn finish_job(&self, lease: &Lease, outcome: &Outcome, at: Timestamp) -> StoreResult<FinishJob> {
+    async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome> {
         let now = self.time();
-        let mut state = State::of(self);
-        let Some(job) = state.held(lease).cloned() else { return Ok(FinishJob::Lost) };
+        let mut state = WorkTransaction::of(self);
+        let Some(job) = state.held(lease).cloned() else { return Ok(FinishJobOutcome::Lost) };
         let job = outcome.apply(job, at);
         if let Some(queued) = state.work.queue.get_mut(&job.id) {
             queued.lease_ends = None;
@@ -128,12 +128,12 @@ impl QueueStore for MemoryStore {
             queued.deaths += outcome.deaths();
         }
         let kept = outcome.kept_ms(job.status, 0);
-        Ok(FinishJob::Finished(Box::new(state.moved(job, kept, at))))
+        Ok(FinishJobOutcome::Finished(Box::new(state.moved(job, kept, at))))
     }
 
     async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
         let now = self.time();
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let lapsed =
             |id: &JobId| state.work.queue.get(id).is_some_and(|it| it.lease_ends.is_some_and(|end| end <= now));
         let mut lost: Vec<Job> = state.work.jobs.values().filter(|job| lapsed(&job.id)).cloned().collect();
@@ -153,7 +153,7 @@ impl QueueStore for MemoryStore {
     }
 
     async fn cancel_orphans(&self, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let revoked = |job: &&Job| {
             let key = job.key().and_then(|id| state.key_of(id));
             job.status == JobStatus::Pending && key.is_some_and(|key| key.revoked_at.is_some())
@@ -161,12 +161,12 @@ impl QueueStore for MemoryStore {
         let mut orphans: Vec<Job> = state.work.jobs.values().filter(revoked).cloned().collect();
         orphans.sort_by_key(|job| (job.created_at, job.id));
         orphans.truncate(limit.try_into().unwrap_or(usize::MAX));
-        let cancelled = orphans.into_iter().map(|job| state.moved(Outcome::Cancelled.apply(job, at), 0, at));
+        let cancelled = orphans.into_iter().map(|job| state.moved(JobOutcome::Cancelled.apply(job, at), 0, at));
         Ok(cancelled.collect())
     }
 
     async fn expired_jobs(&self, default_days: Option<u32>, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
-        let state = State::of(self);
+        let state = WorkTransaction::of(self);
         let expired = |job: &&Job| {
             let own = state.work.retention.get(&job.tenant).copied();
             let ends = own.or(default_days).zip(job.completed_at);

@@ -1,8 +1,8 @@
 //! Webhooks and their outbox, in memory.
 
-use super::{MemoryStore, State, WebhookRow};
+use super::{MemoryWorkStore, WorkTransaction, WebhookRow};
 use crate::{
-    Attempted, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhook, RotateWebhook, Webhook,
+    AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook,
     WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
 };
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult, sorted_page};
 use std::time::Duration;
 
-impl State<'_> {
+impl WorkTransaction<'_> {
     /// Puts the event into the outbox of every webhook that hears it.
     pub(super) fn tell(&mut self, event: &Event) {
         let work = &mut self.work;
@@ -28,33 +28,33 @@ impl State<'_> {
 }
 
 #[async_trait]
-impl WebhookStore for MemoryStore {
+impl WebhookStore for MemoryWorkStore {
     async fn insert_webhook(
         &self,
         webhook: &Webhook,
         secret: &WebhookSecret,
         entry: &AuditEntry,
-    ) -> StoreResult<InsertWebhook> {
-        let mut state = State::of(self);
+    ) -> StoreResult<InsertWebhookOutcome> {
+        let mut state = WorkTransaction::of(self);
         if !state.has_tenant(&webhook.tenant) {
-            return Ok(InsertWebhook::UnknownTenant);
+            return Ok(InsertWebhookOutcome::UnknownTenant);
         }
         let own = state.work.webhooks.values().filter(|row| row.webhook.tenant == webhook.tenant).count();
         if own >= usize::try_from(Webhook::MOST).unwrap_or(usize::MAX) {
-            return Ok(InsertWebhook::TooMany);
+            return Ok(InsertWebhookOutcome::TooMany);
         }
         let row = WebhookRow { webhook: webhook.clone(), secret: secret.clone(), old: None };
         state.work.webhooks.insert(webhook.id, row);
         state.record(entry);
-        Ok(InsertWebhook::Inserted)
+        Ok(InsertWebhookOutcome::Inserted)
     }
 
     async fn webhook(&self, tenant: &TenantId, id: WebhookId) -> StoreResult<Option<Webhook>> {
-        Ok(State::of(self).webhook_row(tenant, id).map(|row| row.webhook.clone()))
+        Ok(WorkTransaction::of(self).webhook_row(tenant, id).map(|row| row.webhook.clone()))
     }
 
     async fn webhooks(&self, tenant: &TenantId, request: &PageRequest) -> StoreResult<Page<Webhook>> {
-        let state = State::of(self);
+        let state = WorkTransaction::of(self);
         let own = state.work.webhooks.values().map(|row| &row.webhook).filter(|webhook| webhook.tenant == *tenant);
         let cursor = |webhook: &Webhook| Cursor { created_at: webhook.created_at, id: webhook.id.to_string() };
         Ok(sorted_page(own.cloned().collect(), request, cursor))
@@ -67,7 +67,7 @@ impl WebhookStore for MemoryStore {
         patch: &WebhookPatch,
         entry: &AuditEntry,
     ) -> StoreResult<Option<Webhook>> {
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let Some(row) = state.webhook_row(tenant, id) else { return Ok(None) };
         row.webhook = patch.apply(row.webhook.clone());
         let webhook = row.webhook.clone();
@@ -82,22 +82,22 @@ impl WebhookStore for MemoryStore {
         secret: &WebhookSecret,
         overlap: Overlap,
         entry: &AuditEntry,
-    ) -> StoreResult<RotateWebhook> {
+    ) -> StoreResult<RotateWebhookOutcome> {
         let now = self.time();
-        let mut state = State::of(self);
-        let Some(row) = state.webhook_row(tenant, id) else { return Ok(RotateWebhook::Unknown) };
+        let mut state = WorkTransaction::of(self);
+        let Some(row) = state.webhook_row(tenant, id) else { return Ok(RotateWebhookOutcome::Unknown) };
         if let Some(until) = overlap.conflict(row.old.as_ref().map(|(_, until)| *until), now) {
-            return Ok(RotateWebhook::Overlapping(until));
+            return Ok(RotateWebhookOutcome::Overlapping(until));
         }
         let previous_expires_at = now.plus(overlap.length);
         row.old = Some((std::mem::replace(&mut row.secret, secret.clone()), previous_expires_at));
         let webhook = Box::new(row.webhook.clone());
         state.record(entry);
-        Ok(RotateWebhook::Rotated { webhook, previous_expires_at })
+        Ok(RotateWebhookOutcome::Rotated { webhook, previous_expires_at })
     }
 
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool> {
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         if state.webhook_row(tenant, id).is_none() {
             return Ok(false);
         }
@@ -108,13 +108,13 @@ impl WebhookStore for MemoryStore {
     }
 
     async fn publish_event(&self, event: &Event) -> StoreResult<()> {
-        State::of(self).tell(event);
+        WorkTransaction::of(self).tell(event);
         Ok(())
     }
 
     async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>> {
         let now = self.time();
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let enabled =
             |id: WebhookId| state.work.webhooks.get(&id).is_some_and(|row| row.webhook.enabled && !but.contains(&id));
         let due = state.work.deliveries.values().filter(|delivery| delivery.next_at.is_some_and(|at| at <= now));
@@ -135,9 +135,9 @@ impl WebhookStore for MemoryStore {
         Ok(taken)
     }
 
-    async fn finish_delivery(&self, attempted: &Attempted, disabled: &AuditEntry) -> StoreResult<bool> {
+    async fn finish_delivery(&self, attempted: &AttemptOutcome, disabled: &AuditEntry) -> StoreResult<bool> {
         let now = self.time();
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let Some(id) = state.work.deliveries.get(&attempted.delivery).map(|it| it.webhook) else { return Ok(false) };
         if state.webhook_row(&attempted.tenant, id).is_none() {
             return Ok(false);
@@ -179,7 +179,7 @@ impl WebhookStore for MemoryStore {
     }
 
     async fn deliveries(&self, tenant: &TenantId, id: WebhookId, request: &PageRequest) -> StoreResult<Page<Delivery>> {
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let known = state.webhook_row(tenant, id).is_some();
         let own = state.work.deliveries.values().filter(|delivery| known && delivery.webhook == id);
         let cursor = |delivery: &Delivery| Cursor { created_at: delivery.created_at, id: delivery.id.to_string() };
@@ -194,7 +194,7 @@ impl WebhookStore for MemoryStore {
         at: Timestamp,
         entry: &AuditEntry,
     ) -> StoreResult<Option<Delivery>> {
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         if state.webhook_row(tenant, webhook).is_none() {
             return Ok(None);
         }
@@ -211,7 +211,7 @@ impl WebhookStore for MemoryStore {
     }
 
     async fn sweep_deliveries(&self, before: Timestamp, limit: u32) -> StoreResult<u32> {
-        let mut state = State::of(self);
+        let mut state = WorkTransaction::of(self);
         let old = |it: &&Delivery| it.status != DeliveryStatus::Pending && it.created_at < before;
         let old: Vec<DeliveryId> = state.work.deliveries.values().filter(old).map(|delivery| delivery.id).collect();
         let swept = old.into_iter().take(limit.try_into().unwrap_or(usize::MAX));

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use dalston_model::{SeededEntropy, Timestamp};
 use dalston_stream::Encoding;
-use dalston_work::{Excess, QuotaKind};
+use dalston_work::{QuotaExceeded, QuotaKind};
 use serde_json::json;
 
 /// A wire protocol of plain words.
@@ -87,7 +87,7 @@ impl Scenario {
             At::Open => {}
             At::Blocked => drop(session.control("flush")),
             At::HalfClosed => drop(session.on(SessionEvent::WorkerClosed)),
-            At::Draining | At::Asked => drop(session.on(SessionEvent::StopSignal(Ending::TimeUp))),
+            At::Draining | At::Asked => drop(session.on(SessionEvent::StopSignal(CloseReason::TimeUp))),
         }
         if phase == At::Asked {
             assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::end()));
@@ -101,11 +101,11 @@ impl Scenario {
     }
 
     fn control(&mut self, text: &'static str) -> SessionAction {
-        self.on(SessionEvent::Client(Message::Text(ByteString::from_static(text))))
+        self.on(SessionEvent::Client(SocketMessage::Text(ByteString::from_static(text))))
     }
 
     fn audio(&mut self, audio: &'static [u8]) -> SessionAction {
-        self.on(SessionEvent::Client(Message::Binary(Bytes::from_static(audio))))
+        self.on(SessionEvent::Client(SocketMessage::Binary(Bytes::from_static(audio))))
     }
 
     /// The end after this event, the texts before the close, and whether the worker is still to be asked to end.
@@ -141,7 +141,7 @@ fn event(kind: WorkerEventKind) -> SessionEvent {
 
 fn excess() -> ServiceError {
     let limit = QuotaKind::ALL[0];
-    ServiceError::Excess { excess: Excess { limit, of_key: false, most: 1 }, retry_after: 60 }
+    ServiceError::Excess { excess: QuotaExceeded { limit, of_key: false, most: 1 }, retry_after: 60 }
 }
 
 /// The end of a session that has used up its quota.
@@ -219,7 +219,7 @@ fn audio_that_cannot_be_reserved_closes_the_session() {
 #[test]
 fn a_draining_session_passes_what_waits_then_asks_the_worker_to_end_once() {
     let mut session = Scenario::at(At::Blocked);
-    assert_eq!(session.on(SessionEvent::StopSignal(Ending::TimeUp)), wait(false, true, Some(DRAIN)));
+    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), wait(false, true, Some(DRAIN)));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::Control("flush".into())));
     assert_eq!(session.on(SessionEvent::Done), wait(false, true, Some(DRAIN)));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::end()));
@@ -235,7 +235,7 @@ fn nothing_moves_the_deadline_of_a_draining_session() {
         assert_eq!(session.on(event(WorkerEventKind::Partial)), text("transcript.partial"));
         let limit = Some(Duration::from_secs(seconds));
         assert_eq!(session.on(SessionEvent::Done), wait(false, false, limit));
-        assert_eq!(session.on(SessionEvent::StopSignal(Ending::TimeUp)), wait(false, false, limit), "nor a second end");
+        assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), wait(false, false, limit), "nor a second end");
         assert_eq!(session.on(SessionEvent::ClientIdle), wait(false, false, limit));
     }
     session.now += Duration::from_secs(1);
@@ -283,7 +283,7 @@ fn what_a_worker_sent_before_it_closed_is_still_read() {
         assert_eq!(session.on(SessionEvent::Done), waits);
     }
     let mut session = Scenario::at(At::HalfClosed);
-    assert_eq!(session.on(SessionEvent::StopSignal(Ending::TimeUp)), wait(false, false, Some(DRAIN)), "it drains, too");
+    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), wait(false, false, Some(DRAIN)), "it drains, too");
     assert_eq!(session.closed_by(SessionEvent::DeadlineReached), (TIME_UP, vec![], false));
 }
 
@@ -294,7 +294,7 @@ fn a_client_may_go_away_in_any_phase() {
         assert_eq!((end, texts), (SessionEnd::Gone, vec![]), "{phase:?}");
         assert_eq!(asks, phase != At::HalfClosed, "{phase:?}: the worker ends in good order");
     }
-    let close = SessionEvent::Client(Message::Close);
+    let close = SessionEvent::Client(SocketMessage::Close);
     assert_eq!(Scenario::open().closed_by(close), (SessionEnd::Gone, vec![], true));
     let mut session = Scenario::at(At::Blocked);
     session.on(SessionEvent::Gone);
@@ -304,9 +304,9 @@ fn a_client_may_go_away_in_any_phase() {
 #[test]
 fn a_client_that_breaks_the_protocol_reads_how() {
     for (broken, end) in [
-        (Broken::Protocol, SessionEnd::closed(CloseCode::Protocol, "Protocol error")),
-        (Broken::TooLarge("Frame too large"), SessionEnd::closed(CloseCode::Size, "Frame too large")),
-        (Broken::NotUtf8, SessionEnd::closed(CloseCode::Invalid, "Not UTF-8")),
+        (ProtocolViolation::Protocol, SessionEnd::closed(CloseCode::Protocol, "Protocol error")),
+        (ProtocolViolation::TooLarge("Frame too large"), SessionEnd::closed(CloseCode::Size, "Frame too large")),
+        (ProtocolViolation::NotUtf8, SessionEnd::closed(CloseCode::Invalid, "Not UTF-8")),
     ] {
         assert_eq!(Scenario::open().closed_by(SessionEvent::ClientBroken(broken)), (end, vec![], true));
     }
@@ -317,11 +317,11 @@ fn a_stop_signal_closes_any_phase_at_once() {
     let closed = |code, reason, texts| (SessionEnd::closed(code, reason), texts);
     for phase in PHASES {
         for (ending, (end, texts)) in [
-            (Ending::KeyEnded, closed(CloseCode::Other(4001), "Invalid API key", vec![])),
-            (Ending::ScopeLost, closed(CloseCode::Other(4003), "Missing 'realtime' scope", vec![])),
-            (Ending::Stopping, closed(CloseCode::Away, "The gateway stops", vec![])),
+            (CloseReason::KeyEnded, closed(CloseCode::Other(4001), "Invalid API key", vec![])),
+            (CloseReason::ScopeLost, closed(CloseCode::Other(4003), "Missing 'realtime' scope", vec![])),
+            (CloseReason::Stopping, closed(CloseCode::Away, "The gateway stops", vec![])),
             (
-                Ending::SlotLost,
+                CloseReason::SlotLost,
                 closed(CloseCode::Again, "The session's slot has lapsed", vec!["fault session_lost".into()]),
             ),
         ] {
@@ -336,7 +336,7 @@ fn a_stop_signal_closes_any_phase_at_once() {
 fn a_key_that_ends_during_a_write_stops_it_and_the_texts_behind_it_precede_the_close() {
     let mut session = Scenario::open();
     assert_eq!(session.control("ask"), text("audio: false"));
-    let (end, texts, _) = session.closed_by(SessionEvent::StopSignal(Ending::KeyEnded));
+    let (end, texts, _) = session.closed_by(SessionEvent::StopSignal(CloseReason::KeyEnded));
     assert_eq!(end, SessionEnd::closed(CloseCode::Other(4001), "Invalid API key"));
     assert_eq!(texts, ["that is all"]);
 }
@@ -345,7 +345,7 @@ fn a_key_that_ends_during_a_write_stops_it_and_the_texts_behind_it_precede_the_c
 fn a_session_whose_time_is_up_during_a_write_goes_on_writing() {
     let mut session = Scenario::open();
     assert_eq!(session.control("ask"), text("audio: false"));
-    assert_eq!(session.on(SessionEvent::StopSignal(Ending::TimeUp)), text("that is all"));
+    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), text("that is all"));
     session.now += DRAIN;
     assert_eq!(session.on(SessionEvent::Done), SessionAction::Close, "the deadline counts from the signal");
     assert_eq!(session.closing(), (TIME_UP, vec![], true));
@@ -396,19 +396,19 @@ fn pings_pass_both_ways_and_change_no_phase() {
     let mut session = Scenario::open();
     let payload = Bytes::from_static(b"p");
     let pong = SessionAction::Send(OutboundFrame::Pong(payload.clone()));
-    assert_eq!(session.on(SessionEvent::Client(Message::Ping(payload))), pong);
+    assert_eq!(session.on(SessionEvent::Client(SocketMessage::Ping(payload))), pong);
     assert_eq!(session.on(SessionEvent::Done), WAIT);
-    assert_eq!(session.on(SessionEvent::Client(Message::Pong)), WAIT);
+    assert_eq!(session.on(SessionEvent::Client(SocketMessage::Pong)), WAIT);
 }
 
 #[test]
 fn a_closing_session_keeps_its_end() {
     let mut session = Scenario::open();
-    assert_eq!(session.on(SessionEvent::StopSignal(Ending::KeyEnded)), SessionAction::Close);
+    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::KeyEnded)), SessionAction::Close);
     for late in [
         SessionEvent::Done,
-        SessionEvent::StopSignal(Ending::TimeUp),
-        SessionEvent::Client(Message::Close),
+        SessionEvent::StopSignal(CloseReason::TimeUp),
+        SessionEvent::Client(SocketMessage::Close),
         SessionEvent::ClientIdle,
         SessionEvent::KeepaliveDue,
         SessionEvent::Gone,

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, page};
+use crate::{CommandAnswer, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, page};
 use dalston_auth::rights;
 use dalston_model::{Action, Actor, Cursor, KeyAction, Page, PageLimit, Start, Timestamp};
 use dalston_service::{AuditFilter, AuditView, PartyView, ServiceError, ServiceResult};
@@ -16,7 +16,7 @@ pub(crate) struct List {
     #[schemars(length(max = 100))]
     actor: Option<String>,
     /// What was done.
-    #[schemars(with = "Option<Actions>")]
+    #[schemars(with = "Option<ActionSchema>")]
     action: Option<String>,
     /// Not before this time: RFC 3339 with a zone.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
@@ -39,9 +39,9 @@ fn actions() -> impl Iterator<Item = Action> {
 }
 
 /// The schema of an action.
-struct Actions;
+struct ActionSchema;
 
-impl JsonSchema for Actions {
+impl JsonSchema for ActionSchema {
     fn schema_name() -> Cow<'static, str> {
         "Action".into()
     }
@@ -63,7 +63,7 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["seq", "time", "actor", "door", "action", "target", "address"];
     const EXAMPLE: &'static str = "action=key.revoked limit=50";
 
-    fn render(records: &Vec<AuditView>, _: Timestamp) -> Drawing {
+    fn render(records: &Vec<AuditView>, _: Timestamp) -> Document {
         let cells = |record: &AuditView| {
             let (seq, time) = (record.seq.to_string(), record.time.to_string());
             let (actor, target) = (named(&record.actor), named(&record.target));
@@ -71,10 +71,10 @@ impl Command for List {
             let cells = [&seq, &time, &actor, record.door.as_str(), &record.action, &target, address];
             cells.map(|cell| vec![Span::plain(cell)]).into()
         };
-        Drawing::table(Self::COLUMNS, records.iter().map(cells).collect())
+        Document::table(Self::COLUMNS, records.iter().map(cells).collect())
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let actor = self.actor.map(|actor| actor.parse::<Actor>()).transpose();
         let action = self.action.map(|name| actions().find(|action| action.as_str() == name).ok_or(())).transpose();
         let filter = AuditFilter {
@@ -89,7 +89,7 @@ impl Command for List {
         let page = context.services.audits.list(&context.permit, &filter).await?;
         let before = |seq: &u64| Cursor::of(Timestamp::from_secs(0), seq);
         let page = Page { items: page.records, next: page.next.as_ref().map(before) };
-        Ok(Answer::list(page, |record| before(&record.seq)))
+        Ok(CommandAnswer::list(page, |record| before(&record.seq)))
     }
 }
 

@@ -1,7 +1,7 @@
-use crate::{Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone};
+use crate::{CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, Style};
 use dalston_auth::rights;
 use dalston_model::Timestamp;
-use dalston_service::{Head, ServiceError, ServiceResult, VerifiedView};
+use dalston_service::{ChainHead, ServiceError, ServiceResult, VerifiedView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,30 +24,30 @@ impl Command for Verify {
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audit/verify");
 
-    fn render(output: &VerifiedView, _: Timestamp) -> Drawing {
+    fn render(output: &VerifiedView, _: Timestamp) -> Document {
         let said = if output.is_intact() {
-            Span::new(Tone::Good, "✔ The audit log is intact")
+            Span::new(Style::Good, "✔ The audit log is intact")
         } else {
-            Span::new(Tone::Bad, "✘ The audit log is broken")
+            Span::new(Style::Bad, "✘ The audit log is broken")
         };
-        let fields = Drawing::of_output(output, Self::COLUMNS).blocks;
-        Drawing { blocks: [Block::Heading(vec![said])].into_iter().chain(fields).collect() }
+        let fields = Document::of_output(output, Self::COLUMNS).blocks;
+        Document { blocks: [Block::Heading(vec![said])].into_iter().chain(fields).collect() }
     }
 
     fn is_success(output: &VerifiedView) -> bool {
         output.is_intact()
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let known = self.head.as_deref().map(|text| head(text).ok_or_else(unfit)).transpose()?;
         let verified = context.services.audits.verify(&context.permit, known, self.first.unwrap_or_default()).await?;
-        Ok(Answer::new(verified.into()))
+        Ok(CommandAnswer::new(verified.into()))
     }
 }
 
-fn head(text: &str) -> Option<Head> {
+fn head(text: &str) -> Option<ChainHead> {
     let (seq, hash) = text.split_once(':')?;
-    Some(Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? })
+    Some(ChainHead { seq: seq.parse().ok()?, hash: hash.parse().ok()? })
 }
 
 fn unfit() -> ServiceError {

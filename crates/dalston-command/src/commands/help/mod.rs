@@ -1,6 +1,6 @@
 mod view;
 
-use crate::{Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Line, Method, Span, Tone};
+use crate::{CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, TextLine, Method, Span, Style};
 use dalston_auth::rights;
 use dalston_model::{Principal, Timestamp};
 use dalston_service::ServiceResult;
@@ -24,8 +24,8 @@ impl Command for Help {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/help");
     const IS_TEXT: bool = true;
 
-    fn render(HelpView { caller, commands, routes }: &HelpView, _: Timestamp) -> Drawing {
-        let caller = vec![Span::plain("You are "), Span::new(Tone::Strong, caller)];
+    fn render(HelpView { caller, commands, routes }: &HelpView, _: Timestamp) -> Document {
+        let caller = vec![Span::plain("You are "), Span::new(Style::Strong, caller)];
         let mut blocks = vec![Block::Line(caller), note(&legend(commands))];
         for (noun, commands) in groups(commands) {
             blocks.push(heading(noun));
@@ -35,13 +35,13 @@ impl Command for Help {
             blocks.push(heading("routes"));
         }
         blocks.extend(routes.iter().flat_map(route_lines));
-        Drawing { blocks }
+        Document { blocks }
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let caller = context.permit.caller();
         let principal = Principal { tenant: caller.tenant().clone(), ..caller.principal() };
-        let who = match caller.holder() {
+        let who = match caller.cached_key() {
             Some(holder) => {
                 let key = context.services.keys.own(holder).await?.key;
                 let scopes = context.services.keys.scopes().shown(&key.scopes);
@@ -50,7 +50,7 @@ impl Command for Help {
             }
             None => Who::keyless(&principal),
         };
-        Ok(Answer::new(HelpView::new(context.registry, &principal, &who)))
+        Ok(CommandAnswer::new(HelpView::new(context.registry, &principal, &who)))
     }
 }
 
@@ -79,36 +79,36 @@ fn groups(commands: &[CommandView]) -> Vec<(&str, Vec<&CommandView>)> {
 /// A command as it is typed, what it does, an example.
 fn lines(command: &CommandView) -> Vec<Block> {
     let slash = command.slash();
-    let mut typed = vec![Span::plain("  "), Span::new(Tone::Strong, &slash)];
+    let mut typed = vec![Span::plain("  "), Span::new(Style::Strong, &slash)];
     for parameter in &command.parameters {
         let mark = if parameter.required { "*" } else { "" };
         typed.push(Span::plain(&format!(" {}{mark}", parameter.name)));
     }
     if command.is_irreversible() {
-        typed.push(Span::new(Tone::Warning, "  cannot be undone"));
+        typed.push(Span::new(Style::Warning, "  cannot be undone"));
     }
-    let example = (command.example != slash).then(|| inner(Tone::Code, &command.example));
-    [typed, inner(Tone::Plain, &command.summary)].into_iter().chain(example).map(Block::Line).collect()
+    let example = (command.example != slash).then(|| inner(Style::Code, &command.example));
+    [typed, inner(Style::Plain, &command.summary)].into_iter().chain(example).map(Block::Line).collect()
 }
 
 fn route_lines(route: &RouteView) -> [Block; 3] {
     let head = format!("{} {}", route.method, route.path);
     [
-        vec![Span::plain("  "), Span::new(Tone::Strong, &head)],
-        inner(Tone::Plain, &route.summary),
-        inner(Tone::Code, &route.example),
+        vec![Span::plain("  "), Span::new(Style::Strong, &head)],
+        inner(Style::Plain, &route.summary),
+        inner(Style::Code, &route.example),
     ]
     .map(Block::Line)
 }
 
-fn inner(tone: Tone, text: &str) -> Line {
+fn inner(tone: Style, text: &str) -> TextLine {
     vec![Span::plain("    "), Span::new(tone, text)]
 }
 
 fn heading(title: &str) -> Block {
-    Block::Heading(vec![Span::new(Tone::Strong, title)])
+    Block::Heading(vec![Span::new(Style::Strong, title)])
 }
 
 fn note(text: &str) -> Block {
-    Block::Line(vec![Span::new(Tone::Faint, text)])
+    Block::Line(vec![Span::new(Style::Faint, text)])
 }

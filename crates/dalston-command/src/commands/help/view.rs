@@ -1,5 +1,5 @@
-use crate::{DATA_ROUTES, DataRoute, Effect, Handler, Output, Parameter, Registry, Row};
-use dalston_auth::Need;
+use crate::{DATA_ROUTES, DataRoute, Effect, Handler, CommandOutput, Parameter, Registry, CommandSpec};
+use dalston_auth::Requirement;
 use dalston_model::{Actor, Principal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ pub(crate) struct RouteView {
     pub(crate) example: String,
 }
 
-impl Output for HelpView {}
+impl CommandOutput for HelpView {}
 
 impl HelpView {
     /// What the principal may use.
@@ -92,8 +92,8 @@ impl CommandView {
     }
 }
 
-impl From<&Row> for CommandView {
-    fn from(row: &Row) -> Self {
+impl From<&CommandSpec> for CommandView {
+    fn from(row: &CommandSpec) -> Self {
         Self {
             name: row.name.to_owned(),
             summary: row.summary.clone(),
@@ -137,10 +137,10 @@ fn serves(route: &DataRoute, principal: &Principal) -> bool {
     !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| need.is_met_by(principal.scopes))
 }
 
-fn scope(need: Need) -> Option<String> {
+fn scope(need: Requirement) -> Option<String> {
     match need {
-        Need::Caller => None,
-        Need::Scope(scope) => Some(scope.as_str().to_owned()),
+        Requirement::Caller => None,
+        Requirement::Scope(scope) => Some(scope.as_str().to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{Cancelled, ServiceResult, StatusView};
 use schemars::JsonSchema;
@@ -24,7 +24,7 @@ impl Command for Cancel {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/audio/transcriptions/{job_id}");
     const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
         let status = if self.purge {
             jobs.purge(&context.permit, id).await?;
@@ -35,6 +35,6 @@ impl Command for Cancel {
                 Cancelled::Cancelling => "cancelling",
             }
         };
-        Ok(Answer::new(StatusView::new(status)))
+        Ok(CommandAnswer::new(StatusView::new(status)))
     }
 }

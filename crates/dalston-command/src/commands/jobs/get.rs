@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{JobResult, JobView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ impl Command for Get {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/audio/transcriptions/{job_id}");
     const EXAMPLE: &'static str = "job_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let (jobs, id) = (&context.services.jobs, super::job_id(&self.job_id)?);
         let seconds = self.wait.unwrap_or_default();
         if seconds > LONGEST {
@@ -37,6 +37,6 @@ impl Command for Get {
         let job = jobs.get(&context.permit, id).await?;
         let job = jobs.ended(&context.permit, job, Duration::from_secs(seconds.into())).await?;
         let JobResult { view, long } = jobs.result(&context.permit, &job).await;
-        Ok(Answer { long, ..Answer::new(JobView { result: view, ..JobView::from(&job) }) })
+        Ok(CommandAnswer { long, ..CommandAnswer::new(JobView { result: view, ..JobView::from(&job) }) })
     }
 }

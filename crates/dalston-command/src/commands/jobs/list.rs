@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, page};
 use dalston_auth::rights;
 use dalston_model::{Cursor, PageLimit};
 use dalston_service::{JobView, ServiceError, ServiceResult};
@@ -24,14 +24,14 @@ pub(crate) struct List {
     #[schemars(range(min = 0, max = 10_000))]
     offset: Option<u32>,
     /// Only jobs of this status.
-    #[schemars(with = "Option<Status>")]
+    #[schemars(with = "Option<StatusSchema>")]
     status: Option<String>,
 }
 
 /// The schema of a status.
-struct Status;
+struct StatusSchema;
 
-impl JsonSchema for Status {
+impl JsonSchema for StatusSchema {
     fn schema_name() -> Cow<'static, str> {
         "JobStatus".into()
     }
@@ -52,7 +52,7 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["id", "status", "filename", "size_bytes", "created_at", "completed_at"];
     const EXAMPLE: &'static str = "status=pending limit=50";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         if self.offset.is_some_and(|offset| offset > FARTHEST) {
             return Err(ServiceError::invalid("offset", "must be an integer from 0 to 10000"));
         }
@@ -67,6 +67,6 @@ impl Command for List {
             .jobs
             .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), self.offset)?, status)
             .await?;
-        Ok(Answer::list(page, |job| Cursor::of(job.created_at, &job.id)))
+        Ok(CommandAnswer::list(page, |job| Cursor::of(job.created_at, &job.id)))
     }
 }

@@ -1,5 +1,5 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute};
-use dalston_auth::{CreateKey, Ends, rights};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute};
+use dalston_auth::{NewKey, KeyExpiry, rights};
 use dalston_model::{Description, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
 use dalston_service::{IssuedSecret, KeyView, ServiceError, ServiceResult, Services};
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ pub(crate) struct Create {
     description: Option<Description>,
     /// What it may do. Unless told: jobs:read, jobs:write, realtime.
     #[serde(default = "super::default_scopes")]
-    #[schemars(with = "super::Scopes")]
+    #[schemars(with = "super::ScopesSchema")]
     scopes: KeyScopes,
     /// Requests per minute, 1 to 1000000; null for no limit.
     #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
@@ -54,11 +54,11 @@ impl Command for Create {
         Ok(services.keys.check_scopes(&self.scopes)?)
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let ends = match (self.expires_at, self.expires_in_seconds) {
-            (None, None) => Ends::Never,
-            (Some(at), None) => Ends::At(at),
-            (None, Some(seconds)) if (1..=LONGEST).contains(&seconds) => Ends::In(Duration::from_secs(seconds.into())),
+            (None, None) => KeyExpiry::Never,
+            (Some(at), None) => KeyExpiry::At(at),
+            (None, Some(seconds)) if (1..=LONGEST).contains(&seconds) => KeyExpiry::In(Duration::from_secs(seconds.into())),
             (None, Some(_)) => {
                 return Err(ServiceError::invalid("expires_in_seconds", "must be an integer from 1 to 315360000"));
             }
@@ -68,7 +68,7 @@ impl Command for Create {
         };
         // A name that can be no tenant is the name of none.
         let tenant = self.tenant_id.map(|id| id.parse::<TenantId>()).transpose();
-        let ask = CreateKey {
+        let ask = NewKey {
             name: self.name,
             description: self.description,
             scopes: self.scopes,
@@ -79,6 +79,6 @@ impl Command for Create {
         };
         let minted = context.services.keys.create(&context.permit, ask, context.repeat.as_ref()).await?;
         let view = KeyView::new(&minted.key, context.services.keys.scopes());
-        Ok(Answer { secret: Some(IssuedSecret::key(&minted.key.key, minted.secret)), ..Answer::new(view) })
+        Ok(CommandAnswer { secret: Some(IssuedSecret::key(&minted.key.key, minted.secret)), ..CommandAnswer::new(view) })
     }
 }

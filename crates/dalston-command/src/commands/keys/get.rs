@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{KeyView, ServiceResult};
 use schemars::JsonSchema;
@@ -21,8 +21,8 @@ impl Command for Get {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/keys/{key_id}");
     const EXAMPLE: &'static str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let used = context.services.keys.get(&context.permit, super::key_id(&self.key_id)?).await?;
-        Ok(Answer::new(KeyView::new(&used, context.services.keys.scopes())))
+        Ok(CommandAnswer::new(KeyView::new(&used, context.services.keys.scopes())))
     }
 }

@@ -1,5 +1,5 @@
-use super::notes;
-use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone, page};
+use super::key_status;
+use crate::{CommandAnswer, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, Style, page};
 use dalston_auth::rights;
 use dalston_model::{Cursor, PageLimit, Timestamp};
 use dalston_service::{KeyView, ServiceResult};
@@ -33,31 +33,31 @@ impl Command for List {
         &["id", "prefix", "name", "scopes", "rate_limit", "enabled", "last_used_at", "expires_at", "revoked_at"];
     const EXAMPLE: &'static str = "limit=50 include_revoked=true";
 
-    fn render(keys: &Vec<KeyView>, now: Timestamp) -> Drawing {
+    fn render(keys: &Vec<KeyView>, now: Timestamp) -> Document {
         let cells = |key: &KeyView| {
             let limit = match key.rate_limit {
                 Some(limit) => Span::plain(&limit.to_string()),
-                None => Span::new(Tone::Faint, "none"),
+                None => Span::new(Style::Faint, "none"),
             };
             vec![
-                vec![Span::new(Tone::Code, &key.id)],
+                vec![Span::new(Style::Code, &key.id)],
                 vec![Span::plain(&key.prefix)],
                 vec![Span::plain(&key.name)],
                 // With a blank behind each comma a narrow column can break the line.
                 vec![Span::plain(&key.scopes.join(", "))],
                 vec![limit],
-                notes::last_used(key.last_used_at, now),
-                notes::state(key, now),
+                key_status::last_used(key.last_used_at, now),
+                key_status::state(key, now),
             ]
         };
         let head = ["id", "prefix", "name", "scopes", "limit", "last used", "state"];
-        Drawing::table(&head, keys.iter().map(cells).collect())
+        Document::table(&head, keys.iter().map(cells).collect())
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.keys.list(&context.permit, &request, self.include_revoked).await?;
-        Ok(Answer::list_as(
+        Ok(CommandAnswer::list_as(
             page,
             |used| KeyView::new(used, context.services.keys.scopes()),
             |used| Cursor::of(used.key.created_at, &used.key.id),

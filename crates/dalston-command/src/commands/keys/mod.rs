@@ -3,7 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod list;
-mod notes;
+mod key_status;
 pub(crate) mod quota;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
@@ -17,9 +17,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 /// The schema of a list of scopes: the names that are known, which are put in when the table of commands is made.
-pub(crate) struct Scopes;
+pub(crate) struct ScopesSchema;
 
-impl JsonSchema for Scopes {
+impl JsonSchema for ScopesSchema {
     fn schema_name() -> Cow<'static, str> {
         "Scopes".into()
     }

@@ -1,5 +1,5 @@
 use crate::{
-    Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method,
+    CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, Method,
     commands::usage::{QuotaArguments, quota_fields},
 };
 use dalston_auth::rights;
@@ -28,14 +28,14 @@ impl Command for SetQuota {
     const EXAMPLE: &'static str =
         "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d seconds_per_day=3600 concurrent_streams=2";
 
-    fn render(output: &QuotaView, _: Timestamp) -> Drawing {
-        Drawing { blocks: vec![Block::Fields(quota_fields(output))] }
+    fn render(output: &QuotaView, _: Timestamp) -> Document {
+        Document { blocks: vec![Block::Fields(quota_fields(output))] }
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let quota = self.limits.into();
         let id = super::key_id(&self.key_id)?;
         let meter = context.services.meters.limit_key(&context.permit, id, &quota).await?;
-        Ok(Answer::new(QuotaView::from(&meter)))
+        Ok(CommandAnswer::new(QuotaView::from(&meter)))
     }
 }

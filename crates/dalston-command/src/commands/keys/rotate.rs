@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{IssuedSecret, KeyView, Overlap, RotatedKeyView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
@@ -32,7 +32,7 @@ impl Command for Rotate {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/auth/keys/{key_id}/rotate");
     const EXAMPLE: &'static str = "key_id=0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d overlap_seconds=3600";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         if self.overlap_seconds > LONGEST {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }
@@ -43,6 +43,6 @@ impl Command for Rotate {
         let key = &rotated.key;
         let view = KeyView::new(key, context.services.keys.scopes());
         let output = RotatedKeyView { key: view, previous_expires_at: rotated.previous_expires_at };
-        Ok(Answer { secret: Some(IssuedSecret::key(&key.key, rotated.secret)), ..Answer::new(output) })
+        Ok(CommandAnswer { secret: Some(IssuedSecret::key(&key.key, rotated.secret)), ..CommandAnswer::new(output) })
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::rights;
 use dalston_model::{Description, KeyPatch, KeyScopes, Metadata, Name, RateLimit, Timestamp};
 use dalston_service::{KeyView, ServiceResult, Services};
@@ -20,7 +20,7 @@ pub(crate) struct Update {
     #[serde(default, deserialize_with = "given")]
     description: Option<Option<Description>>,
     /// New scopes, in place of all that it has.
-    #[schemars(with = "Option<super::Scopes>", extend("type" = "array"))]
+    #[schemars(with = "Option<super::ScopesSchema>", extend("type" = "array"))]
     #[serde(default, deserialize_with = "given")]
     scopes: Option<KeyScopes>,
     /// Requests per minute, 1 to 1000000, or null for no limit.
@@ -55,7 +55,7 @@ impl Command for Update {
         self.scopes.as_ref().map_or(Ok(()), |scopes| Ok(services.keys.check_scopes(scopes)?))
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let patch = KeyPatch {
             name: self.name,
             description: self.description,
@@ -66,6 +66,6 @@ impl Command for Update {
             metadata: self.metadata,
         };
         let used = context.services.keys.update(&context.permit, super::key_id(&self.key_id)?, &patch).await?;
-        Ok(Answer::new(KeyView::new(&used, context.services.keys.scopes())))
+        Ok(CommandAnswer::new(KeyView::new(&used, context.services.keys.scopes())))
     }
 }

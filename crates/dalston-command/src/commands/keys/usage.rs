@@ -1,8 +1,8 @@
-use super::notes;
+use super::key_status;
 use crate::{
-    Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method, Span, Tone,
+    CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, Style,
     commands::usage::{quota_fields, seconds},
-    measure::{bar, grouped},
+    humanize::{bar, grouped},
 };
 use dalston_auth::rights;
 use dalston_model::Timestamp;
@@ -12,12 +12,12 @@ use serde::Deserialize;
 
 /// Show how an API key is used: requests admitted and refused, the last use, the last thirty days, and the audio of them.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct Usage {
+pub(crate) struct ShowKeyUsage {
     /// The id of the key.
     key_id: String,
 }
 
-impl Command for Usage {
+impl Command for ShowKeyUsage {
     type Right = rights::Admin;
     type Output = KeyUsageView;
 
@@ -27,17 +27,17 @@ impl Command for Usage {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/keys/{key_id}/usage");
     const EXAMPLE: &'static str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
-    fn render(usage: &KeyUsageView, now: Timestamp) -> Drawing {
+    fn render(usage: &KeyUsageView, now: Timestamp) -> Document {
         let from = match &usage.last_used_from {
             Some(address) => Span::plain(address),
-            None => Span::new(Tone::Faint, "not known"),
+            None => Span::new(Style::Faint, "not known"),
         };
         let fields = [
-            ("key", vec![Span::new(Tone::Code, &usage.id)]),
+            ("key", vec![Span::new(Style::Code, &usage.id)]),
             ("requests", vec![Span::plain(&grouped(usage.usage_count))]),
             ("refused: no room in the minute", vec![refusals(usage.refused.rate_limited)]),
             ("refused: not the right scope", vec![refusals(usage.refused.insufficient_scope)]),
-            ("last used", notes::last_used(usage.last_used_at, now)),
+            ("last used", key_status::last_used(usage.last_used_at, now)),
             ("last used from", vec![from]),
         ];
         let busiest = usage.days.iter().map(|day| day.requests).max().unwrap_or_default();
@@ -48,18 +48,18 @@ impl Command for Usage {
         };
         let fields = fields.into_iter().map(|(name, line)| (name.to_owned(), line));
         let fields = fields.chain(quota_fields(&usage.quota)).collect();
-        let table = Drawing::table(&["day", "requests", "", "seconds of audio"], usage.days.iter().map(row).collect());
-        Drawing { blocks: [Block::Fields(fields)].into_iter().chain(table.blocks).collect() }
+        let table = Document::table(&["day", "requests", "", "seconds of audio"], usage.days.iter().map(row).collect());
+        Document { blocks: [Block::Fields(fields)].into_iter().chain(table.blocks).collect() }
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = super::key_id(&self.key_id)?;
         let usage = context.services.keys.usage(&context.permit, id).await?;
         let meter = context.services.meters.of_key(&context.permit, id).await?;
-        Ok(Answer::new(KeyUsageView::new(id, &usage, &meter)))
+        Ok(CommandAnswer::new(KeyUsageView::new(id, &usage, &meter)))
     }
 }
 
 fn refusals(count: u64) -> Span {
-    Span::new(if count == 0 { Tone::Plain } else { Tone::Warning }, &grouped(count))
+    Span::new(if count == 0 { Style::Plain } else { Style::Warning }, &grouped(count))
 }

@@ -1,8 +1,8 @@
 //! The report for people: symbols and bars, so that it reads without colour too.
 
 use crate::{
-    Block, Drawing, Line, Span, Tone,
-    measure::{about, ago, bar, grouped, mebibytes, milliseconds, percent, span},
+    Block, Document, TextLine, Span, Style,
+    humanize::{about, ago, bar, grouped, mebibytes, milliseconds, percent, span},
     text,
 };
 use dalston_model::Timestamp;
@@ -17,24 +17,24 @@ use std::time::Duration;
 const COMMIT: usize = 12;
 
 /// Draws a report.
-pub(super) fn draw(report: &Report) -> Drawing {
-    let heading = |title: &str| Block::Heading(vec![Span::new(Tone::Strong, title)]);
+pub(super) fn draw(report: &Report) -> Document {
+    let heading = |title: &str| Block::Heading(vec![Span::new(Style::Strong, title)]);
     let mut blocks = vec![Block::Heading(head(report)), Block::Fields(named(everyone(report)))];
     if let Some(admin) = &report.admin {
         blocks.extend([heading("For administrators"), Block::Fields(named(administrators(admin, report.time)))]);
         let settings = admin.settings.iter().map(|(name, value)| (name.clone(), vec![setting(value)]));
         blocks.extend([heading("Settings"), Block::Fields(settings.collect())]);
     }
-    Drawing { blocks }
+    Document { blocks }
 }
 
 /// The fields that there is something to say of.
-fn named(fields: Vec<(&str, Option<Line>)>) -> Vec<(String, Line)> {
+fn named(fields: Vec<(&str, Option<TextLine>)>) -> Vec<(String, TextLine)> {
     fields.into_iter().filter_map(|(name, line)| Some((name.to_owned(), line?))).collect()
 }
 
-fn head(report: &Report) -> Line {
-    let (tone, symbol) = if report.status == "healthy" { (Tone::Good, "●") } else { (Tone::Warning, "▲") };
+fn head(report: &Report) -> TextLine {
+    let (tone, symbol) = if report.status == "healthy" { (Style::Good, "●") } else { (Style::Warning, "▲") };
     let since = match report.uptime_seconds {
         Some(seconds) => format!("up {}", span(Duration::from_secs(seconds))),
         None if report.source == Report::STORE => "the store itself: no gateway was asked".to_owned(),
@@ -43,16 +43,16 @@ fn head(report: &Report) -> Line {
     vec![
         Span::new(tone, &format!("{symbol} {}", report.status)),
         Span::plain("  "),
-        Span::new(Tone::Strong, &format!("Dalston {}", report.version)),
+        Span::new(Style::Strong, &format!("Dalston {}", report.version)),
         Span::plain(&format!("  {since}")),
     ]
 }
 
-fn everyone(report: &Report) -> Vec<(&'static str, Option<Line>)> {
+fn everyone(report: &Report) -> Vec<(&'static str, Option<TextLine>)> {
     let components = report.components.iter().map(|(name, state)| mark(state == "ok", name));
     let jobs = report.jobs.map(|jobs| {
         let counts = [(jobs.pending, "pending"), (jobs.running, "running"), (jobs.cancelling, "cancelling")];
-        counts.map(|(count, what)| counted(count, what, Tone::Plain)).to_vec()
+        counts.map(|(count, what)| counted(count, what, Style::Plain)).to_vec()
     });
     let streams = report.streams.map(|open| vec![Span::plain(&format!("{open} open"))]);
     let is_node = report.source != Report::STORE;
@@ -66,20 +66,20 @@ fn everyone(report: &Report) -> Vec<(&'static str, Option<Line>)> {
     ]
 }
 
-fn requests(requests: Requests) -> Line {
+fn requests(requests: Requests) -> TextLine {
     let Requests { total, refused } = requests;
-    let tone = if refused == 0 { Tone::Plain } else { Tone::Warning };
+    let tone = if refused == 0 { Style::Plain } else { Style::Warning };
     let share = format!("{} {} refused, {}", bar(refused, total), grouped(refused), percent(refused, total));
     vec![Span::plain(&format!("{}  ", grouped(total))), Span::new(tone, &share)]
 }
 
-fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Option<Line>)> {
+fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Option<TextLine>)> {
     let plain = |text: String| vec![Span::plain(&text)];
     let active = admin.active_callers.map(|it| {
         plain(format!("{} in the last hour, {} in the last day", grouped(it.last_hour), grouped(it.last_day)))
     });
     let limiter = admin.limiter.as_ref().map(|mode| {
-        let tone = if mode == "degraded" { Tone::Warning } else { Tone::Plain };
+        let tone = if mode == "degraded" { Style::Warning } else { Style::Plain };
         let nodes = admin.limiter_nodes.filter(|nodes| *nodes > 1).map(|nodes| format!(", {nodes} nodes"));
         vec![Span::new(tone, &format!("{mode}{}", nodes.unwrap_or_default()))]
     });
@@ -89,7 +89,7 @@ fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Op
         let bar = bar(used.into(), pool.max.into());
         plain(format!("{bar} {used} of {} in use, {} open", pool.max, pool.open))
     });
-    let commit = commit.map(|commit| vec![Span::new(Tone::Code, &commit)]);
+    let commit = commit.map(|commit| vec![Span::new(Style::Code, &commit)]);
     vec![
         ("memory", admin.process.map(|it| known(it.resident_bytes.map(|bytes| plain(mebibytes(bytes)))))),
         ("processor", admin.process.map(|it| known(it.cpu_seconds.map(|seconds| plain(format!("{seconds:.2} s")))))),
@@ -108,16 +108,16 @@ fn administrators(admin: &AdminReport, time: Timestamp) -> Vec<(&'static str, Op
     ]
 }
 
-fn store(store: &StoreReport) -> Line {
+fn store(store: &StoreReport) -> TextLine {
     let mut line = vec![Span::plain(&store.kind), Span::plain(", ")];
     match store.latency_micros {
         Some(micros) => line.push(Span::plain(&format!("answers in {}", milliseconds(micros)))),
-        None => line.push(Span::new(Tone::Bad, "✘ does not answer")),
+        None => line.push(Span::new(Style::Bad, "✘ does not answer")),
     }
     line
 }
 
-fn cache(cache: &CacheReport) -> Line {
+fn cache(cache: &CacheReport) -> TextLine {
     let mut line = vec![Span::plain(&format!("{} keys", grouped(u64::try_from(cache.keys).unwrap_or(u64::MAX))))];
     if let Some(rate) = cache.hit_rate {
         line.push(Span::plain(&format!(", {:.1} % from memory", rate * 100.0)));
@@ -126,48 +126,48 @@ fn cache(cache: &CacheReport) -> Line {
     line
 }
 
-fn feed(feed: &FeedReport, time: Timestamp) -> Line {
+fn feed(feed: &FeedReport, time: Timestamp) -> TextLine {
     let Some(state) = &feed.state else { return unknown() };
     let mut line = vec![mark(state == "ok", state), Span::plain(&format!(", change {}", grouped(feed.seq)))];
     line.extend(feed.read_at.map(|at| Span::plain(&format!(", read {}", ago(at, time)))));
     line
 }
 
-fn keys(keys: KeysReport) -> Line {
+fn keys(keys: KeysReport) -> TextLine {
     joined(vec![
-        counted(keys.active, "active", Tone::Plain),
-        counted(keys.revoked, "revoked", Tone::Plain),
-        counted(keys.expiring, &format!("expiring within {}", about(KeysReport::SOON)), Tone::Warning),
-        counted(keys.unused, &format!("unused for {}", about(KeysReport::IDLE)), Tone::Warning),
+        counted(keys.active, "active", Style::Plain),
+        counted(keys.revoked, "revoked", Style::Plain),
+        counted(keys.expiring, &format!("expiring within {}", about(KeysReport::SOON)), Style::Warning),
+        counted(keys.unused, &format!("unused for {}", about(KeysReport::IDLE)), Style::Warning),
     ])
 }
 
-fn workers(workers: &WorkersReport) -> Line {
+fn workers(workers: &WorkersReport) -> TextLine {
     let load = |name: &str, sessions: u64, capacity: u64| {
-        let tone = if sessions >= capacity { Tone::Warning } else { Tone::Plain };
+        let tone = if sessions >= capacity { Style::Warning } else { Style::Plain };
         Span::new(tone, &format!("{name} {sessions} of {capacity}"))
     };
     let own =
         (workers.own_capacity > 0).then(|| load("built-in", workers.own_streams as u64, workers.own_capacity as u64));
     let registered = workers.registered.iter().map(|it| load(&it.id, it.sessions.into(), it.capacity.into()));
     let all: Vec<Span> = own.into_iter().chain(registered).collect();
-    if all.is_empty() { vec![Span::new(Tone::Warning, "none")] } else { joined(all) }
+    if all.is_empty() { vec![Span::new(Style::Warning, "none")] } else { joined(all) }
 }
 
-fn webhooks(webhooks: WebhooksReport, time: Timestamp) -> Line {
+fn webhooks(webhooks: WebhooksReport, time: Timestamp) -> TextLine {
     let last = webhooks.last_success_at.map(|at| Span::plain(&format!("last delivery {}", ago(at, time))));
     let counts = [
-        counted(webhooks.enabled, "on", Tone::Plain),
-        counted(webhooks.disabled, "off", Tone::Plain),
-        counted(webhooks.failed, "of them because deliveries failed", Tone::Warning),
+        counted(webhooks.enabled, "on", Style::Plain),
+        counted(webhooks.disabled, "off", Style::Plain),
+        counted(webhooks.failed, "of them because deliveries failed", Style::Warning),
     ];
     joined(counts.into_iter().chain(last).collect())
 }
 
-fn telegram(chat: &ChatState, time: Timestamp) -> Line {
+fn telegram(chat: &ChatState, time: Timestamp) -> TextLine {
     let reachable = match chat.reachable {
         Some(reached) => mark(reached, if reached { "reachable" } else { "not reachable" }),
-        None => Span::new(Tone::Faint, "not called yet"),
+        None => Span::new(Style::Faint, "not called yet"),
     };
     let polling = match chat.polling {
         Some(false) => Span::plain("another node polls"),
@@ -180,30 +180,30 @@ fn telegram(chat: &ChatState, time: Timestamp) -> Line {
 
 /// ✔ or ✘, and what it is about.
 fn mark(good: bool, what: &str) -> Span {
-    if good { Span::new(Tone::Good, &format!("✔ {what}")) } else { Span::new(Tone::Bad, &format!("✘ {what}")) }
+    if good { Span::new(Style::Good, &format!("✔ {what}")) } else { Span::new(Style::Bad, &format!("✘ {what}")) }
 }
 
 /// So many of something; none of them have no tone.
-fn counted(count: u64, what: &str, tone: Tone) -> Span {
-    Span::new(if count == 0 { Tone::Plain } else { tone }, &format!("{} {what}", grouped(count)))
+fn counted(count: u64, what: &str, tone: Style) -> Span {
+    Span::new(if count == 0 { Style::Plain } else { tone }, &format!("{} {what}", grouped(count)))
 }
 
 /// The spans as a list.
-fn joined(spans: Vec<Span>) -> Line {
+fn joined(spans: Vec<Span>) -> TextLine {
     let comma = |(index, span)| (index > 0).then(|| Span::plain(", ")).into_iter().chain([span]);
     spans.into_iter().enumerate().flat_map(comma).collect()
 }
 
 /// A figure, if it was measured.
-fn known(line: Option<Line>) -> Line {
+fn known(line: Option<TextLine>) -> TextLine {
     line.unwrap_or_else(unknown)
 }
 
-fn unknown() -> Line {
-    vec![Span::new(Tone::Faint, "not known")]
+fn unknown() -> TextLine {
+    vec![Span::new(Style::Faint, "not known")]
 }
 
 fn setting(value: &Value) -> Span {
     let text = text(value);
-    Span::new(Tone::Faint, if text.is_empty() { "not set" } else { &text })
+    Span::new(Style::Faint, if text.is_empty() { "not set" } else { &text })
 }

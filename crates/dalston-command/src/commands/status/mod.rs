@@ -1,6 +1,6 @@
 mod drawing;
 
-use crate::{Answer, Command, Context, Drawing, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Document, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_model::Timestamp;
 use dalston_service::{Report, ServiceResult};
@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 /// Show how the service is: its health and figures, and more of them to admins.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct Status {}
+pub(crate) struct ShowStatus {}
 
-impl Command for Status {
+impl Command for ShowStatus {
     type Right = rights::Authenticated;
     type Output = Report;
 
@@ -20,11 +20,11 @@ impl Command for Status {
     const EFFECT: Effect = Effect::Read;
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/status");
 
-    fn render(report: &Report, _: Timestamp) -> Drawing {
+    fn render(report: &Report, _: Timestamp) -> Document {
         drawing::draw(report)
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
-        Ok(Answer::new(context.services.status.report(&context.permit).await))
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
+        Ok(CommandAnswer::new(context.services.status.report(&context.permit).await))
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute};
 use dalston_auth::rights;
 use dalston_model::Name;
 use dalston_service::{ServiceError, ServiceResult, TenantView};
@@ -26,11 +26,11 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/v1/tenants");
     const EXAMPLE: &'static str = "id=acme name=\"Acme Ltd\"";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = self.id.parse().map_err(|_| {
             ServiceError::invalid("id", "must begin with a letter or digit and hold only a-z, 0-9, _ and -, at most 63")
         })?;
         let tenant = context.services.tenants.create(&context.permit, id, self.name).await?;
-        Ok(Answer::new(TenantView::new(&tenant, None)))
+        Ok(CommandAnswer::new(TenantView::new(&tenant, None)))
     }
 }

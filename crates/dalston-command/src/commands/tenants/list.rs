@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, page};
 use dalston_auth::rights;
 use dalston_model::{Cursor, PageLimit};
 use dalston_service::{ServiceResult, TenantView};
@@ -28,12 +28,12 @@ impl Command for List {
     const COLUMNS: &'static [&'static str] = &["id", "name", "retention_days", "created_at"];
     const EXAMPLE: &'static str = "limit=50";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let page = context
             .services
             .tenants
             .list(&context.permit, &page::request(self.limit, self.cursor.as_deref(), None)?)
             .await?;
-        Ok(Answer::list(page, |(tenant, _)| Cursor::of(tenant.created_at, &tenant.id)))
+        Ok(CommandAnswer::list(page, |(tenant, _)| Cursor::of(tenant.created_at, &tenant.id)))
     }
 }

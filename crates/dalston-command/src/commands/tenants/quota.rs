@@ -1,5 +1,5 @@
 use crate::{
-    Answer, Block, Command, Context, Drawing, Effect, HttpRoute, Method,
+    CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, Method,
     commands::usage::{QuotaArguments, quota_fields},
 };
 use dalston_auth::rights;
@@ -27,14 +27,14 @@ impl Command for SetQuota {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/v1/tenants/{tenant_id}/quota");
     const EXAMPLE: &'static str = "tenant_id=acme seconds_per_day=36000 concurrent_jobs=100";
 
-    fn render(output: &QuotaView, _: Timestamp) -> Drawing {
-        Drawing { blocks: vec![Block::Fields(quota_fields(output))] }
+    fn render(output: &QuotaView, _: Timestamp) -> Document {
+        Document { blocks: vec![Block::Fields(quota_fields(output))] }
     }
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let quota = self.limits.into();
         let id = super::tenant_id(&self.tenant_id)?;
         let meter = context.services.meters.limit_tenant(&context.permit, id, &quota).await?;
-        Ok(Answer::new(QuotaView::from(&meter)))
+        Ok(CommandAnswer::new(QuotaView::from(&meter)))
     }
 }

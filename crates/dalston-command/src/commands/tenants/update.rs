@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{ServiceError, ServiceResult, TenantView};
 use schemars::JsonSchema;
@@ -35,7 +35,7 @@ impl Command for Update {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/v1/tenants/{tenant_id}");
     const EXAMPLE: &'static str = "tenant_id=acme retention_days=30";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = super::tenant_id(&self.tenant_id)?;
         let Some(days) = self.retention_days else {
             return Err(ServiceError::invalid("body", "must change at least one field"));
@@ -44,6 +44,6 @@ impl Command for Update {
             return Err(ServiceError::invalid("retention_days", "must be days from 1 to 36500, or null"));
         }
         let tenant = context.services.tenants.retain(&context.permit, &id, days).await?;
-        Ok(Answer::new(TenantView::new(&tenant, days)))
+        Ok(CommandAnswer::new(TenantView::new(&tenant, days)))
     }
 }

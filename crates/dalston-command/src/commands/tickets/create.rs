@@ -1,6 +1,6 @@
-use crate::{Answer, Command, Context, DATA_ROUTES, Effect, Handler, HttpRoute};
+use crate::{CommandAnswer, Command, CommandContext, DATA_ROUTES, Effect, Handler, HttpRoute};
 use dalston_auth::{FieldError, rights};
-use dalston_service::{ServiceError, ServiceResult, TicketAsk, TicketView};
+use dalston_service::{ServiceError, ServiceResult, TicketRequest, TicketView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/auth/tickets");
     const EXAMPLE: &'static str = "path=/v1/audio/transcriptions/stream origin=https://app.example.com";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let mut wrong = Vec::new();
         if !DATA_ROUTES.iter().any(|route| is_stream(route.handler) && route.pattern == self.path) {
             wrong.push(FieldError::new("path", "must be the path of a stream: /v1/audio/transcriptions/stream"));
@@ -57,14 +57,14 @@ impl Command for Create {
             return Err(ServiceError::Invalid(wrong));
         }
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-        let ask = TicketAsk {
+        let ask = TicketRequest {
             path: self.path,
             origin: self.origin,
             ttl: seconds(self.ttl_seconds),
             session_limit: self.max_session_seconds.map(seconds),
         };
         let (secret, expires_at) = context.services.tickets.create(&context.permit, ask).await?;
-        Ok(Answer { secret: Some(secret), ..Answer::new(TicketView { expires_at }) })
+        Ok(CommandAnswer { secret: Some(secret), ..CommandAnswer::new(TicketView { expires_at }) })
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute};
 use dalston_auth::rights;
 use dalston_model::Description;
 use dalston_service::{CreateWebhook, IssuedSecret, ServiceResult, WebhookView};
@@ -13,7 +13,7 @@ pub(crate) struct Create {
     url: String,
     /// What it hears. Unless told: everything.
     #[serde(default)]
-    #[schemars(with = "super::Events")]
+    #[schemars(with = "super::EventsSchema")]
     events: Vec<String>,
     /// What it is for: up to 1000 characters.
     #[schemars(with = "Option<String>", length(max = 1000))]
@@ -30,11 +30,11 @@ impl Command for Create {
     const ROUTE: HttpRoute = HttpRoute::creating("/v1/webhooks");
     const EXAMPLE: &'static str = "url=https://example.com/hook events=transcription.completed";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let events = super::events(&self.events)?;
         let ask = CreateWebhook { url: self.url, events, description: self.description };
         let (webhook, secret) = context.services.webhooks.create(&context.permit, ask).await?;
         let view = WebhookView::from(&webhook);
-        Ok(Answer { secret: Some(IssuedSecret::webhook(&webhook, secret)), ..Answer::new(view) })
+        Ok(CommandAnswer { secret: Some(IssuedSecret::webhook(&webhook, secret)), ..CommandAnswer::new(view) })
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
@@ -21,8 +21,8 @@ impl Command for Delete {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         context.services.webhooks.delete(&context.permit, super::webhook_id(&self.webhook_id)?).await?;
-        Ok(Answer::new(StatusView::new("deleted")))
+        Ok(CommandAnswer::new(StatusView::new("deleted")))
     }
 }

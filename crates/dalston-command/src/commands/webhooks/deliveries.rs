@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, page};
 use dalston_auth::rights;
 use dalston_model::{Cursor, PageLimit};
 use dalston_service::{DeliveryView, ServiceResult};
@@ -31,10 +31,10 @@ impl Command for Deliveries {
         &["id", "type", "transcription_id", "status", "attempts", "next_at", "last_at", "last_status", "last_error"];
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d limit=50";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.deliveries(&context.permit, id, &request).await?;
-        Ok(Answer::list(page, |delivery| Cursor::of(delivery.created_at, &delivery.id)))
+        Ok(CommandAnswer::list(page, |delivery| Cursor::of(delivery.created_at, &delivery.id)))
     }
 }

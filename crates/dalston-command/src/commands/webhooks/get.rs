@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{ServiceResult, WebhookView};
 use schemars::JsonSchema;
@@ -21,8 +21,8 @@ impl Command for Get {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
-        Ok(Answer::new(WebhookView::from(&context.services.webhooks.get(&context.permit, id).await?)))
+        Ok(CommandAnswer::new(WebhookView::from(&context.services.webhooks.get(&context.permit, id).await?)))
     }
 }

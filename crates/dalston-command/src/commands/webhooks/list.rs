@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, page};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, page};
 use dalston_auth::rights;
 use dalston_model::{Cursor, PageLimit};
 use dalston_service::{ServiceResult, WebhookView};
@@ -29,9 +29,9 @@ impl Command for List {
         &["id", "url", "events", "enabled", "last_success_at", "failed_deliveries"];
     const EXAMPLE: &'static str = "limit=50";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let request = page::request(self.limit, self.cursor.as_deref(), None)?;
         let page = context.services.webhooks.list(&context.permit, &request).await?;
-        Ok(Answer::list(page, |webhook| Cursor::of(webhook.created_at, &webhook.id)))
+        Ok(CommandAnswer::list(page, |webhook| Cursor::of(webhook.created_at, &webhook.id)))
     }
 }

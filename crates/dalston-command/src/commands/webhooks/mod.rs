@@ -15,9 +15,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 /// The schema of a list of events.
-pub(crate) struct Events;
+pub(crate) struct EventsSchema;
 
-impl JsonSchema for Events {
+impl JsonSchema for EventsSchema {
     fn schema_name() -> Cow<'static, str> {
         "Events".into()
     }

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{DeliveryView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
@@ -24,10 +24,10 @@ impl Command for Retry {
     const EXAMPLE: &'static str =
         "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d delivery_id=msg_0192f0c12b7a8c3e9d415f6e7a8b9c0d";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let delivery = self.delivery_id.parse().map_err(|_| ServiceError::NotFound("Delivery"))?;
         let retried = context.services.webhooks.retry(&context.permit, id, delivery).await?;
-        Ok(Answer::new(DeliveryView::from(&retried)))
+        Ok(CommandAnswer::new(DeliveryView::from(&retried)))
     }
 }

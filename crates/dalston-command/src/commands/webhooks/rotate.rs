@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{IssuedSecret, Overlap, RotatedWebhookView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
@@ -36,7 +36,7 @@ impl Command for Rotate {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Post, "/v1/webhooks/{webhook_id}/rotate");
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d overlap_seconds=3600";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         if self.overlap_seconds > LONGEST {
             return Err(ServiceError::invalid("overlap_seconds", "must be an integer from 0 to 604800"));
         }
@@ -46,6 +46,6 @@ impl Command for Rotate {
         let rotated = context.services.webhooks.rotate(&context.permit, id, overlap).await?;
         let webhook = &rotated.webhook;
         let output = RotatedWebhookView { webhook: webhook.into(), previous_expires_at: rotated.previous_expires_at };
-        Ok(Answer { secret: Some(IssuedSecret::webhook(webhook, rotated.secret)), ..Answer::new(output) })
+        Ok(CommandAnswer { secret: Some(IssuedSecret::webhook(webhook, rotated.secret)), ..CommandAnswer::new(output) })
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method, arguments::given};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::rights;
 use dalston_model::Description;
 use dalston_service::{ServiceResult, WebhookView};
@@ -17,7 +17,7 @@ pub(crate) struct Update {
     #[serde(default, deserialize_with = "given")]
     url: Option<String>,
     /// What it hears; none named: everything.
-    #[schemars(with = "Option<super::Events>", extend("type" = "array"))]
+    #[schemars(with = "Option<super::EventsSchema>", extend("type" = "array"))]
     #[serde(default, deserialize_with = "given")]
     events: Option<Vec<String>>,
     /// A new description, or null for none.
@@ -40,11 +40,11 @@ impl Command for Update {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Patch, "/v1/webhooks/{webhook_id}");
     const EXAMPLE: &'static str = "webhook_id=wh_0192f0c12b7a7c3e9d415f6e7a8b9c0d enabled=true";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = super::webhook_id(&self.webhook_id)?;
         let events = self.events.map(|names| super::events(&names)).transpose()?;
         let patch = WebhookPatch { url: self.url, description: self.description, events, enabled: self.enabled };
         let webhook = context.services.webhooks.update(&context.permit, id, patch).await?;
-        Ok(Answer::new(WebhookView::from(&webhook)))
+        Ok(CommandAnswer::new(WebhookView::from(&webhook)))
     }
 }

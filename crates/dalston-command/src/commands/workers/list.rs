@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{ServiceResult, WorkerView};
 use schemars::JsonSchema;
@@ -18,8 +18,8 @@ impl Command for List {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/v1/workers");
     const COLUMNS: &'static [&'static str] = &["id", "tenant_id", "url", "sessions", "capacity", "lapses_at"];
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let workers = context.services.workers.list(&context.permit).await?;
-        Ok(Answer::new(workers.iter().map(|load| WorkerView::new(load, &context.permit)).collect()))
+        Ok(CommandAnswer::new(workers.iter().map(|load| WorkerView::new(load, &context.permit)).collect()))
     }
 }

@@ -1,6 +1,6 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::{FieldError, rights};
-use dalston_service::{ServiceError, ServiceResult, WorkerAsk, WorkerView};
+use dalston_service::{ServiceError, ServiceResult, WorkerRegistration, WorkerView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,7 +43,7 @@ impl Command for Register {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Put, "/v1/workers/{worker_id}");
     const EXAMPLE: &'static str = "worker_id=gpu-1 url=ws://gpu-1:9000/session capacity=4";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let mut wrong = Vec::new();
         let id = self.worker_id.parse();
         if id.is_err() {
@@ -62,7 +62,7 @@ impl Command for Register {
             }
         }
         let (Ok(id), []) = (id, wrong.as_slice()) else { return Err(ServiceError::Invalid(wrong)) };
-        let ask = WorkerAsk {
+        let ask = WorkerRegistration {
             id,
             url: self.url,
             capacity: self.capacity,
@@ -71,7 +71,7 @@ impl Command for Register {
             shared: self.shared,
         };
         let load = context.services.workers.register(&context.permit, ask).await?;
-        Ok(Answer::new(WorkerView::new(&load, &context.permit)))
+        Ok(CommandAnswer::new(WorkerView::new(&load, &context.permit)))
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{Answer, Command, Context, Effect, HttpRoute, Method};
+use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
@@ -21,9 +21,9 @@ impl Command for Remove {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Delete, "/v1/workers/{worker_id}");
     const EXAMPLE: &'static str = "worker_id=gpu-1";
 
-    async fn run(self, context: Context<'_, Self::Right>) -> ServiceResult<Answer<Self::Output>> {
+    async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let id = super::worker_id(&self.worker_id)?;
         context.services.workers.remove(&context.permit, id).await?;
-        Ok(Answer::new(StatusView::new("removed")))
+        Ok(CommandAnswer::new(StatusView::new("removed")))
     }
 }

@@ -1,0 +1,188 @@
+//! What the envelope writes on an answer, and into the log.
+
+use crate::{Cors, ContextMiddleware, Problem, RequestInfo, names::REQUEST_ID, unconsumed_body::UnconsumedBody};
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::{
+        ConnectionType, StatusCode,
+        header::{self, HeaderValue},
+    },
+};
+use dalston_auth::{Product, http};
+use dalston_model::Timestamp;
+use std::rc::Rc;
+
+/// A request that is under way.
+pub(crate) struct Exchange {
+    envelope: Rc<ContextMiddleware>,
+    began: Timestamp,
+    info: RequestInfo,
+    has_body: bool,
+    unread: Option<UnconsumedBody>,
+    /// The origin of the page that may read the answer.
+    origin: Option<HeaderValue>,
+}
+
+impl Exchange {
+    /// Of a request that begins.
+    pub(crate) fn begun(
+        envelope: &Rc<ContextMiddleware>,
+        request: &mut ServiceRequest,
+        began: Timestamp,
+        info: RequestInfo,
+    ) -> Self {
+        // The server has looked already: most requests have none.
+        let has_body = !matches!(request.parts().1, Payload::None) && has_body(request.request());
+        let unread = if has_body { UnconsumedBody::of(request) } else { None };
+        let origin = envelope.cors.as_ref().and_then(|cors| cors.origin(request.request()));
+        Self { envelope: Rc::clone(envelope), began, info, has_body, unread, origin }
+    }
+
+    /// The answer to a preflight of a page that may read it. `None`: the request is none.
+    pub(crate) fn preflight(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+        self.origin.as_ref().and(self.envelope.cors.as_ref())?.preflight(request.request())
+    }
+
+    /// The answer to a preflight.
+    pub(crate) fn allowed<B>(self, response: ServiceResponse) -> ServiceResponse<EitherBody<B>> {
+        let mut response = response;
+        self.mark(response.response_mut());
+        response.map_into_right_body()
+    }
+
+    /// The answer of what was enveloped.
+    pub(crate) fn answered<B: MessageBody + 'static>(
+        self,
+        response: ServiceResponse<B>,
+    ) -> ServiceResponse<EitherBody<B>> {
+        if response.status().as_u16() >= 400 {
+            return self.refused(response.map_into_boxed_body());
+        }
+        let mut response = response;
+        self.mark(response.response_mut());
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let (method, route) = names(response.request());
+            tracing::debug!(
+                method,
+                route,
+                status = response.status().as_u16(),
+                micros = self.micros(),
+                request_id = self.info.id.as_str(),
+                address = self.info.address.map(tracing::field::display),
+                "request"
+            );
+        }
+        match self.unread {
+            Some(unread) => response.map_body(|_, body| EitherBody::right(unread.until_said(body))),
+            None => response.map_into_left_body(),
+        }
+    }
+
+    /// A refusal, in its one shape.
+    pub(crate) fn refused<B>(self, response: ServiceResponse) -> ServiceResponse<EitherBody<B>> {
+        let (request, mut response) = response.into_parts();
+        if let Some(redraw) = self.envelope.redraw {
+            response = redraw(&request, response);
+        }
+        response = shaped(response, &self.info, &self.envelope.product);
+        self.mark(&mut response);
+        let (method, route) = names(&request);
+        tracing::info!(
+            method,
+            route,
+            status = response.status().as_u16(),
+            micros = self.micros(),
+            request_id = self.info.id.as_str(),
+            address = self.info.address.map(tracing::field::display),
+            "request"
+        );
+        let response = self.whole(response);
+        ServiceResponse::new(request, response).map_into_right_body()
+    }
+
+    /// The error of a request that nothing is left of but this.
+    pub(crate) fn failed(self, problem: Problem) -> Error {
+        let mut response = problem.respond(&self.info.id, &self.envelope.product);
+        self.mark(&mut response);
+        tracing::info!(
+            status = response.status().as_u16(),
+            micros = self.micros(),
+            request_id = self.info.id.as_str(),
+            "request"
+        );
+        InternalError::from_response(problem, self.whole(response)).into()
+    }
+
+    /// The same, after a panic of a handler.
+    pub(crate) fn panicked(self) -> Error {
+        tracing::error!(request_id = self.info.id.as_str(), "a handler panicked");
+        self.failed(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    /// What every answer carries.
+    fn mark<B>(&self, response: &mut HttpResponse<B>) {
+        // What a refused client still wants to send is not read: the connection ends with the answer.
+        if response.status().as_u16() >= 400 && self.has_body {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_bytes(self.info.id.as_bytes()) {
+            headers.insert(REQUEST_ID.clone(), id);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(origin) = &self.origin {
+            Cors::allow(origin.clone(), headers);
+        }
+    }
+
+    fn whole(self, response: HttpResponse) -> HttpResponse {
+        match self.unread {
+            Some(unread) => unread.until_answered(response),
+            None => response,
+        }
+    }
+
+    /// How long it has taken, in microseconds. A wider number would be a text in a log of JSON.
+    fn micros(&self) -> u64 {
+        u64::try_from(self.envelope.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The response as it is, or as a problem where the framework answered in a shape of its own.
+fn shaped(response: HttpResponse, info: &RequestInfo, product: &Product) -> HttpResponse {
+    // A problem that a handler returned as an error was drawn without the id of the request.
+    if let Some(problem) = response.error().and_then(|error| error.as_error::<Problem>()) {
+        let problem = problem.clone();
+        return keep_headers(&response, &problem, info, product);
+    }
+    let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    if http::ProblemDetails::keeps(kind) {
+        return response;
+    }
+    keep_headers(&response, &Problem::of_status(response.status()), info, product)
+}
+
+/// The problem in place of the response, with the headers that inner layers added.
+fn keep_headers(old: &HttpResponse, problem: &Problem, info: &RequestInfo, product: &Product) -> HttpResponse<BoxBody> {
+    let mut new = problem.respond(&info.id, product);
+    for (name, value) in old.headers() {
+        if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) && !new.headers().contains_key(name) {
+            new.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    new
+}
+
+fn has_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
+    !empty || headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+/// The method, and the pattern of the route.
+fn names(request: &HttpRequest) -> (&str, String) {
+    (request.method().as_str(), request.match_pattern().unwrap_or_else(|| "-".to_owned()))
+}

@@ -1,0 +1,159 @@
+//! The counts of one key on this node since they were last written to the store. No locks: a request that is admitted
+//! waits for no other.
+
+use dalston_model::{Day, KeyId, RefusedRequests, Timestamp, UsageDelta};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering},
+};
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UsageKind {
+    /// A request that was admitted.
+    Admitted,
+    /// One that found no room in its minute.
+    RateLimited,
+    /// One whose key does not hold the scope.
+    InsufficientScope,
+}
+
+/// Counts of one day, and the last use: a time and an address that are always of the same request. Whoever notes a use
+/// while another does passes on: both are the last.
+#[derive(Default)]
+pub(crate) struct UsageCounters {
+    day: AtomicI32,
+    counts: [AtomicU32; 3],
+    is_listed: AtomicBool,
+    /// Odd while somebody notes a use.
+    version: AtomicU32,
+    /// In microseconds; zero is never.
+    used_at: AtomicI64,
+    /// The halves of the address as IPv6; zero is none.
+    used_from: [AtomicU64; 2],
+}
+
+impl UsageCounters {
+    /// Counts one on the day. `Err` when what is counted there is of another day: take that first.
+    pub(crate) fn count(&self, what: UsageKind, day: Day) -> Result<(), ()> {
+        if self.day.load(Ordering::Relaxed) != day.number() {
+            return Err(());
+        }
+        self.counts[what as usize].fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Notes when and from where the key was last admitted.
+    pub(crate) fn used(&self, at: Timestamp, from: Option<IpAddr>) {
+        let version = self.version.load(Ordering::Relaxed);
+        let (order, noting) = (Ordering::Acquire, version.wrapping_add(1));
+        if version % 2 == 1 || self.version.compare_exchange(version, noting, order, Ordering::Relaxed).is_err() {
+            return;
+        }
+        let bits = from.map_or(0, |address| match address {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(v6) => v6.to_bits(),
+        });
+        let [high, low] = halves(bits);
+        // Release: whoever sees one of these sees the odd version before it.
+        self.used_at.store(at.as_micros(), Ordering::Release);
+        self.used_from[0].store(high, Ordering::Release);
+        self.used_from[1].store(low, Ordering::Release);
+        self.version.store(version.wrapping_add(2), Ordering::Release);
+    }
+
+    /// Whether it was not on the list of those that hold something. Now it is.
+    pub(crate) fn list(&self) -> bool {
+        !self.is_listed.load(Ordering::SeqCst) && !self.is_listed.swap(true, Ordering::AcqRel)
+    }
+
+    /// It is off that list: what is counted from now on puts it there again.
+    pub(crate) fn unlist(&self) {
+        self.is_listed.store(false, Ordering::SeqCst);
+    }
+
+    /// Takes what was counted, and counts from now on for `day`.
+    pub(crate) fn take(&self, day: Day) -> DrainedUsage {
+        let counted = self.day.swap(day.number(), Ordering::AcqRel);
+        let [admitted, rate_limited, insufficient_scope] = &self.counts;
+        let take = |count: &AtomicU32| u64::from(count.swap(0, Ordering::AcqRel));
+        DrainedUsage {
+            day: Day::from_number(counted),
+            admitted: take(admitted),
+            refused: RefusedRequests { rate_limited: take(rate_limited), insufficient_scope: take(insufficient_scope) },
+            last_used: self.last_used(),
+        }
+    }
+
+    fn last_used(&self) -> Option<(Timestamp, Option<IpAddr>)> {
+        loop {
+            let version = self.version.load(Ordering::Acquire);
+            let at = self.used_at.load(Ordering::Acquire);
+            let [high, low] = [&self.used_from[0], &self.used_from[1]].map(|half| half.load(Ordering::Acquire));
+            if version % 2 == 1 || self.version.load(Ordering::Acquire) != version {
+                std::hint::spin_loop();
+                continue;
+            }
+            let bits = u128::from(high) << 64 | u128::from(low);
+            let address = (bits != 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical());
+            return (at != 0).then(|| (Timestamp::from_micros(at), address));
+        }
+    }
+}
+
+/// What was counted on a day.
+pub(crate) struct DrainedUsage {
+    day: Day,
+    admitted: u64,
+    refused: RefusedRequests,
+    last_used: Option<(Timestamp, Option<IpAddr>)>,
+}
+
+impl DrainedUsage {
+    /// As the store takes it; `None` when nothing was counted.
+    pub(crate) fn delta(self, key: KeyId) -> Option<UsageDelta> {
+        let Self { day, admitted, refused, last_used } = self;
+        let last_used = last_used.filter(|_| admitted > 0);
+        (admitted > 0 || refused != RefusedRequests::default()).then_some(UsageDelta { key, day, admitted, refused, last_used })
+    }
+}
+
+fn halves(bits: u128) -> [u64; 2] {
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+    [half(bits >> 64), half(bits)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_use_is_of_one_request() {
+        let tally = UsageCounters::default();
+        assert_eq!(tally.last_used(), None);
+        std::thread::scope(|scope| {
+            for thread in 1_u8..=4 {
+                let tally = &tally;
+                scope.spawn(move || {
+                    for round in 0..20_000_u32 {
+                        let address = Ipv6Addr::from_bits(u128::from(thread) << 64 | u128::from(thread));
+                        tally.used(Timestamp::from_secs(i64::from(thread)), Some(address.into()));
+                        if round % 64 == 0 {
+                            let (at, address) = tally.last_used().unwrap();
+                            let IpAddr::V6(address) = address.unwrap() else { panic!("an IPv4") };
+                            let [high, low] = halves(address.to_bits());
+                            assert_eq!((high, low), (at.as_secs().cast_unsigned(), high));
+                        }
+                    }
+                });
+            }
+        });
+        for address in ["192.0.2.1", "2001:db8::1"] {
+            let address: IpAddr = address.parse().unwrap();
+            tally.used(Timestamp::from_secs(9), Some(address));
+            assert_eq!(tally.last_used(), Some((Timestamp::from_secs(9), Some(address))));
+        }
+        tally.used(Timestamp::from_secs(10), None);
+        assert_eq!(tally.last_used(), Some((Timestamp::from_secs(10), None)));
+    }
+}

@@ -1,0 +1,168 @@
+//! What this node admitted without the shared counter, until the counter knows.
+
+use crate::{
+    breaker::micros,
+    shards::{ShardEntry, Shards},
+};
+use dalston_model::KeyId;
+use dalston_store::{LocalAdmissions, SLOT, WINDOW_SLOTS};
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+/// A second counts for so long after it began.
+const KEPT: i64 = 62;
+
+/// Admitted requests by second, for the keys that had any in the last minute.
+pub(crate) struct LocalLedger {
+    keys: Shards<Seconds>,
+    /// Keys of which the counter does not know all.
+    owed: Mutex<HashSet<KeyId>>,
+    /// The last second in which there was any.
+    latest: AtomicI64,
+}
+
+/// The seconds of a key, oldest first.
+#[derive(Default)]
+struct Seconds(Vec<Second>);
+
+struct Second {
+    number: i64,
+    units: u32,
+    /// So many of them the counter knows.
+    reported: u32,
+}
+
+impl ShardEntry for Seconds {
+    fn is_idle(&self, now: Duration) -> bool {
+        self.0.last().is_none_or(|last| last.number.saturating_add(KEPT) < second(now))
+    }
+}
+
+impl Seconds {
+    /// The seconds that count still, of which the counter does not know all.
+    fn unknown(&self, now: Duration) -> impl Iterator<Item = LocalAdmissions> {
+        let unknown = self.0.iter().filter(|second| second.reported < second.units);
+        unknown
+            .map(move |second| LocalAdmissions { second: second.number, age: age(second.number, now), units: second.units })
+            .filter(|second| second.age <= WINDOW_SLOTS)
+    }
+}
+
+impl LocalLedger {
+    pub(crate) fn new() -> Self {
+        Self { keys: Shards::new(), owed: Mutex::default(), latest: AtomicI64::new(i64::MIN) }
+    }
+
+    /// A request was admitted at `now`, by the monotonic clock.
+    pub(crate) fn note(&self, key: KeyId, now: Duration) {
+        let now_second = second(now);
+        self.keys.with(key, now, |Seconds(seconds)| {
+            seconds.retain(|second| second.number.saturating_add(KEPT) >= now_second);
+            match seconds.last_mut() {
+                // A thread that read the clock earlier and comes later counts with the others.
+                Some(last) if last.number >= now_second => last.units = last.units.saturating_add(1),
+                _ => seconds.push(Second { number: now_second, units: 1, reported: 0 }),
+            }
+        });
+        self.latest.fetch_max(now_second, Ordering::Relaxed);
+        self.owed().insert(key);
+    }
+
+    /// The seconds of which the counter does not know all, as they are reported at `now`.
+    pub(crate) fn report(&self, key: KeyId, now: Duration) -> Vec<LocalAdmissions> {
+        self.keys.find(key, |seconds| seconds.unknown(now).collect()).unwrap_or_default()
+    }
+
+    /// The counter knows of these at `now`.
+    pub(crate) fn reported(&self, key: KeyId, known: &[LocalAdmissions], now: Duration) {
+        let mut owed = self.owed();
+        let is_behind = self.keys.find(key, |seconds| {
+            for second in &mut seconds.0 {
+                if let Some(known) = known.iter().find(|known| known.second == second.number) {
+                    second.reported = second.reported.max(known.units);
+                }
+            }
+            seconds.unknown(now).next().is_some()
+        });
+        if is_behind != Some(true) {
+            owed.remove(&key);
+        }
+    }
+
+    /// Whether there is anything that the counter does not know.
+    pub(crate) fn owes(&self) -> bool {
+        !self.owed().is_empty()
+    }
+
+    /// The keys of which the counter does not know all.
+    pub(crate) fn owing(&self) -> Vec<KeyId> {
+        self.owed().iter().copied().collect()
+    }
+
+    /// Whether nothing that was admitted alone counts any more, known to the counter or not.
+    pub(crate) fn is_empty(&self, now: Duration) -> bool {
+        self.latest.load(Ordering::Relaxed).saturating_add(KEPT) < second(now)
+    }
+
+    fn owed(&self) -> MutexGuard<'_, HashSet<KeyId>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn second(now: Duration) -> i64 {
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// How many slots ago the second ended at least. Clocks drift apart by less than one part in 2^10.
+fn age(second: i64, now: Duration) -> i64 {
+    let passed = micros(now).saturating_sub(second.saturating_add(1).saturating_mul(1_000_000)).max(0);
+    passed.saturating_sub(passed >> 10).div_euclid(micros(SLOT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dalston_model::{SeededEntropy, Timestamp};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn key() -> KeyId {
+        KeyId::new(Timestamp::from_secs(1_700_000_000), &SeededEntropy::new(1)).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_known_is_reported_with_all_of_its_second() {
+        let (ledger, key, now) = (LocalLedger::new(), key(), SECOND * 100);
+        assert_eq!((ledger.report(key, now), ledger.owing()), (Vec::new(), Vec::new()));
+        ledger.note(key, now);
+        ledger.note(key, now);
+        let first = ledger.report(key, now);
+        assert_eq!(first, [LocalAdmissions { second: 100, age: 0, units: 2 }]);
+        // One more while the report is on its way.
+        ledger.note(key, now);
+        ledger.reported(key, &first, now);
+        assert_eq!(ledger.report(key, now), [LocalAdmissions { second: 100, age: 0, units: 3 }]);
+        assert_eq!(ledger.owing(), [key]);
+        ledger.note(key, now + SECOND * 2);
+        let rest = ledger.report(key, now + SECOND * 3);
+        assert_eq!(rest.iter().map(|it| (it.second, it.age, it.units)).collect::<Vec<_>>(), [(100, 7, 3), (102, 0, 1)]);
+        ledger.reported(key, &rest, now + SECOND * 3);
+        assert_eq!((ledger.report(key, now), ledger.owing()), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_does_not_count_any_more_is_owed_no_more() {
+        let (ledger, key, now) = (LocalLedger::new(), key(), SECOND * 100);
+        ledger.note(key, now);
+        let late = now + SECOND * 70;
+        assert_eq!(ledger.report(key, late), []);
+        ledger.reported(key, &[], late);
+        assert_eq!(ledger.owing(), []);
+    }
+}

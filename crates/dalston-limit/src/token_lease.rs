@@ -1,0 +1,120 @@
+//! A slice of a key's minute in this node's hand, and what time it is for it.
+
+use dalston_model::LeaseId;
+use dalston_model::Timestamp;
+use dalston_store::{ClosedLease, GrantedLease, LEASE_SLOTS, slot};
+use std::time::Duration;
+
+/// The clocks of a node and of the store drift apart by less than one part in 2^10.
+const DRIFT: u32 = 10;
+
+/// A slice: spent by the store's time, which this node knows only to lie between two bounds.
+pub(crate) struct TokenLease {
+    id: LeaseId,
+    granted: GrantedLease,
+    /// The slot in which it starts.
+    first: i64,
+    left: u32,
+    spent: [u32; LEASE_SLOTS],
+    /// When it was asked for and when it was heard of, by the monotonic clock, in microseconds: the store's time was
+    /// `granted.now` in between.
+    sent: i64,
+    heard: i64,
+}
+
+/// Where a slice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It may not be spent yet.
+    Ahead(Duration),
+    /// It may be spent, and counts in that slot after its first.
+    Open(usize),
+    /// It may be spent no more.
+    Over,
+}
+
+impl TokenLease {
+    pub(crate) fn new(id: LeaseId, granted: GrantedLease, sent: i64, heard: i64) -> Self {
+        let first = slot(granted.starts);
+        Self { id, granted, first, left: granted.units, spent: [0; LEASE_SLOTS], sent, heard }
+    }
+
+    /// Where it stands at the monotonic time `at`, on the safe side: it begins when the store's time cannot be before
+    /// its start, a unit counts in the slot that the store's time cannot be after, and it ends with the last of them.
+    pub(crate) fn phase(&self, at: i64) -> Phase {
+        let passed = at.saturating_sub(self.heard).max(0);
+        let earliest = self.granted.now.as_micros().saturating_add(passed.saturating_sub(passed >> DRIFT));
+        let wait = self.granted.starts.as_micros().saturating_sub(earliest);
+        if wait > 0 {
+            return Phase::Ahead(Duration::from_micros(wait.unsigned_abs()));
+        }
+        let passed = at.saturating_sub(self.sent).max(0);
+        let latest = self.granted.now.as_micros().saturating_add(passed.saturating_add(passed >> DRIFT));
+        let place = slot(Timestamp::from_micros(latest)).saturating_sub(self.first);
+        match usize::try_from(place) {
+            Ok(place) if place < LEASE_SLOTS && latest < self.granted.ends.as_micros() => Phase::Open(place),
+            _ => Phase::Over,
+        }
+    }
+
+    /// Spends a unit in that slot after the first, if one is left.
+    pub(crate) fn spend(&mut self, place: usize) -> bool {
+        let (Some(left), Some(spent)) = (self.left.checked_sub(1), self.spent.get_mut(place)) else { return false };
+        self.left = left;
+        *spent = spent.saturating_add(1);
+        true
+    }
+
+    /// Units that were not spent.
+    pub(crate) const fn left(&self) -> u32 {
+        self.left
+    }
+
+    /// What the store is told when it is done with.
+    pub(crate) const fn closed(&self) -> ClosedLease {
+        ClosedLease { id: self.id, first: self.first, spent: self.spent }
+    }
+
+    /// The monotonic time at which it is over, or a little later, in microseconds.
+    pub(crate) fn over_at(&self) -> i64 {
+        self.heard.saturating_add(self.granted.ends.as_micros().saturating_sub(self.granted.now.as_micros()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dalston_model::SeededEntropy;
+
+    fn lease(starts: i64, sent: i64, heard: i64) -> TokenLease {
+        let now = Timestamp::from_secs(1_700_000_000);
+        let granted = GrantedLease {
+            units: 2,
+            now,
+            starts: Timestamp::from_micros(now.as_micros() + starts),
+            ends: now.plus(Duration::from_millis(4_250)),
+            used: 2,
+            frees_in: Duration::ZERO,
+        };
+        TokenLease::new(LeaseId::new(now, &SeededEntropy::new(1)).unwrap(), granted, sent, heard)
+    }
+
+    #[test]
+    fn a_slice_that_is_ahead_waits_from_when_it_was_heard_of() {
+        let lease = lease(2_000_000, 1_000_000, 1_900_000);
+        assert_eq!(lease.phase(1_900_000), Phase::Ahead(Duration::from_secs(2)));
+        assert!(matches!(lease.phase(3_890_000), Phase::Ahead(_)));
+        // The store may be 0.9 s further than that.
+        assert_eq!(lease.phase(3_902_500), Phase::Open(3));
+    }
+
+    #[test]
+    fn a_slice_is_over_by_when_it_was_asked_for() {
+        let mut lease = lease(0, 1_000_000, 1_900_000);
+        assert_eq!(lease.phase(1_000_000), Phase::Open(0));
+        assert_eq!(lease.phase(1_900_000), Phase::Open(3));
+        assert_eq!(lease.phase(3_300_000), Phase::Over);
+        assert!(lease.spend(0) && lease.spend(3) && !lease.spend(3));
+        assert_eq!((lease.left(), lease.closed().units()), (0, 2));
+    }
+}

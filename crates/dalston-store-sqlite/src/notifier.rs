@@ -1,0 +1,48 @@
+//! Wake-ups: a look at the number of the last change, again and again. A file sends no messages.
+
+use crate::{SqliteStore, within};
+use async_trait::async_trait;
+use dalston_store::{StoreResult, ChangeNotifier};
+use sqlx::{ConnectOptions, SqliteConnection};
+use std::time::Duration;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// One step into an index. `PRAGMA data_version` would be as much work, and could not tell keys from jobs and usage.
+pub(crate) const LAST_CHANGED: &str = "SELECT ifnull(max(changed), 0) FROM keys";
+
+/// Looks on a connection of its own, so that it waits for no other reader and none waits for it.
+pub(crate) struct FileWatch {
+    connection: SqliteConnection,
+    deadline: Duration,
+    seen: i64,
+}
+
+impl FileWatch {
+    /// Sees the present number.
+    pub(crate) async fn open(store: &SqliteStore) -> StoreResult<Self> {
+        store
+            .call(async {
+                let mut connection = store.connect.clone().pragma("query_only", "on").connect().await?;
+                let seen = sqlx::query_scalar(LAST_CHANGED).fetch_one(&mut connection).await?;
+                Ok(Self { connection, deadline: store.deadline, seen })
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl ChangeNotifier for FileWatch {
+    async fn next(&mut self) -> StoreResult<()> {
+        loop {
+            let look = sqlx::query_scalar(LAST_CHANGED).fetch_one(&mut self.connection);
+            let last = within(self.deadline, look).await?;
+            if self.seen != last {
+                self.seen = last;
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

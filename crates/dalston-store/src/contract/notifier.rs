@@ -1,0 +1,144 @@
+//! Wake-ups: who listens hears of every change of a key, whoever makes it.
+
+use super::{
+    Fixture,
+    handle::{StoreHandle, at_once},
+};
+use crate::{ChangesResult, KeyChange, Checkpoint, SharedKeyStorage, ChangeNotifier};
+use dalston_model::{KeyAction, KeyPatch, Target};
+use std::{collections::HashSet, time::Duration};
+use tokio::time::timeout;
+
+/// Longer than any wake takes: what does not come fails, and does not hang.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// A node that listens, and reads only when it is woken.
+struct FeedListener {
+    store: SharedKeyStorage,
+    wakes: Box<dyn ChangeNotifier>,
+    mark: Checkpoint,
+}
+
+impl FeedListener {
+    /// Listens first and then reads.
+    async fn open(fixture: &Fixture) -> Self {
+        let store = fixture.other_node().await;
+        let wakes = store.notifier().await.unwrap();
+        let mark = store.checkpoint().await.unwrap();
+        Self { store, wakes, mark }
+    }
+
+    /// What it hears once it is woken: never nothing.
+    async fn hear(&mut self) -> Vec<KeyChange> {
+        let heard = async {
+            loop {
+                self.wakes.next().await.unwrap();
+                let heard = self.read().await;
+                if !heard.is_empty() {
+                    return heard;
+                }
+            }
+        };
+        timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("nothing is heard"))
+    }
+
+    /// All that changed since: whoever waits before the end of the record waits for the next change.
+    async fn read(&mut self) -> Vec<KeyChange> {
+        let mut all = Vec::new();
+        loop {
+            let ChangesResult::Changes { changes, mark } = self.store.key_changes(&self.mark, 20).await.unwrap() else {
+                panic!("the history is the same");
+            };
+            self.mark = mark;
+            if changes.is_empty() {
+                return all;
+            }
+            all.extend(changes);
+        }
+    }
+}
+
+pub async fn a_change_of_another_node_wakes(fixture: &Fixture) {
+    let hand = StoreHandle::of(fixture);
+    let mut listener = FeedListener::open(fixture).await;
+    for _ in 0..5 {
+        let (heard, new) = tokio::join!(listener.hear(), hand.key());
+        assert_eq!(heard.iter().map(|change| change.key.id).collect::<Vec<_>>(), [new.key.id]);
+    }
+    listener.store.close().await;
+}
+
+pub async fn a_change_before_the_wait_wakes(fixture: &Fixture) {
+    let hand = StoreHandle::of(fixture);
+    let mut listener = FeedListener::open(fixture).await;
+    for count in 1..4 {
+        for _ in 0..count {
+            hand.key().await;
+        }
+        let mut heard = 0;
+        while heard < count {
+            heard += listener.hear().await.len();
+        }
+        assert_eq!(heard, count);
+    }
+    listener.store.close().await;
+}
+
+pub async fn a_wait_that_is_given_up_loses_nothing(fixture: &Fixture) {
+    let hand = StoreHandle::of(fixture);
+    let mut listener = FeedListener::open(fixture).await;
+    for wait in [0, 1, 3, 10, 30] {
+        for _ in 0..20 {
+            let _ = timeout(Duration::from_millis(wait), listener.wakes.next()).await;
+        }
+        let new = hand.key().await;
+        assert_eq!(listener.hear().await[0].key.id, new.key.id);
+    }
+    listener.store.close().await;
+}
+
+pub async fn every_way_to_change_a_key_wakes(fixture: &Fixture) {
+    let hand = StoreHandle::of(fixture);
+    let mut listener = FeedListener::open(fixture).await;
+    let first = hand.new_key();
+    let entry = hand.entry(KeyAction::KEY_CREATED, &first.key.tenant, Target::key(first.key.id));
+    assert_eq!(hand.store.insert_first_key(&first, &entry).await, Ok(true));
+    assert_eq!(listener.hear().await[0].key, first.key);
+    let key = hand.key().await.key;
+    assert_eq!(listener.hear().await[0].key, key);
+    hand.update(&key, &KeyPatch { enabled: Some(false), ..KeyPatch::default() }, &hand.guard()).await;
+    assert!(!listener.hear().await[0].key.enabled);
+    let rotation = StoreHandle::rotation(Duration::ZERO);
+    hand.rotate(&key, &rotation).await;
+    assert_eq!(listener.hear().await[0].key.prefix, rotation.prefix);
+    hand.revoke(&key).await;
+    assert_eq!(listener.hear().await[0].key.revoked_at, Some(hand.now()));
+    listener.store.close().await;
+}
+
+pub async fn parallel_changes_are_all_heard(fixture: &Fixture) {
+    const CHANGERS: usize = 200;
+    let hands = [StoreHandle::of(fixture), StoreHandle { store: fixture.other_node().await, ..StoreHandle::of(fixture) }];
+    let mut listener = FeedListener::open(fixture).await;
+    let changing = tokio::spawn({
+        let hands = hands.clone();
+        async move {
+            let change = |number: usize| {
+                let hand = hands[number % 2].clone();
+                async move { hand.key().await.key.id }
+            };
+            at_once(CHANGERS, change).await
+        }
+    });
+    let (mut heard, mut last) = (HashSet::new(), listener.mark.seq);
+    while heard.len() < CHANGERS {
+        for change in listener.hear().await {
+            assert!(change.seq > last, "{} comes behind {last}", change.seq);
+            last = change.seq;
+            assert!(heard.insert(change.key.id), "a change again");
+        }
+    }
+    assert_eq!(heard, changing.await.unwrap().into_iter().collect());
+    listener.store.close().await;
+    hands[1].store.close().await;
+}
