@@ -57,7 +57,7 @@ impl SocketOutbox {
         self.flush().await
     }
 
-    /// Adds a frame behind what is not written yet. [`Outbox::flush`] writes it.
+    /// Adds a frame behind what is not written yet. [`SocketOutbox::flush`] writes it.
     pub(crate) fn push(&mut self, frame: OutboundFrame) {
         match frame {
             OutboundFrame::Text(text) => self.put(TEXT, text.into_bytes()),

@@ -87,7 +87,7 @@ impl ResponseError for Problem {
         StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Without the id of the request and the names of the product, which the `Envelope` adds.
+    /// Without the id of the request and the names of the product, which the `ContextMiddleware` adds.
     fn error_response(&self) -> HttpResponse {
         response(self.0.answer(None, &Product::default()))
     }

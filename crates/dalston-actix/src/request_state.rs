@@ -8,7 +8,7 @@ use dalston_auth::{
 };
 use dalston_model::{Clock, Entropy, OsEntropy, SystemClock, Timestamp};
 
-/// The id and the address of a request, as the [`Envelope`](crate::Envelope) left them in it, or made now.
+/// The id and the address of a request, as the [`ContextMiddleware`](crate::ContextMiddleware) left them in it, or made now.
 pub fn request_info(request: &HttpRequest) -> RequestInfo {
     if let Some(visit) = request.extensions().get::<RequestState>() {
         return visit.info;

@@ -61,7 +61,7 @@ impl Caller {
         renewed.placed(self.tenant().clone())
     }
 
-    /// Fails with [`Refusal::InsufficientScope`] unless the caller meets the need.
+    /// Fails with [`RejectionReason::InsufficientScope`] unless the caller meets the need.
     pub fn authorize(&self, need: Requirement) -> Result<(), RejectionReason> {
         match need {
             Requirement::Scope(scope) if !need.is_met_by(self.scopes()) => Err(RejectionReason::InsufficientScope(scope)),

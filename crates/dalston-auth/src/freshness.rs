@@ -1,6 +1,6 @@
 //! What a node has heard of changes, and so which answers it may still give from memory.
 //!
-//! An answer that was read from the store carries a [`Reading`]: when the read began, and how many changes had been
+//! An answer that was read from the store carries a [`ReadStamp`]: when the read began, and how many changes had been
 //! heard by then. It holds as long as no change of its key was heard since, and it may be used without asking again
 //! while the record of changes was heard within the bound. So a value that was read before a change was heard is never
 //! used after it, and a change that is never heard is obeyed within the bound. What the store holds and the record up to

@@ -18,7 +18,7 @@ pub(crate) struct LiveKeys {
 }
 
 impl LiveKeys {
-    /// The key, if it is live by the store's time. Fails with [`Refusal::Unavailable`] when the store cannot be asked.
+    /// The key, if it is live by the store's time. Fails with [`RejectionReason::Unavailable`] when the store cannot be asked.
     pub(crate) async fn find(&self, tenant: &TenantId, id: KeyId) -> Result<Option<Arc<CachedKey>>, RejectionReason> {
         let unavailable = |error| {
             tracing::error!(%error, "a key could not be looked up");
@@ -30,7 +30,7 @@ impl LiveKeys {
         Ok(live.map(|key| self.directory.outside(&key)))
     }
 
-    /// The key that a principal acts as, as it is now. Fails with [`Refusal::InvalidCredential`] once it is live no more.
+    /// The key that a principal acts as, as it is now. Fails with [`RejectionReason::InvalidCredential`] once it is live no more.
     pub(crate) async fn revalidate(&self, principal: &Principal) -> Result<Arc<CachedKey>, RejectionReason> {
         let id = principal.actor.key().ok_or(RejectionReason::InvalidCredential)?;
         self.find(&principal.tenant, id).await?.ok_or(RejectionReason::InvalidCredential)

@@ -59,7 +59,7 @@ impl<R: Right> fmt::Debug for Permit<R> {
 }
 
 impl Caller {
-    /// Authorizes the caller for `R`. Fails with [`Refusal::InsufficientScope`].
+    /// Authorizes the caller for `R`. Fails with [`RejectionReason::InsufficientScope`].
     pub fn permit<R: Right>(&self) -> Result<Permit<R>, RejectionReason> {
         self.authorize(R::need())?;
         Ok(Permit { caller: self.clone(), right: PhantomData })
@@ -86,7 +86,7 @@ impl Admission {
     }
 
     /// The permit for `R`. What the gate has authorized is not checked again; another right is. Fails with
-    /// [`Refusal::InsufficientScope`].
+    /// [`RejectionReason::InsufficientScope`].
     pub fn permit<R: Right>(&self) -> Result<Permit<R>, RejectionReason> {
         if self.need != R::need() {
             self.caller.authorize(R::need())?;

@@ -31,7 +31,7 @@ impl Requirement {
     }
 }
 
-/// A [`Need`] as a type. A [`Permit<R>`](crate::Permit) proves that its caller met it. The rights of built-in scopes are
+/// A [`Requirement`] as a type. A [`Permit<R>`](crate::Permit) proves that its caller met it. The rights of built-in scopes are
 /// in [`rights`]; [`right!`](crate::right) makes one of a scope of one's own. A right proves nothing by itself: it is
 /// the permit that nobody but a gate makes.
 pub trait Right: sealed::Sealed + Send + Sync + 'static {

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! * [`Client`] calls the routes of a gateway with a credential. The caller gives the type of the output; what a gateway
-//!   refuses is a [`ProblemDetails`], what it does not answer an outage ([`ClientError`]).
+//!   refuses is a [`ReceivedProblem`], what it does not answer an outage ([`ClientError`]).
 //! * [`Verifier`] checks secrets against a gateway, from a bounded cache where it can. What it promises is written there.
 //!
 //! Answers are bounded in size and time, no redirect is followed, and no secret is in an error or in `Debug`.

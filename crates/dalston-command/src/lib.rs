@@ -2,7 +2,7 @@
 //!
 //! A command is one file in `commands` and one line in the table. Its doc comments are its help at every door, its
 //! type is its schema, its `NEED` is the scope it asks for, and its `EFFECT` is where "ask before running" comes from.
-//! Its [`Output`] is a struct: the JSON of every door, the schema of that JSON, and what is rendered for people, by the
+//! Its [`CommandOutput`] is a struct: the JSON of every door, the schema of that JSON, and what is rendered for people, by the
 //! command line also when a gateway answered.
 
 mod answer;

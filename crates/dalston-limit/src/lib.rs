@@ -26,7 +26,7 @@
 //!
 //! When a call of the counter fails, a node asks again if the counter answered others since the call was sent; else it
 //! leaves the counter alone for a second (see `breaker`). Meanwhile it spends what it has in hand, and then its share of the
-//! limit, or with [`Outage::Strict`] nothing. What holds of any window of 60 seconds:
+//! limit, or with [`OutagePolicy::Strict`] nothing. What holds of any window of 60 seconds:
 //!
 //! 1. *The counter gives no more than the limit*, whatever fails: what it counted it does not forget before the window is
 //!    over, and a unit or slice whose answer was lost is spent by nobody. So strict nodes never exceed the limit.

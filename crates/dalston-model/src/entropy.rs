@@ -60,7 +60,7 @@ impl Entropy for ExpandedEntropy {
 }
 
 /// A generator that threads share without a lock: SHA-256 of a seed, for which it asks another source once, and of a
-/// counter. For names, as [`Stretched`] is.
+/// counter. For names, as [`ExpandedEntropy`] is.
 pub struct CounterModeEntropy {
     source: SharedEntropy,
     seed: OnceLock<[u8; Self::BLOCK]>,

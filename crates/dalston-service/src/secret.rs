@@ -16,7 +16,7 @@ pub enum NewSecret {
 }
 
 impl NewSecret {
-    /// All that [`Secret::name`] may give.
+    /// All that [`NewSecret::name`] may give.
     pub const NAMES: [&str; 3] = ["key", "secret", Self::TICKET];
     /// What doors of JSON call a ticket.
     pub(crate) const TICKET: &str = "ticket";

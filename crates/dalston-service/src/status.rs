@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
-/// An answer to [`Status::ready`] is good for so long.
+/// An answer to [`StatusReporter::ready`] is good for so long.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The settings in force, by variable, without any secret.
@@ -46,7 +46,7 @@ pub struct StatusReporter {
     commit: Option<String>,
     feed: Arc<ChangeFeed>,
     counting: Mutex<()>,
-    /// The last answer to [`Status::ready`], and when the store gave it.
+    /// The last answer to [`StatusReporter::ready`], and when the store gave it.
     probed: Mutex<Option<(Timestamp, bool)>>,
 }
 

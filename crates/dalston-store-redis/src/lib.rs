@@ -33,7 +33,7 @@
 //! | `dalston:claims:…`, `dalston:notes:{name}` | an `Idempotency-Key`, a note |
 //! | `dalston:seq`, `dalston:changes`, `dalston:audit` | the last number, keys by number, records by number |
 //! | `dalston:ready`, `dalston:primary` | written to see whether the server takes writes, deleted to see it: it never is |
-//! | `dalston:wakes` | the numbers of the last few changes of keys, for those who wait for one |
+//! | `dalston:notifier` | the numbers of the last few changes of keys, for those who wait for one |
 //! | `dalston:audit:{tenant}`, `dalston:chain` | the numbers of its records, the last link and the first linked number |
 //!
 //! A key is revoked when either side says so. A key that only the Python gateway knows is taken over when it is first

@@ -122,7 +122,7 @@ impl AuditPage {
 /// The steps on the record of changes.
 #[async_trait]
 pub trait FeedStore: Send + Sync {
-    /// The end of the record: [`Mark::START`] before the first change.
+    /// The end of the record: [`Checkpoint::START`] before the first change.
     async fn checkpoint(&self) -> StoreResult<Checkpoint>;
 
     /// Up to `limit` keys that changed after the mark. Numbers follow commit order, so a later call finds nothing
@@ -141,7 +141,7 @@ pub trait FeedStore: Send + Sync {
     async fn now(&self) -> StoreResult<Timestamp>;
 
     /// Begins to listen for changes of keys, whoever makes them. Who opens it first and then reads to the end of the
-    /// record misses nothing: for what [`FeedStore::key_changes`] does not tell of yet, [`Wakes::next`] ends.
+    /// record misses nothing: for what [`FeedStore::key_changes`] does not tell of yet, [`ChangeNotifier::next`] ends.
     async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>>;
 
     /// Records what changes nothing in the store, and links it into the chain. Gives its number.

@@ -86,7 +86,7 @@ pub struct GrantedLease {
     pub ends: Timestamp,
     /// Requests and slices that count now, this slice among them.
     pub used: u32,
-    /// As in [`Taken`]: when nothing was granted until there is room for one, else until the oldest stops counting.
+    /// As in [`Acquired`]: when nothing was granted until there is room for one, else until the oldest stops counting.
     pub frees_in: Duration,
 }
 

@@ -42,7 +42,7 @@ impl KeyStats {
     }
 }
 
-/// Where engines draw the lines of [`KeyFigures`].
+/// Where engines draw the lines of [`KeyStats`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyStatTimes {
     /// What ends later is active.

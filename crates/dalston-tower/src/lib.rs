@@ -35,8 +35,8 @@
 //! ```
 //!
 //! * [`GuardLayer`] authenticates and authorizes each request from its head, before the body is read. It answers refusals
-//!   itself. A handler takes a [`Permitted<R>`] of the right that it needs, an [`Admitted`] where the right is data, or a
-//!   [`Decided<R>`] where it delivers refusals itself.
+//!   itself. A handler takes a [`RequirePermit<R>`] of the right that it needs, an [`RequireAdmission`] where the right is data, or a
+//!   [`AuthOutcome<R>`] where it delivers refusals itself.
 //! * [`ContextLayer`] belongs around the whole app, outside of guards. It gives each request an id and the client's
 //!   address, draws every refusal as a problem (RFC 9457), turns a panic of a handler into a 500, and writes the log.
 //!   Handlers take both as [`RequestContext`].
@@ -46,7 +46,7 @@
 //! * Errors of handlers are [`Problem`]s or JSON. An error in another media type is drawn again as a problem.
 //!
 //! Without the feature `axum` (on by default) the layers serve any `http` service whose response body can be made of a
-//! `String`; [`Permitted::of`] and its siblings then take the place of the extractors.
+//! `String`; [`RequirePermit::of`] and its siblings then take the place of the extractors.
 
 mod context;
 mod context_layer;

@@ -23,7 +23,7 @@ pub trait MeterStore: Send + Sync {
     /// Sets the quota. `false`: no such key, or no such tenant.
     async fn set_quota(&self, subject: &QuotaOwner, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// Reserves audio on the account's day, on the key and on the tenant: what [`Amount::granted`] gives for the least
+    /// Reserves audio on the account's day, on the key and on the tenant: what [`AudioAmount::granted`] gives for the least
     /// that both have left. Asked for nothing it grants nothing, and refuses when nothing is left.
     async fn reserve_audio(&self, account: &UsageAccount, amount: AudioAmount) -> StoreResult<ReserveOutcome>;
 

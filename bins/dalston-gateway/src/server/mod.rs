@@ -2,7 +2,7 @@
 //!
 //! actix-http bounds neither the requests that it decodes ahead, nor the time of a write, nor that of a further request's
 //! head. Its stream is the place where all can be done: a [`Connection`] passes one request at a time, passes none while an
-//! answer waits to be written, and ends when a write stays pending or a head stays half. [`Answering`] tells it when a
+//! answer waits to be written, and ends when a write stays pending or a head stays half. [`TrackedService`] tells it when a
 //! request is served.
 
 mod answering;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 impl Gate {
     /// The caller as it is now: for whatever acts on when the request was authenticated long ago. Each kind of principal
     /// is revalidated by its credential scheme; a kind that no scheme vouches for is refused. Fails with
-    /// [`Refusal::InvalidCredential`] once the principal is no more, with [`Refusal::InsufficientScope`] where it may no
-    /// longer work in the caller's tenant, and with [`Refusal::Unavailable`] in an outage.
+    /// [`RejectionReason::InvalidCredential`] once the principal is no more, with [`RejectionReason::InsufficientScope`] where it may no
+    /// longer work in the caller's tenant, and with [`RejectionReason::Unavailable`] in an outage.
     pub async fn revalidate(&self, caller: &Caller) -> Result<Caller, RejectionReason> {
         let principal = caller.principal();
         let scheme = self.schemes.iter().find(|scheme| scheme.vouches_for(principal.kind));

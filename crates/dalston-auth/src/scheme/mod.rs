@@ -22,7 +22,7 @@ pub(crate) trait CredentialScheme: Send + Sync {
     fn vouches_for(&self, kind: PrincipalKind) -> bool;
 
     /// The principal as it is now: for whoever acts on when the request was authenticated long ago. Fails with
-    /// [`Refusal::InvalidCredential`] once it is no more, and with [`Refusal::Unavailable`] in an outage.
+    /// [`RejectionReason::InvalidCredential`] once it is no more, and with [`RejectionReason::Unavailable`] in an outage.
     fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>>;
 }
 

@@ -10,12 +10,12 @@ const WORD: &str = "decode";
 /// What a decoder is to do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Task {
-    /// Read what the file is: one [`Message::Found`].
+    /// Read what the file is: one [`DecoderMessage::Found`].
     Probe,
-    /// Count how long it is, up to so many seconds: one [`Message::Counted`].
+    /// Count how long it is, up to so many seconds: one [`DecoderMessage::Counted`].
     Count(f64),
-    /// Find speech in it, up to so many seconds: segments and progress, then [`Message::Heard`], [`Message::TooLong`] or
-    /// [`Message::Unfit`].
+    /// Find speech in it, up to so many seconds: segments and progress, then [`DecoderMessage::Heard`], [`DecoderMessage::TooLong`] or
+    /// [`DecoderMessage::Unfit`].
     Listen(f64),
 }
 

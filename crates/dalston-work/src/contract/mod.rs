@@ -25,7 +25,7 @@ pub type WorkFixture = dalston_store::contract::Fixture<dyn WorkStorage>;
 /// Opens a store of keys and work once more.
 pub type ReopenWork = dalston_store::contract::Reopen<dyn WorkStorage>;
 
-/// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives. The caller
+/// Makes a module `$engine` with one test per rule, each on a [`WorkFixture`] of its own that `$fixture.await` gives. The caller
 /// needs tokio.
 #[macro_export]
 macro_rules! contract {

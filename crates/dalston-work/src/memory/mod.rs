@@ -61,7 +61,7 @@ struct WebhookRow {
     old: Option<(WebhookSecret, Timestamp)>,
 }
 
-/// What a [`MemoryStore`] keeps beside the keys.
+/// What a [`MemoryWorkStore`] keeps beside the keys.
 #[derive(Debug, Default)]
 pub struct WorkTables {
     jobs: HashMap<JobId, Job>,
