@@ -1,6 +1,6 @@
 //! What is known of a file before a demuxer has it.
 
-use crate::edges::Edit;
+use crate::encoder_padding::Edit;
 
 /// How a file ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

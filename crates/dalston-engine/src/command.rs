@@ -5,7 +5,7 @@ use crate::{
     answer::{self, MOST},
     format::AudioFormat,
     process::{Child, Ended, ProcessLimits},
-    relay::{relay, stopped},
+    relay::{relay, wait_for_stop},
 };
 use async_trait::async_trait;
 use std::{
@@ -19,8 +19,8 @@ use std::{
 /// What clients read.
 const FAILED: &str = "The engine could not transcribe the audio";
 const TOO_LONG: &str = "The answer of the engine is too long";
-pub(crate) const ODD_MODEL: &str = "The name of the model is not one that a command can be given";
-pub(crate) const ODD_LANGUAGE: &str = "The language is not one that a command can be given";
+pub(crate) const INVALID_MODEL: &str = "The name of the model is not one that a command can be given";
+pub(crate) const INVALID_LANGUAGE: &str = "The language is not one that a command can be given";
 const NOTHING: &str = "The engine left no transcript";
 
 /// A command. It is started once for each job, without a shell, in a folder of its own, in a process group of its own,
@@ -49,14 +49,14 @@ impl EngineCommand {
     }
 
     /// The words of a job.
-    fn filled(&self, work: &TranscriptionTask, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
+    fn command_line(&self, work: &TranscriptionTask, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
         let model = work.model.as_deref().unwrap_or("default");
-        if self.holds("{model}") && !plain(model, "._:/-", 128) {
-            return Err(EngineError::Rejected(ODD_MODEL, model.escape_debug().to_string()));
+        if self.holds("{model}") && !is_plain_name(model, "._:/-", 128) {
+            return Err(EngineError::Rejected(INVALID_MODEL, model.escape_debug().to_string()));
         }
         let language = work.language.as_deref().unwrap_or("auto");
-        if self.holds("{language}") && !plain(language, "_-", 64) {
-            return Err(EngineError::Rejected(ODD_LANGUAGE, language.escape_debug().to_string()));
+        if self.holds("{language}") && !is_plain_name(language, "_-", 64) {
+            return Err(EngineError::Rejected(INVALID_LANGUAGE, language.escape_debug().to_string()));
         }
         // What is no argument cannot become one, and what is one stays one.
         let prompt = work.options.prompt.as_deref().unwrap_or_default().replace('\0', " ");
@@ -87,11 +87,11 @@ impl EngineCommand {
             None => audio,
         };
         let output = room.join("transcript");
-        let words = self.filled(work, &audio, &output)?;
+        let words = self.command_line(work, &audio, &output)?;
         let printed = room.join("printed");
         let mut child = Child::start(&words, &self.limits, &room)?;
         let ended = tokio::select! {
-            () = stopped(stop) => return Err(EngineError::Stopped),
+            () = wait_for_stop(stop) => return Err(EngineError::Stopped),
             ended = child.end(&printed, MOST) => ended?,
         };
         match ended {
@@ -153,7 +153,7 @@ impl Engine for EngineCommand {
             engine: self.kind().to_owned(),
             model: head.model.or_else(|| given(&work.model, "{model}")),
             language: head.language.or_else(|| given(&work.language, "{language}")),
-            duration: work.length(head.duration, found.end),
+            duration: work.duration(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
             words: found.words,
@@ -181,7 +181,7 @@ fn open(path: &Path) -> Result<File, EngineError> {
 }
 
 /// Whether a client's word is a plain name: letters and digits and these characters, none of them first.
-fn plain(word: &str, others: &str, most: usize) -> bool {
+fn is_plain_name(word: &str, others: &str, most: usize) -> bool {
     word.len() <= most
         && word.starts_with(|c: char| c.is_ascii_alphanumeric())
         && word.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))

@@ -2,7 +2,7 @@
 
 use crate::{
     about::{About, FileEnding},
-    edges::Edges,
+    encoder_padding::Edges,
     length::TrackLength,
 };
 use std::io;
@@ -90,7 +90,7 @@ impl PacketCount {
     pub(crate) fn seconds(&self, read: Read, claimed: Option<f64>) -> Option<f64> {
         let is_told = self.about.is_even
             && self.about.ending != FileEnding::Followed
-            && self.tracks.iter().all(|track| track.as_ref().is_some_and(TrackLength::is_told));
+            && self.tracks.iter().all(|track| track.as_ref().is_some_and(TrackLength::is_certain));
         let seconds = match read {
             Read::Whole if self.is_accounted_for() => Some(self.counted()),
             Read::Partly if self.before > 0.0 => None,
@@ -98,7 +98,7 @@ impl PacketCount {
                 .tracks
                 .iter()
                 .flatten()
-                .try_fold(0.0_f64, |most, track| Some(most.max(track.believed(claimed, self.about.length)?))),
+                .try_fold(0.0_f64, |most, track| Some(most.max(track.plausible_claim(claimed, self.about.length)?))),
             Read::Whole | Read::Damaged => None,
         };
         seconds.filter(|seconds| is_told && *seconds > 0.0)
@@ -131,7 +131,7 @@ fn tallies(format: &dyn FormatReader, about: &About) -> Vec<Option<TrackLength>>
 #[cfg(test)]
 mod tests {
     use crate::{
-        packets::made::{caf, mkv, mkv_of},
+        packets::fixtures::{caf, mkv, mkv_of},
         probe::{count, probe},
     };
     use std::{

@@ -2,8 +2,8 @@
 
 use crate::{
     about::About,
-    bounds::decoder,
-    edges::Edges,
+    decoder_limits::decoder,
+    encoder_padding::Edges,
     probe::{Bounded, claimed, open, voice},
     trim::{Piece, Trim},
 };

@@ -34,7 +34,7 @@ pub struct TranscriptionTask {
 impl TranscriptionTask {
     /// How long the audio is, in seconds: what was counted; else what the engine says, as far as that can be; else where
     /// its last segment ends. Never more than may be taken, whatever the engine says.
-    pub(crate) fn length(&self, said: Option<f64>, end: f64) -> Option<f64> {
+    pub(crate) fn duration(&self, said: Option<f64>, end: f64) -> Option<f64> {
         let end = end.min(self.most.seconds);
         let said = said.filter(|said| *said > 0.0 && *said <= self.most.seconds && *said >= end * NEARLY);
         self.about.duration_seconds.or(said).or(Some(end).filter(|end| *end > 0.0))

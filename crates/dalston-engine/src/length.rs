@@ -2,7 +2,7 @@
 //! only where not all packets are read, and only as far as the bytes bear it.
 
 use crate::{
-    edges::Edges,
+    encoder_padding::Edges,
     opus::OpusHead,
     packets::{OPUS, Packets, pcm_bits},
 };
@@ -139,7 +139,7 @@ impl TrackLength {
     }
 
     /// Whether packets tell how long they are, so that a container cannot lie about it.
-    pub(crate) fn is_told(&self) -> bool {
+    pub(crate) fn is_certain(&self) -> bool {
         self.own.is_some() || adpcm(self.codec).is_some()
     }
 
@@ -180,7 +180,7 @@ impl TrackLength {
 
     /// The seconds of a file of which not all was counted: those that a header claims, as far as it can be believed.
     #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
-    pub(crate) fn believed(&self, claimed: Option<f64>, bytes: u64) -> Option<f64> {
+    pub(crate) fn plausible_claim(&self, claimed: Option<f64>, bytes: u64) -> Option<f64> {
         let held = self.held(bytes);
         let claimed = claimed.or(Some(held).filter(|held| held.is_finite()))?.min(held);
         (claimed >= self.seconds() && claimed * LEAST_CLAIMED <= bytes as f64).then_some(claimed)
@@ -242,15 +242,15 @@ mod tests {
         let mut params = AudioCodecParameters::new();
         params.for_codec(CODEC_ID_MP3).with_sample_rate(16_000);
         let mp3 = TrackLength::of(&Track::new(0), &params, Edges::default()).unwrap();
-        assert_eq!(mp3.believed(Some(3_600.0), 8_000_000), Some(3_600.0));
-        assert_eq!(mp3.believed(Some(2_678_400.0), 100_000_000), None, "a month");
-        assert_eq!(mp3.believed(None, 8_000_000), None);
+        assert_eq!(mp3.plausible_claim(Some(3_600.0), 8_000_000), Some(3_600.0));
+        assert_eq!(mp3.plausible_claim(Some(2_678_400.0), 100_000_000), None, "a month");
+        assert_eq!(mp3.plausible_claim(None, 8_000_000), None);
         params.for_codec(CODEC_ID_PCM_S16LE).with_bits_per_coded_sample(16);
         let mut pcm = TrackLength::of(&Track::new(0), &params, Edges::default()).unwrap();
-        assert_eq!(pcm.believed(Some(62_500.0), 96_000_000), Some(3_000.0));
-        assert_eq!(pcm.believed(None, 96_000_000), Some(3_000.0));
+        assert_eq!(pcm.plausible_claim(Some(62_500.0), 96_000_000), Some(3_000.0));
+        assert_eq!(pcm.plausible_claim(None, 96_000_000), Some(3_000.0));
         pcm.told = 10.0;
-        assert_eq!(pcm.believed(Some(9.0), 96_000_000), None, "less than was counted");
+        assert_eq!(pcm.plausible_claim(Some(9.0), 96_000_000), None, "less than was counted");
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn thousandths(done: f64, whole: Option<f64>) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packets::made::{Mp4, atom, caf, mkv, ogg};
+    use crate::packets::fixtures::{Mp4, atom, caf, mkv, ogg};
     use std::io::{Seek, Write};
 
     const OPUS: &[u8] = include_bytes!("../../../tests/fixtures/telegram-voice.oga");

@@ -2,7 +2,7 @@
 //! a track is presented; and the table of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
 //! its last entry is read as one for the rest.
 
-use crate::{correction::Correction, edges::Edit, endian::is_big_endian};
+use crate::{correction::Correction, encoder_padding::Edit, endian::is_big_endian};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Atoms that are looked at. What has more is no file that people record.

@@ -4,7 +4,7 @@ use crate::{
     Engine, EngineError, Sink, StopFlag, Summary, TranscriptionTask,
     answer::{self, MOST},
     format::AudioFormat,
-    relay::{relay, stopped},
+    relay::{relay, wait_for_stop},
 };
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -25,19 +25,19 @@ use tokio::{
 };
 
 /// A server that is away is known to be by then.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The list of models comes within this time, and is asked for again after the other.
-const LIST: Duration = Duration::from_secs(5);
-const FRESH: Duration = Duration::from_mins(1);
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
+const MODELS_TTL: Duration = Duration::from_mins(1);
 /// Bytes of that list, and of the body of a refusal that the log shows.
 const MOST_LIST: usize = 1024 * 1024;
 const MOST_REFUSAL: usize = 1024;
 /// Models that are kept of it.
 const MOST_MODELS: usize = 1_000;
 /// What is read of the audio at once.
-const PIECE: usize = 64 * 1024;
+const CHUNK_SIZE: usize = 64 * 1024;
 /// OpenAI wants a name whatever the server; most others do not mind which.
-const ANY: &str = "whisper-1";
+const DEFAULT_MODEL: &str = "whisper-1";
 
 /// What clients read.
 pub(crate) const REFUSED: &str = "The engine refused the audio or its options";
@@ -72,7 +72,7 @@ impl OpenAi {
         dalston_tls::install_provider();
         // No proxy of the environment, which is read in `main` only; no redirect, which would carry the audio elsewhere.
         let redirects = redirect::Policy::none();
-        let client = Client::builder().no_proxy().connect_timeout(CONNECT).redirect(redirects).build();
+        let client = Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).redirect(redirects).build();
         let key = key.map(|key| HeaderValue::try_from(format!("Bearer {key}"))).transpose();
         let mut key = key.map_err(|_| io::Error::other("the key of the engine cannot stand in a header"))?;
         if let Some(key) = &mut key {
@@ -95,11 +95,11 @@ impl OpenAi {
             None => false,
         };
         let model = wanted.filter(|_| has).or(self.model.as_deref()).or(wanted);
-        model.unwrap_or(ANY).to_owned()
+        model.unwrap_or(DEFAULT_MODEL).to_owned()
     }
 
     /// Has the server transcribe; its answer, in a file.
-    async fn ask(&self, work: &TranscriptionTask, model: &str) -> Result<File, EngineError> {
+    async fn request_transcript(&self, work: &TranscriptionTask, model: &str) -> Result<File, EngineError> {
         let response = self.send(work, model, AnswerShape::Verbose).await?;
         // Which of the two is said of a value that is not known depends on who wrote the server.
         let is_refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
@@ -130,16 +130,16 @@ impl OpenAi {
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key);
         }
-        request.multipart(form(work, model, shape).await?).send().await.map_err(away)
+        request.multipart(form(work, model, shape).await?).send().await.map_err(connection_error)
     }
 
     async fn list(&self) -> Result<Vec<String>, EngineError> {
-        let mut request = self.client.get(format!("{}/models", self.url)).timeout(LIST);
+        let mut request = self.client.get(format!("{}/models", self.url)).timeout(LIST_TIMEOUT);
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key);
         }
-        let mut response = accepted(request.send().await.map_err(away)?, false).await?;
-        let list = first(&mut response, MOST_LIST).await.map_err(away)?;
+        let mut response = accepted(request.send().await.map_err(connection_error)?, false).await?;
+        let list = first(&mut response, MOST_LIST).await.map_err(connection_error)?;
         let list: ServerModels = serde_json::from_slice(&list).map_err(io::Error::from)?;
         Ok(list.data.into_iter().map(|model| model.id).take(MOST_MODELS).collect())
     }
@@ -165,7 +165,7 @@ impl Engine for OpenAi {
     async fn models(&self) -> Vec<String> {
         let mut listed = self.listed.lock().await;
         if let Some((at, models)) = &*listed
-            && self.clock.monotonic().saturating_sub(*at) < FRESH
+            && self.clock.monotonic().saturating_sub(*at) < MODELS_TTL
         {
             return models.clone();
         }
@@ -181,8 +181,8 @@ impl Engine for OpenAi {
         let seconds = work.about.duration_seconds;
         let model = self.choose(work.model.as_deref()).await;
         let mut answer = tokio::select! {
-            () = stopped(&mut stop) => return Err(EngineError::Stopped),
-            answer = self.ask(work, &model) => answer?,
+            () = wait_for_stop(&mut stop) => return Err(EngineError::Stopped),
+            answer = self.request_transcript(work, &model) => answer?,
         };
         let desk = work.desk.clone();
         let (head, found) =
@@ -191,7 +191,7 @@ impl Engine for OpenAi {
             engine: self.kind().to_owned(),
             model: Some(model),
             language: head.language.or_else(|| work.language.clone()),
-            duration: work.length(head.duration, found.end),
+            duration: work.duration(head.duration, found.end),
             speech_duration: found.speech,
             segments: found.segments,
             words: found.words,
@@ -250,7 +250,7 @@ fn filename(work: &TranscriptionTask, format: Option<&AudioFormat>) -> String {
 fn pieces(file: tokio::fs::File) -> impl Stream<Item = io::Result<Bytes>> {
     unfold(Some(file), |file| async move {
         let mut file = file?;
-        let mut piece = BytesMut::with_capacity(PIECE);
+        let mut piece = BytesMut::with_capacity(CHUNK_SIZE);
         match file.read_buf(&mut piece).await {
             Ok(0) => None,
             Ok(_) => Some((Ok(piece.freeze()), Some(file))),
@@ -266,7 +266,7 @@ async fn accepted(mut response: Response, is_clients_model: bool) -> Result<Resp
     if status.is_success() {
         return Ok(response);
     }
-    let body = timeout(LIST, first(&mut response, MOST_REFUSAL)).await;
+    let body = timeout(LIST_TIMEOUT, first(&mut response, MOST_REFUSAL)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
     let body = String::from_utf8_lossy(&body);
     let why = format!("{status}: {}", body.escape_debug());
@@ -293,7 +293,7 @@ async fn first(response: &mut Response, most: usize) -> reqwest::Result<Vec<u8>>
 async fn save(mut response: Response, desk: &Path) -> Result<File, EngineError> {
     let mut file = tokio::fs::File::from_std(tempfile::tempfile_in(desk)?);
     let mut length = 0;
-    while let Some(chunk) = response.chunk().await.map_err(away)? {
+    while let Some(chunk) = response.chunk().await.map_err(connection_error)? {
         length += chunk.len() as u64;
         if length > MOST {
             return Err(EngineError::Rejected(TOO_LONG, format!("more than {MOST} bytes")));
@@ -306,6 +306,6 @@ async fn save(mut response: Response, desk: &Path) -> Result<File, EngineError> 
 }
 
 /// An error of the connection. It never holds the key; the URL is the operator's.
-fn away(error: reqwest::Error) -> EngineError {
+fn connection_error(error: reqwest::Error) -> EngineError {
     EngineError::Unavailable(error.without_url().to_string())
 }

@@ -6,10 +6,10 @@ use crate::mp4::{Movie, movie};
 use crate::{
     about::{About, FileEnding},
     adts::has_one_rate,
-    bounds::decoder,
+    decoder_limits::decoder,
     correction::Correction,
     count::PacketCount,
-    edges::Edit,
+    encoder_padding::Edit,
     format::AudioFormat,
     iff,
     matroska::default_track,
@@ -35,19 +35,19 @@ use symphonia::core::{
 };
 
 /// A header may begin this late: some MP3 files are padded. Further on it is chance, not a header.
-const DEPTH: u32 = 16 * 1024;
+const MAX_HEADER_OFFSET: u32 = 16 * 1024;
 /// A probe reads at most so much: headers, the tables of long MP4 files, pictures that are skipped.
 const READ_BUDGET: u64 = 64 * 1024 * 1024;
 /// Bytes of a file in which its format and its codec are looked for, where no demuxer takes it.
 const HEAD: u64 = 64 * 1024;
 /// Packets that are counted: those of six hours or more.
-const COUNTED: u64 = 1 << 20;
+const MAX_COUNTED_PACKETS: u64 = 1 << 20;
 /// Tags that are looked for, one behind the other.
 const TAGS: usize = 16;
 /// Zeros are padding where there are at least so many, and at most so many are passed over.
 const PADDING: std::ops::Range<u64> = 64..16 << 20;
 /// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
-const PACKETS: usize = 4;
+const MIN_DECODED_PACKETS: usize = 4;
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ fn counted(mut source: Bounded, most: f64) -> Option<f64> {
 }
 
 pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
-    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: DEPTH, ..ProbeOptions::default() });
+    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: MAX_HEADER_OFFSET, ..ProbeOptions::default() });
     symphonia::default::register_enabled_formats(&mut probe);
     let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
     let mut meta = MetadataOptions::default();
@@ -135,7 +135,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
     let mut count = PacketCount::of(&*format, bytes);
     let foreign = match decoder(&params, is_big_endian) {
         Ok(mut decoder) => {
-            if !plays(&mut *format, id, &mut *decoder, &mut count) {
+            if !first_packets_decode(&mut *format, id, &mut *decoder, &mut count) {
                 return Identity::Damaged;
             }
             None
@@ -143,7 +143,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
         Err(Error::Unsupported(_)) => Some(title(params.codec).to_owned()),
         Err(_) => return Identity::Damaged,
     };
-    let read = count.finish(&mut *format, COUNTED, f64::INFINITY);
+    let read = count.finish(&mut *format, MAX_COUNTED_PACKETS, f64::INFINITY);
     let seconds = count.seconds(read, claimed);
     let audio = Audio {
         format: name(format.format_info().short_name, head).to_owned(),
@@ -161,9 +161,9 @@ pub(crate) fn voice<'a>(format: &'a dyn FormatReader, about: &About) -> Option<&
 }
 
 /// Whether the first packets decode, which are counted.
-fn plays(format: &mut dyn FormatReader, track: u32, decoder: &mut dyn AudioDecoder, count: &mut PacketCount) -> bool {
+fn first_packets_decode(format: &mut dyn FormatReader, track: u32, decoder: &mut dyn AudioDecoder, count: &mut PacketCount) -> bool {
     let mut played = 0;
-    while played < PACKETS {
+    while played < MIN_DECODED_PACKETS {
         match format.next_packet() {
             Ok(Some(packet)) => {
                 count.add(&packet);

@@ -1,6 +1,6 @@
 //! Blocking work whose finds go to a sink: it runs beside the event loop, a few finds ahead of the sink.
 
-use crate::{EngineError, Segment, Sink, StopFlag, mend::SegmentSanitizer};
+use crate::{EngineError, Segment, Sink, StopFlag, sanitizer::SegmentSanitizer};
 use tokio::{
     sync::mpsc::{Sender, channel},
     task::spawn_blocking,
@@ -36,7 +36,7 @@ pub(crate) struct FindingSink {
 impl FindingSink {
     /// Hands over a segment, mended. Waits while the sink is busy.
     pub(crate) fn segment(&mut self, segment: Segment) -> Result<(), EngineError> {
-        for segment in self.mender.mend(segment) {
+        for segment in self.mender.sanitize(segment) {
             self.sink.blocking_send(Finding::Segment(segment)).map_err(|_| EngineError::Stopped)?;
         }
         self.check()
@@ -87,6 +87,6 @@ pub(crate) async fn relay<T: Send + 'static>(
 }
 
 /// Waits until it is time to stop. Nobody who could tell any more says the same.
-pub(crate) async fn stopped(stop: &mut StopFlag) {
+pub(crate) async fn wait_for_stop(stop: &mut StopFlag) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

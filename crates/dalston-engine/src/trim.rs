@@ -1,6 +1,6 @@
 //! Decoded audio without what an encoder put before and behind it.
 
-use crate::edges::Edges;
+use crate::encoder_padding::Edges;
 use std::collections::VecDeque;
 
 /// A piece of audio.

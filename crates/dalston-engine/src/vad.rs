@@ -1,7 +1,7 @@
 //! The built-in engine: where somebody speaks, and nothing of what they say.
 
 use crate::{
-    Decoders, Engine, EngineError, EngineOption, Sink, StopFlag, Summary, TranscriptionTask, mend::SegmentSanitizer, relay::stopped,
+    Decoders, Engine, EngineError, EngineOption, Sink, StopFlag, Summary, TranscriptionTask, sanitizer::SegmentSanitizer, relay::wait_for_stop,
     sandbox::DecoderMessage,
 };
 use async_trait::async_trait;
@@ -48,12 +48,12 @@ impl Engine for Vad {
         let duration = loop {
             let message = tokio::select! {
                 biased;
-                () = stopped(&mut stop) => return Err(EngineError::Stopped),
-                message = decoder.next() => message?,
+                () = wait_for_stop(&mut stop) => return Err(EngineError::Stopped),
+                message = decoder.next_message() => message?,
             };
             match message {
                 DecoderMessage::Segment(segment) => {
-                    mender.mend(segment).iter().try_for_each(|segment| sink.segment(segment))?;
+                    mender.sanitize(segment).iter().try_for_each(|segment| sink.segment(segment))?;
                 }
                 DecoderMessage::Progress(thousandths) => sink.progress(thousandths.min(1_000)),
                 DecoderMessage::Heard(seconds) => break seconds,

@@ -139,13 +139,13 @@ impl<'de> Expects<'de> for Overview<'_> {
                     said.duration = members.next_value::<Loose>()?.number().filter(|seconds| *seconds >= 0.0);
                 }
                 "model" => said.model = members.next_value::<Loose>()?.name(),
-                "error" | "errors" => said.error = members.next_value::<Loose>()?.complaint().or(said.error),
+                "error" | "errors" => said.error = members.next_value::<Loose>()?.error_text().or(said.error),
                 "object" | "status" | "type" => {
                     if members.next_value::<Loose>()?.text().is_some_and(|it| it.eq_ignore_ascii_case("error")) {
                         said.error = said.error.or(Some(name));
                     }
                 }
-                "detail" => said.detail = members.next_value::<Loose>()?.complaint(),
+                "detail" => said.detail = members.next_value::<Loose>()?.error_text(),
                 _ => {
                     members.next_value::<IgnoredAny>()?;
                 }

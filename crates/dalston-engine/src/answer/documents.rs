@@ -1,6 +1,6 @@
 //! JSON documents that stand in a file one behind the other, with lines of other text between them.
 
-use super::{mended::Mended, utf8::Utf8};
+use super::{json_repair::Mended, utf8::Utf8};
 use crate::EngineError;
 use serde::de::DeserializeSeed;
 use std::{

@@ -88,7 +88,7 @@ pub(super) struct Object<T>(pub(super) T);
 /// What can be read of an object.
 pub(super) trait Part: Default {
     /// A text stands in the place of the object.
-    fn said(_text: &str) -> Self {
+    fn from_text(_text: &str) -> Self {
         Self::default()
     }
 }
@@ -103,7 +103,7 @@ impl<'de, T: Part + Deserialize<'de>> Expects<'de> for Whole<T> {
     }
 
     fn text(self, text: &str) -> Object<T> {
-        Object(T::said(text))
+        Object(T::from_text(text))
     }
 
     fn object<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {

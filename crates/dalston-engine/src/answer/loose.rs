@@ -47,7 +47,7 @@ impl Loose {
     }
 
     /// What it says, unless it is a way to say nothing: false, 0, or empty.
-    pub(super) fn complaint(self) -> Option<String> {
+    pub(super) fn error_text(self) -> Option<String> {
         match self {
             Self::Nothing | Self::Flag(false) => None,
             Self::Number(number) => (number != 0.0).then(|| number.to_string()),
@@ -125,7 +125,7 @@ impl<'de> Visitor<'de> for Any {
 fn add(gist: &mut Option<String>, part: Loose) {
     let gist = gist.get_or_insert_default();
     if gist.len() < GIST
-        && let Some(text) = part.complaint()
+        && let Some(text) = part.error_text()
     {
         gist.push_str(if gist.is_empty() { "" } else { " " });
         gist.push_str(&text);

@@ -7,9 +7,9 @@ mod document;
 mod documents;
 mod lenient;
 mod loose;
-mod mended;
+mod json_repair;
 mod raw;
-mod stamped;
+mod timestamped_text;
 #[cfg(test)]
 mod tests;
 mod utf8;
@@ -53,10 +53,10 @@ pub(crate) fn document(
     seconds: Option<f64>,
     relay: &mut FindingSink,
 ) -> Result<TranscriptHead, EngineError> {
-    let answer = EngineAnswer::look(file, desk)?;
+    let answer = EngineAnswer::scan(file, desk)?;
     match answer.shape {
         DocumentShape::Nothing => Err(EngineError::Rejected(NOTHING, "there is no document in it".to_owned())),
-        _ => answer.give(file, seconds, relay),
+        _ => answer.write_segments(file, seconds, relay),
     }
 }
 
@@ -67,10 +67,10 @@ pub(crate) fn output(
     seconds: Option<f64>,
     relay: &mut FindingSink,
 ) -> Result<TranscriptHead, EngineError> {
-    let answer = EngineAnswer::look(file, desk)?;
+    let answer = EngineAnswer::scan(file, desk)?;
     match answer.shape {
         DocumentShape::Nothing => text(file, seconds, relay),
-        _ => answer.give(file, seconds, relay),
+        _ => answer.write_segments(file, seconds, relay),
     }
 }
 
@@ -96,7 +96,7 @@ struct EngineAnswer {
 
 impl EngineAnswer {
     /// Finds out what an answer is. An error, or nothing of a transcript in all that was said, is no answer.
-    fn look(file: &File, desk: &Path) -> Result<Self, EngineError> {
+    fn scan(file: &File, desk: &Path) -> Result<Self, EngineError> {
         let mut documents = Documents::of(file)?;
         let mut answer = Self { shape: DocumentShape::Nothing, head: TranscriptHead::default(), words: WordFile::new(desk)? };
         let (mut other, mut detail) = (false, None);
@@ -135,7 +135,7 @@ impl EngineAnswer {
     }
 
     /// Gives the segments away.
-    fn give(self, file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<TranscriptHead, EngineError> {
+    fn write_segments(self, file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<TranscriptHead, EngineError> {
         let Self { shape, head, words } = self;
         match shape {
             DocumentShape::Nothing | DocumentShape::Empty => {}
@@ -151,7 +151,7 @@ fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut Finding
     // One is held back: the last takes all words that are left.
     let (mut back, mut failed) = (None::<Segment>, None);
     let mut take = |raw: RawSegment| {
-        if !raw.says_something() {
+        if !raw.has_content() {
             return Ok(());
         }
         let Some(mut segment) = back.replace(raw.into()) else { return Ok(()) };
@@ -182,7 +182,7 @@ fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut Finding
 fn lines(file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<(), EngineError> {
     let mut documents = Documents::of(file)?;
     while let Some(raw) = documents.next(std::marker::PhantomData::<Object<RawSegment>>)? {
-        if raw.0.says_something() {
+        if raw.0.has_content() {
             let from = relay.end();
             relay.segment(raw.0.within(from, seconds.unwrap_or(from)))?;
         }
@@ -200,7 +200,7 @@ fn text(mut file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Resul
     if !is_quoted && matches!(text.trim(), "" | "null") {
         return Err(EngineError::Rejected(NOTHING, "it wrote nothing to its standard output".to_owned()));
     }
-    if let Some(segments) = stamped::segments(&text) {
+    if let Some(segments) = timestamped_text::segments(&text) {
         segments.into_iter().try_for_each(|segment| relay.segment(segment))?;
     } else if !text.trim().is_empty() {
         let end = seconds.unwrap_or_default();

@@ -48,13 +48,13 @@ pub(super) struct RawWord {
 impl Part for Offsets {}
 
 impl Part for RawSegment {
-    fn said(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         Self { text: Loose::Text(text.to_owned()), ..Self::default() }
     }
 }
 
 impl Part for RawWord {
-    fn said(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         Self { word: Loose::Text(text.to_owned()), ..Self::default() }
     }
 }
@@ -84,13 +84,13 @@ impl RawSegment {
     }
 
     /// Whether it is worth to be kept.
-    pub(super) fn says_something(&self) -> bool {
+    pub(super) fn has_content(&self) -> bool {
         self.has_text() || self.has_times() || !self.words.0.is_empty()
     }
 
     /// The error that stands in its place.
     pub(super) fn complaint(&mut self) -> Option<String> {
-        if self.is_segment() { None } else { std::mem::take(&mut self.error).complaint() }
+        if self.is_segment() { None } else { std::mem::take(&mut self.error).error_text() }
     }
 
     /// The segment; one that says nothing of its times has those given, or none.

@@ -10,7 +10,7 @@ mod pcm;
 mod vorbis;
 
 #[cfg(test)]
-pub(crate) mod made;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,5 @@
 use super::Packets;
-use super::made::{Mp4, atom, caf, low, mkv, ogg, words};
+use super::fixtures::{Mp4, atom, caf, low, mkv, ogg, words};
 use crate::probe::{Bounded, count, open, probe};
 use std::{
     fs::File,

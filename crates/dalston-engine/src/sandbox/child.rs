@@ -24,7 +24,7 @@ use std::{
 ///
 /// `None`: the process was started for something else.
 pub fn decode_if_asked(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
-    let (task, processor) = Task::asked(arguments)?;
+    let (task, processor) = Task::from_arguments(arguments)?;
     Some(match decode(task, processor) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -38,27 +38,27 @@ pub fn decode_if_asked(arguments: impl Iterator<Item = OsString>) -> Option<Exit
 fn decode(task: Task, processor: Duration) -> io::Result<()> {
     let input = File::from(stdin().as_fd().try_clone_to_owned()?);
     if let Err(error) = confine(&input, processor) {
-        return say(&DecoderMessage::Unable(format!("the decoder could not be confined: {error}")));
+        return write_message(&DecoderMessage::Unable(format!("the decoder could not be confined: {error}")));
     }
     match task {
         Task::Probe => match probe(input) {
-            Ok(found) => say(&DecoderMessage::Found(found)),
-            Err(error) => say(&DecoderMessage::Unable(error.to_string())),
+            Ok(found) => write_message(&DecoderMessage::Found(found)),
+            Err(error) => write_message(&DecoderMessage::Unable(error.to_string())),
         },
         Task::Count(most) => match count(input, most) {
-            Ok(seconds) => say(&DecoderMessage::Counted(seconds)),
-            Err(error) => say(&DecoderMessage::Unable(error.to_string())),
+            Ok(seconds) => write_message(&DecoderMessage::Counted(seconds)),
+            Err(error) => write_message(&DecoderMessage::Unable(error.to_string())),
         },
-        Task::Listen(most) => match listen(input, most, &mut |message| say(&message)) {
-            Ok(seconds) => say(&DecoderMessage::Heard(seconds)),
-            Err(Unreadable::Unfit(unfit, why)) => say(&DecoderMessage::Unfit(unfit, why)),
-            Err(Unreadable::TooLong) => say(&DecoderMessage::TooLong),
-            Err(Unreadable::Io(error)) => say(&DecoderMessage::Unable(error.to_string())),
+        Task::Listen(most) => match listen(input, most, &mut |message| write_message(&message)) {
+            Ok(seconds) => write_message(&DecoderMessage::Heard(seconds)),
+            Err(Unreadable::Unfit(unfit, why)) => write_message(&DecoderMessage::Unfit(unfit, why)),
+            Err(Unreadable::TooLong) => write_message(&DecoderMessage::TooLong),
+            Err(Unreadable::Io(error)) => write_message(&DecoderMessage::Unable(error.to_string())),
         },
     }
 }
 
-fn say(message: &DecoderMessage) -> io::Result<()> {
+fn write_message(message: &DecoderMessage) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     stdout().write_all(&line)?;

@@ -2,7 +2,7 @@
 
 use super::{
     message::{DecoderMessage, Task},
-    places::DecoderPlaces,
+    fair_semaphore::DecoderPlaces,
 };
 use crate::{EngineError, ProbedAudio};
 use std::{fs::File, io, path::PathBuf, process::Stdio, time::Duration};
@@ -71,7 +71,7 @@ impl Decoders {
     pub async fn probe(&self, holder: &str, file: File) -> Result<Option<ProbedAudio>, EngineError> {
         let _place = self.probes.take(holder).await;
         let mut decoder = self.start(Task::Probe, PROBE_PROCESSOR, file)?;
-        match timeout(self.probing, decoder.next()).await {
+        match timeout(self.probing, decoder.next_message()).await {
             Ok(Ok(DecoderMessage::Found(found))) => Ok(found),
             Ok(Ok(DecoderMessage::Unable(why))) => Err(EngineError::Unavailable(why)),
             Ok(Ok(other)) => Err(died(&format!("it says {other:?}"))),
@@ -84,7 +84,7 @@ impl Decoders {
     /// ends the decoder. Errors as of [`probe`](Self::probe).
     pub async fn count(&self, file: File, most: f64) -> Result<Option<f64>, EngineError> {
         let mut decoder = self.start(Task::Count(most), self.listening, file)?;
-        match decoder.next().await? {
+        match decoder.next_message().await? {
             DecoderMessage::Counted(seconds) => Ok(seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0)),
             DecoderMessage::Unable(why) => Err(EngineError::Unavailable(why)),
             other => Err(died(&format!("it says {other:?}"))),
@@ -123,7 +123,7 @@ pub(crate) struct RunningDecoder {
 
 impl RunningDecoder {
     /// What it says next. [`EngineError::Died`] when it ends instead, or says what it never would.
-    pub(crate) async fn next(&mut self) -> Result<DecoderMessage, EngineError> {
+    pub(crate) async fn next_message(&mut self) -> Result<DecoderMessage, EngineError> {
         let mut line = Vec::new();
         (&mut self.said).take(LINE).read_until(b'\n', &mut line).await?;
         match serde_json::from_slice(&line) {

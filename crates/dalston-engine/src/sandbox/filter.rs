@@ -56,7 +56,7 @@ pub(super) fn filter(input: &File) -> io::Result<()> {
 fn program(input: RawFd, arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.into_iter().map(|call| (call, Vec::new())).collect();
     for call in [libc::SYS_read, libc::SYS_readv, libc::SYS_lseek] {
-        rules.insert(call, vec![on(input)?]);
+        rules.insert(call, vec![first_argument_is(input)?]);
     }
     // Memory, and never a file: one that it inherited would be read so.
     let anonymous = libc::MAP_ANONYMOUS.unsigned_abs().into();
@@ -65,16 +65,16 @@ fn program(input: RawFd, arch: TargetArch) -> Result<BpfProgram, seccompiler::Ba
     rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![flags])?]);
     // Its own abort.
     let this = RawFd::try_from(std::process::id()).unwrap_or(RawFd::MAX);
-    rules.insert(libc::SYS_tgkill, vec![on(this)?]);
+    rules.insert(libc::SYS_tgkill, vec![first_argument_is(this)?]);
     for call in [libc::SYS_write, libc::SYS_writev] {
-        rules.insert(call, OUTPUTS.into_iter().map(on).collect::<Result<_, _>>()?);
+        rules.insert(call, OUTPUTS.into_iter().map(first_argument_is).collect::<Result<_, _>>()?);
     }
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     SeccompFilter::new(rules, refused, SeccompAction::Allow, arch)?.try_into()
 }
 
 /// The rule that the first argument is this number.
-fn on(number: RawFd) -> Result<SeccompRule, seccompiler::BackendError> {
+fn first_argument_is(number: RawFd) -> Result<SeccompRule, seccompiler::BackendError> {
     let value = u64::from(number.unsigned_abs());
     let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;
     SeccompRule::new(vec![condition])

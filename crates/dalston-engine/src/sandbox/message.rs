@@ -32,7 +32,7 @@ impl Task {
 
     /// The task and the processor time in these arguments, the name of the program first. `None`: the program was started
     /// for something else.
-    pub(super) fn asked(arguments: impl Iterator<Item = OsString>) -> Option<(Self, Duration)> {
+    pub(super) fn from_arguments(arguments: impl Iterator<Item = OsString>) -> Option<(Self, Duration)> {
         let mut words = arguments.skip(1).map(OsString::into_string);
         let mut word = || words.next()?.ok();
         if word()? != WORD {
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn arguments_say_what_is_asked_and_those_of_other_programs_ask_for_nothing() {
-        let asked = |words: &[&str]| Task::asked(words.iter().map(OsString::from));
+        let asked = |words: &[&str]| Task::from_arguments(words.iter().map(OsString::from));
         for task in [Task::Probe, Task::Count(0.5), Task::Listen(86_400.0), Task::Listen(f64::INFINITY)] {
             let arguments = task.arguments(Duration::from_secs(90));
             let words: Vec<&str> = ["program"].into_iter().chain(arguments.iter().map(String::as_str)).collect();

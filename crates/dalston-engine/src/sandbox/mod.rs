@@ -10,7 +10,7 @@ mod decoders;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 mod filter;
 mod message;
-mod places;
+mod fair_semaphore;
 
 pub use child::decode_if_asked;
 pub use decoders::{DIED, DecoderProgram, Decoders};

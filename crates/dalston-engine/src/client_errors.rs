@@ -13,8 +13,8 @@ pub const DAY_IS_OVER: &str = "The audio is longer than what is left of today's 
 const REFUSALS: [&str; 11] = [
     openai::REFUSED,
     openai::UNTRANSLATED,
-    command::ODD_MODEL,
-    command::ODD_LANGUAGE,
+    command::INVALID_MODEL,
+    command::INVALID_LANGUAGE,
     Unfit::Unknown.text(),
     Unfit::Damaged.text(),
     Unfit::Odd.text(),

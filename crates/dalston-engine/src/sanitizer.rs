@@ -25,7 +25,7 @@ pub(crate) struct SegmentSanitizer {
 
 impl SegmentSanitizer {
     /// The segment, mended; mostly one.
-    pub(crate) fn mend(&mut self, segment: Segment) -> Vec<Segment> {
+    pub(crate) fn sanitize(&mut self, segment: Segment) -> Vec<Segment> {
         let start = later(segment.start, self.last);
         let end = later(segment.end, start);
         let words = segment.words.into_iter().take(MOST_WORDS).scan(start, |last, word| {
@@ -35,7 +35,7 @@ impl SegmentSanitizer {
                 word: cut(&plain(&word.word), MOST_WORD).0.to_owned(),
                 start,
                 end: later(word.end, start),
-                confidence: sure(word.confidence),
+                confidence: clamp_confidence(word.confidence),
             })
         });
         let mut words: Vec<_> = words.collect();
@@ -46,7 +46,7 @@ impl SegmentSanitizer {
         loop {
             let (piece, others) = cut(rest, MOST_TEXT);
             let until = if others.is_empty() { end } else { from + (end - from) * share(piece, rest) };
-            let confidence = sure(segment.confidence);
+            let confidence = clamp_confidence(segment.confidence);
             mended.push(Segment {
                 start: from,
                 end: until,
@@ -72,7 +72,7 @@ fn later(time: f64, than: f64) -> f64 {
     if time.is_finite() { time.max(than) } else { than }
 }
 
-fn sure(confidence: Option<f64>) -> Option<f64> {
+fn clamp_confidence(confidence: Option<f64>) -> Option<f64> {
     confidence.filter(|confidence| confidence.is_finite()).map(|confidence| confidence.clamp(0.0, 1.0))
 }
 
@@ -109,7 +109,7 @@ mod tests {
         let mut mender = SegmentSanitizer::default();
         let said = [(-1.0, 2.0, " a\n"), (f64::NAN, f64::NAN, "b"), (3.0, 1.0, "c"), (2.0, f64::INFINITY, "d\u{0}e")];
         let segments: Vec<_> =
-            said.into_iter().flat_map(|(start, end, text)| mender.mend(segment(start, end, text))).collect();
+            said.into_iter().flat_map(|(start, end, text)| mender.sanitize(segment(start, end, text))).collect();
         let times: Vec<_> =
             segments.iter().map(|segment| (segment.start, segment.end, segment.text.as_str())).collect();
         assert_eq!(times, [(0.0, 2.0, "a"), (0.0, 0.0, "b"), (3.0, 3.0, "c"), (3.0, 3.0, "d e")]);
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn an_hour_in_one_segment_becomes_several_which_are_the_same_text() {
         let text = "word ".repeat(20_000);
-        let mended = SegmentSanitizer::default().mend(segment(0.0, 3_600.0, &text));
+        let mended = SegmentSanitizer::default().sanitize(segment(0.0, 3_600.0, &text));
         assert_eq!(mended.len(), 4);
         assert_eq!(mended.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(" "), text.trim());
         assert!(mended.is_sorted_by(|one, other| one.end <= other.start && one.start < one.end));
