@@ -1,28 +1,28 @@
-//! What is known of a file before a demuxer has it.
+//! What is known about a file before a demuxer opens it.
 
 use crate::encoder_padding::Edit;
 
-/// How a file ends.
+/// How the end of a file compares to the length that its headers claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileEnding {
     Whole,
-    /// Before it says that it does.
+    /// The file is shorter than its headers claim.
     CutOff,
-    /// With something that may be audio to other programs.
+    /// Data follows that other programs may read as audio.
     Followed,
 }
 
-/// What is known of a file before a demuxer has it.
+/// What is known about a file before a demuxer opens it.
 pub(crate) struct About {
-    /// In bytes, without the tags in front.
+    /// Length in bytes, without the leading tags.
     pub(crate) length: u64,
     pub(crate) ending: FileEnding,
-    /// Whether the sample rate stays the same.
+    /// Whether the sample rate never changes within the file.
     pub(crate) is_even: bool,
-    /// Whether its samples are big-endian, whatever the demuxer says.
+    /// Whether the samples are big-endian, whatever the demuxer reports.
     pub(crate) is_big_endian: bool,
-    /// What an MP4 presents of its tracks.
+    /// The edit lists of an MP4's tracks.
     pub(crate) edits: Vec<Edit>,
-    /// The default track of a Matroska file.
+    /// Number of the default track of a Matroska file.
     pub(crate) track: Option<u32>,
 }

@@ -1,17 +1,17 @@
-//! AAC without a container (ADTS, ISO/IEC 14496-3, 1.A.2). Each frame has a head of its own; a demuxer here goes by the
+//! AAC without a container (ADTS, ISO/IEC 14496-3, 1.A.2). Each frame has its own header; the demuxer uses only the
 //! first.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-/// Bytes of a head.
+/// Bytes of a frame header.
 const HEAD: u64 = 7;
-/// Heads that are looked at: those of a day.
+/// Maximum number of headers that are checked: those of a day.
 const FRAMES: usize = 1 << 23;
 /// Bytes behind the last frame that may be tags.
 const TAGS: u64 = 64 * 1024;
 
-/// Whether all frames from there to the end of a file of this length name the same rate, one behind the other. So does
-/// what is no ADTS.
+/// Whether all consecutive frames from `from` to the end of the file (at `length`) have the same sample rate. Also true
+/// when the file is no ADTS.
 pub(crate) fn has_one_rate<F: Read + Seek>(file: &mut F, from: u64, length: u64) -> io::Result<bool> {
     file.seek(SeekFrom::Start(from))?;
     let mut file = BufReader::with_capacity(16 * 1_024, file);
@@ -20,7 +20,7 @@ pub(crate) fn has_one_rate<F: Read + Seek>(file: &mut F, from: u64, length: u64)
         let mut head = Vec::new();
         file.by_ref().take(HEAD).read_to_end(&mut head)?;
         let [0xff, kind, rate, length_1, length_2, length_3, _] = *head else { break };
-        // Layer 0, which in MPEG audio is none.
+        // Layer 0, which is reserved in MPEG audio.
         if kind & 0xf6 != 0xf0 {
             break;
         }

@@ -1,15 +1,15 @@
-//! What engines say of audio and of options that they do not take.
+//! Error messages for clients about audio and options that engines reject.
 
 use crate::{command, decode::Unfit, openai, sandbox::DIED};
 
-/// Audio is longer than the operator allows.
+/// The audio is longer than the operator allows.
 pub const TOO_LONG: &str = "The audio is longer than is taken";
-/// Audio is longer than a file of its size can be, see [`most_seconds`](crate::most_seconds).
+/// The audio is longer than a file of its size can be, see [`most_seconds`](crate::most_seconds).
 pub const TOO_DENSE: &str = "The audio is too long for the size of its file";
-/// Audio is longer than what was left of the day.
+/// The audio is longer than what is left of the daily limit.
 pub const DAY_IS_OVER: &str = "The audio is longer than what is left of today's limit";
 
-/// All of it.
+/// All error messages that blame the audio or the options.
 const REFUSALS: [&str; 11] = [
     openai::REFUSED,
     openai::UNTRANSLATED,
@@ -24,7 +24,7 @@ const REFUSALS: [&str; 11] = [
     DAY_IS_OVER,
 ];
 
-/// Whether this error of a job is for its client to mend: other audio, or other options, may do.
+/// Whether this error of a job can be fixed by its client: other audio or other options may succeed.
 pub fn is_refusal(error: &str) -> bool {
     REFUSALS.contains(&error)
 }

@@ -1,4 +1,4 @@
-//! What codecs are called that containers hold and this program does not decode.
+//! Display names of the codecs that this program does not decode, and detection of the codec in a container.
 
 use symphonia::core::codecs::audio::{
     AudioCodecId,
@@ -10,15 +10,15 @@ use symphonia::core::codecs::audio::{
     },
 };
 
-/// Characters of a name that a file gives.
+/// Maximum characters of a codec name that a file states.
 const MOST: usize = 32;
-/// How names begin of what is decoded here: a file that names it and is taken by no demuxer is damaged.
+/// Prefixes of the codecs that are decoded here: a file that names one and that no demuxer accepts is damaged.
 const DECODED: [&str; 11] =
     ["A_AAC", "A_ALAC", "A_FLAC", "A_MPEG", "A_OPUS", "A_PCM", "A_VORBIS", "Opus", "alac", "fLaC", "mp4a"];
-/// Pages of an Ogg at whose beginning streams are named.
+/// Maximum number of pages at the beginning of an Ogg that are searched for streams.
 const PAGES: usize = 16;
 
-/// The name of a codec that a demuxer knows.
+/// Returns the display name of a codec that the demuxer knows.
 pub(crate) const fn title(codec: AudioCodecId) -> &'static str {
     match codec {
         CODEC_ID_AAC => "this profile of AAC",
@@ -40,8 +40,8 @@ pub(crate) const fn title(codec: AudioCodecId) -> &'static str {
     }
 }
 
-/// The format of a file that begins so and that no demuxer took, and the codec in it. `sample` is what an MP4 calls its
-/// audio. `None`: it is no audio that is known.
+/// Detects format and codec from the beginning of a file that no demuxer accepted. `sample` is the sample format
+/// (four-character code) of an MP4. `None`: it is no known audio.
 pub(crate) fn unread(head: &[u8], sample: Option<[u8; 4]>) -> Option<(&'static str, String)> {
     let is = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
     if is(0, b"RIFF") && is(8, b"WAVE") {
@@ -55,20 +55,20 @@ pub(crate) fn unread(head: &[u8], sample: Option<[u8; 4]>) -> Option<(&'static s
         Some(("aiff", four(head.get(common + 26..)?)?))
     } else if is(0, b"\x1a\x45\xdf\xa3") {
         let name = find(head, b"A_")?;
-        // In front of it stands its length, in most files of one byte.
+        // The length precedes the name, in most files as one byte.
         let length = usize::from(head.get(name.checked_sub(1)?)? & 0x7f);
         Some((matroska(head), named(head.get(name..)?.get(..length)?)))
     } else {
         let format = if is(4, b"ftyp3g") { "3gp" } else { "mp4" };
         match &sample? {
-            // QuickTime wraps what describes it in an atom of its own.
+            // QuickTime wraps its description in an atom of its own.
             b"alac" if is(4, b"ftypqt") => Some((format, "ALAC in QuickTime".to_owned())),
             sample => Some((format, four(sample)?)),
         }
     }
 }
 
-/// What a Matroska file calls itself: `webm` or `matroska`.
+/// Returns the document type of a Matroska file: `webm` or `matroska`.
 pub(crate) fn matroska(head: &[u8]) -> &'static str {
     let kind = find(head, b"\x42\x82").and_then(|at| head.get(at + 3..));
     if kind.is_some_and(|kind| kind.starts_with(b"webm")) { "webm" } else { "matroska" }
@@ -78,11 +78,11 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|part| part == what)
 }
 
-/// The codec of a WAV, unless it is one that is decoded.
+/// Returns the codec of a WAV, unless it is one that is decoded here.
 fn wave(head: &[u8]) -> Option<String> {
     let format = head.get(find(head, b"fmt ")? + 8..)?;
     let tag = |at: usize| format.get(at..)?.first_chunk().map(|tag| u16::from_le_bytes(*tag));
-    // That of an extensible one begins its identifier.
+    // The extensible format has the tag at the beginning of its GUID.
     let tag = match tag(0)? {
         0xfffe => tag(24)?,
         tag => tag,
@@ -106,7 +106,7 @@ fn wave(head: &[u8]) -> Option<String> {
     })
 }
 
-/// The codec of audio in an Ogg, by the first bytes of its streams.
+/// Returns the audio codec of an Ogg, from the first bytes of its streams.
 fn ogg(mut head: &[u8]) -> Option<&'static str> {
     const FIRST: u8 = 2;
     for _ in 0..PAGES {
@@ -124,7 +124,7 @@ fn ogg(mut head: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// What a codec is called by four characters.
+/// Returns the display name of a codec from its four-character code.
 fn four(bytes: &[u8]) -> Option<String> {
     let four = bytes.first_chunk::<4>()?;
     Some(match four {
@@ -141,7 +141,7 @@ fn four(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// A name that a file gives, without what is no part of one.
+/// Cleans a codec name that a file states: drops characters that cannot be part of one.
 fn named(bytes: &[u8]) -> String {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./ ".contains(byte);
     let name: String = bytes.iter().copied().take_while(is_part).take(MOST).map(char::from).collect();

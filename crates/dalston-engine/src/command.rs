@@ -1,4 +1,4 @@
-//! A local command that transcribes: whisper-cli, or a script of one's own.
+//! Engine that runs a local command for each job: whisper-cli, or the operator's own script.
 
 use crate::{
     Engine, EngineError, EngineOption, Sink, StopFlag, Summary, TranscriptionTask,
@@ -16,24 +16,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What clients read.
+/// Error messages for clients.
 const FAILED: &str = "The engine could not transcribe the audio";
 const TOO_LONG: &str = "The answer of the engine is too long";
 pub(crate) const INVALID_MODEL: &str = "The name of the model is not one that a command can be given";
 pub(crate) const INVALID_LANGUAGE: &str = "The language is not one that a command can be given";
 const NOTHING: &str = "The engine left no transcript";
 
-/// A command. It is started once for each job, without a shell, in a folder of its own, in a process group of its own,
-/// with `PATH`, `HOME` and `LANG` as its whole environment.
+/// A command as an engine. It is started once for each job, without a shell, in a working directory and a process group
+/// of its own, with only `PATH`, `HOME` and `LANG` in its environment.
 ///
-/// Its words may hold `{audio}` (the path of the file, with the ending of what it is where that is known), `{output}` (where to leave the transcript: at this path with
-/// `.json` behind), `{language}` (or `auto`), `{model}` (or `default`), `{prompt}` and `{task}` (`transcribe`,
-/// `translate`). Without `{output}` the transcript is what it writes to its standard output. Either is OpenAI's
-/// `verbose_json` or `json`, whisper.cpp's JSON, or an object with our segments; standard output may also be a line of
-/// JSON for each segment, or a text.
+/// Its arguments may contain these placeholders: `{audio}` (the path of the file, with the extension of its format if
+/// that is known), `{output}` (where to write the transcript: at this path with `.json` appended), `{language}` (or
+/// `auto`), `{model}` (or `default`), `{prompt}` and `{task}` (`transcribe`, `translate`). Without `{output}` the
+/// transcript is read from standard output. Either is OpenAI's `verbose_json` or `json`, whisper.cpp's JSON, or an
+/// object with Dalston's segments; standard output may also be one line of JSON for each segment, or plain text.
 ///
-/// An exit code but 0 means that it cannot do it. A signal (its own, or the kernel's for want of memory) means that it died
-/// of it; a program that is not there, that it may try again.
+/// A non-zero exit code is a permanent failure of the job. A signal (its own, or the kernel's when memory runs out)
+/// means that the command died of the job. A program that cannot be started is a temporary failure, which may be
+/// retried.
 #[derive(Debug, Clone)]
 pub struct EngineCommand {
     words: Vec<String>,
@@ -41,15 +42,20 @@ pub struct EngineCommand {
 }
 
 impl EngineCommand {
-    /// A program and its arguments. `memory` is how much address space it may have, in bytes (through `prlimit` of
-    /// util-linux, which must be there then). `environment` is what the gateway was started with; only the variables
-    /// named above are handed on.
+    /// Creates an engine from a program and its arguments. `memory` limits the address space in bytes (by `prlimit` of
+    /// util-linux, which must then be installed). `environment` is that of the gateway; only the variables named above
+    /// are passed on.
     pub fn new(words: Vec<String>, memory: Option<u64>, environment: Vec<(String, String)>) -> Self {
         Self { words, limits: ProcessLimits::new(memory, environment) }
     }
 
-    /// The words of a job.
-    fn command_line(&self, work: &TranscriptionTask, audio: &Path, output: &Path) -> Result<Vec<OsString>, EngineError> {
+    /// Returns the command line of a job, with its placeholders filled in.
+    fn command_line(
+        &self,
+        work: &TranscriptionTask,
+        audio: &Path,
+        output: &Path,
+    ) -> Result<Vec<OsString>, EngineError> {
         let model = work.model.as_deref().unwrap_or("default");
         if self.holds("{model}") && !is_plain_name(model, "._:/-", 128) {
             return Err(EngineError::Rejected(INVALID_MODEL, model.escape_debug().to_string()));
@@ -58,7 +64,7 @@ impl EngineCommand {
         if self.holds("{language}") && !is_plain_name(language, "_-", 64) {
             return Err(EngineError::Rejected(INVALID_LANGUAGE, language.escape_debug().to_string()));
         }
-        // What is no argument cannot become one, and what is one stays one.
+        // A NUL byte cannot be part of an argument. A leading space keeps the prompt from being parsed as an option.
         let prompt = work.options.prompt.as_deref().unwrap_or_default().replace('\0', " ");
         let prompt = if prompt.starts_with('-') { format!(" {prompt}") } else { prompt };
         let task = if work.options.translate { "translate" } else { "transcribe" };
@@ -74,10 +80,10 @@ impl EngineCommand {
     }
 
     async fn run(&self, work: &TranscriptionTask, room: &Path, stop: &mut StopFlag) -> Result<PathBuf, EngineError> {
-        // The command stands in a folder of its own: a relative path would not lead anywhere.
+        // The command runs in a working directory of its own, where relative paths would be wrong.
         let audio = tokio::fs::canonicalize(&work.audio).await?;
         let room = tokio::fs::canonicalize(room).await?;
-        // Some programs go by the ending, and the file has none.
+        // Some programs detect the format by the extension, and the stored file has none.
         let audio = match AudioFormat::named(&work.about.format) {
             Some(format) => {
                 let named = room.join("audio").with_extension(format.ending);
@@ -96,7 +102,8 @@ impl EngineCommand {
         };
         match ended {
             Ended::Well => {}
-            // What starts it says so when it cannot: that is the operator's to mend.
+            // `prlimit` and `setpriv` exit with these codes when they cannot start the program: the operator must fix
+            // that.
             Ended::Code(code @ (126 | 127), why) => {
                 return Err(EngineError::Unavailable(format!("it cannot be started: {code}: {why}")));
             }
@@ -109,7 +116,7 @@ impl EngineCommand {
         Ok(if self.holds("{output}") { output.with_extension("json") } else { printed })
     }
 
-    /// Whether its words hold this placeholder.
+    /// Whether the command line contains this placeholder.
     fn holds(&self, placeholder: &str) -> bool {
         self.words.iter().any(|word| word.contains(placeholder))
     }
@@ -127,7 +134,7 @@ impl Engine for EngineCommand {
             EngineOption::Language => self.holds("{language}"),
             EngineOption::Prompt => self.holds("{prompt}"),
             EngineOption::Temperature => false,
-            // It tells times of words unasked, or not at all.
+            // The command returns word timestamps without being asked, or never.
             EngineOption::Words => true,
             EngineOption::Translation => self.holds("{task}"),
         }
@@ -137,7 +144,12 @@ impl Engine for EngineCommand {
         Vec::new()
     }
 
-    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
+    async fn transcribe(
+        &self,
+        work: &TranscriptionTask,
+        sink: &mut dyn Sink,
+        mut stop: StopFlag,
+    ) -> Result<Summary, EngineError> {
         let seconds = work.about.duration_seconds;
         let room = tempfile::tempdir_in(&work.desk)?;
         let left = self.run(work, room.path(), &mut stop).await?;
@@ -162,7 +174,7 @@ impl Engine for EngineCommand {
     }
 }
 
-/// What the command left. A link is not followed: it could lead to any file of this machine.
+/// Opens the command's output. Does not follow symbolic links: they could lead to any file of this machine.
 fn open(path: &Path) -> Result<File, EngineError> {
     let about = match fs::symlink_metadata(path) {
         Ok(about) => about,
@@ -180,7 +192,8 @@ fn open(path: &Path) -> Result<File, EngineError> {
     Ok(File::open(path)?)
 }
 
-/// Whether a client's word is a plain name: letters and digits and these characters, none of them first.
+/// Whether a client's value is a plain name: letters, digits and the characters of `others`, beginning with a letter or
+/// a digit, without `..`, at most `most` bytes.
 fn is_plain_name(word: &str, others: &str, most: usize) -> bool {
     word.len() <= most
         && word.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -188,7 +201,7 @@ fn is_plain_name(word: &str, others: &str, most: usize) -> bool {
         && !word.contains("..")
 }
 
-/// A word with its placeholders filled in, each once: what is filled in is not looked at again.
+/// Replaces the placeholders of an argument in one pass: placeholders within the values are not replaced.
 fn fill(word: &str, given: &[(&str, &OsStr)]) -> OsString {
     let mut filled = OsString::new();
     let mut rest: Cow<'_, str> = word.into();

@@ -1,6 +1,6 @@
-//! Numbers of a file that are read otherwise than they are stored.
+//! Corrections of wrong numbers in file headers, applied while a file is read.
 
-/// Four bytes at a place of the file.
+/// Four bytes that replace those at an offset of the file.
 pub(crate) struct Correction {
     at: u64,
     bytes: [u8; 4],
@@ -11,7 +11,7 @@ impl Correction {
         Self { at, bytes }
     }
 
-    /// Puts what is corrected into bytes that were read from there on.
+    /// Applies the correction to `bytes`, which were read from offset `from` on.
     pub(crate) fn apply(&self, from: u64, bytes: &mut [u8]) {
         for (at, byte) in (self.at..).zip(self.bytes) {
             let place = at.checked_sub(from).and_then(|place| usize::try_from(place).ok());

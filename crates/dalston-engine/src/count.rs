@@ -1,4 +1,4 @@
-//! How much audio a file holds: that of its longest track, where all of its bytes are accounted for.
+//! Computes the duration of a file from its packets: that of its longest track, if all bytes are accounted for.
 
 use crate::{
     about::{About, FileEnding},
@@ -8,9 +8,9 @@ use crate::{
 use std::io;
 use symphonia::core::{codecs::CodecParameters, errors::Error, formats::FormatReader, packet::Packet};
 
-/// Tracks that are counted. Nobody records more.
+/// Maximum number of tracks that are counted. Recordings do not have more.
 const TRACKS: usize = 16;
-/// Bytes that are no packet's, beside a share of all: tags, tables.
+/// Maximum number of bytes outside of packets (tags, tables), beside a share of the bytes of all packets.
 const TABLES: u64 = 64 * 1024;
 
 /// How far a file was read.
@@ -18,31 +18,31 @@ const TABLES: u64 = 64 * 1024;
 pub(crate) enum Read {
     /// To its end, or to where it was cut off.
     Whole,
-    /// As far as is read of one.
+    /// To the limit of packets, seconds or bytes.
     Partly,
-    /// To where it is damaged. Programs differ in what they make of the rest.
+    /// To where it is damaged. Programs differ in how they read the rest.
     Damaged,
 }
 
-/// The packets of a file, counted.
+/// Counts the packets of a file.
 pub(crate) struct PacketCount {
-    /// Of each track of audio; `None` of one that cannot be counted.
+    /// One entry for each audio track; `None` for one that cannot be counted.
     tracks: Vec<Option<TrackLength>>,
-    /// Seconds of the streams before the present one.
+    /// Seconds of the chained streams before the current one.
     before: f64,
     about: About,
-    /// Bytes of all packets, whatever they are of.
+    /// Bytes of all packets of all tracks.
     held: u64,
     packets: u64,
     is_dense: bool,
-    /// Whether packets stand where a table says: one that is not there tells nothing of those behind it.
+    /// Whether an index gives the offset of each packet: then a missing packet does not mean that the file ends there.
     is_indexed: bool,
 }
 
 impl PacketCount {
-    /// Nothing is counted yet.
+    /// Creates a counter for the tracks of a file.
     pub(crate) fn of(format: &dyn FormatReader, about: About) -> Self {
-        // In these nothing stands between packets.
+        // These containers store no data between packets.
         let container = format.format_info().short_name;
         let (is_dense, is_indexed) = (matches!(container, "wave" | "aiff"), container == "isomp4");
         Self { tracks: tallies(format, &about), before: 0.0, about, held: 0, packets: 0, is_dense, is_indexed }
@@ -69,7 +69,7 @@ impl PacketCount {
                     return Read::Whole;
                 }
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::QuotaExceeded => return Read::Partly,
-                // Another stream begins behind the first.
+                // A chained stream begins behind the current one.
                 Err(Error::ResetRequired) => {
                     self.before = self.counted();
                     self.tracks = tallies(format, &self.about);
@@ -80,32 +80,32 @@ impl PacketCount {
         Read::Partly
     }
 
-    /// Seconds of what was counted.
+    /// Returns the seconds counted so far.
     pub(crate) fn counted(&self) -> f64 {
         self.before + self.tracks.iter().flatten().map(TrackLength::seconds).fold(0.0, f64::max)
     }
 
-    /// The length in seconds, where it is known: all packets tell it, and no program finds more in the file. Of one that
-    /// was read partly, what a header claims, as far as it can be believed.
+    /// Returns the duration in seconds, if it is certain: all packets state their duration, and no other program would
+    /// find more audio in the file. For a file that was read partly, returns the duration that its header claims
+    /// (`claimed`), as far as it is plausible.
     pub(crate) fn seconds(&self, read: Read, claimed: Option<f64>) -> Option<f64> {
         let is_told = self.about.is_even
             && self.about.ending != FileEnding::Followed
             && self.tracks.iter().all(|track| track.as_ref().is_some_and(TrackLength::is_certain));
-        let seconds = match read {
-            Read::Whole if self.is_accounted_for() => Some(self.counted()),
-            Read::Partly if self.before > 0.0 => None,
-            Read::Partly => self
-                .tracks
-                .iter()
-                .flatten()
-                .try_fold(0.0_f64, |most, track| Some(most.max(track.plausible_claim(claimed, self.about.length)?))),
-            Read::Whole | Read::Damaged => None,
-        };
+        let seconds =
+            match read {
+                Read::Whole if self.is_accounted_for() => Some(self.counted()),
+                Read::Partly if self.before > 0.0 => None,
+                Read::Partly => self.tracks.iter().flatten().try_fold(0.0_f64, |most, track| {
+                    Some(most.max(track.plausible_claim(claimed, self.about.length)?))
+                }),
+                Read::Whole | Read::Damaged => None,
+            };
         seconds.filter(|seconds| is_told && *seconds > 0.0)
     }
 
-    /// Whether packets make up what must be packets. What stands beside them may be audio to another program: a second
-    /// chunk of data, a file in a file.
+    /// Whether the packets account for the bytes of the file. Other bytes may be audio to other programs: a second data
+    /// chunk, a file embedded in the file.
     fn is_accounted_for(&self) -> bool {
         let beside = if self.is_dense { self.held / 16 } else { self.held };
         self.about.length.saturating_sub(self.held) <= beside + TABLES
@@ -146,7 +146,8 @@ mod tests {
         file
     }
 
-    /// What is read of a file at its upload, and later of the whole: both are the same.
+    /// Returns the duration of a file as probed at its upload, and as counted later from the whole file: both must be
+    /// equal.
     fn length(file: &[u8]) -> Option<f64> {
         let seconds = probe(stored(file)).unwrap().and_then(|found| found.audio.duration_seconds);
         let counted = count(stored(file), f64::INFINITY).unwrap();
@@ -159,13 +160,13 @@ mod tests {
         [name.as_bytes(), &u32::try_from(body.len()).unwrap().to_le_bytes(), body].concat()
     }
 
-    /// A WAV of 16,000 bytes a second, with these chunks.
+    /// Returns a WAV file of 16,000 bytes per second with these chunks.
     fn wav(chunks: &[Vec<u8>]) -> Vec<u8> {
         let format = chunk("fmt ", b"\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0");
         chunk("RIFF", &[b"WAVE".to_vec(), format, chunks.concat()].concat())
     }
 
-    /// Blocks of 256 bytes of PCM, 16 milliseconds each.
+    /// Returns blocks of 256 bytes of PCM, 16 milliseconds each.
     fn blocks(count: usize) -> Vec<Vec<u8>> {
         vec![vec![0; 256]; count]
     }

@@ -1,5 +1,5 @@
-//! Files that were cut off, or have something behind them. Demuxers refuse a file whose outermost part does not end in it,
-//! or that goes on behind it, and need not: what is there can be read.
+//! Files that were cut off, or are followed by other data. Demuxers reject a file whose outermost element extends
+//! beyond the file or ends before it, though the rest is readable.
 
 use crate::{
     correction::Correction,
@@ -7,19 +7,19 @@ use crate::{
 };
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Parts of a file that are looked at. What has more is read as far as it goes.
+/// Maximum number of elements that are scanned. A file with more is read as far as possible.
 const PARTS: usize = 1 << 16;
 
-/// Where a file says that it ends, and how it is read otherwise when it does not.
+/// Where a file ends according to its headers, and corrections for one that was cut off.
 pub(crate) struct Reach {
-    /// Less than where it does end only if no demuxer need read what stands behind.
+    /// Claimed end in bytes. Less than the actual end only if no demuxer must read the data behind it.
     pub(crate) end: u64,
-    /// Whether what stands behind may be audio to other programs.
+    /// Whether the data behind the end may be audio to other programs.
     pub(crate) is_followed: bool,
     pub(crate) corrections: Vec<Correction>,
 }
 
-/// The reach of a file of `length` bytes from `start` on.
+/// Returns the reach of a file of `length` bytes that begins at `start`.
 pub(crate) fn reach<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Reach> {
     let mut reach = Reach { end: length, is_followed: false, corrections: Vec::new() };
     let Some(head) = bytes::<8, _>(file, start)? else { return Ok(reach) };
@@ -31,7 +31,7 @@ pub(crate) fn reach<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io
     Ok(reach)
 }
 
-/// Where the last atom of an MP4 ends.
+/// Returns the offset at which the last atom of an MP4 ends.
 fn atoms<F: Read + Seek>(file: &mut F, mut at: u64, length: u64) -> io::Result<u64> {
     for _ in 0..PARTS {
         if at >= length {
@@ -48,11 +48,11 @@ fn atoms<F: Read + Seek>(file: &mut F, mut at: u64, length: u64) -> io::Result<u
     Ok(at)
 }
 
-/// Where the segment of a Matroska file ends. Of one that was cut off the list of places is not read: what stands at the
-/// end is not there.
+/// Finds where the segment of a Matroska file ends. In a file that was cut off, disables the seek head: it refers to
+/// elements at the end, which are missing.
 fn matroska<F: Read + Seek>(file: &mut F, start: u64, reach: &mut Reach) -> io::Result<()> {
     const PLACES: u32 = 0x114d_9b74;
-    /// An element that there is not.
+    /// An element ID that does not exist.
     const NONE: [u8; 4] = [0x11, 0x4d, 0x9b, 0x75];
     let Some((_, body, Some(size))) = element(file, start)? else { return Ok(()) };
     let Some((SEGMENT, mut at, Some(size))) = element(file, body.saturating_add(size))? else { return Ok(()) };
@@ -77,7 +77,7 @@ fn matroska<F: Read + Seek>(file: &mut F, start: u64, reach: &mut Reach) -> io::
     Ok(())
 }
 
-/// Whether a file holds zeros from there on, as far as is looked.
+/// Whether all bytes from there on are zeros. `false` if there are too many to check.
 fn are_zeros<F: Read + Seek>(file: &mut F, from: u64) -> io::Result<bool> {
     const LOOKED_AT: u64 = 1 << 20;
     file.seek(SeekFrom::Start(from))?;
@@ -86,7 +86,7 @@ fn are_zeros<F: Read + Seek>(file: &mut F, from: u64) -> io::Result<bool> {
     Ok(rest.iter().all(|byte| *byte == 0) && (read as u64) < LOOKED_AT)
 }
 
-/// So many bytes, unless the file ends before.
+/// Reads `COUNT` bytes at an offset. Returns `None` if the file ends before.
 pub(crate) fn bytes<const COUNT: usize, F: Read + Seek>(file: &mut F, at: u64) -> io::Result<Option<[u8; COUNT]>> {
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = [0; COUNT];

@@ -1,4 +1,4 @@
-//! Audio files, decoded packet by packet: memory does not grow with their length.
+//! Decodes audio files packet by packet, in constant memory.
 
 use crate::{
     about::About,
@@ -11,23 +11,23 @@ use serde::{Deserialize, Serialize};
 use std::{fs::File, io};
 use symphonia::core::{codecs::audio::AudioDecoder, errors::Error, formats::FormatReader};
 
-/// Packets in a row that do not decode: what follows is no audio.
+/// Maximum number of consecutive packets that fail to decode. After more the rest is not audio.
 const BROKEN: u32 = 100;
 
-/// Why audio is not decoded.
+/// Why audio cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unfit {
-    /// It is of no kind that is known here.
+    /// Its format or codec is not supported.
     Unknown,
-    /// It is of one, and broken.
+    /// The format is supported, but the file is damaged.
     Damaged,
-    /// Its rate or its channels are not taken.
+    /// Its sample rate or its number of channels is not supported.
     Odd,
 }
 
 impl Unfit {
-    /// What clients read.
+    /// Returns the error message for clients.
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Unknown => "The audio is of a kind that the built-in detection cannot decode",
@@ -37,14 +37,14 @@ impl Unfit {
     }
 }
 
-/// Why there is nothing more to decode.
+/// Why decoding stopped with an error.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
-    /// It is the audio. The text is for the log.
+    /// The audio cannot be decoded. The text is for the log.
     Unfit(Unfit, String),
-    /// There is more than was asked for.
+    /// The audio is longer than the allowed maximum.
     TooLong,
-    /// It is the file, or whoever wants to know.
+    /// The file could not be read, or the output not written.
     Io(io::Error),
 }
 
@@ -54,7 +54,7 @@ impl From<io::Error> for Unreadable {
     }
 }
 
-/// An audio file that is being decoded.
+/// Decoder of an audio file.
 pub(crate) struct Decoder {
     format: Box<dyn FormatReader>,
     about: About,
@@ -66,7 +66,7 @@ pub(crate) struct Decoder {
 struct DecodedTrack {
     track: u32,
     codec: Box<dyn AudioDecoder>,
-    /// Its length as its headers tell it, in seconds.
+    /// Duration in seconds as the headers claim it.
     seconds: Option<f64>,
     edges: Edges,
 }
@@ -84,7 +84,7 @@ impl DecodedTrack {
 }
 
 impl Decoder {
-    /// Begins with a file that stands at its beginning.
+    /// Opens a file that is positioned at its beginning.
     pub(crate) fn open(file: File) -> Result<Self, Unreadable> {
         let unknown = || Unreadable::Unfit(Unfit::Unknown, "no known container".to_owned());
         let source = Bounded::new(file, u64::MAX)?;
@@ -94,12 +94,12 @@ impl Decoder {
         Ok(Self { format, about, trim: Trim::new(voice.edges), voice })
     }
 
-    /// The length of what is decoded, as its headers tell it, in seconds.
+    /// Returns the duration of the decoded track in seconds, as the headers claim it.
     pub(crate) const fn seconds(&self) -> Option<f64> {
         self.voice.seconds
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next piece of audio; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Piece>, Unreadable> {
         loop {
             let piece = self.trim.pop();
@@ -110,7 +110,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes a packet, or comes to the end.
+    /// Decodes packets until one yields audio, or until the end of the file.
     fn decode(&mut self) -> Result<(), Unreadable> {
         let mut broken = 0;
         loop {
@@ -121,13 +121,13 @@ impl Decoder {
                     self.trim.end(true);
                     return Ok(());
                 }
-                // A file that was cut off is as long as it is.
+                // A file that was cut off ends where its data ends.
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     self.trim.end(false);
                     return Ok(());
                 }
                 Err(Error::IoError(error)) => return Err(error.into()),
-                // Another stream begins behind the first.
+                // A chained stream begins behind the current one.
                 Err(Error::ResetRequired) => {
                     self.voice = DecodedTrack::of(&*self.format, &self.about)?;
                     continue;

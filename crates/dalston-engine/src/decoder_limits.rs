@@ -1,4 +1,4 @@
-//! What no honest header asks for. It is refused before a decoder sets memory aside for it.
+//! Creates decoders, and rejects excessive header values before a decoder allocates memory for them.
 
 use crate::{CHANNELS, endian::big_endian, opus::Opus, packets::aac_core, vorbis};
 use symphonia::core::{
@@ -13,13 +13,13 @@ use symphonia::core::{
     errors::{Error, Result},
 };
 
-/// Frames of a packet: FLAC has the longest, of 65,535.
+/// Maximum frames of a packet: FLAC has the longest, of 65,535.
 const FRAMES: u64 = 65_536;
-/// Samples of a packet: frames of all its channels.
+/// Maximum samples of a packet, of all its channels together.
 const SAMPLES: u64 = 1 << 20;
 
-/// A decoder for audio with these parameters, unless they ask for more than an honest file does. `is_big_endian`: its
-/// samples are, whatever the demuxer says.
+/// Creates a decoder for audio with these parameters. Returns an error if they exceed what real files have.
+/// `is_big_endian`: the samples are big-endian, whatever the demuxer reports.
 pub(crate) fn decoder(params: &AudioCodecParameters, is_big_endian: bool) -> Result<Box<dyn AudioDecoder>> {
     let channels = params.channels.as_ref().map_or(1, Channels::count);
     let frames = params.max_frames_per_packet.unwrap_or_default().max(params.frames_per_block.unwrap_or_default());
@@ -46,17 +46,18 @@ pub(crate) fn decoder(params: &AudioCodecParameters, is_big_endian: bool) -> Res
     if is_big_endian {
         params.codec = big_endian(params.codec);
     }
-    // A demuxer may tell the width of a sample as it is stored, and the decoder takes it for that of the decoded one.
+    // The demuxer may report the width of the coded sample, which the decoder would take for that of the decoded one.
     if matches!(params.codec, CODEC_ID_PCM_ALAW | CODEC_ID_PCM_MULAW) {
         (params.bits_per_sample, params.bits_per_coded_sample) = (None, None);
     }
-    // The header of an MP3 may say less than there is: a file that was put together of two has that of the first.
+    // Do not trim by the MP3 header: a file joined from two has the header of the first, which states less than the
+    // whole.
     let options = AudioDecoderOptions::default().gapless(params.codec != CODEC_ID_MP3);
     symphonia::default::get_codecs().make_audio_decoder(&params, &options)
 }
 
-/// Whether the cookie of an ALAC stream says that its packets are longer. They are what it begins with, or what stands
-/// behind the atoms that older files wrap it in.
+/// Whether the magic cookie of an ALAC stream states longer packets. The number is at its beginning, or behind the
+/// atoms that older files wrap it in.
 fn is_long(cookie: &[u8]) -> bool {
     let frames = |at| cookie.get(at..)?.first_chunk().map(|bytes| u64::from(u32::from_be_bytes(*bytes)));
     [0, 24].into_iter().filter_map(frames).any(|frames| frames > FRAMES)

@@ -1,46 +1,47 @@
-//! What an encoder puts before and behind audio, and a player leaves out: without that, all times are late.
+//! Encoder delay and padding: samples that an encoder adds before and behind the audio and that players skip. Without
+//! skipping them, all times would be late.
 
 use symphonia::core::{codecs::audio::AudioCodecParameters, formats::Track};
 
-/// Frames that an encoder puts on one side, at the most. It is what a container says, and each second that is left out is
-/// one that nobody counts.
+/// Maximum delay or padding that is believed, in frames and in seconds. The container states it without proof, and
+/// skipped audio is not counted.
 const MOST: f64 = 8_192.0;
 const MOST_SECONDS: f64 = 1.0;
-/// What a LAME tag names at most, in frames.
+/// Maximum delay or padding of a LAME tag, in frames.
 const LAME: u32 = 4_095;
 
-/// Seconds that packets hold and that are no audio.
+/// Delay and padding of a track, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Edges {
     pub(crate) front: f64,
-    /// Those behind it, in a file that is whole.
+    /// The padding at the end of a complete file.
     pub(crate) back: f64,
-    /// Those of all packets in such a file; nothing where that is not told.
+    /// Total duration of all packets of a complete file; 0 when it is unknown.
     pub(crate) whole: f64,
 }
 
-/// Seconds by which a whole file may be shorter than it says.
+/// Tolerance in seconds when the duration of a complete file is compared.
 const ROUNDED: f64 = 0.001;
 
-/// The part of a track that is presented, by the edit list of an MP4.
+/// The part of a track that is presented, from the edit list of an MP4.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Edit {
     /// The number of the track.
     pub(crate) track: u32,
-    /// Seconds in front of it.
+    /// Seconds of the track before the presented part.
     pub(crate) front: f64,
-    /// Its length in seconds, if that is told.
+    /// Duration of the presented part in seconds, if it is known.
     pub(crate) length: Option<f64>,
 }
 
 impl Edges {
-    /// The back edge of a file whose packets hold so many seconds. One that was cut off has none.
+    /// Returns the padding at the end of a file whose packets have this many seconds. A file that was cut off has none.
     pub(crate) fn back(&self, seconds: f64) -> f64 {
         if seconds + ROUNDED >= self.whole { self.back } else { 0.0 }
     }
 
-    /// The edges of a track in a container, by its own numbers or an edit list. Ogg and Matroska have none here: their
-    /// codecs tell it themselves.
+    /// Returns the edges of a track, from its own headers or an MP4 edit list. Those of Ogg and Matroska are not needed
+    /// here: their codecs handle them.
     pub(crate) fn of(container: &str, track: &Track, params: &AudioCodecParameters, edits: &[Edit]) -> Self {
         let Some(rate) = params.sample_rate.filter(|rate| *rate > 0).map(f64::from) else { return Self::default() };
         let is_own = params.extra_data.as_deref().is_some_and(|header| header.starts_with(b"OpusHead"));
@@ -66,13 +67,13 @@ impl Edges {
     }
 }
 
-/// Frames of a track that are to be heard, by a header.
+/// Returns the number of audible frames of a track, from its header.
 #[expect(clippy::cast_precision_loss, reason = "2^53 frames are 1,500 years of audio")]
 fn frames(track: &Track) -> Option<f64> {
     track.num_frames.map(|frames| frames as f64)
 }
 
-/// Seconds of all samples of a track, by its table of times.
+/// Returns the duration of all samples of a track in seconds, from its time-to-sample table.
 #[expect(clippy::cast_precision_loss, reason = "2^53 ticks are no file")]
 fn held(track: &Track) -> Option<f64> {
     let base = track.time_base?;

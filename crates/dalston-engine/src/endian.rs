@@ -1,4 +1,4 @@
-//! Samples of Apple's movies that are big-endian, and that the demuxer here takes for little-endian: read so they are noise.
+//! Big-endian PCM in QuickTime files that the demuxer takes for little-endian, which would decode to noise.
 
 use symphonia::core::codecs::audio::{
     AudioCodecId,
@@ -8,13 +8,14 @@ use symphonia::core::codecs::audio::{
     },
 };
 
-/// Whether samples of this name are big-endian, by their description. They are, unless an atom in it says otherwise.
+/// Whether samples of this format are big-endian, from their sample description: yes unless an `enda` atom in it states
+/// little-endian.
 pub(crate) fn is_big_endian(sample: [u8; 4], description: &[u8]) -> bool {
     let is_little = || description.windows(6).any(|bytes| bytes == b"enda\0\x01");
     matches!(&sample, b"in24" | b"in32" | b"fl32" | b"fl64") && !is_little()
 }
 
-/// The same samples in the other order.
+/// Returns the big-endian codec that corresponds to a little-endian one.
 pub(crate) const fn big_endian(codec: AudioCodecId) -> AudioCodecId {
     match codec {
         CODEC_ID_PCM_S24LE => CODEC_ID_PCM_S24BE,

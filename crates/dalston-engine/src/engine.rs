@@ -1,4 +1,4 @@
-//! What an engine is.
+//! The [`Engine`] trait, and what an engine receives and returns.
 
 use crate::{Segment, Summary};
 use async_trait::async_trait;
@@ -7,33 +7,34 @@ use std::{io, path::PathBuf};
 use thiserror::Error;
 use tokio::sync::watch;
 
-/// Segments may end a little behind the audio.
+/// Minimum ratio of a reported duration to the end of the last segment: segments may end slightly after the audio.
 const NEARLY: f64 = 0.99;
 
-/// What an engine is to do.
+/// One transcription task for an engine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TranscriptionTask {
-    /// The audio file, on this machine.
+    /// Path of the audio file on this machine.
     pub audio: PathBuf,
-    /// A folder for what the engine needs meanwhile; whoever asks deletes it.
+    /// A directory for the engine's temporary files. The caller deletes it.
     pub desk: PathBuf,
-    /// What the client called it.
+    /// The file name that the client sent.
     pub filename: Option<String>,
-    /// What it is, and how long, as far as it is known.
+    /// Format and duration of the audio, as far as they are known.
     pub about: Audio,
-    /// How much of it may be taken.
+    /// The maximum duration of audio that the engine may process.
     pub most: AudioBound,
-    /// The model that is asked for.
+    /// The model that the client requested.
     pub model: Option<String>,
-    /// The language that is asked for.
+    /// The language that the client requested.
     pub language: Option<String>,
-    /// What else is asked for.
+    /// The other options that the client requested.
     pub options: JobOptions,
 }
 
 impl TranscriptionTask {
-    /// How long the audio is, in seconds: what was counted; else what the engine says, as far as that can be; else where
-    /// its last segment ends. Never more than may be taken, whatever the engine says.
+    /// Returns the duration of the audio in seconds: the counted one; else the one that the engine reported (`said`),
+    /// if it is plausible; else the end of the last segment (`end`). The two that come from the engine never exceed the
+    /// allowed maximum.
     pub(crate) fn duration(&self, said: Option<f64>, end: f64) -> Option<f64> {
         let end = end.min(self.most.seconds);
         let said = said.filter(|said| *said > 0.0 && *said <= self.most.seconds && *said >= end * NEARLY);
@@ -41,49 +42,52 @@ impl TranscriptionTask {
     }
 }
 
-/// How much audio an engine may take of one file.
+/// Maximum duration of audio that an engine may process of one file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AudioBound {
-    /// In seconds.
+    /// The maximum, in seconds.
     pub seconds: f64,
-    /// What the client reads of audio that has more.
+    /// The error message for the client when the audio is longer.
     pub exceeded: &'static str,
 }
 
-/// Where segments go as they are found, in order. It keeps none of them in memory.
+/// Receives segments in order, as the engine finds them. An implementation keeps none of them in memory.
 pub trait Sink: Send {
-    /// Takes a segment.
+    /// Writes a segment.
     fn segment(&mut self, segment: &Segment) -> io::Result<()>;
 
-    /// Notes how far the engine has come, in thousandths.
+    /// Records the engine's progress, in thousandths.
     fn progress(&mut self, thousandths: u16);
 }
 
-/// Tells when to stop: it turns true once, and an engine looks at it often, or waits for it.
+/// Stop flag: turns true once, when the engine must stop. An engine polls it often, or waits for it.
 pub type StopFlag = watch::Receiver<bool>;
 
-/// Why there is no transcript.
+/// Why an engine returned no transcript.
 #[derive(Debug, Error)]
 pub enum EngineError {
-    /// It was told to stop, and has.
+    /// The engine stopped because the stop flag was set.
     #[error("stopped")]
     Stopped,
-    /// It cannot do it now: unreachable, busy, out of time. Trying again may help. The text is for the log.
+    /// The engine is temporarily unavailable: unreachable, busy, or timed out. A retry may succeed. The text is for the
+    /// log.
     #[error("the engine is not available: {0}")]
     Unavailable(String),
-    /// The process that worked on it died: killed, out of memory or of time, or by a fault of its own. It may be the audio,
-    /// or what ran beside it. The first text is constant and for the client, the second for the log.
+    /// The process that did the work died: it was killed, exceeded its memory or time limit, or crashed. The audio may
+    /// be the cause, or other load on the machine. The first text is constant and for the client, the second for the
+    /// log.
     #[error("{0}: {1}")]
     Died(&'static str, String),
-    /// It will never do it. The first text is constant and for the client, the second for the log.
+    /// Permanent failure: a retry cannot succeed. The first text is constant and for the client, the second for the
+    /// log.
     #[error("{0}: {1}")]
     Rejected(&'static str, String),
-    /// The disk of this node.
+    /// An I/O error on this node's disk.
     #[error("a file could not be read or written: {0}")]
     Io(#[from] io::Error),
 }
 
-/// What may be asked of an engine beside the audio.
+/// The options that a client may set beside the audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineOption {
     /// A model.
@@ -94,31 +98,37 @@ pub enum EngineOption {
     Prompt,
     /// A temperature.
     Temperature,
-    /// Times of words.
+    /// Word timestamps.
     Words,
     /// A translation into English instead of a transcript.
     Translation,
 }
 
-/// Whoever transcribes jobs.
+/// A transcription engine: turns the audio of a job into segments.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// `vad`, `openai` or `command`: what `/status` shows.
+    /// The engine's kind as `/status` shows it: `vad`, `openai` or `command`.
     fn kind(&self) -> &'static str;
 
-    /// Whether it decodes with this program's own decoders, and takes nothing else.
+    /// Whether the engine decodes with this program's own decoders, and therefore supports only the formats that they
+    /// decode.
     fn is_built_in(&self) -> bool {
         false
     }
 
-    /// Whether it does anything with this option, as far as that is known before it is asked.
+    /// Whether the engine supports this option, as far as that is known without sending a request.
     fn takes(&self, _option: EngineOption) -> bool {
         true
     }
 
-    /// The models that clients may ask for; empty: it does not say.
+    /// Returns the models that clients may request. Empty when the engine lists none.
     async fn models(&self) -> Vec<String>;
 
-    /// Transcribes: segments into the sink, the rest as the answer.
-    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, stop: StopFlag) -> Result<Summary, EngineError>;
+    /// Transcribes the audio: writes segments into `sink` and returns the summary.
+    async fn transcribe(
+        &self,
+        work: &TranscriptionTask,
+        sink: &mut dyn Sink,
+        stop: StopFlag,
+    ) -> Result<Summary, EngineError>;
 }

@@ -1,28 +1,29 @@
-//! The formats that a job may have: what files of one are called and served as, and which bytes they begin with.
+//! The table of audio formats: name, file extension, media type, and magic bytes.
 
 /// A format of audio, or of video with audio.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AudioFormat {
-    /// What a job shows as `audio.format`.
+    /// The name in `audio.format` of a job.
     pub(crate) name: &'static str,
-    /// The ending of its files, without the dot.
+    /// The file extension, without the dot.
     pub(crate) ending: &'static str,
     pub(crate) media_type: &'static str,
-    /// What people call it, where this program does not read it. It is then known by its marks alone.
+    /// Display name of a format that this program does not decode, which is detected by its magic bytes only. `None`:
+    /// it decodes the format.
     pub(crate) foreign: Option<&'static str>,
-    /// Bytes that a file holds, and where.
+    /// Alternative sets of magic bytes. All of a set must match.
     marks: &'static [&'static [MagicBytes]],
 }
 
-/// Bytes at a place.
+/// Offset in the file, and the bytes there.
 type MagicBytes = (usize, &'static [u8]);
 
-/// A format that this program reads.
+/// A format that this program decodes.
 const fn own(name: &'static str, ending: &'static str, media_type: &'static str) -> AudioFormat {
     AudioFormat { name, ending, media_type, foreign: None, marks: &[] }
 }
 
-/// A format that it does not read, by any of these sets of marks.
+/// A format that this program does not decode, detected by any of these sets of magic bytes.
 const fn foreign(
     name: &'static str,
     ending: &'static str,
@@ -33,7 +34,7 @@ const fn foreign(
     AudioFormat { name, ending, media_type, foreign: Some(title), marks }
 }
 
-/// Bytes of a packet of MPEG-TS, and of one with a time in front.
+/// Bytes of an MPEG-TS packet, and of one with a timestamp in front.
 const TS: usize = 188;
 const M2TS: usize = 192;
 
@@ -50,7 +51,7 @@ const FORMATS: &[AudioFormat] = &[
     own("mp4", "mp4", "audio/mp4"),
     own("webm", "webm", "audio/webm"),
     own("matroska", "mkv", "video/x-matroska"),
-    // First: the bytes in its packets may look like anything.
+    // MPEG-TS comes first: the bytes in its packets may look like another format.
     foreign(
         "mpegts",
         "ts",
@@ -143,21 +144,21 @@ const FORMATS: &[AudioFormat] = &[
     foreign("dsf", "dsf", "audio/x-dsf", "DSD", &[&[(0, b"DSD "), (28, b"fmt ")]]),
     foreign("dff", "dff", "audio/x-dff", "DSD", &[&[(0, b"FRM8"), (12, b"DSD ")]]),
     foreign("adif", "aac", "audio/aac", "AAC in ADIF", &[&[(0, b"ADIF")]]),
-    // Two bytes are little: frames behind the first are looked at too.
+    // Two magic bytes are not enough: `framed` also checks the frames that follow.
     foreign("ac3", "ac3", "audio/ac3", "AC-3", &[]),
     foreign("eac3", "eac3", "audio/eac3", "E-AC-3", &[]),
     foreign("loas", "aac", "audio/aac", "AAC in LATM", &[]),
-    // Of these a container is known, and this program reads others of its codecs.
+    // The container alone is not enough: this program decodes some of its codecs.
     foreign("3gp", "3gp", "audio/3gpp", "3GP", &[]),
 ];
 
 impl AudioFormat {
-    /// The format of this name, as a job shows it.
+    /// Returns the format with this name, as a job shows it.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         FORMATS.iter().find(|format| format.name == name)
     }
 
-    /// The format that this program does not read and that a file has which begins so.
+    /// Returns the format that this program does not decode and that matches the beginning of a file.
     pub(crate) fn foreign(head: &[u8]) -> Option<&'static Self> {
         let is_at = |(at, bytes): &MagicBytes| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes));
         let marked = FORMATS.iter().find(|format| format.marks.iter().any(|marks| marks.iter().all(is_at)));
@@ -165,10 +166,10 @@ impl AudioFormat {
     }
 }
 
-/// The format of a stream of frames that begins so, if its first three follow one another.
+/// Returns the format of a stream of frames if its first three frames follow one another.
 fn framed(head: &[u8]) -> Option<&'static str> {
     let (name, mut at) = frame(head)?;
-    // A file may be shorter than three frames.
+    // A file may have fewer than three frames.
     for _ in 0..2 {
         match head.get(at..).filter(|rest| !rest.is_empty()) {
             Some(rest) => at += frame(rest).filter(|(other, _)| *other == name)?.1,
@@ -178,7 +179,7 @@ fn framed(head: &[u8]) -> Option<&'static str> {
     Some(name)
 }
 
-/// The format and the length of the frame that these bytes begin with.
+/// Returns the format and the length of the frame at the beginning of these bytes.
 fn frame(bytes: &[u8]) -> Option<(&'static str, usize)> {
     match bytes {
         [0x0b, 0x77, ..] => dolby(bytes),
@@ -190,9 +191,9 @@ fn frame(bytes: &[u8]) -> Option<(&'static str, usize)> {
     }
 }
 
-/// A frame of AC-3 or E-AC-3 (ETSI TS 102 366).
+/// Parses a frame header of AC-3 or E-AC-3 (ETSI TS 102 366).
 fn dolby(bytes: &[u8]) -> Option<(&'static str, usize)> {
-    /// Kilobits a second.
+    /// Bit rates in kilobits per second.
     const KILOBITS: [usize; 19] =
         [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
     let [_, _, third, fourth, fifth, sixth, ..] = *bytes else { return None };

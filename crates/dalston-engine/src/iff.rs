@@ -1,20 +1,20 @@
-//! The sizes in an AIFF and a CAF, as in a WAV: placeholders where they were written into a pipe, and too large in a file
-//! that was cut off.
+//! Corrections of the sizes in AIFF and CAF headers, as for WAV: placeholders in files that were written into a pipe,
+//! and sizes beyond the end of files that were cut off.
 
 use crate::{correction::Correction, cut::bytes};
 use std::io::{self, Read, Seek};
 
-/// Chunks in front of the audio that are looked at.
+/// Maximum number of chunks scanned before the audio.
 const CHUNKS: usize = 256;
-/// Bytes of the head of a chunk of an AIFF, and of one of a CAF.
+/// Bytes of a chunk header in AIFF and in CAF.
 const AIFF: u64 = 8;
 const CAF: u64 = 12;
-/// What stands in an AIFF in front of the samples, and is part of the size.
+/// Bytes before the samples of an AIFF that its size includes.
 const OFFSETS: u64 = 8;
 /// Sizes of an AIFF from here on are placeholders.
 const PLACEHOLDER: u64 = 0x7fff_0000;
 
-/// The corrections of a file of `length` bytes from `start` on; none of one that is neither.
+/// Returns the corrections of a file of `length` bytes that begins at `start`. Empty if it is neither AIFF nor CAF.
 pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<Correction>> {
     match bytes::<12, _>(file, start)?.as_ref().map(|head| (&head[..4], &head[8..])) {
         Some((b"FORM", b"AIFF" | b"AIFC")) => aiff(file, start, length),
@@ -44,7 +44,7 @@ fn aiff<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec
 fn caf<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<Correction>> {
     let mut at = start + 8;
     for _ in 0..CHUNKS {
-        // A size may be more than any file has, and no place to seek to.
+        // A size may exceed the length of any file, and so any offset that can be seeked to.
         if at >= length {
             break;
         }
@@ -52,7 +52,7 @@ fn caf<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<
         let (size, body) = (u64::from_be_bytes(size), at + CAF);
         let left = length.saturating_sub(body);
         if &name == b"data" && size > left {
-            // It is also -1: as much as there is.
+            // The size may also be -1: the rest of the file.
             return Ok([(at + 4, left >> 32), (at + 8, left & 0xffff_ffff)].into_iter().map(word).collect());
         }
         at = body.saturating_add(size);
@@ -60,7 +60,7 @@ fn caf<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<
     Ok(Vec::new())
 }
 
-/// A number at a place.
+/// Returns a correction that writes a number at an offset.
 fn word((at, number): (u64, u64)) -> Correction {
     Correction::new(at, u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes())
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    /// A file as a demuxer sees it, behind a tag of three bytes.
+    /// Returns a file as a demuxer sees it, behind a tag of three bytes.
     fn read(file: &[u8]) -> Vec<u8> {
         let mut read = [b"tag", file].concat();
         for correction in corrections(&mut Cursor::new(&read.clone()), 3, read.len() as u64).unwrap() {

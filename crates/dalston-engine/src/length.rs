@@ -1,5 +1,5 @@
-//! How long audio is, told by its packets and without decoding them. What a header says of it is a claim, which is taken
-//! only where not all packets are read, and only as far as the bytes bear it.
+//! Computes the duration of a track from its packets, without decoding them. The duration in a header is only a claim:
+//! it is used only when not all packets are read, and only as far as the file's size makes it plausible.
 
 use crate::{
     encoder_padding::Edges,
@@ -19,55 +19,55 @@ use symphonia::core::{
     packet::Packet,
 };
 
-/// Seconds of audio that a file may hold whatever its size: silence takes next to nothing.
+/// Seconds of audio that a file of any size may have: silence takes almost no bytes.
 const GRACE: f64 = 600.0;
-/// Bytes of a second of audio beyond these, at the least. A pause in a call takes 25 and more, speech 300 and more.
+/// Minimum bytes per second of audio beyond that. A pause in a call takes 25 and more, speech 300 and more.
 const LEAST_BYTES: f64 = 16.0;
-/// Bytes of a second, at the least, where the length is only claimed.
+/// Minimum bytes per second when the duration is only claimed.
 const LEAST_CLAIMED: f64 = 500.0;
-/// Seconds that a container may leave out, at the most.
+/// Maximum seconds that a container may trim.
 const TRIMMED: f64 = 1.0;
 
-/// The greatest length in seconds that audio in a file of this many bytes can have. No format that people record in
-/// needs fewer bytes, and a few bytes must not cost an engine hours.
+/// Returns the maximum duration in seconds of the audio in a file of this many bytes. No common recording format needs
+/// fewer bytes per second, and a small file must not keep an engine busy for hours.
 #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
 pub fn most_seconds(bytes: u64) -> f64 {
     GRACE + bytes as f64 / LEAST_BYTES
 }
 
-/// Packets of one track, counted.
+/// Counts the packets of one track.
 pub(crate) struct TrackLength {
     track: u32,
     codec: AudioCodecId,
-    /// Packets that tell themselves how long they are, which counts more than what their container says.
+    /// Parser of the packets' own durations, which take precedence over those of the container.
     own: Option<Packets>,
     rate: f64,
     channels: u64,
-    /// Bits of a sample, where each has as many.
+    /// Bits per sample, if constant.
     bits: u64,
-    /// Seconds of a tick.
+    /// Duration of a tick in seconds.
     tick: f64,
-    /// Seconds that are no audio, though packets hold them.
+    /// Encoder delay and padding, which packets contain but which is not audio.
     edges: Edges,
-    /// The same as the front edge, of Opus.
+    /// The pre-skip of Opus, in seconds.
     skipped: f64,
-    /// Seconds by which packets are longer by their own bytes than by their container, and the longest of them.
+    /// Seconds by which the packets' own durations exceed those of the container, and the longest packet.
     beyond: f64,
     longest: f64,
     packets: u64,
-    /// Packets that do not say how long they are.
+    /// Number of packets without a duration.
     silent: u64,
-    /// Seconds that the packets say that they hold, and that they can hold at most.
+    /// Seconds that the packets state, and the maximum that they can contain.
     told: f64,
     most: f64,
-    /// Seconds of the last one.
+    /// Duration of the last packet in seconds.
     last: f64,
-    /// When the first packet begins, and the last, in ticks.
+    /// Timestamps of the first and the last packet, in ticks.
     span: Option<(i64, i64)>,
 }
 
 impl TrackLength {
-    /// Of this track. `None`: it has no sample rate.
+    /// Creates a counter for this track. `None`: it has no sample rate.
     pub(crate) fn of(track: &Track, params: &AudioCodecParameters, edges: Edges) -> Option<Self> {
         let rate = f64::from(params.sample_rate.filter(|rate| *rate > 0)?);
         let tick = track.time_base.map(|base| f64::from(base.numer.get()) / f64::from(base.denom.get()));
@@ -92,7 +92,7 @@ impl TrackLength {
         })
     }
 
-    /// Counts a packet of the track; others are passed over.
+    /// Counts a packet of the track; ignores packets of others.
     #[expect(clippy::cast_precision_loss, reason = "a packet has few frames")]
     pub(crate) fn add(&mut self, packet: &Packet) {
         if packet.track_id != self.track {
@@ -123,11 +123,11 @@ impl TrackLength {
         self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
     }
 
-    /// Seconds of what was counted.
+    /// Returns the seconds counted so far.
     #[expect(clippy::cast_precision_loss, reason = "2^53 packets are more than there are")]
     pub(crate) fn seconds(&self) -> f64 {
         let seconds = match self.span {
-            // Where most do not say it, the times at which they begin do.
+            // If most packets state no duration, compute it from their timestamps.
             Some((first, last)) if self.silent * 2 > self.packets && self.packets > 1 => {
                 let packets = self.packets as f64;
                 let span = (last.saturating_sub(first)) as f64 * self.tick;
@@ -138,21 +138,21 @@ impl TrackLength {
         (seconds - self.edges.front - self.edges.back(seconds) - self.trimmed()).max(0.0)
     }
 
-    /// Whether packets tell how long they are, so that a container cannot lie about it.
+    /// Whether the packets themselves state their duration, so that the container cannot falsify it.
     pub(crate) fn is_certain(&self) -> bool {
         self.own.is_some() || adpcm(self.codec).is_some()
     }
 
-    /// Seconds that a container leaves out of its first and last packets: what encoders have put before and behind the
-    /// audio. It is believed of less than one packet, and of what the header of Opus has it skip.
+    /// Returns the seconds that the container trims from the first and last packets: encoder delay and padding.
+    /// Believed only if less than one packet plus the pre-skip of the Opus header.
     fn trimmed(&self) -> f64 {
         let is_padded = self.own.as_ref().is_some_and(Packets::are_padded);
         let most = self.longest.min(TRIMMED) + self.skipped;
         if is_padded && (0.0..most).contains(&self.beyond) { self.beyond } else { 0.0 }
     }
 
-    /// The file was cut off: what stands behind the audio is not there. Counts the beginning of a packet at which it was,
-    /// where each byte of it is audio.
+    /// The file was cut off, so its padding is missing. Counts the partial packet at the end if the codec has a fixed
+    /// number of bits per sample.
     pub(crate) fn cut_off(&mut self, bytes: u64) {
         self.edges.back = 0.0;
         let rest = (self.held(bytes) - self.told).min(self.last);
@@ -161,7 +161,7 @@ impl TrackLength {
         }
     }
 
-    /// The greatest length of audio, in seconds, that fits into `bytes`.
+    /// Returns the maximum seconds of audio that fit into `bytes`.
     #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
     fn held(&self, bytes: u64) -> f64 {
         match longest(self.codec) {
@@ -170,7 +170,7 @@ impl TrackLength {
         }
     }
 
-    /// Frames that a packet can hold at most.
+    /// Returns the maximum number of frames in a packet.
     fn most_frames(&self, packet: &[u8]) -> u64 {
         match longest(self.codec) {
             Some(frames) => frames,
@@ -178,7 +178,8 @@ impl TrackLength {
         }
     }
 
-    /// The seconds of a file of which not all was counted: those that a header claims, as far as it can be believed.
+    /// Returns the duration in seconds of a file that was counted partly: the one that its header claims, as far as it
+    /// is plausible.
     #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no file")]
     pub(crate) fn plausible_claim(&self, claimed: Option<f64>, bytes: u64) -> Option<f64> {
         let held = self.held(bytes);
@@ -187,7 +188,7 @@ impl TrackLength {
     }
 }
 
-/// Bits of a sample where each has as many; where that is not known, as few as there may be.
+/// Returns the bits per sample if constant; the lowest possible number if unknown.
 fn bits(params: &AudioCodecParameters) -> u32 {
     match params.codec {
         CODEC_ID_ADPCM_G726 | CODEC_ID_ADPCM_G726LE => 2,
@@ -196,25 +197,25 @@ fn bits(params: &AudioCodecParameters) -> u32 {
     }
 }
 
-/// Of the frames that the bytes of a packet of ADPCM can hold, the share that it does hold, at the least: the rest are
-/// heads. `None`: it is another codec.
+/// Returns how many of the frames that the bytes of an ADPCM packet could hold it holds at least, as a share: block
+/// headers take the rest. `None`: another codec.
 const fn adpcm(codec: AudioCodecId) -> Option<f64> {
     match codec {
         CODEC_ID_ADPCM_G722 | CODEC_ID_ADPCM_G726 | CODEC_ID_ADPCM_G726LE => Some(1.0),
         CODEC_ID_ADPCM_IMA_QT => Some(64.0 / 68.0),
-        // Blocks are at least so long that heads are no more of them.
+        // Blocks are at least long enough that headers take no more than the rest.
         CODEC_ID_ADPCM_MS | CODEC_ID_ADPCM_IMA_WAV => Some(0.85),
         _ => None,
     }
 }
 
-/// The frames of the longest packet of a codec. `None`: as many as its bytes hold.
+/// Returns the maximum number of frames in a packet of a codec. `None`: limited only by its bytes.
 const fn longest(codec: AudioCodecId) -> Option<u64> {
     match codec {
         CODEC_ID_OPUS => Some(OPUS),
         CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => Some(1_152),
         CODEC_ID_AC3 | CODEC_ID_EAC3 => Some(1_536),
-        // Twice its own, where the rate is that of the container.
+        // HE-AAC: 1,024 frames of the core are 2,048 at the rate of the container.
         CODEC_ID_AAC => Some(2_048),
         CODEC_ID_VORBIS => Some(8_192),
         CODEC_ID_ALAC => Some(16_384),
@@ -223,7 +224,7 @@ const fn longest(codec: AudioCodecId) -> Option<u64> {
     }
 }
 
-/// Seconds at the beginning of Opus that are not heard, as its header tells them.
+/// Returns the pre-skip of Opus in seconds, from its header.
 fn opus_skip(params: &AudioCodecParameters) -> f64 {
     let header = params.extra_data.as_deref().and_then(|header| OpusHead::of(header, 1));
     header.map_or(0.0, |header| f64::from(header.skip) / 48_000.0)

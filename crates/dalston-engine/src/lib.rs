@@ -1,15 +1,17 @@
-//! How audio becomes text: engines for jobs, the built-in voice activity detection, transcripts and their formats.
+//! Transcription engines: the built-in voice activity detection (VAD), OpenAI-compatible servers and local commands;
+//! probing and decoding of audio files; transcripts and their output formats.
 
 mod about;
 mod adts;
 mod answer;
-mod decoder_limits;
+mod client_errors;
 mod codec;
 mod command;
 mod correction;
 mod count;
 mod cut;
 mod decode;
+mod decoder_limits;
 mod encoder_padding;
 mod endian;
 mod engine;
@@ -19,17 +21,16 @@ mod length;
 mod lines;
 mod listen;
 mod matroska;
-mod sanitizer;
 mod mp4;
 mod openai;
 mod opus;
 mod packets;
 mod probe;
 mod process;
-mod client_errors;
 mod relay;
 mod resample;
 mod sandbox;
+mod sanitizer;
 mod speech;
 mod subtitle;
 mod transcript;
@@ -38,19 +39,19 @@ mod vad;
 mod vorbis;
 mod wav;
 
+pub use client_errors::{DAY_IS_OVER, TOO_DENSE, TOO_LONG, is_refusal};
 pub use command::EngineCommand;
-pub use engine::{Engine, EngineError, EngineOption, AudioBound, Sink, StopFlag, TranscriptionTask};
+pub use engine::{AudioBound, Engine, EngineError, EngineOption, Sink, StopFlag, TranscriptionTask};
 pub use length::most_seconds;
 pub use lines::TranscriptReader;
 pub use openai::{OpenAi, UNTRANSLATED};
 pub use probe::{ProbedAudio, probe};
-pub use client_errors::{DAY_IS_OVER, TOO_DENSE, TOO_LONG, is_refusal};
 pub use resample::{Resampler, SPEECH_RATE};
 pub use sandbox::{DIED, DecoderProgram, Decoders, decode_if_asked};
 pub use speech::{SpeechEvent, SpeechFinder};
-pub use subtitle::{SubtitleFormat, Layout, render};
+pub use subtitle::{Layout, SubtitleFormat, render};
 pub use transcript::{Segment, Summary, Word};
 pub use vad::Vad;
 
-/// Channels of a file at most.
+/// Maximum number of channels in a file.
 const CHANNELS: usize = 64;

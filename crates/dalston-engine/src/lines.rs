@@ -1,4 +1,4 @@
-//! Transcripts as files: a line of JSON for each segment.
+//! Reads transcript files: one line of JSON for each segment.
 
 use crate::Segment;
 use serde::de::DeserializeOwned;
@@ -7,15 +7,15 @@ use std::{
     marker::PhantomData,
 };
 
-/// Bytes of a line. Whatever an engine says, a segment is shorter.
+/// Maximum bytes of a line. A sanitized segment is always shorter.
 const LINE: u64 = 1024 * 1024;
 
-/// Reads a transcript segment by segment. Blocks.
+/// Iterator over the segments of a transcript file. It blocks.
 #[derive(Debug)]
 pub struct TranscriptReader<R>(Lines<R, Segment>);
 
 impl<R: BufRead> TranscriptReader<R> {
-    /// From the place where the reader stands.
+    /// Reads segments from the reader's current position.
     pub fn new(reader: R) -> Self {
         Self(Lines::new(reader))
     }
@@ -29,7 +29,7 @@ impl<R: BufRead> Iterator for TranscriptReader<R> {
     }
 }
 
-/// Lines of JSON.
+/// Iterator over lines of JSON.
 #[derive(Debug)]
 pub(crate) struct Lines<R, T> {
     reader: R,

@@ -1,4 +1,4 @@
-//! Where somebody speaks in a file.
+//! Finds the speech segments of an audio file.
 
 use crate::{
     Resampler, Segment, SpeechEvent, SpeechFinder,
@@ -7,17 +7,18 @@ use crate::{
 };
 use std::{fs::File, io};
 
-/// Whoever is told what is found. When nobody is any more, it fails.
+/// Callback that receives the messages. It returns an error when nobody reads them any more.
 type Tell<'a> = &'a mut dyn FnMut(DecoderMessage) -> io::Result<()>;
 
-/// Listens to a file to the end, or until there are more than `most` seconds. The length of what was heard, in seconds.
+/// Decodes a file to its end, or until it exceeds `most` seconds, and sends segments and progress to `tell`. Returns
+/// the duration of the audio in seconds.
 pub(crate) fn listen(file: File, most: f64, tell: Tell<'_>) -> Result<f64, Unreadable> {
     let mut decoder = Decoder::open(file)?;
     let whole = decoder.seconds();
     let mut ear = SpeechSegmenter { finder: SpeechFinder::new(), since: None, told: 0 };
     let mut change: Option<Resampler> = None;
     while let Some(piece) = decoder.next()? {
-        // Some files change in the middle.
+        // Some files change their sample rate or channels in the middle.
         let mut fit = match change.take().filter(|change| change.takes(piece.rate, piece.channels)) {
             Some(fit) => fit,
             None => Resampler::new(piece.rate, piece.channels).ok_or_else(|| {
@@ -41,11 +42,11 @@ pub(crate) fn listen(file: File, most: f64, tell: Tell<'_>) -> Result<f64, Unrea
     Ok((ear.finder.seconds() * 1_000.0).round() / 1_000.0)
 }
 
-/// Makes segments of starts and ends.
+/// Builds segments from the starts and ends of speech.
 struct SpeechSegmenter {
     finder: SpeechFinder,
     since: Option<f64>,
-    /// How far it has come, as it was told last.
+    /// The progress that was last reported, in thousandths.
     told: u16,
 }
 
@@ -78,7 +79,7 @@ impl SpeechSegmenter {
 fn thousandths(done: f64, whole: Option<f64>) -> u16 {
     let share = done / whole.unwrap_or(f64::INFINITY);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and NaN is 0")]
-    // In hundredths: whoever is told is told a hundred times.
+    // Round to hundredths: report progress at most a hundred times.
     let hundredths = (share * 100.0) as u16;
     hundredths.min(100) * 10
 }
@@ -91,7 +92,7 @@ mod tests {
 
     const OPUS: &[u8] = include_bytes!("../../../tests/fixtures/telegram-voice.oga");
 
-    /// What is heard in a file: where somebody speaks, and how long it is.
+    /// Returns the speech segments of a file, as start and end in seconds, and its duration.
     fn heard(bytes: &[u8]) -> Result<(Vec<(f64, f64)>, f64), Unreadable> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
@@ -134,7 +135,7 @@ mod tests {
         let packets = ogg(OPUS);
         let (header, samples) = (&packets[0], &packets[2..]);
         let live = include_bytes!("../../../tests/fixtures/mediarecorder.webm");
-        // In MP4 the header has no name, version 0 and the other order of bytes.
+        // In MP4 the Opus header has no signature, version 0, and is big-endian.
         let mut other = [&[0][..], &header[9..]].concat();
         other[2..4].reverse();
         other[4..8].reverse();

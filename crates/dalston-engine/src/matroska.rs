@@ -1,9 +1,9 @@
-//! What a demuxer here does not tell of a Matroska file: which of its tracks is the default one. A track is, unless it says
-//! that it is not.
+//! Reads from Matroska headers what the demuxer does not report: the default audio track. A track is a default track
+//! unless its flag says otherwise.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Names of elements.
+/// EBML element IDs.
 pub(crate) const SEGMENT: u32 = 0x1853_8067;
 pub(crate) const CLUSTER: u32 = 0x1f43_b675;
 const TRACKS: u32 = 0x1654_ae6b;
@@ -11,13 +11,13 @@ const TRACK: u32 = 0xae;
 const NUMBER: u32 = 0xd7;
 const KIND: u32 = 0x83;
 const IS_DEFAULT: u32 = 0x88;
-/// The kind of a track of audio.
+/// Track type of audio.
 const AUDIO: u64 = 2;
-/// Elements of one level that are looked at.
+/// Maximum number of elements that are scanned on one level.
 pub(crate) const ELEMENTS: usize = 64;
 
-/// The number of the first track of audio that is a default one, in a file that begins at `start`. `None`: there is none,
-/// or it is no Matroska file.
+/// Returns the number of the first default audio track of a file that begins at `start`. `None`: there is none, or the
+/// file is no Matroska file.
 pub(crate) fn default_track<F: Read + Seek>(file: &mut F, start: u64) -> io::Result<Option<u32>> {
     const EBML: u32 = 0x1a45_dfa3;
     let Some((EBML, body, Some(size))) = element(file, start)? else { return Ok(None) };
@@ -32,7 +32,7 @@ pub(crate) fn default_track<F: Read + Seek>(file: &mut F, start: u64) -> io::Res
     Ok(None)
 }
 
-/// The same, between two places where tracks stand.
+/// Returns the number of the first default audio track between two offsets of the `Tracks` element.
 fn in_tracks<F: Read + Seek>(file: &mut F, mut at: u64, end: u64) -> io::Result<Option<u32>> {
     for _ in 0..ELEMENTS {
         let Some((name, body, Some(size))) = element(file, at)?.filter(|_| at < end) else { break };
@@ -46,7 +46,7 @@ fn in_tracks<F: Read + Seek>(file: &mut F, mut at: u64, end: u64) -> io::Result<
     Ok(None)
 }
 
-/// The number of the track between two places, if it is one of audio and a default one.
+/// Returns the number of the track between two offsets if it is a default audio track.
 fn default_audio<F: Read + Seek>(file: &mut F, mut at: u64, end: u64) -> io::Result<Option<u32>> {
     let (mut number, mut kind, mut is_default) = (None, 0, 1);
     for _ in 0..ELEMENTS {
@@ -62,7 +62,7 @@ fn default_audio<F: Read + Seek>(file: &mut F, mut at: u64, end: u64) -> io::Res
     Ok(number.filter(|_| kind == AUDIO && is_default == 1))
 }
 
-/// The number that an element holds.
+/// Reads the unsigned integer of an element.
 fn value<F: Read + Seek>(file: &mut F, body: u64, size: u64) -> io::Result<u64> {
     file.seek(SeekFrom::Start(body))?;
     let mut bytes = Vec::new();
@@ -74,8 +74,8 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
-/// The element of EBML that begins there: its name, where its body begins, and its size, if that is known. `None`: there
-/// is none.
+/// Reads the header of the EBML element at an offset: its ID, the offset of its body, and its size if that is known.
+/// `None`: there is no element.
 pub(crate) fn element<F: Read + Seek>(file: &mut F, at: u64) -> io::Result<Option<(u32, u64, Option<u64>)>> {
     file.seek(SeekFrom::Start(at))?;
     let mut head = Vec::new();

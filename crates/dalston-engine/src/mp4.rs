@@ -1,37 +1,38 @@
-//! What a demuxer here does not tell of an MP4: what its audio is called, also where the codec is unknown; which part of
-//! a track is presented; and the table of times. Where that names fewer samples than the table of sizes, programs play them all and the demuxer ends early, so
-//! its last entry is read as one for the rest.
+//! Reads from MP4 headers what the demuxer does not report: the sample format of the audio (also for unknown codecs)
+//! and the edit lists of the tracks. It also corrects the time-to-sample table (`stts`): if that has fewer samples than
+//! the size table (`stsz`), players play all samples but the demuxer ends early, so the last `stts` entry is extended
+//! to the rest.
 
 use crate::{correction::Correction, encoder_padding::Edit, endian::is_big_endian};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-/// Atoms that are looked at. What has more is no file that people record.
+/// Maximum number of atoms that are scanned. Recordings do not have more.
 const ATOMS: usize = 1 << 16;
-/// Tracks whose tables are corrected.
+/// Maximum number of tracks whose tables are corrected.
 const TRACKS: usize = 64;
-/// Entries of a table of times, of all tracks.
+/// Maximum number of `stts` entries, of all tracks together.
 const ENTRIES: u64 = 8 << 20;
-/// Bytes of the head of an atom.
+/// Bytes of an atom header.
 const HEAD: u64 = 8;
-/// Bytes in which the first atom is looked for, as the probe does.
+/// Bytes in which the first atom is searched, the same as for the probe.
 const DEPTH: u64 = 16 * 1024;
-/// Bytes of a description of samples that are looked at.
+/// Bytes of a sample description that are read.
 const DESCRIPTION: u64 = 1_024;
-/// What leads to a table.
+/// The path of atoms to the sample tables.
 const PATH: [&[u8; 4]; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
 
-/// What was read of a movie.
+/// What was read of the `moov` atom.
 #[derive(Default)]
 pub(crate) struct Movie {
     pub(crate) corrections: Vec<Correction>,
-    /// What the first track of audio calls its samples.
+    /// Sample format (four-character code) of the first audio track.
     pub(crate) sample: Option<[u8; 4]>,
-    /// Whether that is big-endian, and the demuxer takes it for something else.
+    /// Whether the samples are big-endian although the demuxer takes them for little-endian.
     pub(crate) is_big_endian: bool,
     pub(crate) edits: Vec<Edit>,
 }
 
-/// Reads a file of `length` bytes, from `start` on; nothing of one that is no MP4.
+/// Reads a file of `length` bytes that begins at `start`. The result is empty if it is no MP4.
 pub(crate) fn movie<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Movie> {
     file.seek(SeekFrom::Start(start))?;
     let mut head = Vec::new();
@@ -42,47 +43,47 @@ pub(crate) fn movie<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io
     let mut found = MovieScan::default();
     let mut file = BufReader::with_capacity(4_096, file);
     match found.look(&mut file, start + from as u64, length, 0) {
-        // A table that is cut off is read by nobody.
+        // The file is cut off within a table, which no program can read then.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         looked => looked?,
     }
     Ok(found.movie)
 }
 
-/// What was found so far.
+/// State of the scan.
 #[derive(Default)]
 struct MovieScan {
     atoms: usize,
     entries: u64,
     movies: usize,
-    /// Samples by the table of sizes of the track that is looked at, and where its table of times stands.
+    /// Of the current track: number of samples in `stsz`, and offset of `stts`.
     sizes: Option<u32>,
     times: Option<u64>,
-    /// Whether that track is one of audio.
+    /// Whether the current track is audio.
     sounds: bool,
-    /// Ticks of a second of the movie, and of that track.
+    /// Ticks per second of the movie, and of the current track.
     scale: u32,
     track_scale: u32,
-    /// The number of that track, and what its edit list presents.
+    /// Number of the current track, and its edit.
     number: u32,
     edit: Option<PresentedPart>,
     movie: Movie,
 }
 
-/// The one part of a track that an edit list presents.
+/// The only part of a track that its edit list presents.
 struct PresentedPart {
-    /// Ticks of the track in front of it.
+    /// Ticks of the track before the part.
     from: u64,
     /// Its length in ticks of the movie.
     length: u64,
 }
 
 impl MovieScan {
-    /// Looks at the atoms between two places, and into those that lead to tables.
+    /// Scans the atoms between two offsets, and recurses into those of [`PATH`].
     fn look<F: Read + Seek>(&mut self, file: &mut BufReader<F>, mut at: u64, end: u64, depth: usize) -> io::Result<()> {
         while at.saturating_add(HEAD) <= end {
             self.atoms += 1;
-            // Of two movies programs take the first, and a demuxer here the second.
+            // Reject a second `moov`: players use the first, our demuxer the second.
             if self.atoms > ATOMS || self.movies > 1 || self.movie.corrections.len() > TRACKS {
                 return Err(io::ErrorKind::InvalidData.into());
             }
@@ -113,7 +114,7 @@ impl MovieScan {
                 b"tkhd" => self.number = field(file, body, 12, 20)?,
                 b"mdhd" => self.track_scale = field(file, body, 12, 20)?,
                 b"edts" if depth == 2 => self.edit = presented(file, body)?,
-                // In QuickTime another stands deeper.
+                // QuickTime has another `hdlr` at a deeper level.
                 b"hdlr" if depth == 3 => {
                     go(file, body + 8)?;
                     self.sounds = &word(file)?.to_be_bytes() == b"soun";
@@ -126,7 +127,7 @@ impl MovieScan {
                     self.movie.is_big_endian = is_big_endian(sample, &description);
                     self.movie.sample = Some(sample);
                 }
-                // What follows belongs to the movie that was found.
+                // Sample data and fragments follow the `moov`.
                 b"mdat" | b"moof" if self.movies > 0 => break,
                 _ => {}
             }
@@ -135,7 +136,7 @@ impl MovieScan {
         Ok(())
     }
 
-    /// Keeps what the track is presented of that was looked at.
+    /// Stores the edit of the current track.
     fn note_edit(&mut self) {
         let seconds = |ticks: u64, scale: u32| {
             #[expect(clippy::cast_precision_loss, reason = "2^53 ticks are no file")]
@@ -148,7 +149,7 @@ impl MovieScan {
         }
     }
 
-    /// Compares the two tables of a track.
+    /// Compares `stsz` and `stts` of a track, and corrects `stts` if it has fewer samples.
     fn compare<F: Read + Seek>(&mut self, file: &mut BufReader<F>) -> io::Result<()> {
         let (Some(sizes), Some(times)) = (self.sizes.take(), self.times.take()) else { return Ok(()) };
         go(file, times + 4)?;
@@ -161,7 +162,7 @@ impl MovieScan {
         for _ in 0..entries {
             last = word(file)?;
             samples += u64::from(last);
-            // How long each is.
+            // Skip the duration of the samples.
             word(file)?;
         }
         let missing = u64::from(sizes).saturating_sub(samples);
@@ -172,9 +173,9 @@ impl MovieScan {
     }
 }
 
-/// What the list of edits in this atom presents; `None` where it is more than one part.
+/// Parses the edit list of an `edts` atom. Returns `None` if it presents more than one part.
 fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<Option<PresentedPart>> {
-    /// Parts that are looked at: before the one there may be silence.
+    /// Maximum number of entries: the presented part may be preceded by silence.
     const PARTS: u32 = 4;
     go(file, edits + 4)?;
     if &word(file)?.to_be_bytes() != b"elst" {
@@ -189,12 +190,12 @@ fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<
     for _ in 0..count {
         let mut number = || -> io::Result<u64> {
             let high = word(file)?;
-            // Nothing, as -1, of either width.
+            // -1 in either width: an empty edit.
             let none = if high == u32::MAX { u64::MAX } else { u64::from(high) };
             if is_long { Ok(u64::from(high) << 32 | u64::from(word(file)?)) } else { Ok(none) }
         };
         let (length, from) = (number()?, number()?);
-        // The rate.
+        // Skip the media rate.
         word(file)?;
         if from == u64::MAX {
             continue;
@@ -206,7 +207,7 @@ fn presented<F: Read + Seek>(file: &mut BufReader<F>, edits: u64) -> io::Result<
     Ok(found)
 }
 
-/// A number of an atom, which stands at either place by its version.
+/// Reads a field of an atom; its offset depends on the atom's version.
 fn field<F: Read + Seek>(file: &mut BufReader<F>, body: u64, short: u64, long: u64) -> io::Result<u32> {
     go(file, body)?;
     let is_long = word(file)? >> 24 == 1;
@@ -241,7 +242,8 @@ mod tests {
         words.iter().flat_map(|word| word.to_be_bytes()).collect()
     }
 
-    /// A movie with a track for each pair of tables: samples by the sizes, and counts of the times.
+    /// Builds a movie with one track for each pair of tables: the number of samples in `stsz`, and the counts in
+    /// `stts`.
     fn movie(tracks: &[(u32, &[u32])]) -> Vec<u8> {
         let track = |(sizes, times): &(u32, &[u32])| {
             let times: Vec<u32> = times.iter().flat_map(|count| [*count, 7]).collect();
@@ -259,7 +261,7 @@ mod tests {
     fn read(file: &[u8]) -> io::Result<Vec<u8>> {
         let mut read = file.to_vec();
         for correction in movie_of(file)?.corrections {
-            // As a reader sees it that reads in pieces.
+            // Apply the corrections chunk by chunk, as a reader does.
             for (number, piece) in read.chunks_mut(3).enumerate() {
                 correction.apply(number as u64 * 3, piece);
             }

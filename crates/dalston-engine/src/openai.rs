@@ -1,4 +1,4 @@
-//! An OpenAI-compatible server: whisper.cpp's, speaches, vLLM, OpenAI.
+//! Engine that sends jobs to an OpenAI-compatible server: whisper.cpp's, speaches, vLLM, OpenAI.
 
 use crate::{
     Engine, EngineError, Sink, StopFlag, Summary, TranscriptionTask,
@@ -24,53 +24,53 @@ use tokio::{
     time::timeout,
 };
 
-/// A server that is away is known to be by then.
+/// Timeout of a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The list of models comes within this time, and is asked for again after the other.
+/// Timeout of the list of models (also of reading the body of an error response), and how long the list is cached.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 const MODELS_TTL: Duration = Duration::from_mins(1);
-/// Bytes of that list, and of the body of a refusal that the log shows.
+/// Maximum number of bytes read of the list of models, and of the body of an error response for the log.
 const MOST_LIST: usize = 1024 * 1024;
 const MOST_REFUSAL: usize = 1024;
-/// Models that are kept of it.
+/// Maximum number of models that are kept of the list.
 const MOST_MODELS: usize = 1_000;
-/// What is read of the audio at once.
+/// Bytes of the audio that are read at once.
 const CHUNK_SIZE: usize = 64 * 1024;
-/// OpenAI wants a name whatever the server; most others do not mind which.
+/// Default model. OpenAI requires a name; most other servers ignore it.
 const DEFAULT_MODEL: &str = "whisper-1";
 
-/// What clients read.
+/// Error messages for clients.
 pub(crate) const REFUSED: &str = "The engine refused the audio or its options";
 const TOO_LONG: &str = "The answer of the engine is too long";
-/// What clients read of a translation that the engine cannot make.
+/// Error message for clients when the engine cannot translate.
 pub const UNTRANSLATED: &str = "The engine cannot translate";
 
-/// The server. Every job is a request of its own, streamed both ways.
+/// An OpenAI-compatible server as an engine. Each job is one request; request and response are both streamed.
 pub struct OpenAi {
     client: Client,
     url: String,
     model: Option<String>,
     key: Option<HeaderValue>,
     clock: SharedClock,
-    /// When the models were listed, by the monotonic clock.
+    /// The cached list of models, with the monotonic time at which it was read.
     listed: Mutex<Option<(Duration, Vec<String>)>>,
 }
 
-/// How the server is to answer.
+/// Requested format of the response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AnswerShape {
-    /// With segments.
+    /// `verbose_json`, with segments.
     Verbose,
-    /// With the text alone: not every model knows the other.
+    /// `json`, with the text only: not every model supports `verbose_json`.
     Plain,
 }
 
 impl OpenAi {
-    /// The server at this base URL. `model` is asked for unless the client names one that the server has. The
-    /// list of those is kept for a minute of `clock`.
+    /// Creates an engine for the server at this base URL. It uses `model` unless the client requests a model that the
+    /// server lists. The list of models is cached for one minute of `clock`.
     pub fn new(url: &str, model: Option<&str>, key: Option<&str>, clock: SharedClock) -> io::Result<Self> {
         dalston_tls::install_provider();
-        // No proxy of the environment, which is read in `main` only; no redirect, which would carry the audio elsewhere.
+        // No proxy from the environment, which only `main` reads. No redirects, which would send the audio elsewhere.
         let redirects = redirect::Policy::none();
         let client = Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).redirect(redirects).build();
         let key = key.map(|key| HeaderValue::try_from(format!("Bearer {key}"))).transpose();
@@ -88,7 +88,8 @@ impl OpenAi {
         })
     }
 
-    /// The model that is asked for.
+    /// Returns the model to use: the requested one if the server lists it, else the configured one, else the requested
+    /// one.
     async fn choose(&self, wanted: Option<&str>) -> String {
         let has = match wanted {
             Some(wanted) => self.models().await.iter().any(|model| model == wanted),
@@ -98,18 +99,18 @@ impl OpenAi {
         model.unwrap_or(DEFAULT_MODEL).to_owned()
     }
 
-    /// Has the server transcribe; its answer, in a file.
+    /// Requests a transcription and saves the response in a file.
     async fn request_transcript(&self, work: &TranscriptionTask, model: &str) -> Result<File, EngineError> {
         let response = self.send(work, model, AnswerShape::Verbose).await?;
-        // Which of the two is said of a value that is not known depends on who wrote the server.
+        // Servers differ in which of the two status codes they return for an unsupported value.
         let is_refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
         let response = if is_refused {
-            tracing::debug!(model, "the engine is asked again, for the text alone");
+            tracing::debug!(event = "engine.retried_plain", model, "retrying the engine with plain JSON");
             self.send(work, model, AnswerShape::Plain).await?
         } else {
             response
         };
-        // A model that only the client names: that there is none is not for the operator to mend.
+        // Only the client names this model: the operator cannot fix that it does not exist.
         let is_theirs = work.model.as_deref() == Some(model) && self.model.as_deref() != Some(model);
         let status = response.status();
         let accepted = accepted(response, is_theirs).await.map_err(|error| match (error, status) {
@@ -161,7 +162,8 @@ impl Engine for OpenAi {
         "openai"
     }
 
-    /// As the server lists them, a minute ago at the most. One that lists none, or is away, has none.
+    /// Returns the models as the server listed them at most a minute ago. Empty when the server lists none or is
+    /// unavailable.
     async fn models(&self) -> Vec<String> {
         let mut listed = self.listed.lock().await;
         if let Some((at, models)) = &*listed
@@ -170,14 +172,19 @@ impl Engine for OpenAi {
             return models.clone();
         }
         let models = self.list().await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the engine lists no models");
+            tracing::debug!(event = "engine.list_models_failed", %error, "could not list the models of the engine");
             Vec::new()
         });
         *listed = Some((self.clock.monotonic(), models.clone()));
         models
     }
 
-    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
+    async fn transcribe(
+        &self,
+        work: &TranscriptionTask,
+        sink: &mut dyn Sink,
+        mut stop: StopFlag,
+    ) -> Result<Summary, EngineError> {
         let seconds = work.about.duration_seconds;
         let model = self.choose(work.model.as_deref()).await;
         let mut answer = tokio::select! {
@@ -200,7 +207,7 @@ impl Engine for OpenAi {
     }
 }
 
-/// The request.
+/// Builds the multipart request body.
 async fn form(work: &TranscriptionTask, model: &str, shape: AnswerShape) -> Result<Form, EngineError> {
     let audio = tokio::fs::File::open(&work.audio).await?;
     let length = audio.metadata().await?.len();
@@ -236,8 +243,8 @@ async fn form(work: &TranscriptionTask, model: &str, shape: AnswerShape) -> Resu
     Ok(form.text("response_format", shape).part("file", part))
 }
 
-/// The name that the client gave the file, with the ending of what it is: many servers go by that, and the client may
-/// not know it.
+/// Returns the client's file name with the extension of the detected format: many servers detect the format by the
+/// extension, and the client's may be wrong.
 fn filename(work: &TranscriptionTask, format: Option<&AudioFormat>) -> String {
     let name = work.filename.as_deref().unwrap_or("audio");
     match (format, Path::new(name).file_stem()) {
@@ -246,7 +253,7 @@ fn filename(work: &TranscriptionTask, format: Option<&AudioFormat>) -> String {
     }
 }
 
-/// A file, piece by piece.
+/// Streams a file in chunks.
 fn pieces(file: tokio::fs::File) -> impl Stream<Item = io::Result<Bytes>> {
     unfold(Some(file), |file| async move {
         let mut file = file?;
@@ -259,8 +266,9 @@ fn pieces(file: tokio::fs::File) -> impl Stream<Item = io::Result<Bytes>> {
     })
 }
 
-/// A response that is no refusal. One that turns the gateway itself away, or has another place for it, is for the operator
-/// to mend, and the job waits; unless it speaks of a model that the client has chosen.
+/// Returns the response if its status is a success. A status that rejects the gateway itself (401, 403, 404) or
+/// redirects is for the operator to fix, so it is a temporary failure and the job waits; but 403 and 404 are permanent
+/// when they concern a model that the client chose. 408, 429 and 5xx are temporary, too.
 async fn accepted(mut response: Response, is_clients_model: bool) -> Result<Response, EngineError> {
     let status = response.status();
     if status.is_success() {
@@ -278,7 +286,7 @@ async fn accepted(mut response: Response, is_clients_model: bool) -> Result<Resp
     Err(if later { EngineError::Unavailable(why) } else { EngineError::Rejected(REFUSED, why) })
 }
 
-/// The beginning of a body.
+/// Returns the beginning of a body, at most `most` bytes.
 async fn first(response: &mut Response, most: usize) -> reqwest::Result<Vec<u8>> {
     let mut body = Vec::new();
     while body.len() < most
@@ -289,7 +297,7 @@ async fn first(response: &mut Response, most: usize) -> reqwest::Result<Vec<u8>>
     Ok(body)
 }
 
-/// The answer as a file without a name.
+/// Saves the response body in an unnamed temporary file.
 async fn save(mut response: Response, desk: &Path) -> Result<File, EngineError> {
     let mut file = tokio::fs::File::from_std(tempfile::tempfile_in(desk)?);
     let mut length = 0;
@@ -305,7 +313,7 @@ async fn save(mut response: Response, desk: &Path) -> Result<File, EngineError> 
     Ok(file.into_std().await)
 }
 
-/// An error of the connection. It never holds the key; the URL is the operator's.
+/// Maps a connection error. The text never contains the key, nor the URL, which is the operator's.
 fn connection_error(error: reqwest::Error) -> EngineError {
     EngineError::Unavailable(error.without_url().to_string())
 }

@@ -1,4 +1,4 @@
-//! Opus (RFC 6716) behind the demuxers of symphonia, which has no decoder of it.
+//! Opus decoder (RFC 6716) for the packets of symphonia's demuxers: symphonia has none.
 
 use crate::{CHANNELS, SPEECH_RATE};
 use ropus::OpusMSDecoder;
@@ -14,28 +14,29 @@ use symphonia::core::{
 
 /// Samples of one channel in the longest packet: 120 milliseconds.
 const MOST: usize = SPEECH_RATE as usize * 120 / 1_000;
-/// Times are counted in 1/48000 s whatever the rate of the decoder.
+/// Divisor from container time (units of 1/48000 s) to samples at [`SPEECH_RATE`].
 const TICKS: u32 = 48_000 / SPEECH_RATE;
-/// Bytes of a header without a table of channels.
+/// Bytes of a header without a channel mapping table.
 const HEADER: usize = 19;
 
-/// What the identification header of a stream says (RFC 7845, 5.1).
+/// The identification header of a stream (RFC 7845, 5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OpusHead {
     channels: u8,
-    /// Samples at the beginning that are not to be heard, of which a second has 48,000.
+    /// Pre-skip: samples to skip at the beginning, at 48,000 per second.
     pub(crate) skip: u16,
     streams: u8,
-    /// Streams of two channels: the first ones.
+    /// Number of coupled (stereo) streams, which come first.
     coupled: u8,
-    /// For each channel its number among those of all streams.
+    /// For each output channel, the index of the decoded channel.
     mapping: Vec<u8>,
 }
 
 impl OpusHead {
-    /// By the header of a container. One that has none (CAF) has one stream of these channels.
+    /// Parses the header that a container stores. If there is none (as in CAF), returns a header with one stream of
+    /// this many channels.
     ///
-    /// `None`: the header cannot be read, or names channels that its streams do not have.
+    /// Returns `None` when the header is invalid, or has more channels than its streams can have.
     pub(crate) fn of(bytes: &[u8], channels: usize) -> Option<Self> {
         let Some(version) = bytes.strip_prefix(b"OpusHead").and_then(|rest| rest.first()) else {
             let channels = u8::try_from(channels).ok().filter(|channels| (1..=2).contains(channels))?;
@@ -43,7 +44,7 @@ impl OpusHead {
         };
         let (head, table) = bytes.split_at_checked(HEADER)?;
         let skip = [head[10], head[11]];
-        // That of MP4 has version 0 and the other order of bytes.
+        // In MP4 the header has version 0 and is big-endian.
         let skip = if *version == 0 { u16::from_be_bytes(skip) } else { u16::from_le_bytes(skip) };
         let channels = head[9];
         let (streams, coupled, mapping) = match (head[18], table) {
@@ -60,19 +61,19 @@ impl OpusHead {
 pub(crate) struct Opus {
     params: AudioCodecParameters,
     decoder: OpusMSDecoder,
-    /// Samples of one channel that are still to be skipped.
+    /// Samples of one channel that remain to be skipped.
     skip: usize,
     interleaved: Vec<i16>,
     buffer: AudioBuffer<i16>,
 }
 
 impl Opus {
-    /// A decoder of audio with these parameters.
+    /// Creates a decoder for these parameters.
     pub(crate) fn new(params: &AudioCodecParameters) -> Result<Self> {
         let channels = params.channels.as_ref().map_or(1, Channels::count);
         let header = OpusHead::of(params.extra_data.as_deref().unwrap_or_default(), channels);
         let header = header.ok_or(Error::DecodeError("opus: the header cannot be read"))?;
-        // Those of the header, which are not those of the container.
+        // Check the channels of the header: they may differ from those of the container.
         if usize::from(header.channels) > CHANNELS {
             return Err(Error::LimitError("channels"));
         }
@@ -93,7 +94,7 @@ impl Opus {
 
     /// Decodes a packet into the buffer.
     fn fill(&mut self, packet: &PacketRef<'_>) -> Result<()> {
-        // No bytes are a packet that was lost, which the decoder would make up.
+        // Reject empty packets: the decoder would take them for lost ones and synthesize audio.
         let data = Some(packet.data).filter(|data| !data.is_empty());
         let length = i32::try_from(packet.data.len()).map_err(|_| Error::DecodeError("opus: a long packet"))?;
         let data = data.ok_or(Error::DecodeError("opus: an empty packet"))?;
@@ -162,7 +163,7 @@ mod tests {
         Packet::new(0, Timestamp::ZERO, Duration::ZERO, data)
     }
 
-    /// A header: version, channels, samples to skip, and what follows the family.
+    /// Builds a header from version, channels, pre-skip, and mapping family with what follows it.
     fn header(version: u8, channels: u8, skip: [u8; 2], family: &[u8]) -> Vec<u8> {
         [b"OpusHead", &[version, channels][..], &skip, &[0x80, 0xbb, 0, 0, 0, 0], family].concat()
     }
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_packet_of_every_length_is_decoded_without_what_is_to_be_skipped() {
-        // Twenty milliseconds of silence, as many as a count says, and what is no packet.
+        // Twenty milliseconds of silence, several frames as the count byte states, and invalid packets.
         for (data, skip, right) in [
             (&[0xf8, 0xff, 0xfe][..], 0, Some(320)),
             (&[0xf8, 0xff, 0xfe], 48, Some(304)),

@@ -1,4 +1,4 @@
-//! What an uploaded file is: read from its headers with symphonia.
+//! Probes an uploaded file: detects its format, codec and duration with symphonia.
 
 use crate::codec::{matroska, title, unread};
 use crate::cut::{Reach, reach};
@@ -6,9 +6,9 @@ use crate::mp4::{Movie, movie};
 use crate::{
     about::{About, FileEnding},
     adts::has_one_rate,
-    decoder_limits::decoder,
     correction::Correction,
     count::PacketCount,
+    decoder_limits::decoder,
     encoder_padding::Edit,
     format::AudioFormat,
     iff,
@@ -34,33 +34,35 @@ use symphonia::core::{
     units::{Duration, TimeBase},
 };
 
-/// A header may begin this late: some MP3 files are padded. Further on it is chance, not a header.
+/// Maximum offset of the format header in bytes: some MP3 files are padded. What looks like a header further on is a
+/// coincidence.
 const MAX_HEADER_OFFSET: u32 = 16 * 1024;
-/// A probe reads at most so much: headers, the tables of long MP4 files, pictures that are skipped.
+/// Maximum number of bytes that a probe reads: headers, the tables of long MP4 files, pictures that are skipped.
 const READ_BUDGET: u64 = 64 * 1024 * 1024;
-/// Bytes of a file in which its format and its codec are looked for, where no demuxer takes it.
+/// Bytes at the beginning of a file that are searched for its format and codec when no demuxer accepts it.
 const HEAD: u64 = 64 * 1024;
-/// Packets that are counted: those of six hours or more.
+/// Maximum number of packets that a probe counts: enough for six hours or more.
 const MAX_COUNTED_PACKETS: u64 = 1 << 20;
-/// Tags that are looked for, one behind the other.
+/// Maximum number of consecutive tags that are skipped.
 const TAGS: usize = 16;
-/// Zeros are padding where there are at least so many, and at most so many are passed over.
+/// Length of a run of zeros that counts as padding: at least the start of the range; at most its end is skipped.
 const PADDING: std::ops::Range<u64> = 64..16 << 20;
-/// Packets that must decode before a file counts as audio: a sync word occurs by chance, four frames in a row do not.
+/// Number of packets that must decode before a file counts as audio: a sync word occurs by coincidence, four valid
+/// frames in a row do not.
 const MIN_DECODED_PACKETS: usize = 4;
 
-/// What a file is.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbedAudio {
-    /// What it is, and how long, as far as that is known.
+    /// Format and duration, as far as they are known.
     pub audio: Audio,
-    /// The codec or the format that the built-in engine cannot decode, as people call it. `None`: it can.
+    /// Display name of the codec or format that the built-in engine cannot decode. `None`: it can decode the file.
     pub foreign: Option<String>,
 }
 
-/// Reads what a file is, from its beginning, and how long, by the packets of its first 64 MiB. `None` when it is no audio
-/// or video that is known here. A hostile file may make it panic, or take all memory: it belongs into a process of its
-/// own, see [`Decoders`](crate::Decoders).
+/// Probes a file: reads its format from its beginning, and its duration from the packets of its first 64 MiB. Returns
+/// `None` when it is no known audio or video format. A malicious file may cause a panic or exhaust the memory: call
+/// this in a separate process only, see [`Decoders`](crate::Decoders).
 pub fn probe(file: File) -> io::Result<Option<ProbedAudio>> {
     let mut source = Bounded::new(file, READ_BUDGET)?;
     let head = source.head()?;
@@ -79,14 +81,14 @@ pub fn probe(file: File) -> io::Result<Option<ProbedAudio>> {
     })
 }
 
-/// Counts the packets of a whole file, from its beginning. The length of its audio in seconds, or more than `most` when it
-/// is longer than that; `None` when it cannot be told. As hostile as [`probe`].
+/// Counts the packets of a whole file. Returns the duration of its audio in seconds, or a value above `most` when it is
+/// longer than that; `None` when the duration cannot be determined. A malicious file is as dangerous as for [`probe`].
 pub(crate) fn count(file: File, most: f64) -> io::Result<Option<f64>> {
     Ok(counted(Bounded::new(file, u64::MAX)?, most))
 }
 
 fn counted(mut source: Bounded, most: f64) -> Option<f64> {
-    // A demuxer may find something in it by chance.
+    // Reject formats that we do not decode: a demuxer may find a matching pattern in them by coincidence.
     if AudioFormat::foreign(&source.head().ok()?).is_some() {
         return None;
     }
@@ -99,7 +101,8 @@ fn counted(mut source: Bounded, most: f64) -> Option<f64> {
 }
 
 pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
-    let mut probe = Probe::new_with_options(&ProbeOptions { max_probe_depth: MAX_HEADER_OFFSET, ..ProbeOptions::default() });
+    let mut probe =
+        Probe::new_with_options(&ProbeOptions { max_probe_depth: MAX_HEADER_OFFSET, ..ProbeOptions::default() });
     symphonia::default::register_enabled_formats(&mut probe);
     let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
     let mut meta = MetadataOptions::default();
@@ -108,12 +111,12 @@ pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
     probe.probe(&Hint::new(), stream, FormatOptions::default(), meta).ok()
 }
 
-/// What a demuxer makes of a file.
+/// What a demuxer finds in a file.
 enum Identity {
     Audio(ProbedAudio),
-    /// It knows the codec, and what follows is none.
+    /// The codec is known, but the data cannot be decoded.
     Damaged,
-    /// It does not know the container, or none of the codecs in it.
+    /// The container is unknown, or it has no audio track with a known codec.
     Unread,
 }
 
@@ -125,7 +128,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
     let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
     let (Some(track), Some(params)) = (track, params.cloned()) else { return Identity::Unread };
     let id = track.id;
-    // A header may say zero, which no decoder minds.
+    // A header may contain a sample rate or a channel count of zero, and no decoder rejects it.
     let sounds = params.sample_rate.is_some_and(|rate| rate > 0)
         && params.channels.as_ref().is_none_or(|channels| channels.count() > 0);
     if !sounds {
@@ -154,14 +157,19 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
     Identity::Audio(ProbedAudio { audio, foreign })
 }
 
-/// The track that is heard.
+/// Returns the audio track that is decoded: the one that the container marks as default, else the demuxer's default.
 pub(crate) fn voice<'a>(format: &'a dyn FormatReader, about: &About) -> Option<&'a Track> {
     let is_chosen = |track: &&Track| Some(track.id) == about.track && track.codec_params.is_some();
     format.tracks().iter().find(is_chosen).or_else(|| format.default_track(TrackType::Audio))
 }
 
-/// Whether the first packets decode, which are counted.
-fn first_packets_decode(format: &mut dyn FormatReader, track: u32, decoder: &mut dyn AudioDecoder, count: &mut PacketCount) -> bool {
+/// Whether the first packets of the track decode. Adds all packets that it reads to `count`.
+fn first_packets_decode(
+    format: &mut dyn FormatReader,
+    track: u32,
+    decoder: &mut dyn AudioDecoder,
+    count: &mut PacketCount,
+) -> bool {
     let mut played = 0;
     while played < MIN_DECODED_PACKETS {
         match format.next_packet() {
@@ -174,7 +182,7 @@ fn first_packets_decode(format: &mut dyn FormatReader, track: u32, decoder: &mut
                     played += 1;
                 }
             }
-            // A file may be shorter than four packets, but not empty.
+            // A file may have fewer than four packets, but not none.
             Ok(None) => return played > 0,
             Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return played > 0,
             Err(_) => return false,
@@ -183,7 +191,7 @@ fn first_packets_decode(format: &mut dyn FormatReader, track: u32, decoder: &mut
     true
 }
 
-/// How long its headers say that a track is, in seconds; nothing is no length.
+/// Returns the duration of a track in seconds as its headers claim it. A duration of zero counts as absent.
 #[expect(clippy::cast_precision_loss, reason = "2^53 frames are 1,500 years of audio")]
 pub(crate) fn claimed(format: &dyn FormatReader, track: &Track, params: &AudioCodecParameters) -> Option<f64> {
     let seconds = |base: Option<TimeBase>, duration: Option<Duration>| {
@@ -193,17 +201,17 @@ pub(crate) fn claimed(format: &dyn FormatReader, track: &Track, params: &AudioCo
     let frames = track.num_frames.zip(params.sample_rate.filter(|rate| *rate > 0));
     let of_frames = frames.map(|(frames, rate)| frames as f64 / f64::from(rate));
     let of_track = seconds(track.time_base, track.duration);
-    // Matroska says it of the whole only.
+    // Matroska stores the duration of the whole file only.
     let of_media = seconds(format.media_info().time_base, format.media_info().duration);
     [of_frames, of_track, of_media].into_iter().flatten().find(|seconds| *seconds > 0.0)
 }
 
-/// A length in whole milliseconds; of what is there, one at the least.
+/// Rounds a duration in seconds to whole milliseconds, at least one.
 fn thousandths(seconds: f64) -> f64 {
     (seconds * 1_000.0).round().max(1.0) / 1_000.0
 }
 
-/// The name of a format by that of its demuxer and by the first bytes of the file.
+/// Returns our name of a format, from the name of its demuxer and the first bytes of the file.
 fn name<'a>(demuxer: &'a str, head: &[u8]) -> &'a str {
     match demuxer {
         "wave" => "wav",
@@ -213,40 +221,40 @@ fn name<'a>(demuxer: &'a str, head: &[u8]) -> &'a str {
     }
 }
 
-/// A file of which only so much is read, wherever, and some numbers otherwise than they are stored.
+/// A file as the demuxer sees it: without leading tags, with a limit on the bytes read, and with [`Correction`]s
+/// applied to what is read.
 pub(crate) struct Bounded {
     file: File,
-    /// Where it begins: behind the tags in front, which are nothing but tags to everybody.
+    /// Offset in bytes at which the audio file begins, behind the leading tags, which no program reads as audio.
     start: u64,
     length: u64,
-    /// Where it says that it ends, which a demuxer believes and then reads what is there.
+    /// Length that the headers claim. The demuxer believes it, and reads only what exists.
     reach: u64,
-    /// Whether something stands behind it.
+    /// Whether other data follows the audio file.
     is_followed: bool,
-    /// Whether the rate stays what it is at the beginning.
+    /// Whether the sample rate never changes within the file.
     is_even: bool,
     budget: u64,
-    /// Where in the file the next byte is read.
+    /// Offset in the file of the next byte to read.
     at: u64,
     corrections: Vec<Correction>,
-    /// What an MP4 calls its audio, and whether that is big-endian.
+    /// Sample format (four-character code) of the audio of an MP4, and whether the samples are big-endian.
     sample: Option<[u8; 4]>,
     is_big_endian: bool,
-    /// What it presents of its tracks.
+    /// The edit lists of an MP4's tracks.
     edits: Vec<Edit>,
-    /// The default track of a Matroska file.
+    /// Number of the default track of a Matroska file.
     track: Option<u32>,
 }
 
 impl Bounded {
-    /// A file that stands at its beginning. What its length is, is asked of the file itself: a process that may decode and
-    /// nothing else may not ask the system for it.
+    /// Wraps a file that is positioned at its beginning. Gets its length by seeking: the sandbox does not allow `stat`.
     pub(crate) fn new(mut file: File, budget: u64) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
         let start = tags(&mut file)?.min(length);
         let (budget, Movie { mut corrections, sample, is_big_endian, edits }) = match movie(&mut file, start, length) {
             Ok(movie) => (budget, movie),
-            // Nothing is read of a file that is made to mislead: it is of no kind that is known.
+            // The file is built to mislead demuxers. With a budget of zero nothing is read, so its format is unknown.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (0, Movie::default()),
             Err(error) => return Err(error),
         };
@@ -275,7 +283,7 @@ impl Bounded {
         })
     }
 
-    /// What is known of the file before a demuxer has it.
+    /// Returns what is known about the file before a demuxer opens it.
     pub(crate) fn about(&self) -> About {
         let ending = if self.is_followed {
             FileEnding::Followed
@@ -294,7 +302,7 @@ impl Bounded {
         }
     }
 
-    /// Its first bytes; it stands at its beginning then.
+    /// Returns the first bytes of the file and rewinds it.
     fn head(&mut self) -> io::Result<Vec<u8>> {
         let mut head = Vec::new();
         self.file.by_ref().take(HEAD).read_to_end(&mut head)?;
@@ -303,8 +311,8 @@ impl Bounded {
     }
 }
 
-/// How long the tags are that a file begins with, of ID3 and of APE: they hold pictures. Zeros behind them or in their
-/// place are padding.
+/// Returns the total length in bytes of the tags (ID3, APE) at the beginning of a file; they may contain pictures.
+/// Zeros behind the tags, or in their place, are padding.
 fn tags(file: &mut File) -> io::Result<u64> {
     let mut length = 0;
     for _ in 0..TAGS {
@@ -317,7 +325,7 @@ fn tags(file: &mut File) -> io::Result<u64> {
                 let footer = if flags & 0x10 == 0 { 0 } else { 10 };
                 10 + size + footer
             }
-            // The size is that of all behind the head.
+            // The size field counts everything behind the header.
             [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', _, _, _, _, a, b, c, d] => {
                 32 + u64::from(u32::from_le_bytes([*a, *b, *c, *d]))
             }
@@ -331,7 +339,8 @@ fn tags(file: &mut File) -> io::Result<u64> {
     Ok(length)
 }
 
-/// How many zeros stand there, if they are padding. An MP4 begins with some that are its own.
+/// Returns the number of zeros from there on if they are padding, else 0. Three of the zeros in front of `ftyp` belong
+/// to the size field of an MP4.
 fn zeros(file: &mut File, from: u64) -> io::Result<u64> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = BufReader::new(file.take(PADDING.end + 5)).bytes();
@@ -394,7 +403,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// What is read of a file.
+    /// Probes a file.
     fn found(bytes: &[u8]) -> Option<ProbedAudio> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
@@ -406,14 +415,14 @@ mod tests {
         found(bytes).map(|found| found.audio)
     }
 
-    /// Reads a file of the tests; its length in seconds.
+    /// Reads a test fixture and returns its duration in seconds.
     macro_rules! seconds {
         ($name:literal) => {
             read(include_bytes!(concat!("../../../tests/fixtures/", $name))).unwrap().duration_seconds
         };
     }
 
-    /// Whether a length is right within a hundredth.
+    /// Whether a duration is correct within 0.01 seconds.
     fn near(seconds: Option<f64>, right: f64) -> bool {
         seconds.is_some_and(|seconds| (seconds - right).abs() <= right / 100.0)
     }
@@ -457,7 +466,7 @@ mod tests {
 
     #[test]
     fn nothing_is_counted_of_what_is_not_read_here() {
-        // A demuxer would find a frame of MP3 in it.
+        // A demuxer would find an MP3 frame in this file.
         let mp3 = include_bytes!("../../../tests/fixtures/tone.mp3");
         for front in [&b"\x7f\xfe\x80\x01"[..], b"FLV\x01", b".snd"] {
             let mut file = tempfile::tempfile().unwrap();

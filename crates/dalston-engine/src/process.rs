@@ -1,4 +1,4 @@
-//! A process and all that it starts: bounded in memory and in what it prints, and dead when nobody waits for it.
+//! A child process and its descendants: limited in memory and in output, and killed when the handle is dropped.
 
 use crate::EngineError;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -16,20 +16,20 @@ use tokio::{
     process::{ChildStderr, ChildStdout},
 };
 
-/// Variables that are handed on.
+/// Environment variables that the child inherits.
 const HANDED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
-/// The last bytes of its standard error are kept, for the log.
+/// Bytes of the end of standard error that are kept for the log.
 const TAIL: usize = 2 * 1024;
-/// Exit codes above this are how shells and wrappers say that a signal ended what they started.
+/// Shells and wrappers report death by signal as an exit code of 128 + signal number.
 const SIGNALS: i32 = 128;
 
-/// What a process is given, and how much it may take.
+/// Environment and resource limits of a process.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessLimits {
     memory: Option<u64>,
     environment: Vec<(String, String)>,
-    /// Where `setpriv` is: it has the process killed when this one dies. Where it is not, the process then runs to its
-    /// end, and nobody reads what it says.
+    /// Path of `setpriv`, which has the kernel kill the process when this one dies. Without it the process then runs to
+    /// its end, and nobody reads its output.
     setpriv: Option<PathBuf>,
 }
 
@@ -44,23 +44,23 @@ impl ProcessLimits {
     }
 }
 
-/// A process that runs. Dropped, it and its whole group are killed.
+/// A running process. Dropping it kills its whole process group.
 pub(crate) struct Child {
     child: tokio::process::Child,
     group: Option<Pid>,
 }
 
-/// How it ended, with the end of what it wrote to standard error.
+/// How a process ended, with the last bytes of its standard error.
 pub(crate) enum Ended {
     Well,
     Code(i32, String),
     Signal(i32, String),
-    /// It wrote too much.
+    /// It wrote more to standard output than allowed.
     TooLong,
 }
 
 impl Child {
-    /// Starts these words in this folder.
+    /// Starts a program with arguments (`words`) in a working directory.
     pub(crate) fn start(words: &[OsString], limits: &ProcessLimits, folder: &Path) -> Result<Self, EngineError> {
         let mut line: Vec<OsString> = Vec::new();
         if let Some(setpriv) = &limits.setpriv {
@@ -89,14 +89,15 @@ impl Child {
         Ok(Self { child, group })
     }
 
-    /// Waits for its end. What it writes to standard output goes into a new file, up to a length.
+    /// Waits until the process ends. Copies its standard output into the new file `printed`; `most` is the maximum in
+    /// bytes.
     pub(crate) async fn end(&mut self, printed: &Path, most: u64) -> Result<Ended, EngineError> {
         let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
         let copied = async { copy(stdout, printed, most).await };
         let said = async { Ok(tail(stderr).await) };
         let ended = async {
             let status = self.child.wait().await?;
-            // What it left running would hold the pipes open.
+            // Kill descendants that still run: they would hold the pipes open.
             self.kill();
             Ok(status)
         };
@@ -115,7 +116,7 @@ impl Child {
 
     fn kill(&mut self) {
         if let Some(group) = self.group.take() {
-            // Nobody is left in it: all the better.
+            // An error means that the group has no processes left, which is fine.
             let _gone = kill_process_group(group, Signal::KILL);
         }
     }
@@ -127,7 +128,7 @@ impl Drop for Child {
     }
 }
 
-/// Why nobody waits for the end.
+/// Why waiting for the process was aborted.
 enum Cut {
     TooLong,
     Io(io::Error),
@@ -139,11 +140,11 @@ impl From<io::Error> for Cut {
     }
 }
 
-/// All of a pipe, into a new file.
+/// Copies all bytes of a pipe into a new file.
 async fn copy(pipe: Option<ChildStdout>, path: &Path, most: u64) -> Result<(), Cut> {
     let mut file = File::create_new(path).await?;
     if let Some(pipe) = pipe {
-        // One byte more than there may be tells whether there is.
+        // Read one byte more than allowed, to detect that the limit was exceeded.
         let copied = tokio::io::copy(&mut pipe.take(most + 1), &mut file).await?;
         if copied > most {
             return Err(Cut::TooLong);
@@ -153,7 +154,7 @@ async fn copy(pipe: Option<ChildStdout>, path: &Path, most: u64) -> Result<(), C
     Ok(())
 }
 
-/// The last of a pipe, as text for the log. All of it is read: a full pipe would stop the process.
+/// Returns the last bytes of a pipe as text for the log. Reads all of the pipe: the process would block on a full one.
 async fn tail(pipe: Option<ChildStderr>) -> String {
     let mut kept = Vec::with_capacity(2 * TAIL);
     if let Some(mut pipe) = pipe {

@@ -1,4 +1,4 @@
-//! Blocking work whose finds go to a sink: it runs beside the event loop, a few finds ahead of the sink.
+//! Runs blocking work off the event loop and sends its findings to an async sink through a bounded channel.
 
 use crate::{EngineError, Segment, Sink, StopFlag, sanitizer::SegmentSanitizer};
 use tokio::{
@@ -6,9 +6,9 @@ use tokio::{
     task::spawn_blocking,
 };
 
-/// Finds that wait for the sink at most.
+/// Capacity of the channel: maximum number of findings that wait for the sink.
 const AHEAD: usize = 64;
-/// What clients read when a decoder or a parser panics on what it is given.
+/// Error message for clients when a decoder or a parser panics on its input.
 const UNREADABLE: &str = "The audio, or what the engine said of it, cannot be read";
 
 enum Finding {
@@ -16,7 +16,7 @@ enum Finding {
     Progress(u16),
 }
 
-/// What was found, in numbers.
+/// Totals of the findings of one task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FindingCounts {
     pub(crate) segments: u64,
@@ -25,7 +25,7 @@ pub(crate) struct FindingCounts {
     pub(crate) end: f64,
 }
 
-/// The end of the work: what it finds goes in here.
+/// The sending side of the channel, which the blocking work writes to.
 pub(crate) struct FindingSink {
     sink: Sender<Finding>,
     stop: StopFlag,
@@ -34,7 +34,7 @@ pub(crate) struct FindingSink {
 }
 
 impl FindingSink {
-    /// Hands over a segment, mended. Waits while the sink is busy.
+    /// Sanitizes a segment and sends it. Blocks while the channel is full.
     pub(crate) fn segment(&mut self, segment: Segment) -> Result<(), EngineError> {
         for segment in self.mender.sanitize(segment) {
             self.sink.blocking_send(Finding::Segment(segment)).map_err(|_| EngineError::Stopped)?;
@@ -42,7 +42,7 @@ impl FindingSink {
         self.check()
     }
 
-    /// Says how far it has come, in thousandths, where it has come further.
+    /// Reports the progress in thousandths, if it has increased.
     pub(crate) fn progress(&mut self, thousandths: u16) -> Result<(), EngineError> {
         if thousandths > self.progress {
             self.progress = thousandths;
@@ -51,18 +51,18 @@ impl FindingSink {
         self.check()
     }
 
-    /// Where the last of the segments ends, in seconds.
+    /// Returns the latest end of a segment so far, in seconds.
     pub(crate) const fn end(&self) -> f64 {
         self.mender.end
     }
 
-    /// Fails when it is time to stop.
+    /// Returns an error when the stop flag is set.
     pub(crate) fn check(&self) -> Result<(), EngineError> {
         if *self.stop.borrow() { Err(EngineError::Stopped) } else { Ok(()) }
     }
 }
 
-/// Runs the work, and gives all that it finds to the sink, in order.
+/// Runs blocking work and passes all its findings to the sink, in order.
 pub(crate) async fn relay<T: Send + 'static>(
     sink: &mut dyn Sink,
     stop: StopFlag,
@@ -75,18 +75,18 @@ pub(crate) async fn relay<T: Send + 'static>(
         let SegmentSanitizer { segments, words, speech, end, .. } = relay.mender;
         Ok((done, FindingCounts { segments, words, speech, end }))
     });
-    // When the sink fails the receiver is dropped, and the work with it at its next find.
+    // When the sink fails, the receiver is dropped, and the work fails at its next finding.
     while let Some(find) = finds.recv().await {
         match find {
             Finding::Segment(segment) => sink.segment(&segment)?,
             Finding::Progress(thousandths) => sink.progress(thousandths),
         }
     }
-    // A panic on a hostile file says the same as a refusal.
+    // Treat a panic on malicious input as a permanent failure.
     task.await.unwrap_or_else(|error| Err(EngineError::Rejected(UNREADABLE, error.to_string())))
 }
 
-/// Waits until it is time to stop. Nobody who could tell any more says the same.
+/// Waits until the stop flag is set, or until its sender is dropped.
 pub(crate) async fn wait_for_stop(stop: &mut StopFlag) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,18 +1,19 @@
-//! Any sample rate and any channels, to what the voice activity detection hears: 16 kHz, mono.
+//! Resamples audio of any sample rate and number of channels to the input of the voice activity detection: 16 kHz,
+//! mono.
 
 use rubato::{Fft, FixedSync, Resampler as _, audioadapter_buffers::direct::InterleavedSlice};
 
-/// Samples per second after the change.
+/// Output sample rate in hertz.
 pub const SPEECH_RATE: u32 = 16_000;
-/// Rates that are taken. A header may claim any; the tables of a rate grow with it.
+/// Supported input rates. A header may claim any rate, and the resampler's tables grow with it.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=384_000;
-/// Channels that are taken.
+/// Maximum number of input channels.
 const MOST_CHANNELS: usize = 64;
 /// Blocks per second: a filter of ten milliseconds, and a delay of five.
 const BLOCKS: u32 = 100;
 
-/// Mixes interleaved samples to one channel and brings them to [`SPEECH_RATE`], piece by piece. It keeps ten
-/// milliseconds (at rates that have no common divisor with 16,000: up to a second) and nothing else.
+/// Streaming resampler: mixes interleaved samples to one channel and converts them to [`SPEECH_RATE`]. It buffers ten
+/// milliseconds (up to a second at rates without a common divisor with 16,000) and nothing else.
 pub struct Resampler {
     rate: u32,
     channels: usize,
@@ -23,17 +24,17 @@ pub struct Resampler {
     given: u64,
 }
 
-/// The change of the rate, block by block.
+/// Rate conversion, block by block.
 struct RateChange {
     fft: Fft<f32>,
     block: Vec<f32>,
-    /// Samples at the start that only fill the filter.
+    /// Output samples to drop at the start, which only fill the filter.
     delay: usize,
 }
 
 impl Resampler {
-    /// For interleaved samples of this rate and so many channels; `None` for numbers that no audio has: rates outside
-    /// 1,000 to 384,000, no channel or more than 64.
+    /// Creates a resampler for interleaved samples of this rate and number of channels. `None` if unsupported: rates
+    /// outside 1,000 to 384,000, no channel, or more than 64.
     pub fn new(rate: u32, channels: usize) -> Option<Self> {
         if !RATES.contains(&rate) || !(1..=MOST_CHANNELS).contains(&channels) {
             return None;
@@ -42,12 +43,12 @@ impl Resampler {
         Some(Self { rate, channels, change, mixed: Vec::new(), out: Vec::new(), taken: 0, given: 0 })
     }
 
-    /// Whether it is for this rate and so many channels.
+    /// Whether this resampler is for this rate and number of channels.
     pub fn takes(&self, rate: u32, channels: usize) -> bool {
         (self.rate, self.channels) == (rate, channels)
     }
 
-    /// Forgets what it has heard, and keeps its tables, which cost more than anything else here.
+    /// Resets the state for new audio. Keeps the tables, which are the most expensive part.
     pub fn reset(&mut self) {
         if let Some(change) = &mut self.change {
             change.reset();
@@ -55,7 +56,7 @@ impl Resampler {
         (self.taken, self.given) = (0, 0);
     }
 
-    /// Takes whole frames; gives what has come out of them. What is not a number is silence.
+    /// Processes whole frames and returns the resulting output. Samples that are not finite count as silence.
     pub fn push(&mut self, samples: &[f32]) -> &[f32] {
         self.mixed.clear();
         self.out.clear();
@@ -75,13 +76,13 @@ impl Resampler {
         &self.out
     }
 
-    /// Gives what is still in the filter. Everything together is then as long as what went in.
+    /// Flushes the filter and returns the rest of the output. The total output is then as long as the input.
     pub fn finish(&mut self) -> &[f32] {
         self.out.clear();
         let wanted = self.taken * u64::from(SPEECH_RATE) / u64::from(self.rate);
         let missing = usize::try_from(wanted.saturating_sub(self.given)).unwrap_or(0);
         if let Some(change) = &mut self.change {
-            // Silence pushes it out: the filter is shorter than two blocks.
+            // Push silence to flush the filter, which is shorter than two blocks.
             let silence = vec![0.0; change.block.capacity() * 2];
             change.push(&silence, &mut self.out);
         }
@@ -122,7 +123,8 @@ impl RateChange {
     fn turn(&mut self, out: &mut Vec<f32>) {
         let (from, frames) = (out.len(), self.fft.output_frames_next());
         out.resize(from + frames, 0.0);
-        // The sizes are those that it asked for, so neither can fail; were they to, a block would be silent.
+        // The sizes are those that the resampler asks for, so neither call can fail; if one did, the block would be
+        // silent.
         if let (Ok(block), Ok(mut room)) = (
             InterleavedSlice::new(&self.block, 1, self.block.len()),
             InterleavedSlice::new_mut(&mut out[from..], 1, frames),
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
     use std::f32::consts::TAU;
 
-    /// A second of a tone of 440 Hz.
+    /// Returns a second of a tone of 440 Hz.
     #[expect(clippy::cast_precision_loss, reason = "less than 2^23")]
     fn tone(rate: u32) -> Vec<f32> {
         (0..rate).map(|n| (TAU * 440.0 * n as f32 / rate as f32).sin() * 0.5).collect()
@@ -157,7 +159,7 @@ mod tests {
             }
             got.extend_from_slice(resampler.finish());
             assert_eq!(got.len(), wanted.len(), "{rate}");
-            // The edges ring, and at some rates the middle of the filter lies half a sample aside: 45 µs at the most.
+            // The edges ring, and at some rates the middle of the filter is off by half a sample: 45 µs at most.
             for n in 400..wanted.len() - 400 {
                 assert!((got[n] - wanted[n]).abs() < 0.07, "{rate}: sample {n} is {} for {}", got[n], wanted[n]);
             }

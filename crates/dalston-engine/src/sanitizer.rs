@@ -1,30 +1,30 @@
-//! What engines say, made fit to be kept: they are programs of others.
+//! Sanitizes the segments of engines before they are stored: engines are other people's programs.
 
 use crate::{Segment, Word};
 
-/// Bytes of text in a segment. With the words it makes a line of less than a mebibyte in a transcript.
+/// Maximum bytes of text in a segment. With its words, a segment is a line of less than one mebibyte in a transcript.
 const MOST_TEXT: usize = 32 * 1024;
-/// Words of a segment whose times are kept, and the bytes of each.
+/// Maximum number of words of a segment whose times are kept, and maximum bytes of each.
 const MOST_WORDS: usize = 2_000;
 const MOST_WORD: usize = 128;
 
-/// Mends segment after segment: times are numbers, never negative, never before the one before; no control characters;
-/// a text of more than 32 KiB becomes several segments. Nothing that was said is dropped.
+/// Sanitizes consecutive segments: times become finite, not negative, and in order; control characters become spaces; a
+/// text of more than 32 KiB is split into several segments. No text is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentSanitizer {
     last: f64,
-    /// How many there were.
+    /// Number of segments.
     pub(crate) segments: u64,
-    /// How many words they have.
+    /// Number of words.
     pub(crate) words: u64,
-    /// Their seconds.
+    /// Total duration of the segments in seconds.
     pub(crate) speech: f64,
-    /// Where the last ends.
+    /// Latest end of a segment in seconds.
     pub(crate) end: f64,
 }
 
 impl SegmentSanitizer {
-    /// The segment, mended; mostly one.
+    /// Returns the sanitized segment, in most cases one.
     pub(crate) fn sanitize(&mut self, segment: Segment) -> Vec<Segment> {
         let start = later(segment.start, self.last);
         let end = later(segment.end, start);
@@ -67,7 +67,7 @@ impl SegmentSanitizer {
     }
 }
 
-/// A time that is a number and not before another.
+/// Returns `time`, or `than` if `time` is not finite or is earlier.
 fn later(time: f64, than: f64) -> f64 {
     if time.is_finite() { time.max(than) } else { than }
 }
@@ -76,12 +76,12 @@ fn clamp_confidence(confidence: Option<f64>) -> Option<f64> {
     confidence.filter(|confidence| confidence.is_finite()).map(|confidence| confidence.clamp(0.0, 1.0))
 }
 
-/// Without control characters, and without space at the ends.
+/// Replaces control characters with spaces and trims white space at both ends.
 fn plain(text: &str) -> String {
     text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// A piece of at most so many bytes, cut at a space where there is one, and the rest.
+/// Splits off a piece of at most `most` bytes, at a space if there is one. Returns the piece and the rest.
 fn cut(text: &str, most: usize) -> (&str, &str) {
     if text.len() <= most {
         return (text, "");

@@ -1,4 +1,5 @@
-//! Where somebody speaks: a small network scores each sixteen milliseconds, and the scores become starts and ends.
+//! Voice activity detection: a small neural network scores each frame of 16 milliseconds, and a state machine turns the
+//! scores into starts and ends of speech.
 
 use earshot::Detector;
 
@@ -6,50 +7,50 @@ use earshot::Detector;
 const FRAME: usize = 256;
 /// Milliseconds of a frame.
 const FRAME_MS: u64 = 16;
-/// A frame is voiced from this score on; while somebody speaks, down to the lower one.
+/// Score thresholds (hysteresis): a frame is voiced at the first or above; during speech, at the lower second.
 const VOICED: f32 = 0.5;
 const STILL_VOICED: f32 = 0.35;
-/// Voiced frames that make speech: 144 ms. A click or a cough is shorter.
+/// Number of voiced frames that start speech: 144 ms. A click or a cough is shorter.
 const LEAST_SPEECH: u64 = 9;
-/// Frames without voice that make a beginning void: 96 ms.
+/// Number of consecutive unvoiced frames that discard a possible start: 96 ms.
 const LEAST_GAP: u64 = 6;
-/// Frames without voice that end speech: 512 ms. A pause between two words is shorter.
+/// Number of consecutive unvoiced frames that end speech: 512 ms. A pause between two words is shorter.
 const HANGOVER: u64 = 32;
-/// What is added on both sides, in frames: 96 ms. Unvoiced sounds at the edges score low. Twice this is less than the
-/// hangover, so two pieces of speech never overlap.
+/// Frames added before the start and after the end of speech: 96 ms. Unvoiced sounds at the edges score low. Twice this
+/// is less than the hangover, so two segments never overlap.
 const PADDING: u64 = 6;
 
-/// Something that was found. Times are seconds from the first sample.
+/// An event of the detector. Times are seconds from the first sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SpeechEvent {
-    /// Somebody has begun to speak. It is known a few frames later.
+    /// Speech has begun. Reported a few frames later.
     Start {
-        /// When.
+        /// The start in seconds.
         at: f64,
     },
-    /// Nobody speaks any more. It is known half a second later.
+    /// Speech has ended. Reported half a second later.
     End {
-        /// When.
+        /// The end in seconds.
         at: f64,
     },
 }
 
-/// Finds speech in 16 kHz mono audio (see [`Resampler`](crate::Resampler)) as it comes. Starts and ends take turns,
-/// their times never go back. Silence and noise give none; music and a steady tone in the range of a voice may pass for
-/// speech. It keeps one frame and the state of the network: 10 KiB, however long the audio.
+/// Streaming speech detector for 16 kHz mono audio (see [`Resampler`](crate::Resampler)). Starts and ends alternate,
+/// and their times never decrease. Silence and noise yield no events; music, or a steady tone in the range of a voice,
+/// may be taken for speech. It keeps one frame and the state of the network: 10 KiB, however long the audio is.
 pub struct SpeechFinder {
     detector: Box<Detector>,
     frame: Vec<f32>,
-    /// Whole frames heard.
+    /// Number of whole frames processed.
     heard: u64,
-    /// Samples heard.
+    /// Number of samples received.
     samples: u64,
     state: SpeechState,
-    /// The frame at which the last speech ended, padding included: the next does not begin before it.
+    /// The frame at which the last speech ended, including padding: the next speech does not start before it.
     ended: u64,
 }
 
-/// Frames are counted from 0; `last` is the last that was voiced.
+/// State of the detector. Frames are counted from 0; `last` is the last voiced frame.
 #[derive(Clone, Copy)]
 enum SpeechState {
     Silence,
@@ -58,7 +59,7 @@ enum SpeechState {
 }
 
 impl SpeechFinder {
-    /// One that has heard nothing.
+    /// Creates a detector.
     pub fn new() -> Self {
         Self {
             detector: Box::new(Detector::default()),
@@ -70,13 +71,14 @@ impl SpeechFinder {
         }
     }
 
-    /// Listens to samples from -1 to 1, as many as there are; gives what is known by now, which is mostly nothing.
+    /// Processes samples in the range -1 to 1, any number of them. Returns the events that are certain by now, in most
+    /// cases none.
     pub fn push(&mut self, mut samples: &[f32]) -> Vec<SpeechEvent> {
         let mut events = Vec::new();
         self.samples += samples.len() as u64;
         while !samples.is_empty() {
             let (some, rest) = samples.split_at(samples.len().min(FRAME - self.frame.len()));
-            // What the network is given must be in range, and a number.
+            // The network needs finite samples in range.
             self.frame.extend(some.iter().map(|sample| if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }));
             samples = rest;
             if self.frame.len() == FRAME {
@@ -88,7 +90,8 @@ impl SpeechFinder {
         events
     }
 
-    /// The audio ends here: ends the speech that is on, if there is any. Audio that is pushed afterwards goes on in time.
+    /// Ends the audio: returns the end of the current speech, if there is any. Times of audio that is pushed afterwards
+    /// continue.
     pub fn finish(&mut self) -> Option<SpeechEvent> {
         let speech = match self.state {
             SpeechState::Speech { last } => Some(self.end(last)),
@@ -98,12 +101,12 @@ impl SpeechFinder {
         speech
     }
 
-    /// Whether somebody speaks, as far as is known.
+    /// Whether the detector is currently within speech.
     pub fn is_speech(&self) -> bool {
         matches!(self.state, SpeechState::Speech { .. })
     }
 
-    /// Seconds of audio that were heard.
+    /// Returns the seconds of audio received.
     pub fn seconds(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "2^53 samples are 17,000 years")]
         let samples = self.samples as f64;
@@ -155,7 +158,7 @@ impl Default for SpeechFinder {
     }
 }
 
-/// The time at which a frame begins.
+/// Returns the time at which a frame begins, in seconds.
 fn seconds(frame: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
     let millis = (frame * FRAME_MS) as f64;
@@ -166,7 +169,7 @@ fn seconds(frame: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// The events of scores, one per frame.
+    /// Returns the events of a sequence of scores, one per frame.
     fn events(scores: impl IntoIterator<Item = f32>) -> Vec<SpeechEvent> {
         let mut finder = SpeechFinder::new();
         let mut events: Vec<_> = scores.into_iter().filter_map(|score| finder.hear(score)).collect();

@@ -1,31 +1,32 @@
-//! Transcripts as subtitles and as plain text, segment by segment.
+//! Renders transcripts as subtitles or plain text, segment by segment.
 
 use crate::Segment;
 use bytes::Bytes;
 use std::{fmt::Write, io, num::NonZeroUsize};
 
-/// How a transcript is written down.
+/// Output format of a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubtitleFormat {
     /// SubRip.
     Srt,
     /// WebVTT (W3C).
     Vtt,
-    /// The text alone, in lines.
+    /// Plain text, wrapped into lines.
     Txt,
 }
 
-/// How much stands in a line and in a subtitle.
+/// Maximum size of a line and of a subtitle.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
-    /// Characters of a line.
+    /// Maximum characters of a line.
     pub line_length: NonZeroUsize,
-    /// Lines of a subtitle.
+    /// Maximum lines of a subtitle.
     pub lines: NonZeroUsize,
 }
 
 impl SubtitleFormat {
-    /// What suits it: 42 characters in two lines, as is usual on television; a plain text has lines of 80.
+    /// Returns the default layout of the format: 42 characters in two lines, as is usual on television; plain text has
+    /// lines of 80.
     pub fn layout(self) -> Layout {
         let of = |line, lines| Layout {
             line_length: NonZeroUsize::new(line).unwrap_or(NonZeroUsize::MIN),
@@ -38,12 +39,16 @@ impl SubtitleFormat {
     }
 }
 
-/// Writes segments down, one by one. Those without text are left out and not counted; what is too long for a subtitle
-/// becomes several, which share its time by their length.
+/// Renders segments one by one. Segments without text are skipped and not numbered. One that is too long for a subtitle
+/// is split, and its time is divided in proportion to the length of the text.
 ///
-/// The subtitle crate is not used for this but in the tests, to read it back: its hours end at 255, and it escapes
-/// nothing.
-pub fn render<S>(format: SubtitleFormat, layout: Layout, segments: S) -> impl Iterator<Item = io::Result<Bytes>> + use<S>
+/// The subtitle crate is used only in the tests, to parse the output: its hours end at 255, and it does not escape
+/// text.
+pub fn render<S>(
+    format: SubtitleFormat,
+    layout: Layout,
+    segments: S,
+) -> impl Iterator<Item = io::Result<Bytes>> + use<S>
 where
     S: Iterator<Item = io::Result<Segment>>,
 {
@@ -58,9 +63,9 @@ where
 struct SubtitleWriter {
     format: SubtitleFormat,
     layout: Layout,
-    /// Subtitles so far.
+    /// Number of subtitles written.
     number: u64,
-    /// Characters in the last line, of a plain text.
+    /// Number of characters in the current line of plain text.
     column: usize,
 }
 
@@ -74,7 +79,7 @@ impl SubtitleWriter {
         Bytes::from(text)
     }
 
-    /// Goes on in the same line.
+    /// Appends words to the current line, or begins a new one.
     fn flow(&mut self, text: &str, out: &mut String) {
         for word in text.split_whitespace() {
             let length = word.chars().count();
@@ -113,7 +118,7 @@ impl SubtitleWriter {
             }
         };
         for line in lines {
-            // WebVTT has escapes. SubRip has none, and an arrow in its text might be taken for a time.
+            // WebVTT has escapes. SubRip has none, and an arrow in its text might be parsed as a time.
             let line = match self.format {
                 SubtitleFormat::Vtt => line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
                 SubtitleFormat::Srt | SubtitleFormat::Txt => line.replace("-->", "→"),
@@ -124,7 +129,7 @@ impl SubtitleWriter {
     }
 }
 
-/// Words in lines of at most so many characters; a longer word is cut.
+/// Wraps words into lines of at most `most` characters. Splits longer words.
 fn wrap(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut column = 0;
@@ -152,14 +157,14 @@ fn length(line: &str) -> u64 {
     line.chars().count() as u64
 }
 
-/// Whole milliseconds of a time in seconds, rounded.
+/// Rounds a time in seconds to whole milliseconds.
 fn millis(seconds: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and NaN is 0")]
     let millis = (seconds * 1_000.0).round() as u64;
     millis.min(u64::from(u32::MAX) * 1_000)
 }
 
-/// `hh:mm:ss.mmm`; hours have as many digits as they need.
+/// Formats a time as `hh:mm:ss.mmm`; hours have as many digits as they need.
 fn time(millis: u64, point: char) -> String {
     let (seconds, millis) = (millis / 1_000, millis % 1_000);
     let (minutes, seconds) = (seconds / 60, seconds % 60);

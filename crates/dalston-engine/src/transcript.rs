@@ -1,20 +1,20 @@
-//! A transcript: its segments, which are written and read one by one, and what is said of it in short.
+//! Data types of a transcript: its segments, which are written and read one by one, and its summary.
 
 use serde::{Deserialize, Serialize};
 
-/// A piece of speech. Times are seconds from the start of the audio.
+/// A segment of speech. Times are seconds from the start of the audio.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
-    /// Where it begins.
+    /// Its start.
     pub start: f64,
-    /// Where it ends.
+    /// Its end.
     pub end: f64,
-    /// What was said; empty where the engine finds speech and does not write it down.
+    /// The transcribed text; empty when the engine detects speech but does not transcribe it.
     pub text: String,
-    /// How sure the engine is, from 0 to 1.
+    /// Confidence of the engine, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
-    /// Its words, where the engine tells them.
+    /// Its words, if the engine returns them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
 }
@@ -24,34 +24,34 @@ pub struct Segment {
 pub struct Word {
     /// The word.
     pub word: String,
-    /// Where it begins, in seconds.
+    /// Its start, in seconds.
     pub start: f64,
-    /// Where it ends, in seconds.
+    /// Its end, in seconds.
     pub end: f64,
-    /// How sure the engine is, from 0 to 1.
+    /// Confidence of the engine, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
 }
 
-/// What is said of a transcript in short: what the row of the job keeps. The segments are a file of JSON lines.
+/// Summary of a transcript, stored in the row of the job. The segments are stored in a file of JSON lines.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
-    /// The engine: `vad`, `openai` or `command`.
+    /// The kind of the engine: `vad`, `openai` or `command`.
     pub engine: String,
-    /// The model that it used, if it has any.
+    /// The model that the engine used, if any.
     pub model: Option<String>,
-    /// The language, as the engine found it or was told.
+    /// The language, as the engine detected it or as the client requested it.
     pub language: Option<String>,
-    /// Length of the audio in seconds, if it is known.
+    /// Duration of the audio in seconds, if it is known.
     pub duration: Option<f64>,
-    /// Seconds of speech in it: the segments together.
+    /// Total duration of the segments in seconds.
     pub speech_duration: f64,
-    /// How many segments there are.
+    /// Number of segments.
     pub segments: u64,
-    /// How many words with times there are.
+    /// Number of words with times.
     #[serde(default)]
     pub words: u64,
-    /// What a reader must know: that there is no text, and why.
+    /// A note for readers: that there is no text, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -1,24 +1,24 @@
-//! Decoded audio without what an encoder put before and behind it.
+//! Trims encoder delay and padding from decoded audio.
 
 use crate::encoder_padding::Edges;
 use std::collections::VecDeque;
 
-/// A piece of audio.
+/// A piece of decoded audio.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Piece {
     pub(crate) rate: u32,
     pub(crate) channels: usize,
-    /// Interleaved, mostly from -1 to 1.
+    /// Interleaved samples, in general from -1 to 1.
     pub(crate) samples: Vec<f32>,
 }
 
-/// Takes pieces, and gives them again once it is known that they are to be heard: what is behind the audio is known at the
-/// end. It keeps as much as that, and a piece.
+/// A queue of pieces that trims both ends of the audio. The padding at the end is known only when the audio ends, so
+/// the queue holds back as much audio as the padding may have, and one piece.
 #[derive(Default)]
 pub(crate) struct Trim {
-    /// Seconds that are still to be left out.
+    /// Seconds that remain to be trimmed.
     edges: Edges,
-    /// Seconds that were taken.
+    /// Seconds received.
     taken: f64,
     kept: VecDeque<Piece>,
     is_over: bool,
@@ -34,7 +34,7 @@ impl Piece {
         self.frames() as f64 / f64::from(self.rate.max(1))
     }
 
-    /// As many frames as there are in so many seconds.
+    /// Returns the number of frames in this many seconds, at most all.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
     fn within(&self, seconds: f64) -> usize {
         ((seconds * f64::from(self.rate)).round() as usize).min(self.frames())
@@ -46,7 +46,7 @@ impl Trim {
         Self { edges, ..Self::default() }
     }
 
-    /// Takes the next piece.
+    /// Adds the next piece, without the frames that are encoder delay.
     pub(crate) fn push(&mut self, mut piece: Piece) {
         let seconds = piece.seconds();
         let skipped = piece.within(self.edges.front);
@@ -56,7 +56,7 @@ impl Trim {
         self.kept.push_back(piece);
     }
 
-    /// There are no more. Where the file is whole, its back edge is left out.
+    /// Ends the audio. If the file is complete, trims the padding at its end.
     pub(crate) fn end(&mut self, is_whole: bool) {
         self.is_over = true;
         let mut back = if is_whole { self.edges.back(self.taken) } else { 0.0 };
@@ -67,7 +67,7 @@ impl Trim {
         }
     }
 
-    /// The next piece that is to be heard, which is not empty; `None`: more must come first, or there are no more.
+    /// Returns the next piece that is not empty. `None`: more audio must be pushed first, or the audio is over.
     pub(crate) fn pop(&mut self) -> Option<Piece> {
         loop {
             let behind: f64 = self.kept.iter().skip(1).map(Piece::seconds).sum();
@@ -90,7 +90,7 @@ impl Trim {
 mod tests {
     use super::*;
 
-    /// Pieces of two channels whose frames are numbered, ten to a second.
+    /// Returns pieces of two channels with numbered frames, ten per second.
     fn pieces(lengths: &[u8]) -> Vec<Piece> {
         let mut number = 0;
         let piece = |length: &u8| {
@@ -101,7 +101,7 @@ mod tests {
         lengths.iter().map(piece).collect()
     }
 
-    /// The frames that are heard, and that no channel is lost.
+    /// Returns the frames that remain, and checks that no channel is lost.
     fn heard(edges: Edges, pieces: Vec<Piece>, is_whole: bool) -> Vec<u8> {
         let (mut trim, mut heard) = (Trim::new(edges), Vec::new());
         let mut take = |trim: &mut Trim| {

@@ -1,22 +1,23 @@
-//! The built-in engine: where somebody speaks, and nothing of what they say.
+//! The built-in engine: voice activity detection (VAD). It finds when somebody speaks, but writes no text.
 
 use crate::{
-    Decoders, Engine, EngineError, EngineOption, Sink, StopFlag, Summary, TranscriptionTask, sanitizer::SegmentSanitizer, relay::wait_for_stop,
-    sandbox::DecoderMessage,
+    Decoders, Engine, EngineError, EngineOption, Sink, StopFlag, Summary, TranscriptionTask, relay::wait_for_stop,
+    sandbox::DecoderMessage, sanitizer::SegmentSanitizer,
 };
 use async_trait::async_trait;
 use std::{io, sync::Arc};
 use tokio::fs::File;
 
-/// What a reader of a result must know.
+/// Note for the readers of a transcript.
 const NOTE: &str = "No transcription engine is configured: the segments tell where speech is, their text is empty. \
     For text set DALSTON_ENGINE_URL or DALSTON_ENGINE_COMMAND.";
 
-/// Finds speech with a small network that is part of the program. It decodes each file in a process of its own.
+/// Finds speech with a small neural network that is compiled into this program. Each file is decoded in a sandboxed
+/// process of its own.
 pub struct Vad(Arc<Decoders>);
 
 impl Vad {
-    /// With these decoders.
+    /// Creates the engine with these decoders.
     pub const fn new(decoders: Arc<Decoders>) -> Self {
         Self(decoders)
     }
@@ -40,10 +41,15 @@ impl Engine for Vad {
         Vec::new()
     }
 
-    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
+    async fn transcribe(
+        &self,
+        work: &TranscriptionTask,
+        sink: &mut dyn Sink,
+        mut stop: StopFlag,
+    ) -> Result<Summary, EngineError> {
         let audio = File::open(&work.audio).await?.into_std().await;
         let mut decoder = self.0.listen(audio, work.most.seconds)?;
-        // What a process says that reads hostile files is another program's word.
+        // The decoder process reads malicious files, so its messages are sanitized like those of other programs.
         let mut mender = SegmentSanitizer::default();
         let duration = loop {
             let message = tokio::select! {

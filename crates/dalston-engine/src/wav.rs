@@ -1,29 +1,29 @@
-//! The sizes in a WAV. Whoever writes one into a pipe does not know them, and puts placeholders in their place; the bytes
-//! that are there do not lie. What stands in front of the audio may be malformed too.
+//! Corrections of WAV headers. A program that writes a WAV into a pipe does not know the sizes and writes placeholders,
+//! so sizes are derived from the length of the file. Chunks before the audio may be malformed, too.
 
 use crate::{correction::Correction, cut::bytes};
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Bytes of the head of a file and of a chunk.
+/// Bytes of a file header and of a chunk header.
 const FILE: u64 = 12;
 const CHUNK: u64 = 8;
-/// Chunks in front of the audio that are looked at. What has more is no file that people record.
+/// Maximum number of chunks scanned before the audio. Recordings do not have more.
 const CHUNKS: usize = 256;
-/// Bytes behind a malformed chunk in which the audio is looked for.
+/// Bytes behind a malformed chunk in which the next chunk is searched.
 const DEPTH: u64 = 64 * 1024;
-/// Sizes from here on are placeholders: 2^31 - 1, less what stood in front.
+/// Sizes from here on are placeholders: 2^31 - 1, less the bytes before.
 const PLACEHOLDER: u32 = 0x7fff_0000;
-/// A size that a demuxer takes for the rest of the file.
+/// A size that the demuxer takes for the rest of the file.
 const REST: u32 = u32::MAX;
 
-/// The corrections of a file of `length` bytes from `start` on; none of one that is no WAV.
+/// Returns the corrections of a file of `length` bytes that begins at `start`. Empty if it is no WAV.
 pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> io::Result<Vec<Correction>> {
     let Some(head) = bytes::<12, _>(file, start)? else { return Ok(Vec::new()) };
     let is_wav = [b"RIFF", b"RF64", b"BW64"].iter().any(|mark| head.starts_with(*mark)) && head.ends_with(b"WAVE");
     if !is_wav {
         return Ok(Vec::new());
     }
-    // The size of the whole is not needed, and wrong more often than not.
+    // The size of the whole file is not needed, and is often wrong.
     let mut corrections = vec![Correction::new(start, *b"RIFF"), Correction::new(start + 4, REST.to_le_bytes())];
     let (mut at, mut is_described) = (start + FILE, false);
     for _ in 0..CHUNKS {
@@ -37,7 +37,7 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64)
                 corrections.push(Correction::new(at + 4, size.to_le_bytes()));
                 break;
             }
-            // What is in it is nobody's concern here, and may be malformed.
+            // Hide `LIST` chunks from the demuxer: we do not need them, and they may be malformed.
             b"LIST" => corrections.push(Correction::new(at, *b"JUNK")),
             b"fmt " => is_described = true,
             _ => {}
@@ -45,7 +45,7 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64)
         at = if is_honest {
             body + u64::from(size) + u64::from(size & 1)
         } else {
-            // Where the next begins that is needed says how long the chunk is.
+            // The size is wrong: derive it from the offset of the next chunk that is needed.
             let Some(found) = find(file, body, if is_described { *b"data" } else { *b"fmt " })? else { break };
             let size = u32::try_from(found - body).unwrap_or(REST);
             corrections.push(Correction::new(at + 4, size.to_le_bytes()));
@@ -55,13 +55,13 @@ pub(crate) fn corrections<F: Read + Seek>(file: &mut F, start: u64, length: u64)
     Ok(corrections)
 }
 
-/// The name and the size of the chunk that begins there.
+/// Reads the name and the size of the chunk at an offset.
 fn chunk<F: Read + Seek>(file: &mut F, at: u64) -> io::Result<Option<([u8; 4], u32)>> {
     let head = bytes::<8, _>(file, at)?;
     Ok(head.map(|[a, b, c, d, size @ ..]| ([a, b, c, d], u32::from_le_bytes(size))))
 }
 
-/// Where a chunk of this name begins, at an even place as all chunks do.
+/// Returns the offset of the chunk with this name. Chunks begin at even offsets.
 fn find<F: Read + Seek>(file: &mut F, from: u64, name: [u8; 4]) -> io::Result<Option<u64>> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
@@ -84,7 +84,7 @@ mod tests {
         [chunk(mark, size, b"WAVE"), chunk("fmt ", 2, b"\x01\0"), chunks.concat()].concat()
     }
 
-    /// A file as a demuxer sees it.
+    /// Returns a file as a demuxer sees it.
     fn read(file: &[u8], start: u64) -> Vec<u8> {
         let mut read = file.to_vec();
         for correction in corrections(&mut Cursor::new(file), start, file.len() as u64).unwrap() {
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// The audio, as a demuxer finds it from chunk to chunk.
+    /// Returns the audio data, found chunk by chunk as a demuxer does.
     fn audio(file: &[u8]) -> &[u8] {
         let mut rest = &file[12..];
         loop {

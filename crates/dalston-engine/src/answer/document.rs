@@ -1,5 +1,5 @@
-//! A JSON document that an engine said: the elements of its lists go by one by one, none of the lists is ever whole in
-//! memory.
+//! Streaming parser of one JSON document of an engine: handles the elements of its lists one by one and never holds a
+//! whole list in memory.
 
 use super::{
     lenient::{Elements, Expects, Object, Part},
@@ -13,42 +13,42 @@ use serde::{
 };
 use std::io;
 
-/// What a document is.
+/// The kind of a document.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DocumentKind {
     /// A transcript with a list of segments.
     List,
     /// One segment, or a text.
     Line,
-    /// Says that there is no text.
+    /// An empty transcript.
     Empty,
-    /// Says why there is none.
+    /// An error message.
     Error(String),
-    /// Says nothing of a transcript.
+    /// Not part of a transcript.
     Other,
 }
 
-/// What a document says beside the elements of its lists.
+/// What a document contains beside the elements of its lists.
 #[derive(Debug, Default)]
 pub(super) struct DocumentHead {
     pub(super) language: Option<String>,
     pub(super) duration: Option<f64>,
     pub(super) model: Option<String>,
-    /// Why there is no transcript, where it may be that.
+    /// The `detail` member: an error message when the document has no transcript.
     pub(super) detail: Option<String>,
     error: Option<String>,
-    /// How many segments it has, and how many of them with a text. `None`: no list.
+    /// Number of elements of its list (`None`: no list), how many of them are segments, and how many have a text.
     segments: Option<u64>,
     of_segments: u64,
     with_text: u64,
-    /// Whether it has a text, and whether that is empty.
+    /// `None`: it has no text. Else whether the text is empty.
     text: Option<bool>,
     starts: bool,
     ends: bool,
 }
 
 impl DocumentHead {
-    /// What the document is.
+    /// Returns the kind of the document.
     pub(super) fn kind(&self) -> DocumentKind {
         let has_text = self.text == Some(false);
         let complaint = |complaint: &Option<String>| complaint.clone().map_or(DocumentKind::Other, DocumentKind::Error);
@@ -76,7 +76,7 @@ impl DocumentHead {
     }
 }
 
-/// Reads what a document says, and puts its words aside.
+/// Reads what a document contains, and writes its words into a file.
 pub(super) struct Overview<'a> {
     pub(super) words: &'a mut WordFile,
     pub(super) failed: &'a mut Option<io::Error>,
@@ -130,7 +130,7 @@ impl<'de> Expects<'de> for Overview<'_> {
                     said.ends |= to.number().is_some();
                 }
                 "language" => said.language = members.next_value::<Loose>()?.name().or(said.language),
-                // whisper.cpp: an object here, and the name of a file in others.
+                // In whisper.cpp's output this is an object; in others it is the name of a file.
                 "result" => {
                     let Object(WhisperResult { language }) = members.next_value()?;
                     said.language = said.language.or_else(|| language.name());
@@ -172,7 +172,7 @@ impl Part for Offsets {}
 
 impl Part for WhisperResult {}
 
-/// Gives away each segment of the list of a document.
+/// Calls a function with each segment of a document's list.
 pub(super) struct Segments<F>(pub(super) F);
 
 impl<'de, F: FnMut(RawSegment) -> bool> Expects<'de> for Segments<F> {

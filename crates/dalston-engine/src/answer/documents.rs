@@ -1,4 +1,4 @@
-//! JSON documents that stand in a file one behind the other, with lines of other text between them.
+//! Reads concatenated JSON documents from a file and skips lines of other text between them.
 
 use super::{json_repair::Mended, utf8::Utf8};
 use crate::EngineError;
@@ -8,22 +8,22 @@ use std::{
     io::{self, BufRead, Seek},
 };
 
-/// What clients read.
+/// Error message for clients.
 const UNREADABLE: &str = "The answer of the engine cannot be read";
 
-/// The documents of a file. A document begins at the beginning of a line, or behind another, with `{"`, `{}`, `[{` or an
-/// empty list that has its line for itself; other lines are passed over. Nothing but what is asked of a document is held
-/// in memory.
+/// The documents of a file. A document begins at the start of a line, or behind another document, with `{"`, `{}`, `[{`
+/// or an empty list that is alone in its line; other lines are skipped. Only what the caller deserializes is held in
+/// memory.
 pub(super) struct Documents<'f>(Utf8<&'f File>);
 
 impl<'f> Documents<'f> {
-    /// Those of a file, from its beginning.
+    /// Reads the documents of a file from its beginning.
     pub(super) fn of(mut file: &'f File) -> io::Result<Self> {
         file.rewind()?;
         Ok(Self(Utf8::new(file)))
     }
 
-    /// Reads the next one. `None`: there is none any more.
+    /// Reads the next document. Returns `None` at the end of the file.
     pub(super) fn next<'de, S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, EngineError> {
         let Some(first) = self.begin()? else { return Ok(None) };
         let mut json = serde_json::Deserializer::from_reader(Mended::new(first, &mut self.0));
@@ -34,7 +34,7 @@ impl<'f> Documents<'f> {
         }
     }
 
-    /// Goes to where a document begins, and takes its first byte.
+    /// Skips to the beginning of a document and consumes its first byte.
     fn begin(&mut self) -> io::Result<Option<u8>> {
         loop {
             let Some(first) = self.solid(u8::is_ascii_whitespace)? else { return Ok(None) };
@@ -53,7 +53,7 @@ impl<'f> Documents<'f> {
         }
     }
 
-    /// Passes over bytes; the next one that is of another kind.
+    /// Skips bytes that match, and returns the first one that does not, without consuming it.
     fn solid(&mut self, passed: impl Fn(&u8) -> bool) -> io::Result<Option<u8>> {
         loop {
             let text = self.0.fill_buf()?;
@@ -67,7 +67,7 @@ impl<'f> Documents<'f> {
         }
     }
 
-    /// Whether nothing stands in the line behind the bracket that comes next, as far as it is in the buffer.
+    /// Whether only whitespace follows the next bracket in its line, as far as the buffer reaches.
     fn is_alone(&mut self) -> io::Result<bool> {
         let behind = self.0.fill_buf()?.get(1..).unwrap_or_default();
         let rest = behind.iter().take_while(|byte| !matches!(byte, b'\n' | b'\r'));

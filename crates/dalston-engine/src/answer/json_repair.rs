@@ -1,18 +1,18 @@
-//! JSON as programs write it who do not keep to its rules, read as JSON.
+//! Repairs JSON of programs that violate its syntax, so that `serde_json` can parse it.
 
 use std::{
     collections::VecDeque,
     io::{self, BufRead, Read},
 };
 
-/// A word outside of texts that is looked at: numbers and constants are shorter.
+/// Maximum number of bytes of a word outside of strings that are checked: numbers and constants are shorter.
 const WORD: usize = 32;
-/// What stands for half a character.
+/// Replacement of half a surrogate pair.
 const LOST: &[u8] = b"\\ufffd";
 
-/// Reads one document, byte by byte, and nothing behind its end. Outside of texts `NaN`, `Infinity` and numbers that no
-/// `f64` holds become `null`. Within them half a pair of surrogates becomes U+FFFD, a control character a space, and a
-/// backslash that escapes nothing stands for itself.
+/// Reads one document byte by byte, and nothing behind its end. Outside of strings, `NaN`, `Infinity` and numbers that
+/// overflow an `f64` become `null`. Inside of strings, half a surrogate pair becomes U+FFFD, a control character
+/// becomes a space, and a backslash that escapes nothing is kept as a character.
 pub(super) struct Mended<'a, R> {
     source: &'a mut R,
     within_text: bool,
@@ -20,7 +20,7 @@ pub(super) struct Mended<'a, R> {
 }
 
 impl<'a, R: BufRead> Mended<'a, R> {
-    /// `first`: what was taken of the document already.
+    /// `first` is the first byte of the document, which was already consumed from `source`.
     pub(super) fn new(first: u8, source: &'a mut R) -> Self {
         Self { source, within_text: false, ready: VecDeque::from([first]) }
     }
@@ -39,7 +39,7 @@ impl<'a, R: BufRead> Mended<'a, R> {
         self.ready.extend(bytes);
     }
 
-    /// Makes at least one byte ready. `false`: there is none any more.
+    /// Makes at least one byte ready. Returns `false` at the end of the input.
     fn step(&mut self) -> io::Result<bool> {
         let Some(byte) = self.take()? else { return Ok(false) };
         match byte {
@@ -55,7 +55,7 @@ impl<'a, R: BufRead> Mended<'a, R> {
         Ok(true)
     }
 
-    /// A number or a constant that begins with this byte.
+    /// Copies a number or a constant that begins with this byte, or replaces it with `null`.
     fn word(&mut self, first: u8) -> io::Result<()> {
         let mut word = vec![first];
         while word.len() < WORD
@@ -73,7 +73,8 @@ impl<'a, R: BufRead> Mended<'a, R> {
         Ok(())
     }
 
-    /// An escape, whose backslash was taken; where half a pair is followed by others, all of them.
+    /// Copies an escape sequence whose backslash was consumed. When half a surrogate pair is followed by other escapes,
+    /// copies all of them.
     fn escape(&mut self) -> io::Result<()> {
         let mut high = None;
         loop {
@@ -123,7 +124,7 @@ impl<'a, R: BufRead> Mended<'a, R> {
         Ok(())
     }
 
-    /// The four digits behind `\u`. `None`: they are not there.
+    /// Reads the four hexadecimal digits behind `\u`. Returns `None` when they are missing.
     fn unit(&mut self) -> io::Result<Option<u16>> {
         let mut unit = 0;
         for _ in 0..4 {
@@ -137,7 +138,7 @@ impl<'a, R: BufRead> Mended<'a, R> {
 
 impl<R: BufRead> Read for Mended<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // One at a time, as the parser asks: what stands behind the document is not touched.
+        // Return one byte at a time, as the parser requests them, so that nothing behind the document is consumed.
         let Some(place) = buffer.first_mut() else { return Ok(0) };
         while self.ready.is_empty() {
             if !self.step()? {

@@ -1,4 +1,4 @@
-//! Reading a value that may be of another kind than it should.
+//! Lenient deserialization: accepts JSON values of another type than expected.
 
 use serde::{
     Deserialize,
@@ -8,11 +8,11 @@ use serde::{
 };
 use std::{fmt, marker::PhantomData};
 
-/// What reads the kinds that it expects. A value of another kind is passed over.
+/// Handles the JSON types that it expects. Values of other types are ignored.
 pub(super) trait Expects<'de>: Sized {
     type Read;
 
-    /// What a value of another kind is read as.
+    /// Returns the result for a value of another type.
     fn other(self) -> Self::Read;
 
     fn text(self, _text: &str) -> Self::Read {
@@ -30,7 +30,7 @@ pub(super) trait Expects<'de>: Sized {
     }
 }
 
-/// Reads what another expects of a value of whatever kind.
+/// Deserializes a value of any JSON type through an [`Expects`].
 pub(super) struct Lenient<E>(pub(super) E);
 
 impl<'de, E: Expects<'de>> DeserializeSeed<'de> for Lenient<E> {
@@ -81,13 +81,14 @@ impl<'de, E: Expects<'de>> Visitor<'de> for Lenient<E> {
     }
 }
 
-/// An object; of anything else what its type makes of a text, or its default.
+/// A value that should be an object. A string is converted by its [`Part`] implementation; any other type becomes the
+/// default.
 #[derive(Debug, Default)]
 pub(super) struct Object<T>(pub(super) T);
 
-/// What can be read of an object.
+/// A type that is deserialized from an object.
 pub(super) trait Part: Default {
-    /// A text stands in the place of the object.
+    /// Converts a string that stands in place of the object.
     fn from_text(_text: &str) -> Self {
         Self::default()
     }
@@ -117,11 +118,11 @@ impl<'de, T: Part + Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Gives the elements of a list away one by one, and counts them. `None`: it is no list.
+/// Calls a function with each element of a list and returns their number. `None`: the value is no list.
 pub(super) struct Elements<F, T>(F, PhantomData<T>);
 
 impl<F, T> Elements<F, T> {
-    /// What it gives fails with whatever text: the reason is the taker's to keep.
+    /// The function returns `false` to abort. The error has a fixed text, so the caller must keep the reason itself.
     pub(super) fn to(take: F) -> Lenient<Self> {
         Lenient(Self(take, PhantomData))
     }
@@ -146,7 +147,7 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T) -> bool> Expects<'de> for Elements<F,
     }
 }
 
-/// The first elements of a list, `MOST` of them; none of what is no list.
+/// The first `MOST` elements of a list. Empty when the value is no list.
 #[derive(Debug)]
 pub(super) struct Few<T, const MOST: usize>(pub(super) Vec<T>);
 

@@ -1,4 +1,4 @@
-//! Values as other programs write them: of whatever kind they are, they are read, and no more is kept than is asked for.
+//! JSON values of any type, as other programs write them. Keeps of lists and objects only a short text.
 
 use serde::{
     Deserialize,
@@ -6,24 +6,24 @@ use serde::{
 };
 use std::fmt;
 
-/// Bytes of what is kept of a list or an object.
+/// Maximum number of bytes kept of a list, an object or an error message.
 const GIST: usize = 200;
 
-/// A value.
+/// A JSON value.
 #[derive(Debug, Default, PartialEq)]
 pub(super) enum Loose {
-    /// None, or null.
+    /// Absent, null, or an empty list or object.
     #[default]
     Nothing,
     Flag(bool),
     Number(f64),
     Text(String),
-    /// A list or an object that is not empty, with its texts in short.
+    /// A list or object that is not empty, with the beginning of its texts.
     Many(String),
 }
 
 impl Loose {
-    /// A number, which may stand in a text.
+    /// Returns the number, which may also be written in a string. `None` when it is not finite.
     pub(super) fn number(&self) -> Option<f64> {
         let number = match self {
             Self::Number(number) => Some(*number),
@@ -33,7 +33,7 @@ impl Loose {
         number.filter(|number: &f64| number.is_finite())
     }
 
-    /// A text.
+    /// Returns the string.
     pub(super) fn text(self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text),
@@ -41,12 +41,12 @@ impl Loose {
         }
     }
 
-    /// A short text that is not empty.
+    /// Returns the string if it is not empty and has at most 255 bytes.
     pub(super) fn name(self) -> Option<String> {
         self.text().filter(|text| !text.is_empty() && text.len() <= 255)
     }
 
-    /// What it says, unless it is a way to say nothing: false, 0, or empty.
+    /// Returns the value as an error message, unless it means "no error": null, false, 0 or empty.
     pub(super) fn error_text(self) -> Option<String> {
         match self {
             Self::Nothing | Self::Flag(false) => None,
@@ -121,7 +121,7 @@ impl<'de> Visitor<'de> for Any {
     }
 }
 
-/// Adds a part to what is kept of the whole.
+/// Appends a member to the text that is kept of a list or object.
 fn add(gist: &mut Option<String>, part: Loose) {
     let gist = gist.get_or_insert_default();
     if gist.len() < GIST

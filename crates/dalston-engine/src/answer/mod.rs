@@ -1,17 +1,17 @@
-//! What engines answer, read from a file segment by segment.
+//! Parses the answers of engines from a file, segment by segment.
 //!
-//! They are programs of others: what they say is read as far as it can be, and something is insisted on. A transcript has
-//! a text, or a list of segments; only one that is there and empty says that nothing was said.
+//! Engines are other people's programs, so parsing is lenient: it reads whatever it can. Yet a transcript must have a
+//! text or a list of segments, and only one that is present and empty means that nothing was said.
 
 mod document;
 mod documents;
+mod json_repair;
 mod lenient;
 mod loose;
-mod json_repair;
 mod raw;
-mod timestamped_text;
 #[cfg(test)]
 mod tests;
+mod timestamped_text;
 mod utf8;
 mod words;
 
@@ -28,15 +28,15 @@ use std::{
 use utf8::Utf8;
 use words::{WordFile, Words};
 
-/// Bytes of an answer. A day of speech has five million.
+/// Maximum size of an answer in bytes. A day of speech takes five million.
 pub(crate) const MOST: u64 = 64 * 1024 * 1024;
 
-/// What clients read.
+/// Error messages for clients.
 const NOTHING: &str = "The engine gave no transcript";
 const ERROR: &str = "The engine gave an error instead of a transcript";
 const SEVERAL: &str = "The engine gave more than one transcript";
 
-/// What is said of a transcript beside its segments.
+/// What a transcript contains beside its segments.
 #[derive(Debug, Default)]
 pub(crate) struct TranscriptHead {
     pub(crate) language: Option<String>,
@@ -44,9 +44,10 @@ pub(crate) struct TranscriptHead {
     pub(crate) model: Option<String>,
 }
 
-/// Reads JSON: one document as OpenAI's `verbose_json` and `json`, whisper.cpp or ourselves write it, a list of segments,
-/// or a document for each segment or piece of text. Documents and lines that say nothing of a transcript are passed over.
-/// `seconds` is the length of the audio, if it is known. Words that stand beside the segments are put into them.
+/// Reads JSON: one document as OpenAI's `verbose_json` and `json`, whisper.cpp or Dalston write it, a list of segments,
+/// or one document for each segment or piece of text. Skips documents and lines that are not part of a transcript.
+/// `seconds` is the duration of the audio, if it is known. Words that are listed beside the segments are assigned to
+/// them.
 pub(crate) fn document(
     file: &mut File,
     desk: &Path,
@@ -60,7 +61,7 @@ pub(crate) fn document(
     }
 }
 
-/// Reads what a command wrote to its standard output: JSON as above, or a text.
+/// Reads what a command wrote to standard output: JSON as [`document()`] reads it, or plain text.
 pub(crate) fn output(
     file: &mut File,
     desk: &Path,
@@ -74,20 +75,20 @@ pub(crate) fn output(
     }
 }
 
-/// What an answer is as a whole.
+/// The shape of an answer as a whole.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DocumentShape {
-    /// No document.
+    /// It has no document.
     Nothing,
-    /// Says that there is no text.
+    /// An empty transcript.
     Empty,
     /// One document with a list of segments.
     List,
-    /// Documents that are segments or texts.
+    /// Several documents that are segments or texts.
     Lines,
 }
 
-/// An answer that was looked over.
+/// An answer after its first pass.
 struct EngineAnswer {
     shape: DocumentShape,
     head: TranscriptHead,
@@ -95,10 +96,12 @@ struct EngineAnswer {
 }
 
 impl EngineAnswer {
-    /// Finds out what an answer is. An error, or nothing of a transcript in all that was said, is no answer.
+    /// First pass: determines the shape of an answer and writes its words into a file. Returns an error when the answer
+    /// is an error message or contains no transcript.
     fn scan(file: &File, desk: &Path) -> Result<Self, EngineError> {
         let mut documents = Documents::of(file)?;
-        let mut answer = Self { shape: DocumentShape::Nothing, head: TranscriptHead::default(), words: WordFile::new(desk)? };
+        let mut answer =
+            Self { shape: DocumentShape::Nothing, head: TranscriptHead::default(), words: WordFile::new(desk)? };
         let (mut other, mut detail) = (false, None);
         loop {
             let mut failed = None;
@@ -111,10 +114,15 @@ impl EngineAnswer {
             let kind = said.kind();
             other |= kind == DocumentKind::Other;
             answer.shape = match (answer.shape, kind) {
-                (_, DocumentKind::Error(why)) => return Err(EngineError::Rejected(ERROR, why.escape_debug().to_string())),
+                (_, DocumentKind::Error(why)) => {
+                    return Err(EngineError::Rejected(ERROR, why.escape_debug().to_string()));
+                }
                 (DocumentShape::Nothing | DocumentShape::Empty, DocumentKind::List) => DocumentShape::List,
-                (DocumentShape::Nothing | DocumentShape::Empty | DocumentShape::Lines, DocumentKind::Line) => DocumentShape::Lines,
-                (DocumentShape::List, DocumentKind::List | DocumentKind::Line) | (DocumentShape::Lines, DocumentKind::List) => {
+                (DocumentShape::Nothing | DocumentShape::Empty | DocumentShape::Lines, DocumentKind::Line) => {
+                    DocumentShape::Lines
+                }
+                (DocumentShape::List, DocumentKind::List | DocumentKind::Line)
+                | (DocumentShape::Lines, DocumentKind::List) => {
                     return Err(EngineError::Rejected(SEVERAL, "one stands behind the other".to_owned()));
                 }
                 (DocumentShape::Nothing, DocumentKind::Empty) => DocumentShape::Empty,
@@ -134,8 +142,13 @@ impl EngineAnswer {
         }
     }
 
-    /// Gives the segments away.
-    fn write_segments(self, file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<TranscriptHead, EngineError> {
+    /// Second pass: writes the segments to `relay`.
+    fn write_segments(
+        self,
+        file: &File,
+        seconds: Option<f64>,
+        relay: &mut FindingSink,
+    ) -> Result<TranscriptHead, EngineError> {
         let Self { shape, head, words } = self;
         match shape {
             DocumentShape::Nothing | DocumentShape::Empty => {}
@@ -146,9 +159,9 @@ impl EngineAnswer {
     }
 }
 
-/// Gives away the segments of a list.
+/// Writes the segments of a list to `relay`.
 fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut FindingSink) -> Result<(), EngineError> {
-    // One is held back: the last takes all words that are left.
+    // Hold one segment back: the last one takes all remaining words.
     let (mut back, mut failed) = (None::<Segment>, None);
     let mut take = |raw: RawSegment| {
         if !raw.has_content() {
@@ -178,7 +191,7 @@ fn list(file: &File, seconds: Option<f64>, mut words: Words, relay: &mut Finding
     Ok(())
 }
 
-/// Gives away documents that are segments or texts. A text without times goes to the end of the audio.
+/// Writes documents that are segments or texts to `relay`. A text without times extends to the end of the audio.
 fn lines(file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<(), EngineError> {
     let mut documents = Documents::of(file)?;
     while let Some(raw) = documents.next(std::marker::PhantomData::<Object<RawSegment>>)? {
@@ -190,7 +203,8 @@ fn lines(file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<(
     Ok(())
 }
 
-/// Gives away what is no JSON, as one segment unless its lines have times. What `jq` makes of a text, or of none, is read as such.
+/// Writes plain text to `relay`: as segments if its lines have timestamps, else as one segment. Also accepts the output
+/// of `jq .text`: a quoted string, or `null` for no transcript.
 fn text(mut file: &File, seconds: Option<f64>, relay: &mut FindingSink) -> Result<TranscriptHead, EngineError> {
     file.rewind()?;
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Segments and words as engines write them: OpenAI's servers, whisper.cpp, faster-whisper, and ours.
+//! Segments and words as engines write them: OpenAI's servers, whisper.cpp, faster-whisper, and Dalston.
 
 use super::{
     lenient::{Few, Object, Part},
@@ -7,21 +7,21 @@ use super::{
 use crate::{Segment, Word};
 use serde::Deserialize;
 
-/// Words of one segment that are held in memory.
+/// Maximum number of words of one segment that are held in memory.
 pub(super) const MOST_WORDS: usize = 2_000;
 
-/// A segment. All of it may be missing.
+/// A segment. Every member is optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RawSegment {
     start: Loose,
     end: Loose,
     text: Loose,
-    /// whisper.cpp, in milliseconds.
+    /// whisper.cpp: times in milliseconds.
     offsets: Object<Offsets>,
     words: Few<Object<RawWord>, MOST_WORDS>,
     confidence: Loose,
-    /// OpenAI: the mean of the logarithms of the probabilities.
+    /// OpenAI: the mean of the log probabilities.
     avg_logprob: Loose,
     error: Loose,
 }
@@ -33,7 +33,7 @@ struct Offsets {
     to: Loose,
 }
 
-/// A word. All of it may be missing.
+/// A word. Every member is optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RawWord {
@@ -68,32 +68,32 @@ impl RawSegment {
         self.end.number().or(self.offsets.0.to.number().map(|millis| millis / 1_000.0))
     }
 
-    /// Whether it says when it is.
+    /// Whether it has both times.
     fn has_times(&self) -> bool {
         self.start().is_some() && self.end().is_some()
     }
 
-    /// Whether it has a text, which may be empty, or stands for one.
+    /// Whether it is a segment: it has a text (which may be empty), times, or words.
     pub(super) fn is_segment(&self) -> bool {
         matches!(self.text, Loose::Text(_)) || self.has_times() || !self.words.0.is_empty()
     }
 
-    /// Whether there is anything in its text.
+    /// Whether its text is not blank.
     pub(super) fn has_text(&self) -> bool {
         matches!(&self.text, Loose::Text(text) if !text.trim().is_empty())
     }
 
-    /// Whether it is worth to be kept.
+    /// Whether it has a text, times, or words, and so is kept.
     pub(super) fn has_content(&self) -> bool {
         self.has_text() || self.has_times() || !self.words.0.is_empty()
     }
 
-    /// The error that stands in its place.
+    /// Returns the error message if the element is no segment.
     pub(super) fn complaint(&mut self) -> Option<String> {
         if self.is_segment() { None } else { std::mem::take(&mut self.error).error_text() }
     }
 
-    /// The segment; one that says nothing of its times has those given, or none.
+    /// Converts into a segment. If it has no times, it gets those given.
     pub(super) fn within(self, start: f64, end: f64) -> Segment {
         let is_untimed = self.start().is_none() && self.end().is_none();
         let mut segment = Segment::from(self);

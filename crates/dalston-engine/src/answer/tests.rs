@@ -1,4 +1,4 @@
-//! Answers of every kind, by the file and by standard output.
+//! Answers of every kind, read as a file and as standard output.
 
 use super::*;
 use crate::{Sink, relay::relay};
@@ -23,7 +23,7 @@ type Reader = fn(&mut File, &Path, Option<f64>, &mut FindingSink) -> Result<Tran
 
 const PATHS: [(&str, Reader); 2] = [("file", document), ("standard output", output)];
 
-/// What is read of an answer to ten seconds of audio.
+/// Reads an answer for ten seconds of audio.
 fn read(reader: Reader, answer: &[u8]) -> Result<(TranscriptHead, Vec<Segment>), EngineError> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(answer).unwrap();
@@ -45,7 +45,7 @@ fn words(segments: &[Segment]) -> Vec<Vec<&str>> {
     segments.iter().map(|segment| segment.words.iter().map(|word| word.word.as_str()).collect()).collect()
 }
 
-/// What clients read of an answer that is none.
+/// Returns the error message for the client of an invalid answer.
 fn refusal(reader: Reader, answer: &str) -> &'static str {
     match read(reader, answer.as_bytes()) {
         Err(EngineError::Rejected(said, _)) => said,
@@ -277,7 +277,7 @@ fn lines_that_begin_with_their_times_are_segments() {
         let times: Vec<(f64, f64)> = segments.iter().map(|segment| (segment.start, segment.end)).collect();
         assert_eq!(times, [(0.5, 2.0), (2.0, 63.25)], "{stamped}");
     }
-    // What only looks like it is a text, of which nothing is dropped.
+    // What only looks like a timestamp is text, and nothing of it is dropped.
     for text in [
         "Hello.\n[00:00:00.500 --> 00:00:02.000] there",
         "[laughter] Hello.",

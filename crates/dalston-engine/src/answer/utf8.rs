@@ -1,4 +1,4 @@
-//! Bytes of another program, read as UTF-8.
+//! Lossy decoding of another program's output as UTF-8.
 
 use encoding_rs::{Decoder, UTF_8};
 use std::io::{self, BufRead, Read};
@@ -6,14 +6,14 @@ use std::io::{self, BufRead, Read};
 /// Bytes that are decoded at once.
 const PIECE: usize = 16 * 1024;
 
-/// Reads bytes as UTF-8: a byte order mark is dropped (that of UTF-16 is followed), and what is no character becomes
-/// U+FFFD, wherever the pieces that are read end.
+/// Reads bytes as UTF-8: drops a byte order mark (decodes as UTF-16 if the mark is UTF-16's), and replaces invalid
+/// sequences with U+FFFD, wherever the chunks that are read end.
 pub(super) struct Utf8<R> {
     source: R,
     decoder: Decoder,
     bytes: Vec<u8>,
     text: Vec<u8>,
-    /// What is there of the text: from one place to the other.
+    /// The range of `text` that is not yet consumed.
     at: usize,
     end: usize,
     is_over: bool,

@@ -1,4 +1,4 @@
-//! Words that stand beside the segments, put aside in a file.
+//! Words that an engine lists beside the segments, spooled in a temporary file.
 
 use super::raw::{MOST_WORDS, RawWord};
 use crate::{Segment, Word, lines::Lines};
@@ -9,13 +9,13 @@ use std::{
     path::Path,
 };
 
-/// Bytes of a word that are put aside.
+/// Maximum number of bytes of a word that are stored.
 const MOST_WORD: usize = 1024;
 
-/// Words that are being put aside.
+/// Writes words into a temporary file.
 pub(super) struct WordFile {
     file: BufWriter<File>,
-    /// Where the last one ended.
+    /// End of the last word in seconds.
     last: f64,
 }
 
@@ -24,7 +24,7 @@ impl WordFile {
         Ok(Self { file: BufWriter::new(tempfile::tempfile_in(desk)?), last: 0.0 })
     }
 
-    /// Puts a word aside. One without times stands where the one before it ends.
+    /// Writes a word. A word without times is placed at the end of the one before.
     pub(super) fn write(&mut self, word: RawWord) -> io::Result<()> {
         let mut word = Word::from(word);
         if !word.start.is_finite() {
@@ -39,7 +39,7 @@ impl WordFile {
         self.file.write_all(b"\n")
     }
 
-    /// All of them, from the first on.
+    /// Returns all words, from the first on.
     pub(super) fn read(self) -> io::Result<Words> {
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
@@ -47,13 +47,13 @@ impl WordFile {
     }
 }
 
-/// Words, as they were put aside.
+/// Reads the words back in order.
 pub(super) struct Words(Peekable<Lines<BufReader<File>, Word>>);
 
 impl Words {
-    /// Gives a segment the words that begin before `until`.
+    /// Moves the words that begin before `until` into a segment. If the segment has words of its own, drops them.
     pub(super) fn give(&mut self, segment: &mut Segment, until: f64) -> io::Result<()> {
-        // Some servers tell the words in both places.
+        // Some servers list the words in both places.
         let has_own = !segment.words.is_empty();
         while let Some(word) = self.0.next_if(|word| word.as_ref().map_or(true, |word| word.start < until)) {
             let word = word?;

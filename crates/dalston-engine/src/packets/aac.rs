@@ -1,23 +1,23 @@
-//! Packets of AAC, which hold as many frames each.
+//! Packet durations of AAC: all packets have the same number of frames.
 
-/// What the headers of a stream say of its packets (ISO/IEC 14496-3, 1.6.2).
+/// What a packet's duration depends on, from the decoder configuration (ISO/IEC 14496-3, 1.6.2).
 pub(crate) struct Aac {
     frames: f64,
     rate: f64,
 }
 
-/// The beginning of a configuration.
+/// The beginning of an `AudioSpecificConfig`.
 struct Config {
-    /// The type of object: 2 is LC; in 5 and 29 (HE-AAC) bands are added to a core.
+    /// Audio object type: 2 is LC; 5 and 29 (HE-AAC) add bands to a core.
     kind: u32,
-    /// The number of the rate, and the rate itself where the number stands for none.
+    /// Sampling frequency index, and the explicit frequency if the index is [`OWN`].
     index: u32,
     own: u32,
     channels: u32,
     is_short: bool,
 }
 
-/// A number of a rate that follows.
+/// Sampling frequency index that means: an explicit frequency follows.
 const OWN: u32 = 15;
 
 impl Config {
@@ -36,11 +36,11 @@ impl Config {
         let (index, own) = rate(&mut bits);
         let channels = bits.take(4);
         if matches!(kind, 5 | 29) {
-            // The rate of all bands, and the type of the core.
+            // Skip the sampling frequency of the extended bands, and the object type of the core.
             rate(&mut bits);
             bits.take(5);
         }
-        // Only these have the flag here.
+        // Only these object types have the frame length flag here.
         let is_short = matches!(kind, 1..=5 | 29) && channels > 0 && bits.take(1) == 1;
         Self { kind, index, own, channels, is_short }
     }
@@ -53,8 +53,8 @@ impl Config {
     }
 }
 
-/// The configuration of the core of LC that LC and HE-AAC have, which is all that is decoded here: the bands that HE-AAC
-/// adds lie above a voice. `None`: there is no such core, or its channels stand elsewhere.
+/// Returns the configuration of the LC core of LC and HE-AAC, which is all that is decoded here: the bands that HE-AAC
+/// adds lie above a voice. `None`: there is no LC core, or its channels are described elsewhere.
 pub(crate) fn core(config: &[u8]) -> Option<Vec<u8>> {
     let Config { kind, index, own, channels, is_short } = Config::of(config);
     if !matches!(kind, 2 | 5 | 29) || channels == 0 {
@@ -69,8 +69,9 @@ pub(crate) fn core(config: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Aac {
-    /// By the configuration of the decoder, whose rate is what it takes; that of the container is for a stream without
-    /// one. In HE-AAC it is the rate of the core, of which a packet has as many frames. `None`: other types have others.
+    /// Parses the decoder configuration. Decoders use its sample rate; `rate`, of the container, is used if it has
+    /// none. For HE-AAC both rate and frames are those of the core. `None`: the packets of other object types have
+    /// other lengths.
     pub(super) fn of(config: &[u8], rate: u32) -> Option<Self> {
         let config = Config::of(config);
         if !matches!(config.kind, 0..=5 | 29) {
@@ -81,17 +82,17 @@ impl Aac {
         Some(Self { frames, rate: f64::from(own.unwrap_or(rate)) })
     }
 
-    /// The seconds of a packet.
+    /// Returns the duration of a packet in seconds.
     pub(super) fn seconds(&self, packet: &[u8]) -> f64 {
         if packet.is_empty() { 0.0 } else { self.frames / self.rate }
     }
 }
 
-/// Frames a second, by their number.
+/// Sample rates by sampling frequency index.
 const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
-/// Bits that are read from the highest on.
+/// Reads bits, most significant first.
 struct Bits(u64);
 
 impl Bits {
@@ -113,11 +114,11 @@ mod tests {
             (&[0x14, 0x08], 1_024.0 / 16_000.0),
             (&[0x14, 0x0c], 960.0 / 16_000.0),
             (&[0x12, 0x10], 1_024.0 / 44_100.0),
-            // HE-AAC: a core of 22,050.
+            // HE-AAC: core rate 22,050.
             (&[0x2b, 0x92, 0x08, 0x00], 1_024.0 / 22_050.0),
-            // A rate of its own, 12,345.
+            // An explicit rate, 12,345.
             (&[0x17, 0x80, 0x18, 0x1c, 0x88], 1_024.0 / 12_345.0),
-            // A number that stands for none.
+            // A reserved sampling frequency index.
             (&[0x16, 0x88], 1_024.0 / 1_000.0),
         ] {
             let right = Aac::of(config, 1_000).unwrap().seconds(&[0]);
@@ -130,15 +131,15 @@ mod tests {
     fn the_core_is_what_is_decoded() {
         for (config, right) in [
             (&[0x14, 0x08][..], Some(&[0x14, 0x08][..])),
-            // With bands that are told behind the core.
+            // The extension of HE-AAC is signalled behind the core.
             (&[0x14, 0x08, 0x56, 0xe5, 0x98], Some(&[0x14, 0x08])),
-            // HE-AAC of 24,000 and 48,000; with parametric stereo; and of a rate of its own.
+            // HE-AAC of 24,000 and 48,000; with parametric stereo; and with an explicit rate.
             (&[0x2b, 0x09, 0x88, 0x00], Some(&[0x13, 0x08])),
             (&[0xeb, 0x09, 0x88, 0x00], Some(&[0x13, 0x08])),
             (&[0x2f, 0x80, 0x18, 0x1c, 0x89, 0x88, 0x00], Some(&[0x17, 0x80, 0x18, 0x1c, 0x88])),
             // Packets of 960 frames.
             (&[0x14, 0x0c], Some(&[0x14, 0x0c])),
-            // LTP; ELD; channels that stand elsewhere; nothing.
+            // LTP; ELD; channels described elsewhere; empty.
             (&[0x24, 0x08], None),
             (&[0xf8, 0xe8, 0x50, 0x00], None),
             (&[0x14, 0x00], None),

@@ -1,15 +1,15 @@
-//! Packets of ALAC.
+//! Packet durations of ALAC.
 
-/// What the cookie of a stream says of its packets.
+/// What a packet's duration depends on, from the magic cookie of the stream.
 pub(crate) struct Alac {
-    /// Frames of a packet that does not say how many it has, which none exceeds.
+    /// Frames of a packet that does not state its own number; also the maximum.
     frames: u32,
     rate: f64,
 }
 
 impl Alac {
-    /// By a cookie, which older files wrap in atoms. Its rate is what a decoder takes; that of the container is for a
-    /// cookie without one.
+    /// Parses a magic cookie; older files wrap it in atoms. Decoders use its sample rate; `rate`, of the container, is
+    /// used if it has none.
     pub(super) fn of(mut cookie: &[u8], rate: u32) -> Option<Self> {
         for atom in [b"frma", b"alac"] {
             if cookie.get(4..8) == Some(&atom[..]) {
@@ -21,11 +21,12 @@ impl Alac {
         Some(Self { frames: word(0)?, rate: f64::from(rate) })
     }
 
-    /// The seconds of a packet: those that all have, or that its first element says.
+    /// Returns the duration of a packet in seconds: from its first element if that states a number of frames, else from
+    /// the cookie.
     pub(super) fn seconds(&self, packet: &[u8]) -> f64 {
         let mut head = [0; 8];
         head.iter_mut().zip(packet).for_each(|(to, from)| *to = *from);
-        // Tag, instance, zeros, whether there is a count, and behind three bits more the count.
+        // Element tag, instance, zeros, flag whether a frame count is present, three more bits, then the count.
         let bits = u64::from_be_bytes(head);
         let is_counted = bits >> 44 & 1 == 1;
         let frames = match (bits >> 61, u32::try_from(bits >> 9 & u64::from(u32::MAX))) {

@@ -1,6 +1,6 @@
-//! Files of given packets, whose tables say whatever a test wants.
+//! Builds container files from given packets, with tables that state whatever a test needs.
 
-/// An atom of MP4.
+/// Builds an MP4 atom.
 pub(crate) fn atom(name: &str, body: &[&[u8]]) -> Vec<u8> {
     let body = body.concat();
     [&u32::try_from(body.len() + 8).unwrap().to_be_bytes(), name.as_bytes(), &body].concat()
@@ -10,7 +10,7 @@ pub(crate) fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-/// The lowest seven bits.
+/// Returns the lowest seven bits.
 pub(crate) fn low(number: usize) -> u8 {
     u8::try_from(number & 127).unwrap()
 }
@@ -19,19 +19,19 @@ fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap()
 }
 
-/// What an MP4 says of its samples.
+/// What an MP4 states about its samples.
 #[derive(Clone)]
 pub(crate) struct Mp4 {
-    /// Of the entry of the sample description: its name, its rate, its bits and the atoms in it.
+    /// The entry of the sample description: its name, sample rate, bits per sample, and inner atoms.
     pub(crate) entry: (&'static str, u32, u16, Vec<u8>),
-    /// Ticks of a second.
+    /// Ticks per second.
     pub(crate) scale: u32,
-    /// How many samples are how many ticks long.
+    /// Entries of `stts`: the number of samples, and the ticks of each.
     pub(crate) times: Vec<(u32, u32)>,
 }
 
 impl Mp4 {
-    /// With these samples; the sizes stand in a table, or where all have the same one only that.
+    /// Builds a file with these samples. The sizes are stored in a table, or as a single number if all are equal.
     pub(crate) fn file(&self, samples: &[Vec<u8>]) -> Vec<u8> {
         let sizes: Vec<u32> = samples.iter().map(|sample| number(sample.len())).collect();
         let (name, rate, bits, more) = &self.entry;
@@ -62,19 +62,20 @@ impl Mp4 {
     }
 }
 
-/// An element of EBML, its length in eight bytes.
+/// Builds an EBML element with a size field of eight bytes.
 fn element(id: &[u8], body: &[u8]) -> Vec<u8> {
     [id, &(1 << 56 | body.len() as u64).to_be_bytes(), body].concat()
 }
 
-/// A Matroska file of one track: its codec, the headers of that, and its rate. It has one channel and 16 bits. `says` is
-/// how many milliseconds each block says that it holds, `step` how many later it begins than the one before.
+/// Builds a Matroska file of one track from its codec, codec private data and sample rate, with one channel and 16
+/// bits. `says` is the duration that each block states, in milliseconds; `step` is the time between the beginnings of
+/// two blocks, in milliseconds.
 pub(crate) fn mkv(codec: &str, private: &[u8], rate: f64, says: Option<u8>, step: f64, samples: &[Vec<u8>]) -> Vec<u8> {
     let clusters: Vec<u8> = (0..).zip(samples).flat_map(|(at, sample)| cluster(1, at, says, step, sample)).collect();
     matroska(&[(codec, private)], rate, &clusters)
 }
 
-/// A Matroska file of several tracks, with the blocks of each. A block begins 16 milliseconds after the one before.
+/// Builds a Matroska file of several tracks with their blocks. A block begins 16 milliseconds after the one before.
 pub(crate) fn mkv_of(codecs: &[(&str, &[u8])], rate: f64, tracks: &[Vec<Vec<u8>>]) -> Vec<u8> {
     let mut clusters = Vec::new();
     for at in 0..tracks.iter().map(Vec::len).max().unwrap() {
@@ -110,7 +111,7 @@ fn matroska(codecs: &[(&str, &[u8])], rate: f64, clusters: &[u8]) -> Vec<u8> {
     [head, element(b"\x18\x53\x80\x67", &[&info, &tracks, clusters].concat())].concat()
 }
 
-/// A cluster of one block.
+/// Builds a cluster of one block.
 fn cluster(track: u8, at: u32, says: Option<u8>, step: f64, sample: &[u8]) -> Vec<u8> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a short file")]
     let time = (f64::from(at) * step) as u32;
@@ -122,8 +123,8 @@ fn cluster(track: u8, at: u32, says: Option<u8>, step: f64, sample: &[u8]) -> Ve
     element(b"\x1f\x43\xb6\x75", &[element(b"\xe7", &time.to_be_bytes()), block].concat())
 }
 
-/// A CAF of one channel: bytes and frames of a packet, bits of a sample, a cookie, and packets with the frames that the
-/// table says of each.
+/// Builds a CAF of one channel. `about` has the format flags, the bytes per packet, the frames per packet and the bits
+/// per sample; `says` is the number of frames that the packet table states for each packet.
 pub(crate) fn caf(format: &str, about: [u32; 4], cookie: &[u8], says: Option<u8>, packets: &[Vec<u8>]) -> Vec<u8> {
     let chunk = |name: &str, body: &[u8]| [name.as_bytes(), &(body.len() as u64).to_be_bytes(), body].concat();
     let [flags, bytes, frames, bits] = about;
@@ -144,7 +145,7 @@ pub(crate) fn caf(format: &str, about: [u32; 4], cookie: &[u8], says: Option<u8>
     [b"caff\0\x01\0\0".to_vec(), chunk("desc", &desc), kuki, pakt, data].concat()
 }
 
-/// The packets of an Ogg file.
+/// Returns the packets of an Ogg file.
 pub(crate) fn ogg(mut file: &[u8]) -> Vec<Vec<u8>> {
     let (mut packets, mut packet) = (Vec::new(), Vec::new());
     while file.starts_with(b"OggS") {

@@ -1,27 +1,27 @@
-//! Packets of FLAC (RFC 9639, 9.1).
+//! Packet durations of FLAC (RFC 9639, 9.1).
 
-/// What a frame is taken for that does not say it.
+/// The default of frames whose header does not state a sample rate.
 pub(crate) struct Flac {
     rate: u32,
 }
 
-/// A header of a frame.
+/// A frame header.
 struct FlacFrameHeader {
-    /// Its bytes.
+    /// Length in bytes.
     length: usize,
     frames: u32,
-    /// `None`: as the whole stream has it.
+    /// `None`: the rate of the stream.
     rate: Option<u32>,
 }
 
 impl Flac {
-    /// By the information of a stream, whose rate a decoder prefers to that of the container.
+    /// Parses the `STREAMINFO` block. Decoders prefer its sample rate to that of the container (`rate`).
     pub(super) fn of(info: &[u8], rate: u32) -> Self {
         let own = info.get(10..13).map(|bytes| bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)) >> 4);
         Self { rate: own.filter(|own| *own > 0).unwrap_or(rate) }
     }
 
-    /// The seconds of all frames of a packet, which mostly has one.
+    /// Returns the duration in seconds of all frames of a packet, which in general has one.
     pub(super) fn seconds(&self, packet: &[u8]) -> Option<f64> {
         let (mut seconds, mut at) = (None, 0);
         while let Some(next) = packet.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 0xff)) {
@@ -39,13 +39,13 @@ impl Flac {
     }
 }
 
-/// The header that these bytes begin with. Its checksum and its reserved bits leave little to chance.
+/// Parses the frame header at the beginning of these bytes. Its checksum and reserved bits make a false match unlikely.
 fn header(bytes: &[u8]) -> Option<FlacFrameHeader> {
     let [0xff, sync, sizes, format, coded, ..] = *bytes else { return None };
     if sync & 0xfe != 0xf8 || format & 1 != 0 || format >> 4 > 10 || format >> 1 & 7 == 3 {
         return None;
     }
-    // The number of the frame: as many bytes as its first has leading ones.
+    // The coded number: its length in bytes is the number of leading ones of its first byte.
     let number = match coded.leading_ones() {
         0 => 1,
         ones @ 2..=7 => ones as usize,
@@ -93,7 +93,7 @@ const fn rate(code: u8) -> Option<u32> {
     })
 }
 
-/// The checksum of a header.
+/// Computes the CRC-8 of a header.
 fn crc(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| {
         (0..8).fold(sum ^ byte, |sum: u8, _| if sum & 0x80 == 0 { sum << 1 } else { sum << 1 ^ 0x07 })

@@ -1,5 +1,5 @@
-//! How much audio a packet holds, told by its own bytes: what a decoder makes of it, whatever the tables of its container
-//! say.
+//! Packet durations from the packets' own bytes: the audio that a decoder yields, whatever the tables of the container
+//! state.
 
 mod aac;
 mod alac;
@@ -32,7 +32,7 @@ use symphonia::core::codecs::audio::{
 };
 use vorbis::Vorbis;
 
-/// Packets of a codec that tells in each packet how much audio it holds.
+/// Parser for the packets of a codec that states in each packet how much audio it has.
 pub(crate) enum Packets {
     Aac(Aac),
     Alac(Alac),
@@ -44,7 +44,8 @@ pub(crate) enum Packets {
 }
 
 impl Packets {
-    /// Of audio with these parameters. `None`: its packets do not tell it, or its headers cannot be read.
+    /// Creates a parser for audio with these parameters. `None`: the packets of the codec do not state a duration, or
+    /// the headers are invalid.
     pub(crate) fn of(params: &AudioCodecParameters) -> Option<Self> {
         let rate = params.sample_rate.filter(|rate| *rate > 0)?;
         let headers = params.extra_data.as_deref().unwrap_or_default();
@@ -59,12 +60,12 @@ impl Packets {
         }
     }
 
-    /// Whether there are as many frames in each, also where the audio has fewer.
+    /// Whether each packet has a fixed number of frames, so that the first and last contain encoder delay and padding.
     pub(crate) const fn are_padded(&self) -> bool {
         matches!(self, Self::Mpeg(_) | Self::Opus | Self::Vorbis(_))
     }
 
-    /// The seconds that the next packet holds. `None`: it does not tell.
+    /// Returns the duration of the next packet in seconds. `None`: the packet does not state it.
     pub(crate) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
         match self {
             Self::Aac(aac) => Some(aac.seconds(packet)),

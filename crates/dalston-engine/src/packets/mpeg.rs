@@ -1,9 +1,9 @@
-//! Packets of MPEG audio, layers I to III. Programs find its frames by their headers, however a container has cut them
-//! into packets.
+//! Packet durations of MPEG audio, layers I to III. Decoders find frames by their headers, however the container splits
+//! them into packets.
 
-/// Bytes of a header.
+/// Bytes of a frame header.
 const HEADER: usize = 4;
-/// Kilobits a second by the layer: of MPEG-1 the first three rows, of the others the last two.
+/// Bit rates in kilobits per second by layer: the first three rows for MPEG-1, the last two for MPEG-2 and 2.5.
 const KILOBITS: [[u32; 16]; 5] = [
     [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 0],
     [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 0],
@@ -12,17 +12,17 @@ const KILOBITS: [[u32; 16]; 5] = [
     [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0],
 ];
 
-/// Where the frames of a stream are, from packet to packet.
+/// Tracks frame boundaries from packet to packet.
 #[derive(Default)]
 pub(crate) struct Mpeg {
-    /// Bytes of a frame that are still to come.
+    /// Bytes of the current frame that are still to come.
     left: usize,
     /// The last bytes of a packet: a header may begin in them.
     tail: Vec<u8>,
 }
 
 impl Mpeg {
-    /// The seconds of all frames that begin in a packet.
+    /// Returns the duration in seconds of all frames that begin in a packet.
     pub(super) fn seconds(&mut self, packet: &[u8]) -> Option<f64> {
         let (tail, left) = (std::mem::take(&mut self.tail), std::mem::take(&mut self.left));
         if MpegFrame::of(packet).is_some() {
@@ -31,7 +31,7 @@ impl Mpeg {
         if tail.is_empty() { self.walk(packet, left) } else { self.walk(&[&tail, packet].concat(), 0) }
     }
 
-    /// Counts the frames that begin at `from` or later. The bytes before belong to a frame that was counted already.
+    /// Counts the frames that begin at `from` or later. The bytes before belong to a frame that was already counted.
     fn walk(&mut self, bytes: &[u8], from: usize) -> Option<f64> {
         let (mut seconds, mut at) = (None, from);
         while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() >= HEADER) {
@@ -48,20 +48,20 @@ impl Mpeg {
     }
 }
 
-/// A frame, by its header.
+/// A frame header.
 struct MpegFrame {
-    /// Its bytes. `None`: the format is free.
+    /// Length in bytes. `None`: free bit rate.
     length: Option<usize>,
     frames: u32,
     rate: u32,
 }
 
 impl MpegFrame {
-    /// Of the header that these bytes begin with.
+    /// Parses the frame header at the beginning of these bytes.
     fn of(bytes: &[u8]) -> Option<Self> {
         let [0xff, kind, rates, _, ..] = *bytes else { return None };
         let (version, layer) = (kind >> 3 & 3, kind >> 1 & 3);
-        // Of MPEG-1 it is the rate itself, of MPEG-2 half of it, of MPEG-2.5 a quarter.
+        // MPEG-1 has the full sample rates, MPEG-2 half of them, MPEG-2.5 a quarter.
         let halved = match version {
             3 => 0,
             2 => 1,
@@ -83,7 +83,7 @@ impl MpegFrame {
             return None;
         }
         let bits = KILOBITS[row][code] * 1_000;
-        // Layer I counts in words of four bytes.
+        // Layer I measures the length in slots of four bytes.
         let word = if layer == 3 { 4 } else { 1 };
         let length = (frames / 8 / word * bits / rate + u32::from(rates >> 1 & 1)) * word;
         Some(Self { length: if bits > 0 { usize::try_from(length).ok() } else { None }, frames, rate })

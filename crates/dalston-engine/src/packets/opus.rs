@@ -1,15 +1,15 @@
-//! Packets of Opus (RFC 6716).
+//! Packet durations of Opus (RFC 6716).
 
-/// Frames of the longest packet, of which a second has 48,000: 120 milliseconds.
+/// Frames in the longest packet (120 milliseconds), at 48,000 per second.
 pub(crate) const MOST: u64 = 5_760;
 
-/// The seconds that a packet holds.
+/// Returns the duration of a packet in seconds.
 #[expect(clippy::cast_precision_loss, reason = "a packet has few frames")]
 pub(super) fn seconds(packet: &[u8]) -> f64 {
     frames(packet) as f64 / 48_000.0
 }
 
-/// Frames of a packet, as its first two bytes tell them (3.1).
+/// Returns the frames of a packet, from its first two bytes (RFC 6716, 3.1).
 fn frames(packet: &[u8]) -> u64 {
     let Some(first) = packet.first().copied() else { return 0 };
     let (kind, code) = (usize::from(first >> 3), first & 3);

@@ -1,4 +1,4 @@
-//! Packets of samples that have as many bits each.
+//! Packet durations of PCM: all samples have the same number of bits.
 
 use symphonia::core::codecs::audio::{
     AudioCodecId, AudioCodecParameters,
@@ -10,9 +10,9 @@ use symphonia::core::codecs::audio::{
     },
 };
 
-/// What a packet's bytes are divided by.
+/// What a packet's duration depends on.
 pub(crate) struct Pcm {
-    /// Bytes of a frame.
+    /// Bytes per frame.
     frame: usize,
     rate: f64,
 }
@@ -24,14 +24,15 @@ impl Pcm {
         Some(Self { frame: bits / 8 * channels, rate: f64::from(rate) })
     }
 
-    /// The seconds of a packet, which has one frame at the least: some tables have a sample of one byte for each.
+    /// Returns the duration of a packet in seconds. A packet has at least one frame: some tables list each sample as
+    /// one byte.
     #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are no packet")]
     pub(super) fn seconds(&self, packet: &[u8]) -> f64 {
         (packet.len() / self.frame).max(1) as f64 / self.rate
     }
 }
 
-/// Bits of a sample, by which a decoder reads it whatever a header says of them. `None`: it is no such codec.
+/// Returns the bits per sample that a decoder reads, whatever a header states. `None`: the codec is not PCM.
 pub(crate) const fn bits(codec: AudioCodecId) -> Option<u32> {
     match codec {
         CODEC_ID_PCM_ALAW | CODEC_ID_PCM_MULAW | CODEC_ID_PCM_S8 | CODEC_ID_PCM_U8 => Some(8),

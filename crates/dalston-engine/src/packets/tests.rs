@@ -22,7 +22,7 @@ fn stored(bytes: &[u8]) -> File {
     file
 }
 
-/// Files of the same audio, each as long as it is whatever it says.
+/// Asserts the duration of several files with the same audio, whatever their tables state.
 fn assert_lengths(right: f64, files: impl IntoIterator<Item = (&'static str, Vec<u8>)>) {
     let mut wrong = Vec::new();
     for (name, bytes) in files {
@@ -36,20 +36,20 @@ fn assert_lengths(right: f64, files: impl IntoIterator<Item = (&'static str, Vec
     assert!(wrong.is_empty(), "{right}: {wrong:#?}");
 }
 
-/// The same of a file that is not tried out, as decoders may refuse it.
+/// Asserts the duration of a file without decoding it, as decoders may reject it.
 fn assert_counted(right: f64, name: &str, file: &[u8]) {
     let seconds = count(stored(file), f64::INFINITY).unwrap();
     assert!(seconds.is_some_and(|seconds| (seconds - right).abs() <= right / 100.0), "{name}: {seconds:?} for {right}");
 }
 
-/// The packets of a file without tables.
+/// Returns the packets of a file without tables.
 fn packets(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut format = open(Bounded::new(stored(bytes), u64::MAX).unwrap()).unwrap();
     std::iter::from_fn(|| format.next_packet().unwrap()).map(|packet| packet.data.to_vec()).collect()
 }
 
-/// An MP4 of these samples whose times are right, and the same with others: all too short, all but one, the last ones
-/// missing, in finer ticks, far too long; and one that names another rate.
+/// Builds an MP4 of these samples with correct times, and variants: all too short, all but one too short, the last ones
+/// missing, finer ticks, far too long, and a different sample rate.
 fn mp4s(entry: (&'static str, u32, u16, Vec<u8>), ticks: u32, samples: &[Vec<u8>]) -> Vec<(&'static str, Vec<u8>)> {
     let count = u32::try_from(samples.len()).unwrap();
     let (name, rate, bits, more) = entry.clone();
@@ -65,14 +65,14 @@ fn mp4s(entry: (&'static str, u32, u16, Vec<u8>), ticks: u32, samples: &[Vec<u8>
         times("too long", vec![(count, ticks * 16)]),
         ("other ticks", Mp4 { scale: rate * 10, ..honest.clone() }.file(samples)),
     ];
-    // What has samples of no header is played at the rate that is named.
+    // Samples without headers are played at the stated rate.
     if bits == 16 && name != "sowt" {
         files.push(("another rate", Mp4 { entry: (name, 48_000, bits, more), ..honest }.file(samples)));
     }
     files
 }
 
-/// The same of Matroska: blocks without a length, and too short ones.
+/// Builds the same for Matroska: blocks without a duration, and with one that is too short.
 fn mkvs(codec: &str, private: &[u8], rate: f64, samples: &[Vec<u8>], right: f64) -> Vec<(&'static str, Vec<u8>)> {
     #[expect(clippy::cast_precision_loss, reason = "few samples")]
     let step = right * 1_000.0 / samples.len() as f64;
@@ -107,7 +107,7 @@ fn mp3_is_counted_by_the_headers_of_its_frames() {
     let entry = ("mp4a", 44_100, 16, esds(0x6b, &[]));
     assert_lengths(right, mp4s(entry.clone(), 1_152, &frames));
     assert_lengths(right, mkvs("A_MPEG/L3", &[], 44_100.0, &frames, right));
-    // Players find frames in whatever packets they come.
+    // Players find MPEG frames however they are split into packets.
     let stream = frames.concat();
     let cut = |size: usize| stream.chunks(size).map(<[u8]>::to_vec).collect::<Vec<_>>();
     let pairs: Vec<Vec<u8>> = frames.chunks(3).map(<[_]>::concat).collect();
@@ -151,12 +151,12 @@ fn a_sample_that_is_not_there_makes_the_length_of_a_whole_mp4_unknown() {
     assert_counted(1.6, "honest", &whole);
     let sizes = whole.windows(4).position(|name| name == b"stsz").unwrap() + 16;
     let mut lies = whole.clone();
-    // The fifth of the sizes: programs go on behind it.
+    // The fifth entry of the size table: other programs continue behind it.
     lies[sizes + 16] = 1;
     assert_eq!(count(stored(&lies), f64::INFINITY).unwrap(), None);
 }
 
-/// An uncompressed ALAC packet, mono, 16 bits. With `says` it carries its own number of frames.
+/// Builds an uncompressed ALAC packet, mono, 16 bits. With `says` it states its number of frames.
 fn alac(frames: u32, says: bool) -> Vec<u8> {
     let mut bits: Vec<bool> = Vec::new();
     let mut put = |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
@@ -228,7 +228,7 @@ fn vorbis_is_counted_by_the_blocks_of_its_modes() {
     let right = 11_264.0 / 22_050.0;
     assert_lengths(right, mkvs("A_VORBIS", &private, 22_050.0, samples, right));
     assert_lengths(right, mkvs("A_VORBIS", &private, 88_200.0, samples, right));
-    // In MP4 it has a number that is not known here, so nothing is said of its length.
+    // In MP4 its object type is unknown here, so its duration is unknown, too.
     for (name, file) in mp4s(("mp4a", 22_050, 16, esds(0xdd, &private)), 512, samples) {
         assert_eq!(count(stored(&file), f64::INFINITY).unwrap(), None, "{name}");
     }

@@ -1,4 +1,4 @@
-//! The decoder's side.
+//! The decoder process: confines itself, decodes standard input, and writes messages to standard output.
 
 use super::{
     confine::confine,
@@ -18,17 +18,17 @@ use std::{
     time::Duration,
 };
 
-/// Decodes what stands in standard input, if the process was started for that by a [`Decoders`](super::Decoders), and
-/// gives the exit code to end with. A program that is to be a [`DecoderProgram`](super::DecoderProgram) calls it first in
-/// its `main`, before it starts threads or reads settings. `arguments` are those of the process, its name first.
+/// Decodes standard input if the process was started as a decoder by [`Decoders`](super::Decoders), and returns the
+/// exit code of the process. A [`DecoderProgram`](super::DecoderProgram) must call this first in its `main`, before it
+/// starts threads or reads settings. `arguments` are those of the process, beginning with its name.
 ///
-/// `None`: the process was started for something else.
+/// Returns `None` when the process was started for another purpose.
 pub fn decode_if_asked(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let (task, processor) = Task::from_arguments(arguments)?;
     Some(match decode(task, processor) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Whoever reads the output is gone, or it is the output that failed.
+            // Ignore an error: the reader may be gone, or the output itself may have failed.
             let _unsaid = writeln!(stderr(), "{error}");
             ExitCode::FAILURE
         }

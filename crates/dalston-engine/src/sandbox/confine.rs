@@ -1,15 +1,15 @@
-//! What a decoder gives up before it reads a byte of its input. The kernel holds it to that.
+//! Resource limits and privileges that a decoder process gives up before it reads its input. The kernel enforces them.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::{fs::File, io, time::Duration};
 
-/// Address space, in bytes. The program itself and its stack are in it.
+/// Maximum address space in bytes, including the program itself and its stack.
 const MEMORY: u64 = 256 * 1024 * 1024;
 
-/// Confines this process for the rest of its life: 256 MiB of address space, so much processor time, no file but those
-/// that are open, no process, no core file, and no bytes written to a file. It dies with the process that started it. On
-/// Linux, where the kernel filters system calls, it can ask for nothing but memory, the time and its end, and for reads
-/// of `input`: no network, no new privilege.
+/// Confines this process until it exits: 256 MiB of address space, the given processor time, no opening of files, no
+/// child processes, no core dumps, and no writes to files. On Linux the kernel also kills it when its parent dies. With
+/// a seccomp filter it may only allocate memory, read the clock, exit, read `input` and write its outputs: no network,
+/// no new privileges.
 pub(super) fn confine(input: &File, processor: Duration) -> io::Result<()> {
     for (resource, most) in [
         (Resource::As, MEMORY),

@@ -1,8 +1,8 @@
-//! The gateway's side.
+//! Starts decoder processes from the gateway and reads their messages.
 
 use super::{
-    message::{DecoderMessage, Task},
     fair_semaphore::DecoderPlaces,
+    message::{DecoderMessage, Task},
 };
 use crate::{EngineError, ProbedAudio};
 use std::{fs::File, io, path::PathBuf, process::Stdio, time::Duration};
@@ -12,21 +12,21 @@ use tokio::{
     time::timeout,
 };
 
-/// Uploads that are probed at once. Each may take as much memory as a decoder is given.
+/// Maximum number of concurrent probes. Each may use as much memory as a decoder is allowed.
 const PROBES: usize = 4;
-/// A probe is done within this much processor time, and within this time by the clock however busy the machine is.
+/// Timeouts of a probe: processor time, and wall-clock time however busy the machine is.
 const PROBE_PROCESSOR: Duration = Duration::from_secs(10);
 const PROBE_WALL: Duration = Duration::from_mins(1);
-/// Bytes of a line that a decoder writes, and of all of them.
+/// Maximum number of bytes of one line that a decoder writes, and of all lines.
 const LINE: u64 = 4 * 1024;
 const MOST: u64 = 256 * 1024 * 1024;
-/// Bytes of what it wrote to standard error before it died, for the log.
+/// Bytes of a dead decoder's standard error that are kept for the log.
 const WHY: u64 = 1024;
 
-/// What clients read when a decoder dies.
+/// Error message for clients when a decoder dies.
 pub const DIED: &str = "The audio cannot be decoded within the memory and the time that a file is given";
 
-/// The program of a decoder: one whose `main` calls [`decode_if_asked`](super::decode_if_asked) first.
+/// The program that decoders run. Its `main` must call [`decode_if_asked`](super::decode_if_asked) first.
 #[derive(Debug, Clone)]
 pub struct DecoderProgram(PathBuf);
 
@@ -36,14 +36,14 @@ impl DecoderProgram {
         Self(path.into())
     }
 
-    /// The program that runs now. On Linux it is the same also when its file has been replaced since.
+    /// The program that is running now. On Linux it is the same even if its file has been replaced since.
     pub fn this() -> io::Result<Self> {
         if cfg!(target_os = "linux") { Ok(Self::at("/proc/self/exe")) } else { std::env::current_exe().map(Self) }
     }
 }
 
-/// Starts decoders, one for each file. They run a program that is told what to do by its first arguments, with an empty
-/// environment; see [`decode_if_asked`](super::decode_if_asked) for what they may do.
+/// Starts decoder processes, one for each file. The first arguments of the process name its task, its environment is
+/// empty; see [`decode_if_asked`](super::decode_if_asked) for its restrictions.
 pub struct Decoders {
     program: Option<DecoderProgram>,
     listening: Duration,
@@ -52,22 +52,24 @@ pub struct Decoders {
 }
 
 impl Decoders {
-    /// With this program; without one nothing is decoded, which is an outage. `patience` is how long an attempt at a job
-    /// may take: a decoder is given half of that in processor time, so what ends it is the file, and not a busy machine.
+    /// Creates a runner of decoders with this program. Without a program every call returns
+    /// [`EngineError::Unavailable`]. `patience` is the timeout of one attempt at a job. A decoder gets half of it as
+    /// processor time, so it is the file that ends a decoder, not a busy machine.
     pub fn new(program: Option<DecoderProgram>, patience: Duration) -> Self {
         Self { program, listening: patience / 2, probing: PROBE_WALL, probes: DecoderPlaces::new(PROBES) }
     }
 
-    /// The same, with another time by the clock after which a probe is ended than a minute.
+    /// Sets the wall-clock timeout of a probe (default: one minute).
     #[must_use]
     pub fn probing_for(self, wall: Duration) -> Self {
         Self { probing: wall, ..self }
     }
 
-    /// Reads what a file is; `None`: no audio or video that is known here. A few files are probed at once, and of one holder one
-    /// fewer than that. Dropped, it ends the decoder.
+    /// Probes a file. Returns `None` when it is no known audio or video format. A limited number of probes run at once,
+    /// and one holder may have one fewer than that. Dropping the future kills the decoder.
     ///
-    /// [`EngineError::Died`] when the decoder died of the file, [`EngineError::Unavailable`] when there is none.
+    /// Returns [`EngineError::Died`] when the decoder died of the file, and [`EngineError::Unavailable`] when no
+    /// decoder could be started.
     pub async fn probe(&self, holder: &str, file: File) -> Result<Option<ProbedAudio>, EngineError> {
         let _place = self.probes.take(holder).await;
         let mut decoder = self.start(Task::Probe, PROBE_PROCESSOR, file)?;
@@ -80,8 +82,8 @@ impl Decoders {
         }
     }
 
-    /// Counts the length of a whole file in seconds, or until it is more than `most`; `None`: it cannot be told. Dropped, it
-    /// ends the decoder. Errors as of [`probe`](Self::probe).
+    /// Counts the duration of a whole file in seconds, and stops when it exceeds `most`. Returns `None` when it cannot
+    /// be determined. Dropping the future kills the decoder. Errors as of [`probe`](Self::probe).
     pub async fn count(&self, file: File, most: f64) -> Result<Option<f64>, EngineError> {
         let mut decoder = self.start(Task::Count(most), self.listening, file)?;
         match decoder.next_message().await? {
@@ -91,7 +93,8 @@ impl Decoders {
         }
     }
 
-    /// Starts to listen to at most so many seconds of a file for speech. Dropped, what is given ends the decoder.
+    /// Starts a decoder that searches at most `most` seconds of a file for speech. Dropping the result kills the
+    /// decoder.
     pub(crate) fn listen(&self, file: File, most: f64) -> Result<RunningDecoder, EngineError> {
         self.start(Task::Listen(most), self.listening, file)
     }
@@ -102,7 +105,7 @@ impl Decoders {
         let mut child = Command::new(path)
             .args(task.arguments(processor))
             .env_clear()
-            // What a terminal sends to the gateway is not sent to it.
+            // A process group of its own: signals from the gateway's terminal do not reach the decoder.
             .process_group(0)
             .stdin(Stdio::from(file))
             .stdout(Stdio::piped())
@@ -115,14 +118,14 @@ impl Decoders {
     }
 }
 
-/// A decoder at work. Dropped, it is killed.
+/// A running decoder process. Dropping it kills the process.
 pub(crate) struct RunningDecoder {
     child: Child,
     said: BufReader<Take<ChildStdout>>,
 }
 
 impl RunningDecoder {
-    /// What it says next. [`EngineError::Died`] when it ends instead, or says what it never would.
+    /// Returns the next message. [`EngineError::Died`] when the decoder ends instead, or writes no valid message.
     pub(crate) async fn next_message(&mut self) -> Result<DecoderMessage, EngineError> {
         let mut line = Vec::new();
         (&mut self.said).take(LINE).read_until(b'\n', &mut line).await?;
@@ -133,9 +136,9 @@ impl RunningDecoder {
         }
     }
 
-    /// How it ended, for the log.
+    /// Kills the decoder. Returns its exit status and the beginning of its standard error, for the log.
     async fn end(&mut self) -> String {
-        // It may have closed its output and live on, or have said more than is read.
+        // The decoder may have closed its output and still run, or have written more than we read.
         let _gone = self.child.start_kill();
         let mut why = Vec::new();
         if let Some(stderr) = self.child.stderr.take() {

@@ -1,4 +1,4 @@
-//! Who may decode now: a few at once, and never one holder alone.
+//! A fair semaphore for decoders: limits the number of concurrent decoders, in total and for each holder.
 
 use std::{
     collections::HashMap,
@@ -6,30 +6,30 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Places that are taken in the order of asking, all but one of them at most by one holder.
+/// A first-in-first-out semaphore in which one holder may have at most all permits but one.
 pub(super) struct DecoderPlaces {
     all: Arc<Semaphore>,
     most: usize,
     holders: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
-/// A place, free again when this is dropped.
+/// A permit. Dropping it releases it.
 pub(super) struct DecoderPlace {
     _of_all: OwnedSemaphorePermit,
     _of_holder: OwnedSemaphorePermit,
 }
 
 impl DecoderPlaces {
-    /// So many places, from 2 on.
+    /// Creates `count` permits, at least 2.
     pub(super) fn new(count: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(count)), most: count - 1, holders: Mutex::default() }
     }
 
-    /// A place for this holder, once there is one. `None` never comes: nobody closes the places.
+    /// Waits for a permit for this holder. Never returns `None`: the semaphores are never closed.
     pub(super) async fn take(&self, holder: &str) -> Option<DecoderPlace> {
         let own = {
             let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-            // Those that nobody holds or waits for.
+            // Remove the holders that neither have nor wait for a permit.
             holders.retain(|_, places| Arc::strong_count(places) > 1);
             holders.entry(holder.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.most))).clone()
         };
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use std::{future::Future, pin::pin, task::Context};
 
-    /// What is there without waiting.
+    /// Returns the output of a future that is ready at once, else `None`.
     fn now<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
         match pin!(future).poll(&mut Context::from_waker(std::task::Waker::noop())) {
             std::task::Poll::Ready(taken) => taken,

@@ -1,4 +1,4 @@
-//! The system calls of a decoder.
+//! The seccomp filter of a decoder process: which system calls it may make.
 
 use seccompiler::{
     BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -12,7 +12,7 @@ use std::{
     os::fd::{AsRawFd, RawFd},
 };
 
-/// Calls that are allowed whatever their arguments: they open nothing and reach nobody.
+/// System calls that are allowed with any arguments: they open no files and communicate with no other process.
 const ALLOWED: [libc::c_long; 19] = [
     // Memory.
     libc::SYS_brk,
@@ -20,12 +20,12 @@ const ALLOWED: [libc::c_long; 19] = [
     libc::SYS_mprotect,
     libc::SYS_mremap,
     libc::SYS_munmap,
-    // Locks, the time, chance.
+    // Locks, clock, randomness.
     libc::SYS_clock_gettime,
     libc::SYS_futex,
     libc::SYS_getrandom,
     libc::SYS_sched_yield,
-    // Its own signals and its end.
+    // The process's own signals and exit.
     libc::SYS_close,
     libc::SYS_exit,
     libc::SYS_exit_group,
@@ -38,16 +38,17 @@ const ALLOWED: [libc::c_long; 19] = [
     libc::SYS_sigaltstack,
 ];
 
-/// Standard output and standard error.
+/// File descriptors of standard output and standard error.
 const OUTPUTS: [RawFd; 2] = [1, 2];
 
-/// Has the kernel refuse this thread, and those that it starts, all calls but the ones above, reads of `input`, and writes
-/// to its outputs. Does nothing where the processor or the kernel has no such filter: the limits hold there too.
+/// Installs the filter for this thread and those that it starts: the kernel refuses all calls except the ones above,
+/// reads of `input`, and writes to the outputs. Does nothing where the processor or the kernel does not support seccomp
+/// filters: the resource limits apply there too.
 pub(super) fn filter(input: &File) -> io::Result<()> {
     let Ok(arch) = TargetArch::try_from(ARCH) else { return Ok(()) };
     let program = program(input.as_raw_fd(), arch).map_err(io::Error::other)?;
     match apply_filter(&program) {
-        // A kernel without filters says that it does not know the call, or the mode.
+        // A kernel without seccomp filters reports an unknown call or mode.
         Err(Error::Seccomp(error)) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) => Ok(()),
         applied => applied.map_err(io::Error::other),
     }
@@ -58,12 +59,12 @@ fn program(input: RawFd, arch: TargetArch) -> Result<BpfProgram, seccompiler::Ba
     for call in [libc::SYS_read, libc::SYS_readv, libc::SYS_lseek] {
         rules.insert(call, vec![first_argument_is(input)?]);
     }
-    // Memory, and never a file: one that it inherited would be read so.
+    // Only anonymous memory: mapping a file would read an inherited one.
     let anonymous = libc::MAP_ANONYMOUS.unsigned_abs().into();
     let is_anonymous = SeccompCmpOp::MaskedEq(anonymous);
     let flags = SeccompCondition::new(3, SeccompCmpArgLen::Dword, is_anonymous, anonymous)?;
     rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![flags])?]);
-    // Its own abort.
+    // `tgkill` on itself only: `abort` uses it.
     let this = RawFd::try_from(std::process::id()).unwrap_or(RawFd::MAX);
     rules.insert(libc::SYS_tgkill, vec![first_argument_is(this)?]);
     for call in [libc::SYS_write, libc::SYS_writev] {
@@ -73,7 +74,7 @@ fn program(input: RawFd, arch: TargetArch) -> Result<BpfProgram, seccompiler::Ba
     SeccompFilter::new(rules, refused, SeccompAction::Allow, arch)?.try_into()
 }
 
-/// The rule that the first argument is this number.
+/// Returns the rule that the first argument must equal this number.
 fn first_argument_is(number: RawFd) -> Result<SeccompRule, seccompiler::BackendError> {
     let value = u64::from(number.unsigned_abs());
     let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;

@@ -1,26 +1,26 @@
-//! What the two sides say to one another.
+//! The protocol between gateway and decoder process: the task in the arguments, messages as lines of JSON.
 
 use crate::{ProbedAudio, Segment, decode::Unfit};
 use serde::{Deserialize, Serialize};
 use std::{ffi::OsString, time::Duration};
 
-/// The first argument of a program that is to decode.
+/// The first argument of a process that is started as a decoder.
 const WORD: &str = "decode";
 
-/// What a decoder is to do.
+/// The task of a decoder.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Task {
-    /// Read what the file is: one [`DecoderMessage::Found`].
+    /// Probe the file: one [`DecoderMessage::Found`].
     Probe,
-    /// Count how long it is, up to so many seconds: one [`DecoderMessage::Counted`].
+    /// Count its duration, up to this many seconds: one [`DecoderMessage::Counted`].
     Count(f64),
-    /// Find speech in it, up to so many seconds: segments and progress, then [`DecoderMessage::Heard`], [`DecoderMessage::TooLong`] or
-    /// [`DecoderMessage::Unfit`].
+    /// Find speech in it, up to this many seconds: segments and progress, then [`DecoderMessage::Heard`],
+    /// [`DecoderMessage::TooLong`] or [`DecoderMessage::Unfit`].
     Listen(f64),
 }
 
 impl Task {
-    /// The arguments of a program that is to do it within this much processor time.
+    /// Returns the arguments of a process that is to run this task. `processor` is the limit of its processor time.
     pub(super) fn arguments(self, processor: Duration) -> [String; 4] {
         let (name, most) = match self {
             Self::Probe => ("probe", f64::INFINITY),
@@ -30,8 +30,8 @@ impl Task {
         [WORD.to_owned(), name.to_owned(), processor.as_secs().max(1).to_string(), most.to_string()]
     }
 
-    /// The task and the processor time in these arguments, the name of the program first. `None`: the program was started
-    /// for something else.
+    /// Parses the task and the limit of processor time from the arguments of the process, which begin with its name.
+    /// Returns `None` when the process was started for another purpose.
     pub(super) fn from_arguments(arguments: impl Iterator<Item = OsString>) -> Option<(Self, Duration)> {
         let mut words = arguments.skip(1).map(OsString::into_string);
         let mut word = || words.next()?.ok();
@@ -51,25 +51,25 @@ impl Task {
     }
 }
 
-/// What a decoder says, a line of JSON each.
+/// A message from a decoder, one line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DecoderMessage {
-    /// What the file is; `None`: no audio or video that is known here.
+    /// The result of a probe; `None`: no known audio or video format.
     Found(Option<ProbedAudio>),
-    /// Somebody speaks here.
+    /// A segment of speech.
     Segment(Segment),
-    /// How far it has come, in thousandths.
+    /// Progress in thousandths.
     Progress(u16),
-    /// So many seconds were counted; `None`: it cannot be told.
+    /// The counted duration in seconds; `None`: it cannot be determined.
     Counted(Option<f64>),
-    /// All was heard: so many seconds.
+    /// The whole file was searched; its duration in seconds.
     Heard(f64),
-    /// There is more to hear than was asked for.
+    /// The audio is longer than the task allows.
     TooLong,
-    /// The audio is not one that can be decoded. The text is for the log.
+    /// The audio cannot be decoded. The text is for the log.
     Unfit(Unfit, String),
-    /// It could not begin, or its input could not be read. The text is for the log.
+    /// The decoder could not start, or could not read its input. The text is for the log.
     Unable(String),
 }
 

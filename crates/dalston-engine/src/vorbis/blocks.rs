@@ -1,27 +1,27 @@
-//! How long the blocks of a Vorbis stream are, which its packets choose from (specification I, 4.2).
+//! Parses the block sizes and modes of a Vorbis stream from its headers (specification I, 4.2).
 
 use super::{split, weigh};
 use std::io;
 use symphonia::core::io::{BitReaderRtl, ReadBitsRtl};
 
-/// What an identification header begins with, with its version.
+/// The first bytes of an identification header, including its version.
 const IDENTIFICATION: &[u8] = b"\x01vorbis\0\0\0\0";
-/// The shortest and the longest block that there may be, as powers of two.
+/// Minimum and maximum block size, as powers of two.
 const SIZES: std::ops::RangeInclusive<u8> = 6..=13;
 
-/// The blocks of a stream.
+/// Block sizes and modes of a stream.
 pub(crate) struct Blocks {
     pub(crate) rate: u32,
     /// Frames of a short block and of a long one.
     pub(crate) short: u32,
     pub(crate) long: u32,
-    /// For each mode whether its blocks are long.
+    /// For each mode, whether its blocks are long.
     pub(crate) modes: Vec<bool>,
-    /// Bits of the number of a mode.
+    /// Bits of a mode number.
     pub(crate) width: u32,
 }
 
-/// Reads what the headers say of blocks. `None`: they are not those of a decoder that has any.
+/// Parses the headers. `None`: they are invalid.
 pub(crate) fn blocks(headers: &[u8]) -> Option<Blocks> {
     let (identification, setup) = split(headers)?;
     let identification = identification.strip_prefix(IDENTIFICATION)?;
@@ -37,13 +37,13 @@ pub(crate) fn blocks(headers: &[u8]) -> Option<Blocks> {
     Some(Blocks { rate, short: 1 << short, long: 1 << long, modes, width })
 }
 
-/// The modes, which stand behind everything else.
+/// Parses the modes, which are at the end of the setup header.
 fn modes(setup: &[u8], channels: u32) -> io::Result<Vec<bool>> {
     let bits = &mut BitReaderRtl::new(setup);
     if weigh(bits)? {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    // Times, which are zeros.
+    // Skip the time domain transforms, which are zeros.
     each(bits, |bits| bits.ignore_bits(16))?;
     each(bits, skip_floor)?;
     each(bits, skip_residue)?;
@@ -56,7 +56,7 @@ fn modes(setup: &[u8], channels: u32) -> io::Result<Vec<bool>> {
     Ok(modes)
 }
 
-/// Reads a list, which begins with its length: of 64 at the most.
+/// Reads a list of at most 64 elements, which begins with its length.
 fn each<'a>(
     bits: &mut BitReaderRtl<'a>,
     mut read: impl FnMut(&mut BitReaderRtl<'a>) -> io::Result<()>,
@@ -113,7 +113,7 @@ fn skip_mapping(bits: &mut BitReaderRtl<'_>, channels: u32) -> io::Result<()> {
     bits.ignore_bits(2 + multiplexed + submaps * 24)
 }
 
-/// Bits of a number.
+/// Returns the number of bits that a number needs.
 const fn log(number: u32) -> u32 {
     u32::BITS - number.leading_zeros()
 }

@@ -1,4 +1,4 @@
-//! The headers of a Vorbis stream. Its code books are weighed: a few bytes may stand for a great table.
+//! Checks Vorbis headers: limits the size of the code books, because a few bytes may describe a huge table.
 
 mod blocks;
 
@@ -7,29 +7,30 @@ pub(crate) use blocks::{Blocks, blocks};
 use std::io;
 use symphonia::core::io::{BitReaderRtl, ReadBitsRtl};
 
-/// What a setup header begins with.
+/// The first bytes of a setup header.
 const SETUP: &[u8] = b"\x05vorbis";
 /// Bytes of an identification header.
 const IDENTIFICATION: usize = 30;
-/// What each code book begins with.
+/// Sync pattern at the beginning of each code book.
 const SYNC: u32 = 0x56_43_42;
-/// Entries of all books, and numbers in their tables. Encoders come to about a third of that.
+/// Maximum number of entries of all code books together, and of numbers in their tables. Encoders use about a third of
+/// that.
 const ENTRIES: u64 = 96 * 1024;
 const NUMBERS: u64 = 2 * 1024 * 1024;
 
-/// Whether the books in these headers (identification and setup; also all three, laced as Matroska has them) stand for
-/// more than that. What cannot be read is left to the decoder, which refuses it.
+/// Whether the code books in these headers exceed the limits. The headers are identification and setup, or all three
+/// with Xiph lacing as in Matroska. Returns `false` for invalid headers, which the decoder rejects.
 pub(crate) fn is_excessive(headers: &[u8]) -> bool {
     split(headers).is_some_and(|(_, setup)| weigh(&mut BitReaderRtl::new(setup)).unwrap_or(false))
 }
 
-/// The identification header and the setup header, the latter behind its first bytes.
+/// Splits the headers into the identification header and the setup header, the latter without its first bytes.
 fn split(headers: &[u8]) -> Option<(&[u8], &[u8])> {
     let Some((2, mut laced)) = headers.split_first() else {
         let (identification, rest) = headers.split_at_checked(IDENTIFICATION)?;
         return Some((identification, rest.strip_prefix(SETUP)?));
     };
-    // The lengths of two headers: bytes that are added, the last of each less than 255.
+    // Xiph lacing: the lengths of two headers, each the sum of bytes up to the first below 255.
     let mut before = 0_usize;
     for _ in 0..2 {
         let end = laced.iter().position(|byte| *byte < 255)?;
@@ -40,7 +41,7 @@ fn split(headers: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((laced, laced.get(before..)?.strip_prefix(SETUP)?))
 }
 
-/// Reads over the books; whether they stand for too much, and then not all were read.
+/// Reads past the code books. Returns `true`, without reading all of them, if they exceed the limits.
 fn weigh(bits: &mut BitReaderRtl<'_>) -> io::Result<bool> {
     let (mut entries, mut numbers) = (0, 0);
     let books = bits.read_bits_leq32(8)? + 1;
@@ -52,7 +53,7 @@ fn weigh(bits: &mut BitReaderRtl<'_>) -> io::Result<bool> {
         let count = bits.read_bits_leq32(24)?;
         entries += u64::from(count);
         numbers += u64::from(count) * u64::from(dimensions);
-        // Before the rest is read: it may be as long as it says.
+        // Check before reading the rest, which may be as long as it claims.
         if entries > ENTRIES || numbers > NUMBERS {
             return Ok(true);
         }
@@ -62,7 +63,7 @@ fn weigh(bits: &mut BitReaderRtl<'_>) -> io::Result<bool> {
     Ok(false)
 }
 
-/// The lengths of the code words.
+/// Skips the lengths of the code words.
 fn skip_lengths(bits: &mut BitReaderRtl<'_>, count: u32) -> io::Result<()> {
     let is_ordered = bits.read_bool()?;
     if is_ordered {
@@ -83,7 +84,7 @@ fn skip_lengths(bits: &mut BitReaderRtl<'_>, count: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The table of vectors.
+/// Skips the vector lookup table.
 fn skip_table(bits: &mut BitReaderRtl<'_>, count: u32, dimensions: u32) -> io::Result<()> {
     let kind = bits.read_bits_leq32(4)?;
     if kind == 0 {
@@ -99,7 +100,7 @@ fn skip_table(bits: &mut BitReaderRtl<'_>, count: u32, dimensions: u32) -> io::R
     Ok(())
 }
 
-/// The greatest number that has not more than `count` when it is multiplied by itself so often.
+/// Returns the greatest integer whose power with exponent `dimensions` is at most `count`.
 fn root(count: u32, dimensions: u32) -> u32 {
     let fits = |number: &u32| number.checked_pow(dimensions).is_some_and(|product| product <= count);
     (1..=count).take_while(fits).last().unwrap_or_default()
@@ -109,7 +110,7 @@ fn root(count: u32, dimensions: u32) -> u32 {
 mod tests {
     use super::*;
 
-    /// Bits, the lowest of a byte first.
+    /// Writes bits, least significant first.
     #[derive(Default)]
     struct Bits(Vec<bool>);
 
@@ -119,7 +120,7 @@ mod tests {
             self
         }
 
-        /// A book of so many ordered entries of one length, with a table of one number.
+        /// Writes a code book with this number of ordered entries of one length and a table of one number.
         fn book(self, entries: u32, dimensions: u32) -> Self {
             let length = entries.ilog2();
             let head = self.put(SYNC, 24).put(dimensions, 16).put(entries, 24).put(1, 1).put(length - 1, 5);
