@@ -92,6 +92,9 @@ async fn how_it_ends_tells_whether_to_try_again() {
         ("a link", script("ln -s /etc/passwd \"$2.json\""), never),
         ("no JSON", script("echo hello > \"$2.json\""), never),
         ("a signal", script("kill -SEGV $$"), died),
+        ("a signal that a shell tells of", script("sh -c 'kill -KILL $$'; exit $?"), died),
+        ("a code beyond all signals", script("exit 255"), never),
+        ("the first code beyond all signals", script("exit 193"), never),
         ("no such program", command(&["/no/such/program", "{audio}"], None), again),
         ("too much to print", command(&["sh", "-c", "yes"], None), never),
     ] {

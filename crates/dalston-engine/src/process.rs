@@ -6,6 +6,7 @@ use std::{
     env,
     ffi::OsString,
     io,
+    ops::RangeInclusive,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::Stdio,
@@ -20,8 +21,9 @@ use tokio::{
 const HANDED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
 /// Bytes of the end of standard error that are kept for the log.
 const TAIL: usize = 2 * 1024;
-/// Shells and wrappers report death by signal as an exit code of 128 + signal number.
-const SIGNALS: i32 = 128;
+/// Shells and wrappers report death by signal as an exit code of 128 + signal number, which is 1 to 64 on Linux. A
+/// higher code, such as the 255 of `exit(-1)`, is a program's own.
+const SIGNALS: RangeInclusive<i32> = 129..=192;
 
 /// Environment and resource limits of a process.
 #[derive(Debug, Clone)]
@@ -108,7 +110,7 @@ impl Child {
         };
         Ok(match (status.code(), status.signal()) {
             (Some(0), _) => Ended::Well,
-            (Some(code), _) if code > SIGNALS => Ended::Signal(code - SIGNALS, why),
+            (Some(code), _) if SIGNALS.contains(&code) => Ended::Signal(code - 128, why),
             (Some(code), _) => Ended::Code(code, why),
             (None, signal) => Ended::Signal(signal.unwrap_or_default(), why),
         })
