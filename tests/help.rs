@@ -1,7 +1,7 @@
 //! `GET /help`, and a command of one's own.
 
 use dalston_auth::{Requirement, rights};
-use dalston_command::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, CommandOutput, Registry};
+use dalston_command::{Command, CommandAnswer, CommandContext, CommandOutput, Effect, HttpRoute, Method, Registry};
 use dalston_gateway::routes;
 use dalston_model::{Clock, KeyScopes};
 use dalston_service::ServiceResult;

@@ -8,6 +8,7 @@ use dalston_service::Report;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -235,9 +236,9 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-runtime/src/first_key.rs",
             "crates/dalston-runtime/src/work.rs",
             "crates/dalston-service/src/blobs/bucket.rs",
-            "crates/dalston-service/src/claims.rs",
-            "crates/dalston-service/src/claims.rs",
-            "crates/dalston-service/src/claims.rs",
+            "crates/dalston-service/src/claim_links.rs",
+            "crates/dalston-service/src/claim_links.rs",
+            "crates/dalston-service/src/claim_links.rs",
             "crates/dalston-service/src/secret.rs",
             "crates/dalston-service/src/secret.rs",
             "crates/dalston-store-postgres/src/work/webhooks.rs",
@@ -250,4 +251,103 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
         ],
         "KEY-03"
     );
+}
+
+/// Crates that are the same thing over another library: the parts of one have the names of the other's.
+const COUNTERPARTS: [&[&str]; 2] =
+    [&["dalston-actix", "dalston-tower"], &["dalston-store-sqlite", "dalston-store-postgres", "dalston-store-redis"]];
+
+/// The files of products without their tests: the crate, the path, the text.
+fn product_sources() -> Vec<(String, PathBuf, String)> {
+    let is_test = |path: &Path| path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        let within = path.strip_prefix(root()).unwrap();
+        let mut parts = within.components().map(|part| part.as_os_str().to_str().unwrap());
+        let (top, name) = (parts.next().unwrap(), parts.next().unwrap().to_owned());
+        if ["crates", "bins"].contains(&top) && parts.next() == Some("src") && !is_test(within) {
+            let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
+            found.push((name, within.to_owned(), product));
+        }
+    }
+    found
+}
+
+/// The name of the type that a line declares.
+fn declared(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let line = if let Some(rest) = line.strip_prefix("pub(") { rest.split_once(") ")?.1 } else { line };
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let rest = ["struct ", "enum ", "trait ", "type "].iter().find_map(|word| line.strip_prefix(word))?;
+    let name = rest.split(|it: char| !it.is_alphanumeric()).next()?;
+    name.starts_with(char::is_uppercase).then_some(name)
+}
+
+#[test]
+fn a_type_name_means_one_thing() {
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, _, text) in product_sources() {
+        // An associated type is indented, and named by its trait.
+        let is_associated = |line: &&str| line.starts_with(' ') && line.trim_start().starts_with("type ");
+        for line in text.lines().filter(|line| !is_associated(line)) {
+            if let Some(declared) = declared(line) {
+                names.entry(declared.to_owned()).or_default().insert(name.clone());
+            }
+        }
+    }
+    assert!(names.len() > 500, "the types are found");
+    let are_counterparts = |crates: &BTreeSet<String>| {
+        COUNTERPARTS.iter().any(|group| crates.iter().all(|name| group.contains(&name.as_str())))
+    };
+    names.retain(|_, crates| crates.len() > 1 && !are_counterparts(crates));
+    assert!(names.is_empty(), "these names are declared by several crates: {names:#?}");
+}
+
+/// A log event as its statement names it: event, level, message.
+fn log_event(level: &str, statement: &str) -> Option<(String, String, String)> {
+    let event = statement.split_once("event = \"")?.1.split_once('"')?.0;
+    let message = statement.rsplit_once('"')?.0.rsplit_once('"')?.1;
+    let (noun, verb) = event.split_once('.')?;
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    (is_word(noun) && is_word(verb)).then(|| (event.to_owned(), level.to_owned(), message.to_owned()))
+}
+
+/// Up to the parenthesis that closes the statement.
+fn statement(text: &str) -> &str {
+    let (mut depth, mut is_quoted, mut last) = (1, false, ' ');
+    for (at, it) in text.char_indices() {
+        match it {
+            '"' if last != '\\' => is_quoted = !is_quoted,
+            '(' if !is_quoted => depth += 1,
+            ')' if !is_quoted => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &text[..at];
+        }
+        last = it;
+    }
+    text
+}
+
+#[test]
+fn log_events_are_listed() {
+    let mut events = BTreeMap::new();
+    for (_, path, text) in product_sources() {
+        for level in ["error", "warn", "info", "debug", "trace"] {
+            for rest in text.split(&format!("tracing::{level}!(")).skip(1) {
+                let statement = statement(rest);
+                let found = log_event(level, statement);
+                let (event, level, message) =
+                    found.unwrap_or_else(|| panic!("{}: no event = \"noun.verb\": {statement}", path.display()));
+                let before = events.insert(event.clone(), (level.clone(), message.clone()));
+                assert!(before.is_none_or(|it| it == (level, message)), "{event} is two events: {}", path.display());
+            }
+        }
+    }
+    let row =
+        |(event, (level, message)): (&String, &(String, String))| format!("| `{event}` | {level} | {message} |\n");
+    let rows: String = events.iter().map(row).collect();
+    let page = fs::read_to_string(root().join("docs/operate/log-events.md")).unwrap();
+    assert!(page.ends_with(&format!("---|\n{rows}")), "docs/operate/log-events.md should end with:\n{rows}");
 }

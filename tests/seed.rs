@@ -2,7 +2,7 @@
 
 mod checkpoint;
 
-use dalston_auth::{NewKey, KeyExpiry, MintedKey};
+use dalston_auth::{KeyExpiry, MintedKey, NewKey};
 use dalston_model::KeyScopes;
 use dalston_runtime::admin_box;
 

@@ -2,7 +2,7 @@
 
 use dalston_chat::markup;
 use dalston_cli::Terminal;
-use dalston_command::{Document, CommandSpec};
+use dalston_command::{CommandSpec, Document};
 use dalston_model::{Clock, Timestamp};
 use kit::app::{App, Start};
 use serde_json::{Value, json};

@@ -22,7 +22,8 @@ async fn waiting(app: &App) -> (Client, String) {
     let key = app.key("jobs:read").await;
     let secret = dalston_auth::KeyFormat::default().parse(key.secret.as_ref().unwrap()).unwrap();
     let claims = &app.runtime.services.claims;
-    let token = claims.offer(&TenantId::default(), &Target::key(key.id.unwrap()), &NewSecret::Key(secret)).await.unwrap();
+    let token =
+        claims.offer(&TenantId::default(), &Target::key(key.id.unwrap()), &NewSecret::Key(secret)).await.unwrap();
     log::guard(&token);
     (key, format!("/auth/claims/{token}"))
 }

@@ -1,6 +1,6 @@
 //! The library without a gateway: keys of a service of one's own, on one node and on two.
 
-use dalston_auth::{AuthRequest, Auth, NewKey, MintedKey, Requirement, Product, RejectionReason};
+use dalston_auth::{Auth, AuthRequest, MintedKey, NewKey, Product, RejectionReason, Requirement};
 use dalston_model::{OsEntropy, Scope};
 use dalston_store::Overlap;
 use dalston_work::{SharedWorkStorage, contract::WorkFixture};
@@ -23,7 +23,8 @@ async fn made(node: &Auth) -> MintedKey {
 
 /// Why the secret is refused, if it is.
 async fn refusal(node: &Auth, secret: &str) -> Option<RejectionReason> {
-    let entered = node.gate().authenticate(AuthRequest::with_key(secret, None), Requirement::Scope(Scope::JobsRead)).await;
+    let entered =
+        node.gate().authenticate(AuthRequest::with_key(secret, None), Requirement::Scope(Scope::JobsRead)).await;
     entered.err().map(|denied| denied.refusal)
 }
 

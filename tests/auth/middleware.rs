@@ -3,7 +3,7 @@
 use actix_web::{App, HttpResponse, HttpServer, web};
 use axum::{Router, routing};
 use dalston_auth::{
-    Admission, Auth, NewKey, Rejection, MasterKeys, Requirement, Permit, Product, Right,
+    Admission, Auth, MasterKeys, NewKey, Permit, Product, Rejection, Requirement, Right,
     http::{QueryKeys, TrustedProxies},
     rights::{Authenticated, JobsRead, JobsWrite, Platform, Realtime},
 };
@@ -56,7 +56,9 @@ fn admitted(admission: &Admission) -> String {
 }
 
 fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
-    use dalston_actix::{RequireAdmission, AuthOutcome, ContextMiddleware, Guard, RequirePermit, Problem, request_info};
+    use dalston_actix::{
+        AuthOutcome, ContextMiddleware, Guard, Problem, RequireAdmission, RequirePermit, request_info,
+    };
     let gate = auth.gate().clone();
     let (clock, product) = (fixture.clock.clone(), gate.product().clone());
     let app = move || {
@@ -75,7 +77,9 @@ fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
         let stream = guard(Realtime::need()).door(Door::Stream).route("/live");
         App::new()
             .service(notes)
-            .service(web::resource("/live").get(async |AuthOutcome(it): AuthOutcome<Realtime>| decided(&it)).wrap(stream))
+            .service(
+                web::resource("/live").get(async |AuthOutcome(it): AuthOutcome<Realtime>| decided(&it)).wrap(stream),
+            )
             .service(
                 web::resource("/query")
                     .get(async |RequireAdmission(it): RequireAdmission| admitted(&it))
@@ -111,7 +115,7 @@ fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
 }
 
 async fn on_axum(auth: &Auth, fixture: &WorkFixture) -> String {
-    use dalston_tower::{RequireAdmission, AuthOutcome, RequirePermit, Problem, RequestContext};
+    use dalston_tower::{AuthOutcome, Problem, RequestContext, RequireAdmission, RequirePermit};
     let guard = |need| GuardLayer::new(auth.gate().clone(), need);
     let needs =
         vec![(Method::GET, Some(JobsRead::need())), (Method::POST, Some(JobsWrite::need())), (Method::DELETE, None)];

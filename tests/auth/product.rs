@@ -7,7 +7,8 @@ use actix_web::{
 };
 use dalston_actix::{ContextMiddleware, Guard, RequirePermit};
 use dalston_auth::{
-    Administrators, Gate, GateConfig, GateStorage, KeyFormat, Mask, MasterKeys, KeyCacheConfig, Requirement, PlainKey, Product, rights,
+    Administrators, Gate, GateConfig, GateStorage, KeyCacheConfig, KeyFormat, Mask, MasterKeys, PlainKey, Product,
+    Requirement, rights,
 };
 use dalston_limit::Limiter;
 use dalston_model::{

@@ -1,6 +1,6 @@
 //! `POST /auth/tickets`: credentials that open one stream, once.
 
-use dalston_auth::{NewKey, KeyExpiry};
+use dalston_auth::{KeyExpiry, NewKey};
 use dalston_model::RateLimit;
 
 use dalston_work::contract::WorkFixture;

@@ -2,7 +2,7 @@
 
 use dalston_auth::SecretText;
 use dalston_chat::LanguageModel;
-use dalston_service::{ServiceError, MessageComposer};
+use dalston_service::{MessageComposer, ServiceError};
 use kit::{
     app::App,
     model_server::{KEY, MODEL, ModelServer, Says},

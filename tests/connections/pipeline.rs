@@ -97,8 +97,11 @@ async fn what_is_behind_a_request_that_waits_is_answered_after_it() {
 #[tokio::test]
 async fn a_client_that_goes_while_its_request_waits_frees_its_place() {
     let scribe = Scribe::new(&[Turn::Holds]);
-    let app =
-        Start::default().engine(scribe.clone()).limits(|limits| ServerLimits { connections: 4, ..limits }).start().await;
+    let app = Start::default()
+        .engine(scribe.clone())
+        .limits(|limits| ServerLimits { connections: 4, ..limits })
+        .start()
+        .await;
     let client = app.key("jobs:read,jobs:write").await;
     let made = client.upload(wav::tone(1), "a.wav").await.expect(201);
     let job = format!("/v1/audio/transcriptions/{}?wait=60", made.json["id"].as_str().unwrap());

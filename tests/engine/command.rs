@@ -1,7 +1,7 @@
 //! A command as the engine.
 
 use super::{Desk, Kept};
-use dalston_engine::{EngineCommand, Engine, EngineError};
+use dalston_engine::{Engine, EngineCommand, EngineError};
 use kit::{engine_server::transcript, process::eventually, wav};
 use serde_json::json;
 use std::{fs, path::Path};

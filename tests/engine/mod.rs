@@ -8,7 +8,7 @@ mod subtitle;
 mod vad;
 
 use dalston_engine::{
-    DecoderProgram, Decoders, Engine, EngineError, AudioBound, Segment, Sink, Summary, TOO_LONG, Vad, TranscriptionTask,
+    AudioBound, DecoderProgram, Decoders, Engine, EngineError, Segment, Sink, Summary, TOO_LONG, TranscriptionTask, Vad,
 };
 use dalston_work::{Audio, JobOptions};
 use kit::program::program;

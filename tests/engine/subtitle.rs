@@ -1,6 +1,6 @@
 //! Transcripts as subtitles: read back by a parser that somebody else wrote, the times are the same to the millisecond.
 
-use dalston_engine::{SubtitleFormat, Layout, Segment, render};
+use dalston_engine::{Layout, Segment, SubtitleFormat, render};
 use proptest::prelude::*;
 use std::{num::NonZeroUsize, time::Duration};
 use subtp::{

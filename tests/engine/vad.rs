@@ -1,7 +1,7 @@
 //! The built-in voice activity detection.
 
 use super::{Desk, Kept, vad};
-use dalston_engine::{DAY_IS_OVER, Engine, EngineError, AudioBound};
+use dalston_engine::{AudioBound, DAY_IS_OVER, Engine, EngineError};
 use kit::wav;
 use tokio::sync::watch;
 

@@ -6,10 +6,10 @@ use actix_web::{
     rt::{System, spawn},
     web::Data,
 };
-use dalston_auth::{AuthRequest, Caller, NewKey, KeyExpiry, Requirement, Permit, Right};
+use dalston_auth::{AuthRequest, Caller, KeyExpiry, NewKey, Permit, Requirement, Right};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Engine};
-use dalston_gateway::{Gateway, ServerLimits, Pace, listen};
+use dalston_gateway::{Gateway, Pace, ServerLimits, listen};
 use dalston_model::{Clock, Door, KeyScopes, ManualClock, OsEntropy, TenantId, Timestamp};
 use dalston_runtime::{OpenedStores, Overrides, Runtime, Settings, Timing};
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, Checkpoint, StoreResult, ChangeNotifier};
+use dalston_store::{AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, StoreResult};
 use dalston_work::SharedWorkStorage;
 use std::{
     sync::{Arc, Mutex, PoisonError},

@@ -1,7 +1,7 @@
 //! An engine that does what the test says, turn by turn.
 
 use async_trait::async_trait;
-use dalston_engine::{Engine, EngineError, Segment, Sink, StopFlag, Summary, Word, TranscriptionTask};
+use dalston_engine::{Engine, EngineError, Segment, Sink, StopFlag, Summary, TranscriptionTask, Word};
 use dalston_model::{Clock, SystemClock};
 use std::{
     collections::VecDeque,
@@ -100,7 +100,12 @@ impl Engine for Scribe {
         vec!["scribe-1".to_owned()]
     }
 
-    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, mut stop: StopFlag) -> Result<Summary, EngineError> {
+    async fn transcribe(
+        &self,
+        work: &TranscriptionTask,
+        sink: &mut dyn Sink,
+        mut stop: StopFlag,
+    ) -> Result<Summary, EngineError> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(SystemClock.monotonic());
         assert!(fs::metadata(&work.audio)?.len() > 44, "there is no audio");
         self.heards().push(work.clone());

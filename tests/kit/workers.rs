@@ -1,6 +1,6 @@
 //! Workers of streams that hear and answer, so that a stream can be open.
 
-use dalston_stream::{ClientFrame, BuiltinWorker, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
+use dalston_stream::{BuiltinWorker, ClientFrame, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
 use dalston_work::SessionId;
 use serde_json::json;
 use std::sync::{

@@ -2,8 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_model::{Day, TenantId};
-use dalston_stream::{ClientFrame, BuiltinWorker, StreamConfig, VadWorker, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink};
-use dalston_work::{UsageAccount, AudioAmount, UsageSource, SessionId, QuotaOwner};
+use dalston_stream::{
+    BuiltinWorker, ClientFrame, StreamConfig, VadWorker, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink,
+};
+use dalston_work::{AudioAmount, QuotaOwner, SessionId, UsageAccount, UsageSource};
 use kit::{
     app::{App, Start},
     log,

@@ -1,7 +1,7 @@
 //! Minutes that a server counted while its clock was ahead: they hold nobody for longer than a window.
 
 use dalston_model::{Clock, KeyId, NodeId, OsEntropy, RateLimit, SystemClock};
-use dalston_store::{LocalAdmissions, LimitStore};
+use dalston_store::{LimitStore, LocalAdmissions};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::servers::{postgres_url, redis_url};

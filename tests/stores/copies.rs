@@ -7,7 +7,7 @@ use dalston_store::{ChangesResult, Checkpoint};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use dalston_store_sqlite::{SqliteOptions, SqliteStore};
-use dalston_work::{JobStatus, JobLeaseRequest, QuotaKind, SharedWorkStorage, QuotaOwner, WorkStorage};
+use dalston_work::{JobLeaseRequest, JobStatus, QuotaKind, QuotaOwner, SharedWorkStorage, WorkStorage};
 use kit::{
     patience::PATIENCE,
     servers::{postgres_url, redis_url},
@@ -93,7 +93,9 @@ async fn goes_on(store: &dyn WorkStorage, known: &Known) {
         previous = record.link(previous);
     }
     assert!(records.len() > 20);
-    let ChangesResult::Changes { changes, mark } = store.key_changes(&Checkpoint::START, 1_000).await.unwrap() else { panic!() };
+    let ChangesResult::Changes { changes, mark } = store.key_changes(&Checkpoint::START, 1_000).await.unwrap() else {
+        panic!()
+    };
     assert_eq!((changes.len(), mark.link), (8, Some(previous)));
 
     // And what is done from now on stands behind it.

@@ -5,7 +5,9 @@ use dalston_model::{
     Action, Actor, AuditEntry, Clock, Door, KeyAction, KeyId, PageRequest, RateLimit, Source, SystemClock, Target,
     Tenant, TenantId,
 };
-use dalston_store::{FeedStore, UpdatePrecondition, ChangesResult, KeyStorage, LimitStore, Checkpoint, RevokeKeyOutcome, StoreError};
+use dalston_store::{
+    ChangesResult, Checkpoint, FeedStore, KeyStorage, LimitStore, RevokeKeyOutcome, StoreError, UpdatePrecondition,
+};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use dalston_work::WorkStorage;
@@ -153,7 +155,10 @@ async fn is_in_doubt_while_the_address_leads_nowhere(store: &dyn WorkStorage, li
     line.leads_to(&nowhere.local_addr().unwrap().to_string());
     let often = Duration::from_millis(10);
     let grows = async || {
-        assert!(matches!(store.key_changes(&mark, 100).await, Ok(ChangesResult::Changes { .. })), "it answers as before");
+        assert!(
+            matches!(store.key_changes(&mark, 100).await, Ok(ChangesResult::Changes { .. })),
+            "it answers as before"
+        );
         store.doubt(often) > 50 * often
     };
     eventually("it was not seen for longer and longer", grows).await;

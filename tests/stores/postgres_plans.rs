@@ -4,9 +4,11 @@
 use dalston_model::{
     Actor, Clock, Cursor, Day, KeyAction, PageLimit, PageRequest, Start, SystemClock, TenantId, Timestamp,
 };
-use dalston_store::{AuditQuery, FeedStore, KeyStore, Checkpoint, TenantStore};
+use dalston_store::{AuditQuery, Checkpoint, FeedStore, KeyStore, TenantStore};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
-use dalston_work::{JobStatus, JobStore, JobLeaseRequest, MeterStore, QueueStore, SessionStore, QuotaOwner, WebhookStore};
+use dalston_work::{
+    JobLeaseRequest, JobStatus, JobStore, MeterStore, QueueStore, QuotaOwner, SessionStore, WebhookStore,
+};
 use kit::{patience::PATIENCE, servers::postgres_url};
 use sqlx::{Connection, PgConnection};
 use std::{

@@ -5,7 +5,7 @@ use dalston_model::{
     Target, Tenant, TenantId,
 };
 use dalston_store::{
-    AuditQuery, FeedStore, KeyLookup, KeyStorage, LimitStore, KvStore, PoolStats, StoreError, TenantStore,
+    AuditQuery, FeedStore, KeyLookup, KeyStorage, KvStore, LimitStore, PoolStats, StoreError, TenantStore,
 };
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use kit::{

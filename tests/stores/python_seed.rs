@@ -6,8 +6,8 @@ use dalston_model::{
     Timestamp, UsageStep,
 };
 use dalston_store::{
-    UpdateKeyOutcome, FeedStore, UpdatePrecondition, ChangesResult, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, Overlap,
-    RevokeKeyOutcome, RotateKeyOutcome, Rotation, TenantStore, UsageStore,
+    ChangesResult, FeedStore, InsertKeyOutcome, KeyLookup, KeyStats, KeyStore, KeyToInsert, Overlap, PolicyViolation,
+    RevokeKeyOutcome, RotateKeyOutcome, Rotation, TenantStore, UpdateKeyOutcome, UpdatePrecondition, UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{patience::PATIENCE, servers::redis_url};

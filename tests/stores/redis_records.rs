@@ -5,7 +5,8 @@ use dalston_model::{
     Metadata, NodeId, OsEntropy, RefusedRequests, Source, Target, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use dalston_store::{
-    AuditQuery, FeedStore, InsertKeyOutcome, KeyStats, KeyStorage, KeyStore, KeyToInsert, KvStore, PoolStats, UsageStore,
+    AuditQuery, FeedStore, InsertKeyOutcome, KeyStats, KeyStorage, KeyStore, KeyToInsert, KvStore, PoolStats,
+    UsageStore,
 };
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{patience::PATIENCE, servers::redis_url};

@@ -6,8 +6,8 @@ use dalston_model::{
     Timestamp,
 };
 use dalston_store::{
-    UpdateKeyOutcome, FeedStore, UpdatePrecondition, KeyLookup, KeyStorage, KeyStore, LimitStore, Checkpoint, RevokeKeyOutcome, StoreError, StoreResult,
-    TenantStore,
+    Checkpoint, FeedStore, KeyLookup, KeyStorage, KeyStore, LimitStore, RevokeKeyOutcome, StoreError, StoreResult,
+    TenantStore, UpdateKeyOutcome, UpdatePrecondition,
 };
 use dalston_store_redis::{ConnectError, PERMISSIONS, RedisOptions, RedisStore};
 use kit::{patience::patiently, servers::Redis};
@@ -161,7 +161,10 @@ async fn a_full_server_takes_no_more_but_answers() {
     set(&server, "maxmemory", "1").await;
     assert!(is_outage(&store.insert_tenant(&tenant, &entry).await));
     assert_eq!(store.tenant(&tenant.id).await, Ok(None));
-    assert_eq!((store.find_key(&KeyDigest::new([1; 32])).await, store.checkpoint().await), (Ok(None), Ok(Checkpoint::START)));
+    assert_eq!(
+        (store.find_key(&KeyDigest::new([1; 32])).await, store.checkpoint().await),
+        (Ok(None), Ok(Checkpoint::START))
+    );
     assert!(is_outage(&store.probe().await), "a write failed");
     set(&server, "maxmemory", "0").await;
     assert_eq!(store.probe().await, Ok(()), "and would not any more");

@@ -1,8 +1,8 @@
 //! Usage that waits because a store took none: written in steps, counted once, with changes of others between.
 
 use dalston_auth::{
-    Administrators, AuthRequest, Digester, Gate, GateConfig, GateStorage, KeyFormat, MasterKeys, KeyCacheConfig, Requirement, PlainKey,
-    Product, RejectionReason,
+    Administrators, AuthRequest, Digester, Gate, GateConfig, GateStorage, KeyCacheConfig, KeyFormat, MasterKeys,
+    PlainKey, Product, RejectionReason, Requirement,
 };
 use dalston_limit::Limiter;
 use dalston_model::{

@@ -4,7 +4,10 @@ use dalston_model::{
     Actor, AuditEntry, Clock, Door, Key, KeyAction, KeyDigest, KeyId, KeyScopes, Metadata, OsEntropy, Source,
     SystemClock, Target, TenantId,
 };
-use dalston_store::{FeedStore, ChangesResult, InsertKeyOutcome, KeyStore, Checkpoint, KeyToInsert, StoreError, StoreResult, ChangeNotifier};
+use dalston_store::{
+    ChangeNotifier, ChangesResult, Checkpoint, FeedStore, InsertKeyOutcome, KeyStore, KeyToInsert, StoreError,
+    StoreResult,
+};
 use dalston_store_postgres::{PostgresOptions, PostgresStore};
 use dalston_store_redis::{RedisOptions, RedisStore};
 use kit::{
@@ -166,6 +169,8 @@ async fn what_redis_keeps_for_who_listens_stays_short() {
     assert_eq!(end(&mut wakes).await, Ok(()));
     let mut other = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
     assert_eq!(redis::cmd("XLEN").arg("dalston:wakes").query_async::<u32>(&mut other).await.unwrap(), 16);
-    let ChangesResult::Changes { changes, .. } = store.key_changes(&Checkpoint::START, 100).await.unwrap() else { panic!() };
+    let ChangesResult::Changes { changes, .. } = store.key_changes(&Checkpoint::START, 100).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(changes.len(), 40, "what changed is asked of the record");
 }

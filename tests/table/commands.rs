@@ -5,7 +5,7 @@ use super::{
     example::{Example, Things},
     gateway, name,
 };
-use dalston_auth::{Caller, Requirement, RejectionReason};
+use dalston_auth::{Caller, RejectionReason, Requirement};
 use dalston_gateway::routes;
 use dalston_model::Clock;
 use dalston_service::{IssuedSecret, ServiceError};

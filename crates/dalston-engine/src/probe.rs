@@ -75,9 +75,9 @@ pub fn probe(file: File) -> io::Result<Option<ProbedAudio>> {
     }
     let sample = source.sample;
     Ok(match identify(source, &head) {
-        Identity::Audio(found) => Some(found),
-        Identity::Damaged => None,
-        Identity::Unread => unread(&head, sample).map(|(format, codec)| foreign(format, codec)),
+        DemuxerOutput::Audio(found) => Some(found),
+        DemuxerOutput::Damaged => None,
+        DemuxerOutput::Unread => unread(&head, sample).map(|(format, codec)| foreign(format, codec)),
     })
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn open(source: Bounded) -> Option<Box<dyn FormatReader>> {
 }
 
 /// What a demuxer finds in a file.
-enum Identity {
+enum DemuxerOutput {
     Audio(ProbedAudio),
     /// The codec is known, but the data cannot be decoded.
     Damaged,
@@ -120,31 +120,31 @@ enum Identity {
     Unread,
 }
 
-fn identify(source: Bounded, head: &[u8]) -> Identity {
+fn identify(source: Bounded, head: &[u8]) -> DemuxerOutput {
     let bytes = source.about();
     let is_big_endian = bytes.is_big_endian;
-    let Some(mut format) = open(source) else { return Identity::Unread };
+    let Some(mut format) = open(source) else { return DemuxerOutput::Unread };
     let track = voice(&*format, &bytes);
     let params = track.and_then(|track| track.codec_params.as_ref()?.audio());
-    let (Some(track), Some(params)) = (track, params.cloned()) else { return Identity::Unread };
+    let (Some(track), Some(params)) = (track, params.cloned()) else { return DemuxerOutput::Unread };
     let id = track.id;
     // A header may contain a sample rate or a channel count of zero, and no decoder rejects it.
     let sounds = params.sample_rate.is_some_and(|rate| rate > 0)
         && params.channels.as_ref().is_none_or(|channels| channels.count() > 0);
     if !sounds {
-        return Identity::Damaged;
+        return DemuxerOutput::Damaged;
     }
     let claimed = claimed(&*format, track, &params);
     let mut count = PacketCount::of(&*format, bytes);
     let foreign = match decoder(&params, is_big_endian) {
         Ok(mut decoder) => {
             if !first_packets_decode(&mut *format, id, &mut *decoder, &mut count) {
-                return Identity::Damaged;
+                return DemuxerOutput::Damaged;
             }
             None
         }
         Err(Error::Unsupported(_)) => Some(title(params.codec).to_owned()),
-        Err(_) => return Identity::Damaged,
+        Err(_) => return DemuxerOutput::Damaged,
     };
     let read = count.finish(&mut *format, MAX_COUNTED_PACKETS, f64::INFINITY);
     let seconds = count.seconds(read, claimed);
@@ -154,7 +154,7 @@ fn identify(source: Bounded, head: &[u8]) -> Identity {
         sample_rate: params.sample_rate,
         channels: params.channels.as_ref().and_then(|channels| u32::try_from(channels.count()).ok()),
     };
-    Identity::Audio(ProbedAudio { audio, foreign })
+    DemuxerOutput::Audio(ProbedAudio { audio, foreign })
 }
 
 /// Returns the audio track that is decoded: the one that the container marks as default, else the demuxer's default.

@@ -2,11 +2,12 @@
 //! answer.
 
 use crate::{
-    LocalLimiter, LimiterMode, OutagePolicy, CounterTiming, SharedCounter, CounterUnavailable, RateLimitDecision, local_ledger::LocalLedger, breaker::CounterBreaker, lease_table::LeaseTable,
-    leased_tokens::LeasedTokens, known_place::KnownPlace,
+    CounterTiming, CounterUnavailable, LimiterMode, LocalLimiter, OutagePolicy, RateLimitDecision, SharedCounter,
+    breaker::CounterBreaker, known_place::KnownPlace, lease_table::LeaseTable, leased_tokens::LeasedTokens,
+    local_ledger::LocalLedger,
 };
 use dalston_model::{KeyId, NodeId, RateLimit, SharedClock};
-use dalston_store::{LimitStore, StoreError, StoreResult, Acquired};
+use dalston_store::{Acquired, LimitStore, StoreError, StoreResult};
 use futures_util::{StreamExt as _, future::join, stream};
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -198,7 +199,9 @@ impl DistributedLimiter {
     /// Asks for the slices that are due.
     async fn fetch_all(&self) {
         let Some(leases) = &self.leases else { return };
-        stream::iter(leases.needs_refill()).for_each_concurrent(CALLS, |(key, limit)| self.fetch(leases, key, limit)).await;
+        stream::iter(leases.needs_refill())
+            .for_each_concurrent(CALLS, |(key, limit)| self.fetch(leases, key, limit))
+            .await;
     }
 
     /// Reports what was admitted alone. What fails is reported the next time.

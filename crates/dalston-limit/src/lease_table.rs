@@ -3,9 +3,9 @@
 use crate::{
     RateLimitDecision,
     breaker::micros,
-    token_lease::TokenLease,
     leased_tokens::{LeasedTokens, TokenDecision},
     shards::Shards,
+    token_lease::TokenLease,
 };
 use dalston_model::{KeyId, LeaseId, RateLimit, SharedClock, SharedEntropy};
 use dalston_store::{LeaseRequest, LimitStore, StoreError, StoreResult};

@@ -2,11 +2,11 @@
 
 use crate::{
     breaker::micros,
-    token_lease::{TokenLease, Phase},
     shards::ShardEntry,
+    token_lease::{Phase, TokenLease},
 };
 use dalston_model::{LeaseId, RateLimit};
-use dalston_store::{ClosedLease, GrantedLease, LEASE_SLOTS, Acquired};
+use dalston_store::{Acquired, ClosedLease, GrantedLease, LEASE_SLOTS};
 use std::time::Duration;
 
 /// A slice is as many units as the key was asked for in so many microseconds.
@@ -71,7 +71,10 @@ impl LeasedTokens {
             match lease.phase(at) {
                 Phase::Ahead(wait) => {
                     self.count(at);
-                    return TokenDecision::Taken(Acquired { admitted: false, used: limit.get(), frees_in: wait }, false);
+                    return TokenDecision::Taken(
+                        Acquired { admitted: false, used: limit.get(), frees_in: wait },
+                        false,
+                    );
                 }
                 Phase::Open(place) if lease.spend(place) => {
                     let due = !self.awaited && self.next.is_none() && lease.left() <= self.low;
@@ -140,7 +143,13 @@ impl LeasedTokens {
     }
 
     /// The answer to a call that told the store of `settled` slices: a slice, if one was asked for under `limit`.
-    pub(crate) fn granted(&mut self, lease: Option<(TokenLease, RateLimit)>, granted: GrantedLease, settled: usize, at: i64) {
+    pub(crate) fn granted(
+        &mut self,
+        lease: Option<(TokenLease, RateLimit)>,
+        granted: GrantedLease,
+        settled: usize,
+        at: i64,
+    ) {
         self.closed.drain(..settled.min(self.closed.len()));
         self.owes = false;
         let Some((lease, limit)) = lease else { return };

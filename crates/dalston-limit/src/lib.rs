@@ -54,26 +54,26 @@
     )
 )]
 
-mod local_ledger;
 mod breaker;
+mod decision;
+mod distributed;
 mod header_buf;
-mod token_lease;
+mod known_place;
 mod lease_table;
+mod leased_tokens;
 mod limiter;
 mod local;
-mod distributed;
-mod leased_tokens;
+mod local_ledger;
 mod shards;
 mod shared;
 #[cfg(test)]
 mod simulation;
-mod known_place;
-mod decision;
+mod token_lease;
 mod window;
 
+pub use decision::RateLimitDecision;
 pub use header_buf::HeaderBuf;
 pub use limiter::Limiter;
 pub use local::LocalLimiter;
-pub use shared::{LimiterMode, OutagePolicy, CounterTiming, SharedCounter, CounterUnavailable};
-pub use decision::RateLimitDecision;
+pub use shared::{CounterTiming, CounterUnavailable, LimiterMode, OutagePolicy, SharedCounter};
 pub use window::Window;

@@ -1,6 +1,8 @@
 //! The limiter: in the process, or over all nodes by the store's counter, with a bounded fall-back.
 
-use crate::{LocalLimiter, LimiterMode, SharedCounter, CounterUnavailable, RateLimitDecision, distributed::DistributedLimiter};
+use crate::{
+    CounterUnavailable, LimiterMode, LocalLimiter, RateLimitDecision, SharedCounter, distributed::DistributedLimiter,
+};
 use dalston_model::{KeyId, RateLimit, SharedClock};
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::{

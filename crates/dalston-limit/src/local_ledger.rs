@@ -49,7 +49,11 @@ impl Seconds {
     fn unknown(&self, now: Duration) -> impl Iterator<Item = LocalAdmissions> {
         let unknown = self.0.iter().filter(|second| second.reported < second.units);
         unknown
-            .map(move |second| LocalAdmissions { second: second.number, age: age(second.number, now), units: second.units })
+            .map(move |second| LocalAdmissions {
+                second: second.number,
+                age: age(second.number, now),
+                units: second.units,
+            })
             .filter(|second| second.age <= WINDOW_SLOTS)
     }
 }

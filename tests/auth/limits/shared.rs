@@ -3,7 +3,9 @@
 use super::{densest, gap, limited};
 use async_trait::async_trait;
 use dalston_model::{Clock, KeyId, NodeId, RateLimit, SeededEntropy};
-use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, NodePlace, StoreError, StoreResult, Acquired};
+use dalston_store::{
+    Acquired, GrantedLease, LeaseRequest, LimitStore, LocalAdmissions, NodePlace, StoreError, StoreResult,
+};
 use dalston_work::contract::WorkFixture;
 use kit::{
     app::{App, Start},

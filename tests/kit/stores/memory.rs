@@ -6,7 +6,13 @@ use std::sync::Arc;
 /// The reference, in memory.
 pub async fn memory() -> WorkFixture {
     let clock = clock();
-    WorkFixture { store: Arc::new(MemoryWorkStore::new(clock.clone())), limits: None, clock, again: None, keep: Box::new(()) }
+    WorkFixture {
+        store: Arc::new(MemoryWorkStore::new(clock.clone())),
+        limits: None,
+        clock,
+        again: None,
+        keep: Box::new(()),
+    }
 }
 
 /// The reference of the shared counter, in memory.

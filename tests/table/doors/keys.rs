@@ -1,7 +1,7 @@
 //! The doors that a key comes in by.
 
 use super::{Outcome, Shape, arguments, shapes};
-use dalston_command::{Method, Registry, CommandSpec};
+use dalston_command::{CommandSpec, Method, Registry};
 use dalston_model::Scope;
 use dalston_service::{IssuedSecret, ServiceError};
 use kit::{

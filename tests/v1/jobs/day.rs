@@ -3,7 +3,9 @@
 
 use super::{PATH, becomes, ended};
 use async_trait::async_trait;
-use dalston_engine::{EngineCommand, DecoderProgram, Decoders, Engine, EngineError, Sink, StopFlag, Summary, Vad, TranscriptionTask};
+use dalston_engine::{
+    DecoderProgram, Decoders, Engine, EngineCommand, EngineError, Sink, StopFlag, Summary, TranscriptionTask, Vad,
+};
 use kit::{
     app::{App, Start},
     client::{Answer, Client},
@@ -52,7 +54,12 @@ impl Engine for Held {
         self.engine.models().await
     }
 
-    async fn transcribe(&self, work: &TranscriptionTask, sink: &mut dyn Sink, stop: StopFlag) -> Result<Summary, EngineError> {
+    async fn transcribe(
+        &self,
+        work: &TranscriptionTask,
+        sink: &mut dyn Sink,
+        stop: StopFlag,
+    ) -> Result<Summary, EngineError> {
         self.begin.acquire().await.unwrap().forget();
         self.engine.transcribe(work, sink, stop).await
     }

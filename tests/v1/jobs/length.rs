@@ -1,7 +1,7 @@
 //! How long audio is, whatever its header says: what is reserved, metered and refused.
 
 use super::{PATH, ended};
-use dalston_engine::{EngineCommand, DecoderProgram, Decoders, Engine, Vad};
+use dalston_engine::{DecoderProgram, Decoders, Engine, EngineCommand, Vad};
 use kit::{
     app::{App, Start},
     client::{Answer, Client},

@@ -1,7 +1,7 @@
 //! Limits on streams: how many at once, and how much audio a day.
 
 use dalston_model::{Actor, AuditEntry, Day, Door, Source, Target};
-use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, QuotaOwner, WorkAction};
+use dalston_work::{MeteredDay, Quota, QuotaKind, QuotaOwner, SharedWorkStorage, WorkAction};
 use kit::{
     app::{App, Start},
     client::Client,

@@ -1,6 +1,6 @@
 //! Refusals that a browser can read: 101, then a close code, and nothing else.
 
-use dalston_auth::{NewKey, KeyExpiry};
+use dalston_auth::{KeyExpiry, NewKey};
 use dalston_model::{Clock, RateLimit, TenantId};
 use dalston_work::SessionId;
 

@@ -1,7 +1,7 @@
 //! How much, and how slowly.
 
 use super::{PATH, assert_nothing, file, send};
-use dalston_gateway::{ServerLimits, Pace};
+use dalston_gateway::{Pace, ServerLimits};
 use kit::{
     app::{App, Start},
     client::Client,

@@ -2,7 +2,7 @@
 //! it. An engine of one's own has what is audio, whatever the codec.
 
 use super::PATH;
-use dalston_engine::EngineCommand as EngineCommand;
+use dalston_engine::EngineCommand;
 use futures_util::{StreamExt, stream};
 use kit::{app::Start, client::Client, patience::patiently};
 use serde_json::Value;

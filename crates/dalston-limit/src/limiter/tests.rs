@@ -1,10 +1,13 @@
 //! One node and another, with a counter that can be switched off.
 
 use super::*;
-use crate::{OutagePolicy, CounterTiming, breaker::REST};
+use crate::{CounterTiming, OutagePolicy, breaker::REST};
 use async_trait::async_trait;
 use dalston_model::{Clock as _, ManualClock, NodeId, SeededEntropy, Timestamp};
-use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, MemoryCounter, NodePlace, StoreError, StoreResult, Acquired};
+use dalston_store::{
+    Acquired, GrantedLease, LeaseRequest, LimitStore, LocalAdmissions, MemoryCounter, NodePlace, StoreError,
+    StoreResult,
+};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 struct Counter {

@@ -3,10 +3,13 @@
 mod outages;
 mod slices;
 
-use crate::{Limiter, LimiterMode, OutagePolicy, CounterTiming, SharedCounter};
+use crate::{CounterTiming, Limiter, LimiterMode, OutagePolicy, SharedCounter};
 use async_trait::async_trait;
 use dalston_model::{Clock, Entropy as _, KeyId, ManualClock, NodeId, RateLimit, SeededEntropy, Timestamp};
-use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, MemoryCounter, NodePlace, StoreError, StoreResult, Acquired};
+use dalston_store::{
+    Acquired, GrantedLease, LeaseRequest, LimitStore, LocalAdmissions, MemoryCounter, NodePlace, StoreError,
+    StoreResult,
+};
 use std::{
     sync::{
         Arc, Mutex,
@@ -123,7 +126,7 @@ impl LimitStore for Far {
 }
 
 /// A node and its line to the counter.
-struct Node {
+struct SimulatedNode {
     limiter: Limiter,
     far: Arc<Far>,
     /// When it admitted without the counter.
@@ -134,7 +137,7 @@ struct Node {
 struct World {
     clock: Arc<ManualClock>,
     store: Arc<Center>,
-    nodes: Vec<Node>,
+    nodes: Vec<SimulatedNode>,
     outage: OutagePolicy,
     key: KeyId,
     limit: RateLimit,
@@ -179,14 +182,14 @@ impl World {
         world
     }
 
-    fn node(&self, seed: u64) -> Node {
+    fn node(&self, seed: u64) -> SimulatedNode {
         let parts_per_million = i64::try_from(seed % 5).unwrap() * 200 - 400;
         let clock = Arc::new(Drifting { clock: self.clock.clone(), parts_per_million });
         let far = Arc::new(Far { center: self.store.clone(), line: Mutex::new(Line::Up) });
         let node = NodeId::new(self.clock.now(), &self.store.chance).unwrap();
         let rates = CounterTiming::Leased(Arc::new(SeededEntropy::new(seed)));
         let shared = SharedCounter { store: far.clone(), node, nodes: None, rates, outage: self.outage };
-        Node { limiter: Limiter::new(clock, Some(shared)), far, alone: Vec::new() }
+        SimulatedNode { limiter: Limiter::new(clock, Some(shared)), far, alone: Vec::new() }
     }
 
     fn line(&self, node: usize, line: Line) {
