@@ -201,7 +201,7 @@ async fn recovery_keeps_what_has_a_job_and_deletes_what_was_abandoned() {
     fs::write(incoming.join(&young), "young").unwrap();
 
     let gateway = launch.start();
-    let said = gateway.line("uploads were recovered");
+    let said = gateway.line("recovered uploads");
     assert!(said.contains("kept=1") && said.contains("deleted=1"), "{said}");
     assert_eq!(kept(&launch.data(), &job), wav::tone(1));
     assert_eq!(files(&incoming), [young]);

@@ -18,7 +18,7 @@ async fn the_first_start_makes_one_admin_key_and_the_second_none() {
     let file = launch.data().join("admin.key");
     let secret = fs::read_to_string(&file).unwrap();
     assert_eq!(mode(&file), 0o600, "KEY-11");
-    let said = gateway.line("the first admin key was made");
+    let said = gateway.line("created the first admin key");
     assert!(said.contains("admin.key") && !said.contains("dk_"), "{said}");
     let me = gateway.admin().get("/auth/me").await.expect(200);
     assert_eq!(me.json["name"], "Admin");

@@ -98,7 +98,7 @@ async fn what_the_store_refuses_at_the_stop_is_written_when_it_takes_it() {
         counted.get("/auth/me").await.expect(200);
     }
     gateway.terminate();
-    gateway.line("usage is written again");
+    gateway.line("retrying to write usage");
     sqlx::query("DROP TRIGGER refuse").execute(&mut database).await.unwrap();
     database.close().await.unwrap();
     let ended = gateway.ended();

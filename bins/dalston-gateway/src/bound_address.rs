@@ -60,7 +60,7 @@ pub(crate) fn close(listener: &TcpListener) {
         SockFilter::new(RETURN, 0, 0, u32::MAX),
     ];
     if let Err(error) = SockRef::from(listener).attach_filter(&filter) {
-        tracing::debug!(%error, "connections are accepted until the stop");
+        tracing::debug!(event = "listener.close_failed", %error, "could not stop accepting connections early");
     }
 }
 

@@ -45,7 +45,7 @@ async fn run() -> Result<()> {
     })?;
     let _log = init_logging(&settings.log, settings.log_json, settings.mask.clone())?;
     for warning in settings.warnings.iter().chain(&unknown_settings(environment.into_keys())) {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "settings.doubtful", %warning, "settings need attention");
     }
     let named = {
         let address = settings.listen;
@@ -60,7 +60,7 @@ async fn run() -> Result<()> {
     let shown = terminal.is_terminal().then_some(Shown { out: &mut terminal, url: &url });
     runtime.first_key(&settings, shown).await?;
     let listener = bound.open().with_context(named)?;
-    tracing::info!(%address, store = settings.store.kind(), "listening");
+    tracing::info!(event = "server.started", %address, store = settings.store.kind(), "listening");
     let gateway = Arc::new(Gateway::new(runtime, &settings));
     let limits = ServerLimits::new(&settings, files(), stderr().is_terminal());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

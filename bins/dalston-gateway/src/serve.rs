@@ -21,7 +21,7 @@ pub async fn serve(
         let gateway = gateway.clone();
         async move {
             signal().await;
-            tracing::info!(seconds = limits.drain.as_secs(), "draining");
+            tracing::info!(event = "server.draining", seconds = limits.drain.as_secs(), "draining");
             gateway.drain();
             // It may be that nobody signals again.
             let _ = timeout(limits.drain, signal()).await;
@@ -40,7 +40,7 @@ pub async fn serve(
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = stop => {
-            tracing::info!("stopping");
+            tracing::info!(event = "server.stopping", "stopping");
             runtime.begin_shutdown();
             handle.stop(true).await;
             serving.await

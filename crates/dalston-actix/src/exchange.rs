@@ -66,7 +66,7 @@ impl Exchange {
         if tracing::enabled!(tracing::Level::DEBUG) {
             let (method, route) = names(response.request());
             tracing::debug!(
-                method,
+                event = "request.admitted", method,
                 route,
                 status = response.status().as_u16(),
                 micros = self.micros(),
@@ -91,7 +91,7 @@ impl Exchange {
         self.mark(&mut response);
         let (method, route) = names(&request);
         tracing::info!(
-            method,
+            event = "request.answered", method,
             route,
             status = response.status().as_u16(),
             micros = self.micros(),
@@ -108,7 +108,7 @@ impl Exchange {
         let mut response = problem.respond(&self.info.id, &self.envelope.product);
         self.mark(&mut response);
         tracing::info!(
-            status = response.status().as_u16(),
+            event = "request.answered", status = response.status().as_u16(),
             micros = self.micros(),
             request_id = self.info.id.as_str(),
             "request"
@@ -118,7 +118,7 @@ impl Exchange {
 
     /// The same, after a panic of a handler.
     pub(crate) fn panicked(self) -> Error {
-        tracing::error!(request_id = self.info.id.as_str(), "a handler panicked");
+        tracing::error!(event = "handler.panicked", request_id = self.info.id.as_str(), "a handler panicked");
         self.failed(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))
     }
 

@@ -58,7 +58,7 @@ fn decision<T>(
 ) -> Result<T, Problem> {
     let extensions = request.extensions();
     let decision = extensions.get::<RequestState>().and_then(|visit| visit.decision.as_ref()).ok_or_else(|| {
-        tracing::error!("a handler that needs a permit stands behind no guard");
+        tracing::error!(event = "handler.unguarded", "a handler that needs a permit has no guard in front");
         Problem::new(ErrorCode::Internal, "Internal error")
     })?;
     take(decision)

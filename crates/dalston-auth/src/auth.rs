@@ -203,9 +203,9 @@ impl Background {
         drop(stopping);
         match timeout(LAST, &mut running).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "a background task did not end by itself"),
+            Ok(Err(error)) => tracing::error!(event = "task.failed", %error, "a background task failed"),
             Err(_) => {
-                tracing::error!("background tasks are cut off: the store does not answer");
+                tracing::error!(event = "task.cut_off", "cancelled background tasks: the store does not answer");
                 running.abort();
             }
         }
@@ -358,7 +358,7 @@ async fn follow(
     let feed = loop {
         match ChangeFeed::open(gate, feed.clone()).await {
             Ok(feed) => break feed,
-            Err(error) => tracing::warn!(%error, "the record of changes could not be read"),
+            Err(error) => tracing::warn!(event = "feed.open_failed", %error, "could not read the change feed"),
         }
         tokio::select! {
             _ = stopping.changed() => return,
@@ -372,11 +372,11 @@ async fn follow(
 /// Has the store remember the pepper once a key was accepted with it.
 async fn learn_pepper(gate: &Gate, mut stopping: watch::Receiver<()>) {
     if let Err(error) = gate.check_pepper().await {
-        tracing::error!(%error, "keys of the store may not be accepted");
+        tracing::error!(event = "pepper.refused", %error, "refused to accept the keys of this store");
     }
     loop {
         if let Err(error) = gate.learn_pepper().await {
-            tracing::error!(%error, "the store does not remember its pepper");
+            tracing::error!(event = "pepper.store_failed", %error, "could not store the pepper's fingerprint");
         }
         tokio::select! {
             _ = stopping.changed() => return,

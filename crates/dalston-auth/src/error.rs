@@ -85,7 +85,7 @@ impl From<RejectionReason> for AuthError {
 
 impl From<StoreError> for AuthError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "a store call failed");
+        tracing::error!(event = "store.call_failed", %error, "a store call failed");
         match error {
             StoreError::Unavailable(_) => Self::Unavailable,
             StoreError::Corrupt(_) => Self::Internal,
@@ -99,7 +99,7 @@ impl From<PepperError> for AuthError {
             PepperError::Store(error) => error.into(),
             // It is the operator's to mend, and no fault of the request.
             PepperError::Other { .. } => {
-                tracing::error!(%error, "no secret is made");
+                tracing::error!(event = "entropy.unavailable", %error, "could not read random bytes");
                 Self::Unavailable
             }
         }
@@ -108,7 +108,7 @@ impl From<PepperError> for AuthError {
 
 impl From<EntropyError> for AuthError {
     fn from(error: EntropyError) -> Self {
-        tracing::error!(%error, "nothing can be minted");
+        tracing::error!(event = "entropy.unavailable", %error, "could not read random bytes");
         Self::Internal
     }
 }

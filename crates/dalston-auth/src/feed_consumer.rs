@@ -71,12 +71,12 @@ impl ChangeFeedConsumer {
         let began = self.clock.monotonic();
         match self.store.now().await {
             Ok(now) if self.clock.learn(began, now) => {
-                tracing::warn!(%now, "the store's clock has run ahead: all keys are looked at again");
+                tracing::warn!(event = "store_clock.stepped", %now, "the store's clock stepped: emptied the key cache");
                 self.directory.freshness().flush();
             }
             Ok(_) => {}
             // What was heard counts all the same.
-            Err(error) => tracing::warn!(%error, "the store's time could not be learnt"),
+            Err(error) => tracing::warn!(event = "store_clock.read_failed", %error, "could not read the store's clock"),
         }
     }
 
@@ -110,7 +110,7 @@ impl ChangeFeedConsumer {
                 Ok(FeedChanges { changes, more })
             }
             ChangesResult::Diverged(_) => {
-                tracing::warn!(seq = mark.seq, "the record of changes is another one: all keys are looked at again");
+                tracing::warn!(event = "feed.replaced", seq = mark.seq, "the change feed has another history: emptied the key cache");
                 freshness.flush();
                 self.mark = Some(Checkpoint::START);
                 freshness.marked(Checkpoint::START.seq);

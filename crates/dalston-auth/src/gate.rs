@@ -230,7 +230,7 @@ impl Gate {
         total.add_one();
         if let Err(denied) = &decision {
             refused.add_one();
-            tracing::debug!(code = %denied.refusal.code(), "refused");
+            tracing::debug!(event = "request.rejected", code = %denied.refusal.code(), "rejected a request");
         }
         decision
     }
@@ -293,7 +293,7 @@ impl Gate {
             Ok(Some(_)) => Ok(caller),
             Ok(None) => Err(RejectionReason::UnknownTenant),
             Err(error) => {
-                tracing::error!(%error, "a tenant could not be looked up");
+                tracing::error!(event = "tenant.lookup_failed", %error, "could not look up a tenant");
                 Err(RejectionReason::Unavailable)
             }
         }

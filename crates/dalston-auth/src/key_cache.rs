@@ -200,7 +200,7 @@ impl KeyCache {
     fn fly(self: Arc<Self>, digest: KeyDigest, turn: u64, began: ReadStamp) -> BoxFuture<'static, StoreResult<ReadResult>> {
         async move {
             let found = self.store.find_key(&digest).await.inspect_err(|error| {
-                tracing::error!(%error, "a key could not be looked up");
+                tracing::error!(event = "key.lookup_failed", %error, "could not look up a key");
             })?;
             if found.is_none() {
                 self.unknown.insert(digest, began);
@@ -223,7 +223,7 @@ impl KeyCache {
         let ends = [key.expires_at, found.secret_expires_at].into_iter().flatten().min();
         let left = ends.map_or(Duration::MAX, |at| at.since(found.now));
         if state != KeyState::Active || left.is_zero() {
-            tracing::debug!(key = %key.id, tenant = %key.tenant, ?state, "not a live key");
+            tracing::debug!(event = "key.not_live", key = %key.id, tenant = %key.tenant, ?state, "rejected a key that is not live");
             return None;
         }
         // Counted from before the read: too early rather than too late.

@@ -21,7 +21,7 @@ impl LiveKeys {
     /// The key, if it is live by the store's time. Fails with [`RejectionReason::Unavailable`] when the store cannot be asked.
     pub(crate) async fn find(&self, tenant: &TenantId, id: KeyId) -> Result<Option<Arc<CachedKey>>, RejectionReason> {
         let unavailable = |error| {
-            tracing::error!(%error, "a key could not be looked up");
+            tracing::error!(event = "key.lookup_failed", %error, "could not look up a key");
             RejectionReason::Unavailable
         };
         let found = self.storage.keys.key(tenant, id).await.map_err(unavailable)?;

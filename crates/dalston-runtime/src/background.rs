@@ -103,7 +103,7 @@ impl Runtime {
 
     async fn learn_pepper(&self) {
         if let Err(error) = self.gate.learn_pepper().await {
-            tracing::error!(%error, "the store does not remember its pepper");
+            tracing::error!(event = "pepper.store_failed", %error, "could not store the pepper's fingerprint");
         }
     }
 
@@ -113,7 +113,7 @@ impl Runtime {
         let _ = self.feed.follow().await;
         self.services.streams.expire(self.clock.now());
         if let Err(error) = self.services.streams.keep().await {
-            tracing::warn!(%error, "the slots of streams are kept alive the next time");
+            tracing::warn!(event = "stream.renew_failed", %error, "could not renew the slots of streams: retrying");
         }
     }
 
@@ -125,13 +125,13 @@ impl Runtime {
             bot.sweep().await;
         }
         if let Err(error) = self.services.jobs.recover().await {
-            tracing::warn!(%error, "uploads could not be recovered");
+            tracing::warn!(event = "upload.recovery_failed", %error, "could not recover uploads");
         }
         if let Err(error) = self.services.dispatcher.tidy().await {
-            tracing::warn!(%error, "the queue could not be kept in order");
+            tracing::warn!(event = "queue.tidy_failed", %error, "could not tidy the queue");
         }
         if let Err(error) = self.services.deliveries.sweep().await {
-            tracing::warn!(%error, "old deliveries of webhooks could not be deleted");
+            tracing::warn!(event = "delivery.sweep_failed", %error, "could not delete old deliveries");
         }
     }
 
@@ -157,12 +157,12 @@ impl Runtime {
         if let Some(bot) = &self.bot
             && timeout(LAST_WORDS, bot.finish()).await.is_err()
         {
-            tracing::warn!("messages with secrets are deleted by another node, or at the next start");
+            tracing::warn!(event = "telegram.deletions_left", "left messages with secrets for another node or the next start to delete");
         }
         match timeout(LAST_FLUSH, self.services.streams.close()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the slots of streams lapse by themselves"),
-            Err(_) => tracing::warn!("the slots of streams lapse by themselves"),
+            Ok(Err(error)) => tracing::warn!(event = "stream.release_failed", %error, "could not free the slots of streams: they expire"),
+            Err(_) => tracing::warn!(event = "stream.release_failed", "could not free the slots of streams: they expire"),
         }
         self.usage.finish().await;
         self.store.close().await;

@@ -83,7 +83,7 @@ impl FirstKey<'_> {
             fs::remove_file(file)?;
         } else {
             let file = keep(folder, &file)?;
-            tracing::info!(key = %key.id, file = %file.display(), "the first admin key was made: read it from this file, then delete it");
+            tracing::info!(event = "first_key.created", key = %key.id, file = %file.display(), "created the first admin key: read it from this file, then delete it");
         }
         Ok(())
     }
@@ -100,10 +100,10 @@ impl FirstKey<'_> {
             match found {
                 Some(FoundKey { key, .. }) if key.revoked_at.is_none() => {
                     let file = keep(folder, &file)?;
-                    tracing::info!(key = %key.id, file = %file.display(), "the first admin key was made by an earlier start: read it from this file, then delete it");
+                    tracing::info!(event = "first_key.waiting", key = %key.id, file = %file.display(), "an earlier start created the first admin key: read it from this file, then delete it");
                 }
                 _ if alone => {
-                    tracing::info!(file = %file.display(), "no key has the secret in this file: it is deleted");
+                    tracing::info!(event = "first_key.file_deleted", file = %file.display(), "deleted a file whose secret belongs to no key");
                     gone(fs::remove_file(&file))?;
                 }
                 _ => {}
@@ -126,7 +126,7 @@ impl Lock {
             io::Result::Ok(Self(folder))
         });
         let locked = locked.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        locked.inspect_err(|error| tracing::warn!(%error, "the data folder cannot be locked")).ok()
+        locked.inspect_err(|error| tracing::warn!(event = "data_dir.lock_failed", %error, "could not lock the data folder")).ok()
     }
 }
 

@@ -54,7 +54,7 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     // As `Debug`: its lines do not become lines of the log.
     let said = panic.payload_as_str().unwrap_or("(no text)");
-    tracing::error!(place = place.as_deref(), ?said, "a panic");
+    tracing::error!(event = "process.panicked", place = place.as_deref(), ?said, "a panic");
 }
 
 /// Writes with secrets masked: the last line of defence, should one ever get into an event.

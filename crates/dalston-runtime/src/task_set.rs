@@ -46,7 +46,7 @@ impl TaskSet {
         let task = AssertUnwindSafe(task(stopping.subscribe())).catch_unwind();
         let task = async move {
             if task.await.is_err() {
-                tracing::error!(task = name, "background task panicked");
+                tracing::error!(event = "task.panicked", task = name, "background task panicked");
             }
         };
         running.push((name, tokio::spawn(task)));
@@ -59,7 +59,7 @@ impl TaskSet {
             drop(stopping);
             join_all(running.into_iter().map(|(name, mut task)| async move {
                 if timeout(self.limit, &mut task).await.is_err() {
-                    tracing::error!(task = name, "background task did not stop in time: it is cancelled");
+                    tracing::error!(event = "task.timed_out", task = name, "background task did not stop in time: it is cancelled");
                     task.abort();
                 }
             }))

@@ -64,7 +64,7 @@ impl DeliveryRunner {
                     let task = match ended {
                         Ok((task, ())) => task,
                         Err(error) => {
-                            tracing::error!(%error, "a delivery did not end");
+                            tracing::error!(event = "delivery.panicked", %error, "a delivery panicked");
                             error.id()
                         }
                     };
@@ -98,7 +98,7 @@ impl DeliveryRunner {
                 Ok(taken) if taken.is_empty() => return,
                 Ok(taken) => hand.take(taken),
                 Err(error) => {
-                    tracing::warn!(%error, "deliveries could not be taken");
+                    tracing::warn!(event = "delivery.take_failed", %error, "could not take due deliveries");
                     return;
                 }
             }
@@ -130,7 +130,7 @@ impl DeliveryRunner {
         let at = self.clock.now();
         if let Err(error) = self.note(&delivery, &webhook, sent, at).await {
             // Its lease lapses, and it is tried again: at least once is the promise.
-            tracing::warn!(delivery = %delivery.id, %error, "how a delivery went could not be noted");
+            tracing::warn!(event = "delivery.finish_failed", delivery = %delivery.id, %error, "could not store the outcome of a delivery");
         }
     }
 
@@ -157,18 +157,18 @@ impl DeliveryRunner {
             next_at: next,
         };
         tracing::debug!(
-            delivery = %delivery.id,
+            event = "delivery.attempted", delivery = %delivery.id,
             webhook = %webhook.id,
             attempt = delivery.attempts,
             status = attempted.status,
             error = attempted.error,
-            "a delivery was tried"
+            "attempted a delivery"
         );
         let disabled = disabled(webhook, at, json!({"failed_deliveries": Webhook::EXHAUSTED}));
         let is_off = self.store.finish_delivery(&attempted, &disabled).await?;
         let is_off = is_off || (is_gone && self.switch_off(webhook, at).await?);
         if is_off {
-            tracing::info!(webhook = %webhook.id, tenant = %webhook.tenant, "a webhook was switched off");
+            tracing::info!(event = "webhook.disabled", webhook = %webhook.id, tenant = %webhook.tenant, "disabled a webhook that keeps failing");
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ where
     W: Future<Output = ServiceResult<T>> + Send + 'static,
 {
     tokio::spawn(work).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "detached work did not finish");
+        tracing::error!(event = "detached.panicked", %error, "detached work panicked");
         Err(ServiceError::Internal)
     })
 }

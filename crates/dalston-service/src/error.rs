@@ -140,7 +140,7 @@ impl From<EntropyError> for ServiceError {
 
 impl From<std::io::Error> for ServiceError {
     fn from(error: std::io::Error) -> Self {
-        tracing::error!(%error, "a file could not be written or read");
+        tracing::error!(event = "file.io_failed", %error, "could not read or write a file");
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::StorageFull,
             std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::TimedOut => {

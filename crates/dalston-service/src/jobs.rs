@@ -141,7 +141,7 @@ impl Jobs {
             if inserted == InsertJobOutcome::Inserted {
                 blobs.keep(staged).await?;
             } else if let Err(error) = blobs.forget(&Blob::Audio(job.id)).await {
-                tracing::warn!(%error, job = %job.id, "audio without a job is left to recovery");
+                tracing::warn!(event = "upload.left", %error, job = %job.id, "left audio without a job to recovery");
             }
             Ok((inserted, job))
         })
@@ -174,11 +174,11 @@ impl Jobs {
             Ok(Some(found)) => Ok(found.audio),
             Ok(None) => Err(ServiceError::UnsupportedMedia("The file is not audio of a known format".into())),
             Err(EngineError::Died(text, why)) => {
-                tracing::warn!(%why, job = %staged.id(), tenant = %permit.tenant(), "a decoder died of an upload");
+                tracing::warn!(event = "decoder.died", %why, job = %staged.id(), tenant = %permit.tenant(), "a decoder died while probing an upload");
                 Err(ServiceError::UnsupportedMedia(text.into()))
             }
             Err(error) => {
-                tracing::error!(%error, "an upload could not be probed");
+                tracing::error!(event = "upload.probe_failed", %error, "could not probe an upload");
                 Err(ServiceError::Unreachable("Uploads cannot be probed now"))
             }
         }
@@ -304,7 +304,7 @@ impl Jobs {
     pub async fn recover(&self) -> ServiceResult<()> {
         let (kept, deleted) = self.blobs.recover(&*self.store, &self.clock).await?;
         if kept + deleted > 0 {
-            tracing::info!(kept, deleted, "uploads were recovered");
+            tracing::info!(event = "upload.recovered", kept, deleted, "recovered uploads");
         }
         Ok(())
     }
@@ -323,7 +323,7 @@ pub(crate) async fn erase(
         let lease = views::fence(job).map(|fence| JobLease { tenant: job.tenant.clone(), job: job.id, fence });
         for blob in [Some(Blob::Audio(job.id)), lease.map(Blob::Transcript)].into_iter().flatten() {
             if let Err(error) = blobs.delete(&blob).await {
-                tracing::warn!(%error, job = %job.id, "what is kept of a deleted job is left to recovery");
+                tracing::warn!(event = "job.delete_failed", %error, job = %job.id, "could not delete the files of a job: left to recovery");
             }
         }
     }

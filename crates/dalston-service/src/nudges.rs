@@ -83,7 +83,7 @@ impl Nudges {
                 let done = json!(StoredNudge { fingerprint, result: Some(result.clone()) }).to_string();
                 // It was sent, whatever the store says now; a repetition finds it under way and sends nothing.
                 if let Err(error) = self.store.put_entry(&name, Some(&begun), &done, REPEAT).await {
-                    tracing::error!(%error, "the result of a nudge could not be kept");
+                    tracing::error!(event = "nudge.store_failed", %error, "could not store the result of a nudge");
                 }
                 outcome(result)
             }
@@ -156,7 +156,7 @@ impl Nudges {
         let target = Target::tenant(permit.tenant());
         let entry = permit.entry(self.clock.now(), WorkAction::NUDGE_SENT, target, detail);
         if let Err(error) = self.store.record(&entry).await {
-            tracing::error!(%error, "a nudge could not be recorded");
+            tracing::error!(event = "nudge.record_failed", %error, "could not record a nudge");
         }
         Ok(NudgeResult { mode: mode.to_owned(), sent_count: sent, failed_count: failed, results })
     }

@@ -191,7 +191,7 @@ impl StatusReporter {
         let up = match self.store.probe().await {
             Ok(()) => true,
             Err(error) => {
-                tracing::warn!(%error, "not ready");
+                tracing::warn!(event = "server.not_ready", %error, "not ready");
                 false
             }
         };

@@ -53,7 +53,7 @@ impl Jobs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Either the job was purged meanwhile, or a folder is not mounted, or somebody deleted the file.
                 self.get(permit, job.id).await?;
-                tracing::error!(job = %job.id, "the transcript of a job is not where it was kept");
+                tracing::error!(event = "transcript.missing", job = %job.id, "the transcript of a job is missing");
                 Err(ServiceError::Unreachable(MISSING))
             }
             Err(error) => Err(error.into()),
@@ -67,7 +67,7 @@ impl Jobs {
             return JobResult { view: None, long: None };
         }
         self.read(permit, job).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, job = %job.id, "a transcript cannot be read");
+            tracing::warn!(event = "transcript.read_failed", %error, job = %job.id, "could not read a transcript");
             JobResult { view: Some(hinted(job, "The transcript cannot be read now")), long: None }
         })
     }

@@ -193,7 +193,7 @@ impl KeyStorage for SqliteStore {
             Ok(())
         });
         if let Err(error) = closed.await {
-            tracing::warn!(%error, "the database was not closed in time");
+            tracing::warn!(event = "store.close_failed", %error, "could not close the database in time");
         }
     }
 }

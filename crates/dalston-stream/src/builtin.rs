@@ -105,7 +105,7 @@ impl VadSession {
         }
         .await;
         if said.is_err() {
-            tracing::debug!(session = %self.session, "nobody listens to the built-in worker any more");
+            tracing::debug!(event = "worker.abandoned", session = %self.session, "the client of the built-in worker is gone");
         }
     }
 

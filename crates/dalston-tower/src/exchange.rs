@@ -30,7 +30,7 @@ impl Exchange {
         let peer = (context.peer)(request.extensions());
         if peer.is_none() {
             context.without_address.call_once(|| {
-                tracing::warn!("requests come without the address of their peer: failed attempts are not throttled");
+                tracing::warn!(event = "peer.unknown", "requests have no peer address: failed attempts are not throttled");
             });
         }
         let info = request_state::read(request.headers(), peer, &context.proxies, began, &context.entropy);
@@ -60,7 +60,7 @@ impl Exchange {
 
     /// The answer after a panic of the inner service.
     pub(crate) fn panicked<R: From<String>>(self) -> Response<R> {
-        tracing::error!(request_id = self.info.id.as_str(), "a handler panicked");
+        tracing::error!(event = "handler.panicked", request_id = self.info.id.as_str(), "a handler panicked");
         let problem = Problem::from(http::ProblemDetails::of_status(500));
         let response = problem.response(Some(&self.info.id), &self.context.product);
         self.answered(response)
@@ -96,9 +96,9 @@ impl Exchange {
         let micros = u64::try_from(self.context.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX);
         let (request_id, address) = (self.info.id.as_str(), self.info.address.map(tracing::field::display));
         if is_refused {
-            tracing::info!(method, route, status, micros, request_id, address, "request");
+            tracing::info!(event = "request.answered", method, route, status, micros, request_id, address, "request");
         } else {
-            tracing::debug!(method, route, status, micros, request_id, address, "request");
+            tracing::debug!(event = "request.admitted", method, route, status, micros, request_id, address, "request");
         }
     }
 }

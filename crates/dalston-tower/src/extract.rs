@@ -47,7 +47,7 @@ impl RequestContext {
     /// Out of the extensions of a request behind a [`ContextLayer`](crate::ContextLayer). Fails with a 500 where none is.
     pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
         extensions.get::<RequestState>().map(|state| Self(state.info)).ok_or_else(|| {
-            tracing::error!("a handler that needs the context of a request has none around it");
+            tracing::error!(event = "handler.without_context", "a handler that needs the request context has no context layer");
             Problem::new(ErrorCode::Internal, "Internal error")
         })
     }
@@ -60,7 +60,7 @@ fn permit<R: Right>(decision: &Result<Admission, Rejection>) -> Result<Permit<R>
 /// What the guard has decided. A handler without a guard is a fault of the app, never an open door.
 fn decision(extensions: &Extensions) -> Result<&Result<Admission, Rejection>, Problem> {
     extensions.get::<RequestState>().and_then(|state| state.decision.as_ref()).ok_or_else(|| {
-        tracing::error!("a handler that needs a permit stands behind no guard");
+        tracing::error!(event = "handler.unguarded", "a handler that needs a permit has no guard in front");
         Problem::new(ErrorCode::Internal, "Internal error")
     })
 }

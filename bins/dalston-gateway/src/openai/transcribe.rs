@@ -151,7 +151,7 @@ impl Drop for WaitingClient {
         rt::spawn(async move {
             // It may have ended meanwhile.
             if let Err(error) = gateway.runtime.services.jobs.cancel(&permit, id).await {
-                tracing::debug!(%error, job = %id, "a job whose client has gone goes on");
+                tracing::debug!(event = "job.cancel_failed", %error, job = %id, "could not cancel the job of a client that went away");
             }
         });
     }

@@ -188,7 +188,7 @@ impl AsyncWrite for Connection {
                 Poll::Ready(Ok(written))
             }
             Poll::Pending if this.patience.poll(context).is_ready() => {
-                tracing::debug!("a client does not take its answers: its connection ends");
+                tracing::debug!(event = "connection.stalled", "closed the connection of a client that does not read");
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             other => other,

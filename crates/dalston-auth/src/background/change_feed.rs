@@ -72,7 +72,7 @@ impl ChangeFeed {
                     return Ok(());
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "changes of keys could not be read");
+                    tracing::warn!(event = "feed.read_failed", %error, "could not read changes of keys");
                     self.note(|position| position.is_current = Some(false));
                     return Err(error);
                 }
@@ -107,7 +107,7 @@ impl ChangeFeed {
                 // Opened first, then read: nothing falls in between.
                 Ok(wakes) => Some(wakes),
                 Err(error) => {
-                    tracing::warn!(%error, "changes are looked for at each beat only");
+                    tracing::warn!(event = "feed.notifier_failed", %error, "could not wait for notifications: the change feed is polled");
                     sleep(self.beat).await;
                     None
                 }
@@ -118,7 +118,7 @@ impl ChangeFeed {
         match wakes.next().await {
             Ok(()) => Some(wakes),
             Err(error) => {
-                tracing::warn!(%error, "the store is listened to anew");
+                tracing::warn!(event = "feed.notifier_restarted", %error, "restarted the listener for notifications");
                 None
             }
         }

@@ -39,7 +39,7 @@ impl UsageWriter {
                 Ok(false) => return,
                 Err(error) => {
                     let waiting = self.gate.waiting_usage();
-                    tracing::warn!(%error, waiting, "usage could not be written: it is repeated in a second");
+                    tracing::warn!(event = "usage.write_failed", %error, waiting, "could not write usage: retrying in a second");
                     return;
                 }
             }
@@ -67,7 +67,7 @@ impl UsageWriter {
             Ok(())
         });
         if let Err(error) = written.await.flatten() {
-            tracing::error!(%error, waiting = self.gate.waiting_usage(), "usage of these keys is lost");
+            tracing::error!(event = "usage.lost", %error, waiting = self.gate.waiting_usage(), "lost usage of keys at the shutdown");
         }
     }
 
@@ -76,7 +76,7 @@ impl UsageWriter {
         loop {
             match self.gate.write_usage().await {
                 Ok(more) => return more,
-                Err(error) => tracing::warn!(%error, waiting = self.gate.waiting_usage(), "usage is written again"),
+                Err(error) => tracing::warn!(event = "usage.write_retried", %error, waiting = self.gate.waiting_usage(), "retrying to write usage"),
             }
             sleep(RETRY).await;
         }

@@ -20,14 +20,14 @@ impl Gate {
     /// The operator at the command line, in the tenant `default`: may do everything. `reason` says what for, and goes
     /// into the log.
     pub fn operator(&self, reason: &'static str) -> Caller {
-        tracing::debug!(reason, "the operator is authorized");
+        tracing::debug!(event = "operator.authorized", reason, "authorized the operator");
         let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
         Caller::new(ProcessScheme::operator(), source)
     }
 
     /// The gateway of its own accord: may do everything. `reason` says what for, and goes into the log.
     pub fn internal(&self, reason: &'static str) -> Caller {
-        tracing::debug!(reason, "the gateway is authorized");
+        tracing::debug!(event = "gateway.authorized", reason, "authorized the gateway itself");
         Caller::new(ProcessScheme::gateway(), Source::gateway())
     }
 

@@ -51,7 +51,7 @@ impl CredentialScheme for MasterScheme {
         // In the tenant that the request names, whatever comes of it. What cannot be recorded is not done.
         let record = async move {
             feed.record(&entry).await.map_err(|error| {
-                tracing::error!(%error, "a use of the master key could not be recorded");
+                tracing::error!(event = "master_key.record_failed", %error, "could not record a use of the master key");
                 RejectionReason::Unavailable
             })?;
             Ok(Some(Authenticated::from(Self::standing())))

@@ -40,7 +40,7 @@ impl CredentialScheme for TicketScheme {
         let names_tenant = attempt.tenant.is_some();
         let lookup = async move {
             let taken = keys.storage.notes.take_entry(&name).await.map_err(|error| {
-                tracing::error!(%error, "a ticket could not be looked up");
+                tracing::error!(event = "ticket.lookup_failed", %error, "could not look up a ticket");
                 RejectionReason::Unavailable
             })?;
             let ticket = taken.and_then(|note| Ticket::from_note(&note));

@@ -131,7 +131,7 @@ impl Bucket {
             Ok(()) => Ok(()),
             Err(BucketFlaw::Lasting(error)) => Err(error),
             Err(BucketFlaw::Outage(error)) => {
-                tracing::warn!(error, "the store of audio and results is not available");
+                tracing::warn!(event = "blobs.unavailable", error, "the blob store is not available");
                 Ok(())
             }
         }

@@ -177,7 +177,7 @@ fn passed_over(what: &(dyn std::fmt::Debug + Sync), came: ServiceResult<Recovery
     match came {
         Err(ServiceError::Unavailable) => Err(ServiceError::Unavailable),
         Err(error) => {
-            tracing::warn!(%error, ?what, "it could not be recovered");
+            tracing::warn!(event = "blobs.recovery_failed", %error, ?what, "could not recover a stored file");
             Ok(RecoveryOutcome::Left)
         }
         Ok(came) => Ok(came),

@@ -94,7 +94,7 @@ impl Drop for StagedUpload {
         if let Some(path) = self.path.take()
             && let Err(error) = std::fs::remove_file(&path)
         {
-            tracing::warn!(%error, id = %self.id, "a staged file could not be deleted");
+            tracing::warn!(event = "upload.delete_failed", %error, id = %self.id, "could not delete a staged upload");
         }
     }
 }

@@ -67,7 +67,7 @@ impl Dispatcher {
         let LeasedJob { job, deaths, reserved_ms, .. } = leased;
         let place = RunEntry { board: self.board.clone(), run: run.clone() };
         self.board.changed(job.id);
-        tracing::debug!(job = %job.id, tenant = %job.tenant, attempt = run.lease.fence, "a job begins");
+        tracing::debug!(event = "job.started", job = %job.id, tenant = %job.tenant, attempt = run.lease.fence, "started a job");
         let done = if self.is_orphan(&job).await {
             AttemptResult::Stopped(StopReason::Cancelled)
         } else {
@@ -88,7 +88,7 @@ impl Dispatcher {
         match self.store.key(&job.tenant, key).await {
             Ok(used) => used.is_some_and(|used| used.key.revoked_at.is_some()),
             Err(error) => {
-                tracing::warn!(%error, job = %job.id, "the key of a job could not be looked up");
+                tracing::warn!(event = "job.key_lookup_failed", %error, job = %job.id, "could not look up the key of a job");
                 false
             }
         }
@@ -114,7 +114,7 @@ impl Dispatcher {
         match self.transcribe(job, reserved_ms, run).await {
             Ok(done) => done,
             Err(error) => {
-                tracing::error!(%error, job = %job.id, "the files of a job");
+                tracing::error!(event = "job.files_failed", %error, job = %job.id, "could not open the files of a job");
                 AttemptResult::NotNow(UNREADABLE)
             }
         }
@@ -172,7 +172,7 @@ impl Dispatcher {
             Ok(Err(EngineError::Stopped | EngineError::Died(..) | EngineError::Io(_))) | Err(_) => {}
         }
         let ended = ended.unwrap_or_else(|error| {
-            tracing::error!(%error, job = %job.id, "an engine ended without a word");
+            tracing::error!(event = "engine.panicked", %error, job = %job.id, "the engine's task panicked");
             Err(EngineError::Unavailable("it panicked, or did not stop".to_owned()))
         });
         match (run.why(), ended) {
@@ -202,7 +202,7 @@ impl Dispatcher {
             loop {
                 match asked().await {
                     Err(error) if is_outage(&error) => {
-                        tracing::warn!(%error, job = %run.lease.job, "a job waits for the store of audio and results");
+                        tracing::warn!(event = "job.waits_for_blobs", %error, job = %run.lease.job, "a job waits for the blob store");
                         sleep(pause).await;
                         pause = (pause * 2).min(LONGEST);
                     }
@@ -244,7 +244,7 @@ impl Dispatcher {
         loop {
             match self.store.finish_job(lease, outcome, self.clock.now()).await {
                 Ok(FinishJobOutcome::Finished(job)) => {
-                    tracing::info!(job = %job.id, tenant = %job.tenant, status = %job.status, "a job");
+                    tracing::info!(event = "job.finished", job = %job.id, tenant = %job.tenant, status = %job.status, "finished a job");
                     self.deliveries.wake();
                     if job.status != JobStatus::Completed {
                         self.discard(lease, outcome).await;
@@ -252,14 +252,14 @@ impl Dispatcher {
                     return;
                 }
                 Ok(FinishJobOutcome::Lost) => return self.lost(lease, outcome).await,
-                Err(error) => tracing::warn!(%error, job = %lease.job, "the end of a job is told again"),
+                Err(error) => tracing::warn!(event = "job.finish_retried", %error, job = %lease.job, "retrying to store the end of a job"),
             }
             tokio::select! {
                 // The lease lapses, and another node takes the job.
                 () = self.board.stopped() => {
                     sleep(AGAIN).await;
                     if self.store.finish_job(lease, outcome, self.clock.now()).await.is_err() {
-                        tracing::warn!(job = %lease.job, "the end of a job was not told");
+                        tracing::warn!(event = "job.finish_failed", job = %lease.job, "could not store the end of a job");
                     }
                     return;
                 }
@@ -274,12 +274,12 @@ impl Dispatcher {
         match self.store.job(&lease.tenant, lease.job).await {
             Ok(job) => {
                 if job.as_ref().and_then(views::fence) != Some(lease.fence) {
-                    tracing::info!(job = %lease.job, attempt = lease.fence, "a lease was lost");
+                    tracing::info!(event = "job.lease_lost", job = %lease.job, attempt = lease.fence, "lost the lease of a job");
                     self.discard(lease, outcome).await;
                 }
             }
             // Recovery will find out.
-            Err(error) => tracing::warn!(%error, job = %lease.job, "what became of a job is not known"),
+            Err(error) => tracing::warn!(event = "job.lookup_failed", %error, job = %lease.job, "could not look up a job after its lease was lost"),
         }
     }
 
@@ -289,7 +289,7 @@ impl Dispatcher {
             return;
         }
         if let Err(error) = self.blobs.delete(&Blob::Transcript(lease.clone())).await {
-            tracing::warn!(%error, job = %lease.job, "a transcript is left to recovery");
+            tracing::warn!(event = "transcript.delete_failed", %error, job = %lease.job, "could not delete a transcript: left to recovery");
         }
     }
 }
@@ -315,7 +315,7 @@ async fn last<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> 
 
 /// What an error of the engine means for the job.
 fn failed(job: &Job, error: EngineError) -> io::Result<AttemptResult> {
-    tracing::warn!(%error, job = %job.id, "an attempt failed");
+    tracing::warn!(event = "job.attempt_failed", %error, job = %job.id, "an attempt at a job failed");
     match error {
         EngineError::Rejected(text, _) => Ok(AttemptResult::Never(text)),
         EngineError::Died(text, _) => Ok(AttemptResult::Died(text)),

@@ -20,7 +20,7 @@ impl Dispatcher {
         let day = match self.left(job).await {
             Ok(left) => left.map(|left| allowed(job.audio.duration_seconds, reserved_ms, left)),
             Err(error) => {
-                tracing::warn!(%error, job = %job.id, "what is left of the day is not known");
+                tracing::warn!(event = "quota.lookup_failed", %error, job = %job.id, "could not look up the audio left of the day");
                 (job.audio.duration_seconds.is_none() && reserved_ms > 0).then(|| seconds(reserved_ms))
             }
         };
@@ -44,7 +44,7 @@ impl Dispatcher {
         }
         let file = File::open(audio).await?.into_std().await;
         let duration_seconds = self.decoders.count(file, most.seconds).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, job = %job.id, "the audio of a job could not be counted");
+            tracing::warn!(event = "job.count_failed", %error, job = %job.id, "could not count the audio of a job");
             None
         });
         Ok(Audio { duration_seconds, ..job.audio.clone() })

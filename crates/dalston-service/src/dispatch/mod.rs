@@ -230,7 +230,7 @@ impl Dispatcher {
             let leased = match leased {
                 Ok(leased) => leased,
                 Err(error) => {
-                    tracing::warn!(%error, "the queue could not be asked");
+                    tracing::warn!(event = "queue.lease_failed", %error, "could not lease jobs from the queue");
                     return;
                 }
             };
@@ -258,7 +258,7 @@ impl Dispatcher {
             let answers = match self.store.beat_jobs(&leases, TTL).await {
                 Ok(answers) => answers,
                 Err(error) => {
-                    tracing::warn!(%error, "leases could not be kept");
+                    tracing::warn!(event = "job.renew_failed", %error, "could not renew the leases of jobs");
                     continue;
                 }
             };

@@ -34,7 +34,7 @@ impl Dispatcher {
                 _ = rounds.tick() => self.reclaim().await,
             };
             if let Err(error) = kept {
-                tracing::warn!(%error, "the queue could not be kept in order");
+                tracing::warn!(event = "queue.tidy_failed", %error, "could not tidy the queue");
             }
         }
     }
@@ -45,7 +45,7 @@ impl Dispatcher {
         loop {
             let moved = self.store.reclaim_jobs(attempts, LOST, self.clock.now(), BATCH).await?;
             for job in &moved {
-                tracing::warn!(job = %job.id, tenant = %job.tenant, status = %job.status, "a lease had lapsed");
+                tracing::warn!(event = "job.lease_expired", job = %job.id, tenant = %job.tenant, status = %job.status, "reclaimed a job whose lease expired");
                 self.board.changed(job.id);
                 self.board.job_available();
                 self.deliveries.wake();
@@ -61,7 +61,7 @@ impl Dispatcher {
         loop {
             let cancelled = self.store.cancel_orphans(self.clock.now(), BATCH).await?;
             for job in &cancelled {
-                tracing::info!(job = %job.id, tenant = %job.tenant, "the key of a job is revoked");
+                tracing::info!(event = "job.orphaned", job = %job.id, tenant = %job.tenant, "cancelled a job whose key is revoked");
                 self.board.changed(job.id);
                 self.deliveries.wake();
             }
@@ -91,7 +91,7 @@ impl Dispatcher {
                 }
             }
             if deleted > 0 {
-                tracing::info!(deleted, "jobs were kept for as long as they are to be");
+                tracing::info!(event = "job.purged", deleted, "purged ended jobs past their retention");
             }
             if deleted < BATCH {
                 return Ok(());

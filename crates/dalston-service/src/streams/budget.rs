@@ -54,13 +54,13 @@ impl Budget {
                     self.reserved += millis;
                     self.allowed += millis;
                     if millis == 0 {
-                        tracing::error!("nothing was reserved, and nothing said so");
+                        tracing::error!(event = "stream.reserve_inconsistent", "reserved no audio and received no refusal");
                         return Err(ServiceError::Internal);
                     }
                 }
                 Ok(ReserveOutcome::Exhausted(excess)) => return Err(excess.into()),
                 Err(error) => {
-                    tracing::warn!(%error, "audio is passed on unreserved");
+                    tracing::warn!(event = "stream.reserve_failed", %error, "could not reserve audio: it passes unreserved");
                     self.allowed += CREDIT.max(slice);
                 }
             }

@@ -165,7 +165,7 @@ impl Streams {
         let open: Vec<SessionId> = self.open().keys().copied().collect();
         for lost in self.router.renew(&open).await? {
             if let Some(open) = self.open().get(&lost) {
-                tracing::warn!(session = %lost, "a session's slot has lapsed");
+                tracing::warn!(event = "stream.slot_expired", session = %lost, "the slot of a session expired");
                 tell(open, CloseReason::SlotLost);
             }
         }
