@@ -1,43 +1,43 @@
-//! What a caller says, and what they are told: the same for `POST /call` and for the chat.
+//! Dialogue: the callers' messages and the replies, the same for `POST /call` and for the chat.
 
 use crate::{
     Question,
     model::{Conversations, LanguageModel},
 };
 use dalston_auth::{Caller, IdempotentRequest};
-use dalston_command::{Arguments, Document, Effect, Registry, CommandSpec};
+use dalston_command::{Arguments, CommandSpec, Document, Effect, Registry};
 use dalston_model::{Cursor, SharedClock};
 use dalston_service::{Confirmed, NewSecret, ServiceError, ServiceResult, Services};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// What a caller says.
+/// A message of a caller.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CallerMessage {
     /// A command by its name, with its arguments.
     Command(String, Arguments),
-    /// A command as it is typed: `/keys_list limit=5`.
+    /// A command as slash text: `/keys_list limit=5`.
     Line(String),
-    /// Anything else, for the language model.
+    /// Any other text, for the language model.
     Message(String),
-    /// The token of a proposal.
+    /// The token of a proposal, to confirm it.
     Confirm(String),
 }
 
-/// What a caller is told.
+/// The reply to a caller.
 #[derive(Debug, Default)]
 pub struct DialogueReply {
-    /// For people.
+    /// The text for people.
     pub drawing: Document,
-    /// The JSON of the command; null where none ran.
+    /// The JSON output of the command; null if none ran.
     pub data: Value,
     /// The command that ran or is proposed.
     pub command: Option<String>,
-    /// The secrets that were made: beside the text, never in it.
+    /// The newly created secrets. They are never part of the text.
     pub secrets: Vec<NewSecret>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<Cursor>,
-    /// Whether only a part of what was asked for was done.
+    /// Whether only a part of the request was carried out.
     pub partial: bool,
     /// The commands that wait for the caller's confirmation, in the order of their proposal.
     pub questions: Vec<Question>,
@@ -46,7 +46,7 @@ pub struct DialogueReply {
 }
 
 impl DialogueReply {
-    /// All of it as text: the answer, then what waits for the caller's confirmation.
+    /// The whole reply as plain text: the answer, then the confirmation requests.
     pub fn plain(&self) -> String {
         let drawings = std::iter::once(&self.drawing).chain(self.questions.iter().map(|question| &question.drawing));
         let texts = drawings.map(Document::plain).filter(|text| !text.is_empty());
@@ -54,7 +54,7 @@ impl DialogueReply {
     }
 }
 
-/// Answers callers.
+/// Answers the messages of callers.
 pub struct Dialogue {
     pub(crate) services: Arc<Services>,
     pub(crate) registry: Arc<Registry>,
@@ -63,7 +63,7 @@ pub struct Dialogue {
 }
 
 impl Dialogue {
-    /// With these commands, and the model for messages.
+    /// Creates a dialogue over these commands, with a model for free text.
     pub fn new(
         services: Arc<Services>,
         registry: Arc<Registry>,
@@ -74,14 +74,19 @@ impl Dialogue {
         Self { services, registry, clock, conversations }
     }
 
-    /// The commands.
+    /// The registry of commands.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Answers what the caller says. A command that cannot be undone is proposed, and runs once it is confirmed.
+    /// Answers a message of the caller. An irreversible command is only proposed, and runs once it is confirmed.
     /// `repeat` is the client's `Idempotency-Key`, if it sent one.
-    pub async fn answer(&self, caller: &Caller, said: CallerMessage, repeat: Option<String>) -> ServiceResult<DialogueReply> {
+    pub async fn answer(
+        &self,
+        caller: &Caller,
+        said: CallerMessage,
+        repeat: Option<String>,
+    ) -> ServiceResult<DialogueReply> {
         match said {
             CallerMessage::Command(name, arguments) => {
                 let row = self.registry.row(&name).ok_or(ServiceError::NotFound("Command"))?;
@@ -103,7 +108,7 @@ impl Dialogue {
         }
     }
 
-    /// Runs the command, or proposes it.
+    /// Runs the command, or proposes it if it is irreversible.
     async fn command(
         &self,
         caller: &Caller,
@@ -118,8 +123,14 @@ impl Dialogue {
         Ok(DialogueReply { command: Some(row.name.to_owned()), questions: vec![question], ..DialogueReply::default() })
     }
 
-    /// Lets a command wait until the caller confirms it. One that the caller may not run is refused now.
-    pub(crate) async fn propose(&self, caller: &Caller, row: &CommandSpec, arguments: Arguments) -> ServiceResult<Question> {
+    /// Stores a command as a proposal until the caller confirms it. Fails now if the caller is not authorized to run
+    /// it.
+    pub(crate) async fn propose(
+        &self,
+        caller: &Caller,
+        row: &CommandSpec,
+        arguments: Arguments,
+    ) -> ServiceResult<Question> {
         self.registry.check(&self.services, caller, row, arguments.clone())?;
         let proposal = self.services.proposals.propose(caller, row.name, arguments).await?;
         Ok(Question::new(row, caller.source().door, proposal, &self.services.mask))

@@ -1,14 +1,14 @@
-//! Conversations: slash text, a language model with the caller's commands as tools, the Telegram bot.
+//! Conversations: slash commands, a language model with the caller's commands as tools, the Telegram bot.
 //!
-//! Whatever is said comes to the [`Dialogue`], which runs the commands of the registry for the caller and says what
-//! came of it. The model and the chat never widen what the caller may do: they hold no rights of their own.
+//! Every message goes to the [`Dialogue`], which runs commands of the registry as the caller and returns a
+//! [`DialogueReply`]. The model and the chat have no permissions of their own, so they never extend those of the caller.
 
 mod dialogue;
 mod model;
 mod question;
 mod telegram;
 
-pub use dialogue::{Dialogue, DialogueReply, CallerMessage};
+pub use dialogue::{CallerMessage, Dialogue, DialogueReply};
 pub use model::LanguageModel;
 pub use question::Question;
-pub use telegram::{Bot, BotParts, UpdateOutcome, Telegram, TelegramParts, Timing, markup, webhook_secret};
+pub use telegram::{Bot, BotParts, Telegram, TelegramParts, Timing, UpdateOutcome, markup, webhook_secret};

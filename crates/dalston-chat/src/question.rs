@@ -1,21 +1,22 @@
-//! What a caller is asked before a command runs.
+//! Confirmation request: what a caller is shown before a command runs.
 
 use dalston_auth::Mask;
-use dalston_command::{Block, Document, Effect, CommandSpec, Span, Style, exact};
+use dalston_command::{Block, CommandSpec, Document, Effect, Span, Style, exact};
 use dalston_model::Door;
 use dalston_service::Proposal;
 
 /// A command that waits for its caller's confirmation.
 #[derive(Debug)]
 pub struct Question {
-    /// What waits, and what confirms it.
+    /// The pending command, and the token that confirms it.
     pub proposal: Proposal,
-    /// What the caller is shown: the command, and its arguments exactly as they would run.
+    /// The text for the caller: the command and its arguments exactly as they would run.
     pub drawing: Document,
 }
 
 impl Question {
-    /// About this proposal of a command of `row`, which came through `door`. What is masked is not shown here either.
+    /// Creates the request for this proposal of the command `row`, made through `door`. `mask` hides secrets in the
+    /// text.
     pub(crate) fn new(row: &CommandSpec, door: Door, proposal: Proposal, mask: &Mask) -> Self {
         let mut asked = Vec::new();
         if door == Door::Llm {

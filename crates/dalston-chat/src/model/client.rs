@@ -1,6 +1,6 @@
-//! The client of an OpenAI-compatible server.
+//! HTTP client of an OpenAI-compatible chat completions server.
 
-use super::wire::{ModelResponse, ModelRequest, ModelMessage, ModelTurn};
+use super::wire::{ModelMessage, ModelRequest, ModelResponse, ModelTurn};
 use dalston_auth::{Mask, SecretText};
 use dalston_service::{ServiceError, ServiceResult};
 use reqwest::{Client, StatusCode, header, redirect};
@@ -8,12 +8,12 @@ use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 
-/// What the caller hears of a model that says nothing, whatever the cause.
+/// The error that the caller receives when the model does not answer, whatever the cause.
 pub(super) const SILENT: ServiceError = ServiceError::Unreachable("The language model cannot be reached");
-/// An answer has at most so many bytes.
+/// Maximum size of a response in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// A language model.
+/// A language model behind an OpenAI-compatible server.
 pub struct LanguageModel {
     client: Client,
     url: String,
@@ -22,7 +22,7 @@ pub struct LanguageModel {
     mask: Arc<Mask>,
 }
 
-/// Why a model said nothing: for the log.
+/// Why the model did not answer. Logged only.
 #[derive(Debug, Error)]
 enum NoAnswer {
     #[error("{0:?}")]
@@ -42,8 +42,8 @@ impl From<reqwest::Error> for NoAnswer {
 }
 
 impl LanguageModel {
-    /// The model of this name at `url`, which is given up when an answer takes longer than `patience`. It is sent what
-    /// the mask leaves.
+    /// Creates a client for the model `name` at the base URL `url`. `patience` is the timeout of a response. `mask`
+    /// removes secrets from everything that is sent.
     pub fn new(
         url: &str,
         name: String,
@@ -52,19 +52,20 @@ impl LanguageModel {
         mask: Arc<Mask>,
     ) -> Result<Self, reqwest::Error> {
         dalston_tls::install_provider();
-        // A redirect would carry what was said to another server. Each request has a connection of its own: a server may
-        // close one that is idle at the moment when it would be used again, and a model takes far longer than a connection.
+        // Redirects are off: they would send the conversation to another server. Connections are not pooled: a server
+        // may close an idle connection at the moment of its reuse, and a model response takes far longer than
+        // connecting.
         let client = Client::builder().timeout(patience).redirect(redirect::Policy::none()).pool_max_idle_per_host(0);
         let client = client.build()?;
         Ok(Self { client, url: format!("{url}/chat/completions"), name, key, mask })
     }
 
-    /// What the model says next. No secret is sent.
+    /// Requests the model's next turn. Secrets are masked.
     pub(super) async fn complete(&self, messages: &[ModelMessage], tools: &[Value]) -> ServiceResult<ModelTurn> {
         let asked = serde_json::to_string(&ModelRequest { model: &self.name, messages, tools });
         let asked = asked.map_err(|_| ServiceError::Internal)?;
         self.ask(self.mask.text(&asked).into_owned()).await.map_err(|error| {
-            tracing::warn!(%error, "the language model gave no answer");
+            tracing::warn!(event = "llm.request_failed", %error, "could not get an answer from the language model");
             SILENT
         })
     }

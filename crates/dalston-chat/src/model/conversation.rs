@@ -1,48 +1,51 @@
-//! One message and what comes of it: the model reads with the caller's commands until it has an answer. What changes
-//! anything it can only propose. It holds no rights of its own, and sees no secret.
+//! One conversation: a caller's message, answered by a language model in a tool-calling loop.
+//!
+//! The model may run the caller's read-only commands until it has an answer. It can only propose commands that change
+//! something. It has no permissions of its own and sees no secret.
 
 use super::{
     LanguageModel,
     client::SILENT,
-    wire::{ToolFunction, ModelMessage},
+    wire::{ModelMessage, ToolFunction},
 };
-use crate::{Dialogue, Question, DialogueReply};
+use crate::{Dialogue, DialogueReply, Question};
 use dalston_auth::Caller;
-use dalston_command::{Arguments, Block, Document, Effect, CommandSpec, Span, Style, read_object};
+use dalston_command::{Arguments, Block, CommandSpec, Document, Effect, Span, Style, read_object};
 use dalston_model::Door;
 use dalston_service::{ServiceError, ServiceResult};
 use serde_json::{Value, json};
 
-/// The model is asked so many times.
+/// Maximum number of requests to the model in one conversation.
 const ROUNDS: usize = 8;
-/// So many tools run between two answers of the model.
+/// Maximum number of tool calls run for one model response.
 const CALLS: usize = 8;
-/// So many commands wait for the caller's confirmation.
+/// Maximum number of commands that wait for the caller's confirmation.
 const PROPOSALS: usize = 8;
-/// A tool tells the model so many bytes, and the model the caller.
+/// Maximum length in bytes of a tool result for the model, and of the model's text for the caller.
 const LARGEST: usize = 16 * 1024;
 
-/// A conversation under way.
+/// A running conversation.
 pub(super) struct Conversation<'a> {
     dialogue: &'a Dialogue,
     caller: Caller,
-    /// What comes of it so far.
+    /// The reply built so far.
     reply: DialogueReply,
     /// The commands that ran.
     ran: Vec<&'static str>,
 }
 
 impl<'a> Conversation<'a> {
-    /// With this caller.
+    /// Creates a conversation with this caller.
     pub(super) fn new(dialogue: &'a Dialogue, caller: &Caller) -> Self {
         let caller = caller.clone().through(Door::Llm);
         Self { dialogue, caller, reply: DialogueReply::default(), ran: Vec::new() }
     }
 
-    /// Holds it. What was done before the model fell silent is told all the same.
+    /// Runs the conversation. If the model fails midway, the reply still reports the commands that ran.
     pub(super) async fn hold(mut self, model: &LanguageModel, message: String) -> ServiceResult<DialogueReply> {
         let tools: Vec<Value> = self.dialogue.registry.of(self.caller.scopes()).map(tool).collect();
-        let mut messages = vec![ModelMessage::System { content: task(&self.caller) }, ModelMessage::User { content: message }];
+        let mut messages =
+            vec![ModelMessage::System { content: task(&self.caller) }, ModelMessage::User { content: message }];
         for round in 1..=ROUNDS {
             let turn = match model.complete(&messages, &tools).await {
                 Ok(turn) if turn.calls.is_empty() && turn.text.trim().is_empty() => Err(SILENT),
@@ -54,7 +57,7 @@ impl<'a> Conversation<'a> {
                 Err(error) if self.reply.command.is_none() => return Err(error),
                 Err(_) => return Ok(self.break_off("The language model fell silent; this is what was done before.")),
             };
-            // Nobody would read what these tools answer.
+            // After the last round no request would carry the tool results: do not run the tools.
             if round == ROUNDS {
                 break;
             }
@@ -70,10 +73,10 @@ impl<'a> Conversation<'a> {
         Ok(self.break_off("The language model came to no end in 8 rounds and was stopped."))
     }
 
-    /// Runs the command behind a tool, or proposes it. Gives what the model is told.
+    /// Runs the command behind a tool, or proposes it. Returns the tool result for the model.
     async fn call(&mut self, function: &ToolFunction) -> ServiceResult<Value> {
         let dialogue = self.dialogue;
-        // A model takes its time: what was revoked or narrowed meanwhile counts.
+        // A model response takes time: apply revocations and scope changes that happened meanwhile.
         self.caller = dialogue.services.gate.revalidate(&self.caller).await?;
         let row = dialogue.registry.tool(&function.name).ok_or(ServiceError::NotFound("Tool"))?;
         let arguments = arguments(&function.arguments)?;
@@ -97,7 +100,7 @@ impl<'a> Conversation<'a> {
         Ok(result)
     }
 
-    /// The same command with the same arguments waits once, however often the model calls it.
+    /// Proposes a command. Repeated calls with the same arguments yield one proposal.
     async fn propose(&mut self, row: &CommandSpec, arguments: Arguments) -> ServiceResult<Value> {
         let waiting = &self.reply.questions;
         let is_same = |it: &Question| it.proposal.command == row.name && it.proposal.arguments == arguments;
@@ -112,7 +115,7 @@ impl<'a> Conversation<'a> {
         Ok(json!({"status": "proposed", "detail": "Not done: it waits for the user's confirmation."}))
     }
 
-    /// Ends with the model's words.
+    /// Finishes the reply with the model's text.
     fn end(mut self, text: &str) -> DialogueReply {
         self.reply.drawing = Document::default();
         for line in cut(text.trim().to_owned()).lines() {
@@ -121,14 +124,15 @@ impl<'a> Conversation<'a> {
         self.told()
     }
 
-    /// Ends with what the last command answered, and our own words.
+    /// Finishes the reply with the output of the last command and our own text `why`.
     fn break_off(mut self, why: &str) -> DialogueReply {
         self.reply.drawing.blocks.push(Block::Line(vec![Span::plain(why)]));
         self.reply.partial = true;
         self.told()
     }
 
-    /// The reply. What ran is told in our words below the model's: those may say anything.
+    /// Returns the reply. Below the model's text it lists in our own text the commands that ran, because the model's
+    /// text cannot be trusted about that.
     fn told(mut self) -> DialogueReply {
         let ran = if self.ran.is_empty() { "none".to_owned() } else { counted(&self.ran) };
         let line = vec![Span::new(Style::Strong, "Commands that ran: "), Span::plain(&ran)];
@@ -138,7 +142,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// Each name once, with how often it is there: `jobs.list, jobs.get (3 times)`.
+/// Each name once, with the number of its occurrences: `jobs.list, jobs.get (3 times)`.
 fn counted(names: &[&str]) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for name in names {
@@ -156,13 +160,13 @@ fn counted(names: &[&str]) -> String {
 
 const TOO_MANY: ServiceError = ServiceError::Malformed("Not run: at most 8 tools are called at once");
 
-/// A command as a tool.
+/// Describes a command as a tool for the model.
 fn tool(row: &CommandSpec) -> Value {
     let function = json!({"name": row.tool, "description": row.summary, "parameters": row.schema});
     json!({"type": "function", "function": function})
 }
 
-/// What the model is for, and for whom. No name that somebody chose stands in it.
+/// The system prompt. It contains no text chosen by users, so that a name cannot inject instructions.
 fn task(caller: &Caller) -> String {
     let (kind, scopes, tenant) = (caller.source().actor.kind(), caller.scopes(), caller.tenant());
     format!(
@@ -175,7 +179,7 @@ fn task(caller: &Caller) -> String {
     )
 }
 
-/// The arguments of a call. Where there are none, some models send nothing at all.
+/// Parses the arguments of a tool call. Some models send an empty text for no arguments.
 fn arguments(text: &str) -> ServiceResult<Arguments> {
     if text.trim().is_empty() {
         return Ok(Arguments::new());
@@ -184,7 +188,7 @@ fn arguments(text: &str) -> ServiceResult<Arguments> {
     read_object(text.as_bytes()).map_err(|_| malformed)
 }
 
-/// An error as the model is told.
+/// An error as a tool result for the model.
 fn told(error: &ServiceError) -> Value {
     let mut told = json!({"code": error.code().as_str(), "detail": error.to_string()});
     if let ServiceError::Invalid(errors) = error {

@@ -1,4 +1,4 @@
-//! A language model behind an OpenAI-compatible server: it talks for callers with their commands as tools, and writes.
+//! Language model: answers callers with their commands as tools, and writes messages.
 
 mod client;
 mod conversation;

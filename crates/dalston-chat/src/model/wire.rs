@@ -1,9 +1,9 @@
-//! Chat completions as they go over the wire. Compatible servers leave out fields, add some, and send null.
+//! Wire types of the OpenAI chat completions API. Compatible servers omit fields, add fields and send null.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// What is asked of the server.
+/// The request body.
 #[derive(Serialize)]
 pub(super) struct ModelRequest<'a> {
     pub(super) model: &'a str,
@@ -12,21 +12,21 @@ pub(super) struct ModelRequest<'a> {
     pub(super) tools: &'a [Value],
 }
 
-/// What was said so far.
+/// A message of the conversation.
 #[derive(Serialize)]
 #[serde(tag = "role", rename_all = "lowercase")]
 pub(super) enum ModelMessage {
-    /// By us, about the task.
+    /// The system prompt.
     System { content: String },
-    /// By the caller.
+    /// From the caller.
     User { content: String },
-    /// By the model.
+    /// From the model.
     Assistant { content: Option<String>, tool_calls: Vec<ToolCall> },
-    /// By a tool that the model called.
+    /// The result of a tool that the model called.
     Tool { tool_call_id: String, content: String },
 }
 
-/// A tool that the model wants to call.
+/// A tool call requested by the model.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ToolCall {
     #[serde(default, deserialize_with = "text")]
@@ -36,7 +36,7 @@ pub(super) struct ToolCall {
     pub(super) function: ToolFunction,
 }
 
-/// A tool and its arguments: JSON in a text.
+/// The name of a tool, and its arguments as JSON in a string.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ToolFunction {
     #[serde(default, deserialize_with = "text")]
@@ -45,7 +45,7 @@ pub(super) struct ToolFunction {
     pub(super) arguments: String,
 }
 
-/// What the server answers.
+/// The response body.
 #[derive(Deserialize)]
 pub(super) struct ModelResponse {
     choices: Vec<Choice>,
@@ -66,19 +66,19 @@ struct WrittenMessage {
     tool_calls: Option<Vec<ToolCall>>,
 }
 
-/// What the model says in its turn: a text, or tools to call.
+/// One turn of the model: text, or tool calls.
 pub(super) struct ModelTurn {
     pub(super) text: String,
     pub(super) calls: Vec<ToolCall>,
 }
 
 impl ModelResponse {
-    /// The turn, if there is one.
+    /// Returns the first choice as a turn; `None` if the response has none.
     pub(super) fn turn(self) -> Option<ModelTurn> {
         let WrittenMessage { content, refusal, tool_calls } = self.choices.into_iter().next()?.message;
         let text = match content {
             Value::String(text) => text,
-            // Text in parts.
+            // Content given as an array of text parts.
             Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
             _ => refusal.unwrap_or_default(),
         };
@@ -100,7 +100,7 @@ const fn function() -> &'static str {
     "function"
 }
 
-/// A text; nothing for null, and JSON that is no text as it stands.
+/// Reads a string: empty for null, and the JSON text for any other type.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,

@@ -1,10 +1,10 @@
-//! The model as a writer of messages.
+//! The language model as a writer of messages.
 
 use super::{LanguageModel, client::SILENT, wire::ModelMessage};
 use async_trait::async_trait;
-use dalston_service::{ServiceResult, MessageComposer};
+use dalston_service::{MessageComposer, ServiceResult};
 
-/// The longest text in characters: what a chat takes in one message.
+/// Maximum length of a text in characters: the limit of one chat message.
 const LONGEST: usize = 4_096;
 
 const TASK: &str = "You write for Dalston, an authentication gateway. Write one short message to its administrators \
@@ -14,7 +14,8 @@ const TASK: &str = "You write for Dalston, an authentication gateway. Write one 
 #[async_trait]
 impl MessageComposer for LanguageModel {
     async fn write(&self, about: &str) -> ServiceResult<String> {
-        let messages = [ModelMessage::System { content: TASK.to_owned() }, ModelMessage::User { content: about.to_owned() }];
+        let messages =
+            [ModelMessage::System { content: TASK.to_owned() }, ModelMessage::User { content: about.to_owned() }];
         let turn = self.complete(&messages, &[]).await?;
         let text: String = turn.text.trim().chars().take(LONGEST).collect();
         if text.is_empty() { Err(SILENT) } else { Ok(text) }

@@ -1,4 +1,4 @@
-//! The bot: hears what a user does, has the dialogue answer it.
+//! The bot: passes updates of users to the dialogue and sends the replies.
 
 use super::{
     Timing,
@@ -8,7 +8,7 @@ use super::{
     update::{PersonAction, Press, TelegramUpdate},
     warning::warning,
 };
-use crate::{Dialogue, CallerMessage};
+use crate::{CallerMessage, Dialogue};
 use dalston_auth::{Administrators, Caller};
 use dalston_command::Document;
 use dalston_model::{KeyDigest, RequestId, SharedClock, SharedEntropy};
@@ -17,29 +17,29 @@ use dalston_work::SharedWorkStorage;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// What the bot is made of.
+/// The dependencies of a [`Bot`].
 pub struct BotParts {
-    /// The chat.
+    /// The client of the Bot API.
     pub telegram: Arc<Telegram>,
-    /// What answers.
+    /// The dialogue that answers messages.
     pub dialogue: Arc<Dialogue>,
-    /// The use cases.
+    /// The application services.
     pub services: Arc<Services>,
-    /// What nodes share.
+    /// The store, which all nodes share.
     pub store: SharedWorkStorage,
-    /// Who the administrators are.
+    /// The administrators.
     pub administrators: Administrators,
-    /// Where updates are to come; `None`: they are polled.
+    /// The URL for updates by webhook; `None` for long polling.
     pub webhook: Option<String>,
     /// The node's clock.
     pub clock: SharedClock,
-    /// The node's chance.
+    /// The node's source of randomness.
     pub entropy: SharedEntropy,
-    /// How long it waits.
+    /// Timeouts and intervals.
     pub timing: Timing,
 }
 
-/// The bot.
+/// The Telegram bot.
 pub struct Bot {
     pub(crate) telegram: Arc<Telegram>,
     pub(crate) dialogue: Arc<Dialogue>,
@@ -55,7 +55,7 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// Of these parts. Does nothing yet.
+    /// Creates the bot. Sends no request yet.
     pub fn new(parts: BotParts) -> Self {
         let BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, timing } = parts;
         let erasures = Erasures::new(telegram.clone(), store.clone(), clock.clone(), timing.secret);
@@ -75,19 +75,19 @@ impl Bot {
         }
     }
 
-    /// Deletes the messages with secrets that are due. What a crash left is found here.
+    /// Deletes the messages with secrets whose deletion is due, including those that a crashed node left behind.
     pub async fn sweep(&self) {
         if let Err(error) = self.erasures.sweep().await {
-            tracing::warn!(%error, "messages that are due could not be looked up");
+            tracing::warn!(event = "telegram.erasure_lookup_failed", %error, "could not look up due message deletions");
         }
     }
 
-    /// Deletes the messages with secrets that this node sent, before it ends.
+    /// Deletes all messages with secrets that this node sent. Called at shutdown.
     pub async fn finish(&self) {
         self.erasures.finish().await;
     }
 
-    /// Whether an update is to be answered. Asks no store: what a guest says too often costs nothing.
+    /// Whether the bot answers an update. Does not query the store, so updates over a guest's limit cost nothing.
     pub(crate) fn concerns(&self, update: &TelegramUpdate) -> bool {
         self.telegram.heard();
         let user = match &update.heard {
@@ -98,7 +98,7 @@ impl Bot {
         self.administrators.ids().contains(&user) || self.throttle.hears(user, self.clock.now())
     }
 
-    /// Answers an update. Again is the same, as far as commands go.
+    /// Answers an update. Idempotent for commands.
     pub(crate) async fn answer(&self, update: &TelegramUpdate) {
         match &update.heard {
             PersonAction::Words { user, text } => self.words(update.id, *user, text).await,
@@ -113,7 +113,7 @@ impl Bot {
         let said = match text.split_whitespace().next() {
             Some(word) if word.split('@').next() == Some("/start") => CallerMessage::Line("/help".to_owned()),
             Some(word) if word.starts_with('/') => CallerMessage::Line(text.to_owned()),
-            // A guest's words are not worth the operator's model.
+            // Guests may not use the operator's language model.
             _ if caller.is_guest() => {
                 self.tell(user, &Document::line("/help lists what you may use."), &Value::Null).await;
                 return;
@@ -142,12 +142,12 @@ impl Bot {
                 let said = CallerMessage::Confirm(token.to_owned());
                 self.dialogue.answer(&caller, said, Some(self.repeat(update))).await.map(Some)
             }
-            // Taken and not run: nobody can confirm it any more.
+            // Removes the proposal without running it: nobody can confirm it any more.
             Some(("cancel", token)) => self.services.proposals.take(&caller, token).await.map(|_| None),
             _ => return,
         };
         if let Err(fault) = self.telegram.remove_buttons(press.user, message).await {
-            tracing::debug!(%fault, "buttons stay");
+            tracing::debug!(event = "telegram.buttons_not_removed", %fault, "could not remove the buttons of a message");
         }
         match answered {
             Ok(Some(reply)) => self.reply(press.user, None, reply).await,
@@ -158,28 +158,29 @@ impl Bot {
 
     async fn heard_press(&self, press: &Press, text: Option<&str>) {
         if let Err(fault) = self.telegram.answer_press(&press.query, text).await {
-            tracing::debug!(%fault, "a press goes on to wait");
+            tracing::debug!(event = "telegram.press_not_answered", %fault, "could not acknowledge a button press");
         }
     }
 
-    /// Who a user is, in this update.
+    /// The caller for a user; `update` is the number of the update, if there is one.
     pub(crate) fn caller(&self, user: i64, update: Option<i64>) -> Caller {
         let request_id = update.and_then(|update| format!("telegram-{update}").parse::<RequestId>().ok());
         self.services.gate.chat_user(user, request_id)
     }
 
-    /// What makes a command of an update that is heard once more do nothing twice.
+    /// The idempotency key of an update: a command of a redelivered update runs once.
     fn repeat(&self, update: i64) -> String {
         format!("telegram-{}-{update}", self.telegram.bot())
     }
 
-    /// A number from 0 to 255; without chance nodes may ask in step.
+    /// A random number from 0 to 255 for backoff jitter. Without randomness it is constant, and nodes may retry in
+    /// step.
     pub(crate) fn chance(&self) -> u8 {
         let mut byte = [0];
         self.entropy.fill(&mut byte).map_or(0, |()| byte[0])
     }
 
-    /// A name for this run of this node, which no other has.
+    /// A random name that is unique to this run of this node. `None` without randomness.
     pub(crate) fn holder(&self) -> Option<String> {
         let mut bytes = [0; 32];
         self.entropy.fill(&mut bytes).ok()?;

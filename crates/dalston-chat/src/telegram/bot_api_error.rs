@@ -1,33 +1,33 @@
-//! Why a call to the chat failed.
+//! Errors of Bot API calls.
 
 use dalston_service::NotDelivered;
 use std::{error::Error, time::Duration};
 use thiserror::Error;
 
-/// Why a call failed. Names neither the URL, which holds the token, nor anything that was sent.
+/// Why a Bot API call failed. Its text contains neither the URL, which holds the token, nor anything that was sent.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub(crate) enum BotApiError {
-    /// The chat does not do it.
+    /// The Bot API rejected the request.
     #[error("refused with {code}")]
     Refused {
-        /// As HTTP has it.
+        /// The HTTP status code.
         code: u16,
-        /// In the chat's words, which may quote what was sent.
+        /// Telegram's description, which may quote what was sent.
         said: String,
     },
-    /// The chat does not know the token.
+    /// The Bot API rejected the token.
     #[error("the token is not known")]
     Token,
-    /// The chat wants to be asked again after this time.
+    /// Rate-limited: retry after this duration.
     #[error("busy for {} seconds", .0.as_secs())]
     Busy(Duration),
-    /// No answer, or none that makes sense. Whether it was done is not known.
+    /// No response, or an invalid one. Whether the call took effect is unknown.
     #[error("no answer: {0}")]
     Unreachable(String),
 }
 
 impl BotApiError {
-    /// What the HTTP client says, and why, without the URL.
+    /// Converts an error of the HTTP client, with its causes and without the URL.
     pub(crate) fn unanswered(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let (mut said, mut cause) = (error.to_string(), error.source());

@@ -1,4 +1,4 @@
-//! The Bot API: the few methods that are used, over one HTTP client.
+//! Client of the Telegram Bot API: the few methods that the bot uses, over one HTTP client.
 
 use super::{Timing, bot_api_error::BotApiError};
 use dalston_auth::SecretText;
@@ -13,32 +13,32 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// An answer has at most so many bytes: many times what a poll's updates have.
+/// Maximum size of a response in bytes: many times the size of one poll's updates.
 const ANSWER: usize = 8 * 1024 * 1024;
-/// Updates of one poll.
+/// Maximum number of updates in one poll.
 const UPDATES: u32 = 25;
-/// What is heard: nothing else is sent.
+/// The kinds of updates to receive. Telegram sends no others.
 const HEARD: [&str; 2] = ["message", "callback_query"];
-/// A message that has to wait longer is not sent at all.
+/// Longest rate-limit delay to wait for. A message with a longer one is not sent.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a message waits.
+/// Maximum number of rate-limit delays of one message.
 const WAITS: usize = 2;
 
-/// What the client is made of.
+/// The configuration of a [`Telegram`] client.
 pub struct TelegramParts {
     /// The bot's token.
     pub token: SecretText,
     /// The Bot API server, without a slash at the end.
     pub api_url: String,
-    /// Whether updates come by webhook.
+    /// Whether updates are received by webhook.
     pub webhook: bool,
     /// The node's clock.
     pub clock: SharedClock,
-    /// How long it waits.
+    /// Timeouts and intervals.
     pub timing: Timing,
 }
 
-/// The chat.
+/// A client of the Bot API.
 pub struct Telegram {
     http: Client,
     api_url: String,
@@ -48,20 +48,20 @@ pub struct Telegram {
     state: Mutex<ChatState>,
 }
 
-/// A message to be sent.
+/// A message to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
-    /// To this user.
+    /// The user who receives it.
     pub(crate) chat: i64,
     /// The text.
     pub(crate) text: &'a str,
-    /// Whether it holds markup.
+    /// Whether the text is HTML.
     pub(crate) is_html: bool,
-    /// Buttons below it, as the Bot API wants them; null for none.
+    /// The inline keyboard in the Bot API's JSON; null for none.
     pub(crate) buttons: &'a Value,
 }
 
-/// What every method answers.
+/// The response of every method.
 #[derive(Deserialize)]
 struct BotApiAnswer {
     ok: bool,
@@ -79,12 +79,12 @@ struct Parameters {
 }
 
 impl Telegram {
-    /// A client for this bot. Fails where no TLS can be set up. Asks nobody yet.
+    /// Creates a client for this bot. Sends no request yet. Fails if TLS cannot be set up.
     pub fn new(parts: TelegramParts) -> Result<Self, reqwest::Error> {
         let TelegramParts { token, api_url, webhook, clock, timing } = parts;
         dalston_tls::install_provider();
-        // The URL holds the token: it goes to this server and nowhere else. No proxy of the environment, which is read
-        // in `main` only; no redirect, and no word to its target where one came from.
+        // The URL contains the token and must reach only this server. So there is no proxy from the environment (which
+        // only `main` reads), no redirect, and no `Referer` header.
         let http = Client::builder().no_proxy().referer(false).redirect(redirect::Policy::none()).build()?;
         let state = ChatState {
             updates: if webhook { "webhook" } else { "poll" }.to_owned(),
@@ -96,24 +96,24 @@ impl Telegram {
         Ok(Self { http, api_url, token, clock, timing, state: Mutex::new(state) })
     }
 
-    /// The number of the bot, which is no secret: what stands before the colon of its token.
+    /// The id of the bot: the part of its token before the colon, which is not secret.
     pub(crate) fn bot(&self) -> &str {
         self.token.expose().split(':').next().unwrap_or_default()
     }
 
-    /// The token, for what is derived from it.
+    /// The token, to derive other secrets from.
     pub(crate) const fn token(&self) -> &SecretText {
         &self.token
     }
 
-    /// Asks for the bot's own name, and keeps it.
+    /// Requests the bot's own user name and stores it in the state.
     pub(crate) async fn get_me(&self) -> Result<(), BotApiError> {
         let me: Value = self.call("getMe", &json!({}), self.timing.call).await?;
         self.state().bot = me["username"].as_str().map(str::to_owned);
         Ok(())
     }
 
-    /// Waits for updates from `offset` on, which confirms all before it.
+    /// Long-polls for updates from `offset` on, which confirms all earlier ones.
     pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, BotApiError> {
         let mut body = json!({"timeout": self.timing.poll.as_secs(), "limit": UPDATES, "allowed_updates": HEARD});
         if let Some(offset) = offset {
@@ -122,8 +122,8 @@ impl Telegram {
         self.call("getUpdates", &body, self.timing.poll + self.timing.call).await
     }
 
-    /// Sends a message, once: a chat that is busy for a short while is waited for, one that does not answer may have
-    /// it. Gives the id of the message.
+    /// Sends a message at most once and returns its id. Waits out a short rate-limit delay. Does not retry without a
+    /// response, because the message may have arrived.
     pub(crate) async fn send_message(&self, message: Outgoing<'_>) -> Result<i64, BotApiError> {
         let mut body =
             json!({"chat_id": message.chat, "text": message.text, "link_preview_options": {"is_disabled": true}});
@@ -151,13 +151,13 @@ impl Telegram {
         self.done("deleteMessage", json!({"chat_id": chat, "message_id": message})).await
     }
 
-    /// Takes the buttons of a message away.
+    /// Removes the buttons of a message.
     pub(crate) async fn remove_buttons(&self, chat: i64, message: i64) -> Result<(), BotApiError> {
         let none = json!({"inline_keyboard": []});
         self.done("editMessageReplyMarkup", json!({"chat_id": chat, "message_id": message, "reply_markup": none})).await
     }
 
-    /// Says that a press on a button was heard; `text` is shown to whoever pressed.
+    /// Acknowledges a button press; `text` is shown to the user who pressed.
     pub(crate) async fn answer_press(&self, query: &str, text: Option<&str>) -> Result<(), BotApiError> {
         let mut body = json!({"callback_query_id": query});
         if let Some(text) = text {
@@ -166,17 +166,17 @@ impl Telegram {
         self.done("answerCallbackQuery", body).await
     }
 
-    /// Sets the menu of commands of a scope.
+    /// Sets the command menu of a scope.
     pub(crate) async fn set_commands(&self, commands: &Value, scope: &Value) -> Result<(), BotApiError> {
         self.done("setMyCommands", json!({"commands": commands, "scope": scope})).await
     }
 
-    /// Has updates come to `url`, with this secret in a header.
+    /// Registers a webhook at `url`; Telegram sends `secret` in a header of each request.
     pub(crate) async fn set_webhook(&self, url: &str, secret: &str) -> Result<(), BotApiError> {
         self.done("setWebhook", json!({"url": url, "secret_token": secret, "allowed_updates": HEARD})).await
     }
 
-    /// Has updates wait until they are polled.
+    /// Removes the webhook, so that updates wait for polling.
     pub(crate) async fn delete_webhook(&self) -> Result<(), BotApiError> {
         self.done("deleteWebhook", json!({})).await
     }
@@ -185,7 +185,7 @@ impl Telegram {
         self.call::<Value>(method, &body, self.timing.call).await.map(|_| ())
     }
 
-    /// Calls a method, and notes whether the chat can be reached.
+    /// Calls a method, and records whether the Bot API is reachable.
     async fn call<T: DeserializeOwned>(&self, method: &str, body: &Value, within: Duration) -> Result<T, BotApiError> {
         let answered = self.ask(method, body, within).await;
         let reachable = !matches!(answered, Err(BotApiError::Unreachable(_) | BotApiError::Token));
@@ -209,7 +209,7 @@ impl Telegram {
         let answer = serde_json::from_slice::<BotApiAnswer>(&bytes);
         match (status.as_u16(), answer) {
             (200..=299, Ok(BotApiAnswer { ok: true, result, .. })) => Ok(result),
-            // 404: the token has no shape of one.
+            // 404: the token is malformed.
             (401 | 404, _) => Err(BotApiError::Token),
             (429, answer) => {
                 let seconds = answer.ok().and_then(|answer| answer.parameters.retry_after);
@@ -220,18 +220,18 @@ impl Telegram {
         }
     }
 
-    /// Notes that an update came.
+    /// Records that an update was received.
     pub(crate) fn heard(&self) {
         let now = self.clock.now();
         self.state().last_update_at = Some(now);
     }
 
-    /// Notes whether this node polls.
+    /// Records whether this node polls.
     pub(crate) fn polls(&self, polling: bool) {
         self.state().polling = Some(polling);
     }
 
-    /// How the chat is.
+    /// The state of the connection to Telegram.
     pub(crate) fn state(&self) -> MutexGuard<'_, ChatState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,7 @@
-//! Messages that must go: those with a secret. What is planned stands in a note, so that a crash forgets none.
+//! Scheduled deletion of messages that contain a secret. The schedule is kept in the store, so that it survives a
+//! crash.
 
-use super::{client::Telegram, bot_api_error::BotApiError};
+use super::{bot_api_error::BotApiError, client::Telegram};
 use dalston_model::{SharedClock, Timestamp};
 use dalston_store::StoreResult;
 use dalston_work::SharedWorkStorage;
@@ -11,12 +12,12 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// The chat lets a bot delete what is not older.
+/// Telegram lets a bot delete messages up to this age.
 const KEPT: Duration = Duration::from_hours(48);
-/// How often a note that others write too is tried.
+/// Attempts of a compare-and-set on the schedule, which other nodes write too.
 const TRIES: usize = 20;
 
-/// A message that must go.
+/// A scheduled deletion of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Erasure {
     chat: i64,
@@ -24,20 +25,20 @@ struct Erasure {
     due: Timestamp,
 }
 
-/// Deletes messages when they are due.
+/// Deletes messages when their deletion is due.
 pub(crate) struct Erasures {
     telegram: Arc<Telegram>,
     store: SharedWorkStorage,
     clock: SharedClock,
-    /// The name of the note.
+    /// The name of the schedule's entry in the key-value store.
     note: String,
     after: Duration,
-    /// What this node has planned.
+    /// The deletions that this node scheduled.
     own: Mutex<Vec<Erasure>>,
 }
 
 impl Erasures {
-    /// Messages stand for `after`.
+    /// Creates the schedule. Each message is deleted `after` this duration.
     pub(crate) fn new(
         telegram: Arc<Telegram>,
         store: SharedWorkStorage,
@@ -48,12 +49,12 @@ impl Erasures {
         Arc::new(Self { telegram, store, clock, note, after, own: Mutex::default() })
     }
 
-    /// Lets a message stand for a while.
+    /// Schedules the deletion of a message.
     pub(crate) async fn plan(self: &Arc<Self>, chat: i64, message: i64) {
         let erasure = Erasure { chat, message, due: self.clock.now().plus(self.after) };
         self.own().push(erasure);
         if let Err(error) = self.change(|all| all.push(erasure)).await {
-            tracing::error!(%error, "a message with a secret is deleted only if this node lives");
+            tracing::error!(event = "telegram.erasure_not_saved", %error, "could not save a scheduled message deletion");
         }
         let erasures = self.clone();
         tokio::spawn(async move {
@@ -62,7 +63,7 @@ impl Erasures {
         });
     }
 
-    /// Deletes what is due, whichever node planned it.
+    /// Deletes the messages whose deletion is due, whichever node scheduled it.
     pub(crate) async fn sweep(&self) -> StoreResult<()> {
         let now = self.clock.now();
         let mut due = read(self.store.get_entry(&self.note).await?.as_deref());
@@ -71,7 +72,7 @@ impl Erasures {
         Ok(())
     }
 
-    /// Deletes all that this node planned, due or not: nobody might be there when it is.
+    /// Deletes all messages that this node scheduled, due or not: no node may be running when they are due.
     pub(crate) async fn finish(&self) {
         let own = self.own().clone();
         self.erase(&own).await;
@@ -81,9 +82,11 @@ impl Erasures {
         let mut gone = Vec::new();
         for erasure in erasures {
             match self.telegram.delete_message(erasure.chat, erasure.message).await {
-                // Refused: it is gone already, or for ever out of reach.
+                // Refused: the message is already deleted, or the bot can never delete it.
                 Ok(()) | Err(BotApiError::Refused { .. }) => gone.push(*erasure),
-                Err(fault) => tracing::warn!(%fault, "a message with a secret is deleted later"),
+                Err(fault) => {
+                    tracing::warn!(event = "telegram.erasure_failed", %fault, "could not delete a message with a secret");
+                }
             }
         }
         if gone.is_empty() {
@@ -91,11 +94,11 @@ impl Erasures {
         }
         self.own().retain(|erasure| !gone.contains(erasure));
         if let Err(error) = self.change(|all| all.retain(|erasure| !gone.contains(erasure))).await {
-            tracing::warn!(%error, "deleted messages are deleted once more");
+            tracing::warn!(event = "telegram.erasure_not_cleared", %error, "could not remove finished message deletions");
         }
     }
 
-    /// Changes the note, whoever else does.
+    /// Changes the schedule with compare-and-set, retrying when another node wrote it.
     async fn change(&self, change: impl Fn(&mut Vec<Erasure>)) -> StoreResult<()> {
         for _ in 0..TRIES {
             let old = self.store.get_entry(&self.note).await?;
@@ -106,7 +109,7 @@ impl Erasures {
                 return Ok(());
             }
         }
-        tracing::error!("the messages to be deleted could not be kept");
+        tracing::error!(event = "telegram.erasures_contended", "could not save message deletions: too many writers");
         Ok(())
     }
 

@@ -1,9 +1,9 @@
-//! A drawing as the chat shows it: bold, italic and code, and a symbol where other doors have colour.
+//! Renders a document as Telegram HTML: bold, italic and code, and a symbol where other doors use colour.
 
-use super::parts::{TextMark, LinePieces, html};
-use dalston_command::{Block, Document, TextLine, Span, Style};
+use super::parts::{LinePieces, TextMark, html};
+use dalston_command::{Block, Document, Span, Style, TextLine};
 
-/// The drawing as messages of HTML: at least one.
+/// Renders the document as HTML messages: at least one.
 pub fn markup(drawing: &Document) -> Vec<String> {
     let mut lines: Vec<LinePieces<'_>> = Vec::new();
     for block in &drawing.blocks {
@@ -18,7 +18,7 @@ pub fn markup(drawing: &Document) -> Vec<String> {
             Block::Line(line) => lines.push(pieces(line)),
             Block::Fields(fields) => lines.extend(fields.iter().map(|(name, line)| field(name, line))),
             Block::Table { rows, .. } if rows.is_empty() => lines.push(vec![(TextMark::Italic, "(none)".into())]),
-            // A phone is narrow: each row is a group of lines, its empty cells are left out.
+            // Phone screens are narrow: render each row as a group of lines, without its empty cells.
             Block::Table { head, rows } => {
                 for row in rows {
                     if !lines.is_empty() {
@@ -41,7 +41,7 @@ fn field<'a>(name: &'a str, line: &'a TextLine) -> LinePieces<'a> {
 }
 
 fn pieces(line: &TextLine) -> LinePieces<'_> {
-    // A line that was drawn with symbols of its own needs none of ours.
+    // A line that already contains symbols gets none.
     let has_symbol = line.iter().any(|span| span.text.chars().any(|c| !c.is_ascii() && !c.is_alphanumeric()));
     let mut told = Style::Plain;
     let mut pieces = Vec::new();

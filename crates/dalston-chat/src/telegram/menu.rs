@@ -1,27 +1,34 @@
-//! The menu: the commands of the registry, for guests and for each administrator.
+//! The bot's command menus, from the registry: one for guests, one for each administrator.
 
 use super::{bot::Bot, bot_api_error::BotApiError};
-use dalston_command::{Registry, CommandSpec};
+use dalston_command::{CommandSpec, Registry};
 use dalston_model::ScopeSet;
 use serde_json::{Value, json};
 
-/// The chat's limits.
+/// Limits of the Bot API.
 const NAME: usize = 32;
 const DESCRIPTION: usize = 256;
 const COMMANDS: usize = 100;
 
 impl Bot {
-    /// Sets the menus: what guests may use for everybody, what administrators may use for each of them.
+    /// Sets the command menus: the default one for guests, and one for each administrator.
     pub(crate) async fn set_menus(&self) -> Result<(), BotApiError> {
-        // A guest whom nothing names: what any guest may use.
+        // The default menu: commands that any guest may use.
         let guests = menu(self.dialogue.registry(), ScopeSet::NONE);
         self.telegram.set_commands(&guests, &json!({"type": "default"})).await?;
         for user in self.administrators.ids() {
             let commands = menu(self.dialogue.registry(), self.caller(*user, None).scopes());
             let scope = json!({"type": "chat", "chat_id": user});
             match self.telegram.set_commands(&commands, &scope).await {
-                // Whoever never spoke to the bot has no chat with it yet, and sees what guests see.
-                Err(BotApiError::Refused { code, .. }) => tracing::info!(user, code, "an administrator has no menu"),
+                // An administrator who never wrote to the bot has no chat with it yet, and sees the guests' menu.
+                Err(BotApiError::Refused { code, .. }) => {
+                    tracing::info!(
+                        event = "telegram.menu_refused",
+                        user,
+                        code,
+                        "could not set an administrator's menu"
+                    );
+                }
                 other => other?,
             }
         }
@@ -29,7 +36,7 @@ impl Bot {
     }
 }
 
-/// The commands that a caller with these scopes may use, as the Bot API takes them.
+/// The commands that a caller with these scopes may use, in the Bot API's JSON.
 fn menu(registry: &Registry, scopes: ScopeSet) -> Value {
     registry.of(scopes).filter(|row| row.slash().len() <= NAME).take(COMMANDS).map(item).collect()
 }

@@ -1,23 +1,24 @@
-//! Nudges: plain texts to administrators.
+//! Notifications (nudges): plain texts to administrators.
 
 use super::{
     client::{Outgoing, Telegram},
     parts::plain,
 };
 use async_trait::async_trait;
-use dalston_service::{ChatState, Notifier, NotDelivered};
+use dalston_service::{ChatState, NotDelivered, Notifier};
 use serde_json::Value;
 
 #[async_trait]
 impl Notifier for Telegram {
-    /// A text that is too long for one message comes as several; the first gives the id. What may have arrived is not
-    /// sent again.
+    /// Sends a text, split into several messages if it is too long for one. Returns the id of the first. Never resends
+    /// a message that may have arrived.
     async fn send(&self, user: i64, text: &str) -> Result<i64, NotDelivered> {
         let mut first = None;
         for text in plain(text) {
             let message = Outgoing { chat: user, text: &text, is_html: false, buttons: &Value::Null };
-            let sent =
-                self.send_message(message).await.inspect_err(|fault| tracing::warn!(%fault, "a nudge failed"))?;
+            let sent = self.send_message(message).await.inspect_err(|fault| {
+                tracing::warn!(event = "telegram.nudge_failed", %fault, "could not send a nudge");
+            })?;
             first.get_or_insert(sent);
         }
         first.ok_or(NotDelivered::Refused)

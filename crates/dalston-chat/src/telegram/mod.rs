@@ -1,12 +1,13 @@
 //! The Telegram bot: the registry's commands in a private chat.
 //!
-//! [`Telegram`] talks to the Bot API, and is how nudges reach people. The [`Bot`] hears updates, by long polling or by
-//! webhook, and answers them through the dialogue: what a user may do follows from the id that the chat vouches for.
+//! [`Telegram`] is the client of the Bot API, and delivers notifications (nudges). The [`Bot`] receives updates by long
+//! polling or by webhook, and answers them through the dialogue. A user's permissions follow from the user id, which
+//! Telegram authenticates.
 
 mod bot;
+mod bot_api_error;
 mod client;
 mod erasures;
-mod bot_api_error;
 mod markup;
 mod menu;
 mod messenger;

@@ -1,11 +1,11 @@
-//! Messages of a length that the chat takes, cut between lines where that can be.
+//! Splits text into messages of the length that Telegram accepts, between lines where possible.
 
 use std::borrow::Cow;
 
-/// UTF-16 code units of a message.
+/// Maximum length of a message in UTF-16 code units.
 pub(crate) const LONGEST: usize = 4_096;
 
-/// How a piece of text looks.
+/// The style of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextMark {
     None,
@@ -25,10 +25,10 @@ impl TextMark {
     }
 }
 
-/// A line, piece by piece.
+/// A line as styled pieces.
 pub(crate) type LinePieces<'a> = Vec<(TextMark, Cow<'a, str>)>;
 
-/// A plain text as messages.
+/// Splits plain text into messages.
 pub(crate) fn plain(text: &str) -> Vec<String> {
     let mut parts = MessageParts::new(|c| c.to_string().into());
     for line in text.split('\n') {
@@ -37,7 +37,7 @@ pub(crate) fn plain(text: &str) -> Vec<String> {
     parts.finish()
 }
 
-/// Lines as messages of HTML.
+/// Renders lines as HTML messages.
 pub(crate) fn html<'a>(lines: impl IntoIterator<Item = LinePieces<'a>>) -> Vec<String> {
     let mut parts = MessageParts::new(escaped);
     for line in lines {
@@ -46,7 +46,7 @@ pub(crate) fn html<'a>(lines: impl IntoIterator<Item = LinePieces<'a>>) -> Vec<S
     parts.finish()
 }
 
-/// The characters that begin markup, as those that are shown for them.
+/// Escapes a character that would begin HTML markup.
 fn escaped(c: char) -> Cow<'static, str> {
     match c {
         '&' => "&amp;".into(),
@@ -56,13 +56,13 @@ fn escaped(c: char) -> Cow<'static, str> {
     }
 }
 
-/// Messages that are being written.
+/// Builder of messages.
 struct MessageParts {
     done: Vec<String>,
     current: String,
-    /// The length of the current one.
+    /// The length of the current message in UTF-16 code units.
     units: usize,
-    /// Whether anything in it can be seen: the chat takes no empty message.
+    /// Whether the current message has a visible character: Telegram rejects empty messages.
     is_seen: bool,
     escape: fn(char) -> Cow<'static, str>,
 }
@@ -72,7 +72,7 @@ impl MessageParts {
         Self { done: Vec::new(), current: String::new(), units: 0, is_seen: false, escape }
     }
 
-    /// Writes a line: whole where it fits into a message, else cut where it must be.
+    /// Appends a line. A line that fits into one message is not split.
     fn line(&mut self, pieces: &LinePieces<'_>) {
         let shown = |c: char| units(&(self.escape)(c));
         let length = |(mark, text): &(TextMark, Cow<'_, str>)| {
@@ -119,7 +119,7 @@ impl MessageParts {
         self.units += units(text);
     }
 
-    /// Ends the current message, which counts only if there is something to see.
+    /// Ends the current message. Drops it if nothing in it is visible.
     fn cut(&mut self) {
         let message = std::mem::take(&mut self.current);
         if self.is_seen {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use proptest::{collection::vec, prelude::*};
 
-    /// The text of a part, whose markup must be whole.
+    /// The text of a message. Panics if its markup is not balanced.
     fn read(part: &str) -> String {
         let (mut text, mut rest, mut open) = (String::new(), part, None);
         while let Some(at) = rest.find(['<', '&']) {

@@ -1,25 +1,25 @@
-//! Updates by long polling: one node of several asks for them, one update after another is answered.
+//! Long polling of updates: one node of several polls, and answers the updates one after another.
 //!
-//! Who polls is in a note that lapses; how far the updates are answered is in another. Each update is begun and ended
-//! there in one step from what this node saw last, so that a node that was away for a while and comes back finds out
-//! before it answers what another did answer.
+//! The polling lease is an entry with expiry in the key-value store; the progress (the last answered update) is
+//! another. The poller records the begin and the end of each update with compare-and-set against the progress that it
+//! last read. A node that resumes after a pause thus notices, before it answers, that another node went on.
 
 use super::{bot::Bot, bot_api_error::BotApiError, update::TelegramUpdate};
 use dalston_store::StoreError;
 use std::{pin::pin, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
-/// How far the updates are answered is known for so long. The chat keeps updates for a day, and after a week without
-/// any their numbers may begin anew.
+/// How long the progress is kept. Telegram keeps updates for a day, and after a week without any it may restart their
+/// numbering.
 const KNOWN: Duration = Duration::from_hours(48);
 
-/// Why there are no updates now.
+/// Why polling returned no updates.
 enum Trouble {
-    /// Another node polls.
+    /// Another node holds the polling lease.
     Standby,
     /// The store failed.
     Store(StoreError),
-    /// The chat failed.
+    /// The Bot API failed.
     Chat(BotApiError),
 }
 
@@ -36,11 +36,10 @@ impl From<BotApiError> for Trouble {
 }
 
 impl Bot {
-    /// Hears updates until the other end of `ending` is dropped. Where they come by webhook, it ends once the chat
-    /// knows that.
+    /// Polls and answers updates until the sender of `ending` is dropped. With a webhook, registers it and returns.
     pub async fn run(&self, mut ending: watch::Receiver<()>) {
         let Some(holder) = self.holder() else {
-            tracing::error!("without chance there is no bot");
+            tracing::error!(event = "telegram.not_started", "could not start the bot: no randomness");
             return;
         };
         let mut poller = Poller { bot: self, holder, is_greeted: false, mark: None, failures: 0 };
@@ -71,20 +70,20 @@ impl Bot {
     }
 }
 
-/// A node that polls, or would.
+/// A node that polls or stands by.
 struct Poller<'a> {
     bot: &'a Bot,
-    /// What this node is called in the notes.
+    /// The name of this node as holder of the lease.
     holder: String,
-    /// Whether the chat knows how updates are to come, and the menus.
+    /// Whether the webhook was removed and the menus were set.
     is_greeted: bool,
-    /// How far the updates are answered, as the note has it.
+    /// The progress as last read from or written to the store.
     mark: Option<String>,
     failures: u32,
 }
 
 impl Poller<'_> {
-    /// The next updates; `None` where none are to be polled.
+    /// Polls the next updates; `None` with a webhook.
     async fn next(&mut self) -> Result<Option<Vec<TelegramUpdate>>, Trouble> {
         let bot = self.bot;
         if let Some(url) = &bot.webhook {
@@ -109,7 +108,7 @@ impl Poller<'_> {
         Ok(Some(updates.into_iter().filter_map(TelegramUpdate::read).collect()))
     }
 
-    /// Answers updates, until the node stops: the one under way has a while to finish.
+    /// Answers updates until the node stops. The running one then has `finish` to complete.
     async fn answer(&mut self, updates: Vec<TelegramUpdate>, ending: &mut watch::Receiver<()>) -> Result<(), Trouble> {
         let finish = self.bot.timing.finish;
         for update in updates {
@@ -124,7 +123,7 @@ impl Poller<'_> {
         Ok(())
     }
 
-    /// Answers an update that was not answered before.
+    /// Answers an update unless it was answered before.
     async fn settle(&mut self, update: &TelegramUpdate) -> Result<(), Trouble> {
         if self.done().is_some_and(|done| update.id <= done) {
             return Ok(());
@@ -134,7 +133,7 @@ impl Poller<'_> {
             self.answer_while_held(update).await?;
         }
         let ended = update.id.to_string();
-        // It is answered: whatever the store says, it is not answered again by this node.
+        // The update is answered. This node must not answer it again, so it retries until the progress is written.
         while let Err(trouble) = self.move_on(ended.clone()).await {
             if matches!(trouble, Trouble::Standby) {
                 return Err(trouble);
@@ -145,7 +144,7 @@ impl Poller<'_> {
         Ok(())
     }
 
-    /// An answer may take longer than the right to poll lasts.
+    /// Answers an update and renews the lease meanwhile: an answer may outlast it.
     async fn answer_while_held(&self, update: &TelegramUpdate) -> Result<(), Trouble> {
         let mut answering = pin!(self.bot.answer(update));
         loop {
@@ -158,11 +157,11 @@ impl Poller<'_> {
         }
     }
 
-    /// Writes how far the updates are answered, unless another node went on.
+    /// Writes the progress, unless another node has changed it.
     async fn move_on(&mut self, mark: String) -> Result<(), Trouble> {
         let name = self.name("done");
         if !self.bot.store.put_entry(&name, self.mark.as_deref(), &mark, KNOWN).await? {
-            // It is this node's own when its first writing was done, and only the word of it got lost.
+            // The entry may be ours: the first write may have succeeded and only its reply been lost.
             if self.bot.store.get_entry(&name).await?.as_ref() != Some(&mark) {
                 return Err(Trouble::Standby);
             }
@@ -171,15 +170,15 @@ impl Poller<'_> {
         Ok(())
     }
 
-    /// The number of the last update that was answered.
+    /// The number of the last answered update.
     fn done(&self) -> Option<i64> {
         self.mark.as_deref()?.split(' ').next()?.parse().ok()
     }
 
-    /// Takes or renews the right to poll. Tells whether this node has it.
+    /// Acquires or renews the polling lease. Returns whether this node holds it.
     async fn hold(&self) -> Result<bool, StoreError> {
         let (store, name, ttl) = (&self.bot.store, self.name("poller"), self.bot.timing.lease);
-        // Its own, nobody's, or given back.
+        // The lease may be our own, absent or expired, or released.
         for held in [Some(self.holder.as_str()), None, Some("")] {
             if store.put_entry(&name, held, &self.holder, ttl).await? {
                 return Ok(true);
@@ -188,7 +187,7 @@ impl Poller<'_> {
         Ok(false)
     }
 
-    /// Gives the right to poll back, if this node has it.
+    /// Releases the polling lease, if this node holds it.
     async fn release(&self) {
         if self.bot.has_webhook() {
             return;
@@ -196,7 +195,7 @@ impl Poller<'_> {
         self.bot.telegram.polls(false);
         let given = self.bot.store.put_entry(&self.name("poller"), Some(&self.holder), "", self.bot.timing.lease).await;
         if let Err(error) = given {
-            tracing::warn!(%error, "the right to poll lapses by itself");
+            tracing::warn!(event = "telegram.release_failed", %error, "could not release the polling lease");
         }
     }
 
@@ -204,7 +203,7 @@ impl Poller<'_> {
         format!("telegram:{}:{what}", self.bot.telegram.bot())
     }
 
-    /// How long to wait before the next try. Says once in a row what is wrong.
+    /// Returns the delay before the next try. Logs only the first of consecutive failures, and every refusal.
     fn wait(&mut self, trouble: &Trouble) -> Duration {
         let timing = self.bot.timing;
         if matches!(trouble, Trouble::Standby) {
@@ -217,18 +216,22 @@ impl Poller<'_> {
         match trouble {
             Trouble::Chat(BotApiError::Token) => {
                 if is_first {
-                    tracing::error!("the chat does not know TELEGRAM_BOT_TOKEN");
+                    tracing::error!(event = "telegram.token_rejected", "the Bot API rejected TELEGRAM_BOT_TOKEN");
                 }
                 return timing.hopeless;
             }
             Trouble::Chat(BotApiError::Busy(time)) => return (*time).max(timing.retry),
             Trouble::Chat(BotApiError::Refused { code, said }) => {
-                // Another poller, or a webhook that somebody set: the chat is told anew.
+                // Another poller, or a webhook that somebody set: configure Telegram again.
                 self.is_greeted = false;
-                tracing::warn!(code, said, "the chat refuses to give updates");
+                tracing::warn!(event = "telegram.poll_refused", code, said, "the Bot API refused to return updates");
             }
-            Trouble::Chat(fault) if is_first => tracing::warn!(%fault, "no updates"),
-            Trouble::Store(error) if is_first => tracing::warn!(%error, "no updates"),
+            Trouble::Chat(fault) if is_first => {
+                tracing::warn!(event = "telegram.poll_failed", %fault, "could not poll updates");
+            }
+            Trouble::Store(error) if is_first => {
+                tracing::warn!(event = "telegram.store_failed", %error, "could not use the store to poll updates");
+            }
             Trouble::Standby | Trouble::Chat(_) | Trouble::Store(_) => {}
         }
         timing.after(self.failures, self.bot.chance())

@@ -1,17 +1,17 @@
-//! What a user is told, as messages.
+//! Sends replies to users as messages.
 
-use super::{bot::Bot, client::Outgoing, bot_api_error::BotApiError, markup::markup, warning::warning};
+use super::{bot::Bot, bot_api_error::BotApiError, client::Outgoing, markup::markup, warning::warning};
 use crate::DialogueReply;
 use dalston_command::{Block, Document, Span, Style};
-use dalston_service::{Proposal, NewSecret, ServiceError};
+use dalston_service::{NewSecret, Proposal, ServiceError};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-/// How often a part of an answer is sent when the chat does not answer: twice the same is better than a lost answer.
+/// Attempts to send a part of a reply when Telegram does not respond. A duplicate is better than a lost reply.
 const TRIES: u32 = 3;
 
 impl Bot {
-    /// Tells a user what came of what they said, as the slash text `line` if it was one.
+    /// Sends the reply to a user's message. `line` is the message, if it was slash text.
     pub(crate) async fn reply(&self, user: i64, line: Option<&str>, reply: DialogueReply) {
         let mut drawing = reply.drawing;
         if reply.partial {
@@ -33,12 +33,12 @@ impl Bot {
         }
     }
 
-    /// Tells a user why not.
+    /// Sends an error to a user.
     pub(crate) async fn refuse(&self, user: i64, error: &ServiceError) {
         self.tell(user, &refusal(error), &Value::Null).await;
     }
 
-    /// Sends a drawing without its secrets, with buttons below the last of its messages.
+    /// Sends a document without its secrets. The buttons go below its last message.
     pub(crate) async fn tell(&self, user: i64, drawing: &Document, buttons: &Value) {
         let parts = markup(drawing);
         let last = parts.len().saturating_sub(1);
@@ -46,7 +46,7 @@ impl Bot {
             let text = &*self.services.mask.text(text);
             let buttons = if at == last { buttons } else { &Value::Null };
             if let Err(fault) = self.send(Outgoing { chat: user, text, is_html: true, buttons }).await {
-                tracing::warn!(%fault, "an answer was not delivered");
+                tracing::warn!(event = "telegram.reply_failed", %fault, "could not deliver a reply");
                 return;
             }
         }
@@ -65,16 +65,16 @@ impl Bot {
         }
     }
 
-    /// Sends a secret in a message of its own, which goes after a while. Once: of a message that may have arrived
-    /// nobody knows the id, so nobody could delete it.
+    /// Sends a secret in a message of its own, which is deleted later. Sends it once: the id of a message whose
+    /// response was lost is unknown, so that message could not be deleted.
     async fn hand_over(&self, user: i64, secret: &NewSecret) {
-        // Of letters, digits and signs of base64: nothing to escape.
+        // A secret has only letters, digits and base64 symbols: no HTML escaping needed.
         let text = format!("🔑 <code>{}</code>\n\nSave it now: this message is deleted in a minute.", secret.expose());
         let message = Outgoing { chat: user, text: &text, is_html: true, buttons: &Value::Null };
         match self.telegram.send_message(message).await {
             Ok(sent) => self.erasures.plan(user, sent).await,
             Err(fault) => {
-                tracing::warn!(%fault, "a secret was not delivered");
+                tracing::warn!(event = "telegram.secret_undelivered", %fault, "could not deliver a secret");
                 let lost = "The secret could not be delivered. Rotate it for another one.";
                 self.tell(user, &warning(lost), &Value::Null).await;
             }
@@ -82,13 +82,13 @@ impl Bot {
     }
 }
 
-/// What confirms a proposal, and what ends it.
+/// The buttons that confirm or cancel a proposal.
 fn buttons(proposal: &Proposal) -> Value {
     let button = |text: &str, word: &str| json!({"text": text, "callback_data": format!("{word}:{}", proposal.token)});
     json!({"inline_keyboard": [[button("✅ Confirm", "confirm"), button("✖️ Cancel", "cancel")]]})
 }
 
-/// A refusal: its text, its code, the fields that it names.
+/// Renders an error: its text, its code and the fields that it names.
 fn refusal(error: &ServiceError) -> Document {
     let code = error.code();
     let line = vec![
@@ -111,7 +111,7 @@ fn slash(command: Option<&str>) -> String {
     format!("/{}", command.unwrap_or_default().replace('.', "_"))
 }
 
-/// The line without the words that say where its page begins.
+/// The slash text without its paging arguments.
 fn continued(line: &str) -> String {
     let begins = |word: &&str| word.starts_with("cursor=") || word.starts_with("offset=");
     line.split_whitespace().filter(|word| !begins(word)).collect::<Vec<_>>().join(" ")

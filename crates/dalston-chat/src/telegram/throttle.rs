@@ -1,4 +1,4 @@
-//! How much is heard of each guest.
+//! Rate limit for guests.
 
 use dalston_model::Timestamp;
 use quick_cache::sync::Cache;
@@ -7,16 +7,16 @@ use std::{
     time::Duration,
 };
 
-/// Updates of a guest in a minute.
+/// Maximum number of a guest's updates in a minute.
 const PER_MINUTE: u32 = 20;
 const MINUTE: Duration = Duration::from_mins(1);
-/// Guests remembered at most; the least heard go first.
+/// Maximum number of guests in memory; the least frequent are evicted first.
 const GUESTS: usize = 10_000;
 
-/// Counts what each guest says, in bounded memory.
+/// Counts the updates of each guest, in bounded memory.
 pub(crate) struct GuestThrottle(Cache<i64, Arc<Mutex<GuestMinute>>>);
 
-/// A minute, and how much was heard in it.
+/// A fixed one-minute window and the number of updates in it.
 struct GuestMinute {
     began: Timestamp,
     heard: u32,
@@ -29,7 +29,7 @@ impl Default for GuestThrottle {
 }
 
 impl GuestThrottle {
-    /// Whether a guest is still heard.
+    /// Counts an update of a guest. Returns whether it is within the limit.
     pub(crate) fn hears(&self, guest: i64, now: Timestamp) -> bool {
         let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(GuestMinute { began: now, heard: 0 })));
         let minute = match self.0.get_or_insert_with(&guest, fresh) {
@@ -37,7 +37,7 @@ impl GuestThrottle {
             Err(never) => match never {},
         };
         let mut minute = minute.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back begins a new one.
+        // A clock that was set back starts a new window.
         if now < minute.began || now.since(minute.began) >= MINUTE {
             *minute = GuestMinute { began: now, heard: 0 };
         }

@@ -1,27 +1,27 @@
-//! How long the bot waits.
+//! Timeouts and intervals of the bot.
 
 use std::time::Duration;
 
-/// How long the bot waits, for whatever it waits for.
+/// Timeouts and intervals of the bot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// A call is answered within this time.
+    /// Timeout of a Bot API call.
     pub call: Duration,
-    /// The chat holds a poll open for so long while nothing happens.
+    /// Duration of a long poll that returns no updates.
     pub poll: Duration,
-    /// The right to poll lapses after this time, unless it is renewed.
+    /// The polling lease expires after this duration, unless it is renewed.
     pub lease: Duration,
-    /// A node that does not poll asks so often whether it may.
+    /// Interval at which a standby node tries to acquire the polling lease.
     pub standby: Duration,
-    /// After the first failure; each further one in a row doubles it.
+    /// Delay after the first failure; each further consecutive one doubles it.
     pub retry: Duration,
-    /// After any number of them.
+    /// Maximum delay after failures.
     pub longest_retry: Duration,
-    /// After the chat said that it does not know the token.
+    /// Delay after the Bot API rejected the token.
     pub hopeless: Duration,
-    /// A message with a secret stands for so long.
+    /// A message with a secret is deleted after this duration.
     pub secret: Duration,
-    /// An update under way has so long to finish when the node stops.
+    /// How long a running update may continue when the node stops.
     pub finish: Duration,
 }
 
@@ -30,7 +30,8 @@ impl Default for Timing {
         Self {
             call: Duration::from_secs(10),
             poll: Duration::from_secs(25),
-            // Longer than a poll with its call: renewed before each, it never lapses under a poller that lives.
+            // Longer than a poll and its call together: renewed before each poll, the lease never expires under a live
+            // poller.
             lease: Duration::from_secs(45),
             standby: Duration::from_secs(15),
             retry: Duration::from_millis(500),
@@ -43,8 +44,8 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// How long to wait after so many failures in a row: twice as long each time, of which chance (0 to 255) takes up
-    /// to a half, so that nodes do not ask in step.
+    /// Exponential backoff with jitter: the delay after this number of consecutive failures. It doubles with each
+    /// failure; the random number `chance` (0 to 255) takes off up to half of it, so that nodes do not retry in step.
     pub(crate) fn after(&self, failures: u32, chance: u8) -> Duration {
         let doubled = self.retry.saturating_mul(1 << failures.saturating_sub(1).min(16));
         let wait = doubled.min(self.longest_retry);

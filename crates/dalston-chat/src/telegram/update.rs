@@ -1,4 +1,4 @@
-//! Updates: what the chat says that somebody did.
+//! Parses updates of the Bot API.
 
 use serde::{
     Deserialize,
@@ -6,36 +6,36 @@ use serde::{
 };
 use serde_json::Value;
 
-/// An update.
+/// An update of the Bot API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TelegramUpdate {
-    /// Its number: each is greater than those before.
+    /// Its number, greater than those of earlier updates.
     pub(crate) id: i64,
-    /// What was done.
+    /// The user's action.
     pub(crate) heard: PersonAction,
 }
 
-/// What a person did in their chat with the bot.
+/// An action of a person in their private chat with the bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PersonAction {
-    /// Wrote this.
+    /// A text message.
     Words { user: i64, text: String },
-    /// Pressed a button.
+    /// A button press.
     Press(Press),
-    /// Nothing that concerns the bot.
+    /// Nothing that the bot handles.
     Nothing,
 }
 
-/// A button that was pressed.
+/// A button press.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Press {
-    /// By whom.
+    /// The user who pressed it.
     pub(crate) user: i64,
-    /// What the answer names.
+    /// The id of the callback query, for the acknowledgement.
     pub(crate) query: String,
-    /// What the button stands for.
+    /// The data of the button.
     pub(crate) data: String,
-    /// The message with the button, if it stands in the user's own chat.
+    /// The message with the button, if it is in the user's private chat.
     pub(crate) message: Option<i64>,
 }
 
@@ -46,7 +46,8 @@ struct TelegramMessage {
     from: Option<User>,
     chat: Chat,
     text: Option<String>,
-    /// Somebody else's words, which are no command of who passes them on.
+    /// Present on a forwarded message. Its text is another person's and must not run as a command of the user who
+    /// forwards it.
     forward_origin: Option<IgnoredAny>,
     forward_date: Option<IgnoredAny>,
     via_bot: Option<IgnoredAny>,
@@ -73,17 +74,17 @@ struct Chat {
 }
 
 impl TelegramMessage {
-    /// Whether it stands in the private chat of this user.
+    /// Whether the message is in the private chat of this user.
     ///
-    /// Groups and channels are not heard at all: whatever is answered there is read by others, and a secret must never
-    /// land there, nor may a member press another's button.
+    /// The bot ignores groups and channels: other members would read its answers and could see a secret, or press a
+    /// button meant for another user.
     fn is_in_chat_of(&self, user: i64) -> bool {
         self.chat.r#type == "private" && self.chat.id == user
     }
 }
 
 impl TelegramUpdate {
-    /// Reads an update; `None` if it has no number. What is not understood is nothing that concerns the bot.
+    /// Parses an update; `None` if it has no number. Anything else that cannot be parsed counts as nothing to handle.
     pub(crate) fn read(mut value: Value) -> Option<Self> {
         let id = value["update_id"].as_i64()?;
         let heard = match (take(&mut value, "message"), take(&mut value, "callback_query")) {

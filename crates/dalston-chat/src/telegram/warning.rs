@@ -1,8 +1,8 @@
-//! A line that is worth a look.
+//! Renders a line in the warning style.
 
 use dalston_command::{Block, Document, Span, Style};
 
-/// A line that is worth a look.
+/// Renders a line in the warning style.
 pub(crate) fn warning(text: &str) -> Document {
     Document { blocks: vec![Block::Line(vec![Span::new(Style::Warning, text)])] }
 }

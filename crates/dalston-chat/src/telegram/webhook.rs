@@ -1,4 +1,4 @@
-//! Updates by webhook: the chat brings each to whichever node it reaches, and again until it is told 200.
+//! Updates by webhook: Telegram posts each update to any node, and retries until it receives 200.
 
 use super::{bot::Bot, bot_api_error::BotApiError, update::TelegramUpdate};
 use dalston_auth::SecretText;
@@ -11,45 +11,45 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 
-/// An update that is not answered by then is given up.
+/// Timeout of answering an update.
 const LONGEST: Duration = Duration::from_mins(4);
-/// A node that died with an update in its hands is waited for so long.
+/// How long an update counts as under way, in case its node crashed. After that another node may answer it.
 const BEGUN: Duration = Duration::from_mins(5);
-/// The chat brings an update for a day.
+/// How long an answered update is remembered. Telegram retries an update for a day.
 const DONE: Duration = Duration::from_hours(48);
 
-/// What came of an update that was brought.
+/// The outcome of an update received by webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateOutcome {
-    /// It is answered, now or before.
+    /// The update is answered, now or earlier.
     Done,
-    /// It is being answered elsewhere: bring it again.
+    /// Another request is answering the update: Telegram must retry.
     UnderWay,
-    /// It is no update.
+    /// The body is not an update.
     Unread,
 }
 
-/// What the chat sends in `X-Telegram-Bot-Api-Secret-Token`: the same on all nodes, and nothing from which the token
-/// could be told.
+/// The secret that Telegram sends in `X-Telegram-Bot-Api-Secret-Token`: the same on all nodes, derived from the token
+/// by HMAC, so that it does not reveal the token.
 pub fn webhook_secret(token: &SecretText) -> String {
-    // HMAC takes keys of any length: the error cannot happen, and an empty secret is never accepted.
+    // HMAC accepts keys of any length: the error cannot happen, and an empty secret is never accepted.
     let Ok(mac) = Hmac::<Sha256>::new_from_slice(token.expose().as_bytes()) else { return String::new() };
     KeyDigest::new(mac.chain_update("dalston telegram webhook").finalize().into_bytes().into()).to_hex()
 }
 
 impl Bot {
-    /// Whether updates come by webhook.
+    /// Whether updates are received by webhook.
     pub const fn has_webhook(&self) -> bool {
         self.webhook.is_some()
     }
 
-    /// Whether the chat sent this secret.
+    /// Whether `secret` is the webhook secret, which proves that Telegram sent the request.
     pub fn is_from_chat(&self, secret: &[u8]) -> bool {
         let wanted = webhook_secret(self.telegram.token());
         !wanted.is_empty() && bool::from(wanted.as_bytes().ct_eq(secret))
     }
 
-    /// Answers an update that was brought, once over all nodes.
+    /// Answers an update, once over all nodes.
     pub async fn take(&self, update: Value) -> StoreResult<UpdateOutcome> {
         let Some(update) = TelegramUpdate::read(update) else { return Ok(UpdateOutcome::Unread) };
         if !self.concerns(&update) {
@@ -61,16 +61,20 @@ impl Bot {
             return Ok(if is_done { UpdateOutcome::Done } else { UpdateOutcome::UnderWay });
         }
         if timeout(LONGEST, self.answer(&update)).await.is_err() {
-            tracing::error!(update = update.id, "an update took too long");
+            tracing::error!(
+                event = "telegram.update_timed_out",
+                update = update.id,
+                "abandoned an update: it took too long"
+            );
         }
-        // It is answered, whatever the store says now.
+        // The update is answered, even if the store fails now.
         if let Err(error) = self.store.put_entry(&name, Some("begun"), "done", DONE).await {
-            tracing::warn!(%error, update = update.id, "an update may be answered once more");
+            tracing::warn!(event = "telegram.update_not_recorded", %error, update = update.id, "could not record an answered update");
         }
         Ok(UpdateOutcome::Done)
     }
 
-    /// Tells the chat where to bring updates.
+    /// Registers the webhook at `url` with Telegram.
     pub(crate) async fn hook(&self, url: &str) -> Result<(), BotApiError> {
         self.telegram.get_me().await?;
         self.telegram.set_webhook(url, &webhook_secret(self.telegram.token())).await?;
