@@ -1,26 +1,26 @@
-//! What a command answers: its output, and beside it what does not belong there.
+//! Command answers: the output, the issued secret, and paging.
 
-use crate::{Command, Document, CommandOutput};
+use crate::{Command, CommandOutput, Document};
 use dalston_model::{Cursor, Page, Timestamp};
 use dalston_service::{IssuedSecret, ServiceError, ServiceResult, Transcript};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// Bytes of JSON that a page has at most, unless its first item alone has more: what waits for a client that does not take
-/// its answer is bounded.
+/// Maximum size of a page in bytes of JSON, unless its first item alone is larger. Bounds the memory held for a slow
+/// client.
 const MOST: usize = 1 << 20;
 
-/// An answer. A secret is never part of the output: each door hands it over in its own way, or not at all.
+/// The answer of a command. A secret is never part of the output: each door delivers it in its own way, or not at all.
 #[derive(Debug)]
 pub struct CommandAnswer<T> {
-    /// What every door gives, as JSON.
+    /// The output, the same JSON at every door.
     pub output: T,
     /// The secret that was made: of a key, or of a webhook.
     pub secret: Option<IssuedSecret>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<Cursor>,
-    /// Whether only a part of what was asked for was done.
+    /// Whether only a part of the request was carried out.
     pub partial: bool,
     /// The result of a job that is too long to stand in the output, where its summary does: a door that streams gives the
     /// whole in the place of `result`.
@@ -35,7 +35,7 @@ impl<T> CommandAnswer<T> {
 }
 
 impl<V: Serialize> CommandAnswer<Vec<V>> {
-    /// A page of a list, each item by its view, as [`CommandAnswer::list_as`] bounds it.
+    /// A page of a list, each item by its view, as [`Answer::list_as`] bounds it.
     pub fn list<T>(page: Page<T>, place: impl Fn(&T) -> Cursor) -> Self
     where
         V: for<'a> From<&'a T>,
@@ -69,9 +69,9 @@ pub struct AnyAnswer {
     pub data: Value,
     /// The secret that was made.
     pub secret: Option<IssuedSecret>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<Cursor>,
-    /// Whether only a part of what was asked for was done.
+    /// Whether only a part of the request was carried out.
     pub partial: bool,
     /// The result of a job that is too long to stand in the data.
     pub long: Option<Transcript>,
@@ -79,13 +79,13 @@ pub struct AnyAnswer {
     pub id: Option<String>,
     /// The ids of the things that it lists.
     pub ids: Vec<String>,
-    /// Whether it says that all is well: a program that ran the command learns that by the exit code.
+    /// Whether the command reports success. The command line turns this into its exit code.
     pub is_success: bool,
     render: Box<dyn Fn(Timestamp) -> Document + Send + Sync>,
 }
 
 impl AnyAnswer {
-    /// The answer for people, at the time `now`.
+    /// Renders the answer for people, at the time `now`.
     pub fn render(&self, now: Timestamp) -> Document {
         (self.render)(now)
     }
@@ -113,7 +113,7 @@ impl AnyAnswer {
     }
 }
 
-/// Counts what is written.
+/// Counts the bytes written.
 struct Bytes(usize);
 
 impl Write for Bytes {

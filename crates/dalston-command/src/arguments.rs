@@ -1,4 +1,4 @@
-//! Arguments: from bytes or texts to the type of a command, with errors that name the field and never its value.
+//! Argument parsing: from bytes or texts to the type of a command. Errors name the field, never its value.
 
 use crate::CommandSpec;
 use dalston_auth::{FieldError, MasterKeys};
@@ -13,7 +13,7 @@ use std::{borrow::Cow, fmt};
 /// Below it each whole number is a number of its own as a float.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Named values, as a door carried them in.
+/// Named arguments, as received by a door.
 pub type Arguments = Map<String, Value>;
 
 /// Reads a JSON object. Refuses what is not UTF-8, duplicate members, trailing data and NUL characters.
@@ -51,7 +51,7 @@ pub fn coerce(schema: &Value, text: &str) -> Value {
     }
 }
 
-/// What clients write for true and false, in any case.
+/// Parses the spellings of true and false that clients use, in any case.
 fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),
@@ -91,7 +91,7 @@ pub(crate) fn parse<T: DeserializeOwned>(row: &CommandSpec, arguments: Arguments
         let path = error.path().to_string();
         let field = path.split(['.', '[']).next().unwrap_or_default();
         let said = error.inner().to_string();
-        // Our own types say what they want, and begin with "must"; serde's messages quote the value.
+        // Error messages of our own types begin with "must"; serde's messages quote the value, which must not be shown.
         let detail = if said.starts_with("must ") {
             Cow::Owned(said)
         } else {
@@ -107,7 +107,7 @@ pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer
     T::deserialize(deserializer).map(Some)
 }
 
-/// The error of a field that nobody asked for.
+/// The error for an unknown field.
 pub fn unknown_field(name: &str) -> FieldError {
     FieldError::new(shown_name(name), "is not a field of this request")
 }

@@ -1,8 +1,8 @@
-//! What a command is: a type with a few constants, and the row of the table that it becomes.
+//! The `Command` trait and the `CommandSpec` that the registry derives from it.
 
-use crate::{CommandAnswer, AnyAnswer, Arguments, Document, CommandOutput, Registry, arguments::parse, schema};
+use crate::{AnyAnswer, Arguments, CommandAnswer, CommandOutput, Document, Registry, arguments::parse, schema};
 use bytes::Bytes;
-use dalston_auth::{Admission, Caller, Requirement, Permit, IdempotentRequest, Right};
+use dalston_auth::{Admission, Caller, IdempotentRequest, Permit, Requirement, Right};
 use dalston_model::{KnownScopes, Timestamp};
 use dalston_service::{ServiceResult, Services};
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ pub enum Effect {
     Read,
     /// Something changes, and can be changed back.
     Write,
-    /// Something changes for ever: doors ask before they run it.
+    /// An irreversible change: doors ask for confirmation first.
     Irreversible,
 }
 
@@ -84,11 +84,11 @@ impl HttpRoute {
     }
 }
 
-/// What a running command has at hand.
+/// The execution context of a command.
 pub struct CommandContext<'a, R: Right> {
     /// The table itself.
     pub registry: &'a Registry,
-    /// The use cases.
+    /// The application services.
     pub services: &'a Services,
     /// The proof that the caller may run it.
     pub permit: Permit<R>,
@@ -115,10 +115,10 @@ impl<'a> CommandCall<'a> {
 
 /// A command. Its doc comment is its summary, its fields are its parameters, their doc comments what they mean.
 pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
-    /// What it asks of the caller.
+    /// The permission that it requires.
     type Right: Right;
 
-    /// What it puts out.
+    /// Its output.
     type Output: CommandOutput;
 
     /// Its name: `noun.verb`, or a verb.
@@ -162,8 +162,10 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     }
 
     /// Runs it.
-    fn run(self, context: CommandContext<'_, Self::Right>)
-    -> impl Future<Output = ServiceResult<CommandAnswer<Self::Output>>> + Send;
+    fn run(
+        self,
+        context: CommandContext<'_, Self::Right>,
+    ) -> impl Future<Output = ServiceResult<CommandAnswer<Self::Output>>> + Send;
 }
 
 /// A parameter of a command.
@@ -181,7 +183,7 @@ pub struct Parameter {
 
 type RunningCommand<'a> = Pin<Box<dyn Future<Output = ServiceResult<AnyAnswer>> + Send + 'a>>;
 
-/// A command as a row of the table.
+/// The specification of a command in the registry.
 pub struct CommandSpec {
     /// Its name.
     pub name: &'static str,
@@ -189,7 +191,7 @@ pub struct CommandSpec {
     pub tool: &'static str,
     /// What it does, in a sentence or two.
     pub summary: String,
-    /// What it asks of the caller.
+    /// The permission that it requires.
     pub need: Requirement,
     /// What running it does.
     pub effect: Effect,

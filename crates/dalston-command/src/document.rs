@@ -1,10 +1,10 @@
-//! Answers for people: a drawing of lines, fields and tables that each door renders in its own way.
+//! Documents for people: lines, fields and tables that each door renders in its own way.
 
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// What a span means; a door shows it by colour, by weight, or not at all.
+/// The style of a span, shown by colour, by weight, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// Nothing in particular.
@@ -53,7 +53,7 @@ pub enum Block {
     },
 }
 
-/// A drawing.
+/// A document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
     /// Its parts, from the top.
@@ -98,7 +98,7 @@ impl Document {
         }
     }
 
-    /// The output of a command as [`Document::of`] its JSON.
+    /// The output of a command as [`Drawing::of`] its JSON.
     pub fn of_output(output: &impl Serialize, columns: &[&str]) -> Self {
         // It cannot fail: whatever we put out has names of text.
         Self::of(&serde_json::to_value(output).unwrap_or_default(), columns)
@@ -111,7 +111,7 @@ impl Document {
         self
     }
 
-    /// As text without any markup: for programs, models and pipes.
+    /// Renders plain text without markup: for programs, models and pipes.
     pub fn plain(&self) -> String {
         let mut out = String::new();
         for block in &self.blocks {

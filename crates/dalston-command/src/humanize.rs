@@ -1,4 +1,4 @@
-//! Figures as people read them: times, sizes, shares.
+//! Formats durations, sizes and ratios for people.
 
 use dalston_model::Timestamp;
 use std::time::Duration;

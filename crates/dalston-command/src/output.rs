@@ -1,4 +1,4 @@
-//! What commands put out: structs, which are the same at every door, in schemas and in clients.
+//! Command outputs: structs that define the JSON of every door, its schema and the client types.
 
 use dalston_service::{
     AuditView, CallerView, DeliveryView, JobView, KeyUsageView, KeyView, NudgeView, QuotaView, Report, RotatedKeyView,

@@ -1,4 +1,4 @@
-//! What every list asks: how many items, and from where.
+//! Paging arguments of list commands.
 
 use dalston_model::{Cursor, PageLimit, PageRequest, Start};
 use dalston_service::{ServiceError, ServiceResult};

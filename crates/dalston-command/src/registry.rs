@@ -1,7 +1,7 @@
-//! The table of commands, and the one way to run one.
+//! Registry of commands, and the single function that authorizes and runs them.
 
 use crate::{
-    CommandAnswer, AnyAnswer, Arguments, Command, CommandSpec,
+    AnyAnswer, Arguments, Command, CommandAnswer, CommandSpec,
     command::CommandCall,
     commands::{audit, help, jobs, keys, nudge, status, tenants, tickets, usage, webhooks, whoami, workers},
 };
@@ -98,7 +98,13 @@ impl Registry {
     }
 
     /// Whether a command would run for a caller, as far as rights and its arguments go. Runs nothing.
-    pub fn check(&self, services: &Services, caller: &Caller, row: &CommandSpec, arguments: Arguments) -> ServiceResult<()> {
+    pub fn check(
+        &self,
+        services: &Services,
+        caller: &Caller,
+        row: &CommandSpec,
+        arguments: Arguments,
+    ) -> ServiceResult<()> {
         caller.authorize(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
         row.check(services, arguments)
     }

@@ -1,5 +1,4 @@
-//! The HTTP routes that are no commands: health, and the data plane. Data, so that policy, registration and help come
-//! from one table.
+//! Table of HTTP routes that are not commands: health and the data plane. Policy, registration and help derive from it.
 
 use crate::Method;
 use dalston_auth::Requirement;
@@ -51,7 +50,7 @@ pub struct DataRoute {
     pub method: Method,
     /// The pattern.
     pub pattern: &'static str,
-    /// What it asks of the caller; `None`: nobody is asked.
+    /// The required permission; `None`: the route needs no authentication.
     pub need: Option<Requirement>,
     /// What it does.
     pub summary: &'static str,

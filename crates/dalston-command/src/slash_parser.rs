@@ -1,6 +1,6 @@
-//! A command as it is typed: `/keys_create name="Read only" scopes=jobs:read`.
+//! Parser of slash commands: `/keys_create name="Read only" scopes=jobs:read`.
 
-use crate::{Arguments, Registry, CommandSpec, coerce};
+use crate::{Arguments, CommandSpec, Registry, coerce};
 use dalston_auth::FieldError;
 use dalston_service::{ServiceError, ServiceResult};
 
@@ -12,7 +12,7 @@ impl Registry {
         let mut words = words.into_iter();
         let first = words.next().unwrap_or_default();
         let name = first.text.strip_prefix('/').unwrap_or_default().split('@').next().unwrap_or_default();
-        // A phone writes the first letter large.
+        // Phone keyboards capitalise the first letter.
         let name = name.to_ascii_lowercase();
         let row = self.rows().iter().find(|row| row.name.replace('.', "_") == name || row.name == name);
         let row = row.ok_or(ServiceError::NotFound("Command"))?;

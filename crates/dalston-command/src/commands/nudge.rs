@@ -1,6 +1,6 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
-use dalston_service::{NudgeView, ServiceError, ServiceResult, NudgeAuthor};
+use dalston_service::{NudgeAuthor, NudgeView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -1,7 +1,7 @@
 //! `usage`, and what `keys.usage`, `keys.quota` and `tenants.quota` have in common with it.
 
 use crate::{
-    CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, TextLine, Method, Span, Style,
+    Block, Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method, Span, Style, TextLine,
     humanize::{bar, grouped},
 };
 use dalston_auth::rights;

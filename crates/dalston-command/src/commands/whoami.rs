@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute, Method};
 use bytes::Bytes;
 use dalston_auth::{Caller, rights};
 use dalston_service::{CallerView, KeyView, ServiceResult, Services};

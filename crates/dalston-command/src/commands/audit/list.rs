@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, page};
+use crate::{Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method, Span, page};
 use dalston_auth::rights;
 use dalston_model::{Action, Actor, Cursor, KeyAction, Page, PageLimit, Start, Timestamp};
 use dalston_service::{AuditFilter, AuditView, PartyView, ServiceError, ServiceResult};

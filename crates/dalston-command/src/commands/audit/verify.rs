@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, Style};
+use crate::{Block, Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method, Span, Style};
 use dalston_auth::rights;
 use dalston_model::Timestamp;
 use dalston_service::{ChainHead, ServiceError, ServiceResult, VerifiedView};

@@ -1,6 +1,8 @@
 mod view;
 
-use crate::{CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, TextLine, Method, Span, Style};
+use crate::{
+    Block, Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method, Span, Style, TextLine,
+};
 use dalston_auth::rights;
 use dalston_model::{Principal, Timestamp};
 use dalston_service::ServiceResult;

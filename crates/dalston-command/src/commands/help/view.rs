@@ -1,4 +1,4 @@
-use crate::{DATA_ROUTES, DataRoute, Effect, Handler, CommandOutput, Parameter, Registry, CommandSpec};
+use crate::{CommandOutput, CommandSpec, DATA_ROUTES, DataRoute, Effect, Handler, Parameter, Registry};
 use dalston_auth::Requirement;
 use dalston_model::{Actor, Principal};
 use schemars::JsonSchema;

@@ -1,5 +1,5 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute};
-use dalston_auth::{NewKey, KeyExpiry, rights};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute};
+use dalston_auth::{KeyExpiry, NewKey, rights};
 use dalston_model::{Description, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
 use dalston_service::{IssuedSecret, KeyView, ServiceError, ServiceResult, Services};
 use schemars::JsonSchema;
@@ -58,7 +58,9 @@ impl Command for Create {
         let ends = match (self.expires_at, self.expires_in_seconds) {
             (None, None) => KeyExpiry::Never,
             (Some(at), None) => KeyExpiry::At(at),
-            (None, Some(seconds)) if (1..=LONGEST).contains(&seconds) => KeyExpiry::In(Duration::from_secs(seconds.into())),
+            (None, Some(seconds)) if (1..=LONGEST).contains(&seconds) => {
+                KeyExpiry::In(Duration::from_secs(seconds.into()))
+            }
             (None, Some(_)) => {
                 return Err(ServiceError::invalid("expires_in_seconds", "must be an integer from 1 to 315360000"));
             }
@@ -79,6 +81,9 @@ impl Command for Create {
         };
         let minted = context.services.keys.create(&context.permit, ask, context.repeat.as_ref()).await?;
         let view = KeyView::new(&minted.key, context.services.keys.scopes());
-        Ok(CommandAnswer { secret: Some(IssuedSecret::key(&minted.key.key, minted.secret)), ..CommandAnswer::new(view) })
+        Ok(CommandAnswer {
+            secret: Some(IssuedSecret::key(&minted.key.key, minted.secret)),
+            ..CommandAnswer::new(view)
+        })
     }
 }

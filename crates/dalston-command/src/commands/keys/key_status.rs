@@ -1,7 +1,7 @@
 //! What a list says of a key's state: of its end, and of its use.
 
 use crate::{
-    TextLine, Span, Style,
+    Span, Style, TextLine,
     humanize::{about, ago},
 };
 use dalston_model::Timestamp;

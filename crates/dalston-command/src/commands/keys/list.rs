@@ -1,5 +1,5 @@
 use super::key_status;
-use crate::{CommandAnswer, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, Style, page};
+use crate::{Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method, Span, Style, page};
 use dalston_auth::rights;
 use dalston_model::{Cursor, PageLimit, Timestamp};
 use dalston_service::{KeyView, ServiceResult};

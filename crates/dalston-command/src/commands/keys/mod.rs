@@ -2,8 +2,8 @@
 
 pub(crate) mod create;
 pub(crate) mod get;
-pub(crate) mod list;
 mod key_status;
+pub(crate) mod list;
 pub(crate) mod quota;
 pub(crate) mod revoke;
 pub(crate) mod rotate;

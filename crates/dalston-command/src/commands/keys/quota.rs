@@ -1,5 +1,5 @@
 use crate::{
-    CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, Method,
+    Block, Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method,
     commands::usage::{QuotaArguments, quota_fields},
 };
 use dalston_auth::rights;

@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, arguments::given};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::rights;
 use dalston_model::{Description, KeyPatch, KeyScopes, Metadata, Name, RateLimit, Timestamp};
 use dalston_service::{KeyView, ServiceResult, Services};

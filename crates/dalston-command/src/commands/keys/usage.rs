@@ -1,6 +1,6 @@
 use super::key_status;
 use crate::{
-    CommandAnswer, Block, Command, CommandContext, Document, Effect, HttpRoute, Method, Span, Style,
+    Block, Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method, Span, Style,
     commands::usage::{quota_fields, seconds},
     humanize::{bar, grouped},
 };

@@ -1,7 +1,7 @@
 //! The report for people: symbols and bars, so that it reads without colour too.
 
 use crate::{
-    Block, Document, TextLine, Span, Style,
+    Block, Document, Span, Style, TextLine,
     humanize::{about, ago, bar, grouped, mebibytes, milliseconds, percent, span},
     text,
 };

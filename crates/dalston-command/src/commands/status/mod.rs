@@ -1,6 +1,6 @@
 mod drawing;
 
-use crate::{CommandAnswer, Command, CommandContext, Document, Effect, HttpRoute, Method};
+use crate::{Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_model::Timestamp;
 use dalston_service::{Report, ServiceResult};

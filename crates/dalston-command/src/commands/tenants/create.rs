@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute};
 use dalston_auth::rights;
 use dalston_model::Name;
 use dalston_service::{ServiceError, ServiceResult, TenantView};

@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, DATA_ROUTES, Effect, Handler, HttpRoute};
+use crate::{Command, CommandAnswer, CommandContext, DATA_ROUTES, Effect, Handler, HttpRoute};
 use dalston_auth::{FieldError, rights};
 use dalston_service::{ServiceError, ServiceResult, TicketRequest, TicketView};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute};
 use dalston_auth::rights;
 use dalston_model::Description;
 use dalston_service::{CreateWebhook, IssuedSecret, ServiceResult, WebhookView};

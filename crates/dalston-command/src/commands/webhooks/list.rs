@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, page};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute, Method, page};
 use dalston_auth::rights;
 use dalston_model::{Cursor, PageLimit};
 use dalston_service::{ServiceResult, WebhookView};

@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::rights;
 use dalston_service::{DeliveryView, ServiceError, ServiceResult};
 use schemars::JsonSchema;

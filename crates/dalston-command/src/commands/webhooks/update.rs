@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method, arguments::given};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute, Method, arguments::given};
 use dalston_auth::rights;
 use dalston_model::Description;
 use dalston_service::{ServiceResult, WebhookView};

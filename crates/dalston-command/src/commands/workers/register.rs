@@ -1,4 +1,4 @@
-use crate::{CommandAnswer, Command, CommandContext, Effect, HttpRoute, Method};
+use crate::{Command, CommandAnswer, CommandContext, Effect, HttpRoute, Method};
 use dalston_auth::{FieldError, rights};
 use dalston_service::{ServiceError, ServiceResult, WorkerRegistration, WorkerView};
 use schemars::JsonSchema;
