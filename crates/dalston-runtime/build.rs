@@ -1,15 +1,17 @@
-//! Tells the program the commit that it is built from: `DALSTON_COMMIT`, or what git knows. Empty when neither tells.
+//! Build script: passes the commit to the program as an environment variable: `DALSTON_COMMIT`, or what git reports.
+//! Empty if neither is available.
 
 use std::{env, path::Path, process::Command};
 
-/// Where this crate is in its repository. A copy inside of another repository is not at that one's commit.
+/// The path of this crate in its repository. If it differs, this is a copy inside another repository, whose commit is
+/// not ours.
 const HERE: &str = "crates/dalston-runtime/";
 
 #[expect(clippy::disallowed_methods, reason = "a build script is told things by its environment")]
 fn main() {
     println!("cargo::rerun-if-env-changed=DALSTON_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
-    // The first changes with the branch, the second with each commit.
+    // `HEAD` changes with the branch, `logs/HEAD` with each commit.
     for name in ["HEAD", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).exists()) {
             println!("cargo::rerun-if-changed={path}");
@@ -25,7 +27,7 @@ fn head() -> Option<String> {
     (prefix == HERE).then(|| commit.to_owned())
 }
 
-/// What git says, without the end of the line.
+/// The output of git, without the trailing newline.
 fn git(words: &[&str]) -> Option<String> {
     let said = Command::new("git").args(words).output().ok().filter(|said| said.status.success())?;
     String::from_utf8(said.stdout).ok().map(|text| text.trim_end().to_owned())

@@ -1,7 +1,7 @@
-//! The box that shows an admin key, once (seed M11).
+//! Text box that shows a new admin key once (seed M11).
 
-/// The box of a key of this id, name and scope, its secret, and where the gateway is reached: a URL without a slash at
-/// its end. The example takes the key from the environment, so that no shell history holds it.
+/// Renders the box for a key of this id, name, scope and secret. `url` is the gateway's URL without a trailing slash.
+/// The example reads the key from the environment, so that the shell history does not contain it.
 pub fn admin_box(id: &str, name: &str, scope: &str, secret: &str, url: &str) -> String {
     let rule = "=".repeat(60);
     format!(

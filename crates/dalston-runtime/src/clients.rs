@@ -1,4 +1,4 @@
-//! The settings of clients: what they may hold, and how long they are waited for.
+//! Settings of client connections: limits and timeouts.
 
 use crate::{
     SettingsError,
@@ -7,18 +7,19 @@ use crate::{
 };
 use std::{num::NonZeroUsize, time::Duration};
 
-/// What clients may hold, and how long they are waited for.
+/// Limits and timeouts of client connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clients {
-    /// Connections of all clients together.
+    /// Maximum number of connections in total.
     pub connections: NonZeroUsize,
-    /// Connections of one address.
+    /// Maximum number of connections from one address.
     pub connections_per_address: NonZeroUsize,
-    /// How long a stream may be open without a message of its client.
+    /// Timeout of a stream that receives no message from its client.
     pub stream_idle: Duration,
-    /// How long a connection is kept that rests between two requests.
+    /// Keep-alive timeout of a connection between two requests.
     pub keep_alive: Duration,
-    /// How long a gateway that was asked to stop still serves, while it says that it is not ready; `None`: not set.
+    /// How long a gateway keeps serving after it was asked to stop, while it reports that it is not ready; `None`: not
+    /// set.
     pub drain: Option<Duration>,
 }
 

@@ -1,13 +1,15 @@
-//! The first admin key, on an empty store: one, however many nodes start at once, and never one that nobody can read.
+//! Bootstrap of the first admin key on an empty store. Exactly one key is created, however many nodes start at once,
+//! and its secret is never lost.
 //!
-//! Its secret is on the disk before the key is made, in a file named after it. What came of such a file is asked of
-//! the store afterwards, at this start or at the next: a crash or an outage between the two loses nothing.
+//! The secret is written to disk before the key is inserted, in a file named after the key. Afterwards, at this start
+//! or the next one, the store decides what to do with such a file. So a crash or an outage between the two steps loses
+//! nothing.
 
 use crate::{Settings, admin_box};
 use anyhow::{Context, Result};
 use dalston_auth::{Gate, PlainKey};
 use dalston_service::Services;
-use dalston_store::{FoundKey, Checkpoint};
+use dalston_store::{Checkpoint, FoundKey};
 use dalston_work::SharedWorkStorage;
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,42 +19,42 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// The file of the first key.
+/// The file with the secret of the first key.
 const FILE: &str = "admin.key";
-/// How the file of a secret begins whose key may have been made or not. A person's own copies have other names.
+/// Prefix of the file of a pending secret, whose key may or may not exist. Copies made by a person have other names.
 const PENDING: &str = "admin.key.dk_";
 
 /// A terminal on which the key is shown.
 pub struct Shown<'a> {
     /// The terminal.
     pub out: &'a mut dyn Write,
-    /// Where the gateway is reached: a URL without a slash at its end.
+    /// The gateway's URL without a trailing slash.
     pub url: &'a str,
 }
 
-/// What the key is made with.
+/// The dependencies for creating the key.
 pub(crate) struct FirstKey<'a> {
-    /// The use cases.
+    /// The application services.
     pub(crate) services: &'a Services,
-    /// How secrets look, and how they are digested.
+    /// Generates and digests secrets.
     pub(crate) gate: &'a Gate,
-    /// Where keys are.
+    /// The store of keys.
     pub(crate) store: &'a SharedWorkStorage,
 }
 
 impl FirstKey<'_> {
-    /// Makes the key, unless the store has one, and settles what an earlier start left behind.
+    /// Creates the key unless the store has one, and settles pending files of earlier starts.
     pub(crate) async fn make(&self, settings: &Settings, terminal: Option<Shown<'_>>) -> Result<()> {
         let folder = settings.data_dir.as_path();
         let lock = Lock::of(folder).await;
-        // A store that ever changed is not empty: the common start asks nothing more.
+        // A store that ever changed is not empty: the usual start needs no further query.
         if self.store.checkpoint().await? == Checkpoint::START {
             self.insert(folder, terminal).await?;
         } else {
-            // Another node may have made the key since this one began.
+            // Another node may have created the key since this start began.
             self.gate.check_pepper().await?;
         }
-        // After the insert: one of an earlier start that was still under way is there by now, or never will be.
+        // After the insert: a key of an earlier start that was still being inserted exists by now, or never will.
         self.settle(folder, lock.is_some()).await
     }
 
@@ -69,7 +71,7 @@ impl FirstKey<'_> {
             made.with_context(|| format!("the first admin key could not be written to {}", folder.display()))?;
             return Ok(());
         };
-        // The store may have made it all the same: its file stays, and the next start asks.
+        // The store may have inserted it all the same: the file stays, and the next start queries the store.
         let minted = made.with_context(|| {
             format!("the first admin key may have been made or not: {} stays until the next start", file.display())
         })?;
@@ -83,27 +85,27 @@ impl FirstKey<'_> {
             fs::remove_file(file)?;
         } else {
             let file = keep(folder, &file)?;
-            tracing::info!(event = "first_key.created", key = %key.id, file = %file.display(), "created the first admin key: read it from this file, then delete it");
+            tracing::info!(event = "key.first_created", key = %key.id, file = %file.display(), "created the first admin key: read it from this file, then delete it");
         }
         Ok(())
     }
 
-    /// Asks the store about each file that has not got its name yet: that of a key gets it, any other is deleted. When
-    /// another start may be at work in the folder, none is deleted.
+    /// Queries the store for each pending file. Renames the file of an existing key, and deletes any other. Deletes
+    /// none if another start may be working in the folder.
     async fn settle(&self, folder: &Path, alone: bool) -> Result<()> {
         for file in pending(folder)? {
             let found = match read(&file, self.gate)? {
                 Some(secret) => self.store.find_key(&self.gate.digester().digest(&secret)).await?,
-                // Cut off while it was written: the key is made after that only.
+                // The writing was cut off. The key is inserted only after it, so it does not exist.
                 None => None,
             };
             match found {
                 Some(FoundKey { key, .. }) if key.revoked_at.is_none() => {
                     let file = keep(folder, &file)?;
-                    tracing::info!(event = "first_key.waiting", key = %key.id, file = %file.display(), "an earlier start created the first admin key: read it from this file, then delete it");
+                    tracing::info!(event = "key.first_recovered", key = %key.id, file = %file.display(), "recovered the first admin key of an earlier start: read it from this file, then delete it");
                 }
                 _ if alone => {
-                    tracing::info!(event = "first_key.file_deleted", file = %file.display(), "deleted a file whose secret belongs to no key");
+                    tracing::info!(event = "key.pending_file_deleted", file = %file.display(), "deleted a secret file without a key");
                     gone(fs::remove_file(&file))?;
                 }
                 _ => {}
@@ -113,8 +115,8 @@ impl FirstKey<'_> {
     }
 }
 
-/// Keeps other starts out of the folder, where the file system can: they would take the file of a key that is about to
-/// be made for one that never was. Ends when it is dropped, or with the process.
+/// Lock on the folder against concurrent starts, if the file system supports it. Without it, another start could delete
+/// the file of a key that is about to be inserted. Released on drop or when the process ends.
 struct Lock(#[expect(dead_code, reason = "the lock lives as long as the open folder")] File);
 
 impl Lock {
@@ -126,11 +128,15 @@ impl Lock {
             io::Result::Ok(Self(folder))
         });
         let locked = locked.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        locked.inspect_err(|error| tracing::warn!(event = "data_dir.lock_failed", %error, "could not lock the data folder")).ok()
+        locked
+            .inspect_err(|error| {
+                tracing::warn!(event = "folder.lock_failed", %error, "could not lock the data folder");
+            })
+            .ok()
     }
 }
 
-/// Writes the secret to a file of its own, and both it and its name to the disk.
+/// Writes the secret to a file of its own, and syncs both the file and its folder entry to disk.
 fn write(folder: &Path, secret: &PlainKey) -> io::Result<PathBuf> {
     let path = folder.join(format!("{FILE}.{}", secret.prefix()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
@@ -142,7 +148,7 @@ fn write(folder: &Path, secret: &PlainKey) -> io::Result<PathBuf> {
     written.map(|()| path)
 }
 
-/// Gives a file its name. Another start may have been faster.
+/// Renames a pending file to its final name. A concurrent start may have done so already.
 fn keep(folder: &Path, file: &Path) -> io::Result<PathBuf> {
     let path = folder.join(FILE);
     gone(fs::rename(file, &path))?;
@@ -154,7 +160,7 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Files of secrets whose key may have been made or not.
+/// The pending files: those of secrets whose key may or may not exist.
 fn pending(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -166,7 +172,7 @@ fn pending(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The secret in the file, if there is one.
+/// Reads the secret in the file, if there is one.
 fn read(file: &Path, gate: &Gate) -> io::Result<Option<PlainKey>> {
     match fs::read(file).map(Zeroizing::new) {
         Ok(bytes) => Ok(str::from_utf8(&bytes).ok().and_then(|text| gate.format().parse(text.trim_end()))),
@@ -175,7 +181,7 @@ fn read(file: &Path, gate: &Gate) -> io::Result<Option<PlainKey>> {
     }
 }
 
-/// A file that another start has taken away is none the worse.
+/// Ignores that a concurrent start has already removed the file.
 fn gone(done: io::Result<()>) -> io::Result<()> {
     done.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

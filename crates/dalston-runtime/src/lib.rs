@@ -1,4 +1,5 @@
-//! Settings in, a running set of parts out: the only place that names a storage engine.
+//! Configuration and composition root: reads the settings and builds a running node. The only crate that names storage
+//! engines.
 
 mod admin_box;
 mod background;

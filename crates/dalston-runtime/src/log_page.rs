@@ -1,4 +1,4 @@
-//! What was logged, for tests.
+//! Captures log output in tests.
 
 use std::{
     io::{self, Write},
@@ -6,12 +6,12 @@ use std::{
 };
 use tracing::subscriber::{DefaultGuard, set_default};
 
-/// What was logged.
+/// Captured log output.
 #[derive(Clone, Default)]
 pub(crate) struct LogPage(Arc<Mutex<Vec<u8>>>);
 
 impl LogPage {
-    /// Of the events of this thread, until the guard is dropped.
+    /// Captures the events of this thread until the guard is dropped.
     pub(crate) fn of_this_thread() -> (Self, DefaultGuard) {
         let page = Self::default();
         let writer = page.clone();

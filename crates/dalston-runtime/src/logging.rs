@@ -1,7 +1,7 @@
-//! The log: tracing to standard error, as text or JSON, with secrets masked at the very end.
+//! Logging: tracing to standard error, as text or JSON, with secrets masked at the last step.
 //!
-//! A thread of its own writes it. When the reader of standard error is slow, has gone, or its disk is full, lines are lost:
-//! the log holds nobody up and ends nothing.
+//! A separate thread writes it. If the reader of standard error is slow or gone, or its disk is full, lines are
+//! dropped: logging never blocks or ends the program.
 
 use anyhow::{Context, Result};
 use dalston_auth::Mask;
@@ -13,16 +13,17 @@ use std::{
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt::MakeWriter};
 
-/// Events that wait to be written; what comes beyond is lost.
+/// Size of the buffer of events; further events are dropped.
 const WAITING: usize = 4_096;
 
-/// The log as it is written. What waits is written when this is dropped, within a second.
+/// Guard of the log writer. Dropping it flushes the buffer, within a second.
 #[must_use = "without it nothing is written"]
 pub struct Log {
     _writer: WorkerGuard,
 }
 
-/// Whether this is a filter of the log. A word that is no level would be the name of a target, of which nothing is logged.
+/// Whether `text` is a valid log filter. A word that is not a level would be a target name, for which nothing is
+/// logged.
 pub(crate) fn is_filter(text: &str) -> bool {
     let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
     let is_directive = |text: &str| match text.rsplit_once('=') {
@@ -33,12 +34,12 @@ pub(crate) fn is_filter(text: &str) -> bool {
     text.split(',').all(is_directive) && EnvFilter::try_new(text).is_ok()
 }
 
-/// The filter without the blanks that people write behind commas.
+/// Removes the spaces that people write after commas.
 fn without_blanks(filter: &str) -> String {
     filter.split(',').map(str::trim).collect::<Vec<_>>().join(",")
 }
 
-/// Starts logging what `filter` lets through, through the mask. Fails on a filter that is none.
+/// Installs the log: events that match `filter`, masked by `mask`. Fails if the filter is invalid.
 pub fn init(filter: &str, json: bool, mask: Arc<Mask>) -> Result<Log> {
     let filter = EnvFilter::try_new(without_blanks(filter)).context("DALSTON_LOG is no tracing filter")?;
     let (inner, writer) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING).finish(io::stderr());
@@ -49,15 +50,15 @@ pub fn init(filter: &str, json: bool, mask: Arc<Mask>) -> Result<Log> {
     Ok(Log { _writer: writer })
 }
 
-/// A panic is one event like any other: in one line, in the format of the log, with secrets masked.
+/// Logs a panic as one event, in one line, in the log's format, with secrets masked.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
-    // As `Debug`: its lines do not become lines of the log.
+    // Formatted with `Debug`, which escapes line breaks: the text cannot forge log lines.
     let said = panic.payload_as_str().unwrap_or("(no text)");
-    tracing::error!(event = "process.panicked", place = place.as_deref(), ?said, "a panic");
+    tracing::error!(event = "process.panicked", place = place.as_deref(), ?said, "caught a panic");
 }
 
-/// Writes with secrets masked: the last line of defence, should one ever get into an event.
+/// Makes writers that mask secrets: the last line of defence if a secret gets into an event.
 pub(crate) struct Masked<M> {
     pub(crate) inner: M,
     pub(crate) mask: Arc<Mask>,
@@ -71,7 +72,7 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Masked<M> {
     }
 }
 
-/// A writer of whole events.
+/// Masks secrets in whole events.
 pub(crate) struct MaskedWriter<'a, W> {
     inner: W,
     mask: &'a Mask,

@@ -1,11 +1,11 @@
-//! The secrets of the settings, as the mask of logs, chats and language models knows them.
+//! Collects the secrets of the settings for the mask of logs, chats and language models.
 
 use crate::{SETTINGS, settings_reader::SettingsReader, settings_table::BOT_TOKEN};
 use dalston_auth::{Mask, SecretText};
 use dalston_chat::webhook_secret;
 
 impl SettingsReader<'_> {
-    /// Masks every secret of the settings. The mask keeps digests only.
+    /// Builds a mask of every secret of the settings. The mask keeps only digests.
     pub(crate) fn mask(&self) -> Mask {
         let mut mask = Mask::default();
         for text in SETTINGS.iter().filter(|row| row.secret).filter_map(|row| self.text(row)) {
@@ -23,7 +23,7 @@ impl SettingsReader<'_> {
     }
 }
 
-/// What is secret of a URL: the password and the query. What stands elsewhere in it is none.
+/// The secret parts of a URL: its password and its query. Nothing else in it is secret.
 fn parts(url: &str) -> impl Iterator<Item = &str> {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
     let password = before.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);

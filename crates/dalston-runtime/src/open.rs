@@ -1,4 +1,4 @@
-//! From a URL to an engine.
+//! Opens the storage engine of a store URL.
 
 use crate::StoreUrl;
 use anyhow::{Context, Result, anyhow};
@@ -10,21 +10,21 @@ use dalston_store_sqlite::{SqliteOptions, SqliteStore};
 use dalston_work::{MemoryWorkStore, SharedWorkStorage};
 use std::{sync::Arc, time::Duration};
 
-/// A store call that takes longer is an outage.
+/// Timeout of a store call; a call that takes longer counts as an outage.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Connections to a server.
+/// Size of the connection pool of a server store.
 const CONNECTIONS: u8 = 16;
 
-/// An open engine.
+/// An open storage engine.
 pub struct OpenedStores {
     /// The store.
     pub store: SharedWorkStorage,
-    /// Its counter of requests, where it has one that nodes share.
+    /// Its rate-limit counter, if it has one that nodes share.
     pub limits: Option<Arc<dyn LimitStore>>,
 }
 
-/// Opens the engine of a URL and brings its schema up to date. `clock` is the node's, which embedded engines go by;
-/// servers go by their own.
+/// Opens the engine of a URL and migrates its schema to the current version. Embedded engines use `clock`, the node's;
+/// servers use their own.
 pub async fn open(url: &StoreUrl, allow_volatile: bool, clock: &SharedClock) -> Result<OpenedStores> {
     match url {
         StoreUrl::Memory => Ok(OpenedStores { store: Arc::new(MemoryWorkStore::new(clock.clone())), limits: None }),

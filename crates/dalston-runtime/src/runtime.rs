@@ -1,4 +1,4 @@
-//! The parts, running: what both binaries, the examples and the tests start from.
+//! Composition root: builds and starts a node, for both binaries, the examples and the tests.
 
 use crate::{
     LlmSettings, OpenedStores, Settings, TelegramSettings,
@@ -10,36 +10,36 @@ use dalston_auth::{Auth, ChangeFeed, Gate, UsageWriter};
 use dalston_chat::{Bot, BotParts, Dialogue, LanguageModel, Telegram, TelegramParts, Timing};
 use dalston_command::Registry;
 use dalston_engine::{DecoderProgram, Decoders, Engine};
-use dalston_limit::{Limiter, CounterTiming, SharedCounter};
+use dalston_limit::{CounterTiming, Limiter, SharedCounter};
 use dalston_model::{NodeId, OsEntropy, SharedClock, SharedEntropy, SystemClock};
-use dalston_service::{Notifier, RouterParts, Services, ServicesParts, Notifications, MessageComposer};
+use dalston_service::{MessageComposer, Notifications, Notifier, RouterParts, Services, ServicesParts};
 use dalston_store::FeedStore;
 use dalston_stream::{BuiltinWorker, VadWorker};
 use dalston_webhook::Networks;
 use dalston_work::SharedWorkStorage;
 use std::{sync::Arc, time::Duration};
 
-/// What a test may put in place of the world.
+/// Dependencies that tests can replace.
 pub struct Overrides {
     /// The node's clock.
     pub clock: SharedClock,
-    /// The node's chance.
+    /// The node's source of randomness.
     pub entropy: SharedEntropy,
     /// The built-in worker of streams.
     pub worker: Arc<dyn BuiltinWorker>,
-    /// The record of changes, if it is not heard from the store itself.
+    /// The change feed, if it is not that of the store.
     pub feed: Option<Arc<dyn FeedStore>>,
-    /// The program that decodes audio, in a process for each file. Without one no upload is taken.
+    /// The program that decodes audio, in one process per file. Without it uploads are rejected.
     pub decoder: Option<DecoderProgram>,
-    /// Whoever transcribes jobs, if not the engine of the settings.
+    /// The transcription engine, if not the one of the settings.
     pub engine: Option<Arc<dyn Engine>>,
     /// The commands.
     pub registry: Arc<Registry>,
-    /// How long the bot waits.
+    /// Timeouts and intervals of the bot.
     pub timing: Timing,
 }
 
-/// The world itself.
+/// The production dependencies.
 impl Default for Overrides {
     fn default() -> Self {
         Self {
@@ -55,21 +55,21 @@ impl Default for Overrides {
     }
 }
 
-/// A running set of parts.
+/// A running node.
 pub struct Runtime {
-    /// Who may do what.
+    /// Authenticates and authorizes requests.
     pub gate: Arc<Gate>,
-    /// The use cases.
+    /// The application services.
     pub services: Arc<Services>,
     /// The commands.
     pub registry: Arc<Registry>,
-    /// Conversations.
+    /// Answers slash commands, messages and confirmations.
     pub dialogue: Arc<Dialogue>,
-    /// The bot, if it is configured. It hears nothing until it is run.
+    /// The bot, if it is configured. It receives no updates until it is run.
     pub bot: Option<Arc<Bot>>,
-    /// The store's clock, as the node reckons it.
+    /// The node's estimate of the store's clock.
     pub clock: SharedClock,
-    /// The node's chance.
+    /// The node's source of randomness.
     pub entropy: SharedEntropy,
     pub(crate) webhook_networks: Networks,
     pub(crate) webhook_patience: Duration,
@@ -80,7 +80,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Opens the stores that the settings name and puts the parts together.
+    /// Opens the stores that the settings name and builds the node.
     pub async fn start(settings: &mut Settings, overrides: Overrides) -> Result<Self> {
         let OpenedStores { store, limits } = open(&settings.store, settings.allow_volatile, &overrides.clock).await?;
         let limits = match &settings.rate_store {
@@ -92,14 +92,15 @@ impl Runtime {
         Self::assemble(settings, overrides, OpenedStores { store, limits }).await
     }
 
-    /// Puts the parts together on a store that is open. Takes the secrets out of the settings.
+    /// Builds the node on an open store. Moves the secrets out of the settings.
     pub async fn assemble(settings: &mut Settings, overrides: Overrides, opened: OpenedStores) -> Result<Self> {
         let Overrides { clock, entropy, worker, feed, decoder, engine, registry, timing } = overrides;
         let OpenedStores { store, limits } = opened;
         let rates = if settings.leases { CounterTiming::Leased(entropy.clone()) } else { CounterTiming::Shared };
         let (nodes, outage) = (settings.nodes, settings.rate_outage);
         let node = NodeId::new(clock.now(), &*entropy)?;
-        let limiter = Limiter::new(clock.clone(), limits.map(|store| SharedCounter { store, node, nodes, rates, outage }));
+        let limiter =
+            Limiter::new(clock.clone(), limits.map(|store| SharedCounter { store, node, nodes, rates, outage }));
         let auth = Auth::builder(store.clone())
             .limiter(limiter.clone())
             .pepper(settings.pepper.take())
@@ -115,7 +116,7 @@ impl Runtime {
         let registry = Arc::new(registry.knowing(gate.scopes()));
         gate.check_pepper().await?;
         let feed = Arc::new(ChangeFeed::open(&gate, feed.unwrap_or_else(|| store.clone())).await?);
-        // From here on all go by the store's time: nodes with wrong clocks agree with the others.
+        // From here on everything uses the store's time, so that nodes with wrong clocks agree with the others.
         let clock = gate.store_clock();
         let blobs = work::blobs(settings).await?;
         let decoders = Arc::new(Decoders::new(decoder, settings.workload.patience));
@@ -187,14 +188,14 @@ impl Runtime {
         })
     }
 
-    /// Makes the first admin key on an empty store: shown once on `terminal`, or written to a file of mode 0600 in the
-    /// data folder when there is no terminal. One whose making an earlier start did not finish is found again.
+    /// Creates the first admin key on an empty store. Shows it once on `terminal`, or without one writes it to a file
+    /// of mode 0600 in the data folder. Recovers a key whose creation an earlier start did not finish.
     pub async fn first_key(&self, settings: &Settings, terminal: Option<Shown<'_>>) -> Result<()> {
         FirstKey { services: &self.services, gate: &self.gate, store: &self.store }.make(settings, terminal).await
     }
 }
 
-/// The bot's way to speak, and where updates are to come, if the settings have a bot.
+/// The client of the Bot API and the webhook URL, if the settings have a bot.
 fn telegram(
     settings: &mut Settings,
     clock: &SharedClock,

@@ -1,23 +1,23 @@
-//! A setting: how it is listed, and how its text is read.
+//! Definition of a setting: its documentation and its parser.
 
-/// A setting as it is listed.
+/// The documentation of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettingRow {
-    /// The variables that hold it; the first that is set counts.
+    /// The environment variables that hold it; the first that is set takes precedence.
     pub variables: &'static [&'static str],
-    /// What it is unless set, as text. Empty: nothing.
+    /// The default as text; empty for none.
     pub default: &'static str,
-    /// What it means.
+    /// Its description.
     pub meaning: &'static str,
-    /// Whether it must not be shown. It may then lie in a file.
+    /// Whether it is secret: it is never shown, and may be read from a file.
     pub secret: bool,
-    /// Whether quotes around it have a meaning.
+    /// Whether quotes around the value are significant.
     pub(crate) takes_quotes: bool,
-    /// The name of its flag, where that of its variable is the name of a parameter.
+    /// The name of its flag, if that of its variable collides with a command parameter.
     flag: Option<&'static str>,
 }
 
-/// The row of a setting that these variables hold.
+/// A row for a setting in these variables.
 pub(crate) const fn row(variables: &'static [&'static str]) -> SettingRow {
     SettingRow { variables, default: "", meaning: "", secret: false, takes_quotes: false, flag: None }
 }
@@ -43,17 +43,17 @@ impl SettingRow {
         Self { flag: Some(flag), ..self }
     }
 
-    /// The variable that names a file with the value of this one; only secrets have it.
+    /// The variable that names a file with the value of this one; `None` unless it is a secret.
     pub fn file_variable(&self, variable: &str) -> Option<String> {
         self.secret.then(|| format!("{variable}_FILE"))
     }
 
-    /// The variable that it is known by.
+    /// The main variable.
     pub const fn variable(&self) -> &'static str {
         self.variables[0]
     }
 
-    /// The name of its flag: `listen` of `DALSTON_LISTEN`.
+    /// The name of its flag: `listen` for `DALSTON_LISTEN`.
     pub fn flag(&self) -> String {
         self.flag.map_or_else(|| self.plain_flag(), str::to_owned)
     }
@@ -69,16 +69,16 @@ pub(crate) struct Setting<T> {
     pub(crate) parser: Parser<T>,
 }
 
-/// Reads the text of a setting.
+/// Parses the text of a setting.
 pub(crate) enum Parser<T> {
-    /// With one sentence for all that is wrong: what the text must be.
+    /// With one error text for every wrong value: what the text must be.
     Must(&'static str, fn(&str) -> Option<T>),
-    /// With an error of its own for each thing that may be wrong.
+    /// With a specific error text for each wrong value.
     By(fn(&str) -> Result<T, String>),
 }
 
 impl<T> Setting<T> {
-    /// The value of this text. `Err`: what is wrong, to stand behind the name of the variable, without the text.
+    /// Parses this text. `Err`: what is wrong, phrased to follow the name of the variable, without the text.
     pub(crate) fn parse(&self, text: &str) -> Result<T, String> {
         match self.parser {
             Parser::Must(wanted, parse) => parse(text).ok_or_else(|| format!("must be {wanted}")),

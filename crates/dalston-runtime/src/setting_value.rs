@@ -1,19 +1,19 @@
-//! The value of a setting: the one place that reads it, trims it, and refuses what no setting holds.
+//! Reads the raw value of a setting. Only this module reads, trims and rejects raw values.
 
 use crate::{SettingRow, VariableLookup};
 use dalston_model::is_invisible;
 use std::{fs::File, io::Read};
 
-/// A file with a secret has so many bytes at most.
+/// Maximum size of a secret file in bytes.
 const LONGEST: u64 = 64 * 1_024;
-/// What stands around a text that some reader of environment files did not take off.
+/// Quotation marks that some readers of environment files do not remove.
 const QUOTES: [(char, char); 7] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('„', '“'), ('‘', '’'), ('«', '»')];
 
-/// The value that is given for a setting.
+/// The raw value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingValue {
-    /// The variable that holds it, or that names the file which does.
+    /// The variable that holds it, or that names the file with it.
     pub variable: String,
     /// The text, without white space around it. Never empty.
     pub text: String,
@@ -22,8 +22,8 @@ pub struct SettingValue {
 }
 
 impl SettingRow {
-    /// What is given under the first variable of the setting that is set; a secret may lie in a file, which the variable
-    /// with `_FILE` at its end names. The error says what is wrong with which variable, and nothing of the text.
+    /// Returns the value of the setting's first variable that is set. A secret may be in a file, which the variable
+    /// with the suffix `_FILE` names. The error names the variable and what is wrong, and never contains the value.
     pub fn value(&self, lookup: &VariableLookup<'_>) -> Result<Option<SettingValue>, String> {
         for variable in self.variables {
             let twin = self.file_variable(variable);
@@ -62,8 +62,8 @@ impl SettingRow {
     }
 }
 
-/// What a file holds. The error names neither the file, which may be a secret that was put in the wrong place, nor what
-/// is in it.
+/// Reads a file. The error contains neither its content nor its path, which may be a secret that was put in the wrong
+/// variable.
 fn content(path: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
@@ -89,7 +89,7 @@ mod tests {
         given(pairs, variable).map(|given| given.map(|given| given.text))
     }
 
-    /// A file of this content, and the folder that it lies in.
+    /// Creates a file with this content, and returns the folder and the path.
     fn file(content: &[u8]) -> (tempfile::TempDir, String) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");

@@ -1,7 +1,7 @@
-//! The settings in force: read by the constants of the table, all problems at once.
+//! The effective settings, read with the table's definitions. Reports all errors at once.
 
 use crate::{Clients, StoreUrl, Workload, settings_reader::SettingsReader, settings_table as table};
-use dalston_auth::{Administrators, Mask, MasterKeys, KeyCacheConfig, Pepper, SecretText};
+use dalston_auth::{Administrators, KeyCacheConfig, Mask, MasterKeys, Pepper, SecretText};
 use dalston_limit::OutagePolicy;
 use dalston_model::KnownScopes;
 use ipnet::IpNet;
@@ -14,72 +14,72 @@ use std::{
 };
 use thiserror::Error;
 
-/// A language model that does not answer in this time is given up.
+/// Timeout of a language model response.
 const LLM_PATIENCE: Duration = Duration::from_mins(1);
 
-/// The value of a variable, where a flag counts before the first variable of its setting. The environment is read in
-/// `main` and nowhere else.
+/// Looks up a variable. A flag takes precedence over the first variable of its setting. Only `main` reads the
+/// environment.
 pub type VariableLookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// The settings in force.
+/// The effective settings.
 pub struct Settings {
     /// The address to listen on.
     pub listen: SocketAddr,
-    /// Where keys and jobs are.
+    /// The store of keys and jobs.
     pub store: StoreUrl,
-    /// Where limits are counted, if not there.
+    /// The store of rate-limit counters, if it is not that of the keys.
     pub rate_store: Option<StoreUrl>,
-    /// Whether limits that are shared are counted in slices, and not by each request.
+    /// Whether nodes lease tokens of a shared rate-limit counter, instead of querying it for each request.
     pub leases: bool,
-    /// What a node does while a shared counter does not answer.
+    /// The policy while a shared rate-limit counter is unavailable.
     pub rate_outage: OutagePolicy,
-    /// Gateways that share the limits; `None`: as many as register.
+    /// The number of gateways that share the limits; `None`: as many as register.
     pub nodes: Option<NonZeroU32>,
-    /// How live keys are kept in memory.
+    /// The configuration of the key cache.
     pub memory: KeyCacheConfig,
-    /// The folder of the audio.
+    /// The data folder.
     pub data_dir: PathBuf,
     /// The scopes that keys may have.
     pub scopes: KnownScopes,
-    /// The operator's keys.
+    /// The operator's master keys.
     pub masters: MasterKeys,
-    /// The key of the digest.
+    /// The HMAC key of the key digests.
     pub pepper: Option<Pepper>,
     /// The administrators in the chat.
     pub administrators: Administrators,
     /// The bot.
     pub telegram: Option<TelegramSettings>,
-    /// Where clients reach the gateway, without a slash at the end.
+    /// The gateway's public URL, without a trailing slash.
     pub public_url: Option<String>,
     /// The language model.
     pub llm: Option<LlmSettings>,
-    /// How jobs and streams are served.
+    /// Settings of jobs and streams.
     pub workload: Workload,
-    /// What clients may hold.
+    /// Limits and timeouts of client connections.
     pub clients: Clients,
-    /// The greatest upload in bytes.
+    /// Maximum size of an upload in bytes.
     pub max_upload_bytes: u64,
-    /// Where a key in the query is taken.
+    /// Where a key in the query string is accepted.
     pub query_keys: KeysInQuery,
     /// Origins that may open a stream.
     pub allowed_origins: Vec<String>,
-    /// Host names that are answered.
+    /// Host names that the gateway accepts.
     pub allowed_hosts: Vec<String>,
-    /// Networks whose `X-Forwarded-For` is believed.
+    /// Proxy networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Failed attempts a minute from one address.
+    /// Maximum number of failed authentication attempts per minute and address.
     pub auth_failures_per_minute: NonZeroU32,
-    /// Whether a Redis without append-only file is taken.
+    /// Whether a Redis without append-only file is accepted.
     pub allow_volatile: bool,
     /// What is masked in logs, chats and language models.
     pub mask: Arc<Mask>,
-    /// What is logged.
+    /// The log filter.
     pub log: String,
     /// Whether the log is JSON.
     pub log_json: bool,
-    /// What `/status` shows: by variable, without secrets.
+    /// The settings for `/status`, by variable, without secrets.
     pub shown: serde_json::Map<String, serde_json::Value>,
-    /// What is not wrong with the settings, and is to be said all the same.
+    /// Warnings about settings that are valid but suspicious.
     pub warnings: Vec<String>,
 }
 
@@ -90,7 +90,7 @@ pub struct TelegramSettings {
     pub token: SecretText,
     /// The Bot API server, without a slash at the end.
     pub api_url: String,
-    /// Whether updates come by webhook, and are not polled.
+    /// Whether updates are received by webhook instead of polling.
     pub webhook: bool,
 }
 
@@ -103,14 +103,14 @@ pub struct LlmSettings {
     pub model: String,
     /// The key for that server.
     pub key: Option<SecretText>,
-    /// How long an answer may take.
+    /// Timeout of a response.
     pub patience: Duration,
 }
 
-/// Where a key in the query is taken.
+/// Where a key in the query string is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeysInQuery {
-    /// On the stream, where browsers can send no header.
+    /// Only on the stream, because browsers cannot send a header there.
     Stream,
     /// On every route.
     All,
@@ -129,13 +129,13 @@ impl KeysInQuery {
     }
 }
 
-/// All that is wrong with the settings, a line each, with the variable's name and without its value.
+/// All errors of the settings, one line each, with the variable's name and without its value.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("the settings are wrong:\n  {}", .0.join("\n  "))]
 pub struct SettingsError(pub Vec<String>);
 
 impl Settings {
-    /// Reads all settings; all problems at once.
+    /// Reads all settings. Returns all errors at once.
     pub fn read(lookup: &VariableLookup<'_>) -> Result<Self, SettingsError> {
         let mut reader = SettingsReader::new(lookup);
         let settings = Self::all(&mut reader)?;
@@ -209,7 +209,7 @@ impl LlmSettings {
 }
 
 impl Settings {
-    /// Where clients reach a gateway that listens on `address`: a URL without a slash at the end.
+    /// The URL at which clients reach a gateway that listens on `address`, without a trailing slash.
     pub fn url(&self, address: SocketAddr) -> String {
         let ip = address.ip();
         let is_local = ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
@@ -305,7 +305,7 @@ mod tests {
         }
         assert_eq!(wrong.len(), 9);
         assert!(!text.contains(secret));
-        // What nobody set is nobody's mistake.
+        // A setting that is not set is not an error.
         assert!(!text.contains("DALSTON_STORE") && !text.contains("DALSTON_MASTER_KEY"), "{text}");
     }
 

@@ -1,14 +1,14 @@
-//! Reads settings one after another, and collects what is wrong.
+//! Reads the settings and collects all errors.
 
 use crate::{
     SETTINGS, SettingRow, SettingValue, SettingsError, VariableLookup, setting::Setting, settings_table::PEPPER,
 };
 use std::collections::HashMap;
 
-/// Reads one setting after another and collects what is wrong.
+/// Reads settings one by one and collects all errors.
 pub(crate) struct SettingsReader<'a> {
     lookup: &'a VariableLookup<'a>,
-    /// By the variable that a setting is known by. Read once: a file may be a pipe.
+    /// The values by the main variable of each setting. Each is read once: a file may be a pipe.
     values: HashMap<&'static str, SettingValue>,
     wrong: Vec<String>,
 }
@@ -25,14 +25,14 @@ impl<'a> SettingsReader<'a> {
         reader
     }
 
-    /// The value that is set. One that is wrong is noted, and is as if it were not set.
+    /// Returns the value that is set. Records a wrong one as an error and treats it as not set.
     pub(crate) fn given<T>(&mut self, setting: &Setting<T>) -> Option<T> {
         let parsed = setting.parse(self.text(&setting.row)?);
         parsed.map_err(|wrong| self.refuse(setting, &wrong)).ok()
     }
 
-    /// The value that is set, or the default. One that is wrong is noted, and the default stands for it, so that all that
-    /// is wrong is found at once. `Err`: the default is none.
+    /// Returns the value that is set, or the default. Records a wrong one as an error and returns the default instead,
+    /// so that all errors are found at once. `Err`: the default is invalid.
     pub(crate) fn read<T>(&mut self, setting: &Setting<T>) -> Result<T, SettingsError> {
         let SettingRow { default, .. } = setting.row;
         self.given(setting).map_or_else(|| setting.parse(default), Ok).map_err(|wrong| {
@@ -40,29 +40,30 @@ impl<'a> SettingsReader<'a> {
         })
     }
 
-    /// Notes that the value of a setting is wrong. Names the variable that was set: it is the one to be mended.
+    /// Records that the value of a setting is wrong. Names the variable that was set, because that one must be
+    /// corrected.
     pub(crate) fn refuse<T>(&mut self, setting: &Setting<T>, wrong: &str) {
         let value = self.values.get(setting.row.variable());
         let variable = value.map_or(setting.row.variable(), |value| &value.variable);
         self.wrong.push(format!("{variable} {wrong}"));
     }
 
-    /// The value of all that was read, if nothing was wrong.
+    /// Returns `read` if there were no errors.
     pub(crate) fn finish<T>(self, read: T) -> Result<T, SettingsError> {
         if self.wrong.is_empty() { Ok(read) } else { Err(SettingsError(self.wrong)) }
     }
 
-    /// A variable of the environment that is no setting.
+    /// Returns an environment variable that is not a setting.
     pub(crate) fn raw(&self, variable: &str) -> Option<String> {
         (self.lookup)(variable)
     }
 
-    /// The text that is set, be it by flag, variable or file.
+    /// Returns the text that is set by flag, variable or file.
     pub(crate) fn text(&self, row: &SettingRow) -> Option<&str> {
         self.values.get(row.variable()).map(|value| value.text.as_str())
     }
 
-    /// What is not wrong, and is to be said all the same.
+    /// Warnings about settings that are valid but suspicious.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let trimmed = self.values.get(PEPPER.row.variable()).filter(|pepper| pepper.was_trimmed);
         let said = |pepper: &SettingValue| {
@@ -74,7 +75,7 @@ impl<'a> SettingsReader<'a> {
         trimmed.map(said).into_iter().collect()
     }
 
-    /// The settings in force, for people to see: of a secret only whether it is set.
+    /// The effective settings for display; of a secret only whether it is set.
     pub(crate) fn shown(&self) -> serde_json::Map<String, serde_json::Value> {
         let shown = |row: &SettingRow| match (row.secret, self.text(row)) {
             (true, value) => value.is_some().then_some("(set)").into(),

@@ -1,4 +1,4 @@
-//! The table of settings: the environment, the flags of both programs and the README come from it.
+//! The table of settings, from which the environment variables, the flags of both programs and the README derive.
 
 use crate::{
     KeysInQuery, StoreUrl, logging,
@@ -24,17 +24,17 @@ use std::{
     time::Duration,
 };
 
-/// What the command line asks a running gateway by, beside the settings.
+/// Settings of the command line for reaching a running gateway, in addition to the node's settings.
 pub const CLIENT_SETTINGS: &[SettingRow] = &[SERVER, API_KEY];
 
-/// The gateway to work on.
+/// The URL of the gateway.
 pub const SERVER: SettingRow = row(&["DALSTON_SERVER"]).means("a running gateway: http://127.0.0.1:8000");
 
-/// The key to work with.
+/// The API key for the gateway.
 pub const API_KEY: SettingRow = row(&["DALSTON_API_KEY"]).means("the key for that gateway").secret();
 
-/// Makes a constant of each setting, and the list of all rows. The list does not name the constants: the compiler warns
-/// of a setting that nothing reads.
+/// Defines a constant for each setting, and the list of all rows. The list does not use the constants, so the compiler
+/// warns about a setting that nothing reads.
 macro_rules! settings {
     ($($name:ident: $value:ty = $row:expr, $meaning:literal, $parser:expr;)*) => {
         /// All settings, in the order of the README.
@@ -85,7 +85,7 @@ settings! {
     PEPPER: Pepper = row(&["DALSTON_PEPPER"]).secret(),
         "the key of the HMAC that digests secrets; set it before the first key is made",
         By(|text| Ok(Pepper::new(text.to_owned())));
-    // `--scopes` are those of a key.
+    // `--scopes` is the parameter for a key's scopes.
     SCOPES: KnownScopes = row(&["DALSTON_SCOPES"]).flagged("own-scopes"),
         "scopes of your own that keys may have beside the built-in ones, comma-separated, at most 100: notes:read,notes:write",
         By(|text| KnownScopes::with(words(text)).map_err(|error| format!("is refused: {error}")));

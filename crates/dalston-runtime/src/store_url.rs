@@ -1,18 +1,18 @@
-//! Which engine, and where: the URL of a store.
+//! Store URLs: the storage engine and its location.
 
 use std::{fmt, path::PathBuf};
 use zeroize::Zeroizing;
 
-/// Which engine, and where. A URL may hold a password: it is shown by its kind only.
+/// A storage engine and its location. The URL may contain a password, so `Debug` shows only the kind.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// An embedded database: its file.
+    /// SQLite, embedded: the path of its file.
     Sqlite(PathBuf),
     /// A Postgres server.
     Postgres(Zeroizing<String>),
     /// A Redis server.
     Redis(Zeroizing<String>),
-    /// Nothing that lasts.
+    /// In memory, not persistent.
     Memory,
 }
 
@@ -27,7 +27,7 @@ impl StoreUrl {
         }
     }
 
-    /// Reads a URL. `Err`: what is wanted.
+    /// Parses a URL. `Err`: a description of what is wanted.
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         let wanted = "must be a URL: sqlite://path, postgres://…, redis://…, redis+unix:///path or memory://";
         let (scheme, rest) = url.split_once(':').ok_or(wanted)?;
@@ -48,7 +48,8 @@ impl StoreUrl {
         }
     }
 
-    /// Of the embedded database, also as sqlx writes it: `x.db?mode=rwc` is what is done anyway. `None`: no path.
+    /// Parses the rest of a SQLite URL, also in the form of sqlx: the mode in `x.db?mode=rwc` is the default. `None`:
+    /// there is no path.
     fn sqlite(rest: &str) -> Option<Result<Self, &'static str>> {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         Some(match path {
@@ -62,8 +63,8 @@ impl StoreUrl {
     }
 }
 
-/// Whether a character of a password ended the authority of the URL before its `@`: what is left of the password stands
-/// where a port should be.
+/// Whether an unescaped character of a password ended the URL's authority before its `@`. The start of the password
+/// then stands in the place of the port.
 fn is_cut(rest: &str) -> bool {
     let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -71,15 +72,15 @@ fn is_cut(rest: &str) -> bool {
     behind.contains('@') && !authority.contains('@') && !has_port
 }
 
-/// What is said of a path that a shell was to complete.
+/// The error for a path that relies on shell expansion.
 pub(crate) const UNEXPANDED: &str = "must name the whole path: ~ and $ are a shell's, and stand for nothing here";
 
-/// Whether a shell would make another path of it: environment files and URLs are read by none.
+/// Whether a shell would expand the path: no shell reads environment files and URLs.
 pub(crate) fn is_unexpanded(path: &str) -> bool {
     path.starts_with('~') || path.contains('$')
 }
 
-/// Shows the kind only.
+/// Shows only the kind.
 impl fmt::Debug for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://…", self.kind())

@@ -1,23 +1,21 @@
-//! Background tasks, each with a name, and the order in which they stop.
+//! Named background tasks and the order in which they stop.
 
 use futures_util::{FutureExt, future::join_all};
 use std::{collections::BTreeMap, future::Future, panic::AssertUnwindSafe, time::Duration};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-/// When a task is told to stop. The stages of a shutdown follow one another in this order; the tasks of a stage stop at
-/// the same time.
+/// The stage of a shutdown in which a task stops. The stages run in this order; all tasks of a stage stop concurrently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Tasks that begin work of their own.
+    /// Tasks that start work of their own.
     Work,
-    /// Tasks that requests and work under way depend on.
+    /// Tasks that running requests and jobs depend on.
     Upkeep,
-    /// Tasks that write what the others have counted.
+    /// Tasks that write what the other tasks counted.
     Usage,
 }
 
-/// Background tasks that run until the set is stopped. When the set is dropped, all are told to stop at once and nobody
-/// waits for them.
+/// Background tasks that run until the set is stopped. Dropping the set signals all of them to stop, without waiting.
 #[must_use = "the tasks are told to stop when this is dropped"]
 pub struct TaskSet {
     limit: Duration,
@@ -31,13 +29,13 @@ struct StageTasks {
 }
 
 impl TaskSet {
-    /// An empty set. `limit`: the time that each stage has to stop.
+    /// Creates an empty set. `limit` is the timeout of each stage.
     pub const fn new(limit: Duration) -> Self {
         Self { limit, stages: BTreeMap::new() }
     }
 
-    /// Starts a task on the runtime of the caller. `task` makes it from a receiver whose other end is dropped when the
-    /// task is to stop. A panic in it is logged with its name, and ends no other task.
+    /// Spawns a task on the current tokio runtime. `task` creates it from a receiver whose sender is dropped when the
+    /// task must stop. A panic is logged with the task's name and does not stop other tasks.
     pub fn spawn<F>(&mut self, stage: Stage, name: &'static str, task: impl FnOnce(watch::Receiver<()>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -52,14 +50,18 @@ impl TaskSet {
         running.push((name, tokio::spawn(task)));
     }
 
-    /// Stops all tasks, stage by stage. A task that runs longer than the limit of its stage is cancelled, and logged with
-    /// its name.
+    /// Stops all tasks, stage by stage. A task that exceeds the timeout of its stage is cancelled, and logged with its
+    /// name.
     pub async fn stop(self) {
         for StageTasks { stopping, running } in self.stages.into_values() {
             drop(stopping);
             join_all(running.into_iter().map(|(name, mut task)| async move {
                 if timeout(self.limit, &mut task).await.is_err() {
-                    tracing::error!(event = "task.timed_out", task = name, "background task did not stop in time: it is cancelled");
+                    tracing::error!(
+                        event = "task.stop_timed_out",
+                        task = name,
+                        "cancelled a background task that did not stop in time"
+                    );
                     task.abort();
                 }
             }))
@@ -78,7 +80,7 @@ mod tests {
     const LONG: Duration = Duration::from_mins(10);
     const SHORT: Duration = Duration::from_millis(10);
 
-    /// A task that says when it was told to stop, and then when it stopped.
+    /// A task that reports when it was signalled to stop, and then when it stopped.
     async fn reports(name: &'static str, mut stopping: watch::Receiver<()>, said: mpsc::UnboundedSender<String>) {
         stopping.changed().await.unwrap_err();
         said.send(format!("{name} is told")).unwrap();
@@ -146,7 +148,7 @@ mod tests {
         let mut tasks = TaskSet::new(LONG);
         tasks.spawn(Stage::Work, "hasty", |_| async { panic!("of itself") });
         tasks.spawn(Stage::Work, "calm", |stopping| reports("calm", stopping, say.clone()));
-        while !log.text().contains("background task panicked task=\"hasty\"") {
+        while !log.text().contains("background task panicked event=\"task.panicked\" task=\"hasty\"") {
             tokio::task::yield_now().await;
         }
         tasks.stop().await;

@@ -1,10 +1,10 @@
-//! Variables that look like settings and are none.
+//! Detects environment variables that look like settings but are not.
 
 use crate::{CLIENT_SETTINGS, SETTINGS};
 use strsim::damerau_levenshtein;
 
-/// What is to be said about variables that begin with `DALSTON_` and are no settings: each with the setting whose name is
-/// nearest. `names` are those of the environment.
+/// Returns a warning for each name that begins with `DALSTON_` and is not a setting, with the closest setting name.
+/// `names` are the names of the environment variables.
 pub fn unknown_settings(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let known: Vec<String> = SETTINGS
         .iter()

@@ -1,13 +1,13 @@
-//! From the settings of the work to its parts.
+//! Builds the job-processing parts from the settings.
 
 use crate::{BucketSettings, EngineSettings, Settings};
 use anyhow::{Context, Result};
-use dalston_engine::{EngineCommand, Decoders, Engine, OpenAi, Vad};
+use dalston_engine::{Decoders, Engine, EngineCommand, OpenAi, Vad};
 use dalston_model::SharedClock;
 use dalston_service::{Blobs, Bucket, BucketParts, DispatcherConfig};
 use std::sync::Arc;
 
-/// Where audio and transcripts are.
+/// Opens the blob storage for audio and transcripts.
 pub(crate) async fn blobs(settings: &Settings) -> Result<Blobs> {
     let bucket = match settings.workload.bucket.clone() {
         None => None,
@@ -21,7 +21,7 @@ pub(crate) async fn blobs(settings: &Settings) -> Result<Blobs> {
         .with_context(|| format!("the folder {} cannot be used", settings.data_dir.display()))
 }
 
-/// How much is done at once.
+/// The dispatcher's limits.
 pub(crate) fn terms(settings: &Settings) -> DispatcherConfig {
     let workload = &settings.workload;
     DispatcherConfig {
@@ -35,7 +35,7 @@ pub(crate) fn terms(settings: &Settings) -> DispatcherConfig {
     }
 }
 
-/// Whoever transcribes jobs.
+/// Builds the transcription engine.
 pub(crate) fn engine(settings: &Settings, decoders: &Arc<Decoders>, clock: &SharedClock) -> Result<Arc<dyn Engine>> {
     match &settings.workload.engine {
         EngineSettings::Vad => Ok(Arc::new(Vad::new(decoders.clone()))),

@@ -1,4 +1,4 @@
-//! The settings of the service behind the gate: engines, jobs, streams, webhooks.
+//! Settings of the transcription service: engines, jobs, streams, webhooks.
 
 use crate::{SettingsError, settings_reader::SettingsReader, settings_table as table};
 use dalston_auth::SecretText;
@@ -9,38 +9,38 @@ use std::{num::NonZeroU32, time::Duration};
 const WEBHOOK_PATIENCE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_secs(1);
 
-/// How jobs and streams are served.
+/// Settings of jobs and streams.
 #[derive(Debug, Clone)]
 pub struct Workload {
-    /// Who transcribes jobs.
+    /// The transcription engine.
     pub engine: EngineSettings,
-    /// The time that an attempt may take.
+    /// Timeout of one attempt at a job.
     pub patience: Duration,
-    /// The greatest length of audio in seconds.
+    /// Maximum length of audio in seconds.
     pub max_audio_seconds: u32,
-    /// Jobs that this node runs at once.
+    /// Maximum number of concurrent jobs on this node.
     pub jobs_per_node: u32,
-    /// Jobs of one tenant that run at once.
+    /// Maximum number of concurrent jobs of one tenant.
     pub jobs_per_tenant: u32,
-    /// How often a job is tried.
+    /// Maximum number of attempts at a job.
     pub attempts: NonZeroU32,
-    /// Ended jobs are kept for so many days.
+    /// How many days ended jobs are kept.
     pub retention_days: Option<u32>,
-    /// Where audio and results are, if not in the data folder.
+    /// The bucket for audio and results, if they are not in the data folder.
     pub bucket: Option<BucketSettings>,
-    /// Workers of streams that are always there.
+    /// Fixed stream workers, which do not register.
     pub workers: Vec<FixedWorker>,
-    /// Streams that the built-in worker serves at once.
+    /// Maximum number of concurrent streams of the built-in worker.
     pub own_streams: u32,
-    /// Networks that webhooks may reach beside the public ones.
+    /// Networks that webhooks may reach in addition to public ones.
     pub webhook_networks: Vec<IpNet>,
-    /// How long an endpoint of a webhook has for its answer.
+    /// Timeout of a webhook delivery.
     pub webhook_patience: Duration,
-    /// How often the queue is asked for jobs when no upload of this node wakes it.
+    /// Interval of polling the queue for jobs. An upload to this node triggers a poll at once.
     pub poll: Duration,
 }
 
-/// Who transcribes jobs.
+/// The transcription engine.
 #[derive(Debug, Clone)]
 pub enum EngineSettings {
     /// The built-in voice activity detection.
@@ -49,16 +49,16 @@ pub enum EngineSettings {
     OpenAi {
         /// Its base URL, without a slash at the end.
         url: String,
-        /// The model that is asked for unless the client names one that it has.
+        /// The model that is requested unless the client names one that the server has.
         model: Option<String>,
-        /// The key for it.
+        /// The API key of the server.
         key: Option<SecretText>,
     },
-    /// A local command: its words, with placeholders.
+    /// A local command, its words with placeholders.
     Command {
         /// The program, then its arguments.
         words: Vec<String>,
-        /// The memory that it may use.
+        /// Its memory limit.
         memory: Option<u64>,
         /// Its environment.
         environment: Vec<(String, String)>,
@@ -70,15 +70,15 @@ pub enum EngineSettings {
 pub struct BucketSettings {
     /// The bucket.
     pub bucket: String,
-    /// What all names begin with, without a slash at either end.
+    /// The prefix of all object names, without a slash at either end.
     pub prefix: String,
-    /// The server, if it is not Amazon's.
+    /// The endpoint of the server, if it is not Amazon's.
     pub endpoint: Option<String>,
     /// Its region.
     pub region: String,
-    /// Who asks.
+    /// The access key id.
     pub access_key: String,
-    /// The key.
+    /// The secret access key.
     pub secret_key: SecretText,
 }
 
@@ -119,7 +119,7 @@ impl EngineSettings {
     }
 }
 
-/// The environment of a command: of this program's, nothing that is a setting.
+/// The environment of the command: this program's, without the settings.
 fn environment(reader: &SettingsReader<'_>) -> Vec<(String, String)> {
     ["PATH", "HOME", "LANG"].into_iter().filter_map(|name| Some((name.to_owned(), reader.raw(name)?))).collect()
 }
