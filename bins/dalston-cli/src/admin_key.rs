@@ -1,6 +1,6 @@
 //! `create-admin-key`: the box of seed M11.
 
-use crate::{args::ParsedArgs, deliver, backend::Backend, cli_error::CliError, show, style::OutputStyle};
+use crate::{args::ParsedArgs, backend::Backend, cli_error::CliError, deliver, show, style::OutputStyle};
 use dalston_command::{Arguments, Registry, shown};
 use dalston_model::Name;
 use dalston_runtime::admin_box;

@@ -1,9 +1,9 @@
-//! The command line: its tree is the registry's, its flags are the settings'.
+//! Command-line parser: subcommands from the registry, flags from the settings.
 
 use crate::{cli_error::CliError, style::OutputStyle, terminal::Terminal};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
-use dalston_command::{Arguments, Parameter, Registry, CommandSpec, coerce};
+use dalston_command::{Arguments, CommandSpec, Parameter, Registry, coerce};
 use dalston_model::{Name, TenantId};
 use dalston_runtime::{SERVER, SETTINGS, SettingRow};
 use std::{
@@ -15,7 +15,7 @@ const CREATE_ADMIN_KEY: &str = "create-admin-key";
 const COMPLETIONS: &str = "completions";
 const HELP: &str = "help";
 
-/// What was typed.
+/// The parsed command line.
 pub(crate) struct ParsedArgs(ArgMatches);
 
 impl ParsedArgs {
@@ -84,7 +84,9 @@ impl ParsedArgs {
     pub(crate) fn server(&self) -> Result<Option<String>, CliError> {
         let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());
         match self.option(SERVER.variable()) {
-            Some(_) if named => Err(CliError::usage("--server names a gateway, --store and --redis-url a store: which?")),
+            Some(_) if named => {
+                Err(CliError::usage("--server names a gateway, --store and --redis-url a store: which?"))
+            }
             None if named => Ok(None),
             _ => self.given(&SERVER),
         }
@@ -108,7 +110,7 @@ impl ParsedArgs {
         redis.or_else(|| self.option(name)).or_else(|| variable(name))
     }
 
-    /// Whether it may be done without asking.
+    /// Whether to skip the confirmation (`--yes`).
     pub(crate) fn says_yes(&self) -> bool {
         self.flag("yes")
     }
@@ -118,7 +120,9 @@ impl ParsedArgs {
         match (self.flag("json"), self.flag("quiet"), io::stdout().is_terminal()) {
             (true, _, _) => OutputStyle::Json,
             (_, true, _) => OutputStyle::Quiet,
-            (_, _, true) => OutputStyle::Terminal(Terminal::here(variable("NO_COLOR").is_none_or(|value| value.is_empty()))),
+            (_, _, true) => {
+                OutputStyle::Terminal(Terminal::here(variable("NO_COLOR").is_none_or(|value| value.is_empty())))
+            }
             _ => OutputStyle::Plain,
         }
     }

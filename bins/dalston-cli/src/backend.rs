@@ -1,10 +1,10 @@
-//! The two ways in: the store itself, or a running gateway.
+//! Backends of the command line: the store itself, or a running gateway.
 
-use crate::{args::ParsedArgs, drawn::RenderedAnswer, cli_error::CliError, local::LocalBackend, remote::RemoteBackend};
-use dalston_command::{Arguments, Registry, CommandSpec};
+use crate::{args::ParsedArgs, cli_error::CliError, drawn::RenderedAnswer, local::LocalBackend, remote::RemoteBackend};
+use dalston_command::{Arguments, CommandSpec, Registry};
 use dalston_runtime::API_KEY;
 
-/// A way in.
+/// A backend.
 pub(crate) enum Backend {
     /// The store, as the local operator.
     Local(Box<LocalBackend>),
@@ -13,7 +13,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// The one that the command line names; unless told, the store of the settings.
+    /// Opens the backend that the command line names; by default the store of the settings.
     pub(crate) async fn open(given: &ParsedArgs) -> Result<Self, CliError> {
         match given.server()? {
             Some(url) => RemoteBackend::new(&url, given.given(&API_KEY)?, given.tenant()?).map(Self::Remote),
@@ -30,7 +30,12 @@ impl Backend {
     }
 
     /// Runs a command.
-    pub(crate) async fn invoke(&self, registry: &Registry, row: &CommandSpec, arguments: Arguments) -> Result<RenderedAnswer, CliError> {
+    pub(crate) async fn invoke(
+        &self,
+        registry: &Registry,
+        row: &CommandSpec,
+        arguments: Arguments,
+    ) -> Result<RenderedAnswer, CliError> {
         match self {
             Self::Local(local) => local.invoke(registry, row, arguments).await,
             Self::Remote(remote) => remote.invoke(row, arguments).await,
@@ -45,7 +50,7 @@ impl Backend {
         }
     }
 
-    /// Ends in good order.
+    /// Shuts down cleanly.
     pub(crate) async fn close(self) {
         if let Self::Local(local) = self {
             local.close().await;

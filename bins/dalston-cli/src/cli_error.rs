@@ -1,6 +1,6 @@
-//! What goes wrong on the command line, and the exit code of it.
+//! Command-line errors and their exit codes.
 
-use dalston_command::{Registry, CommandSpec, shown};
+use dalston_command::{CommandSpec, Registry, shown};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
 };
 
-/// Tells of something that is not wrong enough to stop.
+/// Prints a warning to standard error.
 pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "dalston: warning: {text}");
 }
@@ -43,7 +43,13 @@ impl CliError {
 
     /// `row` was done at `place` of the command line, but the secret that it made could not be written to whoever was to read it. Names the commands
     /// that give the thing another secret, or take it away.
-    pub(crate) fn unread(registry: &Registry, row: &CommandSpec, id: Option<&str>, place: &str, error: &io::Error) -> Self {
+    pub(crate) fn unread(
+        registry: &Registry,
+        row: &CommandSpec,
+        id: Option<&str>,
+        place: &str,
+        error: &io::Error,
+    ) -> Self {
         let (nouns, id) = (row.name.split('.').next().unwrap_or_default(), shown(id.unwrap_or_default()));
         let way = |verb: &&str| registry.row(&format!("{nouns}.{verb}")).is_some();
         let ways = ["rotate", "revoke", "delete"].into_iter().filter(way);

@@ -1,4 +1,4 @@
-//! What a command answered.
+//! Answers of commands, from either backend.
 
 use dalston_command::AnyAnswer;
 

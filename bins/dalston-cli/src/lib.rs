@@ -1,28 +1,28 @@
-//! The command line, drawn from the registry: on the store itself, or on a running gateway.
+//! The command line, generated from the registry. Works on the store itself or on a running gateway.
 
 mod admin_key;
 mod args;
 mod backend;
-mod render;
-mod drawn;
 mod cli_error;
+mod drawn;
 mod local;
 mod remote;
+mod render;
 mod style;
 mod terminal;
 
 pub use args::tree;
 pub use terminal::Terminal;
 
-use crate::{args::ParsedArgs, backend::Backend, drawn::RenderedAnswer, cli_error::CliError};
-use dalston_command::{Effect, Registry, CommandSpec, shown};
+use crate::{args::ParsedArgs, backend::Backend, cli_error::CliError, drawn::RenderedAnswer};
+use dalston_command::{CommandSpec, Effect, Registry, shown};
 use dalston_runtime::unknown_settings;
 use std::{
     io::{self, BufRead, IsTerminal, Write},
     process::ExitCode,
 };
 
-/// Reads the command line of the process, does what it says, and tells how it went.
+/// Parses the command line of the process, runs the command and returns its exit code.
 pub async fn main(registry: &Registry) -> ExitCode {
     let given = match ParsedArgs::read(registry) {
         Ok(given) => given,
@@ -53,7 +53,7 @@ async fn run(registry: &Registry, given: &ParsedArgs) -> Result<(), CliError> {
     for warning in &unknown_settings(args::variables()) {
         cli_error::warn(warning);
     }
-    // First of all: a name that is refused leaves neither a store nor a tenant behind.
+    // Validate first: an invalid name must create neither a store nor a tenant.
     let admin_key = given.admin_key()?;
     if given.is_help() && given.server()?.is_none() {
         let (row, _) = given.command(registry)?;
@@ -68,7 +68,7 @@ async fn run(registry: &Registry, given: &ParsedArgs) -> Result<(), CliError> {
         confirmed(row, given)?;
         let answer = door.invoke(registry, row, arguments).await?;
         show(registry, row, &answer, given)?;
-        // The answer is drawn all the same: it says what is not well.
+        // Render the answer in any case: it reports what failed.
         if answer.answer.is_success { Ok(()) } else { Err(CliError::failed(format!("{}: not all is well", row.name))) }
     }
     .await;
@@ -81,21 +81,27 @@ fn show(registry: &Registry, row: &CommandSpec, answer: &RenderedAnswer, given: 
     let mut out = Vec::new();
     render::answer(row, answer, given.style(), &mut out)?;
     deliver(registry, row, answer, given, &out)?;
-    // Whoever reads standard output by program has not read all of the list either.
+    // Goes to standard error: a program that reads standard output has only a part of the list.
     if let Some(cursor) = &answer.next {
         writeln!(io::stderr(), "There is more: --cursor {}", shown(cursor))?;
     }
     Ok(())
 }
 
-/// Writes what was drawn of an answer. A secret that nobody read is lost, and whose it was must be known then.
-fn deliver(registry: &Registry, row: &CommandSpec, answer: &RenderedAnswer, given: &ParsedArgs, out: &[u8]) -> Result<(), CliError> {
+/// Writes the rendered answer. If a secret cannot be written it is lost, so the error names its owner.
+fn deliver(
+    registry: &Registry,
+    row: &CommandSpec,
+    answer: &RenderedAnswer,
+    given: &ParsedArgs,
+    out: &[u8],
+) -> Result<(), CliError> {
     match (write(out), &answer.secret) {
         (Err(error), Some(_)) => {
             Err(CliError::unread(registry, row, answer.answer.id.as_deref(), &given.place()?, &error))
         }
         (Err(error), None) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        // Whoever reads may have read enough.
+        // The reader may have closed the pipe early.
         _ => Ok(()),
     }
 }

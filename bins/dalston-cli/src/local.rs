@@ -1,12 +1,12 @@
-//! The store itself, as the local operator: whoever can read the store needs no key.
+//! Local backend: works on the store as the local operator. Access to the store needs no key.
 
 use crate::{
     args::ParsedArgs,
-    drawn::RenderedAnswer,
     cli_error::{self, CliError},
+    drawn::RenderedAnswer,
 };
 use dalston_auth::{Caller, PepperError, RejectionReason};
-use dalston_command::{Arguments, Registry, CommandSpec};
+use dalston_command::{Arguments, CommandSpec, Registry};
 use dalston_model::Principal;
 use dalston_runtime::{Log, Overrides, Runtime, Settings, StoreUrl, init_logging};
 use dalston_service::IssuedSecret;
@@ -57,7 +57,12 @@ impl LocalBackend {
     }
 
     /// Runs a command, in a tenant that there is.
-    pub(crate) async fn invoke(&self, registry: &Registry, row: &CommandSpec, arguments: Arguments) -> Result<RenderedAnswer, CliError> {
+    pub(crate) async fn invoke(
+        &self,
+        registry: &Registry,
+        row: &CommandSpec,
+        arguments: Arguments,
+    ) -> Result<RenderedAnswer, CliError> {
         let services = &self.runtime.services;
         services.tenants.check(self.caller.tenant()).await?;
         let answer = registry.invoke(services, &self.caller, row.name, arguments, None).await?;
@@ -73,7 +78,7 @@ impl LocalBackend {
         Ok(self.runtime.services.tenants.ensure(&permit, permit.tenant().clone()).await?)
     }
 
-    /// Ends in good order.
+    /// Shuts down cleanly.
     pub(crate) async fn close(&self) {
         self.runtime.stop().await;
     }
@@ -89,7 +94,8 @@ fn refused(refusal: RejectionReason) -> CliError {
     CliError::new(refusal.code(), refusal.detail())
 }
 
-/// Opening a database makes it. Typed in the wrong folder, a command would answer from an empty one.
+/// Fails if the database does not exist: opening would create it, so a command in the wrong folder would answer from an
+/// empty one.
 fn there_is_one(path: &Path, given: &ParsedArgs) -> Result<(), CliError> {
     // What cannot be told is left to the opening.
     if given.is_create_admin_key() || path.try_exists().unwrap_or(true) {

@@ -1,8 +1,8 @@
-//! A running gateway: the command's own HTTP route, with the key in `DALSTON_API_KEY`.
+//! Remote backend: calls the command's HTTP route on a running gateway, with the key in `DALSTON_API_KEY`.
 
-use crate::{drawn::RenderedAnswer, cli_error::CliError};
+use crate::{cli_error::CliError, drawn::RenderedAnswer};
 use dalston_client::{Call, Client, ClientError, EndpointError};
-use dalston_command::{Arguments, Method, Registry, CommandSpec, shown};
+use dalston_command::{Arguments, CommandSpec, Method, Registry, shown};
 use dalston_model::TenantId;
 use dalston_service::NewSecret;
 use serde_json::Value;
@@ -26,7 +26,9 @@ impl RemoteBackend {
             EndpointError::Secret => {
                 CliError::usage("DALSTON_API_KEY must hold visible ASCII characters only: no space, no end of line")
             }
-            EndpointError::Url | EndpointError::Password => CliError::usage(format!("--server (DALSTON_SERVER) {error}")),
+            EndpointError::Url | EndpointError::Password => {
+                CliError::usage(format!("--server (DALSTON_SERVER) {error}"))
+            }
             _ => CliError::failed(error.to_string()),
         })?;
         Ok(Self { client, tenant })
@@ -49,7 +51,12 @@ impl RemoteBackend {
         }
     }
 
-    async fn ask(&self, row: &CommandSpec, arguments: Arguments, tenant: Option<TenantId>) -> Result<RenderedAnswer, CliError> {
+    async fn ask(
+        &self,
+        row: &CommandSpec,
+        arguments: Arguments,
+        tenant: Option<TenantId>,
+    ) -> Result<RenderedAnswer, CliError> {
         let call = Call::new(method(row.route.method), row.route.pattern).with_all(arguments);
         let reply = self.client.clone().in_tenant(tenant).call::<Value>(call).await;
         let mut reply = reply.map_err(|error| self.fault(error))?;

@@ -1,4 +1,4 @@
-//! Answers on a terminal, in a pipe, as JSON, or as little as possible.
+//! Renders answers for a terminal, a pipe, as JSON, or in quiet mode.
 
 use crate::{drawn::RenderedAnswer, style::OutputStyle, terminal::Terminal};
 use dalston_command::{CommandSpec, fields, shown, shown_json, text};
@@ -7,7 +7,12 @@ use serde_json::Value;
 use std::io::{self, Write};
 
 /// Draws the answer of a command.
-pub(crate) fn answer(row: &CommandSpec, drawn: &RenderedAnswer, style: OutputStyle, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn answer(
+    row: &CommandSpec,
+    drawn: &RenderedAnswer,
+    style: OutputStyle,
+    out: &mut impl Write,
+) -> io::Result<()> {
     match style {
         OutputStyle::Json => json(drawn, out),
         OutputStyle::Quiet => quiet(drawn, out),
@@ -89,7 +94,9 @@ mod tests {
     fn what_is_stored_gives_the_terminal_no_orders() {
         let metadata = serde_json::Map::from_iter([(BAD.to_owned(), json!([BAD, {"inner": BAD}]))]);
         let (first, second) = (key("1", &metadata.into()), key(BAD, &json!({})));
-        for style in [OutputStyle::Plain, OutputStyle::Terminal(Terminal { colour: false, width: 200 }), OutputStyle::Quiet] {
+        for style in
+            [OutputStyle::Plain, OutputStyle::Terminal(Terminal { colour: false, width: 200 }), OutputStyle::Quiet]
+        {
             for (data, row) in [(first.clone(), "keys.get"), (json!([first, second]), "keys.list")] {
                 let out = drawn(data, row, style);
                 let lines = out.lines().flat_map(|line| line.split('\t'));

@@ -1,9 +1,9 @@
-//! A drawing on a terminal: tones as colours, lines broken between words, tables.
+//! Terminal renderer: styles as colours, line wrapping, tables.
 
 use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets::UTF8_HORIZONTAL_ONLY,
 };
-use dalston_command::{Block, Document, TextLine, Span, Style};
+use dalston_command::{Block, Document, Span, Style, TextLine};
 
 /// A terminal as a drawing sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,9 @@ impl Terminal {
     fn grid(self, head: &[String], rows: &[Vec<TextLine>], least: &[u16], out: &mut String) {
         let mut table = Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(self.width).set_header(head.iter().map(|name| self.cell(&vec![Span::new(Style::Strong, name)])));
+        table
+            .set_width(self.width)
+            .set_header(head.iter().map(|name| self.cell(&vec![Span::new(Style::Strong, name)])));
         for row in rows {
             table.add_row(row.iter().map(|line| self.cell(line)));
         }

@@ -376,7 +376,7 @@ async fn learn_pepper(gate: &Gate, mut stopping: watch::Receiver<()>) {
     }
     loop {
         if let Err(error) = gate.learn_pepper().await {
-            tracing::error!(event = "pepper.store_failed", %error, "could not store the pepper's fingerprint");
+            tracing::error!(event = "pepper.not_recorded", %error, "could not record the pepper in the store");
         }
         tokio::select! {
             _ = stopping.changed() => return,
