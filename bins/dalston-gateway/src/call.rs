@@ -5,11 +5,11 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use dalston_actix::{RequirePermit, Problem};
+use dalston_actix::{Problem, RequirePermit};
 use dalston_auth::{FieldError, rights};
-use dalston_chat::{DialogueReply, CallerMessage};
+use dalston_chat::{CallerMessage, DialogueReply};
 use dalston_command::{Arguments, unknown_field};
-use dalston_service::{Proposal, NewSecret, ServiceError, ServiceResult, detached};
+use dalston_service::{NewSecret, Proposal, ServiceError, ServiceResult, detached};
 use serde_json::{Value, json};
 
 /// The longest message in characters.

@@ -9,9 +9,9 @@ use actix_web::{
     },
     web::{Data, Payload, Query},
 };
-use dalston_actix::{RequireAdmission, CachedResponse, Problem};
+use dalston_actix::{CachedResponse, Problem, RequireAdmission};
 use dalston_auth::{FieldError, IdempotentRequest};
-use dalston_command::{AnyAnswer, Arguments, Effect, Method, Registry, CommandSpec, coerce};
+use dalston_command::{AnyAnswer, Arguments, CommandSpec, Effect, Method, Registry, coerce};
 use dalston_model::Cursor;
 use dalston_service::{IssuedSecret, ServiceError, detached};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -103,7 +103,12 @@ fn in_path(row: &CommandSpec, request: &HttpRequest, arguments: &mut Arguments) 
 }
 
 /// The answer, with the secret once where there is one.
-fn respond(registry: &Registry, row: &CommandSpec, request: &HttpRequest, answer: AnyAnswer) -> Result<HttpResponse, Problem> {
+fn respond(
+    registry: &Registry,
+    row: &CommandSpec,
+    request: &HttpRequest,
+    answer: AnyAnswer,
+) -> Result<HttpResponse, Problem> {
     let mut data = answer.data;
     let mut response = match answer.partial {
         true => HttpResponse::MultiStatus(),

@@ -9,9 +9,9 @@ use actix_web::{
     http::header::ContentType,
     web::{Bytes, Data, Path},
 };
-use dalston_actix::{RequirePermit, Problem};
+use dalston_actix::{Problem, RequirePermit};
 use dalston_auth::{Permit, RejectionReason, rights};
-use dalston_service::{JobView, ServiceError, JobSubscription};
+use dalston_service::{JobSubscription, JobView, ServiceError};
 use dalston_work::JobId;
 use futures_util::{Stream, stream::unfold};
 use serde_json::json;

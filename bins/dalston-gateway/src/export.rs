@@ -6,10 +6,10 @@ use actix_web::{
     http::header::{Charset, ContentDisposition, ContentType, DispositionParam, DispositionType, ExtendedValue},
     web::{Bytes, Data, Path, Query},
 };
-use dalston_actix::{RequirePermit, Problem};
+use dalston_actix::{Problem, RequirePermit};
 use dalston_auth::rights;
 use dalston_command::unknown_field;
-use dalston_engine::{SubtitleFormat, Layout};
+use dalston_engine::{Layout, SubtitleFormat};
 use dalston_service::{RenderedPieces, ServiceError, Transcript, streamed};
 use dalston_work::JobId;
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use dalston_actix::Problem;
 use dalston_auth::{FieldError, Permit, rights};
 use dalston_command::shown_name;
 use dalston_model::ErrorCode;
-use dalston_service::{ServiceError, TranscriptShape, StagedUpload, Upload};
+use dalston_service::{ServiceError, StagedUpload, TranscriptShape, Upload};
 use futures_util::StreamExt;
 
 /// Parts of a form at most: lists have a part for each of their elements.
@@ -160,7 +160,8 @@ impl PartialForm {
 
     /// Takes a field that is known.
     async fn take(&mut self, name: &str, dialect: FormDialect, field: &mut Field) -> Result<(), Problem> {
-        let text = if name == "prompt" && dialect != FormDialect::Own { end(field).await? } else { text(field).await? };
+        let text =
+            if name == "prompt" && dialect != FormDialect::Own { end(field).await? } else { text(field).await? };
         // A client that has no null to put into a form is told by its makers to send the word.
         let is_null = dialect != FormDialect::Own && name != "prompt" && text.trim() == "null";
         if text.trim().is_empty() || is_null {

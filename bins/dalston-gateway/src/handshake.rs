@@ -20,7 +20,7 @@ use actix_web::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dalston_actix::Problem;
-use dalston_auth::{Rejection, Permit, RejectionReason, rights};
+use dalston_auth::{Permit, Rejection, RejectionReason, rights};
 use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use dalston_stream::StreamConfig;
@@ -173,13 +173,15 @@ pub(crate) fn offers(request: &HttpRequest, protocol: &str) -> bool {
 /// The close code of a refusal.
 fn refused(denied: Rejection) -> Result<(CloseCode, &'static str), Problem> {
     match denied.refusal {
-        RejectionReason::MissingCredential(_) | RejectionReason::InvalidCredential | RejectionReason::AmbiguousCredential => {
-            Ok((CloseCode::Other(4001), "Invalid API key"))
-        }
+        RejectionReason::MissingCredential(_)
+        | RejectionReason::InvalidCredential
+        | RejectionReason::AmbiguousCredential => Ok((CloseCode::Other(4001), "Invalid API key")),
         RejectionReason::InsufficientScope(_) => Ok((CloseCode::Other(4003), "Missing 'realtime' scope")),
         RejectionReason::RateLimited(_) | RejectionReason::TooManyFailures { .. } => {
             Ok((CloseCode::Other(4029), "Rate limit exceeded"))
         }
-        RejectionReason::UnknownTenant | RejectionReason::Unavailable | RejectionReason::Uncounted => Err(denied.into()),
+        RejectionReason::UnknownTenant | RejectionReason::Unavailable | RejectionReason::Uncounted => {
+            Err(denied.into())
+        }
     }
 }

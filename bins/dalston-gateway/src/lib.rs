@@ -1,6 +1,5 @@
 //! The gateway: an app factory, and how it is served.
 
-mod keepalive;
 mod body;
 mod bound_address;
 mod call;
@@ -13,18 +12,19 @@ mod fields;
 mod form;
 mod frames;
 mod handshake;
-mod request_limits;
 mod health;
 mod hosts;
+mod keepalive;
 mod mcp;
 mod messages;
+mod min_throughput;
 mod note;
 mod openai;
 mod origins;
 mod outbox;
-mod min_throughput;
 mod realtime;
 mod repeat;
+mod request_limits;
 mod routes;
 mod serve;
 mod server;
@@ -35,7 +35,7 @@ mod upload;
 
 pub use body::Pace;
 pub use bound_address::BoundAddress;
-pub use routes::{RouteRow, RouteHandler, app, routes};
+pub use routes::{RouteHandler, RouteRow, app, routes};
 pub use serve::serve;
 pub use server::{ServerLimits, listen};
 

@@ -89,14 +89,19 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
     }
 
     /// The message that the frame ends, if it does.
-    fn read(&mut self, WsFrame { kind, is_final, payload }: WsFrame) -> Result<Option<SocketMessage>, ProtocolViolation> {
+    fn read(
+        &mut self,
+        WsFrame { kind, is_final, payload }: WsFrame,
+    ) -> Result<Option<SocketMessage>, ProtocolViolation> {
         match kind {
             WsFrameKind::Ping => return Ok(Some(SocketMessage::Ping(payload))),
             WsFrameKind::Pong => return Ok(Some(SocketMessage::Pong)),
             WsFrameKind::Close => return closed(&payload).map(|()| Some(SocketMessage::Close)),
             WsFrameKind::Text | WsFrameKind::Binary if self.begun.is_some() => return Err(ProtocolViolation::Protocol),
             WsFrameKind::Text | WsFrameKind::Binary if is_final => return whole(kind, payload).map(Some),
-            WsFrameKind::Text | WsFrameKind::Binary => self.begun = Some(Begun { kind, frames: 0, content: BytesMut::new() }),
+            WsFrameKind::Text | WsFrameKind::Binary => {
+                self.begun = Some(Begun { kind, frames: 0, content: BytesMut::new() })
+            }
             WsFrameKind::More => {}
         }
         let begun = self.begun.as_mut().ok_or(ProtocolViolation::Protocol)?;
@@ -118,7 +123,9 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
 
 fn whole(kind: WsFrameKind, content: Bytes) -> Result<SocketMessage, ProtocolViolation> {
     match kind {
-        WsFrameKind::Text => ByteString::try_from(content).map(SocketMessage::Text).map_err(|_| ProtocolViolation::NotUtf8),
+        WsFrameKind::Text => {
+            ByteString::try_from(content).map(SocketMessage::Text).map_err(|_| ProtocolViolation::NotUtf8)
+        }
         _ => Ok(SocketMessage::Binary(content)),
     }
 }

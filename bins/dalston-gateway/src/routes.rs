@@ -1,7 +1,8 @@
 //! The route table: registration and policy come from it, so a route without a policy cannot exist.
 
 use crate::{
-    Gateway, call, claims, commands, events, export, request_limits, health, mcp, openai, realtime, stream, telegram, upload,
+    Gateway, call, claims, commands, events, export, health, mcp, openai, realtime, request_limits, stream, telegram,
+    upload,
 };
 use actix_web::{
     App, Error, HttpRequest,
@@ -11,9 +12,9 @@ use actix_web::{
     http::{Method as HttpMethod, header},
     web::{self, Data},
 };
-use dalston_actix::{Cors, ContextMiddleware, Guard, Problem};
+use dalston_actix::{ContextMiddleware, Cors, Guard, Problem};
 use dalston_auth::Requirement;
-use dalston_command::{DATA_ROUTES, Handler, Method, Registry, CommandSpec};
+use dalston_command::{CommandSpec, DATA_ROUTES, Handler, Method, Registry};
 use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 

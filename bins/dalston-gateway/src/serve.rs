@@ -1,7 +1,8 @@
 //! The server: routes behind limits of time and number, background tasks, and an end in good order.
 
 use crate::{Gateway, ServerLimits, bound_address, listen};
-use actix_web::{rt, web::Data};
+use actix_web::{dev::ServerHandle, rt, web::Data};
+use dalston_runtime::Runtime;
 use std::{io, net::TcpListener, sync::Arc};
 use tokio::time::{sleep, timeout};
 
@@ -37,17 +38,33 @@ pub async fn serve(
     let tasks = runtime.spawn_background_tasks().map_err(io::Error::other)?;
     // A task of its own: should it panic, all else is stopped in order.
     let mut serving = rt::spawn(server);
+    let mut panicked = None;
     let ended = tokio::select! {
         ended = &mut serving => ended,
+        // Without the change feed the streams of revoked keys stay open, without the dispatcher jobs wait: the process
+        // stops in order and reports an error, so that its supervisor restarts it.
+        task = tasks.panicked() => {
+            panicked = Some(task);
+            stop_serving(&runtime, &handle).await;
+            serving.await
+        }
         () = stop => {
-            tracing::info!(event = "server.stopping", "stopping");
-            runtime.begin_shutdown();
-            handle.stop(true).await;
+            stop_serving(&runtime, &handle).await;
             serving.await
         }
     };
     runtime.begin_shutdown();
     tasks.stop().await;
     runtime.stop().await;
+    if let Some(task) = panicked {
+        return Err(io::Error::other(format!("the background task '{task}' panicked")));
+    }
     ended.map_err(io::Error::other)?
+}
+
+/// Closes the listener and waits until the requests under way have finished.
+async fn stop_serving(runtime: &Runtime, server: &ServerHandle) {
+    tracing::info!(event = "server.stopping", "stopping");
+    runtime.begin_shutdown();
+    server.stop(true).await;
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Gateway,
-    handshake::{HandshakeOutcome, HandshakeOptions, shake},
+    handshake::{HandshakeOptions, HandshakeOutcome, shake},
     session::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol},
 };
 use actix_web::{

@@ -4,10 +4,9 @@ use crate::{
     Gateway, body,
     export::spliced,
     fault::{crowded, problem},
-    form::{FormDialect, Form},
-    openai,
+    form::{Form, FormDialect},
     min_throughput::paced,
-    repeat,
+    openai, repeat,
 };
 use actix_multipart::Multipart;
 use actix_web::{
@@ -16,8 +15,8 @@ use actix_web::{
     http::header::{self, HeaderName},
     web::{Bytes, Data, Payload, Query},
 };
-use dalston_actix::{RequirePermit, Problem};
-use dalston_auth::{Permit, IdempotentRequest, rights};
+use dalston_actix::{Problem, RequirePermit};
+use dalston_auth::{IdempotentRequest, Permit, rights};
 use dalston_model::ErrorCode;
 use dalston_service::{JobResult, JobView, ServiceError, StagedUpload, Upload};
 use futures_util::{Stream, StreamExt};

@@ -1,7 +1,12 @@
 //! Named background tasks and the order in which they stop.
 
 use futures_util::{FutureExt, future::join_all};
-use std::{collections::BTreeMap, future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::{Future, pending},
+    panic::AssertUnwindSafe,
+    time::Duration,
+};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 /// The stage of a shutdown in which a task stops. The stages run in this order; all tasks of a stage stop concurrently.
@@ -19,6 +24,8 @@ pub enum Stage {
 #[must_use = "the tasks are told to stop when this is dropped"]
 pub struct TaskSet {
     limit: Duration,
+    /// Name of the first task that panicked.
+    panicked: watch::Sender<Option<&'static str>>,
     stages: BTreeMap<Stage, StageTasks>,
 }
 
@@ -30,24 +37,38 @@ struct StageTasks {
 
 impl TaskSet {
     /// Creates an empty set. `limit` is the timeout of each stage.
-    pub const fn new(limit: Duration) -> Self {
-        Self { limit, stages: BTreeMap::new() }
+    pub fn new(limit: Duration) -> Self {
+        Self { limit, panicked: watch::Sender::default(), stages: BTreeMap::new() }
     }
 
     /// Spawns a task on the current tokio runtime. `task` creates it from a receiver whose sender is dropped when the
-    /// task must stop. A panic is logged with the task's name and does not stop other tasks.
+    /// task must stop. A panic is logged with the task's name, does not stop other tasks, and resolves [`Self::panicked`].
     pub fn spawn<F>(&mut self, stage: Stage, name: &'static str, task: impl FnOnce(watch::Receiver<()>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let StageTasks { stopping, running } = self.stages.entry(stage).or_default();
         let task = AssertUnwindSafe(task(stopping.subscribe())).catch_unwind();
+        let panicked = self.panicked.clone();
         let task = async move {
             if task.await.is_err() {
                 tracing::error!(event = "task.panicked", task = name, "background task panicked");
+                panicked.send_if_modified(|first| first.replace(name).is_none());
             }
         };
         running.push((name, tokio::spawn(task)));
+    }
+
+    /// Waits until a task panics, and returns the name of the first one that did. A process that goes on without one of
+    /// its tasks answers requests but leaves other work undone, so it should stop and be restarted by its supervisor.
+    pub async fn panicked(&self) -> &'static str {
+        let mut panicked = self.panicked.subscribe();
+        let first = panicked.wait_for(Option::is_some).await.map(|first| *first);
+        match first {
+            Ok(Some(name)) => name,
+            // The set holds the sender, so the channel is open.
+            Ok(None) | Err(_) => pending().await,
+        }
     }
 
     /// Stops all tasks, stage by stage. A task that exceeds the timeout of its stage is cancelled, and logged with its
@@ -74,7 +95,7 @@ impl TaskSet {
 mod tests {
     use super::*;
     use crate::log_page::LogPage;
-    use std::{future::pending, sync::Arc};
+    use std::sync::Arc;
     use tokio::sync::{Barrier, mpsc};
 
     const LONG: Duration = Duration::from_mins(10);
@@ -148,9 +169,8 @@ mod tests {
         let mut tasks = TaskSet::new(LONG);
         tasks.spawn(Stage::Work, "hasty", |_| async { panic!("of itself") });
         tasks.spawn(Stage::Work, "calm", |stopping| reports("calm", stopping, say.clone()));
-        while !log.text().contains("background task panicked event=\"task.panicked\" task=\"hasty\"") {
-            tokio::task::yield_now().await;
-        }
+        assert_eq!(tasks.panicked().await, "hasty");
+        assert!(log.text().contains("hasty"), "{}", log.text());
         tasks.stop().await;
         assert_eq!(all(said), ["calm is told", "calm has stopped"]);
     }

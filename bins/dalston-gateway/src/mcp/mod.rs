@@ -10,7 +10,7 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use dalston_actix::{RequireAdmission, Problem};
+use dalston_actix::{Problem, RequireAdmission};
 use dalston_auth::Admission;
 use dalston_model::ErrorCode;
 use message::{McpError, McpMessage, McpRequest, takes_json};

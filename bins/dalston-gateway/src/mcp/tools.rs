@@ -7,7 +7,7 @@ use crate::{
 use actix_web::{HttpRequest, web::Data};
 use dalston_actix::Problem;
 use dalston_auth::{Admission, Mask};
-use dalston_command::{AnyAnswer, Arguments, Block, Effect, Method, Registry, CommandSpec, Span};
+use dalston_command::{AnyAnswer, Arguments, Block, CommandSpec, Effect, Method, Registry, Span};
 use dalston_model::{ScopeSet, Timestamp};
 use dalston_service::{ClaimLinks, IssuedSecret, ServiceError, ServiceResult, detached};
 use rmcp::{

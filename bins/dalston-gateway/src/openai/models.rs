@@ -5,7 +5,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use dalston_actix::{RequirePermit, Problem};
+use dalston_actix::{Problem, RequirePermit};
 use dalston_auth::rights;
 use dalston_model::ErrorCode;
 use serde_json::{Value, json};

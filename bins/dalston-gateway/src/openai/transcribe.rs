@@ -3,7 +3,7 @@
 use crate::{
     Gateway,
     fault::{crowded, problem},
-    form::{FormDialect, Form},
+    form::{Form, FormDialect},
     note::noted,
     upload::{IGNORED, received},
 };
@@ -13,11 +13,11 @@ use actix_web::{
     rt,
     web::{Data, Payload},
 };
-use dalston_actix::{RequirePermit, Problem};
-use dalston_auth::{Permit, IdempotentRequest, rights};
+use dalston_actix::{Problem, RequirePermit};
+use dalston_auth::{IdempotentRequest, Permit, rights};
 use dalston_engine::{EngineOption, UNTRANSLATED, is_refusal};
 use dalston_model::ErrorCode;
-use dalston_service::{WaitSlot, ServiceError, TranscriptShape, streamed};
+use dalston_service::{ServiceError, TranscriptShape, WaitSlot, streamed};
 use dalston_work::{Job, JobId, JobStatus};
 use std::time::Duration;
 

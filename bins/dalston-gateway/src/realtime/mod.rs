@@ -6,7 +6,7 @@ mod update;
 
 use crate::{
     Gateway,
-    handshake::{HandshakeOutcome, HandshakeOptions, offers, shake},
+    handshake::{HandshakeOptions, HandshakeOutcome, offers, shake},
     session::SessionFault,
     stream::is_word,
 };

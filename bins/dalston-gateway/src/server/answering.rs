@@ -1,7 +1,7 @@
 //! The outermost service: it tells the connection when a request is served, takes paths of OpenAI's API as they are meant,
 //! cuts long answers into pieces, and ends connections while the gateway drains.
 
-use super::turn::{Serving, ConnectionTurn};
+use super::turn::{ConnectionTurn, Serving};
 use crate::{Gateway, openai};
 use actix_http::{
     ConnectionType, Payload, Request, Response, StatusCode,
@@ -111,7 +111,8 @@ where
         let answer = ready!(this.answering.poll(context));
         let (serving, drains) = (this.serving.take(), *this.drains);
         Poll::Ready(answer.map(|answer| {
-            let mut answer = answer.into().map_body(|_, body| TrackedBody { body, rest: Bytes::new(), _serving: serving });
+            let mut answer =
+                answer.into().map_body(|_, body| TrackedBody { body, rest: Bytes::new(), _serving: serving });
             if drains && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 answer.head_mut().set_connection_type(ConnectionType::Close);
             }

@@ -1,7 +1,8 @@
 //! A client's connection: it reads no further than the next request, and not while an answer waits.
 
 use super::{
-    ServerLimits, ConnectionTurn, blank_line::BlankLine, lingering::Lingering, next_head::NextHead, patience::Patience, connection_slots::ConnectionSlot,
+    ConnectionTurn, ServerLimits, blank_line::BlankLine, connection_slots::ConnectionSlot, lingering::Lingering,
+    next_head::NextHead, patience::Patience,
 };
 use crate::Gateway;
 use actix_web::{rt::net::TcpStream, web::Data};
@@ -46,7 +47,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, place: ConnectionSlot, limits: Arc<ServerLimits>, gateway: Data<Gateway>) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        place: ConnectionSlot,
+        limits: Arc<ServerLimits>,
+        gateway: Data<Gateway>,
+    ) -> Self {
         let turn = ConnectionTurn::new(stream.local_addr().ok());
         Self {
             stream,

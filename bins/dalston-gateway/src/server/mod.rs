@@ -8,11 +8,11 @@
 mod answering;
 mod blank_line;
 mod connection;
+mod connection_slots;
 mod limits;
 mod lingering;
 mod next_head;
 mod patience;
-mod connection_slots;
 mod turn;
 
 pub use limits::ServerLimits;

@@ -313,7 +313,9 @@ impl<P: WireProtocol> SessionState<P> {
     fn stop(&mut self, ending: CloseReason, now: Duration) {
         match ending {
             CloseReason::KeyEnded => self.close(SessionEnd::closed(CloseCode::Other(4001), "Invalid API key")),
-            CloseReason::ScopeLost => self.close(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope")),
+            CloseReason::ScopeLost => {
+                self.close(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope"))
+            }
             CloseReason::Stopping => self.close(SessionEnd::closed(CloseCode::Away, "The gateway stops")),
             CloseReason::SlotLost => {
                 self.fault(&SessionFault::new("session_lost", "The session's slot has lapsed", true));

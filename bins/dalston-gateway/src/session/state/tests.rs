@@ -235,7 +235,11 @@ fn nothing_moves_the_deadline_of_a_draining_session() {
         assert_eq!(session.on(event(WorkerEventKind::Partial)), text("transcript.partial"));
         let limit = Some(Duration::from_secs(seconds));
         assert_eq!(session.on(SessionEvent::Done), wait(false, false, limit));
-        assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), wait(false, false, limit), "nor a second end");
+        assert_eq!(
+            session.on(SessionEvent::StopSignal(CloseReason::TimeUp)),
+            wait(false, false, limit),
+            "nor a second end"
+        );
         assert_eq!(session.on(SessionEvent::ClientIdle), wait(false, false, limit));
     }
     session.now += Duration::from_secs(1);
@@ -283,7 +287,11 @@ fn what_a_worker_sent_before_it_closed_is_still_read() {
         assert_eq!(session.on(SessionEvent::Done), waits);
     }
     let mut session = Scenario::at(At::HalfClosed);
-    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), wait(false, false, Some(DRAIN)), "it drains, too");
+    assert_eq!(
+        session.on(SessionEvent::StopSignal(CloseReason::TimeUp)),
+        wait(false, false, Some(DRAIN)),
+        "it drains, too"
+    );
     assert_eq!(session.closed_by(SessionEvent::DeadlineReached), (TIME_UP, vec![], false));
 }
 
