@@ -7,7 +7,7 @@
 mod keys;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dalston_auth::{Digester, GateStep, Gate, KeyFormat, Requirement, PlainKey};
+use dalston_auth::{Digester, Gate, GateStep, KeyFormat, PlainKey, Requirement};
 use dalston_limit::Limiter;
 use dalston_model::{Clock, KeyDigest, KeyId, OsEntropy, RateLimit, Scope, SystemClock, Timestamp};
 use keys::attempt;
@@ -60,7 +60,10 @@ impl Fixture {
 
     fn admit(&self, index: usize) -> bool {
         let secret = &self.secrets[index % self.secrets.len()];
-        matches!(self.gate.try_authenticate_cached(&attempt(secret), Requirement::Scope(Scope::JobsRead)), GateStep::Decided(Ok(_)))
+        matches!(
+            self.gate.try_authenticate_cached(&attempt(secret), Requirement::Scope(Scope::JobsRead)),
+            GateStep::Decided(Ok(_))
+        )
     }
 }
 

@@ -1,7 +1,8 @@
 //! A gate over a store in memory, and keys for it: what several benches begin with.
 
 use dalston_auth::{
-    Administrators, RequestedRoute, AuthRequest, Gate, GateConfig, GateStorage, KeyFormat, MasterKeys, KeyCacheConfig, PlainKey, Product,
+    Administrators, AuthRequest, Gate, GateConfig, GateStorage, KeyCacheConfig, KeyFormat, MasterKeys, PlainKey,
+    Product, RequestedRoute,
 };
 use dalston_limit::Limiter;
 use dalston_model::{

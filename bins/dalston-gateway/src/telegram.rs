@@ -33,7 +33,7 @@ pub(crate) async fn take(
     let body = body::bytes(payload, gateway.pace, UPDATE).await?;
     let update = serde_json::from_slice(&body).map_err(|_| unread())?;
     // A task of its own: an update that is begun is answered, also when the connection ends before.
-    let taking = rt::spawn(async move { bot.take(update).await });
+    let taking = rt::spawn(async move { bot.answer_webhook_update(update).await });
     match taking.await {
         Ok(Ok(UpdateOutcome::Done)) => Ok(HttpResponse::Ok().json(json!({}))),
         Ok(Ok(UpdateOutcome::UnderWay)) => Err(problem(ServiceError::Unavailable)),

@@ -64,7 +64,9 @@ where
         let letter = Exchange::begun(&self.envelope, &mut request, began, info);
         let passed = self.envelope.check.as_ref().map_or(Ok(()), |check| check(request.request()));
         let answer = match passed.map(|()| letter.preflight(&request)) {
-            Ok(Some(preflight)) => ContextBody::Here { answer: Some(Ok(letter.allowed(request.into_response(preflight)))) },
+            Ok(Some(preflight)) => {
+                ContextBody::Here { answer: Some(Ok(letter.allowed(request.into_response(preflight)))) }
+            }
             // No clone of the request may live while it is routed, so a fault is answered without one.
             Ok(None) => match catch_unwind(AssertUnwindSafe(|| self.service.call(request))) {
                 Ok(made) => ContextBody::Made { made: AssertUnwindSafe(made).catch_unwind(), letter: Some(letter) },

@@ -1,6 +1,6 @@
 //! What the envelope writes on an answer, and into the log.
 
-use crate::{Cors, ContextMiddleware, Problem, RequestInfo, names::REQUEST_ID, unconsumed_body::UnconsumedBody};
+use crate::{ContextMiddleware, Cors, Problem, RequestInfo, names::REQUEST_ID, unconsumed_body::UnconsumedBody};
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
@@ -66,7 +66,8 @@ impl Exchange {
         if tracing::enabled!(tracing::Level::DEBUG) {
             let (method, route) = names(response.request());
             tracing::debug!(
-                event = "request.admitted", method,
+                event = "request.admitted",
+                method,
                 route,
                 status = response.status().as_u16(),
                 micros = self.micros(),
@@ -91,7 +92,8 @@ impl Exchange {
         self.mark(&mut response);
         let (method, route) = names(&request);
         tracing::info!(
-            event = "request.answered", method,
+            event = "request.answered",
+            method,
             route,
             status = response.status().as_u16(),
             micros = self.micros(),
@@ -108,7 +110,8 @@ impl Exchange {
         let mut response = problem.respond(&self.info.id, &self.envelope.product);
         self.mark(&mut response);
         tracing::info!(
-            event = "request.answered", status = response.status().as_u16(),
+            event = "request.answered",
+            status = response.status().as_u16(),
             micros = self.micros(),
             request_id = self.info.id.as_str(),
             "request"

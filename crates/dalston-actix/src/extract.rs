@@ -2,7 +2,7 @@
 
 use crate::{Problem, request_state::RequestState};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
-use dalston_auth::{Admission, Rejection, Permit, Right};
+use dalston_auth::{Admission, Permit, Rejection, Right};
 use dalston_model::ErrorCode;
 use std::future::{Ready, ready};
 

@@ -6,7 +6,7 @@ use actix_web::{
     http::{Method, header::HeaderValue},
 };
 use dalston_auth::{
-    Admission, GateStep, Gate, Requirement, RejectionReason,
+    Admission, Gate, GateStep, RejectionReason, Requirement,
     http::{GuardPolicy, QueryKeys, RequestInfo, is_handshake},
 };
 use dalston_model::Door;

@@ -7,7 +7,7 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::header,
 };
-use dalston_auth::{Admission, Rejection, GateStep, http::rate_limit};
+use dalston_auth::{Admission, GateStep, Rejection, http::rate_limit};
 use dalston_limit::RateLimitDecision;
 use pin_project_lite::pin_project;
 use std::{

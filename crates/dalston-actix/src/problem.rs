@@ -8,7 +8,7 @@ use actix_web::{
     },
 };
 use dalston_auth::{
-    Rejection, Product,
+    Product, Rejection,
     http::{self, ProblemAnswer},
 };
 use dalston_model::{ErrorCode, RequestId};

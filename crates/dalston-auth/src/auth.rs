@@ -1,8 +1,8 @@
 //! The library in one piece: what a service embeds.
 
 use crate::{
-    Administrators, ChangeFeed, Gate, GateConfig, GateStorage, KeyFormat, KeyFormatError, Keys, MasterKeys, KeyCacheConfig,
-    Pepper, PepperError, Permit, Product, Right, UsageWriter,
+    Administrators, ChangeFeed, Gate, GateConfig, GateStorage, KeyCacheConfig, KeyFormat, KeyFormatError, Keys,
+    MasterKeys, Pepper, PepperError, Permit, Product, Right, UsageWriter,
 };
 use dalston_limit::Limiter;
 use dalston_model::{

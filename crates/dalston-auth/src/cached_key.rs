@@ -32,7 +32,13 @@ pub struct CachedKey {
 
 impl CachedKey {
     /// Of a key that was found to be live until `ends`, and that may do what these scopes allow.
-    pub(crate) fn of(key: &Key, scopes: ScopeSet, tenant: TenantId, generation: CacheEpoch, ends: MonotonicNanos) -> Self {
+    pub(crate) fn of(
+        key: &Key,
+        scopes: ScopeSet,
+        tenant: TenantId,
+        generation: CacheEpoch,
+        ends: MonotonicNanos,
+    ) -> Self {
         let (id, rate_limit) = (key.id, key.rate_limit);
         let expires = key.expires_at.unwrap_or(NEVER);
         Self { id, tenant, scopes, rate_limit, expires, generation, ends, tally: UsageCounters::default() }

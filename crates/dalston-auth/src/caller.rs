@@ -1,6 +1,6 @@
 //! Who is asking, whichever door they came through.
 
-use crate::{CachedKey, Requirement, RejectionReason, scheme, standing::Identity};
+use crate::{CachedKey, RejectionReason, Requirement, scheme, standing::Identity};
 use dalston_limit::RateLimitDecision;
 use dalston_model::{Actor, Door, Principal, Scope, ScopeSet, Source, TenantId};
 use std::{sync::Arc, time::Duration};
@@ -64,7 +64,9 @@ impl Caller {
     /// Fails with [`RejectionReason::InsufficientScope`] unless the caller meets the need.
     pub fn authorize(&self, need: Requirement) -> Result<(), RejectionReason> {
         match need {
-            Requirement::Scope(scope) if !need.is_met_by(self.scopes()) => Err(RejectionReason::InsufficientScope(scope)),
+            Requirement::Scope(scope) if !need.is_met_by(self.scopes()) => {
+                Err(RejectionReason::InsufficientScope(scope))
+            }
             Requirement::Scope(_) | Requirement::Caller => Ok(()),
         }
     }

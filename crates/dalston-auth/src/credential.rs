@@ -62,7 +62,10 @@ impl<'a> CandidateCredentials<'a> {
         let token = match place {
             CredentialLocation::Authorization => token(value),
             CredentialLocation::Query { taken: false } => return Err(RejectionReason::MissingCredential(prefix)),
-            CredentialLocation::ApiKey | CredentialLocation::Query { taken: true } | CredentialLocation::Ticket | CredentialLocation::Protocol => value,
+            CredentialLocation::ApiKey
+            | CredentialLocation::Query { taken: true }
+            | CredentialLocation::Ticket
+            | CredentialLocation::Protocol => value,
         };
         // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
         if token.is_empty() || !token.iter().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
@@ -89,7 +92,9 @@ fn token(value: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn choose(candidates: &[(CredentialLocation, &'static str)]) -> Result<(&'static str, CredentialLocation), RejectionReason> {
+    fn choose(
+        candidates: &[(CredentialLocation, &'static str)],
+    ) -> Result<(&'static str, CredentialLocation), RejectionReason> {
         let mut all = CandidateCredentials::default();
         for (place, value) in candidates {
             all.add(*place, value.as_bytes());
@@ -103,8 +108,14 @@ mod tests {
 
     #[test]
     fn one_credential_is_chosen_wherever_it_is_taken() {
-        assert_eq!(choose(&[(CredentialLocation::Authorization, "Bearer t")]), Ok(("t", CredentialLocation::Authorization)));
-        assert_eq!(choose(&[(CredentialLocation::Authorization, "bEARER   t")]), Ok(("t", CredentialLocation::Authorization)));
+        assert_eq!(
+            choose(&[(CredentialLocation::Authorization, "Bearer t")]),
+            Ok(("t", CredentialLocation::Authorization))
+        );
+        assert_eq!(
+            choose(&[(CredentialLocation::Authorization, "bEARER   t")]),
+            Ok(("t", CredentialLocation::Authorization))
+        );
         for place in [CredentialLocation::ApiKey, TAKEN, CredentialLocation::Ticket, CredentialLocation::Protocol] {
             assert_eq!(choose(&[(place, "t")]), Ok(("t", place)));
         }
@@ -122,7 +133,9 @@ mod tests {
         for scheme in
             ["Basic dTpw", "Digest username=\"u\"", "Negotiate YII", "", "dk_x", "Basic", "Bearerx t", "Beare"]
         {
-            for (place, value) in [(CredentialLocation::ApiKey, "t"), (TAKEN, "t"), (CredentialLocation::Authorization, "Bearer t")] {
+            for (place, value) in
+                [(CredentialLocation::ApiKey, "t"), (TAKEN, "t"), (CredentialLocation::Authorization, "Bearer t")]
+            {
                 let other = (CredentialLocation::Authorization, scheme);
                 for both in [[other, (place, value)], [(place, value), other]] {
                     assert_eq!(choose(&both), Ok(("t", place)), "{scheme:?} {place:?}");
@@ -130,14 +143,25 @@ mod tests {
             }
             let missing = RejectionReason::MissingCredential(KeyPrefix::default());
             assert_eq!(choose(&[(CredentialLocation::Authorization, scheme)]), Err(missing), "{scheme:?}");
-            let three = [(CredentialLocation::Authorization, scheme), (CredentialLocation::ApiKey, "t"), (CredentialLocation::ApiKey, "t")];
+            let three = [
+                (CredentialLocation::Authorization, scheme),
+                (CredentialLocation::ApiKey, "t"),
+                (CredentialLocation::ApiKey, "t"),
+            ];
             assert_eq!(choose(&three), Err(RejectionReason::AmbiguousCredential), "{scheme:?}");
         }
     }
 
     #[test]
     fn two_credentials_are_ambiguous_even_twice_the_same() {
-        for second in [CredentialLocation::Authorization, CredentialLocation::ApiKey, TAKEN, NOT_TAKEN, CredentialLocation::Ticket, CredentialLocation::Protocol] {
+        for second in [
+            CredentialLocation::Authorization,
+            CredentialLocation::ApiKey,
+            TAKEN,
+            NOT_TAKEN,
+            CredentialLocation::Ticket,
+            CredentialLocation::Protocol,
+        ] {
             let again = if second == CredentialLocation::Authorization { "Bearer t" } else { "t" };
             let two = [(CredentialLocation::Authorization, "Bearer t"), (second, again)];
             assert_eq!(choose(&two), Err(RejectionReason::AmbiguousCredential), "AUTH-03 {second:?}");
@@ -147,7 +171,11 @@ mod tests {
     #[test]
     fn a_malformed_header_is_ambiguous() {
         for wrong in ["Bearer", "Bearer ", "Bearer a b", "Bearer a\tb", "Bearer é", "Bearer a,b c"] {
-            assert_eq!(choose(&[(CredentialLocation::Authorization, wrong)]), Err(RejectionReason::AmbiguousCredential), "{wrong:?}");
+            assert_eq!(
+                choose(&[(CredentialLocation::Authorization, wrong)]),
+                Err(RejectionReason::AmbiguousCredential),
+                "{wrong:?}"
+            );
         }
         assert_eq!(choose(&[(CredentialLocation::ApiKey, "")]), Err(RejectionReason::AmbiguousCredential));
     }

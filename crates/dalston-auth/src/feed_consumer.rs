@@ -1,8 +1,10 @@
 //! Whoever tells a gate of the changes that other nodes make.
 
-use crate::{PrincipalChange, key_cache::KeyCache, freshness::MonotonicNanos, observers::Observers, store_clock::StoreClock};
+use crate::{
+    PrincipalChange, freshness::MonotonicNanos, key_cache::KeyCache, observers::Observers, store_clock::StoreClock,
+};
 use dalston_model::{Clock as _, KnownScopes};
-use dalston_store::{FeedStore, ChangesResult, KeyChange, Checkpoint, StoreResult};
+use dalston_store::{ChangesResult, Checkpoint, FeedStore, KeyChange, StoreResult};
 use std::{sync::Arc, time::Duration};
 
 /// Changes that are read at once.
@@ -110,7 +112,11 @@ impl ChangeFeedConsumer {
                 Ok(FeedChanges { changes, more })
             }
             ChangesResult::Diverged(_) => {
-                tracing::warn!(event = "feed.replaced", seq = mark.seq, "the change feed has another history: emptied the key cache");
+                tracing::warn!(
+                    event = "feed.replaced",
+                    seq = mark.seq,
+                    "the change feed has another history: emptied the key cache"
+                );
                 freshness.flush();
                 self.mark = Some(Checkpoint::START);
                 freshness.marked(Checkpoint::START.seq);

@@ -4,24 +4,24 @@
 pub use storage::GateStorage;
 
 use crate::{
-    Administrators, Admission, AuthRequest, AuthError, Caller, Rejection, Digester, FailureThrottle, ChangeFeedConsumer, CachedKey,
-    QueryCredentials, KeyFormat, MasterKeys, KeyCacheConfig, KeyCacheStats, Requirement, Pepper, PepperError, CredentialLocations, PresentedCredentials, Product,
-    RejectionReason,
+    Administrators, Admission, AuthError, AuthRequest, CachedKey, Caller, ChangeFeedConsumer, CredentialLocations,
+    Digester, FailureThrottle, KeyCacheConfig, KeyCacheStats, KeyFormat, MasterKeys, Pepper, PepperError,
+    PresentedCredentials, Product, QueryCredentials, Rejection, RejectionReason, Requirement,
     key_cache::KeyCache,
     live_keys::LiveKeys,
     lookup::{GateStep, Lookup, Pending},
     observers::Observers,
     pepper::PepperNote,
     scheme::{
-        Authentication, CredentialScheme, Authenticated, chat::ChatScheme, key::KeyScheme, master::MasterScheme,
+        Authenticated, Authentication, CredentialScheme, chat::ChatScheme, key::KeyScheme, master::MasterScheme,
         process::ProcessScheme, ticket::TicketScheme,
     },
+    sharded_counter::ShardedCounter,
     standing::Identity,
     store_clock::StoreClock,
-    sharded_counter::ShardedCounter,
     usage::UsageBuffer,
 };
-use dalston_limit::{Limiter, LimiterMode, CounterUnavailable, RateLimitDecision};
+use dalston_limit::{CounterUnavailable, Limiter, LimiterMode, RateLimitDecision};
 use dalston_model::{
     Clock as _, ErrorCode, KeyId, KnownScopes, Metadata, NodeId, Scope, SharedClock, Source, Timestamp,
 };
@@ -178,7 +178,11 @@ impl Gate {
     }
 
     /// The same, asking the store where it must be.
-    pub async fn authenticate(self: &Arc<Self>, attempt: AuthRequest<'_>, need: Requirement) -> Result<Admission, Rejection> {
+    pub async fn authenticate(
+        self: &Arc<Self>,
+        attempt: AuthRequest<'_>,
+        need: Requirement,
+    ) -> Result<Admission, Rejection> {
         match self.try_authenticate_cached(&attempt, need) {
             GateStep::Decided(decision) => decision,
             GateStep::Lookup(lookup) => lookup.run().await,
@@ -186,7 +190,11 @@ impl Gate {
     }
 
     /// What the scheme says that recognises the credential.
-    fn authenticate_credential(&self, attempt: &AuthRequest<'_>, at: Duration) -> Result<Authentication, RejectionReason> {
+    fn authenticate_credential(
+        &self,
+        attempt: &AuthRequest<'_>,
+        at: Duration,
+    ) -> Result<Authentication, RejectionReason> {
         let credential = attempt.credential?;
         for scheme in &self.schemes {
             match scheme.authenticate(&credential, attempt, at) {
@@ -248,12 +256,19 @@ impl Gate {
     async fn take(&self, standing: &Identity) -> Result<Option<RateLimitDecision>, RejectionReason> {
         match standing.limit() {
             None => Ok(None),
-            Some((key, limit)) => self.limiter.take(key, limit).await.map(Some).map_err(|CounterUnavailable| RejectionReason::Uncounted),
+            Some((key, limit)) => {
+                self.limiter.take(key, limit).await.map(Some).map_err(|CounterUnavailable| RejectionReason::Uncounted)
+            }
         }
     }
 
     /// The caller, unless the limiter has refused the request.
-    fn limited(&self, standing: Identity, verdict: Option<RateLimitDecision>, source: Source) -> Result<Caller, Rejection> {
+    fn limited(
+        &self,
+        standing: Identity,
+        verdict: Option<RateLimitDecision>,
+        source: Source,
+    ) -> Result<Caller, Rejection> {
         if let Some(verdict) = verdict
             && !verdict.admitted
         {
@@ -277,7 +292,12 @@ impl Gate {
     }
 
     /// A refusal of an authenticated request, counted with those of its key where the caller may not do what it asked.
-    fn refused(&self, holder: Option<&Arc<CachedKey>>, refusal: RejectionReason, verdict: Option<RateLimitDecision>) -> Rejection {
+    fn refused(
+        &self,
+        holder: Option<&Arc<CachedKey>>,
+        refusal: RejectionReason,
+        verdict: Option<RateLimitDecision>,
+    ) -> Rejection {
         if let Some(holder) = holder.filter(|_| refusal.code() == ErrorCode::InsufficientScope) {
             self.usage.insufficient_scope(holder, self.clock.now());
         }

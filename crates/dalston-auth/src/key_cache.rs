@@ -2,9 +2,9 @@
 
 use crate::{
     CachedKey,
-    single_flight::SingleFlight,
     freshness::{Freshness, MonotonicNanos, ReadStamp},
     sharded_counter::ShardedCounter,
+    single_flight::SingleFlight,
 };
 use dalston_model::{Key, KeyDigest, KeyState, KnownScopes, SharedClock, TenantId};
 use dalston_store::{FoundKey, KeyLookup, StoreResult};
@@ -197,7 +197,12 @@ impl KeyCache {
         self.flights.join(*digest, since, turn, fly).await
     }
 
-    fn fly(self: Arc<Self>, digest: KeyDigest, turn: u64, began: ReadStamp) -> BoxFuture<'static, StoreResult<ReadResult>> {
+    fn fly(
+        self: Arc<Self>,
+        digest: KeyDigest,
+        turn: u64,
+        began: ReadStamp,
+    ) -> BoxFuture<'static, StoreResult<ReadResult>> {
         async move {
             let found = self.store.find_key(&digest).await.inspect_err(|error| {
                 tracing::error!(event = "key.lookup_failed", %error, "could not look up a key");

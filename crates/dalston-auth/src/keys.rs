@@ -1,13 +1,13 @@
 //! Keys: create, list, get, update, rotate, revoke, usage.
 
-use crate::{AuthError, Gate, CachedKey, Permit, PlainKey, RejectionReason, IdempotentRequest, rights};
+use crate::{AuthError, CachedKey, Gate, IdempotentRequest, Permit, PlainKey, RejectionReason, rights};
 use dalston_model::{
     Day, Description, Key, KeyAction, KeyId, KeyPatch, KeyScopes, KeyState, KnownScopes, Metadata, Name, Page,
     PageRequest, RateLimit, Scope, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
-    UpdateKeyOutcome, UpdatePrecondition, InsertKeyOutcome, KeyToInsert, PolicyViolation, Overlap, AlreadyProcessed, RevokeKeyOutcome, RotateKeyOutcome, Rotation,
-    SharedKeyStorage, KeyWithUse,
+    AlreadyProcessed, InsertKeyOutcome, KeyToInsert, KeyWithUse, Overlap, PolicyViolation, RevokeKeyOutcome,
+    RotateKeyOutcome, Rotation, SharedKeyStorage, UpdateKeyOutcome, UpdatePrecondition,
 };
 use serde_json::json;
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -127,7 +127,9 @@ impl Keys {
         // Whatever came of it: an outage says nothing about that.
         self.gate.changed(new.key.id);
         match inserted? {
-            InsertKeyOutcome::Inserted => Ok(MintedKey { key: KeyWithUse { key: new.key, last_used_at: None }, secret }),
+            InsertKeyOutcome::Inserted => {
+                Ok(MintedKey { key: KeyWithUse { key: new.key, last_used_at: None }, secret })
+            }
             InsertKeyOutcome::UnknownTenant => Err(AuthError::NotFound("Tenant")),
             InsertKeyOutcome::Repeated(repeated) => Err(made_before(&repeated)),
         }
@@ -281,8 +283,10 @@ impl Keys {
         if permit.actor().key() == Some(id) {
             return Err(own_key());
         }
-        let guard =
-            UpdatePrecondition { within: Some(permit.scopes().with(Scope::Worker).with(Scope::Metrics)), ..guard(permit, now) };
+        let guard = UpdatePrecondition {
+            within: Some(permit.scopes().with(Scope::Worker).with(Scope::Metrics)),
+            ..guard(permit, now)
+        };
         let entry = permit.entry(now, KeyAction::KEY_REVOKED, Target::key(id), json!({}));
         let outcome = self.store.revoke_key(permit.tenant(), id, &guard, &entry).await;
         self.gate.changed(id);

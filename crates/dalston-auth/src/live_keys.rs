@@ -1,6 +1,6 @@
 //! Keys by their ids, and whether they are live now.
 
-use crate::{GateStorage, CachedKey, RejectionReason, key_cache::KeyCache, store_clock::StoreClock};
+use crate::{CachedKey, GateStorage, RejectionReason, key_cache::KeyCache, store_clock::StoreClock};
 use dalston_model::{Clock as _, KeyId, KeyState, Principal, SharedClock, TenantId, Timestamp};
 use dalston_store::StoreResult;
 use std::{sync::Arc, time::Duration};

@@ -1,6 +1,6 @@
 //! A request for which the store must be asked.
 
-use crate::{Admission, Rejection, Gate, Requirement, RejectionReason, scheme::Authenticated};
+use crate::{Admission, Gate, Rejection, RejectionReason, Requirement, scheme::Authenticated};
 use dalston_model::Source;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;

@@ -115,7 +115,7 @@ mod tests {
         Actor, AuditEntry, Clock as _, Door, Key, KeyAction, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy,
         Source, Target, TenantId, Timestamp,
     };
-    use dalston_store::{MemoryStore, KeyToInsert};
+    use dalston_store::{KeyToInsert, MemoryStore};
     use serde_json::json;
     use std::{
         pin::pin,

@@ -1,6 +1,6 @@
 //! The proof that a caller may do a thing.
 
-use crate::{Caller, Requirement, RejectionReason, Right};
+use crate::{Caller, RejectionReason, Requirement, Right};
 use dalston_model::{Action, Actor, AuditEntry, ScopeSet, Target, TenantId, Timestamp};
 use serde_json::Value;
 use std::{fmt, marker::PhantomData};

@@ -94,7 +94,8 @@ impl<'a> PresentedCredentials<'a> {
 fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (CredentialLocation, &'a [u8])> {
     text(value).unwrap_or_default().split(',').map(str::trim).filter_map(|protocol| {
         let ticket = protocol.strip_prefix(product.ticket_protocol()).map(|value| (CredentialLocation::Ticket, value));
-        let secret = || protocol.strip_prefix("openai-insecure-api-key.").map(|value| (CredentialLocation::Protocol, value));
+        let secret =
+            || protocol.strip_prefix("openai-insecure-api-key.").map(|value| (CredentialLocation::Protocol, value));
         ticket.or_else(secret).map(|(place, value)| (place, value.as_bytes()))
     })
 }
@@ -111,7 +112,11 @@ mod tests {
 
     const STREAM: CredentialLocations = CredentialLocations { query: true, stream: true };
 
-    fn chosen(headers: &[(&str, &str)], query: &str, places: CredentialLocations) -> Result<(String, CredentialLocation), RejectionReason> {
+    fn chosen(
+        headers: &[(&str, &str)],
+        query: &str,
+        places: CredentialLocations,
+    ) -> Result<(String, CredentialLocation), RejectionReason> {
         let query = QueryCredentials::of(query);
         let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
         let credential =
@@ -132,8 +137,14 @@ mod tests {
             chosen(&[("sec-websocket-protocol", protocol)], query, CredentialLocations { query: true, stream })
         };
         assert_eq!(of("dalston, dalston.ticket.dt_1", "", true), Ok(("dt_1".to_owned(), CredentialLocation::Ticket)));
-        assert_eq!(of("realtime,openai-insecure-api-key.dk_1", "", true), Ok(("dk_1".to_owned(), CredentialLocation::Protocol)));
-        assert_eq!(of("realtime, openai-insecure-api-key.dt_1", "", true), Ok(("dt_1".to_owned(), CredentialLocation::Protocol)));
+        assert_eq!(
+            of("realtime,openai-insecure-api-key.dk_1", "", true),
+            Ok(("dk_1".to_owned(), CredentialLocation::Protocol))
+        );
+        assert_eq!(
+            of("realtime, openai-insecure-api-key.dt_1", "", true),
+            Ok(("dt_1".to_owned(), CredentialLocation::Protocol))
+        );
         assert_eq!(of("dalston", "ticket=dt_1", true), Ok(("dt_1".to_owned(), CredentialLocation::Ticket)));
         assert_eq!(of("dalston.ticket.a, dalston.ticket.a", "", true), Err(RejectionReason::AmbiguousCredential));
         assert_eq!(of("dalston.ticket.a", "ticket=a", true), Err(RejectionReason::AmbiguousCredential));
@@ -145,14 +156,28 @@ mod tests {
     #[test]
     fn credentials_of_all_places_are_counted_together() {
         let (key, bearer) = (("x-api-key", "t"), ("authorization", "Bearer t"));
-        assert_eq!(chosen(&[key], "", CredentialLocations::default()), Ok(("t".to_owned(), CredentialLocation::ApiKey)));
+        assert_eq!(
+            chosen(&[key], "", CredentialLocations::default()),
+            Ok(("t".to_owned(), CredentialLocation::ApiKey))
+        );
         assert_eq!(chosen(&[("xi-api-key", "t")], "", STREAM), Ok(("t".to_owned(), CredentialLocation::ApiKey)));
-        assert_eq!(chosen(&[("Authorization", "Bearer t")], "", STREAM), Ok(("t".to_owned(), CredentialLocation::Authorization)));
+        assert_eq!(
+            chosen(&[("Authorization", "Bearer t")], "", STREAM),
+            Ok(("t".to_owned(), CredentialLocation::Authorization))
+        );
         for two in [[key, bearer], [key, ("xi-api-key", "t")], [bearer, ("authorization", "bearer t")]] {
-            assert_eq!(chosen(&two, "", CredentialLocations::default()), Err(RejectionReason::AmbiguousCredential), "{two:?}");
+            assert_eq!(
+                chosen(&two, "", CredentialLocations::default()),
+                Err(RejectionReason::AmbiguousCredential),
+                "{two:?}"
+            );
         }
         for one in [key, bearer] {
-            assert_eq!(chosen(&[one], "api_key=t", CredentialLocations::default()), Err(RejectionReason::AmbiguousCredential), "{one:?}");
+            assert_eq!(
+                chosen(&[one], "api_key=t", CredentialLocations::default()),
+                Err(RejectionReason::AmbiguousCredential),
+                "{one:?}"
+            );
         }
     }
 

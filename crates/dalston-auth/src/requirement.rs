@@ -42,7 +42,7 @@ pub trait Right: sealed::Sealed + Send + Sync + 'static {
 /// What [`right!`](crate::right) is made of.
 #[doc(hidden)]
 pub mod sealed {
-    use super::{Requirement, OnceLock, Scope};
+    use super::{OnceLock, Requirement, Scope};
 
     pub trait Sealed {}
 

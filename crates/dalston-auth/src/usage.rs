@@ -2,7 +2,7 @@
 
 use crate::{
     CachedKey,
-    usage_counters::{UsageKind, DrainedUsage},
+    usage_counters::{DrainedUsage, UsageKind},
 };
 use dalston_model::{Day, KeyId, NodeId, Timestamp, UsageDelta, UsageStep};
 use dalston_store::{StoreResult, UsageStore};
@@ -309,7 +309,13 @@ mod tests {
             metadata: dalston_model::Metadata::default(),
         };
         let began = freshness.begin(MonotonicNanos::FIRST);
-        Arc::new(CachedKey::of(&key, key.scopes.built_in(), key.tenant.clone(), began.generation, MonotonicNanos::FIRST))
+        Arc::new(CachedKey::of(
+            &key,
+            key.scopes.built_in(),
+            key.tenant.clone(),
+            began.generation,
+            MonotonicNanos::FIRST,
+        ))
     }
 
     #[test]

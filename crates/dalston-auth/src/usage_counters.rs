@@ -114,7 +114,13 @@ impl DrainedUsage {
     pub(crate) fn delta(self, key: KeyId) -> Option<UsageDelta> {
         let Self { day, admitted, refused, last_used } = self;
         let last_used = last_used.filter(|_| admitted > 0);
-        (admitted > 0 || refused != RefusedRequests::default()).then_some(UsageDelta { key, day, admitted, refused, last_used })
+        (admitted > 0 || refused != RefusedRequests::default()).then_some(UsageDelta {
+            key,
+            day,
+            admitted,
+            refused,
+            last_used,
+        })
     }
 }
 

@@ -41,7 +41,8 @@ impl VerifiedKey {
     pub(crate) fn read(body: &[u8]) -> Option<VerifyAnswer> {
         let WireKey { id, name, tenant_id, scopes, expires_at } = serde_json::from_slice(body).ok()?;
         let Some(id) = id else { return Some(VerifyAnswer::Keyless) };
-        let parts = VerifiedKeyParts { id: id.parse().ok()?, name, tenant: tenant_id.parse().ok()?, scopes, expires_at };
+        let parts =
+            VerifiedKeyParts { id: id.parse().ok()?, name, tenant: tenant_id.parse().ok()?, scopes, expires_at };
         Some(VerifyAnswer::Key(Self(Arc::new(parts))))
     }
 

@@ -263,7 +263,9 @@ impl DistributedLimiter {
             Err(error) if self.breaker.failed(sent, now) => {
                 tracing::warn!(event = "limit.counter_unavailable", %error, outage = self.outage.as_str(), "the shared rate limit counter does not answer");
             }
-            Err(error) => tracing::debug!(event = "limit.call_failed", %error, "a call of the shared rate limit counter failed"),
+            Err(error) => {
+                tracing::debug!(event = "limit.call_failed", %error, "a call of the shared rate limit counter failed")
+            }
         }
         answer
     }

@@ -27,7 +27,9 @@ pub use audit::{Action, AuditEntry, AuditHash, AuditRecord, KeyAction, Target};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock, Timestamp};
 pub use code::ErrorCode;
 pub use digest::KeyDigest;
-pub use entropy::{CounterModeEntropy, Entropy, EntropyError, OsEntropy, SeededEntropy, SharedEntropy, ExpandedEntropy};
+pub use entropy::{
+    CounterModeEntropy, Entropy, EntropyError, ExpandedEntropy, OsEntropy, SeededEntropy, SharedEntropy,
+};
 pub use id::{IdError, KeyId, LeaseId, NodeId, RequestId};
 pub use key::{Key, KeyPatch, KeyState};
 pub use key_scopes::{KeyScopes, ScopeError};

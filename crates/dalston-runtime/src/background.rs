@@ -16,9 +16,9 @@ const RECOVERY: Duration = Duration::from_mins(1);
 /// Timeout of each stop stage: longer than the waits for running jobs (20 s) and deliveries (15 s).
 const STAGE: Duration = Duration::from_secs(30);
 /// Timeout of releasing stream slots at shutdown: a shutdown does not wait for an unavailable store.
-const LAST_FLUSH: Duration = Duration::from_secs(5);
+const SLOTS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of deleting messages with secrets at shutdown: a shutdown does not wait for an unavailable chat.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const ERASURES_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Runtime {
     /// Spawns the background tasks of a serving node on the current tokio runtime. Without them each request queries
@@ -83,14 +83,14 @@ impl Runtime {
     /// Runs stream maintenance in a task of its own: a store that accepts no usage must not delay streams.
     async fn run_stream_upkeep(self: Arc<Self>, mut stopping: watch::Receiver<()>) {
         let mut seconds = every(UPKEEP);
-        while ticked(&mut seconds, &mut stopping).await {
+        while next_tick(&mut seconds, &mut stopping).await {
             self.maintain_streams().await;
         }
     }
 
     async fn run_pepper(self: Arc<Self>, mut stopping: watch::Receiver<()>) {
         let mut seconds = every(UPKEEP);
-        while ticked(&mut seconds, &mut stopping).await {
+        while next_tick(&mut seconds, &mut stopping).await {
             self.learn_pepper().await;
         }
     }
@@ -158,14 +158,14 @@ impl Runtime {
     pub async fn stop(&self) {
         self.begin_shutdown();
         if let Some(bot) = &self.bot
-            && timeout(LAST_WORDS, bot.finish()).await.is_err()
+            && timeout(ERASURES_TIMEOUT, bot.finish()).await.is_err()
         {
             tracing::warn!(
                 event = "telegram.erasures_unfinished",
                 "could not delete all messages with secrets in time"
             );
         }
-        match timeout(LAST_FLUSH, self.services.streams.close()).await {
+        match timeout(SLOTS_TIMEOUT, self.services.streams.close()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(event = "stream.slots_not_released", %error, "could not release the slots of streams");
@@ -195,7 +195,7 @@ fn every(period: Duration) -> Interval {
 }
 
 /// Waits for the next tick. Returns false when the task must stop.
-async fn ticked(ticks: &mut Interval, stopping: &mut watch::Receiver<()>) -> bool {
+async fn next_tick(ticks: &mut Interval, stopping: &mut watch::Receiver<()>) -> bool {
     tokio::select! {
         biased;
         _ = stopping.changed() => false,

@@ -30,7 +30,7 @@ impl Clients {
             connections_per_address: reader.read(&CONNECTIONS_PER_ADDRESS)?,
             stream_idle: reader.read(&STREAM_IDLE)?,
             keep_alive: reader.read(&KEEP_ALIVE)?,
-            drain: reader.given(&DRAIN),
+            drain: reader.read_optional(&DRAIN),
         })
     }
 }

@@ -106,7 +106,7 @@ impl FirstKey<'_> {
                 }
                 _ if alone => {
                     tracing::info!(event = "key.pending_file_deleted", file = %file.display(), "deleted a secret file without a key");
-                    gone(fs::remove_file(&file))?;
+                    ignore_not_found(fs::remove_file(&file))?;
                 }
                 _ => {}
             }
@@ -151,7 +151,7 @@ fn write(folder: &Path, secret: &PlainKey) -> io::Result<PathBuf> {
 /// Renames a pending file to its final name. A concurrent start may have done so already.
 fn keep(folder: &Path, file: &Path) -> io::Result<PathBuf> {
     let path = folder.join(FILE);
-    gone(fs::rename(file, &path))?;
+    ignore_not_found(fs::rename(file, &path))?;
     sync(folder)?;
     Ok(path)
 }
@@ -182,6 +182,6 @@ fn read(file: &Path, gate: &Gate) -> io::Result<Option<PlainKey>> {
 }
 
 /// Ignores that a concurrent start has already removed the file.
-fn gone(done: io::Result<()>) -> io::Result<()> {
+fn ignore_not_found(done: io::Result<()>) -> io::Result<()> {
     done.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

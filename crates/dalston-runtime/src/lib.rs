@@ -5,6 +5,7 @@ mod admin_box;
 mod background;
 mod clients;
 mod first_key;
+mod job_processing;
 #[cfg(test)]
 mod log_page;
 mod logging;
@@ -20,7 +21,6 @@ mod settings_table;
 mod store_url;
 mod task_set;
 mod unknown;
-mod work;
 mod workload;
 
 pub use admin_box::admin_box;

@@ -3,7 +3,7 @@
 use crate::{
     LlmSettings, OpenedStores, Settings, TelegramSettings,
     first_key::{FirstKey, Shown},
-    open, work,
+    job_processing, open,
 };
 use anyhow::{Context, Result};
 use dalston_auth::{Auth, ChangeFeed, Gate, UsageWriter};
@@ -118,11 +118,11 @@ impl Runtime {
         let feed = Arc::new(ChangeFeed::open(&gate, feed.unwrap_or_else(|| store.clone())).await?);
         // From here on everything uses the store's time, so that nodes with wrong clocks agree with the others.
         let clock = gate.store_clock();
-        let blobs = work::blobs(settings).await?;
+        let blobs = job_processing::blobs(settings).await?;
         let decoders = Arc::new(Decoders::new(decoder, settings.workload.patience));
         let engine = match engine {
             Some(engine) => engine,
-            None => work::engine(settings, &decoders, &clock)?,
+            None => job_processing::engine(settings, &decoders, &clock)?,
         };
         let telegram = telegram(settings, &clock, timing)?;
         let administrators = settings.administrators.clone();
@@ -142,7 +142,7 @@ impl Runtime {
             blobs,
             decoders,
             engine,
-            terms: work::terms(settings),
+            terms: job_processing::dispatcher_config(settings),
             router: RouterParts {
                 own: worker,
                 own_streams: settings.workload.own_streams,

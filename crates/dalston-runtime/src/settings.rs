@@ -145,14 +145,14 @@ impl Settings {
     fn all(reader: &mut SettingsReader<'_>) -> Result<Self, SettingsError> {
         let data_dir = reader.read(&table::DATA_DIR)?;
         let embedded = StoreUrl::Sqlite(data_dir.join("dalston.db"));
-        let public_url = reader.given(&table::PUBLIC_URL);
+        let public_url = reader.read_optional(&table::PUBLIC_URL);
         Ok(Self {
             listen: reader.read(&table::LISTEN)?,
-            store: reader.given(&table::STORE).unwrap_or(embedded),
-            rate_store: reader.given(&table::RATE_STORE),
+            store: reader.read_optional(&table::STORE).unwrap_or(embedded),
+            rate_store: reader.read_optional(&table::RATE_STORE),
             leases: reader.read(&table::RATE_IS_LEASED)?,
             rate_outage: reader.read(&table::RATE_OUTAGE)?,
-            nodes: reader.given(&table::NODES),
+            nodes: reader.read_optional(&table::NODES),
             memory: KeyCacheConfig {
                 keys: reader.read(&table::CACHED_KEYS)?,
                 freshness: reader.read(&table::FRESHNESS)?,
@@ -160,8 +160,8 @@ impl Settings {
             },
             data_dir,
             scopes: reader.read(&table::SCOPES)?,
-            masters: reader.given(&table::MASTER_KEY).unwrap_or_default(),
-            pepper: reader.given(&table::PEPPER),
+            masters: reader.read_optional(&table::MASTER_KEY).unwrap_or_default(),
+            pepper: reader.read_optional(&table::PEPPER),
             administrators: Administrators::new(reader.read(&table::ADMIN_IDS)?),
             telegram: TelegramSettings::read(reader, public_url.is_some())?,
             public_url,
@@ -188,9 +188,9 @@ impl TelegramSettings {
     /// `None`: there is no bot.
     fn read(reader: &mut SettingsReader<'_>, has_public_url: bool) -> Result<Option<Self>, SettingsError> {
         let (api_url, webhook) = (reader.read(&table::BOT_API_URL)?, reader.read(&table::BOT_HAS_WEBHOOK)?);
-        let Some(token) = reader.given(&table::BOT_TOKEN) else { return Ok(None) };
+        let Some(token) = reader.read_optional(&table::BOT_TOKEN) else { return Ok(None) };
         if webhook && !has_public_url {
-            reader.refuse(&table::BOT_HAS_WEBHOOK, "is webhook: DALSTON_PUBLIC_URL must say where");
+            reader.record_error(&table::BOT_HAS_WEBHOOK, "is webhook: DALSTON_PUBLIC_URL must say where");
         }
         Ok(Some(Self { token, api_url, webhook }))
     }
@@ -199,10 +199,10 @@ impl TelegramSettings {
 impl LlmSettings {
     /// `None`: there is no language model.
     fn read(reader: &mut SettingsReader<'_>) -> Option<Self> {
-        let (key, model) = (reader.given(&table::LLM_API_KEY), reader.given(&table::LLM_MODEL));
-        let url = reader.given(&table::LLM_URL)?;
+        let (key, model) = (reader.read_optional(&table::LLM_API_KEY), reader.read_optional(&table::LLM_MODEL));
+        let url = reader.read_optional(&table::LLM_URL)?;
         if model.is_none() {
-            reader.refuse(&table::LLM_MODEL, "must name the model to ask at DALSTON_LLM_URL");
+            reader.record_error(&table::LLM_MODEL, "must name the model to ask at DALSTON_LLM_URL");
         }
         Some(Self { url, model: model?, key, patience: LLM_PATIENCE })
     }

@@ -26,23 +26,23 @@ impl<'a> SettingsReader<'a> {
     }
 
     /// Returns the value that is set. Records a wrong one as an error and treats it as not set.
-    pub(crate) fn given<T>(&mut self, setting: &Setting<T>) -> Option<T> {
+    pub(crate) fn read_optional<T>(&mut self, setting: &Setting<T>) -> Option<T> {
         let parsed = setting.parse(self.text(&setting.row)?);
-        parsed.map_err(|wrong| self.refuse(setting, &wrong)).ok()
+        parsed.map_err(|wrong| self.record_error(setting, &wrong)).ok()
     }
 
     /// Returns the value that is set, or the default. Records a wrong one as an error and returns the default instead,
     /// so that all errors are found at once. `Err`: the default is invalid.
     pub(crate) fn read<T>(&mut self, setting: &Setting<T>) -> Result<T, SettingsError> {
         let SettingRow { default, .. } = setting.row;
-        self.given(setting).map_or_else(|| setting.parse(default), Ok).map_err(|wrong| {
+        self.read_optional(setting).map_or_else(|| setting.parse(default), Ok).map_err(|wrong| {
             SettingsError(vec![format!("{} is not set, and its default {wrong}", setting.row.variable())])
         })
     }
 
     /// Records that the value of a setting is wrong. Names the variable that was set, because that one must be
     /// corrected.
-    pub(crate) fn refuse<T>(&mut self, setting: &Setting<T>, wrong: &str) {
+    pub(crate) fn record_error<T>(&mut self, setting: &Setting<T>, wrong: &str) {
         let value = self.values.get(setting.row.variable());
         let variable = value.map_or(setting.row.variable(), |value| &value.variable);
         self.wrong.push(format!("{variable} {wrong}"));

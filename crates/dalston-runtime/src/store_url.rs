@@ -35,7 +35,7 @@ impl StoreUrl {
         match scheme {
             "sqlite" => Self::sqlite(rest).unwrap_or(Err(wanted)),
             _ if !slashes => Err(wanted),
-            "postgres" | "postgresql" | "redis" if is_cut(rest) => {
+            "postgres" | "postgresql" | "redis" if has_unescaped_password(rest) => {
                 Err("holds a password that must be percent-encoded: / as %2F, ? as %3F, # as %23, @ as %40")
             }
             "postgres" | "postgresql" => Ok(Self::Postgres(Zeroizing::new(url.to_owned()))),
@@ -65,7 +65,7 @@ impl StoreUrl {
 
 /// Whether an unescaped character of a password ended the URL's authority before its `@`. The start of the password
 /// then stands in the place of the port.
-fn is_cut(rest: &str) -> bool {
+fn has_unescaped_password(rest: &str) -> bool {
     let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let has_port = authority.rsplit_once(':').is_none_or(|(_, port)| is_port(port) || port.ends_with(']'));

@@ -91,7 +91,7 @@ impl Workload {
             jobs_per_node: reader.read(&table::JOBS_PER_NODE)?,
             jobs_per_tenant: reader.read(&table::JOBS_PER_TENANT)?,
             attempts: reader.read(&table::JOB_ATTEMPTS)?,
-            retention_days: reader.given(&table::JOB_RETENTION_DAYS),
+            retention_days: reader.read_optional(&table::JOB_RETENTION_DAYS),
             bucket: BucketSettings::read(reader)?,
             workers: reader.read(&table::WORKERS)?,
             own_streams: reader.read(&table::OWN_STREAMS)?,
@@ -104,12 +104,13 @@ impl Workload {
 
 impl EngineSettings {
     fn read(reader: &mut SettingsReader<'_>) -> Self {
-        let (url, model) = (reader.given(&table::ENGINE_URL), reader.given(&table::ENGINE_MODEL));
-        let key = reader.given(&table::ENGINE_API_KEY);
-        let (words, memory) = (reader.given(&table::ENGINE_COMMAND), reader.given(&table::ENGINE_MEMORY_BYTES));
+        let (url, model) = (reader.read_optional(&table::ENGINE_URL), reader.read_optional(&table::ENGINE_MODEL));
+        let key = reader.read_optional(&table::ENGINE_API_KEY);
+        let (words, memory) =
+            (reader.read_optional(&table::ENGINE_COMMAND), reader.read_optional(&table::ENGINE_MEMORY_BYTES));
         if url.is_some() && words.is_some() {
             let wrong = "must not be set beside DALSTON_ENGINE_URL: one of them transcribes";
-            reader.refuse(&table::ENGINE_COMMAND, wrong);
+            reader.record_error(&table::ENGINE_COMMAND, wrong);
         }
         match (url, words) {
             (Some(url), _) => Self::OpenAi { url, model, key },
@@ -126,14 +127,15 @@ fn environment(reader: &SettingsReader<'_>) -> Vec<(String, String)> {
 
 impl BucketSettings {
     fn read(reader: &mut SettingsReader<'_>) -> Result<Option<Self>, SettingsError> {
-        let (endpoint, region) = (reader.given(&table::S3_ENDPOINT), reader.read(&table::S3_REGION)?);
-        let (access_key, secret_key) = (reader.given(&table::S3_ACCESS_KEY), reader.given(&table::S3_SECRET_KEY));
-        Ok(match (reader.given(&table::AUDIO_STORE), access_key, secret_key) {
+        let (endpoint, region) = (reader.read_optional(&table::S3_ENDPOINT), reader.read(&table::S3_REGION)?);
+        let (access_key, secret_key) =
+            (reader.read_optional(&table::S3_ACCESS_KEY), reader.read_optional(&table::S3_SECRET_KEY));
+        Ok(match (reader.read_optional(&table::AUDIO_STORE), access_key, secret_key) {
             (Some((bucket, prefix)), Some(access_key), Some(secret_key)) => {
                 Some(Self { bucket, prefix, endpoint, region, access_key, secret_key })
             }
             (Some(_), ..) => {
-                reader.refuse(&table::AUDIO_STORE, "wants AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+                reader.record_error(&table::AUDIO_STORE, "wants AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
                 None
             }
             (None, ..) => None,

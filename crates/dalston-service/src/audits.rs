@@ -1,7 +1,7 @@
 //! The audit log: list, verify.
 
 use crate::{ServiceError, ServiceResult, Shares};
-use dalston_auth::{Requirement, Permit, rights};
+use dalston_auth::{Permit, Requirement, rights};
 use dalston_model::{Action, Actor, AuditHash, PageLimit, Scope, TenantId, Timestamp};
 use dalston_store::{AuditPage, AuditQuery};
 use dalston_work::SharedWorkStorage;

@@ -83,7 +83,8 @@ impl ClaimLinks {
     async fn waiting(&self, token: &str) -> ServiceResult<(TenantId, Target, ClaimedSecret)> {
         let note = self.store.get_entry(&name(token)?).await?;
         let text = note.ok_or(ServiceError::NotFound(NOUN))?;
-        let SealedSecret { tenant, name, key, sealed } = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
+        let SealedSecret { tenant, name, key, sealed } =
+            serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
         let secret = unseal(token, &sealed).ok_or(ServiceError::Internal)?;
         let tenant: TenantId = tenant.parse().map_err(|_| ServiceError::Internal)?;
         let name = NewSecret::NAMES.into_iter().find(|known| *known == name).ok_or(ServiceError::Internal)?;

@@ -1,6 +1,6 @@
 //! What the parts of a node tell each other about jobs: that one came, that one changed, that one is to stop.
 
-use crate::{TenantPresence, TakenPlace, Shares};
+use crate::{Shares, TakenPlace, TenantPresence};
 use dalston_model::TenantId;
 use dalston_work::{JobId, JobLease};
 use std::{
@@ -124,7 +124,12 @@ impl JobNotifier {
 
     /// Begins the work under a lease.
     pub(crate) fn begin(&self, lease: JobLease) -> Arc<RunningJob> {
-        let run = RunningJob { lease, progress: AtomicU16::new(UNKNOWN), why: OnceLock::new(), stop: watch::channel(false).0 };
+        let run = RunningJob {
+            lease,
+            progress: AtomicU16::new(UNKNOWN),
+            why: OnceLock::new(),
+            stop: watch::channel(false).0,
+        };
         let run = Arc::new(run);
         let mut runs = self.runs();
         // An attempt that has lost its lease may still be on its way out: the new one takes its place.

@@ -1,16 +1,16 @@
 //! Jobs: upload, list, get, cancel, purge.
 
 use crate::{
-    Blobs, BucketError, DeliveryRunner, WaitSlot, ServiceError, ServiceResult, StagedUpload, blobs::Blob, job_notifier::JobNotifier, detached,
-    views,
+    Blobs, BucketError, DeliveryRunner, ServiceError, ServiceResult, StagedUpload, WaitSlot, blobs::Blob, detached,
+    job_notifier::JobNotifier, views,
 };
-use dalston_auth::{AuthError, FieldError, Gate, Permit, RejectionReason, IdempotentRequest, Right, rights};
+use dalston_auth::{AuthError, FieldError, Gate, IdempotentRequest, Permit, RejectionReason, Right, rights};
 use dalston_engine::{Decoders, EngineError, ProbedAudio, TOO_DENSE, most_seconds};
 use dalston_model::{AuditEntry, FileName, Metadata, Page, PageRequest, SharedClock, SharedEntropy};
 use dalston_store::AlreadyProcessed;
 use dalston_work::{
-    Audio, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobOptions, JobStatus, JobLease, SharedWorkStorage, WorkAction,
-    WorkStorage, WorkTarget,
+    Audio, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobLease, JobOptions, JobStatus,
+    SharedWorkStorage, WorkAction, WorkStorage, WorkTarget,
 };
 use serde_json::json;
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -153,7 +153,9 @@ impl Jobs {
             }
             InsertJobOutcome::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
             InsertJobOutcome::Excess(excess) => Err(ServiceError::excess(excess, now)),
-            InsertJobOutcome::Repeated(AlreadyProcessed { same_payload: false, .. }) => Err(AuthError::other_payload().into()),
+            InsertJobOutcome::Repeated(AlreadyProcessed { same_payload: false, .. }) => {
+                Err(AuthError::other_payload().into())
+            }
             InsertJobOutcome::Repeated(AlreadyProcessed { target, .. }) => {
                 let id = target.parse().map_err(|_| ServiceError::Internal)?;
                 self.get(permit, id).await

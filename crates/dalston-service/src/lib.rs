@@ -3,16 +3,16 @@
 
 mod audits;
 mod blobs;
-mod job_notifier;
-mod whoami_cache;
 mod claim_links;
 mod delivery_runner;
 mod detached;
 mod dispatch;
 mod error;
 mod in_flight;
+mod job_notifier;
 mod jobs;
 mod meters;
+mod notifications;
 mod nudges;
 mod openai;
 mod process;
@@ -29,22 +29,22 @@ mod tickets;
 mod token;
 mod transcript;
 mod views;
-mod notifications;
 mod webhooks;
+mod whoami_cache;
 mod workers;
 
 pub use audits::{AuditFilter, Audits, ChainHead, ChainVerification};
-pub use blobs::{Blobs, Bucket, BucketError, BucketParts, WorkDir, StagedUpload};
-pub use job_notifier::{WaitSlot, JobSubscription};
-pub use whoami_cache::WhoamiCache;
-pub use claim_links::{ClaimedSecret, ClaimLinks};
+pub use blobs::{Blobs, Bucket, BucketError, BucketParts, StagedUpload, WorkDir};
+pub use claim_links::{ClaimLinks, ClaimedSecret};
 pub use delivery_runner::DeliveryRunner;
 pub use detached::detached;
-pub use dispatch::{Dispatcher, DispatcherReport, DispatcherConfig};
+pub use dispatch::{Dispatcher, DispatcherConfig, DispatcherReport};
 pub use error::{ServiceError, ServiceResult};
+pub use job_notifier::{JobSubscription, WaitSlot};
 pub use jobs::{Cancelled, Jobs, SeesJobs, Upload};
 pub use meters::{Meter, Meters};
-pub use nudges::{NudgeRequest, Nudges, NudgeAuthor};
+pub use notifications::{ChatState, MessageComposer, NotDelivered, Notifications, Notifier};
+pub use nudges::{NudgeAuthor, NudgeRequest, Nudges};
 pub use openai::TranscriptShape;
 pub use process::Process;
 pub use proposals::{Confirmed, Proposal, Proposals};
@@ -54,7 +54,7 @@ pub use report::{
 };
 pub use secret::{IssuedSecret, NewSecret};
 pub use services::{Services, ServicesParts};
-pub use shares::{TenantPresence, TakenPlace, Shares};
+pub use shares::{Shares, TakenPlace, TenantPresence};
 pub use status::{ShownSettings, StatusReporter};
 pub use streams::{CloseReason, FixedWorker, RouterParts, Stream, Streams};
 pub use tenants::Tenants;
@@ -62,12 +62,12 @@ pub use tickets::{TicketRequest, Tickets};
 pub use transcript::{JobResult, RenderedPieces, Transcript, streamed};
 pub use views::{
     AudioDay, AudioSeconds, AudioView, AuditView, CallerView, DeliveryView, JobResultView, JobView, KeyUsageView,
-    KeyView, NudgeResult, NudgeView, NudgeOutcome, PartyView, QuotaView, RefusedView, ResultSummary, RotatedKeyView,
+    KeyView, NudgeOutcome, NudgeResult, NudgeView, PartyView, QuotaView, RefusedView, ResultSummary, RotatedKeyView,
     RotatedWebhookView, SegmentView, SentView, StatusView, TenantUsageView, TenantView, TicketView, UsageDay,
     VerifiedView, WebhookView, WordView, WorkerView,
 };
-pub use notifications::{ChatState, Notifier, NotDelivered, Notifications, MessageComposer};
 pub use webhooks::{CreateWebhook, RotatedWebhook, Webhooks};
+pub use whoami_cache::WhoamiCache;
 pub use workers::{WorkerRegistration, Workers};
 
 /// How a rotation treats the secret before it.

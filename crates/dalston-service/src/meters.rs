@@ -3,7 +3,7 @@
 use crate::{ServiceError, ServiceResult};
 use dalston_auth::{Permit, RejectionReason, Right, rights};
 use dalston_model::{Day, KeyId, SharedClock, Target, TenantId};
-use dalston_work::{MeteredDay, Quota, QuotaKind, SharedWorkStorage, QuotaOwner, WorkAction};
+use dalston_work::{MeteredDay, Quota, QuotaKind, QuotaOwner, SharedWorkStorage, WorkAction};
 use serde_json::json;
 
 /// Audio is shown for so many days.

@@ -1,7 +1,7 @@
 //! Nudges: messages to the administrators.
 
-use crate::{NudgeResult, NudgeOutcome, SentView, ServiceError, ServiceResult, NotDelivered, Notifications, token};
-use dalston_auth::{AuthError, Mask, Permit, IdempotentRequest, rights};
+use crate::{NotDelivered, Notifications, NudgeOutcome, NudgeResult, SentView, ServiceError, ServiceResult, token};
+use dalston_auth::{AuthError, IdempotentRequest, Mask, Permit, rights};
 use dalston_model::{KeyDigest, SharedClock, Target};
 use dalston_work::{SharedWorkStorage, WorkAction};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use crate::{
     transcript::{listed, pass, said, text},
 };
 use bytes::Bytes;
-use dalston_engine::{SubtitleFormat, Layout, Segment};
+use dalston_engine::{Layout, Segment, SubtitleFormat};
 use serde_json::json;
 use std::{cell::Cell, io, iter, num::NonZeroUsize};
 

@@ -1,6 +1,6 @@
 //! What a changed principal ends: its streams, and its jobs that wait.
 
-use crate::{TenantPresence, Streams, job_notifier::JobNotifier};
+use crate::{Streams, TenantPresence, job_notifier::JobNotifier};
 use dalston_auth::{PrincipalChange, PrincipalObserver};
 use std::sync::Arc;
 

@@ -1,9 +1,10 @@
 //! All use cases together, as doors hold them.
 
 use crate::{
-    Audits, Blobs, ClaimLinks, TenantPresence, DeliveryRunner, Dispatcher, Jobs, Meters, Nudges, WhoamiCache, Proposals, RouterParts,
-    ShownSettings, StatusReporter, Streams, Tenants, DispatcherConfig, Tickets, Notifications, Webhooks, Workers, job_notifier::JobNotifier,
-    dispatch::DispatcherParts, revocation::Revocation, status::StatusParts,
+    Audits, Blobs, ClaimLinks, DeliveryRunner, Dispatcher, DispatcherConfig, Jobs, Meters, Notifications, Nudges,
+    Proposals, RouterParts, ShownSettings, StatusReporter, Streams, TenantPresence, Tenants, Tickets, Webhooks,
+    WhoamiCache, Workers, dispatch::DispatcherParts, job_notifier::JobNotifier, revocation::Revocation,
+    status::StatusParts,
 };
 use dalston_auth::{ChangeFeed, Gate, Keys, Mask, Observation};
 use dalston_engine::{Decoders, Engine};

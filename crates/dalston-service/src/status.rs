@@ -1,10 +1,11 @@
 //! How the service is: makes the report, and says whether the node is ready.
 
 use crate::{
-    ActiveCallers, AdminReport, Blobs, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, PoolReport, Process,
-    Report, Requests, StoreReport, Streams, UnfinishedJobs, Notifications, WebhooksReport, WorkerReport, WorkersReport,
+    ActiveCallers, AdminReport, Blobs, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, Notifications,
+    PoolReport, Process, Report, Requests, StoreReport, Streams, UnfinishedJobs, WebhooksReport, WorkerReport,
+    WorkersReport,
 };
-use dalston_auth::{ChangeFeed, FeedPosition, Gate, KeyCacheStats, Requirement, Permit, rights};
+use dalston_auth::{ChangeFeed, FeedPosition, Gate, KeyCacheStats, Permit, Requirement, rights};
 use dalston_model::{Actor, PageLimit, PageRequest, Scope, SharedClock, Start, Timestamp};
 use dalston_store::PoolStats;
 use dalston_work::{ActiveJobs, SharedWorkStorage, WorkerLoad};

@@ -1,6 +1,6 @@
 //! Tenants: create, list, retain.
 
-use crate::{TenantPresence, ServiceError, ServiceResult};
+use crate::{ServiceError, ServiceResult, TenantPresence};
 use dalston_auth::{Permit, rights};
 use dalston_model::{KeyAction, Name, Page, PageRequest, SharedClock, Target, Tenant, TenantId};
 use dalston_work::{SharedWorkStorage, WorkAction};

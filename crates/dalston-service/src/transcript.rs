@@ -3,8 +3,8 @@
 use crate::{JobResultView, Jobs, ResultSummary, SeesJobs, ServiceError, ServiceResult, views};
 use bytes::{Bytes, BytesMut};
 use dalston_auth::Permit;
-use dalston_engine::{SubtitleFormat, Layout, Segment, Summary, TranscriptReader, render};
-use dalston_work::{Job, JobStatus, JobLease};
+use dalston_engine::{Layout, Segment, SubtitleFormat, Summary, TranscriptReader, render};
+use dalston_work::{Job, JobLease, JobStatus};
 use futures_util::{Stream, stream::unfold};
 use serde_json::{Value, json};
 use std::{

@@ -7,8 +7,8 @@ use dalston_model::{Description, Page, PageRequest, SharedClock, SharedEntropy, 
 use dalston_store::Overlap;
 use dalston_webhook::Networks;
 use dalston_work::{
-    Delivery, DeliveryId, EventKind, InsertWebhookOutcome, RotateWebhookOutcome, SharedWorkStorage, Webhook, WebhookId, WebhookPatch,
-    WebhookSecret, WorkAction, WorkTarget,
+    Delivery, DeliveryId, EventKind, InsertWebhookOutcome, RotateWebhookOutcome, SharedWorkStorage, Webhook, WebhookId,
+    WebhookPatch, WebhookSecret, WorkAction, WorkTarget,
 };
 use serde_json::{Map, Value, json};
 use std::{borrow::Cow, sync::Arc};

@@ -4,7 +4,7 @@ use crate::{
     ServiceError, ServiceResult,
     streams::{FIXED, TTL},
 };
-use dalston_auth::{Requirement, Permit, rights};
+use dalston_auth::{Permit, Requirement, rights};
 use dalston_model::{Scope, SharedClock};
 use dalston_work::{SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId, WorkerLoad};
 use serde_json::json;
@@ -42,7 +42,11 @@ impl Workers {
     }
 
     /// Registers a worker for half a minute, or hears that it lives. Gives it with its load.
-    pub async fn register(&self, permit: &Permit<rights::Worker>, ask: WorkerRegistration) -> ServiceResult<WorkerLoad> {
+    pub async fn register(
+        &self,
+        permit: &Permit<rights::Worker>,
+        ask: WorkerRegistration,
+    ) -> ServiceResult<WorkerLoad> {
         let WorkerRegistration { id, url, capacity, models, languages, shared } = ask;
         if shared {
             permit.caller().authorize(Requirement::Scope(Scope::Platform))?;

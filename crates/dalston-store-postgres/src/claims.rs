@@ -1,7 +1,7 @@
 //! Claims, inside the change that they belong to.
 
 use crate::pg_timestamp::PgTimestamp;
-use dalston_store::{IdempotencyKey, AlreadyProcessed};
+use dalston_store::{AlreadyProcessed, IdempotencyKey};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 /// What the claim made before, if it was made and has not lapsed.

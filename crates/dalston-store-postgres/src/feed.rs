@@ -4,15 +4,17 @@ use crate::{
     PostgresStore, audit,
     change::Change,
     error::NoPrimary,
+    notifier::Listener,
     pg_timestamp::PgTimestamp,
     record::behind,
     row,
     row::{audit_columns, key_columns},
-    notifier::Listener,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreResult, ChangeNotifier};
+use dalston_store::{
+    AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, KeyChange, StoreResult,
+};
 use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use crate::{
     PostgresStore,
     change::Change,
     claims, figures,
-    pg_timestamp::PgTimestamp,
     page::Bounds,
+    pg_timestamp::PgTimestamp,
     row,
     row::{key_columns, used_key_columns},
     tenants,
@@ -15,8 +15,9 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
-    RotateKeyOutcome, Rotation, StoreResult, KeyWithUse, key_rest,
+    FoundKey, IdempotencyKey, InsertKeyOutcome, KeyLookup, KeyStats, KeyStore, KeyToInsert, KeyWithUse,
+    PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, Rotation, StoreResult, UpdateKeyOutcome, UpdatePrecondition,
+    key_rest,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
@@ -149,7 +150,12 @@ impl KeyLookup for PostgresStore {
 
 #[async_trait]
 impl KeyStore for PostgresStore {
-    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
+    async fn insert_key(
+        &self,
+        new: &KeyToInsert,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertKeyOutcome> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;

@@ -11,18 +11,18 @@ mod error;
 mod feed;
 mod figures;
 mod keys;
-mod pooled_connection;
 mod limits;
 mod link;
 mod migrations;
-mod pg_timestamp;
 mod notes;
+mod notifier;
 mod page;
+mod pg_timestamp;
+mod pooled_connection;
 mod record;
 mod row;
 mod tenants;
 mod usage;
-mod notifier;
 #[cfg(feature = "work")]
 mod work;
 
@@ -31,10 +31,10 @@ use change::Change;
 use dalston_model::{SharedClock, SystemClock};
 use dalston_store::{KeyStorage, PoolStats, StoreError, StoreResult};
 use dial::Dialer;
-use pooled_connection::PooledConnection;
 use link::Link;
 use migrations::Set;
 use pg_timestamp::PgTimestamp;
+use pooled_connection::PooledConnection;
 use std::{future::Future, sync::Arc, time::Duration};
 
 /// Where the server is, and how to use it.

@@ -3,7 +3,9 @@
 use crate::{PostgresStore, row};
 use async_trait::async_trait;
 use dalston_model::{KeyId, NodeId, RateLimit, Timestamp};
-use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, NODE_LEASE, NodePlace, StoreResult, Acquired};
+use dalston_store::{
+    Acquired, GrantedLease, LeaseRequest, LimitStore, LocalAdmissions, NODE_LEASE, NodePlace, StoreResult,
+};
 use sqlx::Row;
 use std::{num::NonZeroU32, time::Duration};
 

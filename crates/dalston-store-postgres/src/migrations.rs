@@ -98,7 +98,13 @@ async fn take(change: &mut PgConnection, set: &Set) -> StoreResult<()> {
     if !steps.is_empty() {
         let note = sqlx::query(NOTE).bind(set.name).bind(i32::try_from(set.steps.len()).unwrap_or(i32::MAX));
         note.execute(change).await.map_err(error::store)?;
-        tracing::info!(event = "store.migrated", set = set.name, from = behind, to = set.steps.len(), "migrated the schema of the database");
+        tracing::info!(
+            event = "store.migrated",
+            set = set.name,
+            from = behind,
+            to = set.steps.len(),
+            "migrated the schema of the database"
+        );
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::{PostgresStore, dial::Dialer, error};
 use async_trait::async_trait;
-use dalston_store::{Epochs, StoreError, StoreResult, ChangeNotifier};
+use dalston_store::{ChangeNotifier, Epochs, StoreError, StoreResult};
 use sqlx::{
     Acquire, Connection,
     postgres::{PgListener, PgPoolOptions},

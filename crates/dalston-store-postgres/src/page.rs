@@ -19,7 +19,9 @@ impl<I: FromStr> Bounds<I> {
         let (before, id, skip): (Timestamp, I, u32) = match &request.start {
             Start::Newest => (PgTimestamp::LATEST, least, 0),
             Start::Offset(offset) => (PgTimestamp::LATEST, least, *offset),
-            Start::After(cursor) => (cursor.created_at.max(PgTimestamp::EARLIEST), cursor.id.parse().unwrap_or(least), 0),
+            Start::After(cursor) => {
+                (cursor.created_at.max(PgTimestamp::EARLIEST), cursor.id.parse().unwrap_or(least), 0)
+            }
         };
         Self { before: PgTimestamp(before), id, skip: skip.into(), limit: i64::from(request.limit.get()) + 1 }
     }

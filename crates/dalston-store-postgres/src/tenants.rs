@@ -1,6 +1,6 @@
 //! The steps on tenants, in Postgres.
 
-use crate::{PostgresStore, change::Change, pg_timestamp::PgTimestamp, page::Bounds, row, row::tenant_columns};
+use crate::{PostgresStore, change::Change, page::Bounds, pg_timestamp::PgTimestamp, row, row::tenant_columns};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, Tenant, TenantId};
 use dalston_store::{StoreResult, TenantStore};

@@ -8,7 +8,10 @@ use crate::{
     scripts::{self, ClaimArgument, EVEN_FULL, SCRIPTS},
 };
 use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId, Timestamp};
-use dalston_store::{IdempotencyKey, UpdatePrecondition, KeyToInsert, PolicyViolation, Overlap, AlreadyProcessed, Rotation, StoreError, StoreResult, KeyWithUse};
+use dalston_store::{
+    AlreadyProcessed, IdempotencyKey, KeyToInsert, KeyWithUse, Overlap, PolicyViolation, Rotation, StoreError,
+    StoreResult, UpdatePrecondition,
+};
 use serde::Serialize;
 
 /// How often a change is decided anew when another one came first.

@@ -2,7 +2,7 @@
 
 use crate::{
     RedisStore,
-    call::{StoreCall, Link},
+    call::{Link, StoreCall},
     dial::Dialer,
     error,
     scripts::{self, SCRIPTS},

@@ -4,13 +4,15 @@ use crate::{
     RedisStore,
     argument::argument,
     audit::{self, AuditArgument},
+    notifier::Listener,
     row::StoredKey,
     scripts::{AUDIT, CHANGES, EVEN_FULL, SCRIPTS},
-    notifier::Listener,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreError, StoreResult, ChangeNotifier};
+use dalston_store::{
+    AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, KeyChange, StoreError, StoreResult,
+};
 use std::{collections::HashMap, time::Duration};
 
 /// A mark as scripts give it.

@@ -16,7 +16,12 @@ use dalston_store::{KeyStatTimes, KeyStats, StoreResult};
 impl RedisStore {
     /// Counts the tenant's keys at the time `at`. Files those first that the Python gateway or an earlier version of
     /// this store made.
-    pub(crate) async fn figures(&self, call: &StoreCall<'_>, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats> {
+    pub(crate) async fn figures(
+        &self,
+        call: &StoreCall<'_>,
+        tenant: &TenantId,
+        at: Timestamp,
+    ) -> StoreResult<KeyStats> {
         // A page takes over what the Python gateway made.
         self.page(call, tenant, &PageRequest::default(), true).await?;
         let KeyStatTimes { now, soon, idle, hour, day } = KeyStats::times(at);

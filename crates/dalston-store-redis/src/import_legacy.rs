@@ -5,7 +5,7 @@ use crate::{
     argument::argument,
     call::StoreCall,
     page,
-    row::{KeyArgument, KnownKey, StoredKey, KeyOrigin},
+    row::{KeyArgument, KeyOrigin, KnownKey, StoredKey},
     scripts::{self, SCRIPTS},
 };
 use dalston_model::{Cursor, KeyId, Page, PageRequest, TenantId, Timestamp};
@@ -21,7 +21,12 @@ struct AdoptArgument<'a> {
 
 impl RedisStore {
     /// The key of this id in this tenant, known to us from now on.
-    pub(crate) async fn load(&self, call: &StoreCall<'_>, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KnownKey>> {
+    pub(crate) async fn load(
+        &self,
+        call: &StoreCall<'_>,
+        tenant: &TenantId,
+        id: KeyId,
+    ) -> StoreResult<Option<KnownKey>> {
         loop {
             let mut script = SCRIPTS.read_key.key(scripts::key(id));
             script.key(scripts::digest_of(id)).key(scripts::usage(id)).arg(id.to_string());
@@ -48,7 +53,8 @@ impl RedisStore {
         loop {
             let mut script = SCRIPTS.list_keys.key(scripts::keys(if revoked { "all" } else { "live" }, tenant));
             script.key(scripts::keys("all", tenant)).key(scripts::keys("strays", tenant)).key(scripts::members(tenant));
-            let (made, rows): (Vec<StoredKey>, Vec<StoredKey>) = call.run(script.arg(&page::arguments(request))).await?;
+            let (made, rows): (Vec<StoredKey>, Vec<StoredKey>) =
+                call.run(script.arg(&page::arguments(request))).await?;
             if made.is_empty() {
                 let cursor = |row: &StoredKey| Cursor {
                     created_at: Timestamp::from_micros(row.score.unwrap_or_default()),
@@ -66,7 +72,12 @@ impl RedisStore {
     }
 
     /// Takes keys over from the Python gateway, and puts the ids aside that lead to none.
-    async fn adopt(&self, call: &StoreCall<'_>, tenant: &TenantId, made: Vec<Result<KnownKey, String>>) -> StoreResult<()> {
+    async fn adopt(
+        &self,
+        call: &StoreCall<'_>,
+        tenant: &TenantId,
+        made: Vec<Result<KnownKey, String>>,
+    ) -> StoreResult<()> {
         let mut given = AdoptArgument { tenant: tenant.as_str(), keys: Vec::new(), strays: Vec::new() };
         for made in made {
             match made {

@@ -3,14 +3,15 @@
 use crate::{
     RedisStore,
     change::{KeyUpdate, KeyUpdateOutcome},
-    row::{KnownKey, StoredKey, KeyOrigin},
+    row::{KeyOrigin, KnownKey, StoredKey},
     scripts::{self, CHANGES, SCRIPTS},
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{
-    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
-    RotateKeyOutcome, Rotation, StoreError, StoreResult, KeyWithUse,
+    FoundKey, IdempotencyKey, InsertKeyOutcome, KeyLookup, KeyStats, KeyStore, KeyToInsert, KeyWithUse,
+    PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, Rotation, StoreError, StoreResult, UpdateKeyOutcome,
+    UpdatePrecondition,
 };
 
 #[async_trait]
@@ -19,7 +20,8 @@ impl KeyLookup for RedisStore {
         let text = digest.to_hex();
         let mut script = SCRIPTS.find_key.key(scripts::view(digest));
         script.key(CHANGES);
-        let found: Option<(i64, StoredKey, Option<u64>)> = self.link.call().look(script.arg(&text).arg(self.now())).await?;
+        let found: Option<(i64, StoredKey, Option<u64>)> =
+            self.link.call().look(script.arg(&text).arg(self.now())).await?;
         let Some((now, row, changed)) = found else { return Ok(None) };
         Ok(row.known_or_none().map(|known| FoundKey {
             key: known.used.key,
@@ -41,7 +43,12 @@ impl KeyLookup for RedisStore {
 
 #[async_trait]
 impl KeyStore for RedisStore {
-    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
+    async fn insert_key(
+        &self,
+        new: &KeyToInsert,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertKeyOutcome> {
         match self.insert(new, claim, entry, false).await?.as_slice() {
             [word] if word == "inserted" => Ok(InsertKeyOutcome::Inserted),
             [word] if word == "unknown_tenant" => Ok(InsertKeyOutcome::UnknownTenant),
@@ -110,7 +117,9 @@ impl KeyStore for RedisStore {
         let edit = |key| Key { prefix: rotation.prefix.clone(), ..key };
         let change = KeyUpdate { edit: &edit, guard, rotation: Some(rotation), claim, entry };
         match self.change(&self.link.call(), tenant, id, &change).await? {
-            KeyUpdateOutcome::Changed(used, Some(previous_expires_at)) => Ok(RotateKeyOutcome::Rotated { used, previous_expires_at }),
+            KeyUpdateOutcome::Changed(used, Some(previous_expires_at)) => {
+                Ok(RotateKeyOutcome::Rotated { used, previous_expires_at })
+            }
             KeyUpdateOutcome::Changed(_, None) => Err(StoreError::corrupt("the answer of a script")),
             KeyUpdateOutcome::Unknown => Ok(RotateKeyOutcome::Unknown),
             KeyUpdateOutcome::Refused(objection) => Ok(RotateKeyOutcome::Refused(objection)),

@@ -40,7 +40,6 @@
 //! listed, fetched or changed. Each step is one Lua script, so nothing is ever half made; scripts find some of their
 //! keys in others, so a cluster is no place for this store.
 
-mod import_legacy;
 mod argument;
 mod audit;
 mod call;
@@ -50,16 +49,17 @@ mod dial;
 mod error;
 mod feed;
 mod figures;
+mod import_legacy;
 mod keys;
 mod limits;
 mod notes;
+mod notifier;
 mod page;
 mod record;
 mod row;
 mod scripts;
 mod tenants;
 mod usage;
-mod notifier;
 #[cfg(feature = "work")]
 mod work;
 

@@ -6,7 +6,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use dalston_model::{KeyId, NodeId, RateLimit, Timestamp};
-use dalston_store::{LocalAdmissions, GrantedLease, LeaseRequest, LimitStore, NODE_LEASE, NodePlace, StoreResult, Acquired};
+use dalston_store::{
+    Acquired, GrantedLease, LeaseRequest, LimitStore, LocalAdmissions, NODE_LEASE, NodePlace, StoreResult,
+};
 use std::{num::NonZeroU32, time::Duration};
 
 #[async_trait]

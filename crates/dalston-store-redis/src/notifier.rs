@@ -7,7 +7,7 @@ use crate::{
     scripts::WAKES,
 };
 use async_trait::async_trait;
-use dalston_store::{StoreError, StoreResult, ChangeNotifier};
+use dalston_store::{ChangeNotifier, StoreError, StoreResult};
 use deadpool::managed::Pool;
 use redis::{RedisResult, aio::MultiplexedConnection};
 use std::{pin::Pin, time::Duration};
@@ -38,7 +38,8 @@ impl Listener {
         let wire = store.link.call().apart(PATIENCE).await?;
         let mut connection = wire.connection.clone();
         let mut newest = redis::cmd("XREVRANGE");
-        let newest = newest.arg(WAKES).arg(&["+", "-", "COUNT", "1"]).query_async::<Vec<StreamEntry>>(&mut connection).await;
+        let newest =
+            newest.arg(WAKES).arg(&["+", "-", "COUNT", "1"]).query_async::<Vec<StreamEntry>>(&mut connection).await;
         let newest = newest.map_err(|error| error::answering(&error))?.pop();
         let last = newest.map_or_else(|| "0-0".to_owned(), |(id, _)| id);
         Ok(Self { pool: store.link.pool.clone(), wire, last, asked: None })

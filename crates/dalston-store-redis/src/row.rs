@@ -3,7 +3,7 @@
 use crate::audit::AuditArgument;
 use crate::record::{KeyRecord, LegacyUse};
 use dalston_model::{AuditEntry, Key, TenantId, Timestamp};
-use dalston_store::{StoreResult, KeyWithUse};
+use dalston_store::{KeyWithUse, StoreResult};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! The Lua scripts, and the names of the keys that they are given.
 
 use dalston_model::{KeyDigest, KeyId, NodeId, TenantId};
-use dalston_store::{IdempotencyKey, AlreadyProcessed, StoreError, StoreResult};
+use dalston_store::{AlreadyProcessed, IdempotencyKey, StoreError, StoreResult};
 use redis::{Script, ScriptInvocation};
 use serde::Serialize;
 use std::sync::LazyLock;

@@ -54,7 +54,10 @@ impl UsageStore for RedisStore {
             usage_count: count("admitted"),
             last_used_at: known.used.last_used_at,
             last_used_from: fields.get("last_from").and_then(|text| text.parse().ok()),
-            refused: RefusedRequests { rate_limited: count("rate_limited"), insufficient_scope: count("insufficient_scope") },
+            refused: RefusedRequests {
+                rate_limited: count("rate_limited"),
+                insufficient_scope: count("insufficient_scope"),
+            },
             days,
         }))
     }

@@ -46,7 +46,8 @@ macro_rules! way {
 
 pub(crate) const OF_ALL: PagePlan = way!("audit NOT INDEXED", "");
 pub(crate) const BY_ACTION: PagePlan = way!("audit INDEXED BY audit_by_action", "action = ?2 AND ");
-pub(crate) const BY_ACTOR: PagePlan = way!("audit INDEXED BY audit_by_actor", "actor_kind = ?3 AND actor_id IS ?4 AND ");
+pub(crate) const BY_ACTOR: PagePlan =
+    way!("audit INDEXED BY audit_by_actor", "actor_kind = ?3 AND actor_id IS ?4 AND ");
 pub(crate) const OF_TENANT: PagePlan = way!("audit INDEXED BY audit_of_tenant", "tenant_id = ?1 AND ");
 pub(crate) const OF_TENANT_BY_ACTION: PagePlan =
     way!("audit INDEXED BY audit_of_tenant_by_action", "tenant_id = ?1 AND action = ?2 AND ");

@@ -1,7 +1,7 @@
 //! Claims, in the transaction of the effect.
 
 use dalston_model::Timestamp;
-use dalston_store::{IdempotencyKey, AlreadyProcessed};
+use dalston_store::{AlreadyProcessed, IdempotencyKey};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 pub(crate) const FIND: &str = "SELECT target, fingerprint FROM claims WHERE scope = ? AND key = ? AND expires_at > ?";

@@ -2,12 +2,14 @@
 
 use crate::{
     SqliteStore, audit,
-    row::{self, audit_columns, key_columns},
     notifier::FileWatch,
+    row::{self, audit_columns, key_columns},
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreResult, ChangeNotifier};
+use dalston_store::{
+    AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, KeyChange, StoreResult,
+};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
 const RECORD: &str =

@@ -11,8 +11,8 @@ use dalston_model::{
     AuditEntry, Cursor, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Tenant, TenantId, Timestamp,
 };
 use dalston_store::{
-    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
-    RotateKeyOutcome, Rotation, StoreResult, KeyWithUse,
+    FoundKey, IdempotencyKey, InsertKeyOutcome, KeyLookup, KeyStats, KeyStore, KeyToInsert, KeyWithUse,
+    PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, Rotation, StoreResult, UpdateKeyOutcome, UpdatePrecondition,
 };
 use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection};
@@ -143,7 +143,12 @@ impl KeyLookup for SqliteStore {
 
 #[async_trait]
 impl KeyStore for SqliteStore {
-    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
+    async fn insert_key(
+        &self,
+        new: &KeyToInsert,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertKeyOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();

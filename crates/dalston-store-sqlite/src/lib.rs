@@ -11,6 +11,7 @@ mod figures;
 mod keys;
 mod migrations;
 mod notes;
+mod notifier;
 mod page;
 #[cfg(test)]
 mod plans;
@@ -19,7 +20,6 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod usage;
-mod notifier;
 #[cfg(feature = "work")]
 mod work;
 

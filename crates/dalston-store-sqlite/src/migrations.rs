@@ -138,7 +138,13 @@ async fn migrate(connection: &mut SqliteConnection, now: Timestamp, sets: &[Set]
         let steps = i64::try_from(set.steps.len()).unwrap_or(i64::MAX);
         let note = sqlx::query("INSERT OR REPLACE INTO migrations (name, steps) VALUES (?, ?)");
         note.bind(set.name).bind(steps).execute(&mut *change).await?;
-        tracing::info!(event = "store.migrated", set = set.name, from = behind, to = steps, "migrated the schema of the database");
+        tracing::info!(
+            event = "store.migrated",
+            set = set.name,
+            from = behind,
+            to = steps,
+            "migrated the schema of the database"
+        );
     }
     if version == 0 {
         let default = sqlx::query("INSERT INTO tenants (id, created_at) VALUES (?, ?)");

@@ -2,7 +2,7 @@
 
 use crate::{SqliteStore, within};
 use async_trait::async_trait;
-use dalston_store::{StoreResult, ChangeNotifier};
+use dalston_store::{ChangeNotifier, StoreResult};
 use sqlx::{ConnectOptions, SqliteConnection};
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! How SQLite runs the statements: with a million rows, each of them must cost no more than what it answers.
 
-use crate::{SqliteStore, audit, claims, feed, figures, keys, notes, tenants, tests::scratch, usage, notifier};
+use crate::{SqliteStore, audit, claims, feed, figures, keys, notes, notifier, tenants, tests::scratch, usage};
 use sqlx::{AssertSqlSafe, Row};
 
 /// Each statement, and the ways in that it must take.

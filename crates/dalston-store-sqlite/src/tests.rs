@@ -6,8 +6,8 @@ use dalston_model::{
     PageRequest, SeededEntropy, Source, Target, TenantId, Timestamp,
 };
 use dalston_store::{
-    AuditQuery, UpdateKeyOutcome, FeedStore, UpdatePrecondition, ChangesResult, InsertKeyOutcome, KeyLookup, KeyStorage, KeyStore, Checkpoint, KeyToInsert,
-    KvStore, PoolStats, StoreError, TenantStore,
+    AuditQuery, ChangesResult, Checkpoint, FeedStore, InsertKeyOutcome, KeyLookup, KeyStorage, KeyStore, KeyToInsert,
+    KvStore, PoolStats, StoreError, TenantStore, UpdateKeyOutcome, UpdatePrecondition,
 };
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,

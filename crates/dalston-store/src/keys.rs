@@ -1,6 +1,6 @@
 //! Keys: insert, find by digest, get, list, update, rotate, revoke.
 
-use crate::{IdempotencyKey, KeyStats, Overlap, AlreadyProcessed, StoreResult};
+use crate::{AlreadyProcessed, IdempotencyKey, KeyStats, Overlap, StoreResult};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, ScopeSet, TenantId, Timestamp,
@@ -169,7 +169,12 @@ pub trait KeyLookup: Send + Sync {
 pub trait KeyStore: KeyLookup {
     /// Inserts the key, its digest and its indexes in one step: afterwards it works, is listed and can be revoked,
     /// or nothing is there.
-    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome>;
+    async fn insert_key(
+        &self,
+        new: &KeyToInsert,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertKeyOutcome>;
 
     /// Inserts the key, and its tenant, unless the store holds any key at all. Tells whether it did.
     async fn insert_first_key(&self, new: &KeyToInsert, entry: &AuditEntry) -> StoreResult<bool>;

@@ -5,40 +5,41 @@
 //! outage can never be taken for a refusal. The store never sees a secret, and every change carries the audit
 //! record that is written in the same transaction.
 
-mod idempotency;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod epoch;
 mod error;
 mod feed;
-mod stats;
+mod idempotency;
 mod key_row;
 mod keys;
+mod kv;
 mod limits;
 mod memory;
-mod kv;
-mod overlap;
 mod node_place;
+mod overlap;
+mod stats;
 mod tenants;
 mod usage;
 
-pub use idempotency::{IdempotencyKey, AlreadyProcessed};
 pub use epoch::Epochs;
 pub use error::{StoreError, StoreResult};
-pub use feed::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, ChangeNotifier};
-pub use stats::{KeyStatTimes, KeyStats, PoolStats};
+pub use feed::{AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, KeyChange};
+pub use idempotency::{AlreadyProcessed, IdempotencyKey};
 pub use key_row::{KeyColumns, key_rest};
 pub use keys::{
-    UpdateKeyOutcome, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, Rotation, KeyWithUse,
+    FoundKey, InsertKeyOutcome, KeyLookup, KeyStore, KeyToInsert, KeyWithUse, PolicyViolation, RevokeKeyOutcome,
+    RotateKeyOutcome, Rotation, UpdateKeyOutcome, UpdatePrecondition,
 };
+pub use kv::KvStore;
 pub use limits::{
-    AHEAD_SLOTS, LocalAdmissions, ClosedLease, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, Acquired, WINDOW_SLOTS, slot,
-    slot_start,
+    AHEAD_SLOTS, Acquired, ClosedLease, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, LocalAdmissions, SLOT,
+    WINDOW_SLOTS, slot, slot_start,
 };
 pub use memory::{MemoryCounter, MemoryEngine, MemoryState, MemoryStore, sorted_page};
-pub use kv::KvStore;
-pub use overlap::Overlap;
 pub use node_place::{NODE_LEASE, NodePlace};
+pub use overlap::Overlap;
+pub use stats::{KeyStatTimes, KeyStats, PoolStats};
 pub use tenants::TenantStore;
 pub use usage::UsageStore;
 

@@ -4,15 +4,15 @@
 //! a few places, so whoever is slow slows whoever sends. Audio and text are passed on as they came: only the two sockets
 //! copy them.
 
+mod builtin;
 mod config;
 mod frame;
 mod link;
-mod builtin;
 mod remote;
 mod samples;
 
+pub use builtin::{BuiltinWorker, VadWorker};
 pub use config::{Encoding, StreamConfig};
 pub use frame::{ClientFrame, WorkerEvent, WorkerEventKind};
 pub use link::{WorkerEnd, WorkerLink};
-pub use builtin::{BuiltinWorker, VadWorker};
 pub use remote::{LinkError, connect};

@@ -30,7 +30,10 @@ impl Exchange {
         let peer = (context.peer)(request.extensions());
         if peer.is_none() {
             context.without_address.call_once(|| {
-                tracing::warn!(event = "peer.unknown", "requests have no peer address: failed attempts are not throttled");
+                tracing::warn!(
+                    event = "peer.unknown",
+                    "requests have no peer address: failed attempts are not throttled"
+                );
             });
         }
         let info = request_state::read(request.headers(), peer, &context.proxies, began, &context.entropy);

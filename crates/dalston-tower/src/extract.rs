@@ -1,7 +1,7 @@
 //! What a guarded handler takes.
 
 use crate::{Problem, request_state::RequestState};
-use dalston_auth::{Admission, Rejection, Permit, Right, http::RequestInfo};
+use dalston_auth::{Admission, Permit, Rejection, Right, http::RequestInfo};
 use dalston_model::ErrorCode;
 use http::Extensions;
 
@@ -47,7 +47,10 @@ impl RequestContext {
     /// Out of the extensions of a request behind a [`ContextLayer`](crate::ContextLayer). Fails with a 500 where none is.
     pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
         extensions.get::<RequestState>().map(|state| Self(state.info)).ok_or_else(|| {
-            tracing::error!(event = "handler.without_context", "a handler that needs the request context has no context layer");
+            tracing::error!(
+                event = "handler.without_context",
+                "a handler that needs the request context has no context layer"
+            );
             Problem::new(ErrorCode::Internal, "Internal error")
         })
     }
@@ -67,7 +70,7 @@ fn decision(extensions: &Extensions) -> Result<&Result<Admission, Rejection>, Pr
 
 #[cfg(feature = "axum")]
 mod axum_extractors {
-    use super::{RequireAdmission, AuthOutcome, RequirePermit, Problem, RequestContext, Right};
+    use super::{AuthOutcome, Problem, RequestContext, RequireAdmission, RequirePermit, Right};
     use axum::extract::FromRequestParts;
     use http::request::Parts;
 

@@ -1,7 +1,7 @@
 //! The guard of a service: what it asks of a request.
 
 use dalston_auth::{
-    GateStep, Gate, Requirement, RejectionReason,
+    Gate, GateStep, RejectionReason, Requirement,
     http::{GuardPolicy, RequestInfo, is_handshake},
 };
 use http::{HeaderValue, Method, Request};

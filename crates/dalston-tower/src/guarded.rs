@@ -2,7 +2,7 @@
 
 use crate::{Problem, guard::Guard, names::RATE_LIMIT, request_info, request_state::RequestState};
 use dalston_auth::{
-    Admission, Rejection, GateStep,
+    Admission, GateStep, Rejection,
     http::{RequestInfo, rate_limit},
 };
 use dalston_limit::RateLimitDecision;

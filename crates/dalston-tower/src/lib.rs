@@ -65,7 +65,7 @@ mod tests;
 
 pub use context_layer::{ContextFuture, ContextLayer, ContextService};
 pub use dalston_auth::http::{QueryKeys, RequestInfo, TrustedProxies};
-pub use extract::{RequireAdmission, AuthOutcome, RequirePermit, RequestContext};
+pub use extract::{AuthOutcome, RequestContext, RequireAdmission, RequirePermit};
 pub use guard_layer::{GuardLayer, MethodRequirements};
 pub use guarded::{GuardFuture, GuardService};
 pub use problem::Problem;

@@ -1,7 +1,7 @@
 //! A problem as a response of `http`.
 
 use ::http::{HeaderName, HeaderValue, Response, StatusCode};
-use dalston_auth::{Rejection, Product, http};
+use dalston_auth::{Product, Rejection, http};
 use dalston_model::{ErrorCode, RequestId};
 use std::{borrow::Cow, fmt};
 

@@ -1,6 +1,6 @@
 //! The layers around services of this file: no server, and no body of axum's.
 
-use crate::{ContextLayer, GuardLayer, RequirePermit, RequestContext};
+use crate::{ContextLayer, GuardLayer, RequestContext, RequirePermit};
 use dalston_auth::{Auth, NewKey, Product, Right, rights::JobsRead, store::MemoryStore};
 use dalston_model::{ManualClock, OsEntropy, SeededEntropy, Timestamp};
 use futures_util::FutureExt;

@@ -7,7 +7,12 @@ use standardwebhooks::Webhook;
 
 /// What `webhook-signature` holds: a signature of each secret, with spaces between. Receivers take any that fits, so
 /// that a secret can be rotated without a lost delivery.
-pub fn signatures(id: DeliveryId, at: Timestamp, body: &str, secrets: &[WebhookSecret]) -> Result<String, DeliveryError> {
+pub fn signatures(
+    id: DeliveryId,
+    at: Timestamp,
+    body: &str,
+    secrets: &[WebhookSecret],
+) -> Result<String, DeliveryError> {
     let sign = |secret: &WebhookSecret| {
         let signer = Webhook::new(secret.expose()).map_err(|_| DeliveryError::Unsigned)?;
         signer.sign(&id.to_string(), at.as_secs(), body.as_bytes()).map_err(|_| DeliveryError::Unsigned)

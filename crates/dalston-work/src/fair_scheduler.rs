@@ -100,7 +100,12 @@ mod tests {
     }
 
     fn ask(limit: u32, per_tenant: u32, but: &[&str]) -> JobLeaseRequest {
-        JobLeaseRequest { limit, per_tenant, but: but.iter().map(|it| tenant(it)).collect(), ttl: Duration::from_secs(1) }
+        JobLeaseRequest {
+            limit,
+            per_tenant,
+            but: but.iter().map(|it| tenant(it)).collect(),
+            ttl: Duration::from_secs(1),
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A transcription job.
 
-use crate::{UsageAccount, AudioAmount, JobId, UsageSource};
+use crate::{AudioAmount, JobId, UsageAccount, UsageSource};
 use dalston_model::{Actor, Day, FileName, IdError, KeyId, Metadata, TenantId, Timestamp};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
@@ -169,6 +169,11 @@ impl Job {
 
     /// The account that its audio is reserved on.
     pub fn account(&self) -> UsageAccount {
-        UsageAccount { tenant: self.tenant.clone(), key: self.key(), day: Day::of(self.created_at), of: UsageSource::Jobs }
+        UsageAccount {
+            tenant: self.tenant.clone(),
+            key: self.key(),
+            day: Day::of(self.created_at),
+            of: UsageSource::Jobs,
+        }
     }
 }

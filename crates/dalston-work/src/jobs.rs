@@ -1,9 +1,9 @@
 //! Jobs: insert, get, list, cancel, delete.
 
-use crate::{QuotaExceeded, Job, JobId, JobStatus};
+use crate::{Job, JobId, JobStatus, QuotaExceeded};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Page, PageRequest, TenantId, Timestamp};
-use dalston_store::{IdempotencyKey, AlreadyProcessed, StoreResult};
+use dalston_store::{AlreadyProcessed, IdempotencyKey, StoreResult};
 
 /// What came of an insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,12 @@ pub trait JobStore: Send + Sync {
     /// Inserts the job, unless its claim was made before. In the same step: the `concurrent_jobs` of its key and its
     /// tenant are kept (the key's asked first), counting jobs that have not ended; and [`Job::amount`] is reserved on
     /// [`Job::account`].
-    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome>;
+    async fn insert_job(
+        &self,
+        job: &Job,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertJobOutcome>;
 
     /// The job of this id in this tenant.
     async fn job(&self, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>>;

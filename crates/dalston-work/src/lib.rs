@@ -7,6 +7,7 @@
 mod action;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod fair_scheduler;
 mod id;
 mod job;
 mod jobs;
@@ -17,25 +18,25 @@ mod quota;
 mod sessions;
 mod slots;
 mod target;
-mod fair_scheduler;
 mod webhook;
 mod webhooks;
 mod worker;
 
 pub use action::WorkAction;
+pub use fair_scheduler::{FairScheduler, WaitingTenant};
 pub use id::{DeliveryId, JobId, SessionId, WebhookId};
 pub use job::{Audio, Job, JobOptions, JobStatus};
 pub use jobs::{ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, JobStore};
 pub use memory::MemoryWorkStore;
 pub use meter::{MeterStore, ReserveOutcome};
 pub use queue::{
-    HeartbeatOutcome, DEATHS, FinishJobOutcome, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, death, ended_entry, ended_event, lapse,
+    DEATHS, FinishJobOutcome, HeartbeatOutcome, JobLease, JobLeaseRequest, JobOutcome, LeasedJob, QueueStore, death,
+    ended_entry, ended_event, lapse,
 };
-pub use quota::{UsageAccount, AudioAmount, QuotaExceeded, UsageSource, MeteredDay, Quota, QuotaKind, QuotaOwner};
+pub use quota::{AudioAmount, MeteredDay, Quota, QuotaExceeded, QuotaKind, QuotaOwner, UsageAccount, UsageSource};
 pub use sessions::{OpenSessionOutcome, SessionStore};
 pub use slots::Slots;
 pub use target::WorkTarget;
-pub use fair_scheduler::{WaitingTenant, FairScheduler};
 pub use webhook::{Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookPatch, WebhookSecret};
 pub use webhooks::{AttemptOutcome, DueDelivery, InsertWebhookOutcome, RotateWebhookOutcome, WebhookStore};
 pub use worker::{NewSession, Worker, WorkerId, WorkerLoad};

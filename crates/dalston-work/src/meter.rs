@@ -1,6 +1,6 @@
 //! Quotas, and the meter of audio: reserved before, settled after.
 
-use crate::{UsageAccount, AudioAmount, QuotaExceeded, MeteredDay, Quota, QuotaOwner};
+use crate::{AudioAmount, MeteredDay, Quota, QuotaExceeded, QuotaOwner, UsageAccount};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day};
 use dalston_store::StoreResult;

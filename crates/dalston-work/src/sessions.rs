@@ -1,6 +1,6 @@
 //! Workers of streams, and the slots of their sessions: leases, taken in one step.
 
-use crate::{QuotaExceeded, NewSession, SessionId, Worker, WorkerId, WorkerLoad};
+use crate::{NewSession, QuotaExceeded, SessionId, Worker, WorkerId, WorkerLoad};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId};
 use dalston_store::StoreResult;

@@ -6,7 +6,7 @@
 
 use axum::{Router, routing::get};
 use dalston_auth::model::{Clock, Key, KeyDigest, KeyId, OsEntropy, SystemClock, TenantId, Timestamp};
-use dalston_auth::store::{FoundKey, KeyLookup, StoreError, StoreResult, KeyWithUse};
+use dalston_auth::store::{FoundKey, KeyLookup, KeyWithUse, StoreError, StoreResult};
 use dalston_auth::{Auth, Digester, KeyFormat, Product, Right, right};
 use dalston_tower::{ContextLayer, GuardLayer, RequirePermit};
 use sqlx::{Row, SqlitePool, sqlite::SqliteConnectOptions, sqlite::SqliteRow};

@@ -1,7 +1,8 @@
 //! Scopes of a service's own: what they allow, who may give them, and what becomes of one that is named no more.
 
 use crate::{
-    Admission, AuthRequest, Auth, AuthError, NewKey, Rejection, MintedKey, Requirement, Permit, RejectionReason, Right, right, rights,
+    Admission, Auth, AuthError, AuthRequest, MintedKey, NewKey, Permit, Rejection, RejectionReason, Requirement, Right,
+    right, rights,
 };
 use dalston_model::{KeyPatch, KeyScopes, ManualClock, Scope, SeededEntropy, Timestamp};
 use dalston_store::{MemoryStore, Overlap, SharedKeyStorage};
@@ -36,7 +37,10 @@ async fn create(auth: &Auth, scopes: &str) -> MintedKey {
 }
 
 async fn enter(auth: &Auth, secret: &str, need: Requirement) -> Result<Admission, RejectionReason> {
-    auth.gate().authenticate(AuthRequest::with_key(secret, None), need).await.map_err(|Rejection { refusal, .. }| refusal)
+    auth.gate()
+        .authenticate(AuthRequest::with_key(secret, None), need)
+        .await
+        .map_err(|Rejection { refusal, .. }| refusal)
 }
 
 /// The permit of an admin key, to manage keys with.

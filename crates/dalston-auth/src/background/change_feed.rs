@@ -2,7 +2,7 @@
 
 use crate::{ChangeFeedConsumer, Gate};
 use dalston_model::{SharedClock, Timestamp};
-use dalston_store::{FeedStore, StoreResult, ChangeNotifier};
+use dalston_store::{ChangeNotifier, FeedStore, StoreResult};
 use std::{
     pin::pin,
     sync::{Arc, PoisonError, RwLock},

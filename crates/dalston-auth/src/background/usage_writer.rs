@@ -76,7 +76,9 @@ impl UsageWriter {
         loop {
             match self.gate.write_usage().await {
                 Ok(more) => return more,
-                Err(error) => tracing::warn!(event = "usage.write_retried", %error, waiting = self.gate.waiting_usage(), "retrying to write usage"),
+                Err(error) => {
+                    tracing::warn!(event = "usage.write_retried", %error, waiting = self.gate.waiting_usage(), "retrying to write usage")
+                }
             }
             sleep(RETRY).await;
         }

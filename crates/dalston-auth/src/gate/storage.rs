@@ -2,7 +2,7 @@
 
 use super::unrecorded::Unrecorded;
 use dalston_model::SharedClock;
-use dalston_store::{FeedStore, KeyLookup, MemoryStore, KvStore, SharedKeyStorage, TenantStore, UsageStore};
+use dalston_store::{FeedStore, KeyLookup, KvStore, MemoryStore, SharedKeyStorage, TenantStore, UsageStore};
 use std::sync::Arc;
 
 /// Where a gate looks keys up, and where it leaves what it counts. Less than a key storage: a gate manages no keys.

@@ -1,13 +1,15 @@
 //! The gate over the memory engine: what is decided from memory, and at what cost.
 
 use super::*;
-use crate::{RequestedRoute, Credential, PrincipalChange, PrincipalObserver, Ticket, credential::CredentialLocation, rights};
+use crate::{
+    Credential, PrincipalChange, PrincipalObserver, RequestedRoute, Ticket, credential::CredentialLocation, rights,
+};
 use allocation_counter::measure;
 use dalston_model::{
     Actor, AuditEntry, Door, Key, KeyAction, KnownScopes, ManualClock, Metadata, Principal, PrincipalKind, RateLimit,
     ScopeSet, SeededEntropy, SharedEntropy, Target, TenantId,
 };
-use dalston_store::{MemoryStore, KeyToInsert, SharedKeyStorage};
+use dalston_store::{KeyToInsert, MemoryStore, SharedKeyStorage};
 use serde_json::json;
 use std::{
     pin::pin,
@@ -96,7 +98,10 @@ impl Fixture {
 
     fn attempt(&self) -> AuthRequest<'_> {
         AuthRequest {
-            credential: Ok(Credential { place: CredentialLocation::Authorization, token: self.secret.expose().as_bytes() }),
+            credential: Ok(Credential {
+                place: CredentialLocation::Authorization,
+                token: self.secret.expose().as_bytes(),
+            }),
             tenant: None,
             door: Door::Http,
             asked: RequestedRoute { method: "GET", route: "/auth/me" },

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, SharedClock, Timestamp};
-use dalston_store::{AuditPage, AuditQuery, FeedStore, ChangesResult, Checkpoint, StoreResult, ChangeNotifier};
+use dalston_store::{AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, StoreResult};
 use std::future::pending;
 
 /// A record that never changes. What would be written to it goes into the log, so that nothing grows in memory.

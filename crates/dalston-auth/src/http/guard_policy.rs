@@ -1,7 +1,10 @@
 //! How a guard in front of a route asks the gate: the same for every server.
 
 use super::{QueryKeys, RequestInfo};
-use crate::{RequestedRoute, AuthRequest, GateStep, Gate, QueryCredentials, Requirement, CredentialLocations, RejectionReason, presented::text};
+use crate::{
+    AuthRequest, CredentialLocations, Gate, GateStep, QueryCredentials, RejectionReason, RequestedRoute, Requirement,
+    presented::text,
+};
 use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ mod trusted_proxies;
 
 pub use guard_policy::{GuardPolicy, is_handshake};
 pub use names::{FORWARDED_FOR, FORWARDED_PROTO, REQUEST_ID};
-pub use problem::{ProblemDetails, ProblemAnswer};
+pub use problem::{ProblemAnswer, ProblemDetails};
 pub use query_keys::QueryKeys;
 pub use rate_limit::{RATE_LIMIT, rate_limit};
 pub use request_info::RequestInfo;

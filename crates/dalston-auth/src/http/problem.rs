@@ -6,7 +6,7 @@ use super::{
     rate_limit,
     status::{status_of, title_of},
 };
-use crate::{Rejection, Product, RejectionReason};
+use crate::{Product, Rejection, RejectionReason};
 use dalston_model::{ErrorCode, RequestId};
 use serde_json::{Value, json};
 use std::{borrow::Cow, fmt};
@@ -219,7 +219,10 @@ mod tests {
         for (refusal, expected) in [
             (RejectionReason::MissingCredential(KeyPrefix::default()), "www-authenticate: Bearer realm=\"notes\""),
             (RejectionReason::InvalidCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_token\""),
-            (RejectionReason::AmbiguousCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_request\""),
+            (
+                RejectionReason::AmbiguousCredential,
+                "www-authenticate: Bearer realm=\"notes\", error=\"invalid_request\"",
+            ),
             (
                 RejectionReason::InsufficientScope(Scope::JobsWrite),
                 "www-authenticate: Bearer realm=\"notes\", error=\"insufficient_scope\", scope=\"jobs:write\"",
@@ -244,7 +247,8 @@ mod tests {
     fn the_body_names_the_product_and_the_request() {
         let product = Product::named("notes").unwrap();
         let id = "abc".parse().unwrap();
-        let body = |problem: ProblemDetails| serde_json::from_str::<Value>(&problem.answer(Some(&id), &product).body).unwrap();
+        let body =
+            |problem: ProblemDetails| serde_json::from_str::<Value>(&problem.answer(Some(&id), &product).body).unwrap();
         let known = ProblemDetails::malformed("no").with_errors(json!([1])).with_result(json!(2));
         assert_eq!(
             body(known),

@@ -3,7 +3,7 @@
 use super::*;
 use async_trait::async_trait;
 use dalston_model::{Clock as _, KeyId, KeyScopes, ManualClock, Metadata, SeededEntropy, TenantId, Timestamp};
-use dalston_store::{StoreError, KeyWithUse};
+use dalston_store::{KeyWithUse, StoreError};
 use std::{
     future::poll_fn,
     pin::pin,

@@ -1,9 +1,9 @@
 //! API keys: `Authorization: Bearer dk_…`, `X-API-Key`, and the query where that is taken.
 
-use super::{Authentication, CredentialScheme, Authenticated};
+use super::{Authenticated, Authentication, CredentialScheme};
 use crate::{
-    AuthRequest, Credential, Digester, KeyFormat, RejectionReason, credential::CredentialLocation, key_cache::KeyCache, live_keys::LiveKeys,
-    pepper::PepperNote, standing::Identity,
+    AuthRequest, Credential, Digester, KeyFormat, RejectionReason, credential::CredentialLocation, key_cache::KeyCache,
+    live_keys::LiveKeys, pepper::PepperNote, standing::Identity,
 };
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};

@@ -1,6 +1,6 @@
 //! The master key: the operator's own secret, taken as a bearer token only.
 
-use super::{Authentication, CredentialScheme, Authenticated};
+use super::{Authenticated, Authentication, CredentialScheme};
 use crate::{AuthRequest, Credential, MasterKeys, RejectionReason, credential::CredentialLocation, standing::Identity};
 use dalston_model::{
     Actor, AuditEntry, KeyAction, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,

@@ -1,6 +1,6 @@
 //! Tickets: one-use credentials of browsers, which stand for a key at one route.
 
-use super::{Authentication, CredentialScheme, Authenticated, TicketTerms};
+use super::{Authenticated, Authentication, CredentialScheme, TicketTerms};
 use crate::{
     AuthRequest, Credential, Digester, RejectionReason, Ticket,
     credential::CredentialLocation,

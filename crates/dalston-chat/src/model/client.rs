@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// The error that the caller receives when the model does not answer, whatever the cause.
-pub(super) const SILENT: ServiceError = ServiceError::Unreachable("The language model cannot be reached");
+pub(super) const MODEL_UNREACHABLE: ServiceError = ServiceError::Unreachable("The language model cannot be reached");
 /// Maximum size of a response in bytes.
 const LARGEST: usize = 1024 * 1024;
 
@@ -66,7 +66,7 @@ impl LanguageModel {
         let asked = asked.map_err(|_| ServiceError::Internal)?;
         self.ask(self.mask.text(&asked).into_owned()).await.map_err(|error| {
             tracing::warn!(event = "llm.request_failed", %error, "could not get an answer from the language model");
-            SILENT
+            MODEL_UNREACHABLE
         })
     }
 

@@ -5,7 +5,7 @@
 
 use super::{
     LanguageModel,
-    client::SILENT,
+    client::MODEL_UNREACHABLE,
     wire::{ModelMessage, ToolFunction},
 };
 use crate::{Dialogue, DialogueReply, Question};
@@ -42,13 +42,13 @@ impl<'a> Conversation<'a> {
     }
 
     /// Runs the conversation. If the model fails midway, the reply still reports the commands that ran.
-    pub(super) async fn hold(mut self, model: &LanguageModel, message: String) -> ServiceResult<DialogueReply> {
+    pub(super) async fn run_loop(mut self, model: &LanguageModel, message: String) -> ServiceResult<DialogueReply> {
         let tools: Vec<Value> = self.dialogue.registry.of(self.caller.scopes()).map(tool).collect();
         let mut messages =
             vec![ModelMessage::System { content: task(&self.caller) }, ModelMessage::User { content: message }];
         for round in 1..=ROUNDS {
             let turn = match model.complete(&messages, &tools).await {
-                Ok(turn) if turn.calls.is_empty() && turn.text.trim().is_empty() => Err(SILENT),
+                Ok(turn) if turn.calls.is_empty() && turn.text.trim().is_empty() => Err(MODEL_UNREACHABLE),
                 other => other,
             };
             let turn = match turn {

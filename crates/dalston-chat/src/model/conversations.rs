@@ -34,6 +34,6 @@ impl Conversations {
         let busy = || ServiceError::Unreachable("The language model is busy");
         let _of_tenant = self.of_tenants.take(caller.tenant()).ok_or_else(busy)?;
         let _of_caller = self.of_callers.take(&caller.source().actor.to_string()).ok_or_else(busy)?;
-        Conversation::new(dialogue, caller).hold(&self.model, message).await
+        Conversation::new(dialogue, caller).run_loop(&self.model, message).await
     }
 }

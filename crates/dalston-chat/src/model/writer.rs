@@ -1,6 +1,6 @@
 //! The language model as a writer of messages.
 
-use super::{LanguageModel, client::SILENT, wire::ModelMessage};
+use super::{LanguageModel, client::MODEL_UNREACHABLE, wire::ModelMessage};
 use async_trait::async_trait;
 use dalston_service::{MessageComposer, ServiceResult};
 
@@ -18,6 +18,6 @@ impl MessageComposer for LanguageModel {
             [ModelMessage::System { content: TASK.to_owned() }, ModelMessage::User { content: about.to_owned() }];
         let turn = self.complete(&messages, &[]).await?;
         let text: String = turn.text.trim().chars().take(LONGEST).collect();
-        if text.is_empty() { Err(SILENT) } else { Ok(text) }
+        if text.is_empty() { Err(MODEL_UNREACHABLE) } else { Ok(text) }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Timing,
     client::Telegram,
-    erasures::Erasures,
+    deletion_schedule::DeletionSchedule,
     throttle::GuestThrottle,
     update::{PersonAction, Press, TelegramUpdate},
     warning::warning,
@@ -50,7 +50,7 @@ pub struct Bot {
     clock: SharedClock,
     entropy: SharedEntropy,
     pub(crate) timing: Timing,
-    pub(crate) erasures: Arc<Erasures>,
+    pub(crate) erasures: Arc<DeletionSchedule>,
     throttle: GuestThrottle,
 }
 
@@ -58,7 +58,7 @@ impl Bot {
     /// Creates the bot. Sends no request yet.
     pub fn new(parts: BotParts) -> Self {
         let BotParts { telegram, dialogue, services, store, administrators, webhook, clock, entropy, timing } = parts;
-        let erasures = Erasures::new(telegram.clone(), store.clone(), clock.clone(), timing.secret);
+        let erasures = DeletionSchedule::new(telegram.clone(), store.clone(), clock.clone(), timing.secret);
         let throttle = GuestThrottle::default();
         Self {
             telegram,
@@ -88,14 +88,14 @@ impl Bot {
     }
 
     /// Whether the bot answers an update. Does not query the store, so updates over a guest's limit cost nothing.
-    pub(crate) fn concerns(&self, update: &TelegramUpdate) -> bool {
-        self.telegram.heard();
+    pub(crate) fn is_relevant(&self, update: &TelegramUpdate) -> bool {
+        self.telegram.record_update();
         let user = match &update.heard {
             PersonAction::Words { user, .. } => *user,
             PersonAction::Press(press) => press.user,
             PersonAction::Nothing => return false,
         };
-        self.administrators.ids().contains(&user) || self.throttle.hears(user, self.clock.now())
+        self.administrators.ids().contains(&user) || self.throttle.admit(user, self.clock.now())
     }
 
     /// Answers an update. Idempotent for commands.
@@ -115,7 +115,7 @@ impl Bot {
             Some(word) if word.starts_with('/') => CallerMessage::Line(text.to_owned()),
             // Guests may not use the operator's language model.
             _ if caller.is_guest() => {
-                self.tell(user, &Document::line("/help lists what you may use."), &Value::Null).await;
+                self.send_document(user, &Document::line("/help lists what you may use."), &Value::Null).await;
                 return;
             }
             _ => CallerMessage::Message(text.to_owned()),
@@ -124,7 +124,7 @@ impl Bot {
             CallerMessage::Line(line) => Some(line.clone()),
             _ => None,
         };
-        match self.dialogue.answer(&caller, said, Some(self.repeat(update))).await {
+        match self.dialogue.answer(&caller, said, Some(self.idempotency_key(update))).await {
             Ok(reply) => self.reply(user, line.as_deref(), reply).await,
             Err(error) => self.refuse(user, &error).await,
         }
@@ -140,7 +140,7 @@ impl Bot {
         let answered = match press.data.split_once(':') {
             Some(("confirm", token)) => {
                 let said = CallerMessage::Confirm(token.to_owned());
-                self.dialogue.answer(&caller, said, Some(self.repeat(update))).await.map(Some)
+                self.dialogue.answer(&caller, said, Some(self.idempotency_key(update))).await.map(Some)
             }
             // Removes the proposal without running it: nobody can confirm it any more.
             Some(("cancel", token)) => self.services.proposals.take(&caller, token).await.map(|_| None),
@@ -151,7 +151,7 @@ impl Bot {
         }
         match answered {
             Ok(Some(reply)) => self.reply(press.user, None, reply).await,
-            Ok(None) => self.tell(press.user, &warning("Cancelled: nothing was done."), &Value::Null).await,
+            Ok(None) => self.send_document(press.user, &warning("Cancelled: nothing was done."), &Value::Null).await,
             Err(error) => self.refuse(press.user, &error).await,
         }
     }
@@ -169,19 +169,19 @@ impl Bot {
     }
 
     /// The idempotency key of an update: a command of a redelivered update runs once.
-    fn repeat(&self, update: i64) -> String {
+    fn idempotency_key(&self, update: i64) -> String {
         format!("telegram-{}-{update}", self.telegram.bot())
     }
 
     /// A random number from 0 to 255 for backoff jitter. Without randomness it is constant, and nodes may retry in
     /// step.
-    pub(crate) fn chance(&self) -> u8 {
+    pub(crate) fn jitter(&self) -> u8 {
         let mut byte = [0];
         self.entropy.fill(&mut byte).map_or(0, |()| byte[0])
     }
 
     /// A random name that is unique to this run of this node. `None` without randomness.
-    pub(crate) fn holder(&self) -> Option<String> {
+    pub(crate) fn lease_holder(&self) -> Option<String> {
         let mut bytes = [0; 32];
         self.entropy.fill(&mut bytes).ok()?;
         Some(KeyDigest::new(bytes).to_hex())

@@ -18,11 +18,11 @@ const ANSWER: usize = 8 * 1024 * 1024;
 /// Maximum number of updates in one poll.
 const UPDATES: u32 = 25;
 /// The kinds of updates to receive. Telegram sends no others.
-const HEARD: [&str; 2] = ["message", "callback_query"];
+const ALLOWED_UPDATES: [&str; 2] = ["message", "callback_query"];
 /// Longest rate-limit delay to wait for. A message with a longer one is not sent.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LONGEST_RATE_LIMIT_DELAY: Duration = Duration::from_secs(30);
 /// Maximum number of rate-limit delays of one message.
-const WAITS: usize = 2;
+const MAX_RATE_LIMIT_DELAYS: usize = 2;
 
 /// The configuration of a [`Telegram`] client.
 pub struct TelegramParts {
@@ -115,7 +115,8 @@ impl Telegram {
 
     /// Long-polls for updates from `offset` on, which confirms all earlier ones.
     pub(crate) async fn get_updates(&self, offset: Option<i64>) -> Result<Vec<Value>, BotApiError> {
-        let mut body = json!({"timeout": self.timing.poll.as_secs(), "limit": UPDATES, "allowed_updates": HEARD});
+        let mut body =
+            json!({"timeout": self.timing.poll.as_secs(), "limit": UPDATES, "allowed_updates": ALLOWED_UPDATES});
         if let Some(offset) = offset {
             body["offset"] = offset.into();
         }
@@ -137,7 +138,7 @@ impl Telegram {
         loop {
             match self.call::<Value>("sendMessage", &body, self.timing.call).await {
                 Ok(sent) => return Ok(sent["message_id"].as_i64().unwrap_or_default()),
-                Err(BotApiError::Busy(time)) if waits < WAITS && time <= PATIENCE => {
+                Err(BotApiError::Busy(time)) if waits < MAX_RATE_LIMIT_DELAYS && time <= LONGEST_RATE_LIMIT_DELAY => {
                     waits += 1;
                     sleep(time).await;
                 }
@@ -173,7 +174,7 @@ impl Telegram {
 
     /// Registers a webhook at `url`; Telegram sends `secret` in a header of each request.
     pub(crate) async fn set_webhook(&self, url: &str, secret: &str) -> Result<(), BotApiError> {
-        self.done("setWebhook", json!({"url": url, "secret_token": secret, "allowed_updates": HEARD})).await
+        self.done("setWebhook", json!({"url": url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES})).await
     }
 
     /// Removes the webhook, so that updates wait for polling.
@@ -221,13 +222,13 @@ impl Telegram {
     }
 
     /// Records that an update was received.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn record_update(&self) {
         let now = self.clock.now();
         self.state().last_update_at = Some(now);
     }
 
     /// Records whether this node polls.
-    pub(crate) fn polls(&self, polling: bool) {
+    pub(crate) fn set_polling(&self, polling: bool) {
         self.state().polling = Some(polling);
     }
 

@@ -7,7 +7,7 @@
 mod bot;
 mod bot_api_error;
 mod client;
-mod erasures;
+mod deletion_schedule;
 mod markup;
 mod menu;
 mod messenger;

@@ -11,10 +11,10 @@ use tokio::{sync::watch, time::sleep};
 
 /// How long the progress is kept. Telegram keeps updates for a day, and after a week without any it may restart their
 /// numbering.
-const KNOWN: Duration = Duration::from_hours(48);
+const PROGRESS_TTL: Duration = Duration::from_hours(48);
 
 /// Why polling returned no updates.
-enum Trouble {
+enum PollError {
     /// Another node holds the polling lease.
     Standby,
     /// The store failed.
@@ -23,13 +23,13 @@ enum Trouble {
     Chat(BotApiError),
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for PollError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<BotApiError> for Trouble {
+impl From<BotApiError> for PollError {
     fn from(fault: BotApiError) -> Self {
         Self::Chat(fault)
     }
@@ -38,7 +38,7 @@ impl From<BotApiError> for Trouble {
 impl Bot {
     /// Polls and answers updates until the sender of `ending` is dropped. With a webhook, registers it and returns.
     pub async fn run(&self, mut ending: watch::Receiver<()>) {
-        let Some(holder) = self.holder() else {
+        let Some(holder) = self.lease_holder() else {
             tracing::error!(event = "telegram.not_started", "could not start the bot: no randomness");
             return;
         };
@@ -58,7 +58,7 @@ impl Bot {
                 Err(trouble) => Err(trouble),
             };
             if let Err(trouble) = heard {
-                let wait = poller.wait(&trouble);
+                let wait = poller.next_delay(&trouble);
                 tokio::select! {
                     biased;
                     _ = ending.changed() => break,
@@ -66,7 +66,7 @@ impl Bot {
                 }
             }
         }
-        poller.release().await;
+        poller.release_lease().await;
     }
 }
 
@@ -84,19 +84,19 @@ struct Poller<'a> {
 
 impl Poller<'_> {
     /// Polls the next updates; `None` with a webhook.
-    async fn next(&mut self) -> Result<Option<Vec<TelegramUpdate>>, Trouble> {
+    async fn next(&mut self) -> Result<Option<Vec<TelegramUpdate>>, PollError> {
         let bot = self.bot;
         if let Some(url) = &bot.webhook {
-            bot.hook(url).await?;
+            bot.register_webhook(url).await?;
             return Ok(None);
         }
         if bot.telegram.state().bot.is_none() {
             bot.telegram.get_me().await?;
         }
-        let holds = self.hold().await?;
-        bot.telegram.polls(holds);
+        let holds = self.acquire_lease().await?;
+        bot.telegram.set_polling(holds);
         if !holds {
-            return Err(Trouble::Standby);
+            return Err(PollError::Standby);
         }
         if !self.is_greeted {
             bot.telegram.delete_webhook().await?;
@@ -104,19 +104,23 @@ impl Poller<'_> {
             self.is_greeted = true;
         }
         self.mark = bot.store.get_entry(&self.name("done")).await?;
-        let updates = bot.telegram.get_updates(self.done().map(|done| done.saturating_add(1))).await?;
+        let updates = bot.telegram.get_updates(self.last_answered().map(|done| done.saturating_add(1))).await?;
         Ok(Some(updates.into_iter().filter_map(TelegramUpdate::read).collect()))
     }
 
     /// Answers updates until the node stops. The running one then has `finish` to complete.
-    async fn answer(&mut self, updates: Vec<TelegramUpdate>, ending: &mut watch::Receiver<()>) -> Result<(), Trouble> {
+    async fn answer(
+        &mut self,
+        updates: Vec<TelegramUpdate>,
+        ending: &mut watch::Receiver<()>,
+    ) -> Result<(), PollError> {
         let finish = self.bot.timing.finish;
         for update in updates {
             if ending.has_changed().is_err() {
                 break;
             }
             tokio::select! {
-                settled = self.settle(&update) => settled?,
+                settled = self.answer_once(&update) => settled?,
                 () = async { let _ = ending.changed().await; sleep(finish).await } => break,
             }
         }
@@ -124,46 +128,46 @@ impl Poller<'_> {
     }
 
     /// Answers an update unless it was answered before.
-    async fn settle(&mut self, update: &TelegramUpdate) -> Result<(), Trouble> {
-        if self.done().is_some_and(|done| update.id <= done) {
+    async fn answer_once(&mut self, update: &TelegramUpdate) -> Result<(), PollError> {
+        if self.last_answered().is_some_and(|done| update.id <= done) {
             return Ok(());
         }
-        if self.bot.concerns(update) {
-            self.move_on(format!("{} {}", update.id.saturating_sub(1), self.holder)).await?;
+        if self.bot.is_relevant(update) {
+            self.write_progress(format!("{} {}", update.id.saturating_sub(1), self.holder)).await?;
             self.answer_while_held(update).await?;
         }
         let ended = update.id.to_string();
         // The update is answered. This node must not answer it again, so it retries until the progress is written.
-        while let Err(trouble) = self.move_on(ended.clone()).await {
-            if matches!(trouble, Trouble::Standby) {
+        while let Err(trouble) = self.write_progress(ended.clone()).await {
+            if matches!(trouble, PollError::Standby) {
                 return Err(trouble);
             }
-            sleep(self.wait(&trouble)).await;
+            sleep(self.next_delay(&trouble)).await;
         }
         self.failures = 0;
         Ok(())
     }
 
     /// Answers an update and renews the lease meanwhile: an answer may outlast it.
-    async fn answer_while_held(&self, update: &TelegramUpdate) -> Result<(), Trouble> {
+    async fn answer_while_held(&self, update: &TelegramUpdate) -> Result<(), PollError> {
         let mut answering = pin!(self.bot.answer(update));
         loop {
             tokio::select! {
                 () = &mut answering => return Ok(()),
-                () = sleep(self.bot.timing.lease / 3) => if matches!(self.hold().await, Ok(false)) {
-                    return Err(Trouble::Standby);
+                () = sleep(self.bot.timing.lease / 3) => if matches!(self.acquire_lease().await, Ok(false)) {
+                    return Err(PollError::Standby);
                 },
             }
         }
     }
 
     /// Writes the progress, unless another node has changed it.
-    async fn move_on(&mut self, mark: String) -> Result<(), Trouble> {
+    async fn write_progress(&mut self, mark: String) -> Result<(), PollError> {
         let name = self.name("done");
-        if !self.bot.store.put_entry(&name, self.mark.as_deref(), &mark, KNOWN).await? {
+        if !self.bot.store.put_entry(&name, self.mark.as_deref(), &mark, PROGRESS_TTL).await? {
             // The entry may be ours: the first write may have succeeded and only its reply been lost.
             if self.bot.store.get_entry(&name).await?.as_ref() != Some(&mark) {
-                return Err(Trouble::Standby);
+                return Err(PollError::Standby);
             }
         }
         self.mark = Some(mark);
@@ -171,12 +175,12 @@ impl Poller<'_> {
     }
 
     /// The number of the last answered update.
-    fn done(&self) -> Option<i64> {
+    fn last_answered(&self) -> Option<i64> {
         self.mark.as_deref()?.split(' ').next()?.parse().ok()
     }
 
     /// Acquires or renews the polling lease. Returns whether this node holds it.
-    async fn hold(&self) -> Result<bool, StoreError> {
+    async fn acquire_lease(&self) -> Result<bool, StoreError> {
         let (store, name, ttl) = (&self.bot.store, self.name("poller"), self.bot.timing.lease);
         // The lease may be our own, absent or expired, or released.
         for held in [Some(self.holder.as_str()), None, Some("")] {
@@ -188,11 +192,11 @@ impl Poller<'_> {
     }
 
     /// Releases the polling lease, if this node holds it.
-    async fn release(&self) {
+    async fn release_lease(&self) {
         if self.bot.has_webhook() {
             return;
         }
-        self.bot.telegram.polls(false);
+        self.bot.telegram.set_polling(false);
         let given = self.bot.store.put_entry(&self.name("poller"), Some(&self.holder), "", self.bot.timing.lease).await;
         if let Err(error) = given {
             tracing::warn!(event = "telegram.release_failed", %error, "could not release the polling lease");
@@ -204,36 +208,36 @@ impl Poller<'_> {
     }
 
     /// Returns the delay before the next try. Logs only the first of consecutive failures, and every refusal.
-    fn wait(&mut self, trouble: &Trouble) -> Duration {
+    fn next_delay(&mut self, trouble: &PollError) -> Duration {
         let timing = self.bot.timing;
-        if matches!(trouble, Trouble::Standby) {
-            self.bot.telegram.polls(false);
+        if matches!(trouble, PollError::Standby) {
+            self.bot.telegram.set_polling(false);
             self.failures = 0;
             return timing.standby;
         }
         self.failures = self.failures.saturating_add(1);
         let is_first = self.failures == 1;
         match trouble {
-            Trouble::Chat(BotApiError::Token) => {
+            PollError::Chat(BotApiError::Token) => {
                 if is_first {
                     tracing::error!(event = "telegram.token_rejected", "the Bot API rejected TELEGRAM_BOT_TOKEN");
                 }
                 return timing.hopeless;
             }
-            Trouble::Chat(BotApiError::Busy(time)) => return (*time).max(timing.retry),
-            Trouble::Chat(BotApiError::Refused { code, said }) => {
+            PollError::Chat(BotApiError::Busy(time)) => return (*time).max(timing.retry),
+            PollError::Chat(BotApiError::Refused { code, said }) => {
                 // Another poller, or a webhook that somebody set: configure Telegram again.
                 self.is_greeted = false;
                 tracing::warn!(event = "telegram.poll_refused", code, said, "the Bot API refused to return updates");
             }
-            Trouble::Chat(fault) if is_first => {
+            PollError::Chat(fault) if is_first => {
                 tracing::warn!(event = "telegram.poll_failed", %fault, "could not poll updates");
             }
-            Trouble::Store(error) if is_first => {
+            PollError::Store(error) if is_first => {
                 tracing::warn!(event = "telegram.store_failed", %error, "could not use the store to poll updates");
             }
-            Trouble::Standby | Trouble::Chat(_) | Trouble::Store(_) => {}
+            PollError::Standby | PollError::Chat(_) | PollError::Store(_) => {}
         }
-        timing.after(self.failures, self.bot.chance())
+        timing.backoff(self.failures, self.bot.jitter())
     }
 }

@@ -23,23 +23,23 @@ impl Bot {
             drawing = drawing.with(Block::Line(vec![Span::plain("More: "), more]));
         }
         if !drawing.blocks.is_empty() || reply.questions.is_empty() {
-            self.tell(user, &drawing, &Value::Null).await;
+            self.send_document(user, &drawing, &Value::Null).await;
         }
         for question in &reply.questions {
-            self.tell(user, &question.drawing, &buttons(&question.proposal)).await;
+            self.send_document(user, &question.drawing, &buttons(&question.proposal)).await;
         }
         for secret in &reply.secrets {
-            self.hand_over(user, secret).await;
+            self.send_secret(user, secret).await;
         }
     }
 
     /// Sends an error to a user.
     pub(crate) async fn refuse(&self, user: i64, error: &ServiceError) {
-        self.tell(user, &refusal(error), &Value::Null).await;
+        self.send_document(user, &refusal(error), &Value::Null).await;
     }
 
     /// Sends a document without its secrets. The buttons go below its last message.
-    pub(crate) async fn tell(&self, user: i64, drawing: &Document, buttons: &Value) {
+    pub(crate) async fn send_document(&self, user: i64, drawing: &Document, buttons: &Value) {
         let parts = markup(drawing);
         let last = parts.len().saturating_sub(1);
         for (at, text) in parts.iter().enumerate() {
@@ -57,7 +57,7 @@ impl Bot {
         loop {
             match self.telegram.send_message(message).await {
                 Err(BotApiError::Unreachable(_)) if tries < TRIES => {
-                    sleep(self.timing.after(tries, self.chance())).await;
+                    sleep(self.timing.backoff(tries, self.jitter())).await;
                     tries += 1;
                 }
                 sent => return sent,
@@ -67,7 +67,7 @@ impl Bot {
 
     /// Sends a secret in a message of its own, which is deleted later. Sends it once: the id of a message whose
     /// response was lost is unknown, so that message could not be deleted.
-    async fn hand_over(&self, user: i64, secret: &NewSecret) {
+    async fn send_secret(&self, user: i64, secret: &NewSecret) {
         // A secret has only letters, digits and base64 symbols: no HTML escaping needed.
         let text = format!("🔑 <code>{}</code>\n\nSave it now: this message is deleted in a minute.", secret.expose());
         let message = Outgoing { chat: user, text: &text, is_html: true, buttons: &Value::Null };
@@ -76,7 +76,7 @@ impl Bot {
             Err(fault) => {
                 tracing::warn!(event = "telegram.secret_undelivered", %fault, "could not deliver a secret");
                 let lost = "The secret could not be delivered. Rotate it for another one.";
-                self.tell(user, &warning(lost), &Value::Null).await;
+                self.send_document(user, &warning(lost), &Value::Null).await;
             }
         }
     }

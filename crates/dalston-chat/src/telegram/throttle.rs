@@ -30,7 +30,7 @@ impl Default for GuestThrottle {
 
 impl GuestThrottle {
     /// Counts an update of a guest. Returns whether it is within the limit.
-    pub(crate) fn hears(&self, guest: i64, now: Timestamp) -> bool {
+    pub(crate) fn admit(&self, guest: i64, now: Timestamp) -> bool {
         let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(GuestMinute { began: now, heard: 0 })));
         let minute = match self.0.get_or_insert_with(&guest, fresh) {
             Ok(minute) => minute,
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_guest_is_heard_so_often_in_a_minute_and_others_are_heard_besides() {
         let (throttle, now) = (GuestThrottle::default(), Timestamp::from_secs(1_000));
-        let heard = |guest, now| (0..100).filter(|_| throttle.hears(guest, now)).count();
+        let heard = |guest, now| (0..100).filter(|_| throttle.admit(guest, now)).count();
         assert_eq!(heard(1, now), 20);
         assert_eq!(heard(2, now), 20);
         assert_eq!(heard(1, now.plus(Duration::from_secs(59))), 0);

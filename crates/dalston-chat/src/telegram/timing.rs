@@ -46,7 +46,7 @@ impl Default for Timing {
 impl Timing {
     /// Exponential backoff with jitter: the delay after this number of consecutive failures. It doubles with each
     /// failure; the random number `chance` (0 to 255) takes off up to half of it, so that nodes do not retry in step.
-    pub(crate) fn after(&self, failures: u32, chance: u8) -> Duration {
+    pub(crate) fn backoff(&self, failures: u32, chance: u8) -> Duration {
         let doubled = self.retry.saturating_mul(1 << failures.saturating_sub(1).min(16));
         let wait = doubled.min(self.longest_retry);
         wait.saturating_sub((wait / 512).saturating_mul(chance.into()))
@@ -60,10 +60,10 @@ mod tests {
     #[test]
     fn failures_in_a_row_are_waited_for_longer_and_longer_up_to_an_end() {
         let timing = Timing::default();
-        let waits: Vec<u128> = (1..=8).map(|failures| timing.after(failures, 0).as_millis()).collect();
+        let waits: Vec<u128> = (1..=8).map(|failures| timing.backoff(failures, 0).as_millis()).collect();
         assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
-        assert_eq!(timing.after(u32::MAX, 0), timing.longest_retry);
-        let half = timing.after(3, 255);
+        assert_eq!(timing.backoff(u32::MAX, 0), timing.longest_retry);
+        let half = timing.backoff(3, 255);
         assert!(half > Duration::from_secs(1) && half < Duration::from_millis(1_010), "{half:?}");
     }
 }

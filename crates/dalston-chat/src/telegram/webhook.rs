@@ -50,9 +50,9 @@ impl Bot {
     }
 
     /// Answers an update, once over all nodes.
-    pub async fn take(&self, update: Value) -> StoreResult<UpdateOutcome> {
+    pub async fn answer_webhook_update(&self, update: Value) -> StoreResult<UpdateOutcome> {
         let Some(update) = TelegramUpdate::read(update) else { return Ok(UpdateOutcome::Unread) };
-        if !self.concerns(&update) {
+        if !self.is_relevant(&update) {
             return Ok(UpdateOutcome::Done);
         }
         let name = format!("telegram:{}:update:{}", self.telegram.bot(), update.id);
@@ -75,7 +75,7 @@ impl Bot {
     }
 
     /// Registers the webhook at `url` with Telegram.
-    pub(crate) async fn hook(&self, url: &str) -> Result<(), BotApiError> {
+    pub(crate) async fn register_webhook(&self, url: &str) -> Result<(), BotApiError> {
         self.telegram.get_me().await?;
         self.telegram.set_webhook(url, &webhook_secret(self.telegram.token())).await?;
         self.set_menus().await

@@ -290,7 +290,9 @@ enum BucketFlaw {
 fn examined(action: &'static str, result: object_store::Result<()>) -> Result<(), BucketFlaw> {
     result.map_err(|error| match error {
         Error::NotFound { .. } => BucketFlaw::Lasting(BucketError::Missing),
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => BucketFlaw::Lasting(BucketError::Forbidden(action)),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+            BucketFlaw::Lasting(BucketError::Forbidden(action))
+        }
         other => BucketFlaw::Outage(other.to_string()),
     })
 }

@@ -79,7 +79,12 @@ impl Blobs {
         Ok(spawn_blocking(move || ScratchRoot::sweep(&root, &own)).await.map_err(io::Error::other)??)
     }
 
-    async fn recover_staged(&self, entry: &DirEntry, store: &dyn JobStore, now: Timestamp) -> ServiceResult<RecoveryOutcome> {
+    async fn recover_staged(
+        &self,
+        entry: &DirEntry,
+        store: &dyn JobStore,
+        now: Timestamp,
+    ) -> ServiceResult<RecoveryOutcome> {
         let Some(id) = job(entry) else { return delete_abandoned(entry, now).await };
         let blob = Blob::Audio(id);
         if store.job_exists(id).await? {
@@ -103,7 +108,12 @@ impl Blobs {
     }
 
     /// A purge deletes the row before the rest.
-    async fn recover_kept(&self, found: &StoredBlob, store: &dyn JobStore, now: Timestamp) -> ServiceResult<RecoveryOutcome> {
+    async fn recover_kept(
+        &self,
+        found: &StoredBlob,
+        store: &dyn JobStore,
+        now: Timestamp,
+    ) -> ServiceResult<RecoveryOutcome> {
         // Its age first: it is nearer than the store, and most things of a busy hour end there.
         let is_old = is_abandoned(Some(found.modified), now);
         let is_needless = match &found.blob {
@@ -137,7 +147,8 @@ impl Blobs {
                 read_on(entries, parse).await?
             }
             Some(bucket) => {
-                let after = before.and_then(|walk| if let WalkPosition::Bucket(name) = walk { Some(name) } else { None });
+                let after =
+                    before.and_then(|walk| if let WalkPosition::Bucket(name) = walk { Some(name) } else { None });
                 let listed = bucket.list(folder, after.as_deref(), ROUND).await?;
                 let rest = listed.get(ROUND - 1).map(|last| WalkPosition::Bucket(last.name.clone()));
                 let known = listed.into_iter();
@@ -151,7 +162,10 @@ impl Blobs {
 }
 
 /// The next things among the entries of a folder, and the rest of them.
-async fn read_on(mut entries: ReadDir, parse: fn(&str) -> Option<Blob>) -> io::Result<(Vec<StoredBlob>, Option<WalkPosition>)> {
+async fn read_on(
+    mut entries: ReadDir,
+    parse: fn(&str) -> Option<Blob>,
+) -> io::Result<(Vec<StoredBlob>, Option<WalkPosition>)> {
     let mut found = Vec::new();
     while found.len() < ROUND {
         let Some(entry) = entries.next_entry().await? else { return Ok((found, None)) };
@@ -173,7 +187,10 @@ async fn delete_abandoned(entry: &DirEntry, now: Timestamp) -> ServiceResult<Rec
 }
 
 /// A store that cannot be asked ends the round; anything else is between it and this thing.
-fn passed_over(what: &(dyn std::fmt::Debug + Sync), came: ServiceResult<RecoveryOutcome>) -> ServiceResult<RecoveryOutcome> {
+fn passed_over(
+    what: &(dyn std::fmt::Debug + Sync),
+    came: ServiceResult<RecoveryOutcome>,
+) -> ServiceResult<RecoveryOutcome> {
     match came {
         Err(ServiceError::Unavailable) => Err(ServiceError::Unavailable),
         Err(error) => {

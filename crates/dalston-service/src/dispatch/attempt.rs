@@ -1,6 +1,6 @@
 //! An attempt at a job: the audio to the engine, what it finds into a file, and the word to the store.
 
-use super::{Dispatcher, LAST, transcript_writer::TranscriptWriter, length::metered};
+use super::{Dispatcher, LAST, length::metered, transcript_writer::TranscriptWriter};
 use crate::{
     blobs::{Blob, is_outage},
     job_notifier::{JobNotifier, RunningJob, StopReason},
@@ -8,7 +8,7 @@ use crate::{
 };
 use dalston_engine::{EngineError, Summary, TranscriptionTask};
 use dalston_model::FileName;
-use dalston_work::{FinishJobOutcome, Job, JobStatus, JobLease, LeasedJob, JobOutcome, death};
+use dalston_work::{FinishJobOutcome, Job, JobLease, JobOutcome, JobStatus, LeasedJob, death};
 use std::{io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{RwLockReadGuard, RwLockWriteGuard, watch},
@@ -228,7 +228,9 @@ impl Dispatcher {
             AttemptResult::NotNow(error) if has_more => {
                 Some(JobOutcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
             }
-            AttemptResult::NotNow(error) | AttemptResult::Never(error) => Some(JobOutcome::Failed { error: error.to_owned() }),
+            AttemptResult::NotNow(error) | AttemptResult::Never(error) => {
+                Some(JobOutcome::Failed { error: error.to_owned() })
+            }
             AttemptResult::Died(error) => Some(death(deaths, lease.fence, attempts, error)),
             AttemptResult::Stopped(StopReason::Lost) => None,
             AttemptResult::Stopped(StopReason::Cancelled) => Some(JobOutcome::Cancelled),
@@ -252,7 +254,9 @@ impl Dispatcher {
                     return;
                 }
                 Ok(FinishJobOutcome::Lost) => return self.lost(lease, outcome).await,
-                Err(error) => tracing::warn!(event = "job.finish_retried", %error, job = %lease.job, "retrying to store the end of a job"),
+                Err(error) => {
+                    tracing::warn!(event = "job.finish_retried", %error, job = %lease.job, "retrying to store the end of a job")
+                }
             }
             tokio::select! {
                 // The lease lapses, and another node takes the job.
@@ -279,7 +283,9 @@ impl Dispatcher {
                 }
             }
             // Recovery will find out.
-            Err(error) => tracing::warn!(event = "job.lookup_failed", %error, job = %lease.job, "could not look up a job after its lease was lost"),
+            Err(error) => {
+                tracing::warn!(event = "job.lookup_failed", %error, job = %lease.job, "could not look up a job after its lease was lost")
+            }
         }
     }
 

@@ -43,7 +43,11 @@ impl CircuitBreaker {
         state.failures = state.failures.saturating_add(1);
         state.open_until = Some(now + open_for);
         drop(state);
-        tracing::warn!(event = "engine.unavailable", seconds = open_for.as_secs(), "the engine is unavailable: the circuit breaker opens");
+        tracing::warn!(
+            event = "engine.unavailable",
+            seconds = open_for.as_secs(),
+            "the engine is unavailable: the circuit breaker opens"
+        );
     }
 
     /// The engine answered: closes the breaker.

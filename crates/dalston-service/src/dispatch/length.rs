@@ -1,7 +1,7 @@
 //! How long the audio of a job is, how much of it may be transcribed, and how much is metered.
 
 use super::Dispatcher;
-use dalston_engine::{DAY_IS_OVER, AudioBound, TOO_DENSE, TOO_LONG, most_seconds};
+use dalston_engine::{AudioBound, DAY_IS_OVER, TOO_DENSE, TOO_LONG, most_seconds};
 use dalston_store::StoreResult;
 use dalston_work::{Audio, Job, QuotaKind, QuotaOwner};
 use std::{io, path::Path};

@@ -5,12 +5,12 @@
 
 mod attempt;
 mod circuit_breaker;
-mod transcript_writer;
 mod length;
 mod tidy;
+mod transcript_writer;
 
 use crate::{
-    Blobs, TenantPresence, DeliveryRunner, Upload,
+    Blobs, DeliveryRunner, TenantPresence, Upload,
     job_notifier::{JobNotifier, StopReason},
 };
 use circuit_breaker::CircuitBreaker;

@@ -3,7 +3,7 @@
 use crate::{ServiceError, ServiceResult};
 use dalston_model::{Day, Timestamp};
 use dalston_stream::StreamConfig;
-use dalston_work::{UsageAccount, AudioAmount, UsageSource, NewSession, ReserveOutcome, SharedWorkStorage};
+use dalston_work::{AudioAmount, NewSession, ReserveOutcome, SharedWorkStorage, UsageAccount, UsageSource};
 
 /// What is reserved at once, in milliseconds of audio. A gateway that dies leaves no more of it unused.
 const SLICE: u64 = 10_000;
@@ -30,8 +30,12 @@ impl Budget {
         config: &StreamConfig,
         now: Timestamp,
     ) -> ServiceResult<Self> {
-        let account =
-            UsageAccount { tenant: session.tenant.clone(), key: session.key, day: Day::of(now), of: UsageSource::Streams };
+        let account = UsageAccount {
+            tenant: session.tenant.clone(),
+            key: session.key,
+            day: Day::of(now),
+            of: UsageSource::Streams,
+        };
         let mut budget = Self { store, account, config: config.clone(), bytes: 0, reserved: 0, allowed: 0 };
         match budget.store.reserve_audio(&budget.account, AudioAmount::UpTo(SLICE)).await? {
             ReserveOutcome::Granted(millis) => {
@@ -54,7 +58,10 @@ impl Budget {
                     self.reserved += millis;
                     self.allowed += millis;
                     if millis == 0 {
-                        tracing::error!(event = "stream.reserve_inconsistent", "reserved no audio and received no refusal");
+                        tracing::error!(
+                            event = "stream.reserve_inconsistent",
+                            "reserved no audio and received no refusal"
+                        );
                         return Err(ServiceError::Internal);
                     }
                 }

@@ -8,7 +8,7 @@ pub(crate) use router::{FIXED, TTL};
 pub use router::{FixedWorker, RouterParts};
 pub use stream::{CloseReason, Stream};
 
-use crate::{TenantPresence, ServiceError, ServiceResult};
+use crate::{ServiceError, ServiceResult, TenantPresence};
 use budget::Budget;
 use dalston_auth::{Gate, Permit, PrincipalChange, RejectionReason, rights};
 use dalston_model::{Principal, Scope, SharedClock, SharedEntropy, TenantId, Timestamp};

@@ -1,9 +1,11 @@
 //! The router: a slot of the worker that has the least to do, in one step of the store.
 
-use crate::{TenantPresence, TakenPlace, ServiceResult, Shares, token};
+use crate::{ServiceResult, Shares, TakenPlace, TenantPresence, token};
 use dalston_model::{AuditEntry, SharedClock, Source, TenantId, Timestamp};
 use dalston_stream::{BuiltinWorker, StreamConfig, WorkerLink, connect};
-use dalston_work::{NewSession, OpenSessionOutcome, SessionId, SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId};
+use dalston_work::{
+    NewSession, OpenSessionOutcome, SessionId, SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
@@ -78,7 +80,12 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(store: SharedWorkStorage, parts: RouterParts, crowd: Arc<TenantPresence>, clock: SharedClock) -> Self {
+    pub(super) fn new(
+        store: SharedWorkStorage,
+        parts: RouterParts,
+        crowd: Arc<TenantPresence>,
+        clock: SharedClock,
+    ) -> Self {
         let RouterParts { own, own_streams, fixed } = parts;
         let places = Shares::new(usize::try_from(own_streams).unwrap_or(usize::MAX), crowd);
         Self { store, own, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }

@@ -1,12 +1,12 @@
 //! An open stream, as the door that carries it holds it.
 
 use super::{Streams, budget::Budget, router::SessionSlot};
-use crate::{TakenPlace, ServiceResult};
+use crate::{ServiceResult, TakenPlace};
 use dalston_auth::{Permit, rights};
 use dalston_model::TenantId;
 use dalston_store::StoreError;
 use dalston_stream::{StreamConfig, WorkerLink};
-use dalston_work::{UsageAccount, SessionId, SharedWorkStorage};
+use dalston_work::{SessionId, SharedWorkStorage, UsageAccount};
 use std::sync::Arc;
 use tokio::sync::watch;
 

@@ -21,7 +21,7 @@ pub use job::{AudioView, JobView};
 pub use job_result::{JobResultView, ResultSummary, SegmentView, WordView};
 pub(crate) use job_result::{fence, stored, summary};
 pub use key::{KeyView, RotatedKeyView};
-pub use nudge::{NudgeResult, NudgeView, NudgeOutcome, SentView};
+pub use nudge::{NudgeOutcome, NudgeResult, NudgeView, SentView};
 pub use quota::QuotaView;
 pub use tenant::TenantView;
 pub use usage::{AudioDay, AudioSeconds, KeyUsageView, RefusedView, TenantUsageView, UsageDay};

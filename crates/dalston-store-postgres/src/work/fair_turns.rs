@@ -1,9 +1,9 @@
 //! Whose job is next: fair between tenants, and the same for all nodes, since one of them chooses at a time.
 
 use super::row::{self, job_columns, queued_job_columns};
-use crate::{pooled_connection::PooledConnection as Session, pg_timestamp::PgTimestamp};
+use crate::{pg_timestamp::PgTimestamp, pooled_connection::PooledConnection as Session};
 use dalston_model::{TenantId, Timestamp};
-use dalston_work::{JobLease, JobLeaseRequest, LeasedJob, WaitingTenant, FairScheduler};
+use dalston_work::{FairScheduler, JobLease, JobLeaseRequest, LeasedJob, WaitingTenant};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use uuid::Uuid;
@@ -59,7 +59,11 @@ type DueJob = (Timestamp, Uuid);
 type TenantQueue = (u64, u64, VecDeque<DueJob>);
 
 /// Leases the jobs whose turn it is, in the order of their turns.
-pub(crate) async fn lease(session: &mut Session, ask: &JobLeaseRequest, now: Option<PgTimestamp>) -> sqlx::Result<Vec<LeasedJob>> {
+pub(crate) async fn lease(
+    session: &mut Session,
+    ask: &JobLeaseRequest,
+    now: Option<PgTimestamp>,
+) -> sqlx::Result<Vec<LeasedJob>> {
     if ask.limit == 0 || sqlx::query(ANY).fetch_optional(&mut **session).await?.is_none() {
         return Ok(Vec::new());
     }

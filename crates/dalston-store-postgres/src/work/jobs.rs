@@ -1,12 +1,13 @@
 //! The steps on jobs, in Postgres.
 
 use super::{ending, meter::Quotas, row, row::job_columns};
-use crate::{PostgresStore, change::Change, claims, pg_timestamp::PgTimestamp, page::Bounds, tenants};
+use crate::{PostgresStore, change::Change, claims, page::Bounds, pg_timestamp::PgTimestamp, tenants};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{IdempotencyKey, StoreResult};
 use dalston_work::{
-    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, QuotaExceeded, InsertJobOutcome, Job, JobId, JobStatus, JobStore, JobOutcome, QuotaKind, ReserveOutcome,
+    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobOutcome, JobStatus, JobStore,
+    QuotaExceeded, QuotaKind, ReserveOutcome,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
@@ -92,7 +93,12 @@ async fn insert(conn: &mut PgConnection, job: &Job, reserved_ms: u64, now: Optio
 
 #[async_trait]
 impl JobStore for PostgresStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
+    async fn insert_job(
+        &self,
+        job: &Job,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertJobOutcome> {
         self.call(async {
             let now = self.now();
             let mut lease = self.lease().await?;
@@ -176,7 +182,9 @@ impl JobStore for PostgresStore {
         self.call(async {
             let mut lease = self.lease().await?;
             let mut change = Change::begin(&mut lease).await?;
-            let Some(queued) = ending::lock(change.conn(), tenant, id).await? else { return Ok(CancelJobOutcome::Unknown) };
+            let Some(queued) = ending::lock(change.conn(), tenant, id).await? else {
+                return Ok(CancelJobOutcome::Unknown);
+            };
             let before = queued.job.status;
             let Some(after) = before.cancelled() else { return Ok(CancelJobOutcome::Ended(before)) };
             if after.is_ended() {

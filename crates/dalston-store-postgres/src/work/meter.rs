@@ -6,7 +6,10 @@ use crate::{PostgresStore, change::Change, tenants};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day, KeyId, TenantId};
 use dalston_store::StoreResult;
-use dalston_work::{UsageAccount, AudioAmount, QuotaExceeded, MeterStore, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner};
+use dalston_work::{
+    AudioAmount, MeterStore, MeteredDay, Quota, QuotaExceeded, QuotaKind, QuotaOwner, ReserveOutcome, UsageAccount,
+    UsageSource,
+};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::HashMap;
 use uuid::Uuid;

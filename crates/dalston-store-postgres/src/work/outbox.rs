@@ -3,7 +3,7 @@
 //! Order of the locks: the line of changes, the row `outbox`, the webhook, its deliveries.
 
 use super::row::{self, delivery_columns, webhook_columns};
-use crate::{change::Change, pooled_connection::PooledConnection, pg_timestamp::PgTimestamp};
+use crate::{change::Change, pg_timestamp::PgTimestamp, pooled_connection::PooledConnection};
 use dalston_model::AuditEntry;
 use dalston_work::{AttemptOutcome, Delivery, DeliveryStatus, DueDelivery, Event, Webhook, WebhookId, WebhookSecret};
 use sqlx::{PgConnection, Row, postgres::PgRow};

@@ -2,15 +2,17 @@
 //! change but one of the same job.
 
 use super::{
-    ending,
+    ending, fair_turns,
     row::{self, QueuedJob, job_columns},
-    fair_turns,
 };
 use crate::{PostgresStore, change::Change, pg_timestamp::PgTimestamp};
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::StoreResult;
-use dalston_work::{HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, lapse};
+use dalston_work::{
+    FinishJobOutcome, HeartbeatOutcome, Job, JobId, JobLease, JobLeaseRequest, JobOutcome, JobStatus, LeasedJob,
+    QueueStore, lapse,
+};
 use sqlx::{Row, postgres::PgRow};
 use std::{collections::HashMap, time::Duration};
 
@@ -162,7 +164,8 @@ impl QueueStore for PostgresStore {
 
     async fn expired_jobs(&self, default_days: Option<u32>, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
         self.call(async {
-            let query = sqlx::query(EXPIRED).bind(default_days.map(i64::from)).bind(PgTimestamp(at)).bind(i64::from(limit));
+            let query =
+                sqlx::query(EXPIRED).bind(default_days.map(i64::from)).bind(PgTimestamp(at)).bind(i64::from(limit));
             query.try_map(|row| row::job(&row)).fetch_all(&mut *self.lease().await?).await
         })
         .await

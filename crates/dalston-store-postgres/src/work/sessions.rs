@@ -8,7 +8,9 @@ use crate::{PostgresStore, pg_timestamp::PgTimestamp};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId};
 use dalston_store::StoreResult;
-use dalston_work::{QuotaExceeded, NewSession, OpenSessionOutcome, QuotaKind, SessionId, SessionStore, Worker, WorkerId, WorkerLoad};
+use dalston_work::{
+    NewSession, OpenSessionOutcome, QuotaExceeded, QuotaKind, SessionId, SessionStore, Worker, WorkerId, WorkerLoad,
+};
 use sqlx::PgConnection;
 use std::{collections::HashSet, time::Duration};
 use uuid::Uuid;
@@ -44,7 +46,11 @@ const SWEEP: &str = "
         ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
 
 /// The first limit of streams at once that has no room. Until the end of the transaction nobody else counts under them.
-async fn crowded(conn: &mut PgConnection, session: &NewSession, now: Option<PgTimestamp>) -> sqlx::Result<Option<QuotaExceeded>> {
+async fn crowded(
+    conn: &mut PgConnection,
+    session: &NewSession,
+    now: Option<PgTimestamp>,
+) -> sqlx::Result<Option<QuotaExceeded>> {
     let quotas = Quotas::lock_streams(conn, &session.tenant, session.key).await?;
     for (key, excess) in quotas.at_once(QuotaKind::Streams) {
         let query = sqlx::query_scalar::<_, i64>(OPEN).bind(session.tenant.as_str()).bind(now);

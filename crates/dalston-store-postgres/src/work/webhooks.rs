@@ -4,13 +4,13 @@ use super::{
     outbox,
     row::{self, delivery_columns, webhook_columns},
 };
-use crate::{PostgresStore, change::Change, pg_timestamp::PgTimestamp, page::Bounds, tenants};
+use crate::{PostgresStore, change::Change, page::Bounds, pg_timestamp::PgTimestamp, tenants};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    AttemptOutcome, Delivery, DeliveryId, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook, WebhookId,
-    WebhookPatch, WebhookSecret, WebhookStore,
+    AttemptOutcome, Delivery, DeliveryId, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook,
+    WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
 };
 use sqlx::PgConnection;
 use std::time::Duration;

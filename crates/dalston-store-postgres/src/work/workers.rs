@@ -1,7 +1,7 @@
 //! Workers of streams, and which of them serves a session.
 
 use super::row;
-use crate::{change::Change, pooled_connection::PooledConnection, pg_timestamp::PgTimestamp};
+use crate::{change::Change, pg_timestamp::PgTimestamp, pooled_connection::PooledConnection};
 use dalston_model::{AuditEntry, TenantId};
 use dalston_work::{NewSession, Slots, Worker, WorkerId, WorkerLoad};
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};

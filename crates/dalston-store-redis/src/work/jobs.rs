@@ -10,11 +10,18 @@ use crate::{RedisStore, argument::argument, audit::AuditArgument, call::StoreCal
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{IdempotencyKey, StoreResult};
-use dalston_work::{ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobStatus, JobStore, ended_event};
+use dalston_work::{
+    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobStatus, JobStore, ended_event,
+};
 
 #[async_trait]
 impl JobStore for RedisStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
+    async fn insert_job(
+        &self,
+        job: &Job,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertJobOutcome> {
         let given = job::JobArgument::new(job, claim.map(ClaimArgument::new), AuditArgument::new(entry)?)?;
         let mut script = SCRIPTS.insert_job.key(scripts::job(job.id));
         script.key(scripts::jobs(&job.tenant, None)).key(scripts::jobs(&job.tenant, Some(job.status)));
@@ -67,7 +74,9 @@ impl JobStore for RedisStore {
         // Ends with the deadline of the call at the latest.
         loop {
             let Some(before) = self.queued(&call, tenant, id).await? else { return Ok(CancelJobOutcome::Unknown) };
-            let Some(status) = before.job.status.cancelled() else { return Ok(CancelJobOutcome::Ended(before.job.status)) };
+            let Some(status) = before.job.status.cancelled() else {
+                return Ok(CancelJobOutcome::Ended(before.job.status));
+            };
             let completed_at = if status.is_ended() { Some(at) } else { before.job.completed_at };
             let after = Job { status, completed_at, ..before.job.clone() };
             let event = ended_event(&after, at);
@@ -80,7 +89,9 @@ impl JobStore for RedisStore {
 
     async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJobOutcome> {
         let call = self.link.call();
-        let Some(QueuedJob { job, .. }) = self.queued(&call, tenant, id).await? else { return Ok(DeleteJobOutcome::Unknown) };
+        let Some(QueuedJob { job, .. }) = self.queued(&call, tenant, id).await? else {
+            return Ok(DeleteJobOutcome::Unknown);
+        };
         if !job.status.is_ended() {
             return Ok(DeleteJobOutcome::NotEnded);
         }
@@ -110,7 +121,12 @@ impl JobStore for RedisStore {
 
 impl RedisStore {
     /// The job of this id in this tenant, with what the queue knows of it.
-    pub(crate) async fn queued(&self, call: &StoreCall<'_>, tenant: &TenantId, id: JobId) -> StoreResult<Option<QueuedJob>> {
+    pub(crate) async fn queued(
+        &self,
+        call: &StoreCall<'_>,
+        tenant: &TenantId,
+        id: JobId,
+    ) -> StoreResult<Option<QueuedJob>> {
         let row: JobRow = call.run(&SCRIPTS.read_job.arg(id.to_string())).await?;
         Ok(row.queued()?.filter(|queued| queued.job.tenant == *tenant))
     }

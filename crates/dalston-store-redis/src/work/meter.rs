@@ -8,7 +8,7 @@ use crate::{RedisStore, argument::argument, audit::AuditArgument};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day};
 use dalston_store::{StoreError, StoreResult};
-use dalston_work::{UsageAccount, AudioAmount, MeterStore, UsageSource, MeteredDay, Quota, ReserveOutcome, QuotaOwner};
+use dalston_work::{AudioAmount, MeterStore, MeteredDay, Quota, QuotaOwner, ReserveOutcome, UsageAccount, UsageSource};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 

@@ -8,7 +8,10 @@ use crate::{RedisStore, argument::argument};
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult};
-use dalston_work::{HeartbeatOutcome, FinishJobOutcome, Job, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, lapse};
+use dalston_work::{
+    FinishJobOutcome, HeartbeatOutcome, Job, JobLease, JobLeaseRequest, JobOutcome, JobStatus, LeasedJob, QueueStore,
+    lapse,
+};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -58,7 +61,9 @@ impl QueueStore for RedisStore {
         let call = self.link.call();
         // Ends with the deadline of the call at the latest.
         loop {
-            let Some(before) = self.queued(&call, &lease.tenant, lease.job).await? else { return Ok(FinishJobOutcome::Lost) };
+            let Some(before) = self.queued(&call, &lease.tenant, lease.job).await? else {
+                return Ok(FinishJobOutcome::Lost);
+            };
             if before.fence != lease.fence || !works(before.job.status) {
                 return Ok(FinishJobOutcome::Lost);
             }

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreError, StoreResult};
 use dalston_work::{
-    AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook,
-    WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
+    AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhookOutcome,
+    RotateWebhookOutcome, Webhook, WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
 };
 use std::time::Duration;
 

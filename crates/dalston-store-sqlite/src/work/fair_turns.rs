@@ -3,7 +3,7 @@
 use super::queued::{self, QueuedJob, queued_columns};
 use crate::row;
 use dalston_model::Timestamp;
-use dalston_work::{JobLeaseRequest, WaitingTenant, FairScheduler};
+use dalston_work::{FairScheduler, JobLeaseRequest, WaitingTenant};
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
@@ -55,7 +55,11 @@ fn waiting(row: &SqliteRow) -> sqlx::Result<DueJob> {
 }
 
 /// Leases jobs, turn by turn.
-pub(crate) async fn lease(change: &mut SqliteConnection, ask: &JobLeaseRequest, now: Timestamp) -> sqlx::Result<Vec<QueuedJob>> {
+pub(crate) async fn lease(
+    change: &mut SqliteConnection,
+    ask: &JobLeaseRequest,
+    now: Timestamp,
+) -> sqlx::Result<Vec<QueuedJob>> {
     sqlx::query(WAKE).bind(now.as_micros()).execute(&mut *change).await?;
     let mut turns = FairScheduler::new(ask, sqlx::query_scalar(LAST_TURN).fetch_one(&mut *change).await?);
     let mut ready = sqlx::query(READY).try_map(|row| turn(&row)).fetch(&mut *change);

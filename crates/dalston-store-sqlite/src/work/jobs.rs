@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{IdempotencyKey, StoreResult};
 use dalston_work::{
-    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, QuotaExceeded, InsertJobOutcome, Job, JobId, JobStatus, JobStore, JobOutcome, QuotaKind, ReserveOutcome,
+    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobOutcome, JobStatus, JobStore,
+    QuotaExceeded, QuotaKind, ReserveOutcome,
 };
 use serde_json::Value;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -83,7 +84,12 @@ async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Optio
 
 #[async_trait]
 impl JobStore for SqliteStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
+    async fn insert_job(
+        &self,
+        job: &Job,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertJobOutcome> {
         self.call(async {
             let mut change = self.change().await?;
             let now = self.clock.now();

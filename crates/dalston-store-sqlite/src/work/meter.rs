@@ -4,7 +4,10 @@ use crate::{SqliteStore, feed, row};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day, KeyId, TenantId};
 use dalston_store::StoreResult;
-use dalston_work::{UsageAccount, AudioAmount, QuotaExceeded, MeterStore, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner};
+use dalston_work::{
+    AudioAmount, MeterStore, MeteredDay, Quota, QuotaExceeded, QuotaKind, QuotaOwner, ReserveOutcome, UsageAccount,
+    UsageSource,
+};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
 pub(crate) const QUOTA: &str = "SELECT kind, most FROM quotas WHERE tenant_id = ? AND key_id = ?";
@@ -41,7 +44,8 @@ pub(crate) async fn bounds(
     limit: QuotaKind,
 ) -> sqlx::Result<Vec<QuotaExceeded>> {
     let binding = sqlx::query(BINDING).bind(tenant.as_str()).bind(text(key)).bind(limit.as_str());
-    let bound = |row: SqliteRow| Ok(QuotaExceeded { limit, of_key: row.try_get("of_key")?, most: row.try_get("most")? });
+    let bound =
+        |row: SqliteRow| Ok(QuotaExceeded { limit, of_key: row.try_get("of_key")?, most: row.try_get("most")? });
     binding.try_map(bound).fetch_all(change).await
 }
 
@@ -53,7 +57,11 @@ async fn used(change: &mut SqliteConnection, account: &UsageAccount, key: &str) 
 }
 
 /// Reserves in the transaction of the change that needs it.
-pub(crate) async fn reserve(change: &mut SqliteConnection, account: &UsageAccount, amount: AudioAmount) -> sqlx::Result<ReserveOutcome> {
+pub(crate) async fn reserve(
+    change: &mut SqliteConnection,
+    account: &UsageAccount,
+    amount: AudioAmount,
+) -> sqlx::Result<ReserveOutcome> {
     let mut limits = Vec::with_capacity(2);
     for bound in bounds(change, &account.tenant, account.key, QuotaKind::Seconds).await? {
         let key = if bound.of_key { text(account.key) } else { String::new() };

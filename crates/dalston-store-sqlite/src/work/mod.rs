@@ -1,5 +1,6 @@
 //! Work storage: jobs, the queue, quotas and the meter, streams, webhooks and their outbox.
 
+mod fair_turns;
 mod job_row;
 mod jobs;
 mod meter;
@@ -11,7 +12,6 @@ mod queued;
 mod sessions;
 #[cfg(test)]
 mod tests;
-mod fair_turns;
 mod webhook_row;
 mod webhooks;
 

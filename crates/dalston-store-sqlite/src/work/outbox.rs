@@ -178,7 +178,11 @@ async fn first_due(
 }
 
 /// Notes how an attempt went. Tells whether the webhook was switched off for it.
-pub(crate) async fn finish(change: &mut SqliteConnection, attempted: &AttemptOutcome, now: Timestamp) -> sqlx::Result<bool> {
+pub(crate) async fn finish(
+    change: &mut SqliteConnection,
+    attempted: &AttemptOutcome,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
     let under_way = sqlx::query(UNDER_WAY).bind(attempted.delivery.to_string()).bind(attempted.attempt);
     let under_way = under_way.try_map(|row| delivery(&row)).fetch_optional(&mut *change).await?;
     let Some(Delivery { webhook, .. }) = under_way else { return Ok(false) };

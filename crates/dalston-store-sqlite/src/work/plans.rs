@@ -1,6 +1,6 @@
 //! How SQLite runs the statements of work.
 
-use super::{jobs, meter, outbox, queue, queued, sessions, fair_turns, webhook_row, webhooks};
+use super::{fair_turns, jobs, meter, outbox, queue, queued, sessions, webhook_row, webhooks};
 use crate::{plans::check, work::tests::scratch};
 
 /// Each statement, and the ways in that it must take.

@@ -2,14 +2,17 @@
 
 use super::job_row::{self, job_columns};
 use super::{
-    queued::{self, queued_columns},
     fair_turns,
+    queued::{self, queued_columns},
 };
 use crate::{SqliteStore, row};
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::StoreResult;
-use dalston_work::{HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, lapse};
+use dalston_work::{
+    FinishJobOutcome, HeartbeatOutcome, Job, JobId, JobLease, JobLeaseRequest, JobOutcome, JobStatus, LeasedJob,
+    QueueStore, lapse,
+};
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 use std::{collections::HashMap, time::Duration};

@@ -3,7 +3,7 @@
 use super::{job_row, meter, outbox};
 use crate::{feed, row};
 use dalston_model::Timestamp;
-use dalston_work::{Job, JobStatus, JobOutcome, ended_entry, ended_event};
+use dalston_work::{Job, JobOutcome, JobStatus, ended_entry, ended_event};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 /// The columns that [`queued`] reads.

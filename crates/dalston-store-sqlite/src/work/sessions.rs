@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId, Timestamp};
 use dalston_store::StoreResult;
 use dalston_work::{
-    QuotaExceeded, NewSession, OpenSessionOutcome, QuotaKind, SessionId, SessionStore, Slots, Worker, WorkerId, WorkerLoad,
+    NewSession, OpenSessionOutcome, QuotaExceeded, QuotaKind, SessionId, SessionStore, Slots, Worker, WorkerId,
+    WorkerLoad,
 };
 use serde_json::{Value, json};
 use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
@@ -90,7 +91,11 @@ async fn shares(
 }
 
 /// Whether the session would be one too many.
-async fn crowded(change: &mut SqliteConnection, session: &NewSession, now: Timestamp) -> sqlx::Result<Option<QuotaExceeded>> {
+async fn crowded(
+    change: &mut SqliteConnection,
+    session: &NewSession,
+    now: Timestamp,
+) -> sqlx::Result<Option<QuotaExceeded>> {
     for bound in meter::bounds(change, &session.tenant, session.key, QuotaKind::Streams).await? {
         let count = if bound.of_key {
             sqlx::query_scalar(COUNT_OF_KEY).bind(super::text(session.key))

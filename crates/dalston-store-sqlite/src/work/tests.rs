@@ -6,8 +6,8 @@ use crate::{
 };
 use dalston_model::{KeyScopes, ManualClock, SeededEntropy, TenantId};
 use dalston_work::{
-    JobId, JobOptions, JobStatus, JobStore, JobLease, JobLeaseRequest, LeasedJob, NewSession, OpenSessionOutcome, QueueStore, SessionId,
-    SessionStore, Worker,
+    JobId, JobLease, JobLeaseRequest, JobOptions, JobStatus, JobStore, LeasedJob, NewSession, OpenSessionOutcome,
+    QueueStore, SessionId, SessionStore, Worker,
 };
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{sync::Arc, time::Duration};
@@ -84,7 +84,10 @@ async fn lapsed_sessions_and_workers_do_not_pile_up() {
     };
     for number in 0..40 {
         assert_eq!(store.put_worker(&worker(number), second, &entry).await, Ok(true));
-        assert!(matches!(store.open_session(&session(number), false, &[], second).await, Ok(OpenSessionOutcome::Worker(_))));
+        assert!(matches!(
+            store.open_session(&session(number), false, &[], second).await,
+            Ok(OpenSessionOutcome::Worker(_))
+        ));
     }
     clock.advance(second);
     for _ in 0..20 {

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use dalston_work::{
-    AttemptOutcome, Delivery, DeliveryId, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook, WebhookId,
-    WebhookPatch, WebhookSecret, WebhookStore,
+    AttemptOutcome, Delivery, DeliveryId, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook,
+    WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
 };
 use std::time::Duration;
 

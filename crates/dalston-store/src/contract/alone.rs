@@ -4,7 +4,7 @@ use super::{
     Fixture,
     handle::{StoreHandle, at_once},
 };
-use crate::{LocalAdmissions, LimitStore};
+use crate::{LimitStore, LocalAdmissions};
 use dalston_model::{KeyId, NodeId, OsEntropy, RateLimit, Timestamp};
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +30,8 @@ impl Counter {
 
     /// Reports seconds: their names, their ages in slots and their units.
     async fn report(&self, seconds: &[(i64, i64, u32)]) {
-        let alone: Vec<_> = seconds.iter().map(|&(second, age, units)| LocalAdmissions { second, age, units }).collect();
+        let alone: Vec<_> =
+            seconds.iter().map(|&(second, age, units)| LocalAdmissions { second, age, units }).collect();
         self.limits.report(self.key, self.node, &alone).await.unwrap();
     }
 

@@ -1,7 +1,9 @@
 //! Claims: what is repeated happens once.
 
 use super::{Fixture, handle::StoreHandle};
-use crate::{IdempotencyKey, UpdatePrecondition, InsertKeyOutcome, PolicyViolation, AlreadyProcessed, RotateKeyOutcome};
+use crate::{
+    AlreadyProcessed, IdempotencyKey, InsertKeyOutcome, PolicyViolation, RotateKeyOutcome, UpdatePrecondition,
+};
 use dalston_model::Key;
 use std::time::Duration;
 
@@ -60,7 +62,8 @@ pub async fn a_repeated_rotation_changes_nothing(fixture: &Fixture) {
     let new = hand.key().await;
     let claim = hand.claim("rotate");
     // A repeat is told first of the claim, and not of the overlap that the first try began.
-    let (first, second) = (StoreHandle::rotation(Duration::from_hours(1)), StoreHandle::replacement(Duration::from_hours(1)));
+    let (first, second) =
+        (StoreHandle::rotation(Duration::from_hours(1)), StoreHandle::replacement(Duration::from_hours(1)));
     let answer = hand.try_rotate(&new.key, &first, &hand.guard(), Some(&claim)).await;
     assert!(matches!(answer, RotateKeyOutcome::Rotated { .. }));
     let answer = hand.try_rotate(&new.key, &second, &hand.guard(), Some(&claim)).await;
@@ -77,8 +80,10 @@ pub async fn a_step_that_fails_claims_nothing(fixture: &Fixture) {
     nowhere.key.tenant = "nobody".parse().unwrap();
     assert_eq!(hand.try_insert(&nowhere, Some(&claim)).await, InsertKeyOutcome::UnknownTenant);
     let new = hand.key().await;
-    let (rotation, narrow) =
-        (StoreHandle::rotation(Duration::ZERO), UpdatePrecondition { within: Some(super::handle::within(&["nudge"])), ..hand.guard() });
+    let (rotation, narrow) = (
+        StoreHandle::rotation(Duration::ZERO),
+        UpdatePrecondition { within: Some(super::handle::within(&["nudge"])), ..hand.guard() },
+    );
     let answer = hand.try_rotate(&new.key, &rotation, &narrow, Some(&claim)).await;
     assert!(matches!(answer, RotateKeyOutcome::Refused(PolicyViolation::Wider(_))));
     let stranger = hand.new_key().key;

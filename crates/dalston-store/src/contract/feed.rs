@@ -4,7 +4,7 @@ use super::{
     Fixture,
     handle::{StoreHandle, at_once},
 };
-use crate::{ChangesResult, KeyChange, Checkpoint};
+use crate::{ChangesResult, Checkpoint, KeyChange};
 use dalston_model::{
     Actor, AuditEntry, AuditHash, AuditRecord, Door, Key, KeyAction, KeyPatch, Source, Target, Tenant, Timestamp,
 };
@@ -105,7 +105,11 @@ pub async fn a_history_that_is_another_one_is_noticed(fixture: &Fixture) {
     ];
     for (what, other) in others {
         for limit in [1, 100] {
-            assert_eq!(hand.store.key_changes(&other, limit).await, Ok(ChangesResult::Diverged(end)), "a history that {what}");
+            assert_eq!(
+                hand.store.key_changes(&other, limit).await,
+                Ok(ChangesResult::Diverged(end)),
+                "a history that {what}"
+            );
         }
     }
     let key = hand.key().await.key;

@@ -4,7 +4,7 @@ use super::{
     Fixture,
     handle::{StoreHandle, scopes, within},
 };
-use crate::{UpdateKeyOutcome, UpdatePrecondition, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome};
+use crate::{PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, UpdateKeyOutcome, UpdatePrecondition};
 use dalston_model::{KeyPatch, Scope, TenantId};
 use std::time::Duration;
 
@@ -33,7 +33,10 @@ pub async fn a_wider_key_is_not_changed(fixture: &Fixture) {
         let rotation = StoreHandle::rotation(Duration::ZERO);
         let answer = hand.try_rotate(&wider.key, &rotation, &guard, None).await;
         assert_eq!(answer, RotateKeyOutcome::Refused(PolicyViolation::Wider(beyond)));
-        assert_eq!(hand.try_revoke(&wider.key, &guard).await, RevokeKeyOutcome::Refused(PolicyViolation::Wider(beyond)));
+        assert_eq!(
+            hand.try_revoke(&wider.key, &guard).await,
+            RevokeKeyOutcome::Refused(PolicyViolation::Wider(beyond))
+        );
     }
     assert_eq!(hand.look(&wider.key).await.key, wider.key);
     let guard = within(&["platform"]);
@@ -69,7 +72,10 @@ pub async fn a_name_that_nobody_knows_makes_no_admin(fixture: &Fixture) {
     for name in ["Admin", "gone:admin", "PLATFORM", "admin:"] {
         hand.key_of(&tenant, &[name]).await;
     }
-    assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
+    assert_eq!(
+        hand.try_revoke(&admin.key, &keep_admin(&hand)).await,
+        RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin)
+    );
     let losing = KeyPatch { scopes: Some(scopes(&["gone:read"])), ..KeyPatch::default() };
     let answer = hand.update(&admin.key, &losing, &keep_admin(&hand)).await;
     assert_eq!(answer, UpdateKeyOutcome::Refused(PolicyViolation::LastAdmin));
@@ -81,7 +87,10 @@ pub async fn the_last_live_admin_is_kept(fixture: &Fixture) {
     let (one, two) = (hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["admin"]).await);
     hand.key_of(&tenant, &["jobs:read"]).await;
     assert_eq!(hand.try_revoke(&one.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Revoked);
-    assert_eq!(hand.try_revoke(&two.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
+    assert_eq!(
+        hand.try_revoke(&two.key, &keep_admin(&hand)).await,
+        RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin)
+    );
     assert_eq!(hand.find(&two.digest).await.key, two.key);
 }
 
@@ -126,7 +135,10 @@ pub async fn an_admin_that_is_not_live_does_not_count(fixture: &Fixture) {
     hand.insert(&ending).await;
     // It works up to its end, not at it.
     hand.clock.advance(Duration::from_secs(10));
-    assert_eq!(hand.try_revoke(&last.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
+    assert_eq!(
+        hand.try_revoke(&last.key, &keep_admin(&hand)).await,
+        RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin)
+    );
     let earlier = UpdatePrecondition { at: ending.key.created_at, ..keep_admin(&hand) };
     assert_eq!(hand.try_revoke(&last.key, &earlier).await, RevokeKeyOutcome::Revoked, "the guard's time decides");
 }
@@ -136,7 +148,10 @@ pub async fn an_admin_of_another_tenant_does_not_count(fixture: &Fixture) {
     let acme = hand.tenant("acme").await;
     let (ours, _theirs) =
         (hand.key_of(&TenantId::default(), &["admin"]).await, hand.key_of(&acme, &["platform"]).await);
-    assert_eq!(hand.try_revoke(&ours.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
+    assert_eq!(
+        hand.try_revoke(&ours.key, &keep_admin(&hand)).await,
+        RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin)
+    );
 }
 
 pub async fn a_platform_key_counts_as_an_admin(fixture: &Fixture) {
@@ -144,7 +159,10 @@ pub async fn a_platform_key_counts_as_an_admin(fixture: &Fixture) {
     let tenant = TenantId::default();
     let (admin, platform) = (hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["platform"]).await);
     assert_eq!(hand.try_revoke(&admin.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Revoked);
-    assert_eq!(hand.try_revoke(&platform.key, &keep_admin(&hand)).await, RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin));
+    assert_eq!(
+        hand.try_revoke(&platform.key, &keep_admin(&hand)).await,
+        RevokeKeyOutcome::Refused(PolicyViolation::LastAdmin)
+    );
 }
 
 pub async fn a_key_that_is_no_live_admin_may_always_go(fixture: &Fixture) {

@@ -4,7 +4,9 @@ use super::{
     Fixture,
     handle::{StoreHandle, digest, metadata, page, scopes},
 };
-use crate::{UpdateKeyOutcome, InsertKeyOutcome, Checkpoint, KeyToInsert, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome};
+use crate::{
+    Checkpoint, InsertKeyOutcome, KeyToInsert, PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, UpdateKeyOutcome,
+};
 use dalston_model::{
     Actor, Key, KeyAction, KeyPatch, KeyScopes, Metadata, RateLimit, Scope, Start, Target, TenantId, Timestamp,
 };

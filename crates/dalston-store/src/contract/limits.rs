@@ -1,7 +1,7 @@
 //! The shared counter: never more than the limit in any window of 60 seconds.
 
 use super::{Fixture, handle::StoreHandle};
-use crate::{LimitStore, Acquired};
+use crate::{Acquired, LimitStore};
 use dalston_model::{KeyId, RateLimit, Timestamp};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::task::JoinSet;

@@ -18,15 +18,15 @@ pub mod leases;
 pub mod limits;
 pub mod nodes;
 pub mod notes;
+pub mod notifier;
 pub mod pages;
 pub mod races;
 pub mod revocation;
 pub mod secrets;
 pub mod tenants;
 pub mod usage;
-pub mod notifier;
 
-pub use fixture::{Reopen, Fixture};
+pub use fixture::{Fixture, Reopen};
 pub use handle::StoreHandle;
 
 /// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives.

@@ -4,7 +4,7 @@ use super::{
     Fixture,
     handle::{StoreHandle, at_once},
 };
-use crate::{ChangesResult, KeyChange, Checkpoint, SharedKeyStorage, ChangeNotifier};
+use crate::{ChangeNotifier, ChangesResult, Checkpoint, KeyChange, SharedKeyStorage};
 use dalston_model::{KeyAction, KeyPatch, Target};
 use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
@@ -118,7 +118,8 @@ pub async fn every_way_to_change_a_key_wakes(fixture: &Fixture) {
 
 pub async fn parallel_changes_are_all_heard(fixture: &Fixture) {
     const CHANGERS: usize = 200;
-    let hands = [StoreHandle::of(fixture), StoreHandle { store: fixture.other_node().await, ..StoreHandle::of(fixture) }];
+    let hands =
+        [StoreHandle::of(fixture), StoreHandle { store: fixture.other_node().await, ..StoreHandle::of(fixture) }];
     let mut listener = FeedListener::open(fixture).await;
     let changing = tokio::spawn({
         let hands = hands.clone();

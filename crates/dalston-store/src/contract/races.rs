@@ -5,7 +5,7 @@ use super::{
     handle::{StoreHandle, at_once, page},
     pages::walk,
 };
-use crate::{UpdateKeyOutcome, UpdatePrecondition, InsertKeyOutcome, Checkpoint, RevokeKeyOutcome, RotateKeyOutcome};
+use crate::{Checkpoint, InsertKeyOutcome, RevokeKeyOutcome, RotateKeyOutcome, UpdateKeyOutcome, UpdatePrecondition};
 use dalston_model::{Day, KeyAction, KeyId, KeyPatch, Start, Target, TenantId};
 use std::{
     collections::HashSet,

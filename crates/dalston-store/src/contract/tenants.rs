@@ -4,7 +4,7 @@ use super::{
     Fixture,
     handle::{StoreHandle, page},
 };
-use crate::{UpdateKeyOutcome, RevokeKeyOutcome, RotateKeyOutcome};
+use crate::{RevokeKeyOutcome, RotateKeyOutcome, UpdateKeyOutcome};
 use dalston_model::{Cursor, Day, Key, KeyAction, KeyPatch, Start, Target, Tenant, TenantId};
 use std::time::Duration;
 

@@ -1,7 +1,9 @@
 //! What changed, in memory.
 
 use super::{MemoryEngine, MemoryState};
-use crate::{AuditPage, AuditQuery, FeedStore, ChangesResult, KeyChange, Checkpoint, StoreError, StoreResult, ChangeNotifier};
+use crate::{
+    AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, KeyChange, StoreError, StoreResult,
+};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use tokio::sync::watch;

@@ -2,8 +2,8 @@
 
 use super::{KeyRow, MemoryEngine, MemoryState, SecretRow, sorted_page};
 use crate::{
-    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, InsertKeyOutcome, KeyStats, KeyLookup, KeyStore, KeyToInsert, PolicyViolation, RevokeKeyOutcome,
-    RotateKeyOutcome, Rotation, StoreResult, KeyWithUse,
+    FoundKey, IdempotencyKey, InsertKeyOutcome, KeyLookup, KeyStats, KeyStore, KeyToInsert, KeyWithUse,
+    PolicyViolation, RevokeKeyOutcome, RotateKeyOutcome, Rotation, StoreResult, UpdateKeyOutcome, UpdatePrecondition,
 };
 use async_trait::async_trait;
 use dalston_model::{
@@ -83,7 +83,12 @@ impl<W: Send> KeyLookup for MemoryEngine<W> {
 
 #[async_trait]
 impl<W: Send> KeyStore for MemoryEngine<W> {
-    async fn insert_key(&self, new: &KeyToInsert, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertKeyOutcome> {
+    async fn insert_key(
+        &self,
+        new: &KeyToInsert,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertKeyOutcome> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(repeated) = state.repeated(claim, now) {
@@ -131,8 +136,7 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
             let within = |time: Duration| used.is_some_and(|used| at.since(used) <= time);
             figures.active += u64::from(active);
             figures.revoked += u64::from(key.revoked_at.is_some());
-            figures.expiring +=
-                u64::from(active && key.expires_at.is_some_and(|end| end.since(at) <= KeyStats::SOON));
+            figures.expiring += u64::from(active && key.expires_at.is_some_and(|end| end.since(at) <= KeyStats::SOON));
             figures.unused += u64::from(enabled && idle(key.created_at) && used.is_none_or(idle));
             figures.used_last_hour += u64::from(within(Duration::from_hours(1)));
             figures.used_last_day += u64::from(within(Duration::from_hours(24)));

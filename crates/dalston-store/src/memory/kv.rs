@@ -1,6 +1,6 @@
 //! Notes, in memory.
 
-use super::{MemoryEngine, KvEntry};
+use super::{KvEntry, MemoryEngine};
 use crate::{KvStore, StoreResult};
 use async_trait::async_trait;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 
 use super::nodes::NodeList;
 use crate::{
-    AHEAD_SLOTS, LocalAdmissions, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, NodePlace, StoreResult, Acquired, WINDOW_SLOTS, slot,
-    slot_start,
+    AHEAD_SLOTS, Acquired, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, LocalAdmissions, NodePlace,
+    StoreResult, WINDOW_SLOTS, slot, slot_start,
 };
 use async_trait::async_trait;
 use dalston_model::{KeyId, LeaseId, NodeId, RateLimit, SharedClock, Timestamp};

@@ -2,13 +2,13 @@
 
 mod feed;
 mod keys;
+mod kv;
 mod limits;
 mod nodes;
-mod kv;
 
 pub use limits::MemoryCounter;
 
-use crate::{IdempotencyKey, KeyStorage, PoolStats, AlreadyProcessed, StoreResult, TenantStore, UsageStore};
+use crate::{AlreadyProcessed, IdempotencyKey, KeyStorage, PoolStats, StoreResult, TenantStore, UsageStore};
 use async_trait::async_trait;
 use dalston_model::{
     AuditEntry, AuditHash, AuditRecord, Cursor, Day, Key, KeyDigest, KeyId, NodeId, Page, PageRequest, SharedClock,

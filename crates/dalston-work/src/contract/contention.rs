@@ -9,8 +9,8 @@ use super::{
     },
 };
 use crate::{
-    AudioAmount, CancelJobOutcome, FinishJobOutcome, InsertJobOutcome, JobId, LeasedJob, UsageSource, OpenSessionOutcome, JobOutcome, Quota, QuotaKind, ReserveOutcome,
-    SessionId, QuotaOwner, WorkerId,
+    AudioAmount, CancelJobOutcome, FinishJobOutcome, InsertJobOutcome, JobId, JobOutcome, LeasedJob,
+    OpenSessionOutcome, Quota, QuotaKind, QuotaOwner, ReserveOutcome, SessionId, UsageSource, WorkerId,
 };
 use dalston_model::TenantId;
 use std::{

@@ -8,8 +8,8 @@ use super::{
     },
 };
 use crate::{
-    HeartbeatOutcome, CancelJobOutcome, DEATHS, Delivery, EventKind, FinishJobOutcome, InsertJobOutcome, Job, JobStatus, JobLease, JobOutcome, QuotaOwner,
-    Webhook, ended_entry, ended_event,
+    CancelJobOutcome, DEATHS, Delivery, EventKind, FinishJobOutcome, HeartbeatOutcome, InsertJobOutcome, Job, JobLease,
+    JobOutcome, JobStatus, QuotaOwner, Webhook, ended_entry, ended_event,
 };
 use dalston_model::{AuditRecord, KeyId, TenantId};
 use dalston_store::RevokeKeyOutcome;
@@ -296,7 +296,8 @@ pub async fn the_end_settles_what_was_reserved(fixture: &WorkFixture) {
     let hand = WorkHandle::of(fixture);
     let key = hand.key().await.key.id;
     let mut sum = 0;
-    for (outcome, kept) in [(completed(4_321), 4_321), (completed(100), 100), (failed(), 0), (JobOutcome::Cancelled, 0)] {
+    for (outcome, kept) in [(completed(4_321), 4_321), (completed(100), 100), (failed(), 0), (JobOutcome::Cancelled, 0)]
+    {
         let job = hand.spoken(Some(key), 2.0004);
         assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
         assert_eq!(metered(&hand, key).await, [(sum + 2_001, 0); 2], "rounded up");

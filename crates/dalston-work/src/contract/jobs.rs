@@ -4,7 +4,10 @@ use super::{
     WorkFixture,
     handle::{WorkHandle, metadata, page},
 };
-use crate::{ActiveJobs, Audio, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobOptions, JobStatus, WorkAction, WorkTarget};
+use crate::{
+    ActiveJobs, Audio, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobOptions, JobStatus, WorkAction,
+    WorkTarget,
+};
 use dalston_model::{Actor, FileName, Start, Timestamp};
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use super::{WorkFixture, handle::WorkHandle};
 use crate::{
-    UsageAccount, AudioAmount, QuotaExceeded, InsertJobOutcome, Job, JobStatus, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner,
-    WorkAction, WorkTarget,
+    AudioAmount, InsertJobOutcome, Job, JobStatus, MeteredDay, Quota, QuotaExceeded, QuotaKind, QuotaOwner,
+    ReserveOutcome, UsageAccount, UsageSource, WorkAction, WorkTarget,
 };
 use dalston_model::{Actor, Day, KeyId, TenantId};
 use dalston_store::IdempotencyKey;
@@ -59,9 +59,12 @@ pub async fn there_is_no_quota_of_nobody(fixture: &WorkFixture) {
     let (acme, key) = (hand.tenant("acme").await, hand.key().await.key.id);
     let seq = hand.seq().await;
     let nobody: TenantId = "nobody".parse().unwrap();
-    for subject in
-        [QuotaOwner::Tenant(nobody.clone()), of(hand.key_id()), QuotaOwner::Key(acme, key), QuotaOwner::Key(nobody, key)]
-    {
+    for subject in [
+        QuotaOwner::Tenant(nobody.clone()),
+        of(hand.key_id()),
+        QuotaOwner::Key(acme, key),
+        QuotaOwner::Key(nobody, key),
+    ] {
         assert!(!hand.try_quota(&subject, &seconds(1)).await);
         assert_eq!(hand.store.quota(&subject).await, Ok(Quota::default()));
     }
@@ -75,9 +78,15 @@ pub async fn audio_without_a_limit_is_metered(fixture: &WorkFixture) {
     let seq = hand.seq().await;
     for whole in [true, false] {
         let account = hand.account(Some(key), UsageSource::Jobs);
-        assert_eq!(reserve(&hand, &account, 1_000_000_000_000, whole).await, ReserveOutcome::Granted(1_000_000_000_000));
+        assert_eq!(
+            reserve(&hand, &account, 1_000_000_000_000, whole).await,
+            ReserveOutcome::Granted(1_000_000_000_000)
+        );
     }
-    assert_eq!(reserve(&hand, &hand.account(Some(other), UsageSource::Streams), 7, true).await, ReserveOutcome::Granted(7));
+    assert_eq!(
+        reserve(&hand, &hand.account(Some(other), UsageSource::Streams), 7, true).await,
+        ReserveOutcome::Granted(7)
+    );
     assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Streams), 30, true).await, ReserveOutcome::Granted(30));
     assert_eq!(hand.metered(&of(key)).await, (2_000_000_000_000, 0));
     assert_eq!(hand.metered(&of(other)).await, (0, 7));
@@ -186,8 +195,14 @@ pub async fn a_job_of_unknown_length_takes_the_rest_of_the_day(fixture: &WorkFix
 pub async fn jobs_and_streams_share_a_day(fixture: &WorkFixture) {
     let hand = WorkHandle::of(fixture);
     hand.limit(&tenant(), seconds(10)).await;
-    assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Jobs), 6_000, true).await, ReserveOutcome::Granted(6_000));
-    assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Streams), 9_000, false).await, ReserveOutcome::Granted(4_000));
+    assert_eq!(
+        reserve(&hand, &hand.account(None, UsageSource::Jobs), 6_000, true).await,
+        ReserveOutcome::Granted(6_000)
+    );
+    assert_eq!(
+        reserve(&hand, &hand.account(None, UsageSource::Streams), 9_000, false).await,
+        ReserveOutcome::Granted(4_000)
+    );
     assert_eq!(reserve(&hand, &hand.account(None, UsageSource::Jobs), 1, false).await, no_seconds(false, 10));
     let days = hand.store.metered(&tenant(), Day::from_number(0)).await.unwrap();
     assert_eq!(days, [MeteredDay { day: Day::of(hand.now()), jobs_ms: 6_000, streams_ms: 4_000 }]);

@@ -212,7 +212,8 @@ mod tests {
             include_str!("webhooks.rs"),
         ];
         for line in groups.iter().flat_map(|group| group.lines()) {
-            let rule = line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix("(fixture: &WorkFixture) {"));
+            let rule =
+                line.strip_prefix("pub async fn ").and_then(|rest| rest.strip_suffix("(fixture: &WorkFixture) {"));
             if let Some(rule) = rule {
                 assert!(list.contains(&format!(" {rule},")) || list.contains(&format!(" {rule} ")), "{rule}");
             }

@@ -7,7 +7,9 @@ use super::{
         work::{ALMOST, MICRO, MINUTE, completed, retry},
     },
 };
-use crate::{HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome};
+use crate::{
+    FinishJobOutcome, HeartbeatOutcome, Job, JobId, JobLease, JobLeaseRequest, JobOutcome, JobStatus, LeasedJob,
+};
 use dalston_model::TenantId;
 use std::time::Duration;
 

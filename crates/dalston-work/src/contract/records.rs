@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{CancelJobOutcome, InsertJobOutcome, JobStatus, WorkAction, WorkTarget};
 use dalston_model::{AuditHash, AuditRecord};
-use dalston_store::{IdempotencyKey, InsertKeyOutcome, Checkpoint, AlreadyProcessed};
+use dalston_store::{AlreadyProcessed, Checkpoint, IdempotencyKey, InsertKeyOutcome};
 
 fn repeated(target: &impl ToString, same_payload: bool) -> AlreadyProcessed {
     AlreadyProcessed { target: target.to_string(), same_payload }
@@ -86,7 +86,10 @@ pub async fn parallel_cancels_cancel_once(fixture: &WorkFixture) {
         })
         .await;
         assert_eq!(answers.iter().filter(|answer| **answer == CancelJobOutcome::Cancelled).count(), 1);
-        assert_eq!(answers.iter().filter(|answer| **answer == CancelJobOutcome::Ended(JobStatus::Cancelled)).count(), 7);
+        assert_eq!(
+            answers.iter().filter(|answer| **answer == CancelJobOutcome::Ended(JobStatus::Cancelled)).count(),
+            7
+        );
     }
     assert_eq!(hand.audit().await.len(), 20);
 }

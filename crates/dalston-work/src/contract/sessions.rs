@@ -8,7 +8,9 @@ use super::{
         work::{ALMOST, MICRO, MINUTE},
     },
 };
-use crate::{QuotaExceeded, NewSession, OpenSessionOutcome, Quota, QuotaKind, SessionId, QuotaOwner, Worker, WorkerLoad};
+use crate::{
+    NewSession, OpenSessionOutcome, Quota, QuotaExceeded, QuotaKind, QuotaOwner, SessionId, Worker, WorkerLoad,
+};
 use dalston_model::TenantId;
 use std::time::Duration;
 
@@ -84,7 +86,11 @@ pub async fn a_worker_lapses(fixture: &WorkFixture) {
     assert_eq!(loads(&hand).await, [("w".to_owned(), 1)]);
     hand.clock.advance(MICRO);
     assert_eq!(hand.workers().await, []);
-    assert_eq!(hand.open(&hand.new_session(None)).await, OpenSessionOutcome::NoCapacity, "a dead worker is asked no more");
+    assert_eq!(
+        hand.open(&hand.new_session(None)).await,
+        OpenSessionOutcome::NoCapacity,
+        "a dead worker is asked no more"
+    );
     let id = "w".parse().unwrap();
     assert!(!hand.remove(&id, None).await);
     assert_eq!(hand.sessions().await, 1, "what it serves goes on");

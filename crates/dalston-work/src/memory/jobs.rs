@@ -2,7 +2,8 @@
 
 use super::{MemoryWorkStore, QueueEntry, WorkTransaction};
 use crate::{
-    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobStatus, JobStore, QuotaKind, ReserveOutcome, QuotaOwner,
+    ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome, Job, JobId, JobStatus, JobStore, QuotaKind,
+    QuotaOwner, ReserveOutcome,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};
@@ -10,7 +11,12 @@ use dalston_store::{IdempotencyKey, StoreResult, sorted_page};
 
 #[async_trait]
 impl JobStore for MemoryWorkStore {
-    async fn insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>, entry: &AuditEntry) -> StoreResult<InsertJobOutcome> {
+    async fn insert_job(
+        &self,
+        job: &Job,
+        claim: Option<&IdempotencyKey>,
+        entry: &AuditEntry,
+    ) -> StoreResult<InsertJobOutcome> {
         let now = self.time();
         let mut state = WorkTransaction::of(self);
         if let Some(repeated) = state.repeated(claim, now) {

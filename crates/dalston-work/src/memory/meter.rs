@@ -1,7 +1,10 @@
 //! Quotas and the meter, in memory.
 
 use super::{MemoryWorkStore, WorkTransaction};
-use crate::{UsageAccount, AudioAmount, QuotaExceeded, MeterStore, UsageSource, MeteredDay, Quota, QuotaKind, ReserveOutcome, QuotaOwner};
+use crate::{
+    AudioAmount, MeterStore, MeteredDay, Quota, QuotaExceeded, QuotaKind, QuotaOwner, ReserveOutcome, UsageAccount,
+    UsageSource,
+};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day, KeyId, TenantId};
 use dalston_store::StoreResult;

@@ -7,7 +7,7 @@ mod sessions;
 mod webhooks;
 
 use crate::{
-    Delivery, DeliveryId, Job, JobId, Quota, SessionId, QuotaOwner, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
+    Delivery, DeliveryId, Job, JobId, Quota, QuotaOwner, SessionId, Webhook, WebhookId, WebhookSecret, Worker, WorkerId,
 };
 use dalston_model::{Day, KeyId, TenantId, Timestamp};
 use dalston_store::MemoryState;

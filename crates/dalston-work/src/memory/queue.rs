@@ -2,8 +2,8 @@
 
 use super::{MemoryWorkStore, QueueEntry, WorkTransaction};
 use crate::{
-    HeartbeatOutcome, FinishJobOutcome, Job, JobId, JobStatus, JobLease, JobLeaseRequest, LeasedJob, JobOutcome, QueueStore, WaitingTenant, FairScheduler, ended_entry,
-    ended_event, lapse,
+    FairScheduler, FinishJobOutcome, HeartbeatOutcome, Job, JobId, JobLease, JobLeaseRequest, JobOutcome, JobStatus,
+    LeasedJob, QueueStore, WaitingTenant, ended_entry, ended_event, lapse,
 };
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
@@ -112,7 +112,11 @@ impl QueueStore for MemoryWorkStore {
             if let Some(job) = state.work.jobs.get_mut(&lease.job) {
                 job.progress = progress.or(job.progress);
             }
-            beats.push(if status == JobStatus::Cancelling { HeartbeatOutcome::Cancelling } else { HeartbeatOutcome::Held });
+            beats.push(if status == JobStatus::Cancelling {
+                HeartbeatOutcome::Cancelling
+            } else {
+                HeartbeatOutcome::Held
+            });
         }
         Ok(beats)
     }

@@ -1,8 +1,8 @@
 //! Workers and sessions, in memory.
 
-use super::{RegisteredWorker, MemoryWorkStore, SessionRow, WorkTransaction};
+use super::{MemoryWorkStore, RegisteredWorker, SessionRow, WorkTransaction};
 use crate::{
-    NewSession, OpenSessionOutcome, QuotaKind, SessionId, SessionStore, Slots, QuotaOwner, Worker, WorkerId, WorkerLoad,
+    NewSession, OpenSessionOutcome, QuotaKind, QuotaOwner, SessionId, SessionStore, Slots, Worker, WorkerId, WorkerLoad,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, TenantId, Timestamp};
@@ -44,7 +44,10 @@ impl SessionStore for MemoryWorkStore {
         if before.as_ref().is_some_and(|before| before.tenant != worker.tenant) {
             return Ok(false);
         }
-        state.work.workers.insert(worker.id.clone(), RegisteredWorker { worker: worker.clone(), lapses_at: now.plus(ttl) });
+        state
+            .work
+            .workers
+            .insert(worker.id.clone(), RegisteredWorker { worker: worker.clone(), lapses_at: now.plus(ttl) });
         if before.as_ref() != Some(worker) {
             state.record(entry);
         }
@@ -87,8 +90,9 @@ impl SessionStore for MemoryWorkStore {
         let mut state = WorkTransaction::of(self);
         state.forget_lapsed(now);
         let count = |subject: &QuotaOwner| {
-            let of =
-                |it: &&SessionRow| it.tenant == *subject.tenant() && subject.key().is_none_or(|key| it.key == Some(key));
+            let of = |it: &&SessionRow| {
+                it.tenant == *subject.tenant() && subject.key().is_none_or(|key| it.key == Some(key))
+            };
             state.work.sessions.values().filter(of).count()
         };
         if let Some(excess) = state.crowded(&session.tenant, session.key, QuotaKind::Streams, count) {

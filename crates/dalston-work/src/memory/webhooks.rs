@@ -1,9 +1,9 @@
 //! Webhooks and their outbox, in memory.
 
-use super::{MemoryWorkStore, WorkTransaction, WebhookRow};
+use super::{MemoryWorkStore, WebhookRow, WorkTransaction};
 use crate::{
-    AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhookOutcome, RotateWebhookOutcome, Webhook,
-    WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
+    AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, DueDelivery, Event, InsertWebhookOutcome,
+    RotateWebhookOutcome, Webhook, WebhookId, WebhookPatch, WebhookSecret, WebhookStore,
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, TenantId, Timestamp};

@@ -2,13 +2,13 @@
 
 use super::Fixture;
 use crate::{
-    UpdateKeyOutcome, IdempotencyKey, FoundKey, UpdatePrecondition, ChangesResult, InsertKeyOutcome, KeyChange, Checkpoint, KeyToInsert, Overlap, RevokeKeyOutcome, RotateKeyOutcome, Rotation,
-    SharedKeyStorage, KeyWithUse,
+    ChangesResult, Checkpoint, FoundKey, IdempotencyKey, InsertKeyOutcome, KeyChange, KeyToInsert, KeyWithUse, Overlap,
+    RevokeKeyOutcome, RotateKeyOutcome, Rotation, SharedKeyStorage, UpdateKeyOutcome, UpdatePrecondition,
 };
 use dalston_model::{
     Action, Actor, AuditEntry, AuditRecord, Clock, Day, Door, Entropy, Key, KeyAction, KeyDigest, KeyId, KeyPatch,
-    KeyScopes, ManualClock, Metadata, NodeId, OsEntropy, PageLimit, PageRequest, RefusedRequests, ScopeSet, Source, Start,
-    Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
+    KeyScopes, ManualClock, Metadata, NodeId, OsEntropy, PageLimit, PageRequest, RefusedRequests, ScopeSet, Source,
+    Start, Target, Tenant, TenantId, Timestamp, UsageDelta, UsageStep,
 };
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -140,7 +140,13 @@ impl StoreHandle {
     /// One admitted request, now.
     pub fn delta(&self, key: KeyId) -> UsageDelta {
         let now = self.now();
-        UsageDelta { key, day: Day::of(now), admitted: 1, refused: RefusedRequests::default(), last_used: Some((now, None)) }
+        UsageDelta {
+            key,
+            day: Day::of(now),
+            admitted: 1,
+            refused: RefusedRequests::default(),
+            last_used: Some((now, None)),
+        }
     }
 
     /// The first step of a counter of its own.
@@ -219,7 +225,13 @@ impl StoreHandle {
         }
     }
 
-    pub async fn try_rotate(&self, key: &Key, rotation: &Rotation, guard: &UpdatePrecondition, claim: Option<&IdempotencyKey>) -> RotateKeyOutcome {
+    pub async fn try_rotate(
+        &self,
+        key: &Key,
+        rotation: &Rotation,
+        guard: &UpdatePrecondition,
+        claim: Option<&IdempotencyKey>,
+    ) -> RotateKeyOutcome {
         let entry = self.entry(KeyAction::KEY_ROTATED, &key.tenant, Target::key(key.id));
         self.store.rotate_key(&key.tenant, key.id, rotation, guard, claim, &entry).await.unwrap()
     }

@@ -2,8 +2,8 @@
 
 use super::{WorkHandle, page};
 use crate::{
-    AttemptOutcome, Delivery, DueDelivery, EventKind, InsertWebhookOutcome, RotateWebhookOutcome, Webhook, WebhookId, WebhookPatch,
-    WebhookSecret, WorkAction, WorkTarget,
+    AttemptOutcome, Delivery, DueDelivery, EventKind, InsertWebhookOutcome, RotateWebhookOutcome, Webhook, WebhookId,
+    WebhookPatch, WebhookSecret, WorkAction, WorkTarget,
 };
 use dalston_model::{OsEntropy, Start, TenantId, Timestamp};
 use dalston_store::Overlap;
@@ -77,7 +77,10 @@ impl WorkHandle {
 
     /// What a rotation of the webhook says now.
     pub(in crate::contract) fn rotated(&self, webhook: &Webhook, length: Duration) -> RotateWebhookOutcome {
-        RotateWebhookOutcome::Rotated { webhook: Box::new(webhook.clone()), previous_expires_at: self.now().plus(length) }
+        RotateWebhookOutcome::Rotated {
+            webhook: Box::new(webhook.clone()),
+            previous_expires_at: self.now().plus(length),
+        }
     }
 
     pub(in crate::contract) async fn delete_webhook(&self, webhook: &Webhook) -> bool {

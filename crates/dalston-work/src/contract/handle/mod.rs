@@ -57,7 +57,11 @@ impl WorkHandle {
         }
     }
 
-    pub(in crate::contract) async fn try_insert_job(&self, job: &Job, claim: Option<&IdempotencyKey>) -> InsertJobOutcome {
+    pub(in crate::contract) async fn try_insert_job(
+        &self,
+        job: &Job,
+        claim: Option<&IdempotencyKey>,
+    ) -> InsertJobOutcome {
         let entry = self.entry(WorkAction::JOB_CREATED, &job.tenant, WorkTarget::Job(job.id).into());
         self.store.insert_job(job, claim, &entry).await.unwrap()
     }

@@ -2,8 +2,9 @@
 
 use super::WorkHandle;
 use crate::{
-    UsageAccount, Audio, HeartbeatOutcome, CancelJobOutcome, FinishJobOutcome, InsertJobOutcome, Job, JobId, JobLease, JobLeaseRequest, LeasedJob, UsageSource, MeteredDay,
-    JobOutcome, Quota, QuotaOwner, WorkAction, WorkTarget,
+    Audio, CancelJobOutcome, FinishJobOutcome, HeartbeatOutcome, InsertJobOutcome, Job, JobId, JobLease,
+    JobLeaseRequest, JobOutcome, LeasedJob, MeteredDay, Quota, QuotaOwner, UsageAccount, UsageSource, WorkAction,
+    WorkTarget,
 };
 use dalston_model::{Actor, AuditRecord, Day, KeyId, Target, TenantId};
 use serde_json::json;

@@ -22,7 +22,7 @@ pub(crate) async fn blobs(settings: &Settings) -> Result<Blobs> {
 }
 
 /// The dispatcher's limits.
-pub(crate) fn terms(settings: &Settings) -> DispatcherConfig {
+pub(crate) fn dispatcher_config(settings: &Settings) -> DispatcherConfig {
     let workload = &settings.workload;
     DispatcherConfig {
         per_node: workload.jobs_per_node,

@@ -26,7 +26,7 @@ struct Erasure {
 }
 
 /// Deletes messages when their deletion is due.
-pub(crate) struct Erasures {
+pub(crate) struct DeletionSchedule {
     telegram: Arc<Telegram>,
     store: SharedWorkStorage,
     clock: SharedClock,
@@ -37,7 +37,7 @@ pub(crate) struct Erasures {
     own: Mutex<Vec<Erasure>>,
 }
 
-impl Erasures {
+impl DeletionSchedule {
     /// Creates the schedule. Each message is deleted `after` this duration.
     pub(crate) fn new(
         telegram: Arc<Telegram>,
