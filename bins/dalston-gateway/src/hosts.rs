@@ -35,7 +35,11 @@ impl Hosts {
         let header = || host.map(|host| host.to_str().unwrap_or_default());
         match target.or_else(header) {
             Some(host) if !self.answer(host) && !open.contains(&request.path()) => {
-                tracing::info!(event = "host.refused", host = ?host, "refused a host that DALSTON_ALLOWED_HOSTS does not list");
+                tracing::info!(
+                    event = "host.refused",
+                    host = ?host,
+                    "refused a host that DALSTON_ALLOWED_HOSTS does not list"
+                );
                 Err(Problem::new(
                     ErrorCode::Misdirected,
                     "This host name is not answered here: its operator can add it to DALSTON_ALLOWED_HOSTS",

@@ -100,7 +100,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
             WsFrameKind::Text | WsFrameKind::Binary if self.begun.is_some() => return Err(ProtocolViolation::Protocol),
             WsFrameKind::Text | WsFrameKind::Binary if is_final => return whole(kind, payload).map(Some),
             WsFrameKind::Text | WsFrameKind::Binary => {
-                self.begun = Some(Begun { kind, frames: 0, content: BytesMut::new() })
+                self.begun = Some(Begun { kind, frames: 0, content: BytesMut::new() });
             }
             WsFrameKind::More => {}
         }

@@ -115,7 +115,7 @@ mod tests {
     fn a_window_is_waited_for_no_longer_than_it_lasts() {
         let progress = Progress { start: WINDOW, window: WINDOW, received: 0, in_window: 0 };
         for (now, left) in
-            [(WINDOW / 2, WINDOW), (WINDOW, WINDOW), (WINDOW * 3 / 2, WINDOW / 2), (WINDOW * 3, WINDOW * 0)]
+            [(WINDOW / 2, WINDOW), (WINDOW, WINDOW), (WINDOW * 3 / 2, WINDOW / 2), (WINDOW * 3, Duration::ZERO)]
         {
             assert_eq!(progress.left(&PACE, now), left, "{now:?}");
         }

@@ -228,7 +228,13 @@ impl KeyCache {
         let ends = [key.expires_at, found.secret_expires_at].into_iter().flatten().min();
         let left = ends.map_or(Duration::MAX, |at| at.since(found.now));
         if state != KeyState::Active || left.is_zero() {
-            tracing::debug!(event = "key.not_live", key = %key.id, tenant = %key.tenant, ?state, "rejected a key that is not live");
+            tracing::debug!(
+                event = "key.not_live",
+                key = %key.id,
+                tenant = %key.tenant,
+                ?state,
+                "rejected a key that is not live"
+            );
             return None;
         }
         // Counted from before the read: too early rather than too late.

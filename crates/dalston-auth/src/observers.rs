@@ -63,7 +63,11 @@ impl Observers {
         for observer in observers.iter().filter_map(Weak::upgrade) {
             // A fault of one observer keeps no other from its change, nor the cache from the next one.
             if catch_unwind(AssertUnwindSafe(|| observer.0.principal_changed(change))).is_err() {
-                tracing::error!(event = "observer.panicked", actor = %change.actor, "an observer of principals panicked");
+                tracing::error!(
+                    event = "observer.panicked",
+                    actor = %change.actor,
+                    "an observer of principals panicked"
+                );
             }
         }
     }

@@ -249,7 +249,11 @@ impl DistributedLimiter {
         }
         let _turn = leases.turn(key).await;
         if owes && let Err(error) = self.call(leases.call(&*self.store, key, None)).await {
-            tracing::debug!(event = "limit.release_failed", %error, "could not return the rest of a token lease: it goes with the next call");
+            tracing::debug!(
+                event = "limit.release_failed",
+                %error,
+                "could not return the rest of a token lease: it goes with the next call"
+            );
         }
     }
 
@@ -261,10 +265,15 @@ impl DistributedLimiter {
         match &answer {
             Ok(_) => self.breaker.answered(now),
             Err(error) if self.breaker.failed(sent, now) => {
-                tracing::warn!(event = "limit.counter_unavailable", %error, outage = self.outage.as_str(), "the shared rate limit counter does not answer");
+                tracing::warn!(
+                    event = "limit.counter_unavailable",
+                    %error,
+                    outage = self.outage.as_str(),
+                    "the shared rate limit counter does not answer"
+                );
             }
             Err(error) => {
-                tracing::debug!(event = "limit.call_failed", %error, "a call of the shared rate limit counter failed")
+                tracing::debug!(event = "limit.call_failed", %error, "a call of the shared rate limit counter failed");
             }
         }
         answer

@@ -85,7 +85,12 @@ impl FirstKey<'_> {
             fs::remove_file(file)?;
         } else {
             let file = keep(folder, &file)?;
-            tracing::info!(event = "key.first_created", key = %key.id, file = %file.display(), "created the first admin key: read it from this file, then delete it");
+            tracing::info!(
+                event = "key.first_created",
+                key = %key.id,
+                file = %file.display(),
+                "created the first admin key: read it from this file, then delete it"
+            );
         }
         Ok(())
     }
@@ -102,10 +107,19 @@ impl FirstKey<'_> {
             match found {
                 Some(FoundKey { key, .. }) if key.revoked_at.is_none() => {
                     let file = keep(folder, &file)?;
-                    tracing::info!(event = "key.first_recovered", key = %key.id, file = %file.display(), "recovered the first admin key of an earlier start: read it from this file, then delete it");
+                    tracing::info!(
+                        event = "key.first_recovered",
+                        key = %key.id,
+                        file = %file.display(),
+                        "recovered the first admin key of an earlier start: read it from this file, then delete it"
+                    );
                 }
                 _ if alone => {
-                    tracing::info!(event = "key.pending_file_deleted", file = %file.display(), "deleted a secret file without a key");
+                    tracing::info!(
+                        event = "key.pending_file_deleted",
+                        file = %file.display(),
+                        "deleted a secret file without a key"
+                    );
                     ignore_not_found(fs::remove_file(&file))?;
                 }
                 _ => {}

@@ -130,7 +130,12 @@ impl DeliveryRunner {
         let at = self.clock.now();
         if let Err(error) = self.note(&delivery, &webhook, sent, at).await {
             // Its lease lapses, and it is tried again: at least once is the promise.
-            tracing::warn!(event = "delivery.finish_failed", delivery = %delivery.id, %error, "could not store the outcome of a delivery");
+            tracing::warn!(
+                event = "delivery.finish_failed",
+                delivery = %delivery.id,
+                %error,
+                "could not store the outcome of a delivery"
+            );
         }
     }
 
@@ -168,7 +173,12 @@ impl DeliveryRunner {
         let is_off = self.store.finish_delivery(&attempted, &disabled).await?;
         let is_off = is_off || (is_gone && self.switch_off(webhook, at).await?);
         if is_off {
-            tracing::info!(event = "webhook.disabled", webhook = %webhook.id, tenant = %webhook.tenant, "disabled a webhook that keeps failing");
+            tracing::info!(
+                event = "webhook.disabled",
+                webhook = %webhook.id,
+                tenant = %webhook.tenant,
+                "disabled a webhook that keeps failing"
+            );
         }
         Ok(())
     }

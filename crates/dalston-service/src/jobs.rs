@@ -176,7 +176,13 @@ impl Jobs {
             Ok(Some(found)) => Ok(found.audio),
             Ok(None) => Err(ServiceError::UnsupportedMedia("The file is not audio of a known format".into())),
             Err(EngineError::Died(text, why)) => {
-                tracing::warn!(event = "decoder.died", %why, job = %staged.id(), tenant = %permit.tenant(), "a decoder died while probing an upload");
+                tracing::warn!(
+                    event = "decoder.died",
+                    %why,
+                    job = %staged.id(),
+                    tenant = %permit.tenant(),
+                    "a decoder died while probing an upload"
+                );
                 Err(ServiceError::UnsupportedMedia(text.into()))
             }
             Err(error) => {
@@ -325,7 +331,12 @@ pub(crate) async fn erase(
         let lease = views::fence(job).map(|fence| JobLease { tenant: job.tenant.clone(), job: job.id, fence });
         for blob in [Some(Blob::Audio(job.id)), lease.map(Blob::Transcript)].into_iter().flatten() {
             if let Err(error) = blobs.delete(&blob).await {
-                tracing::warn!(event = "job.delete_failed", %error, job = %job.id, "could not delete the files of a job: left to recovery");
+                tracing::warn!(
+                    event = "job.delete_failed",
+                    %error,
+                    job = %job.id,
+                    "could not delete the files of a job: left to recovery"
+                );
             }
         }
     }

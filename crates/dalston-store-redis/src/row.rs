@@ -91,7 +91,7 @@ impl StoredKey {
     pub(crate) fn known_or_none(self) -> Option<KnownKey> {
         let id = self.id.clone();
         self.known().unwrap_or_else(|_| {
-            tracing::warn!(key = %id, "passed over a key that cannot be read");
+            tracing::warn!(event = "key.unreadable", key = %id, "skipped an unreadable key");
             None
         })
     }

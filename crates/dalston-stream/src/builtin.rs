@@ -105,7 +105,11 @@ impl VadSession {
         }
         .await;
         if said.is_err() {
-            tracing::debug!(event = "worker.abandoned", session = %self.session, "the client of the built-in worker is gone");
+            tracing::debug!(
+                event = "builtin_worker.receiver_gone",
+                session = %self.session,
+                "stopped the built-in worker"
+            );
         }
     }
 

@@ -89,7 +89,7 @@ where
         over = pass_on(&mut heard, &mut to, &silent) => over,
         over = listen(&mut from, &say, &silent) => over,
     };
-    tracing::debug!(%session, over, "a worker's session is over");
+    tracing::debug!(event = "worker_session.closed", %session, over, "closed the session with the worker");
     let goodbye = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
     let _ = timeout(HANDSHAKE, to.send(Message::Close(Some(goodbye)))).await;
 }

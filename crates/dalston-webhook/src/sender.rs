@@ -63,7 +63,12 @@ impl Sender {
         let mut response = request.send().await.map_err(|error| {
             let fault = DeliveryError::unanswered(&error);
             // The URL may hold a token of the receiver's.
-            tracing::debug!(delivery = %letter.id, error = ?error.without_url(), "a delivery was not answered");
+            tracing::debug!(
+                event = "delivery.unanswered",
+                delivery = %letter.id,
+                error = ?error.without_url(),
+                "could not send a delivery"
+            );
             fault
         })?;
         let status = response.status();

@@ -1,39 +1,39 @@
-//! What is done in the work of the service, as audit records name it.
+//! Audit actions of the transcription service.
 
 use dalston_model::actions;
 
 actions! {
-    /// The actions of work. Each is an [`Action`](dalston_model::Action), as those of keys are.
+    /// Audit actions on jobs, quotas, workers and webhooks. Each is an [`Action`](dalston_model::Action), like key actions.
     WorkAction {
-        /// A job was made.
+        /// A job was created.
         JOB_CREATED = "job.created",
-        /// A job was cancelled, or asked to end.
+        /// A pending job was cancelled, or a running one was requested to stop.
         JOB_CANCELLED = "job.cancelled",
         /// A job's audio, result and row were deleted.
         JOB_DELETED = "job.deleted",
-        /// A job was done.
+        /// A job completed.
         JOB_COMPLETED = "job.completed",
-        /// A job ended with an error.
+        /// A job failed.
         JOB_FAILED = "job.failed",
-        /// The limits of a key or a tenant were changed.
+        /// The quota of a key or a tenant was changed.
         QUOTA_CHANGED = "quota.changed",
-        /// For how long a tenant's ended jobs are kept was changed.
+        /// The retention of a tenant's ended jobs was changed.
         RETENTION_CHANGED = "retention.changed",
-        /// A worker was registered, or came back.
+        /// A worker was registered, or registered again.
         WORKER_REGISTERED = "worker.registered",
-        /// A worker was taken away.
+        /// A worker was removed.
         WORKER_REMOVED = "worker.removed",
-        /// A webhook was made.
+        /// A webhook was created.
         WEBHOOK_CREATED = "webhook.created",
         /// Fields of a webhook were changed.
         WEBHOOK_UPDATED = "webhook.updated",
-        /// A webhook got a new secret.
+        /// A webhook's signing secret was rotated.
         WEBHOOK_ROTATED = "webhook.rotated",
         /// A webhook was deleted.
         WEBHOOK_DELETED = "webhook.deleted",
-        /// A webhook was switched off because its deliveries failed.
+        /// A webhook was disabled because its deliveries failed.
         WEBHOOK_DISABLED = "webhook.disabled",
-        /// A delivery of a webhook was started again by hand.
+        /// An ended delivery was restarted by hand.
         DELIVERY_RETRIED = "delivery.retried",
         /// A message was sent to administrators.
         NUDGE_SENT = "nudge.sent",

@@ -1,21 +1,21 @@
-//! The ids of work.
+//! Identifiers of jobs, sessions, webhooks and deliveries.
 
 use dalston_model::id_type;
 
 id_type! {
-    /// A transcription job: `job_` and 32 hex digits.
+    /// Id of a transcription job: `job_` and 32 hex digits.
     JobId, "job_", simple
 }
 id_type! {
-    /// A transcription stream: `sess_` and 32 hex digits.
+    /// Id of a transcription stream: `sess_` and 32 hex digits.
     SessionId, "sess_", simple
 }
 id_type! {
-    /// A webhook: `wh_` and 32 hex digits.
+    /// Id of a webhook: `wh_` and 32 hex digits.
     WebhookId, "wh_", simple
 }
 id_type! {
-    /// The delivery of an event to a webhook: `msg_` and 32 hex digits.
+    /// Id of the delivery of an event to a webhook: `msg_` and 32 hex digits.
     DeliveryId, "msg_", simple
 }
 

@@ -1,64 +1,64 @@
-//! Jobs: insert, get, list, cancel, delete.
+//! Storage of jobs: insert, get, list, cancel, delete.
 
 use crate::{Job, JobId, JobStatus, QuotaExceeded};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{AlreadyProcessed, IdempotencyKey, StoreResult};
 
-/// What came of an insert.
+/// Result of inserting a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InsertJobOutcome {
-    /// The job is there.
+    /// The job was inserted.
     Inserted,
-    /// There is no such tenant.
+    /// The tenant does not exist.
     UnknownTenant,
-    /// The claim was made before; nothing was inserted.
+    /// The idempotency key was used before; nothing was inserted.
     Repeated(AlreadyProcessed),
-    /// The key or the tenant has too many jobs, or no audio left today; nothing was inserted or reserved.
+    /// The key or the tenant has reached its job limit or its daily audio quota; nothing was inserted or reserved.
     Excess(QuotaExceeded),
 }
 
-/// What came of a cancel.
+/// Result of cancelling a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelJobOutcome {
-    /// It was pending and has ended now.
+    /// The job was pending and is now cancelled.
     Cancelled,
-    /// It was running: its engine is asked to stop. Also when it was asked before.
+    /// The job was running and its engine is requested to stop. Also returned when that was requested before.
     Cancelling,
-    /// It had ended already, as this.
+    /// The job had already ended with this status.
     Ended(JobStatus),
-    /// No such job in the tenant.
+    /// The tenant has no such job.
     Unknown,
 }
 
-/// What came of a deletion.
+/// Result of deleting a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteJobOutcome {
-    /// The row is gone.
+    /// The row was deleted.
     Deleted,
-    /// It has not ended.
+    /// The job has not ended.
     NotEnded,
-    /// No such job in the tenant.
+    /// The tenant has no such job.
     Unknown,
 }
 
-/// How many of a tenant's jobs have not ended.
+/// Numbers of a tenant's jobs that have not ended, by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ActiveJobs {
-    /// Waiting.
+    /// Pending jobs.
     pub pending: u64,
-    /// Running.
+    /// Running jobs.
     pub running: u64,
-    /// Asked to stop.
+    /// Running jobs that were requested to stop.
     pub cancelling: u64,
 }
 
-/// The steps on jobs.
+/// Operations on jobs.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Inserts the job, unless its claim was made before. In the same step: the `concurrent_jobs` of its key and its
-    /// tenant are kept (the key's asked first), counting jobs that have not ended; and [`Job::amount`] is reserved on
-    /// [`Job::account`].
+    /// Inserts the job, unless its idempotency key was used before. In the same transaction, checks the
+    /// `concurrent_jobs` limit of its key first, then that of its tenant (both count jobs that have not ended), and
+    /// reserves [`Job::amount`] on [`Job::account`].
     async fn insert_job(
         &self,
         job: &Job,
@@ -66,20 +66,21 @@ pub trait JobStore: Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<InsertJobOutcome>;
 
-    /// The job of this id in this tenant.
+    /// Returns the tenant's job with this id.
     async fn job(&self, tenant: &TenantId, id: JobId) -> StoreResult<Option<Job>>;
 
-    /// Whether any tenant has a job of this id: recovery asks before it deletes a file.
+    /// Returns whether any tenant has a job with this id. Recovery checks this before it deletes a file.
     async fn job_exists(&self, id: JobId) -> StoreResult<bool>;
 
-    /// A page of the tenant's jobs, of one status when it is given.
+    /// Returns a page of the tenant's jobs, optionally only of one status.
     async fn jobs(&self, tenant: &TenantId, page: &PageRequest, status: Option<JobStatus>) -> StoreResult<Page<Job>>;
 
-    /// How many of the tenant's jobs have not ended.
+    /// Counts the tenant's jobs that have not ended.
     async fn active_jobs(&self, tenant: &TenantId) -> StoreResult<ActiveJobs>;
 
-    /// `pending → cancelled`, ended at `at`, or `running → cancelling`. The record is written when the status changes;
-    /// a job that ends puts its event into the outbox and gives back what was reserved ([`crate::QueueStore`]).
+    /// Moves a job `pending → cancelled`, ended at `at`, or `running → cancelling`. Writes the audit record when the
+    /// status changes. A job that ends puts its event into the outbox and releases its reservation
+    /// ([`crate::QueueStore`]).
     async fn cancel_job(
         &self,
         tenant: &TenantId,
@@ -91,10 +92,10 @@ pub trait JobStore: Send + Sync {
     /// Deletes the row of an ended job.
     async fn delete_job(&self, tenant: &TenantId, id: JobId, entry: &AuditEntry) -> StoreResult<DeleteJobOutcome>;
 
-    /// Sets for how many days the tenant's ended jobs are kept; `None`: as the node's setting says. `false`: no such
-    /// tenant.
+    /// Sets the retention of the tenant's ended jobs in days; `None` uses the node's setting. Returns `false` when the
+    /// tenant does not exist.
     async fn set_retention(&self, id: &TenantId, days: Option<u32>, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// For how many days the ended jobs of each of these tenants are kept, in order.
+    /// Returns the retention in days of each of these tenants, in order.
     async fn retention(&self, tenants: &[TenantId]) -> StoreResult<Vec<Option<u32>>>;
 }

@@ -1,26 +1,26 @@
-//! How much audio, and how many jobs and streams at once: limits of a key and of a tenant, and what was used of them.
+//! Quotas of keys and tenants (daily audio, concurrent jobs and streams) and their usage.
 
 use dalston_model::{Day, IdError, KeyId, TenantId};
 use std::{fmt, str::FromStr};
 
-/// Whom a quota binds and a meter counts for.
+/// Owner of a quota and of the usage that counts against it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum QuotaOwner {
-    /// A tenant: all of its keys together, and who works in it without one.
+    /// A tenant: all its keys together, and requests without a key.
     Tenant(TenantId),
     /// A key of a tenant.
     Key(TenantId, KeyId),
 }
 
 impl QuotaOwner {
-    /// The tenant.
+    /// Returns the tenant.
     pub const fn tenant(&self) -> &TenantId {
         match self {
             Self::Tenant(tenant) | Self::Key(tenant, _) => tenant,
         }
     }
 
-    /// The key, when it is one.
+    /// Returns the key, if the owner is one.
     pub const fn key(&self) -> Option<KeyId> {
         match self {
             Self::Tenant(_) => None,
@@ -29,8 +29,8 @@ impl QuotaOwner {
     }
 }
 
-/// Makes the kinds of quota: the word that a store keeps, the name on the wire, and what the client reads when it is
-/// reached, behind whose it is.
+/// Defines the quota kinds: the stored word, the name on the wire, and the two parts of the error text that the client
+/// reads when the quota is exceeded (the text before and after the owner).
 macro_rules! quotas {
     ($($(#[$doc:meta])* $kind:ident = $word:literal, $name:literal, $of:literal, $text:literal);+ $(;)?) => {
         /// What a quota limits.
@@ -42,18 +42,18 @@ macro_rules! quotas {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind),+];
 
-            /// The word that a store keeps.
+            /// Returns the word under which stores keep it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $word),+ }
             }
 
-            /// The name on the wire.
+            /// Returns the name on the wire.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),+ }
             }
         }
 
-        /// What the client reads.
+        /// The error text for the client.
         impl fmt::Display for QuotaExceeded {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let Self { limit, of_key, most } = *self;
@@ -65,24 +65,24 @@ macro_rules! quotas {
 }
 
 quotas! {
-    /// Seconds of audio a day (UTC), of jobs and streams together.
+    /// Seconds of audio per UTC day, of jobs and streams together.
     Seconds = "seconds", "seconds_per_day", "Audio limit", "{} s/day";
-    /// Jobs that have not ended, at once.
+    /// Concurrent jobs: those that have not ended.
     Jobs = "jobs", "concurrent_jobs", "Limit", "{} jobs at once";
-    /// Open streams, at once.
+    /// Concurrent open streams.
     Streams = "streams", "concurrent_streams", "Limit", "{} streams at once";
 }
 
 impl FromStr for QuotaKind {
     type Err = IdError;
 
-    /// The kind of the word that a store keeps.
+    /// Parses the stored word.
     fn from_str(word: &str) -> Result<Self, IdError> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or(IdError)
     }
 }
 
-/// A limit of each kind, or none.
+/// An optional limit for each kind.
 ///
 /// ```
 /// use dalston_work::{Quota, QuotaKind};
@@ -95,19 +95,19 @@ impl FromStr for QuotaKind {
 pub struct Quota([Option<u32>; QuotaKind::ALL.len()]);
 
 impl Quota {
-    /// The limit of this kind; `None`: there is none.
+    /// Returns the limit of this kind; `None` is unlimited.
     pub const fn limit(&self, kind: QuotaKind) -> Option<u32> {
         self.0[kind as usize]
     }
 
-    /// With this limit, or without one.
+    /// Returns the quota with this limit set, or removed.
     #[must_use]
     pub const fn with(mut self, kind: QuotaKind, most: Option<u32>) -> Self {
         self.0[kind as usize] = most;
         self
     }
 
-    /// The limits that there are.
+    /// Iterates over the limits that are set.
     pub fn limits(&self) -> impl Iterator<Item = (QuotaKind, u32)> {
         QuotaKind::ALL.iter().filter_map(|kind| Some((*kind, self.limit(*kind)?)))
     }
@@ -119,38 +119,38 @@ impl FromIterator<(QuotaKind, u32)> for Quota {
     }
 }
 
-/// As on the wire: every kind by its name, null where there is no limit.
+/// The form on the wire: every kind by its name, null where it is unlimited.
 impl serde::Serialize for Quota {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(QuotaKind::ALL.iter().map(|kind| (kind.name(), self.limit(*kind))))
     }
 }
 
-/// Which limit was reached, whose, and how high it is. Nothing was reserved.
+/// The quota that was exceeded: which, whose, and its value. Nothing was reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaExceeded {
-    /// Which.
+    /// Kind of the exceeded quota.
     pub limit: QuotaKind,
-    /// Whether it is the key's own, and not the tenant's.
+    /// Whether the quota is the key's own; otherwise it is the tenant's.
     pub of_key: bool,
-    /// How high.
+    /// Value of the limit.
     pub most: u32,
 }
 
-/// How much audio is to be reserved of a day.
+/// Amount of audio to reserve from a day's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AudioAmount {
-    /// This many milliseconds, or none.
+    /// Exactly this many milliseconds, or the reservation fails.
     Whole(u64),
-    /// This many milliseconds at most: as many as are left.
+    /// At most this many milliseconds; less when less is left.
     UpTo(u64),
-    /// All that is left: of audio whose length is not known. Nothing where there is no limit.
+    /// All that is left, for audio of unknown length. Reserves 0 where there is no limit.
     Rest,
 }
 
 impl AudioAmount {
-    /// The milliseconds that are granted when `left` are left of the day, `None` without a limit. Gives `None` when
-    /// nothing is granted: nothing is left, or too little.
+    /// Returns the milliseconds granted when `left` are left of the day (`None`: unlimited). Returns `None` when nothing
+    /// or too little is left.
     pub fn granted(self, left: Option<u64>) -> Option<u64> {
         match (self, left) {
             (_, Some(0)) => None,
@@ -161,8 +161,8 @@ impl AudioAmount {
         }
     }
 
-    /// The milliseconds that several limits grant together, each with what is left of it. `Err`: the first one that grants
-    /// nothing.
+    /// Returns the milliseconds that several limits grant together, each given with what is left of it. `Err` is the
+    /// first limit that grants nothing.
     pub fn within<L>(self, limits: impl IntoIterator<Item = (L, u64)>) -> Result<u64, L> {
         let mut least = None;
         for (limit, left) in limits {
@@ -175,7 +175,7 @@ impl AudioAmount {
     }
 }
 
-/// What a meter counts.
+/// Source of audio usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageSource {
     /// Audio of jobs.
@@ -184,27 +184,27 @@ pub enum UsageSource {
     Streams,
 }
 
-/// Whose audio it is, and of which day: what is reserved and settled goes to the key and to its tenant.
+/// Usage account: the key, its tenant and the day to which audio is reserved and settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageAccount {
     /// The tenant.
     pub tenant: TenantId,
-    /// The key, if one was used.
+    /// The key, if the request used one.
     pub key: Option<KeyId>,
-    /// The day on which it was begun.
+    /// The day on which the job or stream began.
     pub day: Day,
-    /// Of what.
+    /// The source of the usage.
     pub of: UsageSource,
 }
 
-/// Milliseconds of audio on one day. What is reserved counts.
+/// Milliseconds of audio used on one day, reservations included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MeteredDay {
     /// The day.
     pub day: Day,
-    /// Of jobs.
+    /// Audio of jobs.
     pub jobs_ms: u64,
-    /// Of streams.
+    /// Audio of streams.
     pub streams_ms: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Workers of streams, and the slots of their sessions: leases, taken in one step.
+//! Storage of stream workers and sessions. Both are leases with a TTL; a session takes its slot atomically.
 
 use crate::{NewSession, QuotaExceeded, SessionId, Worker, WorkerId, WorkerLoad};
 use async_trait::async_trait;
@@ -6,37 +6,39 @@ use dalston_model::{AuditEntry, TenantId};
 use dalston_store::StoreResult;
 use std::time::Duration;
 
-/// What came of opening a session.
+/// Result of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenSessionOutcome {
-    /// With a slot of this worker.
+    /// Opened with this registered worker.
     Worker(Worker),
-    /// With the node's own worker, which has room.
+    /// Opened with the node's built-in worker, which has capacity.
     Own,
-    /// Nobody has room.
+    /// No worker has capacity.
     NoCapacity,
-    /// The key or the tenant has too many streams already.
+    /// The key or the tenant has reached its limit of concurrent streams.
     Excess(QuotaExceeded),
 }
 
-/// The steps on workers and sessions. What has lapsed, by the store's clock, is not there: a dead worker is asked no more,
-/// and a dead gateway's sessions free their slots.
+/// Operations on workers and sessions. Registrations and sessions expire by the store's clock and are then treated as
+/// absent: a dead worker gets no new sessions, and the sessions of a dead gateway free their slots.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Registers the worker, or prolongs its registration, for `ttl`. `entry` is recorded when there was none, or when
-    /// it was another (any field differs). `false`: another tenant's worker has that name; nothing was changed.
+    /// Registers the worker, or renews its registration, for `ttl`. Records `entry` when the worker is new or any of
+    /// its fields has changed. Returns `false`, and changes nothing, when a worker of another tenant has that name.
     async fn put_worker(&self, worker: &Worker, ttl: Duration, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// Takes the worker away; its sessions go on. `tenant`: only if it serves this tenant alone. `false`: no such worker.
+    /// Removes the worker; its sessions continue. With `tenant`, only a worker that is reserved for this tenant.
+    /// Returns `false` when there is no such worker.
     async fn remove_worker(&self, id: &WorkerId, tenant: Option<&TenantId>, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// The workers that are registered, by name, with their load.
+    /// Lists the registered workers by name, with their load.
     async fn workers(&self) -> StoreResult<Vec<WorkerLoad>>;
 
-    /// Opens a session for `ttl`, in one step: within the `concurrent_streams` of the key and of the tenant (the key's
-    /// asked first), with the worker that serves it ([`Worker::serves`]) and has the least load: the smallest share of its
-    /// capacity in use, then the name, where the tenant has not its share ([`Worker::share`]). Without any that has room: the node's own when `own` says that it has room.
-    /// `except` are workers that just could not be reached.
+    /// Opens a session for `ttl`, atomically. Checks the `concurrent_streams` limit of the key first, then that of the
+    /// tenant. Chooses, of the workers that serve the session ([`Worker::serves`]) and on which the tenant has not
+    /// reached its share ([`Worker::share`]), the one with the smallest fraction of its capacity in use, then the first
+    /// by name. When no worker has room, uses the node's built-in worker if `own` says that it has room.
+    /// `except` lists workers that just could not be reached.
     async fn open_session(
         &self,
         session: &NewSession,
@@ -45,12 +47,12 @@ pub trait SessionStore: Send + Sync {
         ttl: Duration,
     ) -> StoreResult<OpenSessionOutcome>;
 
-    /// Prolongs sessions. Gives those that are not there any more.
+    /// Renews sessions for `ttl`. Returns those that no longer exist.
     async fn renew_sessions(&self, sessions: &[SessionId], ttl: Duration) -> StoreResult<Vec<SessionId>>;
 
-    /// Closes a session and frees its slot. Again is the same; tells whether it was there.
+    /// Closes a session and frees its slot. Idempotent; returns whether the session existed.
     async fn close_session(&self, id: SessionId) -> StoreResult<bool>;
 
-    /// How many sessions a tenant has open, on all nodes.
+    /// Returns how many sessions a tenant has open, on all nodes.
     async fn session_count(&self, tenant: &TenantId) -> StoreResult<u64>;
 }

@@ -1,21 +1,22 @@
-//! Which worker a session gets. Engines read what is taken of each, and ask here.
+//! Worker selection for a session. Store engines read the load of each worker and choose here.
 
 use crate::{NewSession, Worker, WorkerId};
 
-/// A worker, and what of it is taken.
+/// A worker and its load, as candidate for a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
     /// The worker.
     pub worker: Worker,
-    /// Its sessions.
+    /// Number of its open sessions.
     pub taken: u32,
-    /// Those of them that are of the tenant of the session.
+    /// Number of its open sessions that belong to the session's tenant.
     pub of_tenant: u32,
 }
 
 impl Slots {
-    /// The worker that the session gets: of those that serve it and have room, for its tenant too, the one with the
-    /// smallest share of its capacity in use, then the first by name. `except` are those that could not be reached.
+    /// Chooses the worker for the session: of those that serve it and have room, in total and for its tenant, the one
+    /// with the smallest fraction of its capacity in use, then the first by name. `except` lists workers that could
+    /// not be reached.
     pub fn choose(all: impl IntoIterator<Item = Self>, session: &NewSession, except: &[WorkerId]) -> Option<Worker> {
         let fits = |it: &Self| {
             it.taken < it.worker.capacity
@@ -23,7 +24,7 @@ impl Slots {
                 && it.worker.serves(&session.tenant, &session.model, &session.language)
                 && !except.contains(&it.worker.id)
         };
-        // a/b < c/d without fractions.
+        // Compares the fractions a/b < c/d by cross-multiplication.
         let part = |it: &Self, other: &Self| u64::from(it.taken) * u64::from(other.worker.capacity);
         let order = |one: &Self, other: &Self| {
             part(one, other).cmp(&part(other, one)).then_with(|| one.worker.id.cmp(&other.worker.id))

@@ -151,7 +151,12 @@ impl Drop for WaitingClient {
         rt::spawn(async move {
             // It may have ended meanwhile.
             if let Err(error) = gateway.runtime.services.jobs.cancel(&permit, id).await {
-                tracing::debug!(event = "job.cancel_failed", %error, job = %id, "could not cancel the job of a client that went away");
+                tracing::debug!(
+                    event = "job.cancel_failed",
+                    %error,
+                    job = %id,
+                    "could not cancel the job of a client that went away"
+                );
             }
         });
     }

@@ -314,7 +314,7 @@ impl<P: WireProtocol> SessionState<P> {
         match ending {
             CloseReason::KeyEnded => self.close(SessionEnd::closed(CloseCode::Other(4001), "Invalid API key")),
             CloseReason::ScopeLost => {
-                self.close(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope"))
+                self.close(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope"));
             }
             CloseReason::Stopping => self.close(SessionEnd::closed(CloseCode::Away, "The gateway stops")),
             CloseReason::SlotLost => {

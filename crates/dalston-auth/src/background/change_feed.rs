@@ -107,7 +107,11 @@ impl ChangeFeed {
                 // Opened first, then read: nothing falls in between.
                 Ok(wakes) => Some(wakes),
                 Err(error) => {
-                    tracing::warn!(event = "feed.notifier_failed", %error, "could not wait for notifications: the change feed is polled");
+                    tracing::warn!(
+                        event = "feed.notifier_failed",
+                        %error,
+                        "could not wait for notifications: the change feed is polled"
+                    );
                     sleep(self.beat).await;
                     None
                 }

@@ -39,7 +39,12 @@ impl UsageWriter {
                 Ok(false) => return,
                 Err(error) => {
                     let waiting = self.gate.waiting_usage();
-                    tracing::warn!(event = "usage.write_failed", %error, waiting, "could not write usage: retrying in a second");
+                    tracing::warn!(
+                        event = "usage.write_failed",
+                        %error,
+                        waiting,
+                        "could not write usage: retrying in a second"
+                    );
                     return;
                 }
             }
@@ -67,7 +72,12 @@ impl UsageWriter {
             Ok(())
         });
         if let Err(error) = written.await.flatten() {
-            tracing::error!(event = "usage.lost", %error, waiting = self.gate.waiting_usage(), "lost usage of keys at the shutdown");
+            tracing::error!(
+                event = "usage.lost",
+                %error,
+                waiting = self.gate.waiting_usage(),
+                "lost usage of keys at the shutdown"
+            );
         }
     }
 
@@ -77,7 +87,12 @@ impl UsageWriter {
             match self.gate.write_usage().await {
                 Ok(more) => return more,
                 Err(error) => {
-                    tracing::warn!(event = "usage.write_retried", %error, waiting = self.gate.waiting_usage(), "retrying to write usage")
+                    tracing::warn!(
+                        event = "usage.write_retried",
+                        %error,
+                        waiting = self.gate.waiting_usage(),
+                        "retrying to write usage"
+                    );
                 }
             }
             sleep(RETRY).await;

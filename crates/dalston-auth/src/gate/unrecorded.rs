@@ -40,7 +40,14 @@ impl FeedStore for Unrecorded {
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
         let (action, actor) = (entry.action.as_str(), entry.source.actor.kind());
-        tracing::info!(event = "audit.unrecorded", action, actor, address = ?entry.source.address, detail = %entry.detail, "audit record without a store");
+        tracing::info!(
+            event = "audit.unrecorded",
+            action,
+            actor,
+            address = ?entry.source.address,
+            detail = %entry.detail,
+            "audit record without a store"
+        );
         Ok(0)
     }
 

@@ -147,7 +147,11 @@ impl Bot {
             _ => return,
         };
         if let Err(fault) = self.telegram.remove_buttons(press.user, message).await {
-            tracing::debug!(event = "telegram.buttons_not_removed", %fault, "could not remove the buttons of a message");
+            tracing::debug!(
+                event = "telegram.buttons_not_removed",
+                %fault,
+                "could not remove the buttons of a message"
+            );
         }
         match answered {
             Ok(Some(reply)) => self.reply(press.user, None, reply).await,

@@ -54,7 +54,11 @@ impl DeletionSchedule {
         let erasure = Erasure { chat, message, due: self.clock.now().plus(self.after) };
         self.own().push(erasure);
         if let Err(error) = self.change(|all| all.push(erasure)).await {
-            tracing::error!(event = "telegram.erasure_not_saved", %error, "could not save a scheduled message deletion");
+            tracing::error!(
+                event = "telegram.erasure_not_saved",
+                %error,
+                "could not save a scheduled message deletion"
+            );
         }
         let erasures = self.clone();
         tokio::spawn(async move {
@@ -85,7 +89,11 @@ impl DeletionSchedule {
                 // Refused: the message is already deleted, or the bot can never delete it.
                 Ok(()) | Err(BotApiError::Refused { .. }) => gone.push(*erasure),
                 Err(fault) => {
-                    tracing::warn!(event = "telegram.erasure_failed", %fault, "could not delete a message with a secret");
+                    tracing::warn!(
+                        event = "telegram.erasure_failed",
+                        %fault,
+                        "could not delete a message with a secret"
+                    );
                 }
             }
         }
@@ -94,7 +102,11 @@ impl DeletionSchedule {
         }
         self.own().retain(|erasure| !gone.contains(erasure));
         if let Err(error) = self.change(|all| all.retain(|erasure| !gone.contains(erasure))).await {
-            tracing::warn!(event = "telegram.erasure_not_cleared", %error, "could not remove finished message deletions");
+            tracing::warn!(
+                event = "telegram.erasure_not_cleared",
+                %error,
+                "could not remove finished message deletions"
+            );
         }
     }
 

@@ -69,7 +69,12 @@ impl Bot {
         }
         // The update is answered, even if the store fails now.
         if let Err(error) = self.store.put_entry(&name, Some("begun"), "done", DONE).await {
-            tracing::warn!(event = "telegram.update_not_recorded", %error, update = update.id, "could not record an answered update");
+            tracing::warn!(
+                event = "telegram.update_not_recorded",
+                %error,
+                update = update.id,
+                "could not record an answered update"
+            );
         }
         Ok(UpdateOutcome::Done)
     }

@@ -63,7 +63,12 @@ impl ScratchRoot {
                 // Another node may delete it too, and what another user left there may stay.
                 Ok(()) => match fs::remove_dir_all(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        tracing::warn!(event = "temp_dir.delete_failed", %error, folder = %path.display(), "could not delete the temporary folder of an ended process");
+                        tracing::warn!(
+                            event = "temp_dir.delete_failed",
+                            %error,
+                            folder = %path.display(),
+                            "could not delete the temporary folder of an ended process"
+                        );
                     }
                     _ => {}
                 },

@@ -67,7 +67,13 @@ impl Dispatcher {
         let LeasedJob { job, deaths, reserved_ms, .. } = leased;
         let place = RunEntry { board: self.board.clone(), run: run.clone() };
         self.board.changed(job.id);
-        tracing::debug!(event = "job.started", job = %job.id, tenant = %job.tenant, attempt = run.lease.fence, "started a job");
+        tracing::debug!(
+            event = "job.started",
+            job = %job.id,
+            tenant = %job.tenant,
+            attempt = run.lease.fence,
+            "started a job"
+        );
         let done = if self.is_orphan(&job).await {
             AttemptResult::Stopped(StopReason::Cancelled)
         } else {
@@ -88,7 +94,12 @@ impl Dispatcher {
         match self.store.key(&job.tenant, key).await {
             Ok(used) => used.is_some_and(|used| used.key.revoked_at.is_some()),
             Err(error) => {
-                tracing::warn!(event = "job.key_lookup_failed", %error, job = %job.id, "could not look up the key of a job");
+                tracing::warn!(
+                    event = "job.key_lookup_failed",
+                    %error,
+                    job = %job.id,
+                    "could not look up the key of a job"
+                );
                 false
             }
         }
@@ -202,7 +213,12 @@ impl Dispatcher {
             loop {
                 match asked().await {
                     Err(error) if is_outage(&error) => {
-                        tracing::warn!(event = "job.waits_for_blobs", %error, job = %run.lease.job, "a job waits for the blob store");
+                        tracing::warn!(
+                            event = "job.waits_for_blobs",
+                            %error,
+                            job = %run.lease.job,
+                            "a job waits for the blob store"
+                        );
                         sleep(pause).await;
                         pause = (pause * 2).min(LONGEST);
                     }
@@ -246,7 +262,13 @@ impl Dispatcher {
         loop {
             match self.store.finish_job(lease, outcome, self.clock.now()).await {
                 Ok(FinishJobOutcome::Finished(job)) => {
-                    tracing::info!(event = "job.finished", job = %job.id, tenant = %job.tenant, status = %job.status, "finished a job");
+                    tracing::info!(
+                        event = "job.finished",
+                        job = %job.id,
+                        tenant = %job.tenant,
+                        status = %job.status,
+                        "finished a job"
+                    );
                     self.deliveries.wake();
                     if job.status != JobStatus::Completed {
                         self.discard(lease, outcome).await;
@@ -255,7 +277,12 @@ impl Dispatcher {
                 }
                 Ok(FinishJobOutcome::Lost) => return self.lost(lease, outcome).await,
                 Err(error) => {
-                    tracing::warn!(event = "job.finish_retried", %error, job = %lease.job, "retrying to store the end of a job")
+                    tracing::warn!(
+                        event = "job.finish_retried",
+                        %error,
+                        job = %lease.job,
+                        "retrying to store the end of a job"
+                    );
                 }
             }
             tokio::select! {
@@ -263,7 +290,11 @@ impl Dispatcher {
                 () = self.board.stopped() => {
                     sleep(AGAIN).await;
                     if self.store.finish_job(lease, outcome, self.clock.now()).await.is_err() {
-                        tracing::warn!(event = "job.finish_failed", job = %lease.job, "could not store the end of a job");
+                        tracing::warn!(
+                            event = "job.finish_failed",
+                            job = %lease.job,
+                            "could not store the end of a job"
+                        );
                     }
                     return;
                 }
@@ -278,13 +309,23 @@ impl Dispatcher {
         match self.store.job(&lease.tenant, lease.job).await {
             Ok(job) => {
                 if job.as_ref().and_then(views::fence) != Some(lease.fence) {
-                    tracing::info!(event = "job.lease_lost", job = %lease.job, attempt = lease.fence, "lost the lease of a job");
+                    tracing::info!(
+                        event = "job.lease_lost",
+                        job = %lease.job,
+                        attempt = lease.fence,
+                        "lost the lease of a job"
+                    );
                     self.discard(lease, outcome).await;
                 }
             }
             // Recovery will find out.
             Err(error) => {
-                tracing::warn!(event = "job.lookup_failed", %error, job = %lease.job, "could not look up a job after its lease was lost")
+                tracing::warn!(
+                    event = "job.lookup_failed",
+                    %error,
+                    job = %lease.job,
+                    "could not look up a job after its lease was lost"
+                );
             }
         }
     }
@@ -295,7 +336,12 @@ impl Dispatcher {
             return;
         }
         if let Err(error) = self.blobs.delete(&Blob::Transcript(lease.clone())).await {
-            tracing::warn!(event = "transcript.delete_failed", %error, job = %lease.job, "could not delete a transcript: left to recovery");
+            tracing::warn!(
+                event = "transcript.delete_failed",
+                %error,
+                job = %lease.job,
+                "could not delete a transcript: left to recovery"
+            );
         }
     }
 }

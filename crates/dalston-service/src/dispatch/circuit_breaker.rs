@@ -88,7 +88,7 @@ mod tests {
         while breaker.allowed_concurrency() == 0 {
             clock.advance(Duration::from_millis(500));
         }
-        clock.monotonic() - began
+        clock.monotonic().saturating_sub(began)
     }
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(breaker.allowed_concurrency(), u32::MAX);
         breaker.record_failure();
         assert_eq!(breaker.allowed_concurrency(), 0);
-        clock.advance(FIRST - MOMENT);
+        clock.advance(FIRST.saturating_sub(MOMENT));
         assert_eq!(breaker.allowed_concurrency(), 0);
         clock.advance(MOMENT);
         assert_eq!(breaker.allowed_concurrency(), 1);
@@ -138,7 +138,7 @@ mod tests {
         for _ in 0..5 {
             breaker.record_failure();
         }
-        clock.advance(FIRST - MOMENT);
+        clock.advance(FIRST.saturating_sub(MOMENT));
         breaker.record_failure();
         assert_eq!(open_for(&breaker, &clock), Duration::from_millis(500), "it is open no longer for that");
         breaker.record_failure();

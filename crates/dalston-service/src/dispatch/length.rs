@@ -20,7 +20,12 @@ impl Dispatcher {
         let day = match self.left(job).await {
             Ok(left) => left.map(|left| allowed(job.audio.duration_seconds, reserved_ms, left)),
             Err(error) => {
-                tracing::warn!(event = "quota.lookup_failed", %error, job = %job.id, "could not look up the audio left of the day");
+                tracing::warn!(
+                    event = "quota.lookup_failed",
+                    %error,
+                    job = %job.id,
+                    "could not look up the audio left of the day"
+                );
                 (job.audio.duration_seconds.is_none() && reserved_ms > 0).then(|| seconds(reserved_ms))
             }
         };

@@ -45,7 +45,13 @@ impl Dispatcher {
         loop {
             let moved = self.store.reclaim_jobs(attempts, LOST, self.clock.now(), BATCH).await?;
             for job in &moved {
-                tracing::warn!(event = "job.lease_expired", job = %job.id, tenant = %job.tenant, status = %job.status, "reclaimed a job whose lease expired");
+                tracing::warn!(
+                    event = "job.lease_expired",
+                    job = %job.id,
+                    tenant = %job.tenant,
+                    status = %job.status,
+                    "reclaimed a job whose lease expired"
+                );
                 self.board.changed(job.id);
                 self.board.job_available();
                 self.deliveries.wake();
@@ -61,7 +67,12 @@ impl Dispatcher {
         loop {
             let cancelled = self.store.cancel_orphans(self.clock.now(), BATCH).await?;
             for job in &cancelled {
-                tracing::info!(event = "job.orphaned", job = %job.id, tenant = %job.tenant, "cancelled a job whose key is revoked");
+                tracing::info!(
+                    event = "job.orphaned",
+                    job = %job.id,
+                    tenant = %job.tenant,
+                    "cancelled a job whose key is revoked"
+                );
                 self.board.changed(job.id);
                 self.deliveries.wake();
             }

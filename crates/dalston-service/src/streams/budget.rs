@@ -67,7 +67,11 @@ impl Budget {
                 }
                 Ok(ReserveOutcome::Exhausted(excess)) => return Err(excess.into()),
                 Err(error) => {
-                    tracing::warn!(event = "stream.reserve_failed", %error, "could not reserve audio: it passes unreserved");
+                    tracing::warn!(
+                        event = "stream.reserve_failed",
+                        %error,
+                        "could not reserve audio: it passes unreserved"
+                    );
                     self.allowed += CREDIT.max(slice);
                 }
             }

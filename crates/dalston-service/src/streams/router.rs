@@ -102,7 +102,12 @@ impl Router {
                 OpenSessionOutcome::Worker(worker) => match connect(&worker.url, session.id, config).await {
                     Ok(link) => return Ok(Some(SessionSlot { link, own: None })),
                     Err(error) => {
-                        tracing::warn!(event = "worker.connect_failed", worker = %worker.id, %error, "could not connect to a worker: trying another");
+                        tracing::warn!(
+                            event = "worker.connect_failed",
+                            worker = %worker.id,
+                            %error,
+                            "could not connect to a worker: trying another"
+                        );
                         self.close(session.id).await?;
                         self.dead().insert(worker.id.clone(), self.clock.now());
                         except.push(worker.id);
@@ -170,7 +175,11 @@ impl Router {
                 detail: json!({"capacity": capacity, "shared": true}),
             };
             if !self.store.put_worker(&worker, TTL, &entry).await? {
-                tracing::error!(event = "worker.name_taken", worker = %id, "a tenant's worker has the name of a fixed worker");
+                tracing::error!(
+                    event = "worker.name_taken",
+                    worker = %id,
+                    "a tenant's worker has the name of a fixed worker"
+                );
             }
         }
         Ok(())

@@ -101,7 +101,12 @@ impl Stream {
         self.leave();
         self.own = None;
         if let Err((left, error)) = self.left().settle(&self.streams.store).await {
-            tracing::warn!(event = "stream.settle_failed", session = %self.id, %error, "could not settle a session: retrying");
+            tracing::warn!(
+                event = "stream.settle_failed",
+                session = %self.id,
+                %error,
+                "could not settle a session: retrying"
+            );
             self.streams.left().push(left);
         }
         self.streams.open().remove(&self.id);

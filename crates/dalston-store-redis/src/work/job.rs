@@ -187,7 +187,7 @@ impl JobRow {
     pub(crate) fn queued_or_none(self) -> Option<QueuedJob> {
         let id = self.id.clone();
         self.queued().unwrap_or_else(|_| {
-            tracing::warn!(job = %id, "passed over a job that cannot be read");
+            tracing::warn!(event = "job.unreadable", job = %id, "skipped an unreadable job");
             None
         })
     }
