@@ -141,19 +141,19 @@ impl Nodes {
         for admin in [&self.admin, &there] {
             while admin.post("/auth/keys", json!({"name": "Again", "scopes": ["jobs:read"]})).await.code() != 201 {
                 ensure!(
-                    SystemClock.monotonic() - moved < WRITES_WITHIN,
+                    SystemClock.monotonic().saturating_sub(moved) < WRITES_WITHIN,
                     "no key could be made within {WRITES_WITHIN:?}"
                 );
                 sleep(STEP).await;
             }
         }
-        let writes = SystemClock.monotonic() - moved;
+        let writes = SystemClock.monotonic().saturating_sub(moved);
         ensure!(writes < WRITES_WITHIN, "keys could be made after {writes:?} only");
         self.admin.delete(&path).await.expect(200);
         let (revoked, key) = (SystemClock.monotonic(), self.there.with(&secret));
         let mut late = Duration::ZERO;
         loop {
-            let sent = SystemClock.monotonic() - revoked;
+            let sent = SystemClock.monotonic().saturating_sub(revoked);
             match key.get("/auth/me").await.code() {
                 401 => break,
                 200 => late = sent,

@@ -77,7 +77,7 @@ async fn measure() -> Outcome<()> {
         task.await??;
     }
     arrived(&heard, FRAMES).await?;
-    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), (SystemClock.monotonic() - began));
+    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), SystemClock.monotonic().saturating_sub(began));
     print(&format!(
         "a frame: {:.1} µs of the gateway's processor time, {:.0} frames a second over {FEW} streams",
         cpu.as_secs_f64() * 1e6 / f64::from(FRAMES),
@@ -93,11 +93,11 @@ async fn measure() -> Outcome<()> {
     heard.frames.store(0, Ordering::Relaxed);
     let talking: Vec<_> = streams.into_iter().enumerate().map(|(n, it)| tokio::spawn(talk(it, n))).collect();
     let mut most = 0;
-    while (SystemClock.monotonic() - began) < Duration::from_secs(SECONDS.into()) {
+    while SystemClock.monotonic().saturating_sub(began) < Duration::from_secs(SECONDS.into()) {
         sleep(Duration::from_millis(500)).await;
         most = most.max(gateway.resident()?);
     }
-    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), (SystemClock.monotonic() - began));
+    let (cpu, wall) = (gateway.cpu()?.saturating_sub(before), SystemClock.monotonic().saturating_sub(began));
     let frames = u32::try_from(heard.frames.load(Ordering::Relaxed))?;
     print(&format!(
         "{STREAMS} streams at {FRAMES_PER_SECOND} frames a second: {:.0} frames a second arrived, {:.2} cores, {} MiB \
@@ -154,7 +154,7 @@ async fn talk(mut socket: WebSocketStream<TcpStream>, number: usize) -> Outcome<
             let asked = SystemClock.monotonic();
             socket.send(Message::text(r#"{"type":"flush"}"#)).await?;
             while !socket.next().await.ok_or("the gateway has closed")??.is_text() {}
-            slowest = slowest.max(SystemClock.monotonic() - asked);
+            slowest = slowest.max(SystemClock.monotonic().saturating_sub(asked));
         }
     }
     Ok(slowest)

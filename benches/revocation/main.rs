@@ -75,7 +75,7 @@ fn measure(store: &str, rounds: usize, cores: Cores) -> Result<()> {
         let there = Load::start(nodes.there.address, round.limited(LIMIT)?)?;
         let began = SystemClock.monotonic();
         let lags = round.run(rounds.div_ceil(share), fault)?;
-        let took = SystemClock.monotonic() - began;
+        let took = SystemClock.monotonic().saturating_sub(began);
         let asked = [here.stop()?, there.stop()?];
         say(&format!("{store}, {told}: {}; {}", Lags::new(lags), under(&asked, took)));
     }

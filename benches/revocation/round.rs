@@ -67,7 +67,7 @@ impl<'nodes> Rounds<'nodes> {
         self.here.send(ME, &key.secret, "")?;
         let mut lag = Duration::ZERO;
         loop {
-            let sent = SystemClock.monotonic() - revoked;
+            let sent = SystemClock.monotonic().saturating_sub(revoked);
             if self.there.ask(ME, &key.secret, "")?.status != 200 {
                 break;
             }

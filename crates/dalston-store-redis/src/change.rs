@@ -123,7 +123,7 @@ impl RedisStore {
             if needs_admin {
                 self.page(call, tenant, &PageRequest::default(), false).await?;
             }
-            let takes_away = change.rotation.is_none() && takes_away(before, &after);
+            let takes_away = change.rotation.is_none() && only_revokes_or_disables(before, &after);
             let used = KeyWithUse { key: after, last_used_at: known.used.last_used_at };
             let given = argument(&change.argument(&known, &used, needs_admin)?)?;
             let mut script = SCRIPTS.change_key.arg(&given);
@@ -146,7 +146,7 @@ impl RedisStore {
     }
 
     /// Writes a revocation down that only the Python gateway knew of.
-    pub(crate) async fn absorb(&self, call: &StoreCall<'_>, known: &KnownKey) -> StoreResult<()> {
+    pub(crate) async fn sync_legacy_revocation(&self, call: &StoreCall<'_>, known: &KnownKey) -> StoreResult<()> {
         let given = ChangeArgument {
             key: KeyArgument::new(&known.used, known.digest.clone())?
                 .with_old(&known.used, known.old.as_ref().map(|(old, _)| old.as_str()))?,
@@ -168,7 +168,7 @@ fn time(micros: &str) -> StoreResult<Timestamp> {
 }
 
 /// Whether a change does nothing but revoke or disable the key.
-fn takes_away(before: &Key, after: &Key) -> bool {
+fn only_revokes_or_disables(before: &Key, after: &Key) -> bool {
     let Key { enabled, revoked_at, .. } = *after;
     (revoked_at.is_some() || !enabled) && Key { enabled, revoked_at, ..before.clone() } == *after
 }

@@ -90,7 +90,7 @@ impl RedisStore {
 
     async fn reach(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
         let spans = clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
-        let link = link(options, spans).map_err(|error| error::connecting(&error))?;
+        let link = link(options, spans).map_err(|error| error::connect_error(&error))?;
         let store = Self {
             link,
             clock,
@@ -116,7 +116,7 @@ fn link(options: &RedisOptions, clock: SharedClock) -> redis::RedisResult<Link> 
 }
 
 async fn durable(call: &StoreCall<'_>) -> Result<(), ConnectError> {
-    let info = |section| async move { call.ask::<InfoDict>(redis::cmd("INFO").arg(section)).await };
+    let info = |section| async move { call.command::<InfoDict>(redis::cmd("INFO").arg(section)).await };
     if info("cluster").await?.get::<u8>("cluster_enabled") == Some(1) {
         return Err(ConnectError::Cluster);
     }

@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, time::timeout};
 
 /// A key that never is. To delete it writes nothing, not even to the append-only file; a server that takes no writes
 /// refuses it all the same: a replica, and a master that has lost the replicas that `min-replicas-to-write` asks for.
-const NEVER: &str = "dalston:primary";
+const WRITE_PROBE_KEY: &str = "dalston:primary";
 
 /// Opens connections, all of them in the runtime that the store was opened in.
 pub(crate) struct Dialer {
@@ -63,7 +63,7 @@ impl Dialer {
 
 /// Has the server say that it takes writes. One whose disk is in trouble does as well: it is a primary all the same.
 async fn prove(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    match Cmd::del(NEVER).query_async::<()>(connection).await {
+    match Cmd::del(WRITE_PROBE_KEY).query_async::<()>(connection).await {
         Err(error) if error.code() == Some("MISCONF") => Ok(()),
         proof => proof,
     }

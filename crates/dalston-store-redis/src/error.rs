@@ -20,7 +20,7 @@ pub(crate) fn is_demoted(error: &RedisError) -> bool {
 }
 
 /// What it means that a command failed: the server holds what a command cannot take, or it cannot be asked.
-pub(crate) fn answering(error: &RedisError) -> StoreError {
+pub(crate) fn command_error(error: &RedisError) -> StoreError {
     match (error.kind(), error.code()) {
         _ if is_demoted(error) || FORBIDDEN.iter().any(|said| error.to_string().contains(said)) => {
             StoreError::unavailable(error)
@@ -57,7 +57,7 @@ pub(crate) fn is_full(error: &StoreError) -> bool {
 
 /// What it means that there is no connection. Without the detail: a server that refuses a greeting may repeat it, and
 /// the password with it.
-pub(crate) fn connecting(error: &RedisError) -> StoreError {
+pub(crate) fn connect_error(error: &RedisError) -> StoreError {
     StoreError::Unavailable(match (error.is_io_error(), error.code()) {
         (true, _) => error.to_string(),
         (false, Some(code)) => format!("no connection: {code}"),
@@ -71,9 +71,9 @@ pub(crate) fn ended(cause: impl Error) -> RedisError {
 }
 
 /// What it means that the pool gives no connection.
-pub(crate) fn pooling(error: &PoolError<RedisError>) -> StoreError {
+pub(crate) fn pool_error(error: &PoolError<RedisError>) -> StoreError {
     match error {
-        PoolError::Backend(error) => connecting(error),
+        PoolError::Backend(error) => connect_error(error),
         PoolError::Closed => StoreError::unavailable("the store is closed"),
         PoolError::Timeout(_) | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             StoreError::unavailable("no connection")
@@ -110,7 +110,7 @@ mod tests {
             "READONLY",
         ] {
             assert!(is_demoted(&said(line)), "{line}");
-            assert!(matches!(answering(&said(line)), StoreError::Unavailable(_)), "an outage: {line}");
+            assert!(matches!(command_error(&said(line)), StoreError::Unavailable(_)), "an outage: {line}");
         }
     }
 

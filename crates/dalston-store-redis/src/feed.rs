@@ -26,17 +26,18 @@ fn mark((seq, link): CheckpointArgument) -> StoreResult<Checkpoint> {
 #[async_trait]
 impl FeedStore for RedisStore {
     async fn checkpoint(&self) -> StoreResult<Checkpoint> {
-        mark(self.link.call().look(&SCRIPTS.mark.prepare_invoke()).await?)
+        mark(self.link.call().run_on_shared_connection(&SCRIPTS.mark.prepare_invoke()).await?)
     }
 
     async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult> {
         let mut script = SCRIPTS.key_changes.key(CHANGES);
         script.arg(after.seq).arg(after.link.map(|link| link.to_string()).unwrap_or_default()).arg(limit);
         let call = self.link.call();
-        let (mut at, mut rows): (CheckpointArgument, Option<Vec<StoredKey>>) = call.look(&script).await?;
+        let (mut at, mut rows): (CheckpointArgument, Option<Vec<StoredKey>>) =
+            call.run_on_shared_connection(&script).await?;
         if rows.is_none() {
             // Another record: or the line leads to another server than the one whose record it was.
-            (at, rows) = call.look_anew(&script).await?;
+            (at, rows) = call.run_on_new_shared_connection(&script).await?;
         }
         let mark = mark(at)?;
         let Some(rows) = rows else { return Ok(ChangesResult::Diverged(mark)) };
@@ -48,14 +49,14 @@ impl FeedStore for RedisStore {
     }
 
     fn doubt(&self, within: Duration) -> Duration {
-        self.link.doubt(within)
+        self.link.time_since_primary_check(within)
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {
         if let Some(clock) = &self.clock {
             return Ok(clock.now());
         }
-        let (seconds, micros): (i64, i64) = self.link.call().ask(&redis::cmd("TIME")).await?;
+        let (seconds, micros): (i64, i64) = self.link.call().command(&redis::cmd("TIME")).await?;
         Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros)))
     }
 
@@ -76,7 +77,7 @@ impl FeedStore for RedisStore {
     async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>> {
         let mut range = redis::cmd("XRANGE");
         range.arg(AUDIT).arg(seq.saturating_add(1)).arg("+").arg("COUNT").arg(limit);
-        let entries: Vec<(String, HashMap<String, String>)> = self.link.call().ask(&range).await?;
+        let entries: Vec<(String, HashMap<String, String>)> = self.link.call().command(&range).await?;
         let record = |(number, mut fields): (String, HashMap<String, String>)| {
             let json = fields.remove("record").unwrap_or_default();
             audit::record(&number, &json, fields.remove("hash"))

@@ -36,7 +36,7 @@ impl RedisStore {
             };
             match known.standing {
                 KeyOrigin::Ours => return Ok(Some(known)),
-                KeyOrigin::RevokedElsewhere => self.absorb(call, &known).await?,
+                KeyOrigin::RevokedElsewhere => self.sync_legacy_revocation(call, &known).await?,
                 KeyOrigin::Foreign => self.adopt(call, tenant, vec![Ok(known)]).await?,
             }
         }

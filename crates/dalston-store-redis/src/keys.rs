@@ -21,7 +21,7 @@ impl KeyLookup for RedisStore {
         let mut script = SCRIPTS.find_key.key(scripts::view(digest));
         script.key(CHANGES);
         let found: Option<(i64, StoredKey, Option<u64>)> =
-            self.link.call().look(script.arg(&text).arg(self.now())).await?;
+            self.link.call().run_on_shared_connection(script.arg(&text).arg(self.now())).await?;
         let Some((now, row, changed)) = found else { return Ok(None) };
         Ok(row.known_or_none().map(|known| FoundKey {
             key: known.used.key,
@@ -64,7 +64,7 @@ impl KeyStore for RedisStore {
         // The Python gateway makes keys in the tenant `default` alone.
         let mut any = redis::cmd("EXISTS");
         any.arg(CHANGES).arg(scripts::members(&TenantId::default()));
-        self.link.call().ask::<u32>(&any).await.map(|sets| sets > 0)
+        self.link.call().command::<u32>(&any).await.map(|sets| sets > 0)
     }
 
     async fn keys(&self, tenant: &TenantId, request: &PageRequest, revoked: bool) -> StoreResult<Page<KeyWithUse>> {
@@ -74,7 +74,7 @@ impl KeyStore for RedisStore {
             let late = |known: &&KnownKey| !revoked && known.standing == KeyOrigin::RevokedElsewhere;
             let mut settled = true;
             for known in page.items.iter().flatten().filter(late) {
-                self.absorb(&call, known).await?;
+                self.sync_legacy_revocation(&call, known).await?;
                 settled = false;
             }
             if settled {

@@ -17,7 +17,8 @@ impl LimitStore for RedisStore {
         let mut script = SCRIPTS.take.key(scripts::minute(key));
         // On a line that broke it may count twice: a unit too many is lost, none is given away.
         let call = self.link.call();
-        let (admitted, used, micros): (bool, u32, u64) = call.look(script.arg(limit.get()).arg(self.now())).await?;
+        let (admitted, used, micros): (bool, u32, u64) =
+            call.run_on_shared_connection(script.arg(limit.get()).arg(self.now())).await?;
         Ok(Acquired { admitted, used, frees_in: Duration::from_micros(micros) })
     }
 
@@ -32,7 +33,7 @@ impl LimitStore for RedisStore {
             }
         }
         // On a line that broke it runs twice, and lends one slice: both times under the same id.
-        let (units, now, starts, ends, used, frees_in) = self.link.call().look(&script).await?;
+        let (units, now, starts, ends, used, frees_in) = self.link.call().run_on_shared_connection(&script).await?;
         Ok(GrantedLease {
             units,
             now: Timestamp::from_micros(now),
@@ -49,18 +50,19 @@ impl LimitStore for RedisStore {
         for LocalAdmissions { second, age, units } in alone {
             script.arg(*second).arg(*age).arg(*units);
         }
-        self.link.call().look(&script).await
+        self.link.call().run_on_shared_connection(&script).await
     }
 
     async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
         let mut script = SCRIPTS.enlist.key(NODES);
         script.arg(node.to_string()).arg(seen).arg(self.now()).arg(NODE_LEASE.as_millis().to_string());
-        let (nodes, before, is_known, turn): (u32, u32, bool, i64) = self.link.call().look(&script).await?;
+        let (nodes, before, is_known, turn): (u32, u32, bool, i64) =
+            self.link.call().run_on_shared_connection(&script).await?;
         let nodes = NonZeroU32::new(nodes).unwrap_or(NonZeroU32::MIN);
         Ok(NodePlace { nodes, rank: is_known.then_some(before), turn })
     }
 
     async fn delist(&self, node: NodeId) -> StoreResult<()> {
-        self.link.call().ask(redis::cmd("HDEL").arg(NODES).arg(node.to_string())).await
+        self.link.call().command(redis::cmd("HDEL").arg(NODES).arg(node.to_string())).await
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[async_trait]
 impl KvStore for RedisStore {
     async fn get_entry(&self, name: &str) -> StoreResult<Option<String>> {
-        self.link.call().look(SCRIPTS.read_note.key(scripts::note(name)).arg(self.now())).await
+        self.link.call().run_on_shared_connection(SCRIPTS.read_note.key(scripts::note(name)).arg(self.now())).await
     }
 
     async fn put_entry(&self, name: &str, expected: Option<&str>, text: &str, ttl: Duration) -> StoreResult<bool> {

@@ -35,12 +35,12 @@ pub(crate) struct Listener {
 impl Listener {
     /// Hears what is added from here on.
     pub(crate) async fn open(store: &RedisStore) -> StoreResult<Self> {
-        let wire = store.link.call().apart(PATIENCE).await?;
+        let wire = store.link.call().dedicated_connection(PATIENCE).await?;
         let mut connection = wire.connection.clone();
         let mut newest = redis::cmd("XREVRANGE");
         let newest =
             newest.arg(WAKES).arg(&["+", "-", "COUNT", "1"]).query_async::<Vec<StreamEntry>>(&mut connection).await;
-        let newest = newest.map_err(|error| error::answering(&error))?.pop();
+        let newest = newest.map_err(|error| error::command_error(&error))?.pop();
         let last = newest.map_or_else(|| "0-0".to_owned(), |(id, _)| id);
         Ok(Self { pool: store.link.pool.clone(), wire, last, asked: None })
     }
@@ -66,7 +66,7 @@ impl ChangeNotifier for Listener {
                 }
             };
             self.asked = None;
-            let added = answer.map_err(|error| error::answering(&error))?.unwrap_or_default();
+            let added = answer.map_err(|error| error::command_error(&error))?.unwrap_or_default();
             if let Some((id, _)) = added.into_iter().flat_map(|(_, entries)| entries).next_back() {
                 self.last = id;
                 return Ok(());

@@ -81,12 +81,12 @@ impl KeyRecord {
     }
 
     /// The key of a record of ours.
-    pub(crate) fn own(self) -> StoreResult<Key> {
+    pub(crate) fn into_key(self) -> StoreResult<Key> {
         self.key(&Scope::BUILT_IN)
     }
 
     /// The key of a record that the Python gateway made.
-    pub(crate) fn foreign(self) -> StoreResult<Key> {
+    pub(crate) fn into_legacy_key(self) -> StoreResult<Key> {
         self.key(&SEED_SCOPES)
     }
 
@@ -103,10 +103,10 @@ impl KeyRecord {
             id: self.id.parse::<KeyId>().map_err(|_| odd())?,
             tenant: self.tenant_id.parse().map_err(|_| odd())?,
             prefix: self.prefix.clone(),
-            name: plain_name(&self.name).ok_or_else(odd)?,
+            name: lenient_name(&self.name).ok_or_else(odd)?,
             description: self.description.as_deref().and_then(|text| text.parse::<Description>().ok()),
             scopes: KeyScopes::named(scopes).map_err(|_| odd())?,
-            rate_limit: plain_limit(&self.rate_limit),
+            rate_limit: lenient_rate_limit(&self.rate_limit),
             enabled: self.enabled,
             created_at: self.created_at.0,
             created_by: self.created_by.as_deref().and_then(|text| text.parse::<Actor>().ok()),
@@ -140,7 +140,7 @@ impl LegacyUse {
 }
 
 /// As much of a name as is one: a name gives no right, so a key is not refused for it.
-fn plain_name(text: &str) -> Option<Name> {
+fn lenient_name(text: &str) -> Option<Name> {
     let clean: String = text.chars().filter(|c| !c.is_control()).take(255).collect();
     clean.parse().or_else(|_| "unnamed".parse()).ok()
 }
@@ -148,7 +148,7 @@ fn plain_name(text: &str) -> Option<Name> {
 /// The limit that a record means, never wider. The Python gateway reads a number, or a text that is one, and 0 is no limit
 /// there. A fraction counts as the whole number below it; what no limit of ours can say counts as the narrowest that there
 /// is, or the greatest where more was meant.
-fn plain_limit(given: &Value) -> Option<RateLimit> {
+fn lenient_rate_limit(given: &Value) -> Option<RateLimit> {
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b".+-".contains(&byte));
     let number = match given {
         Value::Null => return None,
@@ -196,7 +196,7 @@ mod tests {
             r#"{{"id":"{ID}","key_hash":"{}","prefix":"dk_abc1234","name":"{name}","tenant_id":"default","scopes":{scopes},"rate_limit":{limit},"created_at":"2026-01-29T12:00:00.123456Z","last_used_at":null,"revoked_at":null}}"#,
             "0".repeat(64)
         );
-        KeyRecord::read(ID, &json)?.foreign()
+        KeyRecord::read(ID, &json)?.into_legacy_key()
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
         let json = KeyRecord::write(&key, &"0".repeat(64), None).unwrap();
         let seed = r#""name":"Produktion ü","tenant_id":"default","scopes":["jobs:read","admin"],"rate_limit":60,"created_at":"2026-01-29T12:00:00.123456Z","last_used_at":null,"revoked_at":null,"#;
         assert!(json.contains(seed), "{json}");
-        assert_eq!(KeyRecord::read(ID, &json).unwrap().own().unwrap(), key);
+        assert_eq!(KeyRecord::read(ID, &json).unwrap().into_key().unwrap(), key);
     }
 
     #[test]

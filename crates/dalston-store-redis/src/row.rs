@@ -64,8 +64,8 @@ impl StoredKey {
         let seen = self.view.as_deref().map(LegacyUse::read).unwrap_or_default();
         let mut key = match (&self.record, &self.view) {
             // What we know outlives whatever became of the view.
-            (Some(json), _) => KeyRecord::read(&self.id, json)?.own()?,
-            (None, Some(json)) => KeyRecord::read(&self.id, json)?.foreign()?,
+            (Some(json), _) => KeyRecord::read(&self.id, json)?.into_key()?,
+            (None, Some(json)) => KeyRecord::read(&self.id, json)?.into_legacy_key()?,
             (None, None) => return Ok(None),
         };
         let standing = match (&self.record, key.revoked_at) {

@@ -39,7 +39,7 @@ impl TenantStore for RedisStore {
     }
 
     async fn tenant_count(&self) -> StoreResult<u64> {
-        self.link.call().ask(redis::cmd("ZCARD").arg(TENANTS)).await
+        self.link.call().command(redis::cmd("ZCARD").arg(TENANTS)).await
     }
 }
 

@@ -40,7 +40,7 @@ impl UsageStore for RedisStore {
     async fn usage(&self, tenant: &TenantId, id: KeyId, since: Day) -> StoreResult<Option<Usage>> {
         let call = self.link.call();
         let Some(known) = self.load(&call, tenant, id).await? else { return Ok(None) };
-        let fields: HashMap<String, String> = call.ask(redis::cmd("HGETALL").arg(scripts::usage(id))).await?;
+        let fields: HashMap<String, String> = call.command(redis::cmd("HGETALL").arg(scripts::usage(id))).await?;
         let count = |field: &str| fields.get(field).and_then(|text| text.parse().ok()).unwrap_or(0);
         let mut days: Vec<_> = fields
             .iter()

@@ -4,7 +4,7 @@ use crate::{ClientFrame, WorkerEvent};
 use tokio::sync::mpsc;
 
 /// Messages that wait in a link, in each direction. A frame is at most a few 100 KiB, and one is under way on each side.
-const PLACES: usize = 4;
+const CHANNEL_CAPACITY: usize = 4;
 
 /// The end that the client's socket holds.
 pub struct WorkerLink {
@@ -25,8 +25,8 @@ pub struct WorkerEnd {
 impl WorkerLink {
     /// A link, and its other end.
     pub fn pair() -> (Self, WorkerEnd) {
-        let (to, heard) = mpsc::channel(PLACES);
-        let (say, from) = mpsc::channel(PLACES);
+        let (to, heard) = mpsc::channel(CHANNEL_CAPACITY);
+        let (say, from) = mpsc::channel(CHANNEL_CAPACITY);
         (Self { to, from }, WorkerEnd { heard, say })
     }
 }

@@ -23,7 +23,7 @@ use tokio_tungstenite::{
 /// A worker answers the handshake within this time, or another is asked.
 const HANDSHAKE: Duration = Duration::from_secs(3);
 /// A worker that takes nothing for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A worker is asked so often whether it still lives, and may be silent twice.
 const PING: Duration = Duration::from_secs(20);
 const SILENT_PINGS: u8 = 2;
@@ -62,7 +62,7 @@ pub async fn connect(url: &str, session: SessionId, config: &StreamConfig) -> Re
         .map_err(|_| LinkError::Late)?
         .map_err(|error| LinkError::Refused(Box::new(error)))?;
     let (link, end) = WorkerLink::pair();
-    tokio::spawn(carry(socket, session, end));
+    tokio::spawn(run_session(socket, session, end));
     Ok(link)
 }
 
@@ -78,7 +78,7 @@ fn target(url: &str, session: SessionId, config: &StreamConfig) -> String {
 }
 
 /// Carries both ways until the worker has said all, either side is gone, or nobody listens: then both halves end.
-async fn carry<S>(socket: S, session: SessionId, end: WorkerEnd)
+async fn run_session<S>(socket: S, session: SessionId, end: WorkerEnd)
 where
     S: Stream<Item = Result<Message, tungstenite::Error>> + Sink<Message, Error = tungstenite::Error>,
 {
@@ -86,8 +86,8 @@ where
     let WorkerEnd { mut heard, say } = end;
     let silent = AtomicU8::new(0);
     let over = tokio::select! {
-        over = pass_on(&mut heard, &mut to, &silent) => over,
-        over = listen(&mut from, &say, &silent) => over,
+        over = forward_to_worker(&mut heard, &mut to, &silent) => over,
+        over = forward_to_client(&mut from, &say, &silent) => over,
     };
     tracing::debug!(event = "worker_session.closed", %session, over, "closed the session with the worker");
     let goodbye = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
@@ -95,7 +95,7 @@ where
 }
 
 /// Gives the worker what the client says.
-async fn pass_on(
+async fn forward_to_worker(
     heard: &mut tokio::sync::mpsc::Receiver<ClientFrame>,
     to: &mut (impl Sink<Message, Error = tungstenite::Error> + Unpin),
     silent: &AtomicU8,
@@ -116,14 +116,14 @@ async fn pass_on(
                 Message::Ping(Bytes::new())
             }
         };
-        if !matches!(timeout(PATIENCE, to.send(message)).await, Ok(Ok(()))) {
+        if !matches!(timeout(WRITE_TIMEOUT, to.send(message)).await, Ok(Ok(()))) {
             return "the worker takes nothing";
         }
     }
 }
 
 /// Gives the client what the worker says. Whoever does not take it makes the worker wait: no more is read meanwhile.
-async fn listen(
+async fn forward_to_client(
     from: &mut (impl Stream<Item = Result<Message, tungstenite::Error>> + Unpin),
     say: &tokio::sync::mpsc::Sender<WorkerEvent>,
     silent: &AtomicU8,

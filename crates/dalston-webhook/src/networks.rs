@@ -46,12 +46,12 @@ impl Networks {
     }
 
     /// Whether a delivery may go to this address.
-    pub fn admit(&self, address: IpAddr) -> bool {
-        self.hold(address) || is_public(address)
+    pub fn is_allowed(&self, address: IpAddr) -> bool {
+        self.contains(address) || is_public(address)
     }
 
     /// Whether the address lies in one of them: then it may be spoken to without TLS.
-    pub fn hold(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -129,13 +129,13 @@ mod tests {
             "fec0::1",
             "ff02::1",
         ] {
-            assert!(!none.admit(ip(address)), "UPL-08 {address}");
+            assert!(!none.is_allowed(ip(address)), "UPL-08 {address}");
         }
         for address in ["1.1.1.1", "100.63.0.1", "172.32.0.1", "198.20.0.1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"] {
-            assert!(none.admit(ip(address)), "{address}");
+            assert!(none.is_allowed(ip(address)), "{address}");
         }
         for address in ["2606:4700:4700::1111", "2a00:1450::1", "2001:4860:4860::8888"] {
-            assert!(none.admit(ip(address)), "{address}");
+            assert!(none.is_allowed(ip(address)), "{address}");
         }
     }
 
@@ -143,10 +143,10 @@ mod tests {
     fn an_allowed_network_is_reached_and_no_other() {
         let some = Networks::new(vec!["127.0.0.0/8".parse().unwrap(), "fd12::/16".parse().unwrap()]);
         for address in ["127.0.0.1", "::ffff:127.0.0.1", "fd12::1"] {
-            assert!(some.admit(ip(address)) && some.hold(ip(address)), "{address}");
+            assert!(some.is_allowed(ip(address)) && some.contains(ip(address)), "{address}");
         }
         for address in ["10.0.0.1", "::1", "64:ff9b::127.0.0.1", "fd13::1", "1.1.1.1"] {
-            assert!(!some.hold(ip(address)), "{address}");
+            assert!(!some.contains(ip(address)), "{address}");
         }
     }
 

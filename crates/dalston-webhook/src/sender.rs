@@ -43,8 +43,8 @@ impl Sender {
     /// where no TLS can be set up.
     pub fn new(networks: Networks, patience: Duration) -> Result<Self, reqwest::Error> {
         dalston_tls::install_provider();
-        let encrypted = client(&networks, Networks::admit, patience)?;
-        let plain = client(&networks, Networks::hold, patience)?;
+        let encrypted = client(&networks, Networks::is_allowed, patience)?;
+        let plain = client(&networks, Networks::contains, patience)?;
         Ok(Self { networks, encrypted, plain })
     }
 

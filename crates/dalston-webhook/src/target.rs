@@ -48,8 +48,8 @@ impl Networks {
             return Err(TargetError::Fragment);
         }
         match literal(&url) {
-            Some(address) if !self.admit(address) => Err(TargetError::Hidden),
-            Some(address) if is_plain && !self.hold(address) => Err(TargetError::Scheme),
+            Some(address) if !self.is_allowed(address) => Err(TargetError::Hidden),
+            Some(address) if is_plain && !self.contains(address) => Err(TargetError::Scheme),
             None if is_plain && self.is_empty() => Err(TargetError::Scheme),
             _ => Ok(url),
         }

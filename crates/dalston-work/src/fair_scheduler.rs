@@ -65,7 +65,7 @@ impl<'a, J: Ord> FairScheduler<'a, J> {
     }
 
     /// The tenant of this turn, which had the number `served`, waits again with its next job.
-    pub fn again(&mut self, tenant: TenantId, running: u64, served: u64, job: J) {
+    pub fn requeue(&mut self, tenant: TenantId, running: u64, served: u64, job: J) {
         self.wait(WaitingTenant { tenant, running: running.saturating_add(1), served, job });
     }
 }
@@ -93,7 +93,7 @@ mod tests {
             let Some((turn, number)) = turns.serve() else { break };
             given.push(format!("{}{}", turn.tenant, turn.job));
             if let Some(job) = jobs.get_mut(&turn.tenant).unwrap().pop() {
-                turns.again(turn.tenant, turn.running, number, job);
+                turns.requeue(turn.tenant, turn.running, number, job);
             }
         }
         given

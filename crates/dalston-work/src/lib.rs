@@ -30,8 +30,8 @@ pub use jobs::{ActiveJobs, CancelJobOutcome, DeleteJobOutcome, InsertJobOutcome,
 pub use memory::MemoryWorkStore;
 pub use meter::{MeterStore, ReserveOutcome};
 pub use queue::{
-    DEATHS, FinishJobOutcome, HeartbeatOutcome, JobLease, JobLeaseRequest, JobOutcome, LeasedJob, QueueStore, death,
-    ended_entry, ended_event, lapse,
+    FinishJobOutcome, HeartbeatOutcome, JobLease, JobLeaseRequest, JobOutcome, LeasedJob, MAX_DEATHS, QueueStore,
+    ended_entry, ended_event, outcome_of_death, outcome_of_expired_lease,
 };
 pub use quota::{AudioAmount, MeteredDay, Quota, QuotaExceeded, QuotaKind, QuotaOwner, UsageAccount, UsageSource};
 pub use sessions::{OpenSessionOutcome, SessionStore};

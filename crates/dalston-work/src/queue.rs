@@ -89,19 +89,27 @@ pub enum JobOutcome {
 }
 
 /// Deaths that end a job. One may be bad luck.
-pub const DEATHS: u64 = 2;
+pub const MAX_DEATHS: u64 = 2;
 
 /// What becomes of a job when what worked on it has died: it is tried once more, unless it has had `deaths` enough or
 /// `attempt` was the last of so many.
-pub fn death(deaths: u64, attempt: u64, attempts: u64, error: &str) -> JobOutcome {
+pub fn outcome_of_death(deaths: u64, attempt: u64, attempts: u64, error: &str) -> JobOutcome {
     let error = error.to_owned();
-    if deaths + 1 >= DEATHS || attempt >= attempts { JobOutcome::Failed { error } } else { JobOutcome::Died { error } }
+    if deaths + 1 >= MAX_DEATHS || attempt >= attempts {
+        JobOutcome::Failed { error }
+    } else {
+        JobOutcome::Died { error }
+    }
 }
 
 /// What becomes of a job whose lease has lapsed, with which it stood at `status`: its node is lost, which is a death at
 /// it. One that was to stop has stopped.
-pub fn lapse(status: JobStatus, deaths: u64, lease: u64, attempts: u64, error: &str) -> JobOutcome {
-    if status == JobStatus::Cancelling { JobOutcome::Cancelled } else { death(deaths, lease, attempts, error) }
+pub fn outcome_of_expired_lease(status: JobStatus, deaths: u64, lease: u64, attempts: u64, error: &str) -> JobOutcome {
+    if status == JobStatus::Cancelling {
+        JobOutcome::Cancelled
+    } else {
+        outcome_of_death(deaths, lease, attempts, error)
+    }
 }
 
 impl JobOutcome {

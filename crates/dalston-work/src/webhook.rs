@@ -171,7 +171,7 @@ impl Webhook {
     pub const SILENCE: std::time::Duration = std::time::Duration::from_hours(7 * 24);
 
     /// Whether it hears events of this kind.
-    pub fn hears(&self, kind: EventKind) -> bool {
+    pub fn subscribes_to(&self, kind: EventKind) -> bool {
         self.enabled && (self.events.is_empty() || self.events.contains(&kind))
     }
 

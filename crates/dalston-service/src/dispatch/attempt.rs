@@ -8,7 +8,7 @@ use crate::{
 };
 use dalston_engine::{EngineError, Summary, TranscriptionTask};
 use dalston_model::FileName;
-use dalston_work::{FinishJobOutcome, Job, JobLease, JobOutcome, JobStatus, LeasedJob, death};
+use dalston_work::{FinishJobOutcome, Job, JobLease, JobOutcome, JobStatus, LeasedJob, outcome_of_death};
 use std::{io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{RwLockReadGuard, RwLockWriteGuard, watch},
@@ -247,7 +247,7 @@ impl Dispatcher {
             AttemptResult::NotNow(error) | AttemptResult::Never(error) => {
                 Some(JobOutcome::Failed { error: error.to_owned() })
             }
-            AttemptResult::Died(error) => Some(death(deaths, lease.fence, attempts, error)),
+            AttemptResult::Died(error) => Some(outcome_of_death(deaths, lease.fence, attempts, error)),
             AttemptResult::Stopped(StopReason::Lost) => None,
             AttemptResult::Stopped(StopReason::Cancelled) => Some(JobOutcome::Cancelled),
             // Handed back, whatever the number of the attempt: it failed at nothing.

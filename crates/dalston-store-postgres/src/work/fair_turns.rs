@@ -118,7 +118,7 @@ fn choose(mut waiting: BTreeMap<TenantId, TenantQueue>, ask: &JobLeaseRequest, l
         let Some((WaitingTenant { tenant, running, job: (_, id), .. }, number)) = turns.serve() else { break };
         chosen.push(id);
         if let Some(next) = waiting.get_mut(&tenant).and_then(|(.., due)| due.pop_front()) {
-            turns.again(tenant, running, number, next);
+            turns.requeue(tenant, running, number, next);
         }
     }
     chosen

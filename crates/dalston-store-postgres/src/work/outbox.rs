@@ -70,7 +70,7 @@ const LOCK_OF: &str = concat!(
 /// Puts the event into the outbox of every webhook that hears it.
 pub(crate) async fn put(conn: &mut PgConnection, event: &Event) -> sqlx::Result<()> {
     let query = sqlx::query(OF_TENANT).bind(event.tenant.as_str()).try_map(|row| row::webhook(&row));
-    for webhook in query.fetch_all(&mut *conn).await?.iter().filter(|webhook| webhook.hears(event.kind)) {
+    for webhook in query.fetch_all(&mut *conn).await?.iter().filter(|webhook| webhook.subscribes_to(event.kind)) {
         let delivery = Delivery::new(event, webhook.id);
         sqlx::query(PUT)
             .bind(delivery.id.as_uuid())

@@ -11,7 +11,7 @@ use dalston_model::{TenantId, Timestamp};
 use dalston_store::StoreResult;
 use dalston_work::{
     FinishJobOutcome, HeartbeatOutcome, Job, JobId, JobLease, JobLeaseRequest, JobOutcome, JobStatus, LeasedJob,
-    QueueStore, lapse,
+    QueueStore, outcome_of_expired_lease,
 };
 use sqlx::{Row, postgres::PgRow};
 use std::{collections::HashMap, time::Duration};
@@ -135,7 +135,8 @@ impl QueueStore for PostgresStore {
                 // Another node may have been here, and the next lease may run already.
                 let query = sqlx::query_scalar::<_, Option<bool>>(IS_LAPSED).bind(id.as_uuid()).bind(now);
                 if query.fetch_one(change.conn()).await? == Some(true) {
-                    let outcome = lapse(queued.job.status, queued.deaths, queued.fence, attempts, error);
+                    let outcome =
+                        outcome_of_expired_lease(queued.job.status, queued.deaths, queued.fence, attempts, error);
                     jobs.push(ending::moved(change, queued, &outcome, now, at, None).await?);
                 }
             }

@@ -59,19 +59,19 @@ impl<'a> JobTransition<'a> {
     }
 
     /// With what is recorded.
-    pub(crate) fn recorded(self, entry: Option<&'a AuditEntry>) -> Self {
+    pub(crate) fn with_audit(self, entry: Option<&'a AuditEntry>) -> Self {
         Self { entry, ..self }
     }
 
     /// With what webhooks are told.
-    pub(crate) fn told(self, event: Option<Event>) -> Self {
+    pub(crate) fn with_event(self, event: Option<Event>) -> Self {
         Self { event, ..self }
     }
 }
 
 impl RedisStore {
     /// Makes a move in one step. `false`: the job moved meanwhile.
-    pub(crate) async fn moved(&self, call: &StoreCall<'_>, made: JobTransition<'_>) -> StoreResult<bool> {
+    pub(crate) async fn apply_transition(&self, call: &StoreCall<'_>, made: JobTransition<'_>) -> StoreResult<bool> {
         let JobTransition { before, after, lapsed, delay, kept_ms, deaths, entry, event } = made;
         let ended = after.status.is_ended();
         let given = MoveArgument {
@@ -95,7 +95,7 @@ impl RedisStore {
     }
 
     /// Makes what came out of a job of it, as the gateway. `None`: it moved meanwhile.
-    pub(crate) async fn come_out(
+    pub(crate) async fn apply_outcome(
         &self,
         call: &StoreCall<'_>,
         before: &QueuedJob,
@@ -108,7 +108,7 @@ impl RedisStore {
         let entry = ended_entry(&after, at);
         let kept_ms = outcome.kept_ms(after.status, before.reserved_ms);
         let made = JobTransition { lapsed, delay, kept_ms, deaths, ..JobTransition::new(before, &after) };
-        let made = made.recorded(entry.as_ref()).told(ended_event(&after, at));
-        Ok(self.moved(call, made).await?.then_some(after))
+        let made = made.with_audit(entry.as_ref()).with_event(ended_event(&after, at));
+        Ok(self.apply_transition(call, made).await?.then_some(after))
     }
 }

@@ -1,9 +1,9 @@
 //! The steps on jobs.
 
 use super::{
-    excess,
     job::{self, JobRow, QueuedJob},
     job_transition::JobTransition,
+    quota_exceeded,
     scripts::{self, ClaimArgument, SCRIPTS},
 };
 use crate::{RedisStore, argument::argument, audit::AuditArgument, call::StoreCall, page};
@@ -29,7 +29,7 @@ impl JobStore for RedisStore {
         match answer.as_slice() {
             [word] if word == "inserted" => Ok(InsertJobOutcome::Inserted),
             [word] if word == "unknown_tenant" => Ok(InsertJobOutcome::UnknownTenant),
-            [word, excess @ ..] if word == "excess" => excess::read(excess).map(InsertJobOutcome::Excess),
+            [word, excess @ ..] if word == "excess" => quota_exceeded::read(excess).map(InsertJobOutcome::Excess),
             answer => scripts::repeated(claim, answer).map(InsertJobOutcome::Repeated),
         }
     }
@@ -39,7 +39,7 @@ impl JobStore for RedisStore {
     }
 
     async fn job_exists(&self, id: JobId) -> StoreResult<bool> {
-        self.link.call().ask(redis::cmd("EXISTS").arg(scripts::job(id))).await
+        self.link.call().command(redis::cmd("EXISTS").arg(scripts::job(id))).await
     }
 
     async fn jobs(
@@ -80,8 +80,8 @@ impl JobStore for RedisStore {
             let completed_at = if status.is_ended() { Some(at) } else { before.job.completed_at };
             let after = Job { status, completed_at, ..before.job.clone() };
             let event = ended_event(&after, at);
-            let made = JobTransition::new(&before, &after).recorded(Some(entry)).told(event);
-            if before.job.status == status || self.moved(&call, made).await? {
+            let made = JobTransition::new(&before, &after).with_audit(Some(entry)).with_event(event);
+            if before.job.status == status || self.apply_transition(&call, made).await? {
                 return Ok(if status.is_ended() { CancelJobOutcome::Cancelled } else { CancelJobOutcome::Cancelling });
             }
         }

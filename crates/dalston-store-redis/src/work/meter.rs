@@ -1,7 +1,7 @@
 //! The steps on quotas and the meter.
 
 use super::{
-    excess,
+    quota_exceeded,
     scripts::{self, SCRIPTS},
 };
 use crate::{RedisStore, argument::argument, audit::AuditArgument};
@@ -61,7 +61,7 @@ impl AmountArgument {
 impl MeterStore for RedisStore {
     async fn quota(&self, subject: &QuotaOwner) -> StoreResult<Quota> {
         let fields: HashMap<String, u32> =
-            self.link.call().ask(redis::cmd("HGETALL").arg(scripts::quota(subject))).await?;
+            self.link.call().command(redis::cmd("HGETALL").arg(scripts::quota(subject))).await?;
         // A kind of a later version limits nothing here.
         Ok(fields.into_iter().filter_map(|(word, most)| Some((word.parse().ok()?, most))).collect())
     }
@@ -87,7 +87,7 @@ impl MeterStore for RedisStore {
         let odd = || StoreError::corrupt("the answer of a script");
         match answer.as_slice() {
             [word, ms] if word == "granted" => ms.parse().map(ReserveOutcome::Granted).map_err(|_| odd()),
-            [word, excess @ ..] if word == "excess" => excess::read(excess).map(ReserveOutcome::Exhausted),
+            [word, excess @ ..] if word == "excess" => quota_exceeded::read(excess).map(ReserveOutcome::Exhausted),
             _ => Err(odd()),
         }
     }
@@ -100,7 +100,7 @@ impl MeterStore for RedisStore {
 
     async fn metered(&self, subject: &QuotaOwner, since: Day) -> StoreResult<Vec<MeteredDay>> {
         let fields: HashMap<String, u64> =
-            self.link.call().ask(redis::cmd("HGETALL").arg(scripts::meter(subject))).await?;
+            self.link.call().command(redis::cmd("HGETALL").arg(scripts::meter(subject))).await?;
         let mut days = BTreeMap::<Day, MeteredDay>::new();
         for (name, ms) in fields {
             let Some((of, day)) = name.split_once(':').and_then(|(of, day)| Some((of, day.parse().ok()?))) else {

@@ -1,13 +1,13 @@
 //! Work storage: jobs, the queue, quotas and the meter, streams, webhooks and their outbox.
 
 mod delivery;
-mod excess;
-mod filing;
+mod index_backfill;
 mod job;
 mod job_transition;
 mod jobs;
 mod meter;
 mod queue;
+mod quota_exceeded;
 mod scripts;
 mod sessions;
 mod webhook;

@@ -10,7 +10,7 @@ use dalston_model::{TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult};
 use dalston_work::{
     FinishJobOutcome, HeartbeatOutcome, Job, JobLease, JobLeaseRequest, JobOutcome, JobStatus, LeasedJob, QueueStore,
-    lapse,
+    outcome_of_expired_lease,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -67,7 +67,7 @@ impl QueueStore for RedisStore {
             if before.fence != lease.fence || !works(before.job.status) {
                 return Ok(FinishJobOutcome::Lost);
             }
-            if let Some(job) = self.come_out(&call, &before, outcome, None, at).await? {
+            if let Some(job) = self.apply_outcome(&call, &before, outcome, None, at).await? {
                 return Ok(FinishJobOutcome::Finished(Box::new(job)));
             }
         }
@@ -79,9 +79,9 @@ impl QueueStore for RedisStore {
         let mut moved = Vec::with_capacity(rows.len());
         for (ended, row) in rows {
             let Some(before) = row.queued_or_none().filter(|before| works(before.job.status)) else { continue };
-            let outcome = lapse(before.job.status, before.deaths, before.fence, attempts, error);
+            let outcome = outcome_of_expired_lease(before.job.status, before.deaths, before.fence, attempts, error);
             // A call each: their number is the caller's. One that moved meanwhile is somebody else's.
-            moved.extend(self.come_out(&self.link.call(), &before, &outcome, Some(ended), at).await?);
+            moved.extend(self.apply_outcome(&self.link.call(), &before, &outcome, Some(ended), at).await?);
         }
         Ok(moved)
     }
@@ -95,7 +95,8 @@ impl QueueStore for RedisStore {
             let mut script = SCRIPTS.orphaned_jobs.arg(&cursor);
             let (next, rows): (String, Vec<JobRow>) = self.link.call().run(script.arg(left)).await?;
             for before in rows.into_iter().filter_map(JobRow::queued_or_none) {
-                cancelled.extend(self.come_out(&self.link.call(), &before, &JobOutcome::Cancelled, None, at).await?);
+                cancelled
+                    .extend(self.apply_outcome(&self.link.call(), &before, &JobOutcome::Cancelled, None, at).await?);
             }
             if next == "0" || cancelled.len() >= most {
                 return Ok(cancelled);

@@ -1,7 +1,7 @@
 //! The steps on workers and sessions.
 
 use super::{
-    excess,
+    quota_exceeded,
     scripts::{self, SCRIPTS},
 };
 use crate::{RedisStore, argument::argument, audit::AuditArgument};
@@ -97,7 +97,7 @@ impl SessionStore for RedisStore {
                     *self.work.workers.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
                     continue;
                 }
-                [word, excess @ ..] if word == "excess" => excess::read(excess).map(OpenSessionOutcome::Excess),
+                [word, excess @ ..] if word == "excess" => quota_exceeded::read(excess).map(OpenSessionOutcome::Excess),
                 [word, _] if word == "own" => Ok(OpenSessionOutcome::Own),
                 [word] if word == "no_capacity" => Ok(OpenSessionOutcome::NoCapacity),
                 [word, name] if word == "worker" => {

@@ -75,7 +75,7 @@ pub(crate) async fn lease(
         sqlx::query(SERVE).bind(row::count(number)).bind(tenant.as_str()).execute(&mut *change).await?;
         let oldest = sqlx::query(OLDEST).bind(tenant.as_str()).try_map(|row| waiting(&row));
         if let Some(job) = oldest.fetch_optional(&mut *change).await? {
-            turns.again(tenant, running, number, job);
+            turns.requeue(tenant, running, number, job);
         }
     }
     Ok(leased)

@@ -96,7 +96,7 @@ pub(crate) fn delivery(row: &SqliteRow) -> sqlx::Result<Delivery> {
 /// Puts the event into the outbox of every webhook that hears it.
 pub(crate) async fn tell(change: &mut SqliteConnection, event: &Event) -> sqlx::Result<()> {
     let webhooks = sqlx::query(HEARING).bind(event.tenant.as_str()).try_map(|row| webhook_row::webhook(&row));
-    for webhook in webhooks.fetch_all(&mut *change).await?.iter().filter(|webhook| webhook.hears(event.kind)) {
+    for webhook in webhooks.fetch_all(&mut *change).await?.iter().filter(|webhook| webhook.subscribes_to(event.kind)) {
         let delivery = Delivery::new(event, webhook.id);
         sqlx::query(PUT)
             .bind(delivery.id.to_string())

@@ -11,7 +11,7 @@ use dalston_model::{TenantId, Timestamp};
 use dalston_store::StoreResult;
 use dalston_work::{
     FinishJobOutcome, HeartbeatOutcome, Job, JobId, JobLease, JobLeaseRequest, JobOutcome, JobStatus, LeasedJob,
-    QueueStore, lapse,
+    QueueStore, outcome_of_expired_lease,
 };
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -136,7 +136,7 @@ impl QueueStore for SqliteStore {
             let lapsed = sqlx::query(LAPSED).bind(now.as_micros()).bind(limit).try_map(|row| queued::queued(&row));
             let mut moved = Vec::new();
             for queued in lapsed.fetch_all(&mut *change).await? {
-                let outcome = lapse(queued.job.status, queued.deaths, queued.fence, attempts, error);
+                let outcome = outcome_of_expired_lease(queued.job.status, queued.deaths, queued.fence, attempts, error);
                 moved.push(queued.write_recorded(&mut change, &outcome, at, now).await?);
             }
             change.commit().await?;

@@ -8,8 +8,8 @@ use super::{
     },
 };
 use crate::{
-    CancelJobOutcome, DEATHS, Delivery, EventKind, FinishJobOutcome, HeartbeatOutcome, InsertJobOutcome, Job, JobLease,
-    JobOutcome, JobStatus, QuotaOwner, Webhook, ended_entry, ended_event,
+    CancelJobOutcome, Delivery, EventKind, FinishJobOutcome, HeartbeatOutcome, InsertJobOutcome, Job, JobLease,
+    JobOutcome, JobStatus, MAX_DEATHS, QuotaOwner, Webhook, ended_entry, ended_event,
 };
 use dalston_model::{AuditRecord, KeyId, TenantId};
 use dalston_store::RevokeKeyOutcome;
@@ -128,7 +128,7 @@ pub async fn a_job_whose_node_died_is_tried_once_more(fixture: &WorkFixture) {
     let hook = hand.webhook(&[]).await;
     for attempts in [1, 2, 9] {
         hand.pending(&TenantId::default()).await;
-        let last = attempts.min(DEATHS);
+        let last = attempts.min(MAX_DEATHS);
         for attempt in 1..=last {
             let held = hand.lease().await;
             assert_eq!((held.lease.fence, held.deaths), (attempt, attempt - 1));

@@ -30,7 +30,7 @@ impl JobStore for MemoryWorkStore {
                 |it: &&Job| it.tenant == *subject.tenant() && subject.key().is_none_or(|key| it.key() == Some(key));
             state.work.jobs.values().filter(|it| !it.status.is_ended()).filter(of).count()
         };
-        if let Some(excess) = state.crowded(&job.tenant, job.key(), QuotaKind::Jobs, count) {
+        if let Some(excess) = state.exceeded_concurrency(&job.tenant, job.key(), QuotaKind::Jobs, count) {
             return Ok(InsertJobOutcome::Excess(excess));
         }
         let reserved_ms = match state.reserve(&job.account(), job.amount()) {

@@ -18,7 +18,7 @@ impl WorkTransaction<'_> {
     }
 
     /// The first limit of so many at once that has no room, when `count` tells how many a subject has.
-    pub(super) fn crowded(
+    pub(super) fn exceeded_concurrency(
         &self,
         tenant: &TenantId,
         key: Option<KeyId>,

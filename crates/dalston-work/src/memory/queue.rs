@@ -3,7 +3,7 @@
 use super::{MemoryWorkStore, QueueEntry, WorkTransaction};
 use crate::{
     FairScheduler, FinishJobOutcome, HeartbeatOutcome, Job, JobId, JobLease, JobLeaseRequest, JobOutcome, JobStatus,
-    LeasedJob, QueueStore, WaitingTenant, ended_entry, ended_event, lapse,
+    LeasedJob, QueueStore, WaitingTenant, ended_entry, ended_event, outcome_of_expired_lease,
 };
 use async_trait::async_trait;
 use dalston_model::{TenantId, Timestamp};
@@ -12,7 +12,7 @@ use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 impl WorkTransaction<'_> {
     /// Writes the job as it is now; one that has ended is recorded, told of, and settled with `kept_ms`.
-    fn moved(&mut self, job: Job, kept_ms: u64, at: Timestamp) -> Job {
+    fn store_transition(&mut self, job: Job, kept_ms: u64, at: Timestamp) -> Job {
         if let Some(entry) = ended_entry(&job, at) {
             self.record(&entry);
         }
@@ -24,7 +24,7 @@ impl WorkTransaction<'_> {
     /// What follows from the end of a job, but for its record: the outbox, and what was reserved.
     pub(super) fn ended(&mut self, job: &Job, kept_ms: u64, at: Timestamp) {
         let Some(event) = ended_event(job, at) else { return };
-        self.tell(&event);
+        self.enqueue_event(&event);
         if let Some(queued) = self.work.queue.get_mut(&job.id) {
             queued.lease_ends = None;
             let reserved = std::mem::replace(&mut queued.reserved_ms, kept_ms);
@@ -34,7 +34,7 @@ impl WorkTransaction<'_> {
     }
 
     /// The job, if the lease counts.
-    fn held(&self, lease: &JobLease) -> Option<&Job> {
+    fn leased_job(&self, lease: &JobLease) -> Option<&Job> {
         let job = self.work.jobs.get(&lease.job).filter(|job| job.tenant == lease.tenant)?;
         let counts = self.work.queue.get(&lease.job)?.fence == lease.fence;
         (counts && matches!(job.status, JobStatus::Running | JobStatus::Cancelling)).then_some(job)
@@ -91,7 +91,7 @@ impl QueueStore for MemoryWorkStore {
             state.work.served.insert(tenant.clone(), number);
             leased.push(LeasedJob { job, lease, deaths, reserved_ms });
             if let Some(next) = due.get_mut(&tenant).and_then(Vec::pop) {
-                turns.again(tenant, running, number, next);
+                turns.requeue(tenant, running, number, next);
             }
         }
         Ok(leased)
@@ -102,7 +102,7 @@ impl QueueStore for MemoryWorkStore {
         let mut state = WorkTransaction::of(self);
         let mut beats = Vec::with_capacity(leases.len());
         for (lease, progress) in leases {
-            let Some(status) = state.held(lease).map(|job| job.status) else {
+            let Some(status) = state.leased_job(lease).map(|job| job.status) else {
                 beats.push(HeartbeatOutcome::Lost);
                 continue;
             };
@@ -124,7 +124,7 @@ impl QueueStore for MemoryWorkStore {
     async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome> {
         let now = self.time();
         let mut state = WorkTransaction::of(self);
-        let Some(job) = state.held(lease).cloned() else { return Ok(FinishJobOutcome::Lost) };
+        let Some(job) = state.leased_job(lease).cloned() else { return Ok(FinishJobOutcome::Lost) };
         let job = outcome.apply(job, at);
         if let Some(queued) = state.work.queue.get_mut(&job.id) {
             queued.lease_ends = None;
@@ -132,7 +132,7 @@ impl QueueStore for MemoryWorkStore {
             queued.deaths += outcome.deaths();
         }
         let kept = outcome.kept_ms(job.status, 0);
-        Ok(FinishJobOutcome::Finished(Box::new(state.moved(job, kept, at))))
+        Ok(FinishJobOutcome::Finished(Box::new(state.store_transition(job, kept, at))))
     }
 
     async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>> {
@@ -146,12 +146,12 @@ impl QueueStore for MemoryWorkStore {
         let mut moved = Vec::with_capacity(lost.len());
         for job in lost {
             let Some(queued) = state.work.queue.get_mut(&job.id) else { continue };
-            let outcome = lapse(job.status, queued.deaths, queued.fence, attempts, error);
+            let outcome = outcome_of_expired_lease(job.status, queued.deaths, queued.fence, attempts, error);
             queued.lease_ends = None;
             queued.due_at = now;
             queued.deaths += outcome.deaths();
             let job = outcome.apply(job, at);
-            moved.push(state.moved(job, 0, at));
+            moved.push(state.store_transition(job, 0, at));
         }
         Ok(moved)
     }
@@ -165,7 +165,8 @@ impl QueueStore for MemoryWorkStore {
         let mut orphans: Vec<Job> = state.work.jobs.values().filter(revoked).cloned().collect();
         orphans.sort_by_key(|job| (job.created_at, job.id));
         orphans.truncate(limit.try_into().unwrap_or(usize::MAX));
-        let cancelled = orphans.into_iter().map(|job| state.moved(JobOutcome::Cancelled.apply(job, at), 0, at));
+        let cancelled =
+            orphans.into_iter().map(|job| state.store_transition(JobOutcome::Cancelled.apply(job, at), 0, at));
         Ok(cancelled.collect())
     }
 

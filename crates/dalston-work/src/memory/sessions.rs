@@ -95,7 +95,7 @@ impl SessionStore for MemoryWorkStore {
             };
             state.work.sessions.values().filter(of).count()
         };
-        if let Some(excess) = state.crowded(&session.tenant, session.key, QuotaKind::Streams, count) {
+        if let Some(excess) = state.exceeded_concurrency(&session.tenant, session.key, QuotaKind::Streams, count) {
             return Ok(OpenSessionOutcome::Excess(excess));
         }
         let worker = state.choose(session, except);

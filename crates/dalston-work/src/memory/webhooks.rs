@@ -12,10 +12,10 @@ use std::time::Duration;
 
 impl WorkTransaction<'_> {
     /// Puts the event into the outbox of every webhook that hears it.
-    pub(super) fn tell(&mut self, event: &Event) {
+    pub(super) fn enqueue_event(&mut self, event: &Event) {
         let work = &mut self.work;
         let hearing = work.webhooks.values().map(|row| &row.webhook);
-        let hearing = hearing.filter(|webhook| webhook.tenant == event.tenant && webhook.hears(event.kind));
+        let hearing = hearing.filter(|webhook| webhook.tenant == event.tenant && webhook.subscribes_to(event.kind));
         for id in hearing.map(|webhook| webhook.id) {
             let delivery = Delivery::new(event, id);
             work.deliveries.entry(delivery.id).or_insert(delivery);
@@ -108,7 +108,7 @@ impl WebhookStore for MemoryWorkStore {
     }
 
     async fn publish_event(&self, event: &Event) -> StoreResult<()> {
-        WorkTransaction::of(self).tell(event);
+        WorkTransaction::of(self).enqueue_event(event);
         Ok(())
     }
 

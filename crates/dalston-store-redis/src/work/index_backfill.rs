@@ -18,7 +18,7 @@ impl RedisStore {
         if self.work.filed.load(Ordering::Acquire) {
             return Ok(());
         }
-        let all: bool = self.link.call().ask(redis::cmd("EXISTS").arg(FILED)).await?;
+        let all: bool = self.link.call().command(redis::cmd("EXISTS").arg(FILED)).await?;
         let ended: &[JobStatus] =
             if all { &[] } else { &[JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] };
         for status in [JobStatus::Pending].iter().chain(ended) {
@@ -26,7 +26,7 @@ impl RedisStore {
                 self.file(&tenant, *status).await?;
             }
         }
-        self.link.call().ask::<String>(redis::cmd("SET").arg(FILED).arg(1)).await?;
+        self.link.call().command::<String>(redis::cmd("SET").arg(FILED).arg(1)).await?;
         self.work.filed.store(true, Ordering::Release);
         Ok(())
     }
@@ -38,7 +38,7 @@ impl RedisStore {
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(&cursor).arg("MATCH").arg(format!("{before}*{behind}")).arg("COUNT").arg(2_000);
-            let (next, names): (String, Vec<String>) = self.link.call().ask(&scan).await?;
+            let (next, names): (String, Vec<String>) = self.link.call().command(&scan).await?;
             let tenant = |name: &String| name.strip_prefix(before)?.strip_suffix(&behind)?.parse().ok();
             tenants.extend(names.iter().filter_map(tenant));
             if next == "0" {
