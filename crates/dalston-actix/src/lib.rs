@@ -1,7 +1,7 @@
 //! The gate as actix middleware and extractors.
 //!
-//! Wrap an app in an [`ContextMiddleware`] and what is to be guarded in a [`Guard`]; a handler behind it takes a
-//! [`RequirePermit<R>`](Permitted) of the right that it needs.
+//! Wrap an app in a [`ContextMiddleware`] and what is to be guarded in a [`Guard`]; a handler behind it takes a
+//! [`RequirePermit<R>`](RequirePermit) of the right that it needs.
 
 mod context;
 mod cors;

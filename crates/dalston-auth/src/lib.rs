@@ -1,6 +1,6 @@
 //! Who may do what: secrets, digests, credential schemes, principals, permits, the gate. What other services embed.
 //!
-//! A request presents one [`Credential`]. [`Gate::enter`] authenticates it, takes a unit of its rate limit and authorizes
+//! A request presents one [`Credential`]. [`Gate::authenticate`] authenticates it, takes a unit of its rate limit and authorizes
 //! it, and gives an [`Admission`]. A use case takes a [`Permit<R>`](Permit) of the right that it needs, which nothing
 //! but a caller of a gate can give.
 //!

@@ -35,7 +35,7 @@ impl<T> CommandAnswer<T> {
 }
 
 impl<V: Serialize> CommandAnswer<Vec<V>> {
-    /// A page of a list, each item by its view, as [`Answer::list_as`] bounds it.
+    /// A page of a list, each item by its view, as [`CommandAnswer::list_as`] bounds it.
     pub fn list<T>(page: Page<T>, place: impl Fn(&T) -> Cursor) -> Self
     where
         V: for<'a> From<&'a T>,

@@ -98,7 +98,7 @@ impl Document {
         }
     }
 
-    /// The output of a command as [`Drawing::of`] its JSON.
+    /// The output of a command as [`Document::of`] its JSON.
     pub fn of_output(output: &impl Serialize, columns: &[&str]) -> Self {
         // It cannot fail: whatever we put out has names of text.
         Self::of(&serde_json::to_value(output).unwrap_or_default(), columns)

@@ -62,7 +62,7 @@ impl Nudges {
     }
 
     /// Sends the nudge; a repeated one sends nothing and gives what came of the first. Fails with
-    /// [`ServiceError::NotDelivered`] when it reached nobody.
+    /// [`ServiceError::Undelivered`] when it reached nobody.
     pub async fn send(
         &self,
         permit: &Permit<rights::Nudge>,

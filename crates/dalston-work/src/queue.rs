@@ -79,7 +79,7 @@ pub enum JobOutcome {
         after: Duration,
     },
     /// What worked on it died, and it may be the job: it is to be tried again at once, and this counts as a death.
-    /// [`death`] says whether it may be.
+    /// [`outcome_of_death`] says whether it may be.
     Died {
         /// What the client reads meanwhile.
         error: String,
@@ -218,9 +218,9 @@ pub trait QueueStore: Send + Sync {
     /// Ends the work on a job, if the lease still counts.
     async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome>;
 
-    /// Jobs whose lease has lapsed, up to `limit`, with what [`lapse`] makes of each: a running one becomes pending again,
-    /// or fails with `error` at its last of `attempts` or its last death; a cancelling one is cancelled. Gives those that
-    /// were moved, as they are now.
+    /// Applies [`outcome_of_expired_lease`] to up to `limit` jobs whose lease has expired: a running job becomes pending
+    /// again, or fails with `error` after its last of `attempts` or its last death; a cancelling job is cancelled. Returns
+    /// the jobs that changed, as they are now.
     async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>>;
 
     /// Cancels pending jobs whose key is revoked, up to `limit`, as the gateway. Gives them as they are now.

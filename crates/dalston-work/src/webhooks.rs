@@ -65,7 +65,7 @@ pub struct AttemptOutcome {
 
 /// The steps on webhooks.
 ///
-/// An event enters the outbox once: for every webhook of its tenant that listens to it ([`Webhook::hears`]) a
+/// An event enters the outbox once: for every webhook of its tenant that listens to it ([`Webhook::subscribes_to`]) a
 /// [`Delivery::new`], unless that delivery is there already. Whatever ends a job puts the event of that end there in
 /// the same transaction.
 #[async_trait]
