@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Keys, scopes, limits and audit for a service of one's own.
 ///
 /// ```
-/// use dalston_auth::{Attempt, Auth, CreateKey, Product, Right, right};
+/// use dalston_auth::{AuthRequest, Auth, NewKey, Product, Right, right};
 /// use dalston_model::SystemClock;
 /// use dalston_store::MemoryStore;
 /// use std::sync::Arc;
@@ -43,12 +43,12 @@ const RETRY: Duration = Duration::from_secs(1);
 ///     .build()?;
 /// let background = auth.spawn();
 ///
-/// let ask = CreateKey::named("ci".parse()?, "notes:read".parse()?);
+/// let ask = NewKey::named("ci".parse()?, "notes:read".parse()?);
 /// let made = auth.keys().create(&auth.operator("bootstrap"), ask, None).await?;
 /// assert!(made.secret.expose().starts_with("notes_"));
 ///
-/// let attempt = Attempt::with_key(made.secret.expose(), None);
-/// let admission = auth.gate().enter(attempt, NotesRead::need()).await?;
+/// let attempt = AuthRequest::with_key(made.secret.expose(), None);
+/// let admission = auth.gate().authenticate(attempt, NotesRead::need()).await?;
 /// assert_eq!(admission.permit::<NotesRead>()?.tenant().as_str(), "default");
 ///
 /// background.stop().await;
@@ -114,22 +114,22 @@ impl Auth<()> {
     /// kept in this process, and what the master key did goes into the log.
     ///
     /// ```
-    /// use dalston_auth::{Attempt, Auth, KeyFormat, Need};
+    /// use dalston_auth::{AuthRequest, Auth, KeyFormat, Requirement};
     /// use dalston_model::{Key, KeyDigest, KeyId, OsEntropy, Scope, SystemClock, TenantId, Clock};
-    /// use dalston_store::{Found, KeyLookup, StoreResult, UsedKey};
+    /// use dalston_store::{FoundKey, KeyLookup, StoreResult, KeyWithUse};
     /// use std::sync::Arc;
     ///
     /// struct Mine(KeyDigest, Key);
     ///
     /// #[async_trait::async_trait]
     /// impl KeyLookup for Mine {
-    ///     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<Found>> {
-    ///         Ok((*digest == self.0).then(|| Found::of(self.1.clone(), SystemClock.now())))
+    ///     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>> {
+    ///         Ok((*digest == self.0).then(|| FoundKey::of(self.1.clone(), SystemClock.now())))
     ///     }
     ///
-    ///     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<UsedKey>> {
+    ///     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>> {
     ///         let is_it = self.1.tenant == *tenant && self.1.id == id;
-    ///         Ok(is_it.then(|| UsedKey { key: self.1.clone(), last_used_at: None }))
+    ///         Ok(is_it.then(|| KeyWithUse { key: self.1.clone(), last_used_at: None }))
     ///     }
     /// }
     ///
@@ -140,8 +140,8 @@ impl Auth<()> {
     /// let mine = Mine(digest, Key::named(id, "ci".parse()?, "jobs:read".parse()?, SystemClock.now()));
     /// let auth = Auth::verifier(Arc::new(mine)).build()?;
     ///
-    /// let attempt = Attempt::with_key(secret.expose(), None);
-    /// assert!(auth.gate().enter(attempt, Need::Scope(Scope::JobsRead)).await.is_ok());
+    /// let attempt = AuthRequest::with_key(secret.expose(), None);
+    /// assert!(auth.gate().authenticate(attempt, Requirement::Scope(Scope::JobsRead)).await.is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

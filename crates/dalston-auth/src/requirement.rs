@@ -65,7 +65,7 @@ pub mod sealed {
 /// checked when it is compiled.
 ///
 /// ```
-/// use dalston_auth::{Need, Permit, Right, right};
+/// use dalston_auth::{Requirement, Permit, Right, right};
 ///
 /// right!(pub NotesRead = "notes:read");
 ///
@@ -73,7 +73,7 @@ pub mod sealed {
 ///     format!("the notes of {}", permit.tenant())
 /// }
 ///
-/// assert_eq!(Some(NotesRead::need()), Need::scope("notes:read"));
+/// assert_eq!(Some(NotesRead::need()), Requirement::scope("notes:read"));
 /// ```
 #[macro_export]
 macro_rules! right {

@@ -2,13 +2,13 @@
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
-//! use dalston_auth::{Auth, CreateKey, Product, Right, model::SystemClock, rights::JobsRead, store::MemoryStore};
-//! use dalston_tower::{ContextLayer, GuardLayer, Permitted};
+//! use dalston_auth::{Auth, NewKey, Product, Right, model::SystemClock, rights::JobsRead, store::MemoryStore};
+//! use dalston_tower::{ContextLayer, GuardLayer, RequirePermit};
 //! use http::Request;
 //! use std::sync::Arc;
 //! use tower_service::Service;
 //!
-//! async fn notes(Permitted(permit): Permitted<JobsRead>) -> String {
+//! async fn notes(RequirePermit(permit): RequirePermit<JobsRead>) -> String {
 //!     format!("No notes of {} yet.\n", permit.tenant())
 //! }
 //!
@@ -16,7 +16,7 @@
 //! let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
 //! let auth = Auth::builder(store).product(Product::named("notes")?).key_prefix("notes_")?.build()?;
 //! let background = auth.spawn();
-//! let made = auth.keys().create(&auth.operator("an example"), CreateKey::named("ci".parse()?, "jobs:read".parse()?), None).await?;
+//! let made = auth.keys().create(&auth.operator("an example"), NewKey::named("ci".parse()?, "jobs:read".parse()?), None).await?;
 //!
 //! let guard = GuardLayer::new(auth.gate().clone(), JobsRead::need());
 //! let mut app: Router = Router::new()

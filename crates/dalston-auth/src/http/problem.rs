@@ -20,9 +20,9 @@ type ProblemHeader = (Cow<'static, str>, String);
 /// A refusal or a fault, as HTTP tells it.
 ///
 /// ```
-/// use dalston_auth::{Denied, Product, Refusal, http::Problem};
+/// use dalston_auth::{Rejection, Product, RejectionReason, http::ProblemDetails};
 ///
-/// let problem = Problem::from(Denied::from(Refusal::InvalidCredential));
+/// let problem = ProblemDetails::from(Rejection::from(RejectionReason::InvalidCredential));
 /// let answer = problem.answer(None, &Product::named("notes")?);
 /// assert_eq!(answer.status, 401);
 /// assert_eq!(answer.headers[0].1, "Bearer realm=\"notes\", error=\"invalid_token\"");
