@@ -1,10 +1,10 @@
-use dalston_auth::{Need, Right};
+use dalston_auth::{Requirement, Right};
 
 enum Everything {}
 
 impl Right for Everything {
-    fn need() -> Need {
-        Need::Caller
+    fn need() -> Requirement {
+        Requirement::Caller
     }
 }
 

@@ -1,8 +1,8 @@
-use dalston_auth::{Admission, Caller, Need};
+use dalston_auth::{Admission, Caller, Requirement};
 use dalston_model::{Principal, Scope};
 
 fn forge(caller: Caller) -> Admission {
-    Admission::new(caller, Need::Scope(Scope::Platform))
+    Admission::new(caller, Requirement::Scope(Scope::Platform))
 }
 
 fn convert(principal: Principal) -> Admission {
