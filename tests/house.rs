@@ -234,7 +234,7 @@ fn a_secret_has_one_exit_and_few_who_use_it() {
             "crates/dalston-chat/src/telegram/webhook.rs",
             "crates/dalston-runtime/src/first_key.rs",
             "crates/dalston-runtime/src/first_key.rs",
-            "crates/dalston-runtime/src/work.rs",
+            "crates/dalston-runtime/src/job_processing.rs",
             "crates/dalston-service/src/blobs/bucket.rs",
             "crates/dalston-service/src/claim_links.rs",
             "crates/dalston-service/src/claim_links.rs",
