@@ -1,11 +1,11 @@
-//! A call of a route: its method, its path and its arguments.
+//! Call of a route: method, path and arguments.
 
 use crate::ClientError;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Map, Value};
 
-/// A call of a route. Arguments named in braces stand in the path; the others go into the query of GET and DELETE, and
+/// A call of a route. Arguments named in braces go into the path. The others go into the query of GET and DELETE, and
 /// into a JSON body of other methods.
 ///
 /// ```
@@ -25,33 +25,33 @@ pub struct Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply<T> {
-    /// What was answered.
+    /// The parsed answer.
     pub output: T,
-    /// The cursor of the next page, for a list that goes on.
+    /// The cursor of the next page of a list; `None` on the last page.
     pub next: Option<String>,
 }
 
 impl Call {
-    /// A call of the route of this pattern, such as `/auth/keys/{key_id}`.
+    /// A call of the route with this pattern, such as `/auth/keys/{key_id}`.
     pub fn new(method: Method, pattern: &str) -> Self {
         Self { method, pattern: pattern.to_owned(), arguments: Map::new() }
     }
 
-    /// With another argument.
+    /// Adds an argument.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.arguments.insert(name.to_owned(), value.into());
         self
     }
 
-    /// With these arguments.
+    /// Adds these arguments.
     #[must_use]
     pub fn with_all(mut self, arguments: Map<String, Value>) -> Self {
         self.arguments.extend(arguments);
         self
     }
 
-    /// The path with its query, and the arguments of the body, if the method has one.
+    /// Returns the path with its query, and the arguments of the body if the method has one.
     pub(crate) fn target(mut self) -> Result<(String, Option<Map<String, Value>>), ClientError> {
         let mut path = String::new();
         for segment in self.pattern.split('/').skip(1) {

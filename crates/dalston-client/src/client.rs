@@ -1,4 +1,4 @@
-//! Calls with a credential.
+//! Client of a gateway: calls routes with a credential.
 
 use crate::{
     Call, ClientError, EndpointError, Reply,
@@ -10,9 +10,9 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use std::{fmt, time::Duration};
 
-/// A gateway that does not answer in this time is unreachable.
+/// Timeout of a call, after which the gateway counts as unreachable.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of the longest answer: a transcript of a long day.
+/// Maximum size of an answer in bytes: a transcript of a long day.
 const LONGEST: usize = 64 << 20;
 
 /// A gateway, and the credential for it.
@@ -24,13 +24,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// The gateway at `url`, with a key or the master key. Answers within 30 s and of at most 64 MiB are taken.
+    /// A client of the gateway at `url`, with an API key or the master key as `secret`. The timeout is 30 s, and an
+    /// answer is at most 64 MiB.
     pub fn new(url: &str, secret: &str) -> Result<Self, EndpointError> {
         let endpoint = Endpoint::new(url, TIMEOUT, LONGEST)?;
         Ok(Self { endpoint, credential: bearer(secret)?, tenant: None })
     }
 
-    /// The same client in another tenant: for `platform` only. `None` is the tenant of the credential.
+    /// The same client in another tenant, which requires `platform`. `None` is the tenant of the credential.
     #[must_use]
     pub fn in_tenant(self, tenant: Option<TenantId>) -> Self {
         Self { tenant, ..self }
@@ -41,7 +42,7 @@ impl Client {
         self.endpoint.url()
     }
 
-    /// Calls a route whose output is a `T`.
+    /// Calls a route, and parses its output as a `T`.
     pub async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Reply<T>, ClientError> {
         let method = call.method.clone();
         let (path, body) = call.target()?;
@@ -53,7 +54,7 @@ impl Client {
             request = request.json(&body);
         }
         let success = self.endpoint.send(request).await?;
-        // What serde says of a value may hold the value: only its place is told.
+        // The message of serde may contain the value, so the error names only its position.
         let output = serde_json::from_slice(&success.body)
             .map_err(|error| ClientError::Shape(format!("line {}, column {}", error.line(), error.column())))?;
         Ok(Reply { output, next: next(&success.headers) })
@@ -66,7 +67,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The cursor in a `Link` to the next page.
+/// The cursor of the next page, from the `Link` header.
 fn next(headers: &HeaderMap) -> Option<String> {
     let url = headers.get(header::LINK)?.to_str().ok()?.strip_prefix('<')?.split('>').next()?;
     let value = url.split(['?', '&']).find_map(|pair| pair.strip_prefix("cursor="))?;

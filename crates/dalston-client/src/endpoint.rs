@@ -1,4 +1,4 @@
-//! The transport: where a gateway is, and how much is taken of what it answers.
+//! HTTP transport to a gateway: its URL, timeout, and maximum size of an answer.
 
 use crate::{ClientError, ReceivedProblem};
 use reqwest::{
@@ -9,25 +9,25 @@ use reqwest::{
 use std::time::Duration;
 use thiserror::Error;
 
-/// Why there is no client of a gateway.
+/// Why a client cannot be built.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// No URL of a gateway.
+    /// The text is not an HTTP URL.
     #[error("must be a URL with its scheme: http://127.0.0.1:8000")]
     Url,
-    /// A password in a URL would be shown with it.
+    /// The URL contains a user or password, which would be shown with it.
     #[error("must be a URL without a user and a password")]
     Password,
-    /// No header can carry the secret.
+    /// The secret is not a valid header value.
     #[error("a secret holds visible ASCII characters only: no space, no end of line")]
     Secret,
-    /// The TLS of the system is not usable.
+    /// TLS cannot be set up on this system.
     #[error("there is no HTTP client")]
     Http,
 }
 
-/// A gateway at a URL. Follows no redirect: a credential goes to no other host, and to no other path.
+/// A gateway at a URL. Follows no redirect: the credential is sent to no other host and no other path.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     http: Client,
@@ -35,14 +35,14 @@ pub(crate) struct Endpoint {
     longest: usize,
 }
 
-/// A whole answer of a gateway, which succeeded.
+/// A complete answer with a success status.
 pub(crate) struct Success {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
 impl Endpoint {
-    /// The gateway at `url`, which answers within `timeout` and with at most `longest` bytes.
+    /// The gateway at `url`. An answer must arrive within `timeout` and have at most `longest` bytes.
     pub(crate) fn new(url: &str, timeout: Duration, longest: usize) -> Result<Self, EndpointError> {
         let parsed = Url::parse(url).map_err(|_| EndpointError::Url)?;
         if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
@@ -56,21 +56,21 @@ impl Endpoint {
         Ok(Self { http: http.map_err(|_| EndpointError::Http)?, url: url.trim_end_matches('/').to_owned(), longest })
     }
 
-    /// Its URL, without a slash at the end.
+    /// The gateway's URL, without a slash at the end.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// A request that is not sent yet. `path` begins with a slash.
+    /// Builds a request without sending it. `path` begins with a slash.
     pub(crate) fn request(&self, method: Method, path: &str, credential: HeaderValue) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).header(header::AUTHORIZATION, credential)
     }
 
-    /// Sends a request, and reads the answer whole.
+    /// Sends a request, and reads the whole answer.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Success, ClientError> {
         let response = request.send().await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        // Nothing is read of what is no answer of a gateway.
+        // Do not read the body of an answer that is not a gateway's.
         if media_type(&headers) != expected(status) {
             return Err(ClientError::Foreign(status));
         }
@@ -94,7 +94,7 @@ impl Endpoint {
     }
 }
 
-/// The value of `Authorization` for a secret. It is not shown by `Debug`.
+/// The value of `Authorization` for a secret, marked as sensitive so that `Debug` does not show it.
 pub(crate) fn bearer(secret: &str) -> Result<HeaderValue, EndpointError> {
     if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(EndpointError::Secret);
@@ -104,7 +104,7 @@ pub(crate) fn bearer(secret: &str) -> Result<HeaderValue, EndpointError> {
     Ok(value)
 }
 
-/// What a gateway answers with this status in. A redirect is none of its answers.
+/// The media type that a gateway uses with this status. A gateway never sends a redirect.
 fn expected(status: StatusCode) -> &'static str {
     if status.is_success() {
         "application/json"
@@ -121,13 +121,13 @@ fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// `Retry-After` in seconds, which is the form that a gateway gives.
+/// `Retry-After` in seconds: a gateway never sends it as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     value.parse().ok().map(Duration::from_secs)
 }
 
-/// Why there is no answer, without the URL.
+/// The cause of a transport error, without the URL.
 fn unreachable(error: reqwest::Error) -> ClientError {
     ClientError::Unreachable(error.without_url().to_string())
 }

@@ -1,36 +1,38 @@
-//! Why a call gave no output.
+//! Errors of a call.
 
 use crate::ReceivedProblem;
 use dalston_model::ErrorCode;
 use reqwest::StatusCode;
 use thiserror::Error;
 
-/// Why a call gave no output. Its text is our own: it holds no secret, no URL, and nothing that the server wrote.
+/// Why a call failed. The messages contain no secret, no URL, and no text from the server; only `Unreachable` carries
+/// the transport's cause, without the URL.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The gateway refuses, or says that it has a fault or an outage of its own: see its code.
+    /// The gateway refused the call, or reported a fault or outage of its own: see the code.
     #[error("the gateway answered {} {}", .0.status, .0.code)]
     Refused(ReceivedProblem),
-    /// No answer, or no whole one within the timeout: the cause.
+    /// No complete answer arrived within the timeout. Holds the cause.
     #[error("{0}")]
     Unreachable(String),
-    /// An answer that no gateway gives: of another media type or shape, or a redirect.
+    /// The answer is not a gateway's: another media type or shape, or a redirect.
     #[error("the server answered {0}, but not as a Dalston gateway does")]
     Foreign(StatusCode),
-    /// An answer of more bytes than are taken.
+    /// The answer is larger than this number of bytes.
     #[error("the server answered more than {0} bytes")]
     TooLarge(usize),
-    /// The output has another shape than the caller asked for. Names the place, never a value.
+    /// The output does not have the type that the caller requested. Names the position, never a value.
     #[error("the answer has another shape: {0}")]
     Shape(String),
-    /// An argument that the path of the route needs is not given.
+    /// An argument that the path requires is missing.
     #[error("{0} is required")]
     MissingArgument(String),
 }
 
 impl ClientError {
-    /// Whether nothing was decided: the gateway did not answer, not as a gateway does, or that it cannot.
+    /// Whether the error is an outage, not a decision: the gateway did not answer, the answer was not a gateway's, or
+    /// the gateway reported that it cannot decide.
     pub const fn is_outage(&self) -> bool {
         match self {
             Self::Refused(problem) => {
@@ -41,7 +43,7 @@ impl ClientError {
         }
     }
 
-    /// The code of a refusal.
+    /// The error code, if the gateway refused.
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Refused(problem) => Some(problem.code),

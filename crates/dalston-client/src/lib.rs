@@ -1,4 +1,4 @@
-//! A client of a Dalston gateway: typed calls, and verification of the keys that clients of another service present.
+//! HTTP client of a Dalston gateway: typed calls, and verification of the API keys that another service receives.
 //!
 //! ```
 //! use dalston_client::{Verifier, VerifyError};
@@ -20,18 +20,18 @@
 //!     Err(VerifyError::RateLimited { retry_after }) => println!("429, again in {retry_after:?}"),
 //!     Err(VerifyError::Unavailable(outage)) => println!("503: {outage}"),
 //! }
-//! // From the cache: the gateway is not asked again.
+//! // Answered from the cache, without a request to the gateway.
 //! assert!(verifier.verify("dk_the-secret-that-a-client-presented").await.is_ok());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! * [`Client`] calls the routes of a gateway with a credential. The caller gives the type of the output; what a gateway
-//!   refuses is a [`ReceivedProblem`], what it does not answer an outage ([`ClientError`]).
-//! * [`Verifier`] checks secrets against a gateway, from a bounded cache where it can. What it promises is written there.
+//! * [`Client`] calls the routes of a gateway with a credential. The caller chooses the type of the output. A refusal
+//!   is a [`ReceivedProblem`]; a missing or foreign answer is an outage ([`ClientError`]).
+//! * [`Verifier`] verifies secrets against a gateway, with a bounded cache. Its documentation lists its guarantees.
 //!
-//! Answers are bounded in size and time, no redirect is followed, and no secret is in an error or in `Debug`.
+//! Answers are bounded in size and time. The client follows no redirect, and puts no secret into an error or `Debug`.
 
 mod call;
 mod client;

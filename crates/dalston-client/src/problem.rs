@@ -1,37 +1,37 @@
-//! What a gateway refuses, as it says it (RFC 9457).
+//! Problem details of a refused call (RFC 9457).
 
 use dalston_model::ErrorCode;
 use serde::Deserialize;
 use std::{fmt, time::Duration};
 
-/// A refusal or a fault of a gateway.
+/// The problem details that a gateway returned: a refusal, or a fault of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReceivedProblem {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// The stable code.
+    /// The stable error code.
     pub code: ErrorCode,
-    /// What is wrong, for people.
+    /// The explanation for people.
     pub detail: String,
-    /// The fields that are not acceptable.
+    /// The invalid fields.
     pub errors: Vec<FieldProblem>,
-    /// The id of the request, for whoever looks into the gateway's log.
+    /// The request id, for finding the request in the gateway's log.
     pub request_id: Option<String>,
-    /// When to ask again, from `Retry-After` in seconds.
+    /// How long to wait before the next request, from `Retry-After` in seconds.
     pub retry_after: Option<Duration>,
 }
 
-/// A field that is not acceptable.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FieldProblem {
-    /// Its name.
+    /// The name of the field.
     pub field: String,
-    /// What it must be.
+    /// What the field must be.
     pub detail: String,
 }
 
-/// A problem on the wire. Other members are passed over.
+/// The JSON of a problem. Unknown members are ignored.
 #[derive(Deserialize)]
 struct WireProblem {
     code: String,
@@ -43,14 +43,14 @@ struct WireProblem {
 }
 
 impl ReceivedProblem {
-    /// Reads the body of a refusal. `None`: it is not one of a gateway's.
+    /// Parses the body of a problem. Returns `None` if it is not a gateway's.
     pub(crate) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Option<Self> {
         let WireProblem { code, detail, errors, request_id } = serde_json::from_slice(body).ok()?;
         Some(Self { status, code: code.parse().ok()?, detail, errors, request_id, retry_after })
     }
 }
 
-/// The fields in a line, else the detail.
+/// The invalid fields in one line, or the detail if there are none.
 impl fmt::Display for ReceivedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.errors.is_empty() {

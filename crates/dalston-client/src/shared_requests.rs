@@ -1,4 +1,4 @@
-//! Single flight: callers that ask the same at the same time share one request.
+//! Single-flight: concurrent callers with the same key share one request.
 
 use futures_util::{
     FutureExt,
@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Requests under way, by what they ask.
+/// The requests in flight, by key.
 pub(crate) struct SharedRequests<K, T: Clone>(Arc<Mutex<RequestUnderWay<K, T>>>);
 
 struct RequestUnderWay<K, T: Clone> {
@@ -19,12 +19,13 @@ struct RequestUnderWay<K, T: Clone> {
 }
 
 impl<K: Eq + Hash + Copy + Send + 'static, T: Clone + Send + Sync + 'static> SharedRequests<K, T> {
-    /// Without any.
+    /// An empty table.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(RequestUnderWay { flights: HashMap::new(), number: 0 })))
     }
 
-    /// What the request of `key` gives: one that is under way, or else `start`. It goes on as long as one caller waits.
+    /// Returns the result of the request for `key`: joins the one in flight, or starts one with `start`. The request
+    /// runs as long as at least one caller waits for it.
     pub(crate) async fn join(&self, key: K, start: impl FnOnce() -> BoxFuture<'static, T>) -> T {
         self.flight(key, start).await
     }
@@ -38,7 +39,7 @@ impl<K: Eq + Hash + Copy + Send + 'static, T: Clone + Send + Sync + 'static> Sha
         let number = under_way.number;
         let (landing, request) = (Landing { flights: self.0.clone(), key, number }, start());
         let flight = async move {
-            // Also when nobody waits any more.
+            // Dropped with the future, so the entry goes also when no caller waits any more.
             let _landing = landing;
             request.await
         };
@@ -49,14 +50,14 @@ impl<K: Eq + Hash + Copy + Send + 'static, T: Clone + Send + Sync + 'static> Sha
         flight
     }
 
-    /// How many requests are under way.
+    /// The number of requests in flight.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         lock(&self.0).flights.len()
     }
 }
 
-/// Takes a request out of those under way when it ends.
+/// Removes the request from the table when dropped.
 struct Landing<K: Eq + Hash, T: Clone> {
     flights: Arc<Mutex<RequestUnderWay<K, T>>>,
     key: K,
@@ -66,7 +67,7 @@ struct Landing<K: Eq + Hash, T: Clone> {
 impl<K: Eq + Hash, T: Clone> Drop for Landing<K, T> {
     fn drop(&mut self) {
         let mut under_way = lock(&self.flights);
-        // Another one may have begun since.
+        // A newer request may have replaced this one.
         if under_way.flights.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
             under_way.flights.remove(&self.key);
         }

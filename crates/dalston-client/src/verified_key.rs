@@ -1,10 +1,10 @@
-//! What a gateway says of a key.
+//! Verified key: the gateway's answer about a key that it accepted.
 
 use dalston_model::{KeyId, TenantId, Timestamp};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// A key that the gateway accepted. A clone is another name for the same.
+/// A key that the gateway accepted. Clones share their data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedKey(Arc<VerifiedKeyParts>);
 
@@ -17,7 +17,8 @@ struct VerifiedKeyParts {
     expires_at: Option<Timestamp>,
 }
 
-/// The answer on the wire. Other members are passed over; these must be there, but for the end of a key without one.
+/// The JSON answer. Unknown members are ignored. All of these are required, except `id` (absent for the master key) and
+/// `expires_at` (absent for a key that does not expire).
 #[derive(Deserialize)]
 struct WireKey {
     id: Option<String>,
@@ -28,16 +29,16 @@ struct WireKey {
     expires_at: Option<Timestamp>,
 }
 
-/// What an answer says.
+/// A parsed answer.
 pub(crate) enum VerifyAnswer {
-    /// A key.
+    /// The caller is a key.
     Key(VerifiedKey),
-    /// A caller without a key: the operator's own secret.
+    /// The caller has no key: it is the operator's master key.
     Keyless,
 }
 
 impl VerifiedKey {
-    /// Reads an answer. `None`: it is not one of a gateway's.
+    /// Parses an answer. Returns `None` if it is not an answer of a gateway.
     pub(crate) fn read(body: &[u8]) -> Option<VerifyAnswer> {
         let WireKey { id, name, tenant_id, scopes, expires_at } = serde_json::from_slice(body).ok()?;
         let Some(id) = id else { return Some(VerifyAnswer::Keyless) };
@@ -46,33 +47,33 @@ impl VerifiedKey {
         Some(VerifyAnswer::Key(Self(Arc::new(parts))))
     }
 
-    /// Its id.
+    /// The key's id.
     pub fn id(&self) -> KeyId {
         self.0.id
     }
 
-    /// What people call it.
+    /// The key's display name.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Its tenant.
+    /// The key's tenant.
     pub fn tenant(&self) -> &TenantId {
         &self.0.tenant
     }
 
-    /// Its scopes by their names, as the gateway lists them.
+    /// The names of the key's scopes, as the gateway lists them.
     pub fn scopes(&self) -> &[String] {
         &self.0.scopes
     }
 
-    /// Whether this scope is among them. What `admin` and `platform` include besides is the gateway's rule, and not known
-    /// here.
+    /// Whether the key lists this scope. The scopes that `admin` and `platform` include are the gateway's rule, and not
+    /// known here.
     pub fn holds(&self, scope: &str) -> bool {
         self.0.scopes.iter().any(|held| held == scope)
     }
 
-    /// When it expires.
+    /// When the key expires; `None` is never.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
     }

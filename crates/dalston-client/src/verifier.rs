@@ -1,4 +1,4 @@
-//! Verification of secrets against a gateway.
+//! Verification of API keys against a gateway, with a cache and single-flight requests.
 
 use crate::{
     ClientError, EndpointError, VerifiedKey,
@@ -13,31 +13,33 @@ use reqwest::{Method, StatusCode};
 use std::{fmt, sync::Arc, time::Duration};
 use thiserror::Error;
 
-/// The route that says whose secret it is.
+/// The route that returns the key of a secret.
 const ROUTE: &str = "/auth/me";
-/// No secret is longer.
+/// Maximum length of a secret in bytes.
 const LONGEST_SECRET: usize = 512;
-/// Bytes of the longest answer: a key with its metadata.
+/// Maximum size of an answer in bytes: a key with its metadata.
 const LONGEST_ANSWER: usize = 64 << 10;
 
 /// Verifies the secrets that clients present against a gateway, with a bounded cache.
 ///
-/// What it promises, where *N* is [`accepted_for`](VerifierBuilder::accepted_for) (30 s unless it is set):
+/// Guarantees, where *N* is [`accepted_for`](VerifierBuilder::accepted_for) (default 30 s):
 ///
-/// * **A secret that the gateway has stopped accepting is accepted here for at most *N* longer**, whatever fails; or for as
-///   long as its answer takes, if that is longer: the [`timeout`](VerifierBuilder::timeout) at most. *N* is counted from
-///   before the gateway was asked, by a clock that no step of the time moves. There is no stale acceptance: when *N* is over
-///   and the gateway does not answer, that is an outage.
-/// * A key with an end is not accepted from the cache after it, by this machine's clock.
+/// * **A secret that the gateway no longer accepts is accepted here for at most *N* longer**, whatever fails; or for as
+///   long as the gateway takes to answer, if that is longer, which is at most the
+///   [`timeout`](VerifierBuilder::timeout). *N* starts before the request to the gateway, on a monotonic clock. The
+///   cache never serves an expired entry: if *N* is over and the gateway does not answer, the result is an outage.
+/// * The cache does not accept a key past its expiry, by this machine's clock.
 /// * A secret that the gateway begins to accept is refused here for at most
-///   [`refused_for`](VerifierBuilder::refused_for) longer (5 s unless it is set).
-/// * An outage is never a refusal: only the gateway's own `invalid_credential` is. Neither it nor a rate limit is cached.
-/// * Callers that present one secret at one time share one request.
-/// * The cache holds at most [`entries`](VerifierBuilder::entries) accepted and as many refused secrets, by HMAC-SHA-256 under
-///   a key of this process; never a secret.
+///   [`refused_for`](VerifierBuilder::refused_for) longer (default 5 s).
+/// * An outage is never a refusal: only the gateway's own `invalid_credential` is. Outages and rate limits are not
+///   cached.
+/// * Concurrent callers with the same secret share one request (single-flight).
+/// * The cache holds at most [`entries`](VerifierBuilder::entries) accepted and as many refused secrets. Each is stored
+///   as HMAC-SHA-256 under a key of this process, never as the secret.
 ///
-/// Each request to the gateway counts in the key's rate limit there, and each refused one as a failed attempt of the address
-/// of *this* service; a request that the cache answers does neither. The operator's master key is no key: it is refused.
+/// Each request to the gateway counts in the key's rate limit there, and each refused one counts as a failed attempt
+/// from the address of *this* service. A request that the cache answers does neither. The verifier refuses the
+/// operator's master key, which is not an API key.
 #[derive(Clone)]
 pub struct Verifier(Arc<VerifierParts>);
 
@@ -58,29 +60,30 @@ pub enum VerifyError {
     /// The gateway does not accept the secret: unknown, revoked, expired or disabled.
     #[error("the secret is not accepted")]
     Refused,
-    /// The gateway accepts no request of this key, or no failed attempt of this service, for now.
+    /// The key's rate limit is exceeded, or this service has made too many failed attempts.
     #[error("the rate limit is exceeded")]
     RateLimited {
-        /// When to ask again.
+        /// How long to wait before the next request.
         retry_after: Option<Duration>,
     },
-    /// Nothing is known: the gateway did not answer, not as a gateway does, or that it cannot decide.
+    /// The secret could not be verified: the gateway did not answer, the answer was not a gateway's, or the gateway
+    /// cannot decide.
     #[error("the gateway does not verify: {0}")]
     Unavailable(ClientError),
 }
 
-/// Why there is no verifier.
+/// Why a verifier cannot be built.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum VerifierError {
-    /// No gateway.
+    /// The URL is not usable.
     #[error("the gateway {0}")]
     Endpoint(#[from] EndpointError),
-    /// No key for the digests.
+    /// No random bytes for the key of the digests.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
 }
 
-/// What a [`Verifier`] is made of.
+/// Builder of a [`Verifier`].
 #[must_use]
 pub struct VerifierBuilder {
     url: String,
@@ -93,7 +96,7 @@ pub struct VerifierBuilder {
 }
 
 impl Verifier {
-    /// Against the gateway at `url`.
+    /// Builds a verifier against the gateway at `url`.
     pub fn builder(url: &str) -> VerifierBuilder {
         VerifierBuilder {
             url: url.to_owned(),
@@ -106,10 +109,10 @@ impl Verifier {
         }
     }
 
-    /// Whose secret it is, from the cache or from the gateway.
+    /// Returns the key of the secret, from the cache or from the gateway.
     pub async fn verify(&self, secret: &str) -> Result<VerifiedKey, VerifyError> {
         let parts = &self.0;
-        // What no secret is need not be asked.
+        // Refuse a malformed secret without a request.
         if secret.len() > LONGEST_SECRET || bearer(secret).is_err() {
             return Err(VerifyError::Refused);
         }
@@ -120,18 +123,18 @@ impl Verifier {
         }
     }
 
-    /// Secrets in the cache, accepted and refused.
+    /// The number of cached secrets, accepted and refused.
     pub fn cached(&self) -> usize {
         self.0.cache.len()
     }
 }
 
 impl VerifierParts {
-    /// Asks the gateway, and remembers what it says of the secret.
+    /// Verifies the secret with the gateway, and caches the result.
     fn ask(self: Arc<Self>, digest: Digest, secret: &str) -> BoxFuture<'static, VerificationResult> {
         let Ok(credential) = bearer(secret) else { return async { Err(VerifyError::Refused) }.boxed() };
         async move {
-            // From before it is asked: so long at most an acceptance is old.
+            // The lifetime starts before the request is sent: this bounds the age of a cached acceptance.
             let asked = self.clock.monotonic();
             let request = self.endpoint.request(Method::GET, ROUTE, credential);
             let verified = match self.endpoint.send(request).await {
@@ -152,15 +155,15 @@ impl VerifierParts {
         .boxed()
     }
 
-    /// How long a key may be accepted from the cache.
+    /// How long the cache may accept the key.
     fn lifetime(&self, key: &VerifiedKey) -> Duration {
         let left = key.expires_at().map(|end| end.since(self.clock.now()));
         left.map_or(self.accepted_for, |left| left.min(self.accepted_for))
     }
 }
 
-/// What an answer means for the secret. Only the gateway's own word about it is a refusal: that no credential arrived, or
-/// two, is a fault of whatever stands between.
+/// Maps an error of the call to the result of the verification. Only `invalid_credential` refuses the secret: a missing
+/// or an ambiguous credential is a fault of an intermediary.
 fn refusal(error: ClientError) -> VerifyError {
     match &error {
         ClientError::Refused(problem) if (problem.status, problem.code) == (401, ErrorCode::InvalidCredential) => {
@@ -174,32 +177,32 @@ fn refusal(error: ClientError) -> VerifyError {
 }
 
 impl VerifierBuilder {
-    /// How long an accepted secret is accepted without asking: what a revocation takes at most. 30 s unless it is set.
+    /// How long an accepted secret stays cached: the maximum delay of a revocation. Default 30 s.
     pub fn accepted_for(self, accepted_for: Duration) -> Self {
         Self { accepted_for, ..self }
     }
 
-    /// How long a refused secret is refused without asking. 5 s unless it is set.
+    /// How long a refused secret stays cached. Default 5 s.
     pub fn refused_for(self, refused_for: Duration) -> Self {
         Self { refused_for, ..self }
     }
 
-    /// How many accepted secrets are cached, and how many refused ones. 10,000 each unless it is set.
+    /// Maximum number of cached accepted secrets, and of refused ones. Default 10,000 each.
     pub fn entries(self, entries: usize) -> Self {
         Self { entries, ..self }
     }
 
-    /// A gateway that does not answer in this time is unavailable. 5 s unless it is set.
+    /// Timeout of a request, after which the gateway is unavailable. Default 5 s.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// Time and randomness are these, and not the system's: for tests.
+    /// Replaces the system's clock and source of randomness, for tests.
     pub fn world(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { clock, entropy, ..self }
     }
 
-    /// The verifier. Asks nobody.
+    /// Builds the verifier. Sends no request.
     pub fn build(self) -> Result<Verifier, VerifierError> {
         let Self { url, accepted_for, refused_for, entries, timeout, clock, entropy } = self;
         let endpoint = Endpoint::new(&url, timeout, LONGEST_ANSWER)?;

@@ -1,4 +1,4 @@
-//! What the gateway said of secrets, for a while.
+//! Cache of verification results, by the digest of the secret.
 
 use crate::VerifiedKey;
 use dalston_model::{EntropyError, SharedEntropy};
@@ -7,27 +7,27 @@ use quick_cache::sync::Cache;
 use sha2::Sha256;
 use std::time::Duration;
 
-/// What stands for a secret in memory: its HMAC-SHA-256 under a key of this process.
+/// Digest of a secret: HMAC-SHA-256 under a key of this process.
 pub(crate) type Digest = [u8; 32];
 
-/// Answers by the digest of their secret. Accepted and refused secrets have bounds of their own: whoever tries secrets at
-/// random displaces no key that is in use.
+/// Cached results by digest. Accepted and refused secrets have separate bounds, so that guessing secrets at random
+/// evicts no key that is in use.
 pub(crate) struct VerifyCache {
     mac: Hmac<Sha256>,
     accepted: Cache<Digest, AcceptedKey>,
     refused: Cache<Digest, Duration>,
 }
 
-/// A key that was accepted.
+/// A cached acceptance.
 #[derive(Clone)]
 struct AcceptedKey {
     key: VerifiedKey,
-    /// By the monotonic clock.
+    /// When the entry expires, on the monotonic clock.
     until: Duration,
 }
 
 impl VerifyCache {
-    /// At most so many accepted secrets, and as many refused ones.
+    /// Creates a cache for at most `entries` accepted secrets and as many refused ones.
     pub(crate) fn new(entries: usize, entropy: &SharedEntropy) -> Result<Self, EntropyError> {
         let mut secret = [0; 64];
         entropy.fill(&mut secret)?;
@@ -35,12 +35,13 @@ impl VerifyCache {
         Ok(Self { mac, accepted: Cache::new(entries), refused: Cache::new(entries) })
     }
 
-    /// What stands for a secret.
+    /// The digest of a secret.
     pub(crate) fn digest(&self, secret: &str) -> Digest {
         self.mac.clone().chain_update(secret).finalize().into_bytes().into()
     }
 
-    /// What is known of a secret at this time of the monotonic clock: accepted, or refused.
+    /// Returns the cached result for a digest at `at` on the monotonic clock; `None` if there is none or it has
+    /// expired.
     pub(crate) fn get(&self, digest: &Digest, at: Duration) -> Option<Result<VerifiedKey, RefusedSecret>> {
         if let Some(AcceptedKey { key, until }) = self.accepted.get(digest)
             && at < until
@@ -50,23 +51,23 @@ impl VerifyCache {
         self.refused.get(digest).filter(|until| at < *until).map(|_| Err(RefusedSecret))
     }
 
-    /// Remembers that a secret is accepted until then.
+    /// Caches that the secret is accepted, until `until`.
     pub(crate) fn accept(&self, digest: Digest, key: VerifiedKey, until: Duration) {
         self.refused.remove(&digest);
         self.accepted.insert(digest, AcceptedKey { key, until });
     }
 
-    /// Remembers that a secret is refused until then.
+    /// Caches that the secret is refused, until `until`.
     pub(crate) fn refuse(&self, digest: Digest, until: Duration) {
         self.accepted.remove(&digest);
         self.refused.insert(digest, until);
     }
 
-    /// Entries of both kinds.
+    /// The number of entries, accepted and refused.
     pub(crate) fn len(&self) -> usize {
         self.accepted.len() + self.refused.len()
     }
 }
 
-/// A secret that is refused.
+/// The cached result of a refused secret.
 pub(crate) struct RefusedSecret;

@@ -1,55 +1,55 @@
-//! Whether the shared counter is asked: a circuit breaker.
+//! Circuit breaker for calls of the shared counter.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
 
-/// After a failure the counter is left alone for so long: no request waits for it in vain.
+/// How long the breaker stays open after a failure. Meanwhile no request waits for the counter.
 pub(crate) const REST: Duration = Duration::from_secs(1);
 
 const CLOSED: i64 = i64::MIN;
 
-/// Opens when a call fails and nothing was heard of the counter since that call was sent: a counter that answers others
-/// meanwhile is slow, not away. While it is open, one call at a time tries whether the counter answers again. Times are
-/// of the monotonic clock.
+/// The circuit breaker. It opens when a call fails and no reply has arrived since that call was sent: a counter that
+/// answered other calls meanwhile is slow, not down. When the open period is over, one call at a time probes the
+/// counter. Times are monotonic.
 pub(crate) struct CounterBreaker {
-    /// Until when the counter is left alone, in microseconds.
+    /// Until when the breaker stays open, in microseconds.
     until: AtomicI64,
-    /// When an answer came last.
+    /// When the last reply arrived, in microseconds.
     heard: AtomicI64,
 }
 
 impl CounterBreaker {
-    /// Closed.
+    /// A closed breaker.
     pub(crate) const fn new() -> Self {
         Self { until: AtomicI64::new(CLOSED), heard: AtomicI64::new(i64::MIN) }
     }
 
-    /// Whether the counter was not heard of after the last failure.
+    /// Whether no reply has arrived since the last failure.
     pub(crate) fn is_open(&self) -> bool {
         self.until.load(Ordering::Relaxed) != CLOSED
     }
 
-    /// Whether the counter is left alone now.
+    /// Whether calls are blocked at `now`.
     pub(crate) fn record_failures_open(&self, now: Duration) -> bool {
         self.until.load(Ordering::Relaxed) > micros(now)
     }
 
-    /// Whether whoever asks this may ask the counter. While the breaker is open, one may after each rest.
+    /// Whether the caller may call the counter. After each open period, one caller gets `true` and probes the counter.
     pub(crate) fn lets_ask(&self, now: Duration) -> bool {
         let (until, now, order) = (self.until.load(Ordering::Relaxed), micros(now), Ordering::Relaxed);
         let next = now.saturating_add(micros(REST));
         until == CLOSED || (until <= now && self.until.compare_exchange(until, next, order, order).is_ok())
     }
 
-    /// An answer came.
+    /// Records a reply, and closes the breaker.
     pub(crate) fn answered(&self, now: Duration) {
         self.heard.fetch_max(micros(now), Ordering::Relaxed);
         self.until.store(CLOSED, Ordering::Relaxed);
     }
 
-    /// A call that was sent then has failed. Whether this opened the breaker.
+    /// Records that a call sent at `sent` has failed. Returns whether this opened the breaker.
     pub(crate) fn failed(&self, sent: Duration, now: Duration) -> bool {
         if self.heard.load(Ordering::Relaxed) > micros(sent) {
             return false;
@@ -58,7 +58,7 @@ impl CounterBreaker {
     }
 }
 
-/// In microseconds.
+/// A duration in microseconds.
 pub(crate) fn micros(time: Duration) -> i64 {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.subsec_micros()))

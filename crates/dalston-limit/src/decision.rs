@@ -1,25 +1,25 @@
-//! What the limiter says of a request, and how it reads in headers.
+//! Result of a rate limit check, and its response headers.
 
 use crate::HeaderBuf;
 use dalston_model::RateLimit;
 use dalston_store::Acquired;
 use std::time::Duration;
 
-/// Whether a request has room in its minute, and how much is left.
+/// Whether a request is within the rate limit, and what remains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitDecision {
-    /// Whether it is admitted.
+    /// Whether the request is admitted.
     pub admitted: bool,
-    /// The limit that decided.
+    /// The limit that was applied.
     pub limit: RateLimit,
-    /// How many more would be admitted now.
+    /// The number of further requests that would be admitted now.
     pub remaining: u32,
-    /// Seconds until there is more room, rounded up: `Retry-After` of a refused request.
+    /// Seconds until there is more room, rounded up: the `Retry-After` of a refused request.
     pub resets_in: u64,
 }
 
 impl RateLimitDecision {
-    /// What `taken` means under `limit`.
+    /// The decision for the result `taken` under `limit`.
     pub fn new(taken: Acquired, limit: RateLimit) -> Self {
         Self {
             admitted: taken.admitted,

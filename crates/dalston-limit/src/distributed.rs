@@ -1,5 +1,5 @@
-//! Counting over several nodes: by the store, or out of slices that it lent, with a share of one's own while it does not
-//! answer.
+//! Distributed rate limiter: takes tokens from the store or from token leases, and falls back to this node's share of
+//! the limit while the store does not answer.
 
 use crate::{
     CounterTiming, CounterUnavailable, LimiterMode, LocalLimiter, OutagePolicy, RateLimitDecision, SharedCounter,
@@ -11,12 +11,12 @@ use dalston_store::{Acquired, LimitStore, StoreError, StoreResult};
 use futures_util::{StreamExt as _, future::join, stream};
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-/// Calls at once for slices ahead of need, and for reports.
+/// Maximum number of concurrent calls that renew leases or send reports.
 const CALLS: usize = 8;
-/// A request asks a second time if the counter answered others while the first call was under way.
+/// Attempts for one request. The second is made only if the counter answered other calls while the first was under way.
 const TRIES: usize = 2;
 
-/// This node among those that share the limits.
+/// The rate limiter of one node, which shares the limits with other nodes.
 pub(crate) struct DistributedLimiter {
     clock: SharedClock,
     store: Arc<dyn LimitStore>,
@@ -24,9 +24,9 @@ pub(crate) struct DistributedLimiter {
     outage: OutagePolicy,
     breaker: CounterBreaker,
     standing: KnownPlace,
-    /// What this node admitted, by whatever means.
+    /// All requests that this node admitted, by whatever means.
     local: LocalLimiter,
-    /// What it admitted without the counter.
+    /// Requests that this node admitted without the counter.
     alone: LocalLedger,
     leases: Option<LeaseTable>,
 }
@@ -50,7 +50,8 @@ impl DistributedLimiter {
         }
     }
 
-    /// Decides by what is in hand, or by this node's share while the counter is left alone.
+    /// Decides from leased tokens, or from this node's share while the circuit breaker is open. `None` if the store
+    /// must decide.
     pub(crate) fn try_take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Option<RateLimitDecision> {
         if let Some(leases) = &self.leases {
             let answer = leases.take(key, limit, now);
@@ -79,8 +80,8 @@ impl DistributedLimiter {
         self.share(key, limit, self.now())
     }
 
-    /// Asks the counter. One that did not answer before is tried with a registration, which costs no key anything if its
-    /// answer is lost.
+    /// Takes a token from the counter. While the breaker is open, it first registers this node: losing the reply to a
+    /// registration costs no key anything.
     async fn ask(&self, key: KeyId, limit: RateLimit) -> StoreResult<RateLimitDecision> {
         if self.breaker.is_open() {
             self.enlist().await?;
@@ -94,11 +95,11 @@ impl DistributedLimiter {
         }
     }
 
-    /// Takes a unit out of a new slice, or by itself when the key is not worth one.
+    /// Takes a token from a new lease, or a single token if the key does not use enough for a lease.
     async fn lease(&self, leases: &LeaseTable, key: KeyId, limit: RateLimit) -> StoreResult<RateLimitDecision> {
         if leases.want(key, limit, self.nodes()).is_some() {
             let turn = leases.turn(key).await;
-            // Whoever had the turn before may have brought a slice, or found that the counter does not answer.
+            // The caller that held the lock before may have obtained a lease, or opened the circuit breaker.
             if let Some(verdict) = self.try_take(key, limit, self.now()) {
                 return Ok(verdict);
             }
@@ -113,7 +114,8 @@ impl DistributedLimiter {
                 }
             }
         }
-        // What was in hand under a higher limit, or of a key that is slower now, is not to be in the way of this one.
+        // Release leftover leases first: tokens leased under a higher limit, or for a key that has slowed down, must
+        // not take the room of this request.
         if leases.purse(key, LeasedTokens::collect) == Some(true) {
             let _turn = leases.turn(key).await;
             self.call(leases.call(&*self.store, key, None)).await?;
@@ -123,17 +125,19 @@ impl DistributedLimiter {
         Ok(RateLimitDecision::new(taken, limit))
     }
 
-    /// Asks the counter for one unit. If the answer is lost, the unit may count there all the same: one less is admitted.
+    /// Takes one token from the counter. If the reply is lost, the counter may have counted the token: then one request
+    /// less is admitted.
     async fn one(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired> {
         let taken = self.call(self.store.take(key, limit)).await?;
-        // What this node admitted counts against its share, should the counter not answer within the minute.
+        // Tokens granted by the counter count against this node's share if the counter fails within the minute.
         if taken.admitted {
             self.local.note(key, 1, self.now());
         }
         Ok(taken)
     }
 
-    /// Takes a unit of this node's share, if it has one: what it admitted in the window by whatever means counts.
+    /// Takes a token of this node's share, if it has a share. All requests that it admitted in the window count against
+    /// it.
     fn share(&self, key: KeyId, limit: RateLimit, now: Duration) -> Result<RateLimitDecision, CounterUnavailable> {
         let share = match self.outage {
             OutagePolicy::Share => self.standing.share(limit),
@@ -147,7 +151,7 @@ impl DistributedLimiter {
         Ok(RateLimitDecision::new(taken, share))
     }
 
-    /// Reports what this node admitted alone of a key.
+    /// Reports to the counter what this node admitted locally for a key.
     async fn report(&self, key: KeyId) -> StoreResult<()> {
         let alone = self.alone.report(key, self.now());
         if !alone.is_empty() {
@@ -157,15 +161,15 @@ impl DistributedLimiter {
         Ok(())
     }
 
-    /// Registers this node, and learns its place.
+    /// Registers this node with the counter, and stores the place that it receives.
     pub(crate) async fn enlist(&self) -> StoreResult<()> {
         let place = self.call(self.store.enlist(self.node, self.standing.turn())).await?;
         self.standing.placed(place, self.now());
         Ok(())
     }
 
-    /// Registers when it is time, reports what was admitted alone, asks for slices that are due, and gives back what is
-    /// left of those that are over.
+    /// One round of background work: registers this node when due, reports local admissions, renews leases that are
+    /// running low, and releases the rest of expired ones.
     pub(crate) async fn refill(&self) {
         join(self.register(), self.fetch_all()).await;
         if !self.breaker.is_open() {
@@ -174,21 +178,21 @@ impl DistributedLimiter {
         }
     }
 
-    /// Reports and gives back all that is left, and leaves the list.
+    /// Shutdown: reports local admissions, releases all leases, and deregisters this node.
     pub(crate) async fn release(&self) {
         if self.breaker.is_open() {
             return;
         }
         self.report_all().await;
         self.settle_all(true).await;
-        // What it admitted alone a moment ago the others do not know should they be cut off: then their shares grow when
-        // its registration lapses.
+        // Stay registered while recent local admissions still count: if the other nodes were cut off, they would not
+        // know of them. Their shares then grow only when this registration expires.
         if self.alone.is_empty(self.now()) {
             let _ = self.call(self.store.delist(self.node)).await;
         }
     }
 
-    /// Registers when it is time, or to see whether the counter answers again.
+    /// Registers when due, or to probe a counter that failed.
     async fn register(&self) {
         let now = self.now();
         if (self.breaker.is_open() || self.standing.is_due(now)) && self.breaker.lets_ask(now) {
@@ -196,7 +200,7 @@ impl DistributedLimiter {
         }
     }
 
-    /// Asks for the slices that are due.
+    /// Renews the leases that are running low.
     async fn fetch_all(&self) {
         let Some(leases) = &self.leases else { return };
         stream::iter(leases.needs_refill())
@@ -204,13 +208,13 @@ impl DistributedLimiter {
             .await;
     }
 
-    /// Reports what was admitted alone. What fails is reported the next time.
+    /// Reports local admissions. A report that fails is retried in the next round.
     async fn report_all(&self) {
         let reports = stream::iter(self.alone.owing());
         reports.for_each_concurrent(CALLS, async |key| drop(self.report(key).await)).await;
     }
 
-    /// Gives back what is left of slices that are over, or of all.
+    /// Releases the rest of expired leases, or of all leases.
     async fn settle_all(&self, all: bool) {
         let Some(leases) = &self.leases else { return };
         stream::iter(leases.held(all))
@@ -222,7 +226,7 @@ impl DistributedLimiter {
             .await;
     }
 
-    /// Waits until a slice is due.
+    /// Waits until a lease is running low.
     pub(crate) async fn needs_refill(&self) {
         match &self.leases {
             Some(leases) => leases.wake.notified().await,
@@ -230,7 +234,7 @@ impl DistributedLimiter {
         }
     }
 
-    /// Asks for the next slice of a key.
+    /// Requests the next lease of a key.
     async fn fetch(&self, leases: &LeaseTable, key: KeyId, limit: RateLimit) {
         if let Some(want) = leases.want(key, limit, self.nodes()).filter(|_| !self.breaker.is_open()) {
             let _turn = leases.turn(key).await;
@@ -240,8 +244,8 @@ impl DistributedLimiter {
         }
     }
 
-    /// Gives back what is left of slices of a key, if something is owed, and counts what was spent of them in this
-    /// node's window.
+    /// Releases the rest of a key's leases if there is any, and counts the tokens spent from them in this node's
+    /// window.
     async fn settle(&self, leases: &LeaseTable, key: KeyId, owes: Option<(bool, u32)>) {
         let Some((owes, unnoted)) = owes else { return };
         if unnoted > 0 {
@@ -257,7 +261,7 @@ impl DistributedLimiter {
         }
     }
 
-    /// A call of the counter: what it says of whether there is one.
+    /// Runs a call of the counter, and updates the circuit breaker with its result.
     async fn call<T>(&self, call: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
         let sent = self.now();
         let answer = call.await;
@@ -279,7 +283,7 @@ impl DistributedLimiter {
         answer
     }
 
-    /// How it decides at the moment.
+    /// How this node decides at present.
     pub(crate) fn mode(&self) -> LimiterMode {
         match &self.leases {
             _ if self.breaker.is_open() || self.alone.owes() => LimiterMode::Degraded,
@@ -288,7 +292,7 @@ impl DistributedLimiter {
         }
     }
 
-    /// How many nodes there are, as far as this one knows.
+    /// The number of nodes as far as this node knows it.
     pub(crate) fn nodes(&self) -> Option<NonZeroU32> {
         self.standing.nodes()
     }

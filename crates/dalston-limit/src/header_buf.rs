@@ -1,6 +1,6 @@
-//! A short text without an allocation: each answer of a limited key carries two.
+//! Fixed-size buffer for a header value: each response to a limited key carries two, and neither allocates.
 
-/// The longest: `"key";q=` and `;w=` around two numbers of 20 digits.
+/// Capacity in bytes. The longest value is `"key";q=` and `;w=` with two numbers of 20 digits.
 const LONGEST: usize = 64;
 
 /// The value of a header, in ASCII.
@@ -22,7 +22,7 @@ impl HeaderBuf {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// With a text behind it; what does not fit is left out.
+    /// Appends a text. A text that does not fit is left out.
     pub(crate) fn text(mut self, text: &str) -> Self {
         let end = self.length.saturating_add(text.len());
         if let Some(place) = self.bytes.get_mut(self.length..end) {
@@ -32,7 +32,7 @@ impl HeaderBuf {
         self
     }
 
-    /// With a number behind it.
+    /// Appends a number.
     pub(crate) fn number(self, number: u64) -> Self {
         self.text(itoa::Buffer::new().format(number))
     }

@@ -1,4 +1,4 @@
-//! The place of this node among those that share the counter, as far as it knows.
+//! This node's place among the nodes that share the counter, as last received from it.
 
 use dalston_model::RateLimit;
 use dalston_store::NodePlace;
@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-/// A node registers so often.
+/// Interval between registrations.
 const RENEWAL: Duration = Duration::from_secs(1);
 
-/// The place that the counter gave last. It holds while the counter does not answer.
+/// The place that the counter returned last. It remains valid while the counter does not answer.
 pub(crate) struct KnownPlace {
-    /// How many nodes there are, where that is set and not found out.
+    /// The number of nodes from the settings; `None` if it is discovered from registrations.
     declared: Option<NonZeroU32>,
     known: Mutex<Known>,
 }
@@ -29,12 +29,12 @@ impl KnownPlace {
         Self { declared, known: Mutex::default() }
     }
 
-    /// How many nodes there are; `None` before this one has its place among them.
+    /// The number of nodes; `None` until this node has its rank among them.
     pub(crate) fn nodes(&self) -> Option<NonZeroU32> {
         self.declared.or_else(|| self.known().place.filter(|place| place.rank.is_some()).map(|place| place.nodes))
     }
 
-    /// The turn of the place.
+    /// The `turn` of the last place; 0 if there is none.
     pub(crate) fn turn(&self) -> i64 {
         self.known().place.map_or(0, |place| place.turn)
     }
@@ -44,7 +44,7 @@ impl KnownPlace {
         self.known().next <= now
     }
 
-    /// The counter has answered. An answer that was overtaken by a later one says nothing new.
+    /// Stores the place that the counter returned. A reply older than the one already stored is ignored.
     pub(crate) fn placed(&self, place: NodePlace, now: Duration) {
         let mut known = self.known();
         known.next = now.saturating_add(RENEWAL);
@@ -53,8 +53,8 @@ impl KnownPlace {
         }
     }
 
-    /// How many requests a minute this node may admit alone. Without a rank it is what every node has at least: the limit
-    /// over the number of nodes that was declared, or nothing.
+    /// The number of requests per minute that this node may admit locally. Without a rank, it is the minimum that every
+    /// node has: the limit divided by the declared number of nodes, or 0.
     pub(crate) fn share(&self, limit: RateLimit) -> u32 {
         match (self.declared, self.known().place) {
             (None, Some(place)) => place.share(limit),

@@ -1,4 +1,4 @@
-//! The purses of all keys, and which of them need something of the store.
+//! Table of the leased tokens of all keys, and of the leases that are due for renewal or release.
 
 use crate::{
     RateLimitDecision,
@@ -18,28 +18,29 @@ use std::{
 };
 use tokio::sync::{Mutex as Turn, MutexGuard as Turned, Notify};
 
-/// A slice of one of so many nodes is at most this part of the limit; of more nodes it is smaller, so that together they
-/// never have more in hand.
+/// With up to `NODES` nodes, a lease is at most 1/`PARTS` of the limit. With more nodes it is smaller, so that the
+/// nodes together never hold more.
 const PARTS: u32 = 160;
 const NODES: u32 = 4;
-/// A slice of fewer units is not worth a lease: each unit is taken by itself.
+/// Minimum size of a lease. For fewer tokens a lease is not worth a call: each token is taken from the store.
 pub(crate) const LEAST: u32 = 4;
 
-/// What a node has in hand for all keys.
+/// The leased tokens of all keys.
 pub(crate) struct LeaseTable {
     clock: SharedClock,
     entropy: SharedEntropy,
     purses: Shards<LeasedTokens>,
-    /// One call for a key at a time, so that requests that found nothing in hand wait for one slice together.
+    /// Locks that allow one call per key at a time: requests that find no leased token wait for the same lease
+    /// (single-flight).
     turns: Vec<Turn<()>>,
-    /// Keys whose next slice is due.
+    /// Keys whose lease is running low.
     short: Mutex<Vec<(KeyId, RateLimit)>>,
-    /// Keys with a slice, by the monotonic time when it is over.
+    /// Keys with a lease, ordered by the monotonic time at which the lease expires.
     ends: Mutex<BinaryHeap<Reverse<(i64, KeyId)>>>,
     pub(crate) wake: Notify,
 }
 
-/// What a purse said, and the units of slices that it is done with.
+/// The decision, if there is one, and the tokens spent from leases that were closed meanwhile.
 pub(crate) struct LeaseDecision {
     pub(crate) verdict: Option<RateLimitDecision>,
     pub(crate) unnoted: u32,
@@ -59,7 +60,7 @@ impl LeaseTable {
         }
     }
 
-    /// Takes a unit out of what is in hand at `now`, by the monotonic clock.
+    /// Takes a leased token at `now`, on the monotonic clock.
     pub(crate) fn take(&self, key: KeyId, limit: RateLimit, now: Duration) -> LeaseDecision {
         let take = |purse: &mut LeasedTokens| (purse.take(limit, micros(now)), purse.unnoted());
         let (said, unnoted) = self.purses.with(key, now, take);
@@ -76,7 +77,7 @@ impl LeaseTable {
         LeaseDecision { verdict, unnoted }
     }
 
-    /// How many units the next slice of the key should have; none when it is not worth one.
+    /// The size of the key's next lease; `None` if the key uses too little for one.
     pub(crate) fn want(&self, key: KeyId, limit: RateLimit, nodes: Option<NonZeroU32>) -> Option<u32> {
         let nodes = nodes.map_or(NODES, NonZeroU32::get).max(NODES);
         let parts = PARTS.saturating_mul(nodes).div_euclid(NODES);
@@ -85,8 +86,8 @@ impl LeaseTable {
         (want >= LEAST).then_some(want)
     }
 
-    /// Tells the store of slices of the key that are done with, and asks for one of so many units under its limit, if it
-    /// is to have one.
+    /// Settles the key's closed leases with the store. If `want` is set, also requests a lease of that many tokens
+    /// under that limit.
     pub(crate) async fn call(
         &self,
         store: &dyn LimitStore,
@@ -119,23 +120,23 @@ impl LeaseTable {
         }
     }
 
-    /// Works on the key's purse, if it has one.
+    /// Runs `work` on the key's leased tokens, if the table has an entry for it.
     pub(crate) fn purse<R>(&self, key: KeyId, work: impl FnOnce(&mut LeasedTokens, i64) -> R) -> Option<R> {
         let at = self.at();
         self.purses.find(key, |purse| work(purse, at))
     }
 
-    /// Waits until nobody else calls for the key.
+    /// Locks the key for a call of the store. The lock is shared by all keys of a shard.
     pub(crate) async fn turn(&self, key: KeyId) -> Turned<'_, ()> {
         self.turns[self.purses.part(key)].lock().await
     }
 
-    /// Keys whose next slice is due.
+    /// Removes and returns the keys whose lease is running low.
     pub(crate) fn needs_refill(&self) -> Vec<(KeyId, RateLimit)> {
         std::mem::take(&mut lock(&self.short))
     }
 
-    /// Keys of which a slice is over, or which have a slice at all.
+    /// Removes and returns the keys with an expired lease, or all keys with a lease.
     pub(crate) fn held(&self, all: bool) -> HashSet<KeyId> {
         let at = self.at();
         let mut ends = lock(&self.ends);

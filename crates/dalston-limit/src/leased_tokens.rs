@@ -1,4 +1,4 @@
-//! What a node has in hand for a key: the slice that it spends and the next one, and what it knows of the minute.
+//! The leased tokens of one key on this node: the current and the next lease, and what is known of the key's window.
 
 use crate::{
     breaker::micros,
@@ -9,50 +9,52 @@ use dalston_model::{LeaseId, RateLimit};
 use dalston_store::{Acquired, ClosedLease, GrantedLease, LEASE_SLOTS};
 use std::time::Duration;
 
-/// A slice is as many units as the key was asked for in so many microseconds.
+/// A lease covers the demand of this duration, in microseconds.
 const REACH: i64 = 2_000_000;
-/// The next slice is asked for when what is left would last no longer, in microseconds.
+/// The next lease is requested when the remaining tokens would last no longer than this, in microseconds.
 const LEAD: i64 = 50_000;
-/// A refusal is remembered for so long at most, in microseconds: others may give back what they do not need.
+/// A refusal is cached for at most this duration, in microseconds: other nodes may release tokens that they do not
+/// need.
 const MEMORY: i64 = 15_000_000;
-/// A purse that was not touched for so long holds nothing.
+/// An entry that was not used for this duration, in microseconds, holds no tokens.
 const REST: i64 = 66_000_000;
-/// Slices that the store has not settled; of more the oldest are forgotten, which costs the key no more than they held.
+/// Maximum number of closed leases kept for settlement with the store. Beyond it the oldest are dropped, which costs
+/// the key at most the tokens they held.
 const UNSETTLED: usize = 32;
 
-/// What is in hand for a key. Times are of the monotonic clock, in microseconds.
+/// The leased tokens of one key. Times are monotonic, in microseconds.
 #[derive(Default)]
 pub(crate) struct LeasedTokens {
-    /// The limit under which all this was asked for.
+    /// The limit under which the leases were requested.
     limit: Option<RateLimit>,
     current: Option<TokenLease>,
     next: Option<TokenLease>,
-    /// Slices that are done with, which the store has not heard.
+    /// Closed leases that the store has not settled yet.
     closed: Vec<ClosedLease>,
-    /// Whether something goes back with them.
+    /// Whether unspent tokens must be released with them.
     owes: bool,
-    /// Whether the next slice is asked for.
+    /// Whether a request for the next lease is pending.
     awaited: bool,
-    /// Until when there is no room, as far as it is remembered, and when there will be.
+    /// Until when requests are refused from the cache, and when there will be room again.
     refused_until: i64,
     room_at: i64,
-    /// Units that neither counted nor were in hand at the last answer.
+    /// Tokens that, at the last reply, were neither counted nor leased.
     room: u32,
-    /// Requests since the moment when the last slice came, or the first of them did.
+    /// Number of requests since `since`: when the last lease arrived, or the first of these requests was made.
     demand: u32,
     since: i64,
-    /// So few are left that the next slice is due.
+    /// The next lease is requested when no more tokens than this are left.
     low: u32,
-    /// Units of slices that are done with, which the node's own window has not heard of.
+    /// Tokens spent from closed leases that are not yet counted in the node's own window.
     unnoted: u32,
     touched: Option<i64>,
 }
 
-/// What a purse says of a request.
+/// The result of taking a token from memory.
 pub(crate) enum TokenDecision {
-    /// It is decided, and whether it is time to ask for the next slice.
+    /// The request is decided. The flag is set if it is time to request the next lease.
     Taken(Acquired, bool),
-    /// The store must be asked.
+    /// The store must decide.
     Unknown,
 }
 
@@ -63,7 +65,7 @@ impl ShardEntry for LeasedTokens {
 }
 
 impl LeasedTokens {
-    /// Takes a unit at `at`.
+    /// Takes a token at `at`.
     pub(crate) fn take(&mut self, limit: RateLimit, at: i64) -> TokenDecision {
         self.touched = Some(at);
         self.adapt(limit);
@@ -98,12 +100,13 @@ impl LeasedTokens {
             if matches!(lease.phase(at), Phase::Ahead(_)) { sum } else { sum.saturating_add(lease.left()) }
         });
         let used = limit.get().saturating_sub(self.room).saturating_sub(in_hand).max(1);
-        // What ends next is known for the moment of the last answer only.
+        // When the oldest request stops counting is known only as of the last reply.
         let frees_in = u64::try_from(self.room_at.saturating_sub(at)).unwrap_or_default().max(1);
         Acquired { admitted: true, used, frees_in: Duration::from_micros(frees_in) }
     }
 
-    /// Another limit than before: what is in hand was lent under a higher one, or a refusal came of a lower one.
+    /// Handles a changed limit: drops a cached refusal, which may stem from a lower limit, and closes leases that were
+    /// granted under a higher one.
     fn adapt(&mut self, limit: RateLimit) {
         let before = self.limit.replace(limit);
         if before == Some(limit) {
@@ -124,9 +127,8 @@ impl LeasedTokens {
         self.demand = self.demand.saturating_add(1);
     }
 
-    /// How many units a slice should have, this request among them, at most `most`: as many as are asked for in
-    /// [`REACH`], and twice as many as were asked for since the last one came, so that they grow quickly and no further
-    /// than they are spent.
+    /// The size of the next lease including this request, at most `most`: the demand of [`REACH`], and at most twice
+    /// the requests since the last lease arrived. So leases grow quickly, but not beyond what is spent.
     pub(crate) fn want(&self, most: u32, at: i64) -> u32 {
         let demand = i64::from(self.demand).saturating_add(1);
         let passed = at.saturating_sub(self.since);
@@ -136,13 +138,14 @@ impl LeasedTokens {
         u32::try_from(spent.min(demand.saturating_mul(2))).unwrap_or(u32::MAX).min(most)
     }
 
-    /// What the store is to be told with the next call: slices that are done with.
+    /// The closed leases to settle with the next call of the store.
     pub(crate) fn settling(&mut self, at: i64) -> Vec<ClosedLease> {
         self.collect(at);
         self.closed.clone()
     }
 
-    /// The answer to a call that told the store of `settled` slices: a slice, if one was asked for under `limit`.
+    /// Applies the reply to a call that settled `settled` closed leases, with a lease if one was requested under
+    /// `limit`.
     pub(crate) fn granted(
         &mut self,
         lease: Option<(TokenLease, RateLimit)>,
@@ -168,7 +171,7 @@ impl LeasedTokens {
         (self.since, self.demand) = (at, 0);
         let place = if self.current.is_none() { &mut self.current } else { &mut self.next };
         let before = place.replace(lease);
-        // The limit may have been lowered meanwhile; and nobody asks for a third slice.
+        // The limit may have been lowered since the request. A third lease is never requested, but would be closed.
         if let Some(before) = before {
             self.done(&before);
         }
@@ -177,7 +180,7 @@ impl LeasedTokens {
         }
     }
 
-    /// The answer to a call that asked for one unit.
+    /// Applies the reply to a request for one token.
     pub(crate) fn taken(&mut self, taken: Acquired, at: i64) {
         self.count(at);
         if !taken.admitted {
@@ -187,19 +190,19 @@ impl LeasedTokens {
         }
     }
 
-    /// The answer was lost, and with it a slice, which nobody spends.
+    /// Handles a lost reply: nobody spends the lease that it may have granted, so it is settled as unspent.
     pub(crate) fn lost(&mut self, id: LeaseId) {
         self.awaited = false;
         self.unsettled(ClosedLease { id, first: 0, spent: [0; LEASE_SLOTS] });
         self.owes = true;
     }
 
-    /// Nobody asks for the next slice: the key is not worth one now, or the counter is down.
+    /// Withdraws the pending request for the next lease: the key uses too little for one, or the counter is down.
     pub(crate) fn spared(&mut self) {
         self.awaited = false;
     }
 
-    /// Closes what is over at `at`, and says whether something should go back.
+    /// Closes the leases that have expired at `at`. Returns whether unspent tokens must be released.
     pub(crate) fn collect(&mut self, at: i64) -> bool {
         let over = |lease: &Option<TokenLease>| lease.as_ref().is_some_and(|lease| lease.phase(at) == Phase::Over);
         if over(&self.current) {
@@ -211,19 +214,19 @@ impl LeasedTokens {
         self.owes
     }
 
-    /// Closes all that is in hand, and says whether something should go back.
+    /// Closes all leases. Returns whether unspent tokens must be released.
     pub(crate) fn close(&mut self) -> bool {
         self.close_current();
         self.close_current();
         self.owes
     }
 
-    /// The units that the node's own window has not heard of; from now on it has.
+    /// Returns the spent tokens that are not yet counted in the node's own window, and resets them to zero.
     pub(crate) fn unnoted(&mut self) -> u32 {
         std::mem::take(&mut self.unnoted)
     }
 
-    /// Does with the slice that it spends, and goes on to the next.
+    /// Closes the current lease, and makes the next one current.
     fn close_current(&mut self) {
         if let Some(lease) = self.current.take() {
             self.done(&lease);

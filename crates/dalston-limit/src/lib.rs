@@ -1,48 +1,62 @@
-//! How much in a minute: pure window arithmetic, the limiter, the verdict.
+//! Rate limiting: a sliding window of 60 seconds per key, in one process or distributed over several nodes.
 //!
-//! The promise: in no window of 60 seconds are more than the limit admitted; a refused request costs nothing; steady
-//! traffic at 95 % of the limit is never refused; after `Retry-After` the next request is admitted. Memory is 272 bytes
-//! a key that was used in the last minute.
+//! What the limiter promises:
 //!
-//! # Slices
+//! * No window of 60 seconds admits more requests than the limit.
+//! * A refused request consumes nothing.
+//! * Steady traffic at 95 % of the limit is never refused.
+//! * After `Retry-After`, the next request is admitted.
 //!
-//! Over several nodes a key's minute is counted in the store, and a node takes slices of it ahead of need, which it
-//! spends in memory. Why no window of 60 seconds holds more than the limit then: a slice is lent when all that counts in
-//! the slots from `s - 240` on, those ahead among them, leaves room for it, where `s` is the slot in which it starts. Take
-//! a window, which lies in the slots `k - 240` to `k`, and the slice or unit that was given last among those spent in it:
-//! it starts in a slot `s <= k`, and all others spent in the window were given before it. Each of them was counted in the
-//! slot where it was spent or in a later one, so in one from `k - 240 >= s - 240` on, and so there was room for all.
+//! Memory use is 272 bytes for each key that was used in the last minute.
 //!
-//! For that a node never takes the store's time for earlier than it is when it says in which slot it spent a unit or
-//! whether a slice is over, nor for later when it asks whether a slice has begun. It knows the time by the answer that
-//! brought the slice, sent after the node asked and before it heard, and by a monotonic clock (see `lease`).
+//! # Token leases
 //!
-//! What slices cost: units in hand cannot be spent elsewhere. A slice is at most a 160th of the limit on up to four nodes
-//! (62 of 10,000), so four nodes have 2.5 % in hand at most and 1.25 % on average, and 241 slots for 240 take another
-//! 0.4 %: 98.3 % is left to who asks for more than the limit evenly. It lasts a node 1.5 s there, and may be spent in
-//! nine slots, 2 to 2.25 s. Limits under 640 are too small for slices worth a call: each unit is asked for.
+//! One token (a "unit" in the code) is one admitted request. With several nodes, the store counts the tokens of each
+//! key. A node leases blocks of tokens ahead of need, and spends them from memory.
+//!
+//! The proof that no window of 60 seconds exceeds the limit: time is divided into slots of 250 ms. Let `s` be the slot
+//! in which a lease starts. The store grants the lease only if everything that counts in the slots from `s - 240` on,
+//! slots in the future included, leaves room for it. Take any window: it lies in the slots `k - 240` to `k`. Of the
+//! leases and single tokens that were spent in it, take the one that was granted last. It starts in a slot `s <= k`,
+//! and all others that were spent in the window were granted before it. The store counted each of those in the slot
+//! where it was spent or in a later one, and so in a slot from `k - 240 >= s - 240` on. So there was room for all of
+//! them together.
+//!
+//! This requires two bounds on the store's time. When a node assigns a spent token to a slot, or checks whether a lease
+//! has expired, its estimate of the store's time is never too early. When it checks whether a lease has started, its
+//! estimate is never too late. The node derives both bounds from the reply that granted the lease, which the store sent
+//! after the node sent the request and before the node received the reply, and from a monotonic clock (see
+//! `token_lease`).
+//!
+//! The cost of leases: tokens that one node has leased cannot be spent by another. A lease is at most 1/160 of the
+//! limit on up to four nodes (62 of 10,000), so four nodes hold at most 2.5 % of the limit, and 1.25 % on average.
+//! Counting 241 slots for a window of 240 costs another 0.4 %. Clients that send evenly, and more than the limit, still
+//! get 98.3 % of it. At that rate a lease lasts a node 1.5 s. It may be spent in nine slots: 2 to 2.25 s. With a limit
+//! below 640, a lease is too small to be worth a call, so the node takes each token from the store.
 //!
 //! # Outages
 //!
-//! When a call of the counter fails, a node asks again if the counter answered others since the call was sent; else it
-//! leaves the counter alone for a second (see `breaker`). Meanwhile it spends what it has in hand, and then its share of the
-//! limit, or with [`OutagePolicy::Strict`] nothing. What holds of any window of 60 seconds:
+//! When a call of the counter fails, the node retries if the counter answered other calls since this one was sent.
+//! Otherwise the circuit breaker opens for a second (see `breaker`). While it is open, the node spends the tokens that
+//! it has leased, and then its share of the limit, or nothing with [`OutagePolicy::Strict`]. For any window of 60
+//! seconds:
 //!
-//! 1. *The counter gives no more than the limit*, whatever fails: what it counted it does not forget before the window is
-//!    over, and a unit or slice whose answer was lost is spent by nobody. So strict nodes never exceed the limit.
-//! 2. *A node admits alone no more than its share, less what it was given*: before each unit of its share it looks at all
-//!    that it admitted in the window, by whatever means, and so does the last of them.
-//! 3. *The shares of all nodes on the list add up to the limit at most*, whatever they were told last and whatever
-//!    answers were lost (see `dalston_store::Place`). With 2, while no node is given anything, no window holds more than
-//!    the limit.
-//! 4. *What was admitted alone counts once the counter hears of it*: a node reports it before it asks for more of that
-//!    key, and for all keys each quarter of a second. A report has the sums of seconds, and the counter adds what it does
-//!    not know, so one that comes twice counts once. A second is taken for younger than it is, so it counts in a slot
-//!    that is not too early.
+//! 1. *The counter grants no more than the limit*, whatever fails: it forgets nothing that it counted before the window
+//!    is over, and a token or lease whose reply was lost is spent by nobody. So strict nodes never exceed the limit.
+//! 2. *The requests that a node admits locally are at most its share, less what the counter granted it*: before the
+//!    node admits a request out of its share, it counts all requests that it admitted in the window, by whatever means.
+//!    This check also precedes the last of them.
+//! 3. *The shares of all registered nodes add up to at most the limit*, whichever place each node received last and
+//!    whichever replies were lost (see `dalston_store::NodePlace`). With rule 2, no window exceeds the limit while no
+//!    node is granted anything.
+//! 4. *Locally admitted requests count as soon as the counter receives the report*: a node reports them before it asks
+//!    for more tokens of that key, and for all keys every quarter of a second. A report holds a total per second, and
+//!    the counter adds only what it does not know yet, so a repeated report counts once. A report never overstates the
+//!    age of a second, so the counter does not assign it to a slot that is too early.
 //!
-//! With 1 and 2, a window holds more than the limit by no more than the shares of those nodes that were cut off in it,
-//! less what these were given in it: nobody can tell the others what a node is doing that they cannot reach. The model in
-//! `tests/shares` takes each of the rules away, and finds the way to where the promise breaks.
+//! By rules 1 and 2, a window exceeds the limit by at most the shares of those nodes that were cut off in it, less what
+//! the counter granted these nodes in it. The others cannot know what an unreachable node admits. The model in
+//! `tests/shares` removes each of the rules in turn, and finds the sequence of steps that breaks the promise.
 
 #![cfg_attr(
     not(test),

@@ -1,4 +1,5 @@
-//! The limiter: in the process, or over all nodes by the store's counter, with a bounded fall-back.
+//! Rate limiter: counts in the process, or over all nodes by the store's counter with a bounded fallback during
+//! outages.
 
 use crate::{
     CounterUnavailable, LimiterMode, LocalLimiter, RateLimitDecision, SharedCounter, distributed::DistributedLimiter,
@@ -10,10 +11,10 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-/// What is left of a slice goes back so soon after its end.
+/// Interval of the background work; the rest of an expired lease is released within it.
 const TEND: Duration = Duration::from_millis(250);
 
-/// Decides whether a request has room in its key's minute. Clones count together.
+/// Decides whether a request is within its key's rate limit. Clones share their counts.
 #[derive(Clone)]
 pub struct Limiter {
     clock: SharedClock,
@@ -27,7 +28,8 @@ enum Counts {
 }
 
 impl Limiter {
-    /// For one node when `shared` is `None`. `clock` is the node's; the shared counter goes by the store's.
+    /// Creates a limiter; without `shared` it counts for this process alone. `clock` is this node's clock. The shared
+    /// counter uses the store's time.
     pub fn new(clock: SharedClock, shared: Option<SharedCounter>) -> Self {
         let counts = match shared {
             None => Counts::Here(Arc::new(LocalLimiter::new())),
@@ -36,8 +38,8 @@ impl Limiter {
         Self { clock, counts }
     }
 
-    /// Takes one unit of the key's minute at `now`, by this node's monotonic clock, if that can be decided without asking
-    /// the store. `None` counts nothing: [`take`](Self::take) decides.
+    /// Takes one token of the key at `now`, on this node's monotonic clock, if that needs no call of the store. If it
+    /// returns `None`, nothing is counted, and the caller must use [`take`](Self::take).
     pub fn try_take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Option<RateLimitDecision> {
         match &self.counts {
             Counts::Here(local) => Some(RateLimitDecision::new(local.take(key, limit, now), limit)),
@@ -45,8 +47,8 @@ impl Limiter {
         }
     }
 
-    /// Takes one unit of the key's minute, if there is one. While the shared counter does not answer, this node's share
-    /// decides, or nothing does.
+    /// Takes one token of the key, if there is room. While the shared counter does not answer, this node's share
+    /// decides; without a share it returns an error.
     pub async fn take(&self, key: KeyId, limit: RateLimit) -> Result<RateLimitDecision, CounterUnavailable> {
         match &self.counts {
             Counts::Here(local) => Ok(RateLimitDecision::new(local.take(key, limit, self.clock.monotonic()), limit)),
@@ -54,9 +56,9 @@ impl Limiter {
         }
     }
 
-    /// Registers this node, reports what it admitted alone, asks for slices ahead of need and gives back what is left of
-    /// them, until the other end of `ending` is dropped; then all of it goes back. Without it slices are asked for by the
-    /// requests that need them, and the counter that did not answer is tried by a request.
+    /// Background task: registers this node, reports its local admissions, renews leases ahead of need and releases the
+    /// rest of expired ones. It ends when the sender of `ending` is dropped, and then releases all leases. Without this
+    /// task, requests obtain leases themselves, and a request probes a counter that has failed.
     pub async fn run(&self, mut ending: watch::Receiver<()>) {
         let Counts::Among(nodes) = &self.counts else { return };
         let mut ticks = interval(TEND);
@@ -98,7 +100,7 @@ impl Limiter {
         }
     }
 
-    /// How it decides at the moment.
+    /// How the limiter decides at present.
     pub fn mode(&self) -> LimiterMode {
         match &self.counts {
             Counts::Here(_) => LimiterMode::Local,
@@ -106,7 +108,7 @@ impl Limiter {
         }
     }
 
-    /// How many nodes share the counter, as far as this one knows; `None` where it counts by itself.
+    /// The number of nodes that share the counter, as far as this node knows it; `None` if it counts in the process.
     pub fn nodes(&self) -> Option<NonZeroU32> {
         match &self.counts {
             Counts::Here(_) => None,

@@ -1,4 +1,4 @@
-//! The limiter of one node: windows in memory.
+//! Rate limiter of one process: sliding windows in memory.
 
 use crate::{
     Window,
@@ -8,7 +8,7 @@ use dalston_model::{KeyId, RateLimit};
 use dalston_store::Acquired;
 use std::time::Duration;
 
-/// Windows of the keys that were used in the last minutes.
+/// The windows of the keys that were used in the last minutes.
 pub struct LocalLimiter(Shards<Window>);
 
 impl ShardEntry for Window {
@@ -18,12 +18,12 @@ impl ShardEntry for Window {
 }
 
 impl LocalLimiter {
-    /// Without any window.
+    /// An empty limiter.
     pub fn new() -> Self {
         Self(Shards::new())
     }
 
-    /// Takes one unit for the key at `now` when fewer than `limit` count.
+    /// Admits a request of the key at `now`, on the monotonic clock, if fewer than `limit` requests count.
     pub fn take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Acquired {
         self.0.with(key, now, |window| window.take(now, limit))
     }

@@ -1,4 +1,5 @@
-//! What this node admitted without the shared counter, until the counter knows.
+//! Ledger of local admissions: requests that this node admitted without the shared counter, until the counter knows
+//! them.
 
 use crate::{
     breaker::micros,
@@ -15,15 +16,15 @@ use std::{
     time::Duration,
 };
 
-/// A second counts for so long after it began.
+/// How many seconds after its start a second still counts.
 const KEPT: i64 = 62;
 
-/// Admitted requests by second, for the keys that had any in the last minute.
+/// Local admissions per second, for the keys that had any in the last minute.
 pub(crate) struct LocalLedger {
     keys: Shards<Seconds>,
-    /// Keys of which the counter does not know all.
+    /// Keys with admissions that are not reported yet.
     owed: Mutex<HashSet<KeyId>>,
-    /// The last second in which there was any.
+    /// The last second that has an admission of any key.
     latest: AtomicI64,
 }
 
@@ -34,7 +35,7 @@ struct Seconds(Vec<Second>);
 struct Second {
     number: i64,
     units: u32,
-    /// So many of them the counter knows.
+    /// How many of them the counter knows.
     reported: u32,
 }
 
@@ -45,7 +46,7 @@ impl ShardEntry for Seconds {
 }
 
 impl Seconds {
-    /// The seconds that count still, of which the counter does not know all.
+    /// The seconds that still count and are not fully reported.
     fn unknown(&self, now: Duration) -> impl Iterator<Item = LocalAdmissions> {
         let unknown = self.0.iter().filter(|second| second.reported < second.units);
         unknown
@@ -63,13 +64,13 @@ impl LocalLedger {
         Self { keys: Shards::new(), owed: Mutex::default(), latest: AtomicI64::new(i64::MIN) }
     }
 
-    /// A request was admitted at `now`, by the monotonic clock.
+    /// Records that a request was admitted at `now`, on the monotonic clock.
     pub(crate) fn note(&self, key: KeyId, now: Duration) {
         let now_second = second(now);
         self.keys.with(key, now, |Seconds(seconds)| {
             seconds.retain(|second| second.number.saturating_add(KEPT) >= now_second);
             match seconds.last_mut() {
-                // A thread that read the clock earlier and comes later counts with the others.
+                // A thread may read the clock first and arrive last: its request counts in the newest second.
                 Some(last) if last.number >= now_second => last.units = last.units.saturating_add(1),
                 _ => seconds.push(Second { number: now_second, units: 1, reported: 0 }),
             }
@@ -78,12 +79,12 @@ impl LocalLedger {
         self.owed().insert(key);
     }
 
-    /// The seconds of which the counter does not know all, as they are reported at `now`.
+    /// The report for the key at `now`: the seconds that are not fully reported.
     pub(crate) fn report(&self, key: KeyId, now: Duration) -> Vec<LocalAdmissions> {
         self.keys.find(key, |seconds| seconds.unknown(now).collect()).unwrap_or_default()
     }
 
-    /// The counter knows of these at `now`.
+    /// Records that the counter has received `known`.
     pub(crate) fn reported(&self, key: KeyId, known: &[LocalAdmissions], now: Duration) {
         let mut owed = self.owed();
         let is_behind = self.keys.find(key, |seconds| {
@@ -99,17 +100,17 @@ impl LocalLedger {
         }
     }
 
-    /// Whether there is anything that the counter does not know.
+    /// Whether any admission is not reported yet.
     pub(crate) fn owes(&self) -> bool {
         !self.owed().is_empty()
     }
 
-    /// The keys of which the counter does not know all.
+    /// The keys with admissions that are not reported yet.
     pub(crate) fn owing(&self) -> Vec<KeyId> {
         self.owed().iter().copied().collect()
     }
 
-    /// Whether nothing that was admitted alone counts any more, known to the counter or not.
+    /// Whether no local admission counts any more, whether reported or not.
     pub(crate) fn is_empty(&self, now: Duration) -> bool {
         self.latest.load(Ordering::Relaxed).saturating_add(KEPT) < second(now)
     }
@@ -123,7 +124,7 @@ fn second(now: Duration) -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// How many slots ago the second ended at least. Clocks drift apart by less than one part in 2^10.
+/// A lower bound of how many slots ago the second ended. Clocks drift apart by less than one part in 2^10.
 fn age(second: i64, now: Duration) -> i64 {
     let passed = micros(now).saturating_sub(second.saturating_add(1).saturating_mul(1_000_000)).max(0);
     passed.saturating_sub(passed >> 10).div_euclid(micros(SLOT))
@@ -148,7 +149,7 @@ mod tests {
         ledger.note(key, now);
         let first = ledger.report(key, now);
         assert_eq!(first, [LocalAdmissions { second: 100, age: 0, units: 2 }]);
-        // One more while the report is on its way.
+        // Another request is admitted while the report is in flight.
         ledger.note(key, now);
         ledger.reported(key, &first, now);
         assert_eq!(ledger.report(key, now), [LocalAdmissions { second: 100, age: 0, units: 3 }]);

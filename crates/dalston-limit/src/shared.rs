@@ -1,4 +1,4 @@
-//! The counter that the nodes share: how it is asked, and what a node does without it.
+//! Settings of the shared counter: how often a node calls it, and what the node does during its outage.
 
 use dalston_model::{NodeId, SharedEntropy};
 use dalston_store::LimitStore;
@@ -9,23 +9,23 @@ use thiserror::Error;
 pub struct SharedCounter {
     /// The store that counts.
     pub store: Arc<dyn LimitStore>,
-    /// This run of this node.
+    /// The id of this node, new for each run.
     pub node: NodeId,
-    /// How many nodes share the limits; `None`: as many as register with the counter. The more, the smaller are slices,
-    /// and the share of each.
+    /// The number of nodes that share the limits; `None` if it is the number of nodes registered with the counter. The
+    /// more nodes, the smaller are the leases and the share of each.
     pub nodes: Option<NonZeroU32>,
-    /// How often it is asked.
+    /// How often the counter is called.
     pub rates: CounterTiming,
-    /// What a node does when it has nothing in hand and the counter does not answer.
+    /// The policy for when no leased token is left and the counter does not answer.
     pub outage: OutagePolicy,
 }
 
-/// What a node does when it has nothing in hand and the counter does not answer.
+/// The policy for when no leased token is left and the counter does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutagePolicy {
-    /// It admits its share, and reports what it admitted when the counter answers again.
+    /// The node admits its share of the limit, and reports these requests when the counter answers again.
     Share,
-    /// It admits nothing.
+    /// The node admits nothing.
     Strict,
 }
 
@@ -39,30 +39,30 @@ impl OutagePolicy {
     }
 }
 
-/// Whether there is room cannot be told: the counter does not answer, and this node has no share.
+/// The limit cannot be checked: the counter does not answer, and this node has no share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the shared counter of limits does not answer")]
 pub struct CounterUnavailable;
 
-/// How often the shared counter is asked.
+/// How often the shared counter is called.
 pub enum CounterTiming {
     /// For each request.
     Shared,
-    /// For slices, ahead of need, whose ids are made by this chance.
+    /// For leases, ahead of need. This source of randomness generates the ids of the leases.
     Leased(SharedEntropy),
 }
 
-/// How the limiter decides at the moment.
+/// How the limiter decides at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimiterMode {
-    /// In the process: there is one node.
+    /// In the process: there is only one node.
     Local,
-    /// By the counter that the nodes share.
+    /// By a call of the shared counter for each request.
     Shared,
-    /// By slices of that counter.
+    /// By leases from the shared counter.
     Leased,
-    /// By what is in hand and then this node's share, or not at all: the shared counter does not answer, or it does not
-    /// know yet what this node admitted alone.
+    /// By leased tokens and then this node's share, or not at all: the shared counter does not answer, or has not yet
+    /// received the report of this node's local admissions.
     Degraded,
 }
 

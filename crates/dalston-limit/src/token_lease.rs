@@ -1,35 +1,35 @@
-//! A slice of a key's minute in this node's hand, and what time it is for it.
+//! One token lease of a key, and bounds on the store's time at which it may be spent.
 
 use dalston_model::LeaseId;
 use dalston_model::Timestamp;
 use dalston_store::{ClosedLease, GrantedLease, LEASE_SLOTS, slot};
 use std::time::Duration;
 
-/// The clocks of a node and of the store drift apart by less than one part in 2^10.
+/// Bound of the clock drift between a node and the store: less than one part in 2^10.
 const DRIFT: u32 = 10;
 
-/// A slice: spent by the store's time, which this node knows only to lie between two bounds.
+/// A token lease. It is valid by the store's time, of which this node knows only a lower and an upper bound.
 pub(crate) struct TokenLease {
     id: LeaseId,
     granted: GrantedLease,
-    /// The slot in which it starts.
+    /// The slot in which the lease starts.
     first: i64,
     left: u32,
     spent: [u32; LEASE_SLOTS],
-    /// When it was asked for and when it was heard of, by the monotonic clock, in microseconds: the store's time was
-    /// `granted.now` in between.
+    /// When the request was sent and when the reply arrived, on the monotonic clock, in microseconds. The store's time
+    /// was `granted.now` at some moment in between.
     sent: i64,
     heard: i64,
 }
 
-/// Where a slice stands.
+/// The phase of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It may not be spent yet.
+    /// The lease has not started. It starts after this duration.
     Ahead(Duration),
-    /// It may be spent, and counts in that slot after its first.
+    /// The lease is valid. A token spent now counts in this slot, relative to the first slot of the lease.
     Open(usize),
-    /// It may be spent no more.
+    /// The lease has expired.
     Over,
 }
 
@@ -39,8 +39,9 @@ impl TokenLease {
         Self { id, granted, first, left: granted.units, spent: [0; LEASE_SLOTS], sent, heard }
     }
 
-    /// Where it stands at the monotonic time `at`, on the safe side: it begins when the store's time cannot be before
-    /// its start, a unit counts in the slot that the store's time cannot be after, and it ends with the last of them.
+    /// The phase of the lease at the monotonic time `at`, estimated on the safe side. The lease starts by the lower
+    /// bound of the store's time. A token counts in the slot of the upper bound, and the lease expires by the upper
+    /// bound too.
     pub(crate) fn phase(&self, at: i64) -> Phase {
         let passed = at.saturating_sub(self.heard).max(0);
         let earliest = self.granted.now.as_micros().saturating_add(passed.saturating_sub(passed >> DRIFT));
@@ -57,7 +58,7 @@ impl TokenLease {
         }
     }
 
-    /// Spends a unit in that slot after the first, if one is left.
+    /// Spends a token in this slot, relative to the first. Returns `false` if no token is left.
     pub(crate) fn spend(&mut self, place: usize) -> bool {
         let (Some(left), Some(spent)) = (self.left.checked_sub(1), self.spent.get_mut(place)) else { return false };
         self.left = left;
@@ -65,17 +66,17 @@ impl TokenLease {
         true
     }
 
-    /// Units that were not spent.
+    /// Tokens that are not spent.
     pub(crate) const fn left(&self) -> u32 {
         self.left
     }
 
-    /// What the store is told when it is done with.
+    /// The settlement of this lease for the store.
     pub(crate) const fn closed(&self) -> ClosedLease {
         ClosedLease { id: self.id, first: self.first, spent: self.spent }
     }
 
-    /// The monotonic time at which it is over, or a little later, in microseconds.
+    /// The monotonic time in microseconds at which the lease has certainly expired; it may be a little late.
     pub(crate) fn over_at(&self) -> i64 {
         self.heard.saturating_add(self.granted.ends.as_micros().saturating_sub(self.granted.now.as_micros()))
     }
@@ -104,7 +105,7 @@ mod tests {
         let lease = lease(2_000_000, 1_000_000, 1_900_000);
         assert_eq!(lease.phase(1_900_000), Phase::Ahead(Duration::from_secs(2)));
         assert!(matches!(lease.phase(3_890_000), Phase::Ahead(_)));
-        // The store may be 0.9 s further than that.
+        // The store's time may be 0.9 s later.
         assert_eq!(lease.phase(3_902_500), Phase::Open(3));
     }
 

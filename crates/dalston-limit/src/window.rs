@@ -1,20 +1,21 @@
-//! The arithmetic of one key's window: pure, and the same in Postgres and Redis (see `dalston_store::LimitStore`).
+//! Sliding window counter of one key. Pure arithmetic; Postgres and Redis compute the same (see
+//! `dalston_store::LimitStore`).
 
 use dalston_model::RateLimit;
 use dalston_store::Acquired;
 use std::time::Duration;
 
-/// Whole seconds that count beside the current one.
+/// Length of the window: the whole seconds that count in addition to the current one.
 const WINDOW: i64 = RateLimit::WINDOW_SECONDS as i64;
 /// The current second and the `WINDOW` before it cover every window that ends now.
 const SLOTS: usize = RateLimit::WINDOW_SECONDS as usize + 1;
 
-/// Admitted requests of the last 61 seconds, one count a second. It goes by a monotonic clock, so that no step of the time
-/// of day holds anybody or lets anybody in: `now` is the time since that clock began.
+/// The admitted requests of the last 61 seconds, with one count per second. `now` is always the time of a monotonic
+/// clock, so that a step of the wall clock neither blocks nor admits requests.
 #[derive(Debug, Clone)]
 pub struct Window {
     newest: i64,
-    /// The first second that has a count; the newest when none has.
+    /// The oldest second that has a count; `newest` if none has.
     oldest: i64,
     total: u32,
     counts: [u32; SLOTS],
@@ -27,14 +28,15 @@ impl Default for Window {
 }
 
 impl Window {
-    /// Takes one unit at `now` when fewer than `limit` count.
+    /// Admits a request at `now` if fewer than `limit` requests count.
     pub fn take(&mut self, now: Duration, limit: RateLimit) -> Acquired {
         self.move_to(second(now));
         let admitted = self.total < limit.get();
         if admitted {
             self.count(1);
         }
-        // For an admitted request the oldest one must go; for a refused one, as many as make room under the limit.
+        // Time to report: after an admission, until the oldest request expires; after a refusal, until enough have
+        // expired that the count is below the limit.
         let keep = if admitted { self.total.saturating_sub(1) } else { limit.get().saturating_sub(1) };
         Acquired { admitted, used: self.total, frees_in: self.retry_after(now, keep) }
     }
@@ -50,8 +52,8 @@ impl Window {
         second(now).saturating_sub(self.newest) > WINDOW
     }
 
-    /// Makes `second` the newest and forgets what no longer counts. A thread that read the clock earlier than another, and
-    /// comes later, counts with it.
+    /// Makes `second` the newest, and drops the counts that have expired. An earlier `second` changes nothing: a thread
+    /// may read the clock first and arrive last, and its request counts in the newest second.
     fn move_to(&mut self, second: i64) {
         if second <= self.newest {
             return;
@@ -61,7 +63,8 @@ impl Window {
         if self.total == 0 {
             self.oldest = second;
         }
-        // Counts lie between the oldest and the newest: each is passed once, whatever the clock does.
+        // All counts lie between the oldest and the newest second, so the loop visits each once, whatever the clock
+        // does.
         while self.oldest < first && self.total > 0 {
             self.total = self.total.saturating_sub(std::mem::take(&mut self.counts[slot(self.oldest)]));
             self.oldest = self.oldest.saturating_add(1);
@@ -80,7 +83,7 @@ impl Window {
         self.total = self.total.saturating_add(units);
     }
 
-    /// How long after `now` at most `keep` requests count.
+    /// The time after `now` until at most `keep` requests count.
     fn retry_after(&self, now: Duration, keep: u32) -> Duration {
         let mut left = self.total;
         for second in self.oldest..=self.newest {
@@ -115,7 +118,7 @@ mod tests {
         RateLimit::new(per_minute).unwrap()
     }
 
-    /// The most requests in any window of 60 seconds, half open, that begins at a request.
+    /// The maximum number of requests in any half-open window of 60 seconds that begins at a request.
     fn densest(admitted: &[i64]) -> usize {
         let within = |from: &i64| admitted.iter().filter(|at| (*from..*from + 60_000_000).contains(*at)).count();
         admitted.iter().map(within).max().unwrap_or(0)

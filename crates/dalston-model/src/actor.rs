@@ -1,4 +1,4 @@
-//! Who does a thing, and through which door.
+//! Actors and doors: who makes a request, and through which interface.
 
 use crate::{IdError, KeyId, RequestId};
 use std::{fmt, net::IpAddr, str::FromStr};
@@ -10,13 +10,13 @@ pub enum Actor {
     Key(KeyId),
     /// The master key.
     Master,
-    /// An administrator in the chat, by the id that the chat gives.
+    /// An administrator in the chat, by user id of the chat service.
     ChatAdmin(i64),
-    /// Anybody else in the chat.
+    /// Any other user of the chat, by user id of the chat service.
     ChatGuest(i64),
-    /// The CLI on the store itself.
+    /// The CLI with direct access to the store.
     Operator,
-    /// The gateway of its own accord: the first key, recovery after a crash.
+    /// The gateway itself: the first key, recovery after a crash.
     Gateway,
 }
 
@@ -33,7 +33,7 @@ impl Actor {
         }
     }
 
-    /// The id of the key, when it is one.
+    /// The key's id, if the actor is a key.
     pub const fn key(self) -> Option<KeyId> {
         match self {
             Self::Key(id) => Some(id),
@@ -41,7 +41,7 @@ impl Actor {
         }
     }
 
-    /// The id among those of its kind: of a key, or of a user of the chat.
+    /// The id within its kind: of a key, or of a user of the chat. `None` for kinds without an id.
     pub fn id(self) -> Option<String> {
         match self {
             Self::Key(id) => Some(id.to_string()),
@@ -51,7 +51,7 @@ impl Actor {
     }
 }
 
-/// The id of the key, `kind:id` of a user of the chat, or the word for the others: what `created_by` holds.
+/// The id of a key, `kind:id` of a user of the chat, or the kind of the others. `created_by` stores this text.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,12 +84,12 @@ impl FromStr for Actor {
     }
 }
 
-/// The way in that a request took.
+/// The interface through which a request arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Door {
     /// The HTTP routes.
     Http,
-    /// The WebSocket of the stream.
+    /// The WebSocket of a stream.
     Stream,
     /// `POST /call`.
     Call,
@@ -99,9 +99,9 @@ pub enum Door {
     Llm,
     /// The chat.
     Chat,
-    /// The CLI on the store.
+    /// The CLI with direct access to the store.
     Cli,
-    /// None: the gateway itself.
+    /// No interface: the gateway itself.
     Gateway,
 }
 
@@ -127,21 +127,21 @@ impl fmt::Display for Door {
     }
 }
 
-/// Where a change comes from: what its audit record says of the request behind it.
+/// The origin of a change, as its audit record stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// Who.
+    /// Who made the change.
     pub actor: Actor,
-    /// Through which door.
+    /// The interface.
     pub door: Door,
-    /// From which address, where there is one.
+    /// The client's address, if there is one.
     pub address: Option<IpAddr>,
-    /// In which request, where there is one.
+    /// The id of the request, if there is one.
     pub request_id: Option<RequestId>,
 }
 
 impl Source {
-    /// The gateway itself, of its own accord.
+    /// The gateway itself, without a request.
     pub const fn gateway() -> Self {
         Self { actor: Actor::Gateway, door: Door::Gateway, address: None, request_id: None }
     }

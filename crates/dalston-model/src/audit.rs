@@ -1,16 +1,17 @@
-//! The audit record of a change: written in the transaction of the change itself.
+//! Audit records with a hash chain. The store writes a record in the same transaction as the change.
 
 use crate::{IdError, KeyId, Source, TenantId, Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
-/// What was done: its name on the wire, such as `key.created`. A service adds its own by [`actions!`](crate::actions!).
+/// An audited action, by its name on the wire, such as `key.created`. A service adds its own with
+/// [`actions!`](crate::actions!).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Action(&'static str);
 
 impl Action {
-    /// The action of this name: a noun, a dot, and what happened to it.
+    /// The action of this name: a noun, a dot, and a past participle.
     pub const fn new(name: &'static str) -> Self {
         Self(name)
     }
@@ -21,7 +22,7 @@ impl Action {
     }
 }
 
-/// Makes a type that holds actions as constants, and the list of them.
+/// Defines a type that holds actions as constants, and the list of them.
 #[macro_export]
 macro_rules! actions {
     ($(#[$of:meta])* $type:ident { $($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)? }) => {
@@ -32,7 +33,7 @@ macro_rules! actions {
         impl $type {
             $($(#[$doc])* pub const $name: $crate::Action = $crate::Action::new($text);)+
 
-            /// Every one of them.
+            /// All of these actions.
             pub const ALL: &[$crate::Action] = &[$(Self::$name),+];
         }
     };
@@ -41,7 +42,7 @@ macro_rules! actions {
 actions! {
     /// The actions on keys and tenants.
     KeyAction {
-        /// A key was made.
+        /// A key was created.
         KEY_CREATED = "key.created",
         /// Fields of a key were changed.
         KEY_UPDATED = "key.updated",
@@ -49,9 +50,9 @@ actions! {
         KEY_ROTATED = "key.rotated",
         /// A key was revoked.
         KEY_REVOKED = "key.revoked",
-        /// A tenant was made.
+        /// A tenant was created.
         TENANT_CREATED = "tenant.created",
-        /// A ticket for a stream was made.
+        /// A ticket for a stream was created.
         TICKET_CREATED = "ticket.created",
         /// The master key was used.
         MASTER_USED = "master.used",
@@ -60,7 +61,7 @@ actions! {
     }
 }
 
-/// What it was done to: a kind and an id.
+/// The target of an action: a kind and an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     kind: &'static str,
@@ -68,7 +69,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Something of this kind. A service names the kinds of its own.
+    /// A target of this kind. A service defines kinds of its own.
     pub fn new(kind: &'static str, id: impl fmt::Display) -> Self {
         Self { kind, id: id.to_string() }
     }
@@ -83,68 +84,68 @@ impl Target {
         Self::new("tenant", id)
     }
 
-    /// `key`, `tenant`, or a kind of the service.
+    /// `key`, `tenant`, or a kind that the service defines.
     pub const fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The id alone.
+    /// The id without the kind.
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// What a use case says of the change it asks the store for.
+/// An audit entry, which a use case passes to the store together with the change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditEntry {
-    /// When, by the clock of the node.
+    /// When the change was made, by the node's clock.
     pub time: Timestamp,
     /// The tenant that the change lies in.
     pub tenant: TenantId,
-    /// Who, how, from where.
+    /// Who made the change, through which interface, and from where.
     pub source: Source,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// To what.
+    /// The target.
     pub target: Target,
-    /// What else: a JSON object without secrets.
+    /// Further details: a JSON object without secrets.
     pub detail: Value,
 }
 
-/// An entry as the store reads it back: texts, since a record outlives the code that wrote it.
+/// An audit entry as read back from the store. Its fields are texts, because a record outlives the code that wrote it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct AuditRecord {
-    /// The number that the store gave the change; it only grows, in commit order.
+    /// The sequence number that the store assigned to the change. It increases in commit order.
     pub seq: u64,
-    /// When.
+    /// When the change was made.
     pub time: Timestamp,
     /// The tenant that the change lies in.
     pub tenant_id: String,
-    /// Kind of the actor.
+    /// The kind of the actor.
     pub actor_kind: String,
-    /// Id of the actor, for a key or a user of the chat.
+    /// The id of the actor, for a key or a user of the chat.
     pub actor_id: Option<String>,
-    /// The door.
+    /// The interface.
     pub door: String,
-    /// What was done.
+    /// The name of the action.
     pub action: String,
-    /// Kind of the target.
+    /// The kind of the target.
     pub target_kind: String,
-    /// Id of the target.
+    /// The id of the target.
     pub target_id: String,
     /// The client's address.
     pub address: Option<String>,
-    /// The request.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// What else.
+    /// Further details.
     pub detail: Value,
-    /// The link of the chain: [`AuditRecord::link`]. `None` for a record that is older than the chain.
+    /// The hash in the chain: [`AuditRecord::link`]. `None` for a record that is older than the chain.
     #[serde(default)]
     pub hash: Option<AuditHash>,
 }
 
 impl AuditRecord {
-    /// The record of `entry` under the number `seq`, not yet linked.
+    /// The record of `entry` with the sequence number `seq`, not yet linked.
     pub fn new(seq: u64, entry: &AuditEntry) -> Self {
         let Source { actor, door, address, request_id } = &entry.source;
         Self {
@@ -164,7 +165,7 @@ impl AuditRecord {
         }
     }
 
-    /// SHA-256 of all that the record says, without its number and its link.
+    /// SHA-256 of all fields of the record except `seq` and `hash`.
     pub fn digest(&self) -> AuditHash {
         let mut detail = self.detail.clone();
         detail.sort_all_objects();
@@ -184,7 +185,8 @@ impl AuditRecord {
             Some(&detail),
         ];
         let mut hash = Sha256::new();
-        // Each text with its length before it, so that no two records read the same; none at all is the longest.
+        // Prefix each text with its length, so that no two records hash the same bytes. A missing text has the greatest
+        // length.
         for text in texts {
             hash.update(text.map_or(u64::MAX, |text| u64::try_from(text.len()).unwrap_or(u64::MAX)).to_be_bytes());
             hash.update(text.unwrap_or_default());
@@ -192,19 +194,19 @@ impl AuditRecord {
         AuditHash(hash.finalize().into())
     }
 
-    /// The link of this record behind `previous`: SHA-256 of the link before, the number in 8 bytes, and the digest.
-    /// So no record can be changed, taken out or put in without all links after it.
+    /// The record's hash in the chain after `previous`: SHA-256 of the previous hash, the sequence number in 8 bytes,
+    /// and the digest. So nobody can change, remove or insert a record without changing all later hashes.
     pub fn link(&self, previous: AuditHash) -> AuditHash {
         AuditHash::chain(previous, self.seq, self.digest())
     }
 }
 
-/// SHA-256 in the chain of audit records. On the wire 64 hex digits.
+/// A SHA-256 hash in the chain of audit records. On the wire 64 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AuditHash([u8; 32]);
 
 impl AuditHash {
-    /// What stands before the first link.
+    /// The hash before the first record.
     pub const START: Self = Self([0; 32]);
 
     /// From its 32 bytes.
@@ -217,7 +219,7 @@ impl AuditHash {
         &self.0
     }
 
-    /// The link behind `previous` of the record with this number and digest.
+    /// The hash after `previous` of the record with this sequence number and digest.
     pub fn chain(previous: Self, seq: u64, digest: Self) -> Self {
         let hash = Sha256::new().chain_update(previous.0).chain_update(seq.to_be_bytes()).chain_update(digest.0);
         Self(hash.finalize().into())

@@ -1,4 +1,4 @@
-//! Time is a parameter: a [`Clock`] is handed to whatever asks for it.
+//! Clocks and timestamps. Time is a parameter: code that needs the time receives a [`Clock`].
 
 use rustix::time::{ClockId, clock_gettime};
 use std::{
@@ -11,7 +11,7 @@ use std::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// Microseconds since 1970-01-01T00:00:00Z.
+/// A time in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -46,31 +46,31 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The moment `by` later; the end of time when there is none.
+    /// The time `by` later. Saturates at the greatest time.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// The moment `by` earlier; the beginning of time when there is none.
+    /// The time `by` earlier. Saturates at the least time.
     #[must_use]
     pub fn back(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// How long after `earlier` this is; zero when it is not after.
+    /// The duration from `earlier` to this time; zero if this time is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Reads RFC 3339 with a zone. `None` when the text is not that.
+    /// Parses RFC 3339 with a time zone. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000)).ok().map(Self)
     }
 }
 
-/// RFC 3339 in UTC with `Z`.
+/// Formats as RFC 3339 in UTC with `Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
@@ -100,22 +100,22 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
     }
 }
 
-/// Tells the time.
+/// A source of time.
 ///
-/// The one rule for time: only a clock asks the machine. A moment that no other machine sees is a [`Duration`] of
-/// [`Clock::monotonic`], and so is a deadline; how long ago, or how long until then, is the difference of two of them.
-/// Waiting is `tokio::time::sleep` or `timeout` with such a difference, never until an `Instant`: tokio's timers are the
-/// only waiters. So a [`ManualClock`] decides what is late, and no test has to wait for it.
+/// The one rule for time: only a clock reads the time of the machine. A time or deadline that no other machine sees is
+/// a [`Duration`] of [`Clock::monotonic`], and an elapsed or remaining time is the difference of two of them. To wait,
+/// use `tokio::time::sleep` or `timeout` with such a difference, never with an `Instant`: tokio's timers are the only
+/// way to wait. So a [`ManualClock`] decides what is late, and no test has to wait.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// The current wall-clock time.
     fn now(&self) -> Timestamp;
 
-    /// The time since some moment in the past, the same one at each call. No step of [`Clock::now`] moves it, and it
-    /// goes on while the machine is suspended.
+    /// The time since a fixed moment in the past. Steps of [`Clock::now`] do not change it, and it advances while the
+    /// machine is suspended.
     fn monotonic(&self) -> Duration;
 }
 
-/// A clock that several parts share.
+/// A shared clock.
 pub type SharedClock = Arc<dyn Clock>;
 
 /// The clock of the operating system.
@@ -130,33 +130,34 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        // Not the clock of `Instant`, which stands while a virtual machine does.
+        // `CLOCK_BOOTTIME`: the clock of `Instant` stops while a virtual machine is suspended.
         let since_boot = clock_gettime(ClockId::Boottime);
         Duration::try_from(since_boot).unwrap_or_default()
     }
 }
 
-/// A clock that stands until it is moved. For tests.
+/// A clock that advances only when it is set, for tests.
 #[derive(Debug)]
 pub struct ManualClock {
     now: AtomicI64,
-    /// Microseconds that it was moved forward.
+    /// The total of all forward moves, in microseconds: the monotonic time.
     passed: AtomicU64,
 }
 
 impl ManualClock {
-    /// Stands at `at`.
+    /// A clock that shows `at`.
     pub fn new(at: Timestamp) -> Arc<Self> {
         Arc::new(Self { now: AtomicI64::new(at.0), passed: AtomicU64::new(0) })
     }
 
-    /// Moves on by `by`.
+    /// Advances the wall clock and the monotonic clock by `by`.
     pub fn advance(&self, by: Duration) {
         self.now.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
         self.pass(by);
     }
 
-    /// Moves to `at`, which may lie before. Only then no time passes.
+    /// Sets the wall clock to `at`. If `at` is earlier, the monotonic clock does not change; otherwise it advances as
+    /// far.
     pub fn set(&self, at: Timestamp) {
         let before = self.now.swap(at.0, Ordering::SeqCst);
         self.pass(at.since(Timestamp(before)));

@@ -1,16 +1,16 @@
-//! The stable codes of refusals: one list for every door.
+//! Stable error codes: one list for all interfaces.
 
 use std::{fmt, str::FromStr};
 
-/// Makes the enum of codes with the text of each.
+/// Defines the enum of codes with the text of each.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// What a refused request is told, whichever door it came through.
+        /// The error code of a refused request, the same through every interface.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode { $($(#[$doc])* $name),+ }
 
         impl ErrorCode {
-            /// Every code.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
             /// The code on the wire.
@@ -22,43 +22,43 @@ macro_rules! codes {
 }
 
 codes! {
-    /// No credential where one is needed.
+    /// A credential is required and missing.
     MissingCredential = "missing_credential",
-    /// Unknown, revoked, expired or disabled.
+    /// The credential is unknown, revoked, expired or disabled.
     InvalidCredential = "invalid_credential",
     /// More than one credential, or a malformed header.
     AmbiguousCredential = "ambiguous_credential",
-    /// The caller may not do this.
+    /// The caller lacks a required scope.
     InsufficientScope = "insufficient_scope",
-    /// No room in the minute, or too many failed attempts.
+    /// The rate limit is exceeded, or there were too many failed attempts.
     RateLimited = "rate_limited",
-    /// The store cannot be asked.
+    /// A part that the request needs does not answer, such as the store, or is not configured.
     Unavailable = "unavailable",
     /// No such object in the caller's tenant, or no such route.
     NotFound = "not_found",
-    /// Not well-formed, or not acceptable.
+    /// The request is malformed or invalid.
     InvalidRequest = "invalid_request",
-    /// The `Origin` may not open a stream.
+    /// This `Origin` may not open a stream.
     OriginNotAllowed = "origin_not_allowed",
     /// The route has no such method.
     MethodNotAllowed = "method_not_allowed",
     /// The body did not arrive in time.
     Timeout = "timeout",
-    /// The object's state does not allow it.
+    /// The object's state does not allow the request.
     Conflict = "conflict",
     /// The body is too large.
     TooLarge = "too_large",
-    /// Wrong media type, not audio, or an encoded body.
+    /// The body has the wrong media type, is not audio, or is encoded.
     UnsupportedMedia = "unsupported_media",
-    /// An unknown `Host`.
+    /// The `Host` is unknown.
     Misdirected = "misdirected",
-    /// A WebSocket route without an upgrade.
+    /// The WebSocket route was called without an upgrade.
     UpgradeRequired = "upgrade_required",
-    /// A message reached nobody.
+    /// The message was delivered to nobody.
     Undelivered = "undelivered",
-    /// A fault of ours.
+    /// An internal error.
     Internal = "internal",
-    /// No room on the disk.
+    /// The disk is full.
     StorageFull = "storage_full",
 }
 

@@ -1,13 +1,13 @@
-//! The digest of a secret: the only form of it that is ever stored.
+//! Digest of a secret: the only form in which a secret is stored.
 
 use std::fmt::{self, Write as _};
 
-/// SHA-256 of the whole secret, or HMAC-SHA-256 when a pepper is configured. Made in `dalston-auth`.
+/// SHA-256 of the whole secret, or HMAC-SHA-256 if a pepper is configured. `dalston-auth` computes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
-    /// From its 32 bytes.
+    /// The digest with these 32 bytes.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -25,7 +25,7 @@ impl KeyDigest {
         })
     }
 
-    /// Reads 64 hex digits. `None` when the text is not that.
+    /// Parses 64 hex digits. Returns `None` for any other text.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -38,7 +38,7 @@ impl KeyDigest {
     }
 }
 
-/// Shows eight digits: enough to tell two apart, too few to look one up.
+/// Shows eight hex digits: enough to tell two digests apart, too few to look one up.
 impl fmt::Debug for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}…", &self.to_hex()[..8])

@@ -1,4 +1,4 @@
-//! Chance is a parameter: an [`Entropy`] is handed to whatever mints a secret or an id.
+//! Sources of randomness. Randomness is a parameter: code that generates a secret or an id receives an [`Entropy`].
 
 use rand::{Rng, SeedableRng, TryRng, rngs::StdRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
@@ -15,11 +15,11 @@ pub struct EntropyError;
 
 /// A source of random bytes.
 pub trait Entropy: Send + Sync {
-    /// Fills `bytes`. Fails when there is no chance to be had; never with weaker bytes.
+    /// Fills `bytes` with random bytes. Fails if there is no randomness, and never falls back to weaker bytes.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 }
 
-/// A source that several parts share.
+/// A shared source of randomness.
 pub type SharedEntropy = Arc<dyn Entropy>;
 
 /// The generator of the operating system.
@@ -32,15 +32,15 @@ impl Entropy for OsEntropy {
     }
 }
 
-/// A generator of one's own, which asks another source once, for its seed: for names that are made by the thousand.
-/// A secret comes from the source itself.
+/// A pseudo-random generator that is seeded once from another source, for names that are generated in great number.
+/// Secrets come from the source itself.
 pub struct ExpandedEntropy {
     source: SharedEntropy,
     generator: Mutex<Option<StdRng>>,
 }
 
 impl ExpandedEntropy {
-    /// Seeded from this source, when first asked.
+    /// A generator that takes its seed from `source` at first use.
     pub const fn new(source: SharedEntropy) -> Self {
         Self { source, generator: Mutex::new(None) }
     }
@@ -59,8 +59,8 @@ impl Entropy for ExpandedEntropy {
     }
 }
 
-/// A generator that threads share without a lock: SHA-256 of a seed, for which it asks another source once, and of a
-/// counter. For names, as [`ExpandedEntropy`] is.
+/// A pseudo-random generator that threads share without a lock: SHA-256 of a seed, taken once from another source, and
+/// a counter. For names, as [`ExpandedEntropy`] is.
 pub struct CounterModeEntropy {
     source: SharedEntropy,
     seed: OnceLock<[u8; Self::BLOCK]>,
@@ -68,10 +68,10 @@ pub struct CounterModeEntropy {
 }
 
 impl CounterModeEntropy {
-    /// Bytes of a digest, and of the seed.
+    /// The size of a digest and of the seed in bytes.
     const BLOCK: usize = 32;
 
-    /// Seeded from this source, when first asked.
+    /// A generator that takes its seed from `source` at first use.
     pub const fn new(source: SharedEntropy) -> Self {
         Self { source, seed: OnceLock::new(), count: AtomicU64::new(0) }
     }
@@ -98,11 +98,11 @@ impl Entropy for CounterModeEntropy {
     }
 }
 
-/// The same bytes for the same seed. For tests.
+/// A deterministic generator for tests: the same bytes for the same seed.
 pub struct SeededEntropy(Mutex<StdRng>);
 
 impl SeededEntropy {
-    /// Starts from `seed`.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new(StdRng::seed_from_u64(seed)))
     }

@@ -1,16 +1,16 @@
-//! The ids: UUIDv7 with a prefix each, parsed in their canonical form, in any case.
+//! Ids: a UUIDv7 with a prefix per type. Parsing accepts the canonical form only, in upper or lower case.
 
 use crate::{Entropy, EntropyError, Timestamp, text::looks_secret};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// The text is not the canonical form of the id it stands for.
+/// The text is not the canonical form of an id of this type.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("not an id")]
 pub struct IdError;
 
-/// Makes an id type: its name, the prefix of its text, and the form of the UUID behind the prefix (`simple` or
+/// Defines an id type: its name, the prefix of its text, and the form of the UUID after the prefix (`simple` or
 /// `hyphenated`).
 ///
 /// ```
@@ -38,7 +38,7 @@ macro_rules! id_type {
                 $crate::uuid_at(at, entropy).map(Self)
             }
 
-            /// The id of this UUID, as a store keeps it.
+            /// The id with this UUID, as a store keeps it.
             pub const fn from_uuid(uuid: $crate::Uuid) -> Self {
                 Self(uuid)
             }
@@ -65,7 +65,7 @@ macro_rules! id_type {
             type Err = $crate::IdError;
 
             fn from_str(text: &str) -> Result<Self, $crate::IdError> {
-                // Lower case out, any case in (RFC 9562 §4).
+                // Output is lower case, input has any case (RFC 9562 §4).
                 let text = text.to_ascii_lowercase();
                 let uuid = text.strip_prefix($prefix).ok_or($crate::IdError)?;
                 let id = Self($crate::Uuid::try_parse(uuid).map_err(|_| $crate::IdError)?);
@@ -85,21 +85,21 @@ pub fn uuid_at(at: Timestamp, entropy: &dyn Entropy) -> Result<Uuid, EntropyErro
 }
 
 id_type! {
-    /// An API key: 36 characters, lower case, with hyphens.
+    /// The id of an API key: 36 characters, lower case, with hyphens.
     KeyId, "", hyphenated
 }
 
 id_type! {
-    /// A slice of a key's minute that a node was lent: `lease_` and 32 hex digits.
+    /// The id of a token lease of the rate limiter: `lease_` and 32 hex digits.
     LeaseId, "lease_", simple
 }
 id_type! {
-    /// One run of a node, as it counts usage and shares a counter of limits: `node_` and 32 hex digits.
+    /// The id of one run of a node, for counting usage and for sharing rate limits: `node_` and 32 hex digits.
     NodeId, "node_", simple
 }
 
-/// The id of one request: the client's when it matches `[A-Za-z0-9_.-]{1,64}` and is no key, else a new one. It is made
-/// for every request, so it lies in one piece, without an allocation.
+/// The id of one request: the client's if it matches `[A-Za-z0-9_.-]{1,64}` and does not look like a secret, else a new
+/// one. Every request has one, so it is stored inline, without an allocation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
     text: [u8; Self::LONGEST],
@@ -109,14 +109,14 @@ pub struct RequestId {
 impl RequestId {
     const LONGEST: usize = 64;
 
-    /// A new one: 32 hex digits of a UUIDv7.
+    /// A new id: 32 hex digits of a UUIDv7.
     pub fn new(at: Timestamp, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let mut text = [0; Self::LONGEST];
         uuid_at(at, entropy)?.simple().encode_lower(&mut text);
         Ok(Self { text, length: 32 })
     }
 
-    /// One of a moment, for when there is no chance to be had.
+    /// An id made from the time, for when there is no randomness.
     pub fn at(now: Timestamp) -> Self {
         Self::of(format!("t{}", now.as_micros()).as_bytes())
     }

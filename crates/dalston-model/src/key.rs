@@ -1,54 +1,55 @@
-//! An API key: everything about it but its secrets.
+//! API key: all fields except its secrets.
 
 use crate::{Actor, Description, KeyId, KeyScopes, Metadata, Name, RateLimit, TenantId, Timestamp};
 
-/// A key, as stores keep it. The digests of its secrets and its usage live beside it.
+/// An API key as the stores keep it. The digests of its secrets and its usage are stored separately.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
-    /// Its id, for life.
+    /// The key's id, which never changes.
     pub id: KeyId,
-    /// The tenant that it belongs to and works in.
+    /// The tenant that the key belongs to and acts in.
     pub tenant: TenantId,
     /// The first 10 characters of its current secret, for display.
     pub prefix: String,
-    /// What people call it.
+    /// The display name.
     pub name: Name,
-    /// What it is for.
+    /// The description.
     pub description: Option<Description>,
-    /// What it may do.
+    /// The scopes.
     pub scopes: KeyScopes,
-    /// Requests per minute; `None` is no limit.
+    /// The rate limit in requests per minute; `None` is unlimited.
     pub rate_limit: Option<RateLimit>,
-    /// Whether it is switched on.
+    /// Whether the key is enabled.
     pub enabled: bool,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: Timestamp,
-    /// Who made it. `None` for keys of the Python gateway.
+    /// Who created the key. `None` for keys of the Python gateway.
     pub created_by: Option<Actor>,
-    /// When it stops.
+    /// When the key expires; `None` is never.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked. Set once, never cleared.
+    /// When the key was revoked. Set once, never cleared.
     pub revoked_at: Option<Timestamp>,
-    /// The client's own object.
+    /// The client's metadata.
     pub metadata: Metadata,
 }
 
-/// What a key is at a moment. Revoked wins over expired, expired over disabled.
+/// The state of a key at a given time. Revoked takes precedence over expired, and expired over disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    /// It works.
+    /// The key is valid.
     Active,
-    /// It was revoked.
+    /// The key was revoked.
     Revoked {
-        /// When.
+        ///
+        /// When it was revoked.
         at: Timestamp,
     },
-    /// Its time is over.
+    /// The key has expired.
     Expired {
-        /// Since when.
+        /// When it expired.
         at: Timestamp,
     },
-    /// It is switched off.
+    /// The key is disabled.
     Disabled,
 }
 
@@ -72,7 +73,7 @@ impl Key {
         }
     }
 
-    /// What the key is at `now`. It works up to, not at, its `expires_at`.
+    /// The state at `now`. The key is valid before its `expires_at`, and expired from that time on.
     pub fn state(&self, now: Timestamp) -> KeyState {
         match (self.revoked_at, self.expires_at) {
             (Some(at), _) => KeyState::Revoked { at },
@@ -82,13 +83,13 @@ impl Key {
         }
     }
 
-    /// Whether it works at `now` and can manage the tenant's keys.
+    /// Whether the key is active at `now` and may manage the tenant's keys.
     pub fn is_live_admin(&self, now: Timestamp) -> bool {
         self.state(now) == KeyState::Active && self.scopes.manages()
     }
 }
 
-/// Which fields of a key to change, and to what. `None` leaves a field; `Some(None)` clears it.
+/// A partial update of a key. `None` leaves a field unchanged; `Some(None)` clears it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct KeyPatch {
     /// A new name.
@@ -99,16 +100,16 @@ pub struct KeyPatch {
     pub scopes: Option<KeyScopes>,
     /// A new limit, or none.
     pub rate_limit: Option<Option<RateLimit>>,
-    /// On or off.
+    /// Whether the key is enabled.
     pub enabled: Option<bool>,
-    /// A new end, or none.
+    /// A new expiry, or none.
     pub expires_at: Option<Option<Timestamp>>,
     /// New metadata.
     pub metadata: Option<Metadata>,
 }
 
 impl KeyPatch {
-    /// The key with the changes made.
+    /// Returns the key with the changes applied.
     #[must_use]
     pub fn apply(&self, mut key: Key) -> Key {
         let Self { name, description, scopes, rate_limit, enabled, expires_at, metadata } = self.clone();
@@ -122,7 +123,7 @@ impl KeyPatch {
         key
     }
 
-    /// The names of the fields that it changes.
+    /// The names of the fields that the update changes.
     pub fn fields(&self) -> Vec<&'static str> {
         [
             ("name", self.name.is_some()),

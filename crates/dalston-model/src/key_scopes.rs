@@ -1,38 +1,37 @@
-//! The scopes of a key, by name.
+//! Scopes of a key, stored by name.
 
 use crate::{OwnScope, Scope, ScopeSet};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 
-/// Why a list of scopes was refused. Names none of the offending text.
+/// Why a list of scopes was refused. Never contains the offending text.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ScopeError {
-    /// A name that nobody knows; those that are known.
+    /// The list has a scope that the deployment does not know. Holds the known names.
     #[error("must name known scopes only: {0}")]
     Unknown(String),
-    /// Not a name that a stored key can have.
+    /// The list has a name that a stored key cannot have.
     #[error("must name scopes by visible ASCII characters")]
     Unreadable,
-    /// The same scope twice.
+    /// The list has a scope twice.
     #[error("must not name a scope twice")]
     Duplicate,
-    /// No scope at all.
+    /// The list is empty.
     #[error("must name at least one scope")]
     Empty,
 }
 
-/// The scopes that a key was given, by name: at least one, none twice. A name that is not built in says nothing by itself;
-/// what it allows is said by the [`KnownScopes`](crate::KnownScopes) of a deployment. So a name that nobody knows any
-/// more stays.
+/// The scopes of a key by name: at least one, without duplicates. What a name that is not built in allows depends on
+/// the [`KnownScopes`](crate::KnownScopes) of the deployment. A key keeps names that the deployment no longer knows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyScopes {
     built_in: ScopeSet,
-    /// In their order, so that equal scopes are equal.
+    /// Sorted, so that equal sets compare equal.
     own: Vec<Box<str>>,
 }
 
 impl KeyScopes {
-    /// What a key gets that is created without scopes: `jobs:read`, `jobs:write`, `realtime`.
+    /// The scopes of a key that is created without any: `jobs:read`, `jobs:write`, `realtime`.
     pub const DEFAULT: Self =
         Self::of(ScopeSet::NONE.with(Scope::JobsRead).with(Scope::JobsWrite).with(Scope::Realtime));
     /// `admin` alone.
@@ -44,7 +43,7 @@ impl KeyScopes {
         Self { built_in, own: Vec::new() }
     }
 
-    /// The scopes of these names, known or not. Fails where there are none, or one is there twice.
+    /// The scopes with these names, known or not. Fails if there are none or one occurs twice.
     pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {
         let mut scopes = Self::of(ScopeSet::NONE);
         for name in names {
@@ -55,7 +54,7 @@ impl KeyScopes {
         if scopes == Self::of(ScopeSet::NONE) { Err(ScopeError::Empty) } else { Ok(scopes) }
     }
 
-    /// Adds the scope of this name, unless it is there.
+    /// Adds the scope of this name. Returns `false` if it is there already.
     fn add(&mut self, name: &str) -> bool {
         match (Scope::built_in(name), self.own.binary_search_by(|own| (**own).cmp(name))) {
             (Some(scope), _) => {
@@ -71,43 +70,44 @@ impl KeyScopes {
         }
     }
 
-    /// Whether a stored key can have a scope of this name: a scope token of OAuth (RFC 6749 §3.3) without a comma. The
-    /// grammar of those that are named now is narrower.
+    /// Whether a stored key can have a scope of this name: a scope token of OAuth (RFC 6749 §3.3) without a comma. A
+    /// deployment can name only scopes of a narrower grammar.
     pub fn is_storable(name: &str) -> bool {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(&byte))
     }
 
-    /// The built-in ones.
+    /// The built-in scopes.
     pub const fn built_in(&self) -> ScopeSet {
         self.built_in
     }
 
-    /// The names of the others, by name.
+    /// The names of the scopes that are not built in, sorted.
     pub fn own(&self) -> impl Iterator<Item = &str> {
         self.own.iter().map(AsRef::as_ref)
     }
 
-    /// All names: the built-in ones in their order, then the others by name.
+    /// All names: the built-in scopes in their order, then the others sorted by name.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.built_in.iter().map(|scope| -> &str { scope.as_str() }).chain(self.own())
     }
 
-    /// Whether they let a key manage keys: no scope that is not built in does.
+    /// Whether these scopes allow a key to manage keys. Scopes that are not built in never do.
     pub const fn manages(&self) -> bool {
         self.built_in.grants(Scope::Admin)
     }
 }
 
 impl ScopeSet {
-    /// The first scope of a key that goes beyond a holder of this set, if there is one: nobody gives, or takes over, what
-    /// they do not have. A name that nobody knows may be named again, and `admin` includes it then: so it does now.
+    /// The first scope of `key` that a holder of this set may not grant, if there is one: nobody can grant, or take
+    /// over, scopes that they do not have. An unknown name requires `admin`: a deployment may name it later, and then
+    /// `admin` includes it.
     pub fn first_beyond(self, key: &KeyScopes) -> Option<Scope> {
         let own = key.own().map(|name| OwnScope::find(name).map_or(Scope::Admin, Scope::Own));
         key.built_in().iter().chain(own).find(|scope| !self.grants(*scope))
     }
 }
 
-/// The names with a comma between: how SQL engines store them.
+/// Formats the names separated by commas, as the SQL stores keep them.
 impl fmt::Display for KeyScopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names().collect::<Vec<_>>().join(","))
@@ -120,7 +120,7 @@ impl fmt::Debug for KeyScopes {
     }
 }
 
-/// The inverse of `Display`.
+/// Parses the format of `Display`.
 impl FromStr for KeyScopes {
     type Err = ScopeError;
 
@@ -136,7 +136,7 @@ impl serde::Serialize for KeyScopes {
     }
 }
 
-/// Whether the names are known is for a deployment to say.
+/// Does not check whether the names are known: that depends on the deployment.
 impl<'de> serde::Deserialize<'de> for KeyScopes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let names = Vec::<String>::deserialize(deserializer)?;

@@ -1,40 +1,39 @@
-//! The scopes that a deployment knows: the built-in ones, and those that it names.
+//! Known scopes of a deployment: the built-in ones, and those that the deployment names.
 
 use crate::{KeyScopes, OwnScope, Scope, ScopeError, ScopeSet};
 use thiserror::Error;
 
-/// What a deployment knows of scopes. By default the built-in ones.
+/// The scopes that a deployment knows. The default is the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KnownScopes {
-    /// Those that are not built in, by name.
+    /// The scopes that are not built in, sorted by name.
     own: Vec<OwnScope>,
 }
 
-/// Why a deployment cannot name its scopes so. Says which one is wrong and what is wanted.
+/// Why a deployment's list of scope names was refused. States which name is wrong, and what is wanted.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ScopeNameError {
-    /// Not a name of a scope.
+    /// The name does not match the grammar.
     #[error(
         "\"{}\" must be [a-z][a-z0-9_-]{{0,31}}, with up to two more such parts behind colons: notes:read",
         shown(.0)
     )]
     Malformed(String),
-    /// There is one of that name everywhere.
+    /// The name is a built-in scope.
     #[error("\"{0}\" must not be named: it is built in")]
     BuiltIn(String),
-    /// The same name again.
+    /// The name occurs twice.
     #[error("\"{0}\" must not be named twice")]
     Duplicate(String),
-    /// More names than a deployment may have.
+    /// The list has more names than a deployment may have.
     #[error("must name at most {most} scopes, and names {0}", most = KnownScopes::MOST)]
     TooMany(usize),
-    /// Other deployments in this process have named too many others.
+    /// The process has no room for another name: other deployments in it have used the rest.
     #[error("\"{0}\" is one scope too many for this process")]
     NoRoom(String),
 }
 
-/// A name as an error may show it: characters that look like others, or like nothing, as their codes; not all of a long
-/// one.
+/// A name as shown in an error: characters outside printable ASCII are escaped, and a long name is cut.
 fn shown(name: &str) -> String {
     let most = 40;
     let cut = if name.chars().nth(most).is_some() { "…" } else { "" };
@@ -42,10 +41,10 @@ fn shown(name: &str) -> String {
 }
 
 impl KnownScopes {
-    /// A deployment names so many of its own at most.
+    /// Maximum number of scopes that a deployment may name.
     pub const MOST: usize = 100;
 
-    /// The built-in scopes, and those of these names. Enters none of them if one is wrong.
+    /// The built-in scopes and those with these names. If a name is invalid, none of them is registered.
     pub fn with(names: impl IntoIterator<Item: AsRef<str>>) -> Result<Self, ScopeNameError> {
         let mut sorted: Vec<String> = Vec::new();
         for name in names {
@@ -64,22 +63,22 @@ impl KnownScopes {
         Ok(Self { own: own.collect::<Result<_, _>>()? })
     }
 
-    /// The names of those that are not built in.
+    /// The names of the scopes that are not built in.
     pub fn own(&self) -> impl Iterator<Item = &'static str> {
         self.own.iter().map(|own| own.as_str())
     }
 
-    /// Every scope that is known: the built-in ones in their order, then the others by name.
+    /// All known scopes: the built-in ones in their order, then the others by name.
     pub fn iter(&self) -> impl Iterator<Item = Scope> {
         Scope::BUILT_IN.into_iter().chain(self.own.iter().copied().map(Scope::Own))
     }
 
-    /// The scope of this name, if it is known.
+    /// The scope with this name, if it is known.
     pub fn scope(&self, name: &str) -> Option<Scope> {
         Scope::built_in(name).or_else(|| self.find(name).map(Scope::Own))
     }
 
-    /// Fails with the list of those that are known if a name is none of them.
+    /// Fails if a key has a scope that is not known. The error lists the known ones.
     pub fn check(&self, scopes: &KeyScopes) -> Result<(), ScopeError> {
         if scopes.own().all(|name| self.find(name).is_some()) {
             return Ok(());
@@ -87,14 +86,13 @@ impl KnownScopes {
         Err(ScopeError::Unknown(self.iter().map(Scope::as_str).collect::<Vec<_>>().join(", ")))
     }
 
-    /// What a key with these scopes may do: a name that is not known allows nothing.
+    /// The permissions of a key with these scopes. An unknown name allows nothing.
     pub fn set(&self, scopes: &KeyScopes) -> ScopeSet {
         let own = scopes.own().filter_map(|name| self.find(name)).map(Scope::Own);
         own.fold(scopes.built_in(), ScopeSet::with)
     }
 
-    /// The names of a key's scopes as people see them: those that are known, and at the end those that nobody knows any
-    /// more.
+    /// The names of a key's scopes for display: the known ones, then those that are no longer known.
     pub fn shown(&self, scopes: &KeyScopes) -> Vec<String> {
         let (known, unknown): (Vec<&str>, Vec<&str>) = scopes.own().partition(|name| self.find(name).is_some());
         let built_in = scopes.built_in().iter().map(|scope| -> &str { scope.as_str() });
@@ -112,14 +110,14 @@ mod tests {
     use super::*;
     use proptest::{prelude::*, sample::subsequence};
 
-    /// Names that tests of this crate enter: the process has room for few.
+    /// The names that tests of this crate register: the process has room for few.
     const OWN: [&str; 5] = ["billing", "notes", "notes:read", "notes:write", "zoo:keeper:night"];
 
     fn scopes(text: &str) -> KeyScopes {
         text.parse().unwrap()
     }
 
-    /// Some of the names that are built in, named, or neither.
+    /// Random names: built in, named by the deployment, or unknown.
     fn any_scopes() -> impl Strategy<Value = KeyScopes> {
         let names: Vec<&str> =
             Scope::BUILT_IN.map(Scope::as_str).into_iter().chain(OWN).chain(["Gone", "old:1"]).collect();
@@ -127,7 +125,7 @@ mod tests {
         subsequence(names, 1..=most).prop_shuffle().prop_map(|names| KeyScopes::named(names).unwrap())
     }
 
-    /// A deployment that names some of its own.
+    /// A deployment that names some scopes of its own.
     fn any_known() -> impl Strategy<Value = KnownScopes> {
         subsequence(OWN.to_vec(), 0..=OWN.len()).prop_shuffle().prop_map(|own| KnownScopes::with(own).unwrap())
     }
@@ -195,7 +193,7 @@ mod tests {
             caller in any_scopes(), key in any_scopes(), known in any_known(), later in any_known(),
         ) {
             if known.set(&caller).first_beyond(&key).is_none() {
-                // Also not once a name is known again that was not known then.
+                // Nor after a name becomes known that was not known then.
                 for deployment in [&known, &later] {
                     let (caller, key) = (deployment.set(&caller), deployment.set(&key));
                     for scope in deployment.iter().filter(|scope| key.grants(*scope)) {

@@ -1,6 +1,7 @@
-//! What things are: ids, scopes, keys, tenants, usage, audit, pages, clock.
+//! Domain types: ids, scopes, keys, tenants, usage, audit records, pages, clock.
 //!
-//! No I/O, no async, nothing of the wire or of a database, nothing of what the guarded service does: each boundary has its own view of these.
+//! No I/O, no async, and no wire or database formats. Nothing here depends on what the guarded service does. Each
+//! boundary maps these types to its own view.
 
 mod actor;
 mod audit;

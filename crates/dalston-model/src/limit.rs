@@ -1,21 +1,21 @@
-//! A rate limit: requests per minute.
+//! Rate limit in requests per minute.
 
 use std::{fmt, num::NonZeroU32};
 use thiserror::Error;
 
-/// Requests admitted in any 60-second window: 1 to 1,000,000. No limit is `Option::None`, never a number.
+/// The maximum number of requests in any 60-second window: 1 to 1,000,000. Unlimited is `Option::None`, never a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RateLimit(NonZeroU32);
 
-/// The number is not in 1 to 1,000,000.
+/// The number is not from 1 to 1,000,000.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("must be an integer from 1 to 1000000, or null for no limit")]
 pub struct RateLimitError;
 
 impl RateLimit {
-    /// The highest limit there is.
+    /// The highest limit, as a number.
     pub const MAX: u32 = 1_000_000;
-    /// The highest limit there is, as one.
+    /// The highest limit.
     pub const GREATEST: Self = match NonZeroU32::new(Self::MAX) {
         Some(most) => Self(most),
         None => Self(NonZeroU32::MIN),

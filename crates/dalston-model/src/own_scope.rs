@@ -1,26 +1,26 @@
-//! Scopes that are not built in: their grammar, and their names in this process.
+//! Custom scopes: the grammar of their names, and the table of the names used in this process.
 
 use crate::Scope;
 use std::{fmt, sync::OnceLock};
 
-/// The bits of a set that are left for them.
+/// The number of bits in a scope set that are left for custom scopes.
 const ROOM: usize = 128 - Scope::BUILT_IN.len();
-/// The longest part of a name.
+/// Maximum length of a part of a name.
 const PART: usize = 32;
-/// The most parts of a name.
+/// Maximum number of parts of a name.
 const PARTS: usize = 3;
 
-/// The names by their number. A name is entered once and stays: a set of bits means the same in the whole process.
-/// Entered at the start, and read without a lock.
+/// The registered names by number. A name is registered once and never removed, so a bit of a set means the same in the
+/// whole process. Names are registered at startup, and read without a lock.
 static NAMES: [OnceLock<Box<str>>; ROOM] = [const { OnceLock::new() }; ROOM];
 
-/// A scope that is not built in, by the number of its name in this process.
+/// A custom scope, as the number of its name in this process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OwnScope(u8);
 
 impl OwnScope {
-    /// Whether a scope of one's own may have this name: `[a-z][a-z0-9_-]{0,31}` with up to two more such parts behind
-    /// colons, and not the name of a built-in scope.
+    /// Whether this is a valid name of a custom scope: `[a-z][a-z0-9_-]{0,31}` with up to two more such parts separated
+    /// by colons, and not the name of a built-in scope.
     pub const fn is_name(name: &str) -> bool {
         let bytes = name.as_bytes();
         let (mut index, mut length, mut parts) = (0, 0, 1);
@@ -39,9 +39,9 @@ impl OwnScope {
         length > 0 && !Scope::is_built_in(name)
     }
 
-    /// The scope of this name, which is entered where it is new, for the life of the process: not for names that clients
-    /// send. `None`: it cannot be a name, or the process has no room
-    /// for one more.
+    /// The custom scope with this name, which is registered if it is new and stays for the life of the process: never
+    /// call this with names from clients. Returns `None` if the name is invalid or the process has no room for another
+    /// one.
     pub fn named(name: &str) -> Option<Self> {
         if !Self::is_name(name) {
             return None;
@@ -50,13 +50,13 @@ impl OwnScope {
         (0..).zip(&NAMES).find(|(_, slot)| held(slot)).map(|(number, _)| Self(number))
     }
 
-    /// The scope of this name, if it was entered.
+    /// The scope with this name, if it is registered.
     pub(crate) fn find(name: &str) -> Option<Self> {
         let held = |slot: &OnceLock<Box<str>>| slot.get().is_some_and(|held| **held == *name);
         (0..).zip(&NAMES).find(|(_, slot)| held(slot)).map(|(number, _)| Self(number))
     }
 
-    /// The scope of this number, if there is one.
+    /// The scope with this number, if it is registered.
     pub(crate) fn numbered(number: u8) -> Option<Self> {
         NAMES.get(usize::from(number))?.get().map(|_| Self(number))
     }
@@ -66,7 +66,7 @@ impl OwnScope {
         NAMES.get(usize::from(self.0)).and_then(OnceLock::get).map_or("", |name| name)
     }
 
-    /// Its bit in a set.
+    /// The scope's bit in a set.
     pub(crate) const fn bit(self) -> u128 {
         1 << (Scope::BUILT_IN.len() + self.0 as usize)
     }

@@ -1,18 +1,18 @@
-//! Pages of a list: newest first, in the total order of (creation, id).
+//! Pagination of lists: newest first, ordered by creation time and then id.
 
 use crate::Timestamp;
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 
-/// How many items a page has at most: 1 to 100, 20 unless told.
+/// The maximum number of items of a page: 1 to 100, default 20.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLimit(u32);
 
 impl PageLimit {
-    /// The greatest page.
+    /// The greatest limit.
     pub const MAX: u32 = 100;
 
-    /// `None` when `items` is not 1 to 100.
+    /// The limit of `items`. Returns `None` if `items` is not from 1 to 100.
     pub fn new(items: u32) -> Option<Self> {
         (1..=Self::MAX).contains(&items).then_some(Self(items))
     }
@@ -29,28 +29,28 @@ impl Default for PageLimit {
     }
 }
 
-/// The last item of a page: the next page begins behind it.
+/// A cursor: the last item of a page. The next page begins after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// When the item was made.
+    /// When the item was created.
     pub created_at: Timestamp,
-    /// Its id, as its type writes it.
+    /// The item's id, as its type formats it.
     pub id: String,
 }
 
 impl Cursor {
-    /// Behind the item that was made then and has this id.
+    /// The cursor after the item with this creation time and id.
     pub fn of(created_at: Timestamp, id: &impl fmt::Display) -> Self {
         Self { created_at, id: id.to_string() }
     }
 }
 
-/// The text is no cursor.
+/// The text is not a cursor.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("must be a cursor of this list")]
 pub struct CursorError;
 
-/// Opaque to clients: microseconds in hex, a dot, the id.
+/// Formats the cursor, opaque to clients: microseconds in hex, a dot, the id.
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}.{}", self.created_at.as_micros(), self.id)
@@ -77,18 +77,18 @@ pub enum Start {
     /// At the newest item.
     #[default]
     Newest,
-    /// Behind this item, which need not exist any more.
+    /// After this item, which may have been deleted.
     After(Cursor),
-    /// After so many of the newest: 0 to 10,000.
+    /// After this number of the newest items: 0 to 10,000.
     Offset(u32),
 }
 
-/// Which page is asked for.
+/// The request for a page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageRequest {
-    /// How many items.
+    /// The maximum number of items.
     pub limit: PageLimit,
-    /// From where.
+    /// Where the page begins.
     pub start: Start,
 }
 
@@ -97,12 +97,12 @@ pub struct PageRequest {
 pub struct Page<T> {
     /// The items, newest first.
     pub items: Vec<T>,
-    /// Where the next page begins; `None` on the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// The page out of up to `limit + 1` items: one too many means that there is a next page.
+    /// Builds the page from up to `limit + 1` items: the extra item means that there is a next page.
     pub fn cut(mut items: Vec<T>, limit: PageLimit, cursor: impl Fn(&T) -> Cursor) -> Self {
         let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         let more = items.len() > limit;
@@ -111,7 +111,7 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
-    /// The same page of other things.
+    /// Maps the items of the page.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }

@@ -1,24 +1,24 @@
-//! Principals: who somebody has proved to be.
+//! Principals: authenticated identities.
 
 use crate::{Actor, Key, KnownScopes, ScopeSet, TenantId, Timestamp};
 use std::fmt;
 
-/// The kind of a principal: the name of the credential scheme that authenticated it, and that revalidates it.
+/// The kind of a principal: the name of the credential scheme that authenticates and revalidates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PrincipalKind(&'static str);
 
 impl PrincipalKind {
     /// An API key.
     pub const KEY: Self = Self::new("key");
-    /// The operator at the command line of the store.
+    /// The operator, who uses the command line with direct access to the store.
     pub const OPERATOR: Self = Self::new("operator");
 
-    /// The kind of this name. Each credential scheme has one of its own.
+    /// The kind with this name. Each credential scheme has its own.
     pub const fn new(name: &'static str) -> Self {
         Self(name)
     }
 
-    /// Its name.
+    /// The name of the kind.
     pub const fn as_str(self) -> &'static str {
         self.0
     }
@@ -30,30 +30,30 @@ impl fmt::Display for PrincipalKind {
     }
 }
 
-/// An authenticated principal: what a stream, a wait or a conversation remembers of whoever began it. It was true when
-/// the request was authenticated; what outlives the request has it revalidated by its kind.
+/// An authenticated principal, as kept by a stream, a waiting request or a conversation. It is a snapshot from the time
+/// of authentication. Whatever outlives the request must have it revalidated by the scheme of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// How it was authenticated.
+    /// The scheme that authenticated the principal.
     pub kind: PrincipalKind,
-    /// Its identity, as the audit log records it. A ticket acts as its key.
+    /// The identity, as the audit log records it. A ticket acts as its key.
     pub actor: Actor,
-    /// The tenant that it belongs to.
+    /// The tenant that the principal belongs to.
     pub tenant: TenantId,
-    /// What it may do.
+    /// The permissions.
     pub scopes: ScopeSet,
-    /// When it expires; `None` is never.
+    /// When the principal expires; `None` is never.
     pub expires: Option<Timestamp>,
 }
 
 impl Principal {
-    /// The local operator, in a tenant: whoever can read the store may do everything.
+    /// The local operator in this tenant, with all permissions: whoever can read the store can do everything.
     pub const fn operator(tenant: TenantId) -> Self {
         let (kind, actor) = (PrincipalKind::OPERATOR, Actor::Operator);
         Self { kind, actor, tenant, scopes: ScopeSet::PLATFORM, expires: None }
     }
 
-    /// The principal of a live key, where these scopes are known.
+    /// The principal of a live key, with the scopes that the deployment knows.
     pub fn of_key(key: &Key, known: &KnownScopes) -> Self {
         Self {
             kind: PrincipalKind::KEY,

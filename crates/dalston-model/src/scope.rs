@@ -1,12 +1,13 @@
-//! Scopes: what a key may do. Some are built in; a deployment, or whoever embeds the library, names more of its own.
+//! Scopes: the permissions of a key. Some are built in; a deployment, or a program that embeds the library, adds its
+//! own.
 
 use crate::OwnScope;
 use std::fmt;
 
-/// Makes the built-in scopes: the one table of their names, of what they allow, and of which ones `admin` includes.
+/// Defines the built-in scopes: the one table of their names, what they allow, and which ones `admin` includes.
 macro_rules! built_in {
     ($($variant:ident $name:literal $summary:literal $in_admin:literal;)*) => {
-        /// One right. The order is the order of display: the built-in ones, then the others.
+        /// One permission. The order is the order of display: the built-in scopes, then the others.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Scope {
             $(#[doc = concat!("`", $name, "`: ", $summary, ".")] $variant,)*
@@ -14,11 +15,11 @@ macro_rules! built_in {
             Own(OwnScope),
         }
 
-        /// The bits of the built-in scopes.
+        /// The bit numbers of the built-in scopes.
         enum Place { $($variant,)* }
 
         impl Scope {
-            /// Every built-in scope, in the order of display.
+            /// All built-in scopes, in the order of display.
             pub const BUILT_IN: [Self; [$($name),*].len()] = [$(Self::$variant),*];
 
             /// The names of the built-in scopes.
@@ -32,7 +33,7 @@ macro_rules! built_in {
                 }
             }
 
-            /// What it allows, as the README and `help` say it.
+            /// What the scope allows, as shown in the README and in `help`.
             pub const fn summary(self) -> &'static str {
                 match self {
                     $(Self::$variant => $summary,)*
@@ -40,7 +41,7 @@ macro_rules! built_in {
                 }
             }
 
-            /// Its bit in a set.
+            /// The scope's bit in a set.
             pub(crate) const fn bit(self) -> u128 {
                 match self {
                     $(Self::$variant => 1 << Place::$variant as u8,)*
@@ -48,7 +49,7 @@ macro_rules! built_in {
                 }
             }
 
-            /// Whether `admin` includes it, inside its tenant.
+            /// Whether `admin` includes the scope, inside its tenant.
             const fn is_in_admin(self) -> bool {
                 match self {
                     $(Self::$variant => $in_admin,)*
@@ -73,7 +74,7 @@ built_in! {
 }
 
 impl Scope {
-    /// The built-in scope of this name.
+    /// The built-in scope with this name.
     pub fn built_in(name: &str) -> Option<Self> {
         Self::BUILT_IN.into_iter().find(|scope| scope.as_str() == name)
     }
@@ -90,14 +91,14 @@ impl Scope {
         false
     }
 
-    /// The bits of the scopes that allow what this one does: itself, and those that include it.
+    /// The bits of the scopes that grant this one: itself, and those that include it.
     pub(crate) const fn granted_by(self) -> u128 {
         let admin = if self.is_in_admin() { Self::Admin.bit() } else { 0 };
         self.bit() | admin | Self::Platform.bit()
     }
 }
 
-/// Whether two texts are the same; `==` is not const.
+/// Whether two byte strings are equal, because `==` is not const.
 const fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;

@@ -1,12 +1,12 @@
-//! What a caller may do: scopes as bits.
+//! Set of scopes as a bit set: the permissions of a caller.
 
 use crate::{OwnScope, Scope};
 use std::fmt;
 
-/// The scopes of a caller: those of its key that somebody knows, or those of whoever needs no key. 128 bits, read without
-/// a lock or an allocation.
+/// The scopes of a caller: those of its key that the deployment knows, or those of a caller without a key. 128 bits,
+/// read without a lock or an allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-// Bytes: a `u128` would be aligned to 16, and widen what holds the set.
+// A byte array, because a `u128` is aligned to 16 bytes and would enlarge the types that hold the set.
 pub struct ScopeSet([u8; 16]);
 
 impl ScopeSet {
@@ -14,7 +14,7 @@ impl ScopeSet {
     pub const ADMIN: Self = Self::of(Scope::Admin.bit());
     /// `platform` alone.
     pub const PLATFORM: Self = Self::of(Scope::Platform.bit());
-    /// None: a guest.
+    /// No scopes: a guest.
     pub const NONE: Self = Self::of(0);
 
     const fn of(bits: u128) -> Self {
@@ -25,7 +25,7 @@ impl ScopeSet {
         u128::from_le_bytes(self.0)
     }
 
-    /// Whether a holder of this set may do what `scope` allows.
+    /// Whether a holder of this set has the permission `scope`, directly or through a scope that includes it.
     pub const fn grants(self, scope: Scope) -> bool {
         self.bits() & scope.granted_by() != 0
     }
@@ -36,7 +36,7 @@ impl ScopeSet {
         Self::of(self.bits() | scope.bit())
     }
 
-    /// Whether `scope` itself is in the set, not merely included in another.
+    /// Whether `scope` itself is in the set, not only included in another scope.
     pub const fn contains(self, scope: Scope) -> bool {
         self.bits() & scope.bit() != 0
     }
@@ -56,7 +56,7 @@ impl FromIterator<Scope> for ScopeSet {
     }
 }
 
-/// The names with a comma between.
+/// Formats the names separated by commas.
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.iter().map(Scope::as_str).collect();

@@ -1,4 +1,4 @@
-//! A tenant: an isolated customer.
+//! Tenant: an isolated customer.
 
 use crate::{IdError, Name, Timestamp};
 use std::{
@@ -7,15 +7,15 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-/// `^[a-z0-9][a-z0-9_-]{0,62}$`. Cheap to clone.
+/// The id of a tenant: `^[a-z0-9][a-z0-9_-]{0,62}$`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantId(Arc<str>);
 
 impl TenantId {
-    /// The tenant that is there from the start.
+    /// The name of the tenant that exists from the start.
     pub const DEFAULT: &'static str = "default";
 
-    /// The tenant `default`, without a copy.
+    /// The tenant `default`, without an allocation.
     pub fn first() -> &'static Self {
         static FIRST: LazyLock<TenantId> = LazyLock::new(|| TenantId(TenantId::DEFAULT.into()));
         &FIRST
@@ -56,14 +56,14 @@ impl FromStr for TenantId {
     }
 }
 
-/// A tenant, as stores keep it.
+/// A tenant, as the stores keep it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
-    /// Its id, for life.
+    /// The tenant's id, which never changes.
     pub id: TenantId,
-    /// What people call it.
+    /// The display name.
     pub name: Option<Name>,
-    /// When it was made.
+    /// When the tenant was created.
     pub created_at: Timestamp,
 }
 

@@ -1,15 +1,16 @@
-//! Text that people give: trimmed, bounded, free of control and format characters.
+//! Text fields from clients: trimmed, limited in length, without control and format characters.
 
 use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt, str::FromStr};
 use thiserror::Error;
 
-/// Why a text was refused. Says what is wanted, never what was given.
+/// Why a text was refused. States what is wanted, and never contains the text.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("{0}")]
 pub struct TextError(&'static str);
 
-/// Makes a text type: its name, its greatest length in characters, and what it says when it refuses.
+/// Defines a text type: its name, its minimum and maximum length in characters, whether it may have several lines, and
+/// its error message.
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $min:literal..=$max:literal, $lines:literal, $why:literal) => {
         $(#[$doc])*
@@ -34,7 +35,7 @@ macro_rules! text_type {
 
             fn from_str(text: &str) -> Result<Self, TextError> {
                 let text = text.trim();
-                // A browser sends the lines of its text areas so.
+                // A browser sends the line breaks of its text areas as CRLF.
                 let text = if $lines { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
                 let length = text.chars().take($max + 1).count();
                 let fits = ($min..=$max).contains(&length);
@@ -62,16 +63,16 @@ text_type! {
     Name, 1..=255, false, "must be 1 to 255 characters without control and invisible characters, and not a key"
 }
 text_type! {
-    /// What a key is for: up to 1,000 characters, lines allowed.
+    /// The description of a key: up to 1,000 characters, several lines allowed.
     Description, 0..=1000, true, "must be at most 1000 characters without control and invisible characters, and not a key"
 }
 
-/// The name of an uploaded file, for display only: the last component, at most 255 characters.
+/// The name of an uploaded file, for display only: the last path component, at most 255 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName(String);
 
 impl FileName {
-    /// Cleans what the client called the file. `None` when nothing is left.
+    /// Sanitizes the file name from the client. Returns `None` if nothing is left.
     pub fn clean(given: &str) -> Option<Self> {
         let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
         let clean: String = seen(last.trim()).filter(|(_, seen)| *seen).map(|(c, _)| c).take(255).collect();
@@ -84,21 +85,21 @@ impl FileName {
     }
 }
 
-/// A JSON object of the client's own: at most 4 KiB as text, and no NUL in it.
+/// Metadata: a JSON object from the client, at most 4 KiB as text, without NUL characters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metadata(Map<String, Value>);
 
 impl Metadata {
-    /// The greatest length of its text in bytes.
+    /// Maximum length of the JSON text in bytes.
     pub const MAX_BYTES: usize = 4096;
 
-    /// The object, unless it is too large or holds a NUL character.
+    /// The metadata with this object. Fails if the object is too large or contains a NUL character.
     pub fn new(object: Map<String, Value>) -> Result<Self, TextError> {
         let text = serde_json::to_string(&object).map_err(|_| TextError("must be a JSON object"))?;
         if text.len() > Self::MAX_BYTES {
             return Err(TextError("must be a JSON object of at most 4096 bytes"));
         }
-        // Postgres stores no NUL; it stands escaped in JSON text, where a backslash is escaped too.
+        // Postgres cannot store NUL. JSON text escapes it as `\u0000`, and escapes a backslash too.
         if text.replace("\\\\", "").contains("\\u0000") {
             return Err(TextError("must not contain a NUL character"));
         }
@@ -111,14 +112,14 @@ impl Metadata {
     }
 }
 
-/// The JSON text.
+/// Formats the JSON text.
 impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(&self.0).map_err(|_| fmt::Error)?)
     }
 }
 
-/// The inverse of `Display`.
+/// Parses the JSON text.
 impl FromStr for Metadata {
     type Err = TextError;
 
@@ -139,7 +140,7 @@ impl<'de> serde::Deserialize<'de> for Metadata {
     }
 }
 
-/// Whether it is a control or format character: they forge log lines, hide text, or turn it round.
+/// Whether the character is a control or format character: these forge log lines, hide text, or reverse its direction.
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -147,8 +148,8 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Each character, and whether a reader sees it. A joiner is seen between two visible characters, whose shape it changes:
-/// Persian and Malayalam are written with it, and pictures of several persons (UAX #31 §2.3).
+/// Each character, and whether it is visible. A joiner counts as visible between two visible characters, because it
+/// changes their shape: Persian and Malayalam use it, and emoji of several persons (UAX #31 §2.3).
 fn seen(text: &str) -> impl Iterator<Item = (char, bool)> {
     let is_visible = |c: Option<char>| c.is_some_and(|c| !is_invisible(c) && !c.is_whitespace());
     let mut before = None;
@@ -164,7 +165,7 @@ const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether a secret was pasted where a text belongs: `dk_` or `whsec_`, and at least twenty of its characters behind it.
+/// Whether the text contains a pasted secret: `dk_` or `whsec_`, followed by at least twenty characters of a secret.
 pub(crate) fn looks_secret(text: &str) -> bool {
     let without_joiners: Cow<'_, str> =
         if text.contains(is_joiner) { text.replace(is_joiner, "").into() } else { text.into() };

@@ -1,8 +1,8 @@
-//! TLS: one cryptographic provider for all clients of HTTP and WebSocket.
+//! TLS: installs one cryptographic provider for all HTTP and WebSocket clients.
 
-/// Installs the provider of the process, unless there is one. To be called before a client is built: rustls panics without
-/// a provider. An embedder who wants another one installs it first.
+/// Installs the process-wide cryptographic provider of rustls, unless one is installed. Must run before a client is
+/// built: rustls panics without a provider. To use another provider, the embedding program installs it first.
 pub fn install_provider() {
-    // An error means that there is one.
+    // An error means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,4 +1,4 @@
-//! Calls of servers that answer to the byte.
+//! Tests of `Client`: responses of servers that are set byte by byte.
 
 use super::server::{Answer, Server, answer, foreign, json, problem};
 use crate::{Call, Client, ClientError, EndpointError, FieldProblem, Method};
@@ -75,12 +75,12 @@ async fn an_output_of_another_shape_is_told_without_a_value() {
 async fn what_no_gateway_answers_is_an_outage() {
     let elsewhere = Server::start(json("{}")).await;
     for (what, answer) in foreign(&elsewhere.url) {
-        // Larger than any of them, the body without an end apart, which the verifier's tests have.
+        // `Client` accepts bodies larger than these. The tests of `Verifier` cover the endless one.
         if what == "a body without an end" || what == "a huge body" {
             continue;
         }
         let error = call::<Value>(answer).await.unwrap_err();
-        // Half of a text is of another shape for whoever asks for JSON of any kind.
+        // For a caller who asks for any JSON, a truncated text is an answer of the wrong shape.
         let is_text = what == "half of a text" || what == "a page that is JSON by its word";
         assert!(error.is_outage() || is_text && matches!(error, ClientError::Shape(_)), "{what}: {error:?}");
     }

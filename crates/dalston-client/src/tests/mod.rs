@@ -1,4 +1,4 @@
-//! Against servers that answer to the byte.
+//! Tests of the client against servers whose responses are set byte by byte.
 
 mod client;
 mod server;

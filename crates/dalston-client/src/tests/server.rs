@@ -1,4 +1,4 @@
-//! A server that answers as it is told, to the byte, and counts what it was asked.
+//! Test server that sends a given response, byte by byte, and records the requests.
 
 use std::sync::{Arc, Mutex};
 use tokio::{
@@ -7,14 +7,14 @@ use tokio::{
     sync::watch,
 };
 
-/// How it answers.
+/// The response.
 #[derive(Clone)]
 pub(super) enum Answer {
-    /// With these bytes; then the connection ends.
+    /// These bytes; then the server closes the connection.
     Bytes(String),
-    /// With these bytes; then with more of the same without an end.
+    /// These bytes; then more chunks without an end.
     Endless(String),
-    /// Not at all, as long as the client waits.
+    /// No response while the client waits.
     Silence,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Answers so from now on.
+    /// Starts a server that sends this response.
     pub(super) async fn start(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -42,27 +42,27 @@ impl Server {
         Self { url: format!("http://{address}"), asked, answer, released }
     }
 
-    /// Answers otherwise from now on.
+    /// Changes the response.
     pub(super) fn answer(&self, answer: Answer) {
         self.answer.send_replace(answer);
     }
 
-    /// Answers nothing until it is released.
+    /// Holds all responses back until `release`.
     pub(super) fn hold(&self) {
         self.released.send_replace(false);
     }
 
-    /// Answers what it held.
+    /// Sends the responses that were held back.
     pub(super) fn release(&self) {
         self.released.send_replace(true);
     }
 
-    /// The heads of all requests until now.
+    /// The heads of all requests so far.
     pub(super) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// How many requests there were.
+    /// The number of requests so far.
     pub(super) fn count(&self) -> usize {
         self.asked().len()
     }
@@ -90,7 +90,7 @@ async fn serve(
         }
         Answer::Endless(bytes) => {
             let _ = socket.write_all(bytes.as_bytes()).await;
-            // One chunk of 16 spaces, which JSON passes over.
+            // One chunk of 16 spaces, which a JSON parser skips.
             while socket.write_all(b"10\r\n                \r\n").await.is_ok() {}
         }
         Answer::Silence => {
@@ -99,7 +99,7 @@ async fn serve(
     }
 }
 
-/// A whole answer.
+/// A complete response.
 pub(super) fn answer(status: &str, content_type: &str, headers: &str, body: &str) -> Answer {
     Answer::Bytes(format!(
         "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
@@ -107,18 +107,18 @@ pub(super) fn answer(status: &str, content_type: &str, headers: &str, body: &str
     ))
 }
 
-/// A success.
+/// A success with a JSON body.
 pub(super) fn json(body: &str) -> Answer {
     answer("200 OK", "application/json", "", body)
 }
 
-/// A problem.
+/// A response with problem details.
 pub(super) fn problem(status: u16, code: &str, headers: &str) -> Answer {
     let body = format!(r#"{{"type": "t", "title": "t", "status": {status}, "detail": "d", "code": "{code}"}}"#);
     answer(&format!("{status} Status"), "application/problem+json", headers, &body)
 }
 
-/// Answers that no gateway gives, whatever it is asked.
+/// Responses that a gateway never sends.
 pub(super) fn foreign(elsewhere: &str) -> Vec<(&'static str, Answer)> {
     let endless = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     let cut =

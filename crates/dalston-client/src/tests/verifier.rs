@@ -1,4 +1,4 @@
-//! Verification against servers that answer to the byte, by a clock that stands.
+//! Tests of `Verifier` with a manual clock, against servers whose responses are set byte by byte.
 
 use super::server::{Answer, Server, foreign, json, problem};
 use crate::{ClientError, Verifier, VerifyError};
@@ -11,7 +11,7 @@ const N: Duration = Duration::from_secs(30);
 const REFUSED: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_micros(1);
 
-/// What a gateway says of a key, with this member besides.
+/// The gateway's answer for a key, with this additional member.
 fn key(member: &str) -> Answer {
     json(&format!(
         r#"{{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "prefix": "dk_4eC39Hq", "name": "ci", "tenant_id": "acme",
@@ -42,7 +42,7 @@ impl Fixture {
         Self { clock, server, verifier }
     }
 
-    /// Whether the secret is accepted; and how many requests there were until now.
+    /// Verifies the secret. Returns the result, and the number of requests so far.
     async fn verify(&self) -> (Result<(), VerifyError>, usize) {
         let verified = self.verifier.verify(SECRET).await.map(|key| {
             assert_eq!((key.name(), key.tenant().as_str(), key.holds("notes:read")), ("ci", "acme", true));
@@ -73,7 +73,7 @@ async fn a_revoked_key_is_refused_after_the_stated_time() {
     assert_eq!(it.verify().await, (Ok(()), 1));
     it.clock.advance(MOMENT);
     assert_eq!(it.verify().await, (Err(VerifyError::Refused), 2));
-    // A step back of the time brings it not back.
+    // A wall clock that steps back does not revive the entry.
     it.clock.set(Timestamp::from_secs(1_600_000_000));
     assert_eq!(it.verify().await, (Err(VerifyError::Refused), 2));
 }
@@ -105,7 +105,7 @@ async fn a_key_is_not_accepted_from_the_cache_after_its_end() {
     assert_eq!(it.verify().await, (Ok(()), 1));
     it.clock.advance(MOMENT);
     assert_eq!(it.verify().await, (Err(VerifyError::Refused), 2));
-    // By a clock that is ahead it is over already: what the gateway says counts, and is not kept.
+    // On a machine whose clock is ahead, the key has expired already: the gateway's answer counts, but is not cached.
     let ahead = Fixture::new(key(r#", "expires_at": "2023-01-01T00:00:00Z""#)).await;
     assert_eq!(ahead.verify().await, (Ok(()), 1));
     assert_eq!(ahead.verify().await, (Ok(()), 2));
@@ -161,7 +161,7 @@ async fn an_outage_is_no_refusal_is_not_cached_and_never_a_stale_acceptance() {
     for (status, code) in [
         (503, "unavailable"),
         (500, "internal"),
-        // Not of the secret: what stands between took the header away, or added one.
+        // Not a statement about the secret: an intermediary removed the header, or added one.
         (401, "missing_credential"),
         (400, "ambiguous_credential"),
         (403, "insufficient_scope"),

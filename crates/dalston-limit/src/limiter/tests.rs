@@ -1,4 +1,4 @@
-//! One node and another, with a counter that can be switched off.
+//! Limiters of several nodes with a counter that can be switched off.
 
 use super::*;
 use crate::{CounterTiming, OutagePolicy, breaker::REST};
@@ -68,7 +68,7 @@ impl World {
         Limiter::new(self.clock.clone(), Some(shared))
     }
 
-    /// So many nodes, each of which knows its place.
+    /// Nodes that have all received their place.
     async fn nodes<const NUMBER: usize>(&self, outage: OutagePolicy) -> [Limiter; NUMBER] {
         let nodes = [(); NUMBER].map(|()| self.node(outage, None));
         for _ in 0..3 {
@@ -84,7 +84,7 @@ impl World {
         self.clock.advance(REST);
     }
 
-    /// Takes until it is refused: how many were admitted, and how it is refused.
+    /// Takes tokens until a request is refused. Returns the number admitted, and how the last one was refused.
     async fn drain(&self, node: &Limiter) -> (u32, Result<(), CounterUnavailable>) {
         let mut admitted = 0;
         loop {

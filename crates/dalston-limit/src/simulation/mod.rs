@@ -1,4 +1,4 @@
-//! Several nodes over minutes: what the module promises of slices, with each window looked at and each call counted.
+//! Simulation of several nodes over minutes: checks the promises about leases in every window, and counts the calls.
 
 mod outages;
 mod slices;
@@ -20,7 +20,7 @@ use std::{
 
 const MINUTE: i64 = 60_000_000;
 
-/// The clock of a node: another time of day, and a monotonic one that drifts.
+/// The clock of a node: its wall clock differs, and its monotonic clock drifts.
 struct Drifting {
     clock: Arc<ManualClock>,
     parts_per_million: i64,
@@ -37,28 +37,28 @@ impl Clock for Drifting {
     }
 }
 
-/// What becomes of a node's calls.
+/// State of a node's connection to the counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
     Up,
-    /// Answers are lost now and then.
+    /// One reply in five is lost.
     Loses,
-    /// Calls arrive, and their answers come too late.
+    /// Calls arrive, but their replies come after the timeout.
     Late,
     /// No call arrives.
     Dead,
 }
 
 const LINES: [Line; 4] = [Line::Up, Line::Loses, Line::Late, Line::Dead];
-/// A call that has no answer by then has failed.
+/// Timeout of a call.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// The counter, and chance.
+/// The counter and a source of randomness.
 struct Center {
     counter: MemoryCounter,
     clock: Arc<ManualClock>,
     chance: SeededEntropy,
-    /// Calls for units and slices.
+    /// Number of calls for tokens and leases.
     calls: AtomicU64,
 }
 
@@ -70,7 +70,7 @@ impl Center {
     }
 }
 
-/// The counter behind a network: calls take up to ten milliseconds.
+/// The counter behind a network: a call takes up to ten milliseconds.
 struct Far {
     center: Arc<Center>,
     line: Mutex<Line>,
@@ -125,11 +125,11 @@ impl LimitStore for Far {
     }
 }
 
-/// A node and its line to the counter.
+/// A node and its connection to the counter.
 struct SimulatedNode {
     limiter: Limiter,
     far: Arc<Far>,
-    /// When it admitted without the counter.
+    /// Times at which it admitted requests without the counter.
     alone: Vec<i64>,
 }
 
@@ -142,7 +142,7 @@ struct World {
     key: KeyId,
     limit: RateLimit,
     admitted: Vec<i64>,
-    /// What the counter gave of them.
+    /// Times of the requests that the counter granted.
     given: Vec<i64>,
     refused: usize,
 }
@@ -196,7 +196,7 @@ impl World {
         *self.nodes[node].far.line.lock().unwrap() = line;
     }
 
-    /// A request at that node, and what the node does besides.
+    /// Sends a request to the node, and runs the node's background work.
     async fn request(&mut self, node: usize) -> bool {
         let limit = self.limit;
         let node = &mut self.nodes[node];
@@ -206,7 +206,7 @@ impl World {
         match verdict {
             Ok(verdict) if verdict.admitted => {
                 self.admitted.push(at);
-                // The share of a node may be the whole limit: then what it has in hand passes for a part of it.
+                // A node's share may be the whole limit: then leased tokens count as a part of the share.
                 let whole = limit.get() == 1 || node.limiter.nodes().is_some_and(|nodes| nodes.get() == 1);
                 let alone = node.limiter.mode() == LimiterMode::Degraded && (whole || verdict.limit != limit);
                 if alone { &mut node.alone } else { &mut self.given }.push(at);
@@ -217,7 +217,7 @@ impl World {
         admitted
     }
 
-    /// Requests at the node until it is refused, and how many were admitted.
+    /// Sends requests to the node until one is refused. Returns the number admitted.
     async fn drain(&mut self, node: usize) -> usize {
         let mut admitted = 0;
         while self.request(node).await {
@@ -226,7 +226,7 @@ impl World {
         admitted
     }
 
-    /// Requests in turn at all nodes, so many a minute, for so long.
+    /// Sends requests to all nodes in turn, `per_minute` requests a minute for `minutes` minutes.
     async fn evenly(&mut self, per_minute: i64, minutes: i64) {
         let (start, mut sent) = (self.clock.now().as_micros(), 0);
         while self.clock.now().as_micros() < start + minutes * MINUTE {
@@ -239,18 +239,19 @@ impl World {
         }
     }
 
-    /// The most that any window of 60 seconds holds.
+    /// The maximum number of admitted requests in any window of 60 seconds.
     fn densest(&self) -> usize {
         densest(&self.admitted)
     }
 
-    /// Forgets what was counted so far, but not what was admitted.
+    /// Starts a measurement: resets the number of refused requests. Returns the number of admitted requests and of
+    /// calls so far.
     fn mark(&mut self) -> (usize, u64) {
         self.refused = 0;
         (self.admitted.len(), self.store.calls.load(Ordering::Relaxed))
     }
 
-    /// Requests admitted since the mark, and how many for each call.
+    /// The number of requests admitted since the mark, and the number admitted per call.
     #[expect(clippy::cast_precision_loss, reason = "figures")]
     fn since(&self, (admitted, calls): (usize, u64)) -> (f64, f64) {
         let admitted = (self.admitted.len() - admitted) as f64;
@@ -258,7 +259,7 @@ impl World {
     }
 }
 
-/// The most that any window of 60 seconds holds.
+/// The maximum number of requests in any window of 60 seconds.
 fn densest(admitted: &[i64]) -> usize {
     let (mut from, mut most) = (0, 0);
     for (last, at) in admitted.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! Nodes that come, go and are cut off.
+//! Simulation of outages: nodes that start, stop, crash and lose their connection to the counter.
 
 use super::*;
 
-/// Nodes come, go, die and are cut off, and requests come in bursts and trickles, for four minutes.
+/// For four minutes, nodes start, stop, crash and lose their connection, and requests arrive in bursts and one by one.
 async fn storm(seed: u64, outage: OutagePolicy, lines: &[Line]) -> World {
     let nodes = if seed.is_multiple_of(2) { 2 } else { 4 };
     let limit = [700, 3_000, 60, 7, 1][usize::try_from(seed % 5).unwrap()];
@@ -12,7 +12,7 @@ async fn storm(seed: u64, outage: OutagePolicy, lines: &[Line]) -> World {
     while world.clock.now().as_micros() < end {
         let node = usize::try_from(world.store.chance(u64::from(nodes))).unwrap();
         match world.store.chance(3_000) {
-            // Dies, and another takes its place.
+            // The node crashes, and another replaces it.
             0 => world.nodes[node] = world.node(world.store.chance(1_000)),
             1 => world.nodes[node].limiter.release().await,
             2 => world.clock.advance(Duration::from_micros(world.store.chance(20_000_000))),
@@ -58,8 +58,8 @@ async fn whatever_fails_a_node_adds_no_more_than_its_share() {
     assert!(alone > 1_000, "{alone}");
 }
 
-/// Two nodes whose lines are these for a while, with a limit: what each admits meanwhile, and what both admit in the
-/// same minute when the counter is back.
+/// Two nodes whose connections have these states for five seconds. Returns the number of requests that each admits
+/// meanwhile, and that both admit in the same minute when the counter is back.
 async fn cut(limit: u32, lines: [Line; 2], outage: OutagePolicy) -> ([usize; 2], usize) {
     let mut world = World::with(2, limit, u64::from(limit), outage).await;
     for (node, line) in lines.into_iter().enumerate() {
@@ -94,7 +94,7 @@ async fn a_node_that_is_cut_off_alone_adds_its_share_and_then_nothing() {
         for (limit, share) in [(1, 1), (7, 4), (40, 20)] {
             let (admitted, after) = cut(limit, [line, Line::Up], OutagePolicy::Share).await;
             assert_eq!((admitted[0], after), (share, 0), "{line:?}");
-            // A unit whose answer came too late may count.
+            // The counter may have counted a token whose reply came too late.
             assert!((limit as usize - 1..=limit as usize).contains(&admitted[1]), "{line:?} {admitted:?}");
         }
     }
@@ -148,7 +148,7 @@ async fn a_counter_that_is_down_leaves_what_is_in_hand_and_then_the_share() {
     world.clock.advance(Duration::from_secs(2));
     assert!(world.request(0).await, "the counter is asked again");
     assert_eq!(world.nodes[0].limiter.mode(), LimiterMode::Leased);
-    // It takes what was admitted alone into account.
+    // The counter includes the local admissions.
     let mut more = 1;
     while world.request(0).await {
         more += 1;

@@ -1,4 +1,4 @@
-//! What slices cost, and what is left of a limit.
+//! Simulation of token leases: their calls, and the part of the limit that remains usable.
 
 use super::*;
 
@@ -21,7 +21,8 @@ async fn at_ten_thousand_a_minute_slices_leave_98_percent_and_need_a_call_for_50
             );
             assert!(world.densest() <= 10_000);
             assert!(per_call > 50.0);
-            // Who asks for no more than 98 % is hardly ever refused, and who asks for more gets as much.
+            // Clients that send at most 98 % of the limit are hardly ever refused, and clients that send more are
+            // admitted that much.
             assert!(if per_minute < 10_000 { used > 0.979 } else { used > 0.98 });
             assert_eq!(world.nodes[0].limiter.mode(), LimiterMode::Leased);
         }
@@ -38,7 +39,7 @@ async fn all_that_comes_at_once_is_admitted_up_to_the_limit_each_minute() {
                 world.clock.advance(Duration::from_micros(400));
                 world.request(request % world.nodes.len()).await;
             }
-            // Slices that were not spent have gone back, and the last of them is spent.
+            // Unspent leases were released, and their tokens were spent.
             let whole = 9_800 * minute;
             assert!(world.admitted.len() >= whole, "{} after {minute}", world.admitted.len());
             world.clock.advance(Duration::from_secs(56));
