@@ -196,7 +196,7 @@ impl Gate {
         at: Duration,
     ) -> Result<Authentication, RejectionReason> {
         let credential = attempt.credential?;
-        for scheme in &self.schemes {
+        for scheme in self.schemes.iter().filter(|scheme| scheme.takes_from(credential.place)) {
             match scheme.authenticate(&credential, attempt, at) {
                 Authentication::Unrecognised => {}
                 said => return Ok(said),

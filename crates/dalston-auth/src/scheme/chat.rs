@@ -1,7 +1,9 @@
 //! Users of the chat, whose ids the chat itself vouches for: they present no credential.
 
 use super::{Authentication, CredentialScheme};
-use crate::{Administrators, AuthRequest, Credential, RejectionReason, standing::Identity};
+use crate::{
+    Administrators, AuthRequest, Credential, RejectionReason, credential::CredentialLocation, standing::Identity,
+};
 use dalston_model::{Actor, Principal, PrincipalKind, ScopeSet, TenantId};
 use futures_util::{
     FutureExt as _,
@@ -32,6 +34,10 @@ impl ChatScheme {
 }
 
 impl CredentialScheme for ChatScheme {
+    fn takes_from(&self, _: CredentialLocation) -> bool {
+        false
+    }
+
     fn authenticate(&self, _: &Credential<'_>, _: &AuthRequest<'_>, _: Duration) -> Authentication {
         Authentication::Unrecognised
     }

@@ -19,10 +19,12 @@ pub(crate) struct KeyScheme {
 }
 
 impl CredentialScheme for KeyScheme {
+    fn takes_from(&self, location: CredentialLocation) -> bool {
+        use CredentialLocation::{ApiKey, Authorization, Protocol, Query};
+        matches!(location, Authorization | ApiKey | Query { .. } | Protocol)
+    }
+
     fn authenticate(&self, credential: &Credential<'_>, _: &AuthRequest<'_>, at: Duration) -> Authentication {
-        if credential.place == CredentialLocation::Ticket {
-            return Authentication::Unrecognised;
-        }
         let Some(secret) = self.format.check(credential.token) else { return Authentication::Unrecognised };
         let digest = self.digester.digest(secret);
         if let Some(holder) = self.directory.get(&digest, at) {

@@ -36,8 +36,12 @@ impl MasterScheme {
 }
 
 impl CredentialScheme for MasterScheme {
+    fn takes_from(&self, location: CredentialLocation) -> bool {
+        location == CredentialLocation::Authorization
+    }
+
     fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, _: Duration) -> Authentication {
-        if credential.place != CredentialLocation::Authorization || !self.masters.holds(credential.token) {
+        if !self.masters.holds(credential.token) {
             return Authentication::Unrecognised;
         }
         let named = attempt.tenant.and_then(|tenant| tenant.parse().ok());

@@ -7,13 +7,16 @@ pub(crate) mod master;
 pub(crate) mod process;
 pub(crate) mod ticket;
 
-use crate::{AuthRequest, Credential, RejectionReason, standing::Identity};
+use crate::{AuthRequest, Credential, RejectionReason, credential::CredentialLocation, standing::Identity};
 use dalston_model::{Principal, PrincipalKind, TenantId};
 use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 /// One kind of credential.
 pub(crate) trait CredentialScheme: Send + Sync {
+    /// Whether this scheme takes credentials from this location. The gate asks it about no others.
+    fn takes_from(&self, location: CredentialLocation) -> bool;
+
     /// Authenticates a credential of this scheme, from memory where that is known to be right. `at` is the node's
     /// monotonic time.
     fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, at: Duration) -> Authentication;

@@ -2,7 +2,7 @@
 //! credential: whoever runs the program has the store.
 
 use super::{Authentication, CredentialScheme};
-use crate::{AuthRequest, Credential, RejectionReason, standing::Identity};
+use crate::{AuthRequest, Credential, RejectionReason, credential::CredentialLocation, standing::Identity};
 use dalston_model::{Actor, Principal, PrincipalKind, TenantId};
 use futures_util::{
     FutureExt as _,
@@ -30,6 +30,10 @@ impl ProcessScheme {
 }
 
 impl CredentialScheme for ProcessScheme {
+    fn takes_from(&self, _: CredentialLocation) -> bool {
+        false
+    }
+
     fn authenticate(&self, _: &Credential<'_>, _: &AuthRequest<'_>, _: Duration) -> Authentication {
         Authentication::Unrecognised
     }

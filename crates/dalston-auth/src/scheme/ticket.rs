@@ -17,19 +17,14 @@ pub(crate) struct TicketScheme {
     pub(crate) keys: LiveKeys,
 }
 
-impl TicketScheme {
-    fn recognises(credential: &Credential<'_>) -> bool {
-        match credential.place {
-            CredentialLocation::Ticket => true,
-            CredentialLocation::Protocol => Ticket::is_meant(credential.token),
-            CredentialLocation::Authorization | CredentialLocation::ApiKey | CredentialLocation::Query { .. } => false,
-        }
-    }
-}
-
 impl CredentialScheme for TicketScheme {
+    fn takes_from(&self, location: CredentialLocation) -> bool {
+        matches!(location, CredentialLocation::Ticket | CredentialLocation::Protocol)
+    }
+
     fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, _: Duration) -> Authentication {
-        if !Self::recognises(credential) {
+        // Clients of OpenAI's carry a key or a ticket in the same subprotocol.
+        if credential.place == CredentialLocation::Protocol && !Ticket::is_meant(credential.token) {
             return Authentication::Unrecognised;
         }
         let Some(secret) = Ticket::parse(credential.token) else { return Authentication::Failed };
