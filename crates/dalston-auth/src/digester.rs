@@ -26,6 +26,9 @@ impl fmt::Debug for Pepper {
     }
 }
 
+/// The length of a block of SHA-256, in bytes.
+const BLOCK: usize = 64;
+
 /// Makes digests.
 #[derive(Clone)]
 pub struct Digester(Option<Hmac<Sha256>>);
@@ -36,8 +39,7 @@ impl Digester {
 
     /// With the pepper, if there is one.
     pub fn new(pepper: Option<&Pepper>) -> Self {
-        // HMAC takes keys of any length: the error cannot happen, and would mean no pepper's digest at all.
-        Self(pepper.and_then(|pepper| Hmac::new_from_slice(pepper.0.as_bytes()).ok()))
+        Self(pepper.map(|pepper| Hmac::new(&block(pepper.0.as_bytes()).into())))
     }
 
     /// What tells one pepper from another and shows nothing of it.
@@ -60,6 +62,21 @@ impl Digester {
     }
 }
 
+/// The key of an HMAC as a whole block of its hash: a longer one is hashed, a shorter one ends with zeros (RFC 2104, §2).
+/// A whole block cannot be refused, so no pepper is ever left out.
+fn block(key: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    let hash: [u8; 32];
+    let key = if key.len() > BLOCK {
+        hash = Sha256::digest(key).into();
+        &hash
+    } else {
+        key
+    };
+    block[..key.len()].copy_from_slice(key);
+    block
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +90,16 @@ mod tests {
         let pepper = Pepper::new("pepper".to_owned());
         assert_eq!(Digester::new(Some(&pepper)).digest(&key).to_hex(), HMAC);
         assert_eq!(format!("{pepper:?}"), "Pepper(…)");
+    }
+
+    #[test]
+    fn a_pepper_of_any_length_is_the_key_of_an_hmac() {
+        for length in [0, 1, 31, 32, 63, 64, 65, 200, 4_096] {
+            let pepper = "p".repeat(length);
+            let expected = Hmac::<Sha256>::new_from_slice(pepper.as_bytes()).unwrap().chain_update("x").finalize();
+            let Digester(Some(hmac)) = Digester::new(Some(&Pepper::new(pepper))) else { panic!("no pepper") };
+            assert_eq!(hmac.chain_update("x").finalize().into_bytes(), expected.into_bytes(), "{length}");
+        }
     }
 
     const SHA256: &str = "5184129e79dd0feef7a6558f835ea55dfd1188e3ea6259dc4033de81b45e57f0";
