@@ -3,7 +3,7 @@
 use crate::{AuthError, CachedKey, Gate, IdempotentRequest, Permit, PlainKey, RejectionReason, rights};
 use dalston_model::{
     Day, Description, Key, KeyAction, KeyId, KeyPatch, KeyScopes, KeyState, KnownScopes, Metadata, Name, Page,
-    PageRequest, RateLimit, Scope, SharedEntropy, Target, TenantId, Timestamp, Usage,
+    PageRequest, RateLimit, Scope, ScopeSet, SharedEntropy, Target, TenantId, Timestamp, Usage,
 };
 use dalston_store::{
     AlreadyProcessed, InsertKeyOutcome, KeyToInsert, KeyWithUse, Overlap, PolicyViolation, RevokeKeyOutcome,
@@ -276,17 +276,16 @@ impl Keys {
     }
 
     /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
-    /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may revoke keys with `worker` and `metrics`
-    /// too; those of the platform are not the tenant's.
+    /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may also revoke keys with scopes that
+    /// `admin` does not include; those with `platform` are not the tenant's.
     pub async fn revoke(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<(), AuthError> {
         let now = self.gate.now();
         if permit.actor().key() == Some(id) {
             return Err(own_key());
         }
-        let guard = UpdatePrecondition {
-            within: Some(permit.scopes().with(Scope::Worker).with(Scope::Metrics)),
-            ..guard(permit, now)
-        };
+        let below_platform = Scope::BUILT_IN.into_iter().filter(|scope| *scope != Scope::Platform);
+        let revocable = below_platform.fold(permit.scopes(), ScopeSet::with);
+        let guard = UpdatePrecondition { within: Some(revocable), ..guard(permit, now) };
         let entry = permit.entry(now, KeyAction::KEY_REVOKED, Target::key(id), json!({}));
         let outcome = self.store.revoke_key(permit.tenant(), id, &guard, &entry).await;
         self.gate.changed(id);

@@ -99,56 +99,41 @@ macro_rules! right {
     };
 }
 
-macro_rules! rights {
-    ($($(#[$doc:meta])* $name:ident = $need:expr;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-            pub enum $name {}
+/// Defines the marker type of a requirement.
+macro_rules! requirement {
+    ($name:ident, $need:expr, $doc:expr) => {
+        #[doc = $doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {}
 
-            impl sealed::Sealed for $name {}
+        impl sealed::Sealed for $name {}
 
-            impl Right for $name {
-                fn need() -> Requirement {
-                    $need
-                }
+        impl Right for $name {
+            fn need() -> Requirement {
+                $need
             }
-        )*
-
-        #[cfg(test)]
-        pub(super) const NEEDS: &[Requirement] = &[$($need),*];
+        }
     };
 }
 
-/// The rights, one for each built-in scope and one for whoever is authenticated.
+/// Defines a right for each row of the table of scopes.
+macro_rules! rights {
+    ($($scope:ident $name:literal $summary:literal $in_admin:literal;)*) => {
+        $(requirement!(
+            $scope,
+            Requirement::Scope(Scope::$scope),
+            concat!("The scope `", $name, "`: ", $summary, ".")
+        );)*
+    };
+}
+
+/// The rights: one for each built-in scope, and one for any authenticated caller.
 pub mod rights {
     use super::{Requirement, Right, sealed};
     use dalston_model::Scope;
 
-    rights! {
-        /// The caller is authenticated: whatever its scopes are.
-        Authenticated = Requirement::Caller;
-        /// The scope `jobs:read`.
-        JobsRead = Requirement::Scope(Scope::JobsRead);
-        /// The scope `jobs:write`.
-        JobsWrite = Requirement::Scope(Scope::JobsWrite);
-        /// The scope `realtime`.
-        Realtime = Requirement::Scope(Scope::Realtime);
-        /// The scope `webhooks`.
-        Webhooks = Requirement::Scope(Scope::Webhooks);
-        /// The scope `nudge`.
-        Nudge = Requirement::Scope(Scope::Nudge);
-        /// The scope `verify`.
-        Verify = Requirement::Scope(Scope::Verify);
-        /// The scope `admin`: to manage the keys of the tenant, and to read its audit log.
-        Admin = Requirement::Scope(Scope::Admin);
-        /// The scope `worker`.
-        Worker = Requirement::Scope(Scope::Worker);
-        /// The scope `metrics`.
-        Metrics = Requirement::Scope(Scope::Metrics);
-        /// The scope `platform`: to manage tenants, and to work in each of them.
-        Platform = Requirement::Scope(Scope::Platform);
-    }
+    requirement!(Authenticated, Requirement::Caller, "The caller is authenticated, whatever its scopes are.");
+    dalston_model::built_in_scopes!(rights);
 }
 
 #[cfg(test)]
@@ -156,9 +141,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_built_in_scope_has_a_right() {
-        let needs: Vec<Requirement> = Scope::BUILT_IN.map(Requirement::Scope).into();
-        assert_eq!(rights::NEEDS[1..], needs);
+    fn a_right_asks_for_its_scope() {
+        assert_eq!(rights::Authenticated::need(), Requirement::Caller);
+        assert_eq!(rights::JobsRead::need(), Requirement::Scope(Scope::JobsRead));
+        assert_eq!(rights::Platform::need(), Requirement::Scope(Scope::Platform));
     }
 
     #[test]

@@ -4,8 +4,29 @@
 use crate::OwnScope;
 use std::fmt;
 
-/// Defines the built-in scopes: the one table of their names, what they allow, and which ones `admin` includes.
-macro_rules! built_in {
+/// The one table of the built-in scopes: their names, what they allow, and whether `admin` includes them. Calls the macro
+/// `$then` with the rows, so that whatever is made for each scope is made from this table.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! built_in_scopes {
+    ($then:ident) => {
+        $then! {
+            JobsRead "jobs:read" "read transcription jobs" true;
+            JobsWrite "jobs:write" "create and cancel transcription jobs, purge ended ones" true;
+            Realtime "realtime" "open a transcription stream, make a ticket for one" true;
+            Webhooks "webhooks" "manage the tenant's webhooks" true;
+            Nudge "nudge" "send a message to the administrators" true;
+            Verify "verify" "ask whether a key of the tenant is good, for another service" true;
+            Admin "admin" "everything above and key management, inside its own tenant" true;
+            Worker "worker" "register a transcription worker" false;
+            Metrics "metrics" "read `/metrics`, which tells of all tenants together" false;
+            Platform "platform" "everything, in every tenant, and the tenants themselves" false;
+        }
+    };
+}
+
+/// Defines [`Scope`].
+macro_rules! scopes {
     ($($variant:ident $name:literal $summary:literal $in_admin:literal;)*) => {
         /// One permission. The order is the order of display: the built-in scopes, then the others.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,18 +81,7 @@ macro_rules! built_in {
     };
 }
 
-built_in! {
-    JobsRead "jobs:read" "read transcription jobs" true;
-    JobsWrite "jobs:write" "create and cancel transcription jobs, purge ended ones" true;
-    Realtime "realtime" "open a transcription stream, make a ticket for one" true;
-    Webhooks "webhooks" "manage the tenant's webhooks" true;
-    Nudge "nudge" "send a message to the administrators" true;
-    Verify "verify" "ask whether a key of the tenant is good, for another service" true;
-    Admin "admin" "everything above and key management, inside its own tenant" true;
-    Worker "worker" "register a transcription worker" false;
-    Metrics "metrics" "read `/metrics`, which tells of all tenants together" false;
-    Platform "platform" "everything, in every tenant, and the tenants themselves" false;
-}
+built_in_scopes!(scopes);
 
 impl Scope {
     /// The built-in scope with this name.
