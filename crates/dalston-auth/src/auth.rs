@@ -92,6 +92,7 @@ pub struct AuthBuilder<S = SharedKeyStorage> {
 /// Background tasks that run until this is stopped or dropped.
 #[must_use = "the tasks end when this is dropped"]
 pub struct Background {
+    gate: Arc<Gate>,
     stopping: watch::Sender<()>,
     follows: watch::Receiver<bool>,
     running: JoinHandle<()>,
@@ -185,7 +186,7 @@ impl<K> Auth<K> {
             // Last: requests were counted as long as the others ran.
             usage.finish().await;
         });
-        Background { stopping, follows, running }
+        Background { gate: self.gate.clone(), stopping, follows, running }
     }
 }
 
@@ -197,16 +198,21 @@ impl Background {
         let _ = self.follows.wait_for(|follows| *follows).await;
     }
 
-    /// Ends the tasks, and writes the usage that is left, within a minute. The store stays open.
+    /// Ends the tasks, and writes the usage that is left, within a minute. What a store that is away did not take by then
+    /// is lost: the log says of how many keys. The store stays open.
     pub async fn stop(self) {
-        let Self { stopping, mut running, .. } = self;
+        let Self { gate, stopping, mut running, .. } = self;
         drop(stopping);
         match timeout(LAST, &mut running).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(event = "task.failed", %error, "a background task failed"),
             Err(_) => {
-                tracing::error!(event = "task.cut_off", "cancelled background tasks: the store does not answer");
                 running.abort();
+                tracing::error!(
+                    event = "usage.lost",
+                    waiting = gate.waiting_usage(),
+                    "lost usage of keys at the shutdown"
+                );
             }
         }
     }

@@ -177,7 +177,8 @@ impl DeliveryRunner {
                 event = "webhook.disabled",
                 webhook = %webhook.id,
                 tenant = %webhook.tenant,
-                "disabled a webhook that keeps failing"
+                gone = is_gone,
+                "disabled a webhook"
             );
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use super::{bot_api_error::BotApiError, client::Telegram};
 use dalston_model::{SharedClock, Timestamp};
-use dalston_store::StoreResult;
+use dalston_store::{StoreError, StoreResult};
 use dalston_work::SharedWorkStorage;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -110,7 +110,7 @@ impl DeletionSchedule {
         }
     }
 
-    /// Changes the schedule with compare-and-set, retrying when another node wrote it.
+    /// Changes the schedule with compare-and-set, retrying when another node wrote it. Fails after [`TRIES`] of them.
     async fn change(&self, change: impl Fn(&mut Vec<Erasure>)) -> StoreResult<()> {
         for _ in 0..TRIES {
             let old = self.store.get_entry(&self.note).await?;
@@ -121,8 +121,7 @@ impl DeletionSchedule {
                 return Ok(());
             }
         }
-        tracing::error!(event = "telegram.erasures_contended", "could not save message deletions: too many writers");
-        Ok(())
+        Err(StoreError::unavailable("other nodes wrote the schedule each time"))
     }
 
     fn own(&self) -> MutexGuard<'_, Vec<Erasure>> {

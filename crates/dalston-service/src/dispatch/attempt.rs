@@ -8,6 +8,7 @@ use crate::{
 };
 use dalston_engine::{EngineError, Summary, TranscriptionTask};
 use dalston_model::FileName;
+use dalston_store::StoreResult;
 use dalston_work::{FinishJobOutcome, Job, JobLease, JobOutcome, JobStatus, LeasedJob, outcome_of_death};
 use std::{io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -19,7 +20,7 @@ use tokio::{
 /// How long a job waits after an attempt that failed; after further ones as long as after the last.
 const BACKOFF: [u64; 5] = [2, 8, 30, 120, 600];
 /// A store that is away is told again after this time; a bucket after this time, twice as long, … up to the other.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// What clients read.
@@ -139,9 +140,12 @@ impl Dispatcher {
             Err(why) => return Ok(AttemptResult::Stopped(why)),
         };
         let mut over = pin!(sleep(self.terms.patience));
-        let most = self.most(job, reserved_ms).await;
-        let about = tokio::select! {
-            about = self.measured(job, &audio, most) => about?,
+        let prepared = async {
+            let most = self.most(job, reserved_ms).await;
+            self.measured(job, &audio, most).await.map(|about| (about, most))
+        };
+        let (about, most) = tokio::select! {
+            prepared = prepared => prepared?,
             () = &mut over => return Ok(AttemptResult::NotNow(TOO_LONG)),
             () = told(&mut stop) => return Ok(AttemptResult::Stopped(run.why().unwrap_or(StopReason::Stopping))),
         };
@@ -260,38 +264,21 @@ impl Dispatcher {
     /// Tells the store, until it answers.
     async fn finish(&self, lease: &JobLease, outcome: &JobOutcome) {
         loop {
-            match self.store.finish_job(lease, outcome, self.clock.now()).await {
-                Ok(FinishJobOutcome::Finished(job)) => {
-                    tracing::info!(
-                        event = "job.finished",
-                        job = %job.id,
-                        tenant = %job.tenant,
-                        status = %job.status,
-                        "finished a job"
-                    );
-                    self.deliveries.wake();
-                    if job.status != JobStatus::Completed {
-                        self.discard(lease, outcome).await;
-                    }
-                    return;
-                }
-                Ok(FinishJobOutcome::Lost) => return self.lost(lease, outcome).await,
-                Err(error) => {
-                    tracing::warn!(
-                        event = "job.finish_retried",
-                        %error,
-                        job = %lease.job,
-                        "retrying to store the end of a job"
-                    );
-                }
-            }
+            let Err(error) = self.try_finish(lease, outcome).await else { return };
+            tracing::warn!(
+                event = "job.finish_retried",
+                %error,
+                job = %lease.job,
+                "retrying to store the end of a job"
+            );
             tokio::select! {
                 // The lease lapses, and another node takes the job.
                 () = self.board.stopped() => {
                     sleep(AGAIN).await;
-                    if self.store.finish_job(lease, outcome, self.clock.now()).await.is_err() {
+                    if let Err(error) = self.try_finish(lease, outcome).await {
                         tracing::warn!(
                             event = "job.finish_failed",
+                            %error,
                             job = %lease.job,
                             "could not store the end of a job"
                         );
@@ -301,6 +288,37 @@ impl Dispatcher {
                 () = sleep(AGAIN) => {}
             }
         }
+    }
+
+    /// Stores the outcome of an attempt, and acts on the store's answer. Fails in an outage: nothing is known then.
+    async fn try_finish(&self, lease: &JobLease, outcome: &JobOutcome) -> StoreResult<()> {
+        match self.store.finish_job(lease, outcome, self.clock.now()).await? {
+            FinishJobOutcome::Finished(job) => {
+                if job.status == JobStatus::Pending {
+                    tracing::info!(
+                        event = "job.requeued",
+                        job = %job.id,
+                        tenant = %job.tenant,
+                        attempt = lease.fence,
+                        "queued a job for another attempt"
+                    );
+                } else {
+                    tracing::info!(
+                        event = "job.finished",
+                        job = %job.id,
+                        tenant = %job.tenant,
+                        status = %job.status,
+                        "finished a job"
+                    );
+                }
+                self.deliveries.wake();
+                if job.status != JobStatus::Completed {
+                    self.discard(lease, outcome).await;
+                }
+            }
+            FinishJobOutcome::Lost => self.lost(lease, outcome).await,
+        }
+        Ok(())
     }
 
     /// The lease did not count any more. It may have been this very word that ended it, when the answer to the first one

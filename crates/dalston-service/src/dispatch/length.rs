@@ -1,11 +1,11 @@
 //! How long the audio of a job is, how much of it may be transcribed, and how much is metered.
 
-use super::Dispatcher;
+use super::{Dispatcher, attempt::AGAIN};
 use dalston_engine::{AudioBound, DAY_IS_OVER, TOO_DENSE, TOO_LONG, most_seconds};
 use dalston_store::StoreResult;
 use dalston_work::{Audio, Job, QuotaKind, QuotaOwner};
 use std::{io, path::Path};
-use tokio::fs::File;
+use tokio::{fs::File, time::sleep};
 
 /// A file of at most so many bytes was counted as a whole when it was uploaded.
 const COUNTED: u64 = 64 * 1024 * 1024;
@@ -15,20 +15,23 @@ const SLACK_SECONDS: f64 = 1.0;
 
 impl Dispatcher {
     /// How much audio a job may have: no more than the operator allows, than its file can hold, and than there is of the
-    /// day. When the store cannot be asked what is left of the day, what is reserved has to do.
+    /// day. Waits for a store that is away: an outage neither fails a job nor lifts its limit.
     pub(super) async fn most(&self, job: &Job, reserved_ms: u64) -> AudioBound {
-        let day = match self.left(job).await {
-            Ok(left) => left.map(|left| allowed(job.audio.duration_seconds, reserved_ms, left)),
-            Err(error) => {
-                tracing::warn!(
-                    event = "quota.lookup_failed",
-                    %error,
-                    job = %job.id,
-                    "could not look up the audio left of the day"
-                );
-                (job.audio.duration_seconds.is_none() && reserved_ms > 0).then(|| seconds(reserved_ms))
+        let left = loop {
+            match self.left(job).await {
+                Ok(left) => break left,
+                Err(error) => {
+                    tracing::warn!(
+                        event = "quota.lookup_failed",
+                        %error,
+                        job = %job.id,
+                        "could not look up the audio left of the day"
+                    );
+                    sleep(AGAIN).await;
+                }
             }
         };
+        let day = left.map(|left| allowed(job.audio.duration_seconds, reserved_ms, left));
         let limits = [
             Some(AudioBound { seconds: f64::from(self.terms.max_audio_seconds), exceeded: TOO_LONG }),
             Some(AudioBound { seconds: most_seconds(job.size_bytes), exceeded: TOO_DENSE }),
