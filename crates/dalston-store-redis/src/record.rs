@@ -1,9 +1,9 @@
 //! The JSON of a key: the seed's fields as Pydantic writes them, and ours beside them.
 
-use dalston_model::{Actor, Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, Scope, Timestamp};
-use dalston_store::{StoreError, StoreResult};
+use dalston_model::{Key, KeyScopes, Name, RateLimit, Scope, Timestamp};
+use dalston_store::{KeyColumns, KeyDetails, KeyRest, StoreError, StoreResult};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// The built-in scopes that the Python gateway knows. It takes any text for a scope, so in a key of its own the name of
@@ -24,16 +24,12 @@ pub(crate) struct KeyRecord {
     created_at: PydanticTime,
     last_used_at: Option<PydanticTime>,
     revoked_at: Option<PydanticTime>,
-    #[serde(default)]
-    description: Option<String>,
     #[serde(default = "enabled")]
     enabled: bool,
     #[serde(default)]
-    created_by: Option<String>,
-    #[serde(default)]
     expires_at: Option<PydanticTime>,
-    #[serde(default)]
-    metadata: Map<String, Value>,
+    #[serde(flatten)]
+    details: KeyDetails,
 }
 
 /// What the Python gateway alone may know of a key.
@@ -65,11 +61,9 @@ impl KeyRecord {
             created_at: PydanticTime(key.created_at),
             last_used_at: last_used_at.map(PydanticTime),
             revoked_at: key.revoked_at.map(PydanticTime),
-            description: key.description.as_ref().map(ToString::to_string),
             enabled: key.enabled,
-            created_by: key.created_by.map(|actor| actor.to_string()),
             expires_at: key.expires_at.map(PydanticTime),
-            metadata: key.metadata.as_object().clone(),
+            details: KeyDetails::of(key),
         };
         serde_json::to_string(&record).map_err(|error| StoreError::corrupt(format_args!("key {}: {error}", key.id)))
     }
@@ -99,21 +93,22 @@ impl KeyRecord {
             None => KeyScopes::is_storable(name),
         };
         let scopes: BTreeSet<&str> = self.scopes.iter().map(String::as_str).filter(stays).collect();
-        Ok(Key {
-            id: self.id.parse::<KeyId>().map_err(|_| odd())?,
+        let columns = KeyColumns {
+            id: self.id.parse().map_err(|_| odd())?,
             tenant: self.tenant_id.parse().map_err(|_| odd())?,
-            prefix: self.prefix.clone(),
-            name: lenient_name(&self.name).ok_or_else(odd)?,
-            description: self.description.as_deref().and_then(|text| text.parse::<Description>().ok()),
-            scopes: KeyScopes::named(scopes).map_err(|_| odd())?,
-            rate_limit: lenient_rate_limit(&self.rate_limit),
             enabled: self.enabled,
             created_at: self.created_at.0,
-            created_by: self.created_by.as_deref().and_then(|text| text.parse::<Actor>().ok()),
             expires_at: self.expires_at.map(|at| at.0),
             revoked_at: self.revoked_at.map(|at| at.0),
-            metadata: Metadata::new(self.metadata).unwrap_or_default(),
-        })
+        };
+        let rest = KeyRest {
+            prefix: self.prefix.clone(),
+            name: lenient_name(&self.name).ok_or_else(odd)?,
+            scopes: KeyScopes::named(scopes).map_err(|_| odd())?,
+            rate_limit: lenient_rate_limit(&self.rate_limit),
+            details: self.details.clone(),
+        };
+        columns.with(rest).map_err(|_| odd())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A key as SQL engines keep it: the columns that are searched, and one JSON of the rest.
+//! A key as the engines keep it: the fields that are searched, and one JSON of the rest.
 
 use dalston_model::{Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, ScopeError, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -20,27 +20,52 @@ pub struct KeyColumns {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// What is searched by nobody. A field that is new has a default, for rows from before.
-#[derive(Serialize, Deserialize)]
-struct Rest {
-    prefix: String,
-    name: Name,
+/// The fields of a key that no engine searches. SQL engines keep them as one JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyRest {
+    /// See [`Key::prefix`].
+    pub prefix: String,
+    /// See [`Key::name`].
+    pub name: Name,
+    /// See [`Key::scopes`].
+    pub scopes: KeyScopes,
+    /// See [`Key::rate_limit`].
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
+    /// The fields that the Python gateway does not have.
+    #[serde(flatten)]
+    pub details: KeyDetails,
+}
+
+/// The fields of a key that no engine searches and that the Python gateway does not have. A new field has a default, for
+/// rows that were written before it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct KeyDetails {
     #[serde(default)]
     description: Option<Description>,
-    scopes: KeyScopes,
-    #[serde(default)]
-    rate_limit: Option<RateLimit>,
     #[serde(default)]
     created_by: Option<String>,
     #[serde(default)]
     metadata: Metadata,
 }
 
+impl KeyDetails {
+    /// Those of this key.
+    pub fn of(key: &Key) -> Self {
+        Self {
+            description: key.description.clone(),
+            created_by: key.created_by.map(|actor| actor.to_string()),
+            metadata: key.metadata.clone(),
+        }
+    }
+}
+
 impl KeyColumns {
-    /// The key with these columns and this JSON. Fails where the model does not allow what stands there.
-    pub fn key(self, rest: &str) -> Result<Key, serde_json::Error> {
+    /// The key with these columns and these other fields. Fails where the model does not allow a value.
+    pub fn with(self, rest: KeyRest) -> Result<Key, serde_json::Error> {
         let Self { id, tenant, enabled, created_at, expires_at, revoked_at } = self;
-        let Rest { prefix, name, description, scopes, rate_limit, created_by, metadata } = serde_json::from_str(rest)?;
+        let KeyRest { prefix, name, scopes, rate_limit, details } = rest;
+        let KeyDetails { description, created_by, metadata } = details;
         if !scopes.names().all(KeyScopes::is_storable) {
             return Err(serde::de::Error::custom(ScopeError::Unreadable));
         }
@@ -61,13 +86,22 @@ impl KeyColumns {
             metadata,
         })
     }
+
+    /// The same, with the other fields as JSON.
+    pub fn key(self, rest: &str) -> Result<Key, serde_json::Error> {
+        self.with(serde_json::from_str(rest)?)
+    }
 }
 
-/// The JSON of what stands in no column of the key.
+/// The JSON of the fields of a key that stand in no column.
 pub fn key_rest(key: &Key) -> Result<String, serde_json::Error> {
-    let Key { prefix, name, description, scopes, rate_limit, created_by, metadata, .. } = key.clone();
-    let created_by = created_by.map(|actor| actor.to_string());
-    serde_json::to_string(&Rest { prefix, name, description, scopes, rate_limit, created_by, metadata })
+    serde_json::to_string(&KeyRest {
+        prefix: key.prefix.clone(),
+        name: key.name.clone(),
+        scopes: key.scopes.clone(),
+        rate_limit: key.rate_limit,
+        details: KeyDetails::of(key),
+    })
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub use epoch::Epochs;
 pub use error::{StoreError, StoreResult};
 pub use feed::{AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, KeyChange};
 pub use idempotency::{AlreadyProcessed, IdempotencyKey};
-pub use key_row::{KeyColumns, key_rest};
+pub use key_row::{KeyColumns, KeyDetails, KeyRest, key_rest};
 pub use keys::{
     FoundKey, InsertKeyOutcome, KeyLookup, KeyStore, KeyToInsert, KeyWithUse, PolicyViolation, RevokeKeyOutcome,
     RotateKeyOutcome, Rotation, UpdateKeyOutcome, UpdatePrecondition,
