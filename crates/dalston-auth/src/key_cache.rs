@@ -210,7 +210,12 @@ impl KeyCache {
             if found.is_none() {
                 self.unknown.insert(digest, began);
             }
-            let is_told = found.as_ref().and_then(|found| found.changed).is_some_and(|changed| changed <= began.mark);
+            let is_in_feed = |found: &FoundKey| match found.changed {
+                Some(changed) => changed <= began.mark,
+                // No change of the key is recorded: the entry ends with the freshness bound.
+                None => !self.store.records_all_changes(),
+            };
+            let is_told = found.as_ref().is_some_and(is_in_feed);
             let holder = found.and_then(|found| self.holder(&found, began));
             let kept = holder.as_ref().filter(|it| is_told && self.freshness.holds(began.generation, it.id));
             if let Some(holder) = kept {

@@ -17,6 +17,8 @@ use std::{
 const SECOND: Duration = Duration::from_secs(1);
 const DIGEST: KeyDigest = KeyDigest::new([7; 32]);
 const OTHER: KeyDigest = KeyDigest::new([8; 32]);
+/// Stands for a key whose changes have no numbers.
+const NO_NUMBER: u64 = u64::MAX;
 
 /// One key behind one digest, or an outage.
 struct OneKey {
@@ -41,7 +43,7 @@ impl KeyLookup for OneKey {
             key: self.key(),
             secret_expires_at: None,
             now: self.clock.now(),
-            changed: Some(self.changed.load(Ordering::SeqCst)),
+            changed: Some(self.changed.load(Ordering::SeqCst)).filter(|changed| *changed != NO_NUMBER),
         };
         let is_ready = |_: &mut Context<'_>| {
             if self.is_slow.load(Ordering::SeqCst) { Poll::Pending } else { Poll::Ready(()) }
@@ -230,6 +232,20 @@ fn a_store_that_others_write_to_is_asked_anew_within_the_bound() {
     clock.advance(SECOND);
     hear(&directory);
     assert!(!is_live(&directory), "though nothing was heard of the change");
+}
+
+#[test]
+fn a_key_whose_changes_have_no_numbers_is_cached_where_the_store_says_that_it_records_none() {
+    for (tells_all, reads) in [(false, 1), (true, 3)] {
+        let (directory, store, clock) = fixture_of(false, tells_all);
+        store.changed.store(NO_NUMBER, Ordering::SeqCst);
+        assert!(is_live(&directory) && is_live(&directory) && is_live(&directory));
+        assert_eq!(store.reads(), reads, "{tells_all}");
+        store.key.lock().unwrap().enabled = false;
+        clock.advance(SECOND);
+        hear(&directory);
+        assert!(!is_live(&directory), "{tells_all}");
+    }
 }
 
 #[test]

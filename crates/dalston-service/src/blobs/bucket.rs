@@ -164,15 +164,15 @@ impl Bucket {
     /// Puts a file, part by part.
     pub(super) async fn put(&self, blob: &Blob, from: &Path) -> io::Result<()> {
         // Of an object that is written, "not found" tells of its bucket.
-        let put = self.put_parts(blob, from).await.map_err(|error| match error.kind() {
+        let file = File::open(from).await?;
+        let put = self.put_parts(blob, file).await.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::HostUnreachable, error),
             _ => error,
         });
         self.noted(put)
     }
 
-    async fn put_parts(&self, blob: &Blob, from: &Path) -> io::Result<()> {
-        let mut file = File::open(from).await?;
+    async fn put_parts(&self, blob: &Blob, mut file: File) -> io::Result<()> {
         let upload = step(self.store.put_multipart(&self.path(blob))).await?;
         let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
         let mut piece = vec![0; PIECE];

@@ -30,8 +30,14 @@ impl ScratchRoot {
         loop {
             let own = Builder::new().prefix("node-").tempdir_in(&root)?;
             let path = own.path().join(LOCK);
-            // Another node may sweep the folder away before it is locked.
-            let Ok(lock) = File::create_new(&path) else { continue };
+            let lock = match File::create_new(&path) {
+                Ok(lock) => lock,
+                // Another node may sweep the folder away before it is locked, or lock it to do so.
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             lock.lock()?;
             if path.try_exists()? {
                 return Ok(Self { root, own, _lock: lock });

@@ -192,8 +192,14 @@ impl Dispatcher {
         });
         match (run.why(), ended) {
             (Some(why @ (StopReason::Cancelled | StopReason::Lost)), _) => Ok(AttemptResult::Stopped(why)),
-            (_, Ok(summary)) => {
-                match Self::through(run, || self.blobs.publish(&path, &run.lease)).await {
+            (why, Ok(summary)) => {
+                let publish = || self.blobs.publish(&path, &run.lease);
+                // A transcript that is complete is kept, even when its run is to stop.
+                let published = match why {
+                    None => Self::through(run, publish).await,
+                    Some(why) => timeout(LAST, publish()).await.map_err(|_| why),
+                };
+                match published {
                     Ok(published) => published?,
                     Err(why) => return Ok(AttemptResult::Stopped(why)),
                 }
@@ -245,6 +251,7 @@ impl Dispatcher {
             AttemptResult::Transcript(summary, audio_ms) => {
                 Some(JobOutcome::Completed { result: views::stored(&summary, lease.fence), audio_ms })
             }
+            AttemptResult::Stopped(StopReason::TooLong) => self.outcome(deaths, lease, AttemptResult::NotNow(TOO_LONG)),
             AttemptResult::NotNow(error) if has_more => {
                 Some(JobOutcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
             }
@@ -255,7 +262,7 @@ impl Dispatcher {
             AttemptResult::Stopped(StopReason::Lost) => None,
             AttemptResult::Stopped(StopReason::Cancelled) => Some(JobOutcome::Cancelled),
             // Handed back, whatever the number of the attempt: it failed at nothing.
-            AttemptResult::Stopped(StopReason::Stopping | StopReason::TooLong) => {
+            AttemptResult::Stopped(StopReason::Stopping) => {
                 Some(JobOutcome::Retry { error: STOPPED.to_owned(), after: Duration::ZERO })
             }
         }

@@ -55,7 +55,8 @@ impl CircuitBreaker {
         *self.state() = State::default();
     }
 
-    /// How many jobs may begin now: none while it is open, one while it is half-open, any number while it is closed.
+    /// How many jobs may run now, with those that run already: none while it is open, one while it is half-open, any
+    /// number while it is closed.
     pub(super) fn allowed_concurrency(&self) -> u32 {
         match self.state().open_until {
             None => u32::MAX,

@@ -219,7 +219,7 @@ impl Dispatcher {
     /// Begins as many attempts as there is room for. A tenant that has its share of this node gets no more of it.
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
         let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
-        let mut room = self.terms.per_node.saturating_sub(busy).min(self.breaker.allowed_concurrency());
+        let mut room = self.terms.per_node.min(self.breaker.allowed_concurrency()).saturating_sub(busy);
         // A job that is to run alone, or runs so, leaves others to other nodes.
         while room > 0 && self.turns.try_read().is_ok() {
             let (limit, but) = self.terms.next(&self.crowd, self.board.tenants(), room);
