@@ -1,9 +1,9 @@
-//! A key as SQL engines keep it: the columns that are searched, and one JSON of the rest.
+//! A key as SQL engines store it: columns for the fields that are searched, and one JSON document for the rest.
 
 use dalston_model::{Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, ScopeError, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The columns of a key that are searched. Each of its other fields stands in the JSON beside them, and nowhere else.
+/// The columns of a key that are searched. Each of its other fields is stored in the JSON document, and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyColumns {
     /// See [`Key::id`].
@@ -20,7 +20,7 @@ pub struct KeyColumns {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// What is searched by nobody. A field that is new has a default, for rows from before.
+/// The fields that are not searched. A field that is added later needs a default, for rows from before.
 #[derive(Serialize, Deserialize)]
 struct Rest {
     prefix: String,
@@ -37,7 +37,7 @@ struct Rest {
 }
 
 impl KeyColumns {
-    /// The key with these columns and this JSON. Fails where the model does not allow what stands there.
+    /// Builds the key from these columns and this JSON document. Fails if the model does not allow a value.
     pub fn key(self, rest: &str) -> Result<Key, serde_json::Error> {
         let Self { id, tenant, enabled, created_at, expires_at, revoked_at } = self;
         let Rest { prefix, name, description, scopes, rate_limit, created_by, metadata } = serde_json::from_str(rest)?;
@@ -63,7 +63,7 @@ impl KeyColumns {
     }
 }
 
-/// The JSON of what stands in no column of the key.
+/// Returns the JSON document of the fields that have no column.
 pub fn key_rest(key: &Key) -> Result<String, serde_json::Error> {
     let Key { prefix, name, description, scopes, rate_limit, created_by, metadata, .. } = key.clone();
     let created_by = created_by.map(|actor| actor.to_string());
